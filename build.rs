@@ -1,0 +1,98 @@
+//! Compiles the C shims for every Slurm whose public headers are at hand: the installed one, and
+//! the releases unpacked in `slurm_headers/`. Without any, the rest still builds.
+//!
+//! The shims land in `target/<profile>/slurm-<major.minor>/`, beside the core they load.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const SHIMS: [(&str, &[&str]); 2] = [
+    (
+        "job_submit_shadowfit.so",
+        &["job_submit_shadowfit.c", "core_load.c"],
+    ),
+    ("spank_shadowfit.so", &["spank_shadowfit.c"]),
+];
+
+fn main() {
+    println!("cargo:rerun-if-changed=c_shim");
+    println!("cargo:rerun-if-changed=slurm_headers");
+    println!("cargo:rerun-if-changed=/usr/include/slurm/slurm_version.h");
+    // Another thread of slurmctld may still be inside when a plugin is unloaded.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    for include in header_sets() {
+        if let Some(release) = release_of(&include) {
+            build_shims(&include, &profile_dir().join(format!("slurm-{release}")));
+        }
+    }
+}
+
+/// Include folders, an installed Slurm's first.
+fn header_sets() -> Vec<PathBuf> {
+    let fetched = std::fs::read_dir("slurm_headers")
+        .into_iter()
+        .flatten()
+        .flatten();
+    std::iter::once(PathBuf::from("/usr/include"))
+        .chain(fetched.map(|entry| entry.path()))
+        .filter(|path| path.join("slurm/slurm_version.h").exists())
+        .collect()
+}
+
+/// `22.05` from `#define SLURM_VERSION_NUMBER 0x160508`.
+fn release_of(include: &Path) -> Option<String> {
+    let header = std::fs::read_to_string(include.join("slurm/slurm_version.h")).ok()?;
+    let number = header
+        .lines()
+        .find_map(|line| line.strip_prefix("#define SLURM_VERSION_NUMBER 0x"))?;
+    let number = u32::from_str_radix(number.trim(), 16).ok()?;
+    Some(format!("{}.{:02}", number >> 16, number >> 8 & 0xff))
+}
+
+/// `target/<profile>`: OUT_DIR is `target/<profile>/build/shadowfit-<hash>/out`.
+fn profile_dir() -> PathBuf {
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    out.ancestors()
+        .nth(3)
+        .expect("OUT_DIR lies in the target folder")
+        .into()
+}
+
+fn build_shims(include: &Path, out: &Path) {
+    std::fs::create_dir_all(out).expect("the target folder is writable");
+    for (library, sources) in SHIMS {
+        let mut compile = compiler(include);
+        compile
+            .args([
+                "-shared",
+                "-fPIC",
+                "-Wl,-z,nodelete",
+                "-Wl,-z,now",
+                "-Wl,--version-script=c_shim/exports.map",
+            ])
+            .arg("-o")
+            .arg(out.join(library))
+            .args(
+                sources
+                    .iter()
+                    .map(|source| Path::new("c_shim").join(source)),
+            );
+        let status = compile.status().expect("the C compiler starts");
+        assert!(
+            status.success(),
+            "{library} does not compile against {}",
+            include.display()
+        );
+    }
+}
+
+fn compiler(include: &Path) -> Command {
+    cc::Build::new()
+        .std("gnu11")
+        .warnings(true)
+        .flag("-Werror")
+        .flag("-Wno-unused-parameter")
+        .include(include)
+        .get_compiler()
+        .to_command()
+}

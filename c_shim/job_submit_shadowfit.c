@@ -1,0 +1,169 @@
+/*
+ * The job_submit plugin: copies a job's request out of Slurm's struct, asks the core, copies the
+ * answer back. It decides nothing, and whatever is wrong, the job passes as the user wrote it.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <dlfcn.h>
+#include <string.h>
+
+#include "core_load.h"
+#include "slurm_compat.h"
+
+const char plugin_name[] = "shadowfit: requests what the job really needs";
+const char plugin_type[] = "job_submit/shadowfit";
+const uint32_t plugin_version = SLURM_VERSION_NUMBER;
+
+static struct shadowfit_core core;
+
+static void write_log(const struct shadowfit_answer *answer)
+{
+	if (answer->actions & SHADOWFIT_LOG)
+		slurm_error("shadowfit: %s", answer->log);
+}
+
+int init(void)
+{
+	const char *problem = shadowfit_core_load(&core);
+
+	if (problem) {
+		slurm_error("shadowfit: every job passes unchanged: %s", problem);
+		return SLURM_SUCCESS;
+	}
+	static struct shadowfit_answer answer;
+	core.open(&answer);
+	write_log(&answer);
+	slurm_info("shadowfit: loaded");
+	return SLURM_SUCCESS;
+}
+
+int fini(void)
+{
+	return SLURM_SUCCESS;
+}
+
+static uint64_t number16(uint16_t value)
+{
+	return value == NO_VAL16 || value == INFINITE16 ? SHADOWFIT_UNSET : value;
+}
+
+static uint64_t number32(uint32_t value)
+{
+	return value == NO_VAL || value == INFINITE ? SHADOWFIT_UNSET : value;
+}
+
+static bool names_gpu_memory(const char *tres)
+{
+	return tres && *tres;
+}
+
+/* Where neither user nor script said, the site's JobRequeue counts. A Slurm that does not show it
+ * to us may have switched it off, so then it is off. */
+static bool may_requeue(const job_desc_msg_t *job)
+{
+	if (job->requeue != NO_VAL16)
+		return job->requeue != 0;
+	const slurm_conf_t *conf = dlsym(RTLD_DEFAULT, "slurm_conf");
+	return conf && conf->job_requeue;
+}
+
+static uint32_t traits_of(const job_desc_msg_t *job)
+{
+	uint32_t traits = 0;
+
+	/* Only "may share" and "the site decides" leave the rest of the node to others. */
+	if (job->shared != NO_VAL16 && job->shared != JOB_SHARED_OK)
+		traits |= SHADOWFIT_EXCLUSIVE;
+	if (job->het_job_offset != NO_VAL)
+		traits |= SHADOWFIT_HETEROGENEOUS;
+	if (names_gpu_memory(job->mem_per_tres))
+		traits |= SHADOWFIT_MEM_PER_GPU;
+	if (may_requeue(job))
+		traits |= SHADOWFIT_REQUEUEABLE;
+	return traits;
+}
+
+static void copy_memory(const job_desc_msg_t *job, struct shadowfit_request *request)
+{
+	request->memory_per_node_mib = SHADOWFIT_UNSET;
+	request->memory_per_cpu_mib = SHADOWFIT_UNSET;
+	if (job->pn_min_memory == NO_VAL64 || job->pn_min_memory == INFINITE64)
+		return;
+	if (job->pn_min_memory & MEM_PER_CPU)
+		request->memory_per_cpu_mib = job->pn_min_memory & ~MEM_PER_CPU;
+	else
+		request->memory_per_node_mib = job->pn_min_memory;
+}
+
+static void copy_request(const job_desc_msg_t *job, uint32_t uid, struct shadowfit_request *request)
+{
+	memset(request, 0, sizeof(*request));
+	request->uid = uid;
+	request->traits = traits_of(job);
+	request->account = job->account;
+	request->partition = job->partition;
+	request->name = job->name;
+	request->script = job->script;
+	request->argv = (const char *const *)job->argv;
+	request->argc = job->argv ? job->argc : 0;
+	request->admin_comment = job->admin_comment;
+	request->spank_env = (const char *const *)job->spank_job_env;
+	request->spank_env_count = job->spank_job_env ? job->spank_job_env_size : 0;
+	copy_memory(job, request);
+	request->cpus_per_task = number16(job->cpus_per_task);
+	request->tasks = number32(job->num_tasks);
+	request->tasks_per_node = number16(job->ntasks_per_node);
+	request->min_nodes = number32(job->min_nodes);
+	request->max_nodes = number32(job->max_nodes);
+	request->time_limit_min = number32(job->time_limit);
+}
+
+/* sbatch repeats --cpus-per-task in the job's totals; all of them must shrink together. */
+static void apply_cpus(job_desc_msg_t *job, uint16_t cpus_per_task)
+{
+	uint32_t before = job->cpus_per_task;
+	uint32_t tasks = job->num_tasks == NO_VAL ? 1 : job->num_tasks;
+
+	if (job->pn_min_cpus != NO_VAL16 && job->pn_min_cpus == before)
+		job->pn_min_cpus = cpus_per_task;
+	if (job->min_cpus != NO_VAL && job->min_cpus == before * tasks)
+		job->min_cpus = cpus_per_task * tasks;
+	if (job->max_cpus != NO_VAL && job->max_cpus == before * tasks)
+		job->max_cpus = cpus_per_task * tasks;
+	job->cpus_per_task = cpus_per_task;
+}
+
+static void apply(const struct shadowfit_answer *answer, job_desc_msg_t *job, char **err_msg)
+{
+	if (answer->actions & SHADOWFIT_SET_MEMORY)
+		job->pn_min_memory = answer->memory_mib | (job->pn_min_memory & MEM_PER_CPU);
+	if (answer->actions & SHADOWFIT_SET_CPUS)
+		apply_cpus(job, (uint16_t)answer->cpus_per_task);
+	if (answer->actions & SHADOWFIT_SET_COMMENT) {
+		slurm_xfree((void **)&job->admin_comment);
+		job->admin_comment = slurm_xstrdup(answer->comment);
+	}
+	if ((answer->actions & SHADOWFIT_TELL_USER) && err_msg && !*err_msg)
+		*err_msg = slurm_xstrdup(answer->text);
+}
+
+int job_submit(job_desc_msg_t *job, uint32_t submit_uid, char **err_msg)
+{
+	struct shadowfit_request request;
+	struct shadowfit_answer answer;
+
+	if (!core.decide)
+		return SLURM_SUCCESS;
+	copy_request(job, job->user_id == NO_VAL ? submit_uid : job->user_id, &request);
+	answer.actions = 0;
+	core.decide(&request, &answer);
+	write_log(&answer);
+	apply(&answer, job, err_msg);
+	return SLURM_SUCCESS;
+}
+
+int job_modify(job_desc_msg_t *job, void *record, uint32_t submit_uid SHADOWFIT_JOB_MODIFY_ERR_MSG)
+{
+	/* What a user or admin changes by hand stays as they changed it. */
+	return SLURM_SUCCESS;
+}

@@ -1,0 +1,78 @@
+/*
+ * The contract between the shims, which Slurm loads, and the core, which decides.
+ * No Slurm type stands here: whoever reads a Slurm struct copies it into these.
+ * Rust's side of this file is src/core/contract.rs, made from it by bindgen.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef SHADOWFIT_CORE_H
+#define SHADOWFIT_CORE_H
+
+#include <stdint.h>
+
+/* Raised by every change of this file; a core with another number is not used. */
+#define SHADOWFIT_ABI 1
+
+/* "The user did not say" in a number, whatever Slurm's NO_VAL of that width is. */
+#define SHADOWFIT_UNSET 0xffffffffffffffffu
+
+/* Bits of shadowfit_request.traits. */
+#define SHADOWFIT_EXCLUSIVE 1u   /* --exclusive in any form */
+#define SHADOWFIT_HETEROGENEOUS 2u /* a component of a het job */
+#define SHADOWFIT_MEM_PER_GPU 4u
+#define SHADOWFIT_REQUEUEABLE 8u /* may run again if it dies */
+
+/* Bits of shadowfit_answer.actions. */
+#define SHADOWFIT_SET_MEMORY 1u
+#define SHADOWFIT_SET_CPUS 2u
+#define SHADOWFIT_SET_COMMENT 4u
+#define SHADOWFIT_TELL_USER 8u
+#define SHADOWFIT_LOG 16u
+
+#define SHADOWFIT_COMMENT_SIZE 1025
+#define SHADOWFIT_TEXT_SIZE 512
+
+/* What a user asked for. Texts end in NUL and may be NULL; they are read during the call only. */
+struct shadowfit_request {
+	uint32_t uid;
+	uint32_t traits;
+	const char *account;
+	const char *partition;
+	const char *name;
+	const char *script;
+	const char *const *argv; /* argv[0] is the script */
+	uint32_t argc;
+	const char *admin_comment;
+	const char *const *spank_env; /* NAME=value, as SPANK options travel */
+	uint32_t spank_env_count;
+	uint64_t memory_per_node_mib; /* 0: all the memory of the node */
+	uint64_t memory_per_cpu_mib;
+	uint64_t cpus_per_task;
+	uint64_t tasks;
+	uint64_t tasks_per_node;
+	uint64_t min_nodes;
+	uint64_t max_nodes;
+	uint64_t time_limit_min;
+};
+
+/* What to do. Only the fields that `actions` names are to be read. */
+struct shadowfit_answer {
+	uint32_t actions;
+	uint32_t cpus_per_task;
+	uint64_t memory_mib; /* in the form of the request: per node or per CPU */
+	char comment[SHADOWFIT_COMMENT_SIZE]; /* for AdminComment */
+	char text[SHADOWFIT_TEXT_SIZE]; /* for the user */
+	char log[SHADOWFIT_TEXT_SIZE]; /* for slurmctld's log */
+};
+
+/* The number of this file that the core was built with. */
+uint32_t shadowfit_abi(void);
+
+/* Reads the configuration and the snapshot once, in full. Called before any decision; only
+ * SHADOWFIT_LOG can be answered. */
+void shadowfit_open(struct shadowfit_answer *answer);
+
+/* Decides about one job. Never blocks, never fails: in doubt, no action. */
+void shadowfit_decide(const struct shadowfit_request *request, struct shadowfit_answer *answer);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * What differs between Slurm releases, and what Slurm exports without declaring it in its public
+ * headers. Nothing else in the project names a release.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef SHADOWFIT_SLURM_COMPAT_H
+#define SHADOWFIT_SLURM_COMPAT_H
+
+#include <stdbool.h>
+#include <slurm/slurm.h>
+#include <slurm/slurm_errno.h>
+
+/* slurmctld frees what a plugin hands it with its own allocator; these are that allocator's. */
+extern char *slurm_xstrdup(const char *text);
+extern void slurm_xfree(void **pointer);
+extern void slurm_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+extern int slurm_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* job_modify learned to explain itself in 23.02. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
+#define SHADOWFIT_JOB_MODIFY_ERR_MSG , char **err_msg
+#else
+#define SHADOWFIT_JOB_MODIFY_ERR_MSG
+#endif
+
+#endif

@@ -1,0 +1,6 @@
+# What every script here shares: where the project is and how it speaks.
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '%s\n' "$*"; }
+fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+need_root() { [ "$(id -u)" = 0 ] || fail "run this as root: it starts daemons under several users"; }

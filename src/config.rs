@@ -1,0 +1,416 @@
+//! The one configuration file, `shadowfit.toml`, and every default in one table: [`Config::default`].
+#![forbid(unsafe_code)]
+
+use serde::{Deserialize, Deserializer, Serialize};
+use std::path::{Path, PathBuf};
+
+/// What may be done with a job or one of its resources; each includes the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Nothing, not even a record.
+    Off,
+    /// Record what would be set.
+    Observe,
+    /// Tell the user what would be set.
+    Advise,
+    /// Set it.
+    Apply,
+}
+
+/// The modes of one job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Modes {
+    /// `--mem` and `--mem-per-cpu`.
+    pub memory: Mode,
+    /// `--cpus-per-task`.
+    pub cpus: Mode,
+}
+
+impl Modes {
+    /// Nothing is to be done with this job at all.
+    pub fn all_off(self) -> bool {
+        self.memory == Mode::Off && self.cpus == Mode::Off
+    }
+}
+
+/// The file's content.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the snapshot, the database and the kill switch lie; on the controller, readable by SlurmUser.
+    pub state_dir: PathBuf,
+    /// What is done unless a rule says otherwise.
+    pub modes: ModeTable,
+    /// Exceptions; of those that match a job, a later one wins over an earlier one.
+    pub rule: Vec<Rule>,
+    /// How much must be known.
+    pub evidence: EvidenceLimits,
+    /// How memory is set.
+    pub memory: MemoryLimits,
+    /// How CPUs are set.
+    pub cpus: CpuLimits,
+    /// How shadowfitd works.
+    pub agent: AgentLimits,
+}
+
+/// `[modes]`: one mode for all resources, and one for each that differs.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModeTable {
+    /// For each resource not named below.
+    pub default: Mode,
+    /// Memory.
+    pub memory: Option<Mode>,
+    /// CPUs per task.
+    pub cpus: Option<Mode>,
+    /// Licenses: accepted, and not yet predicted.
+    pub licenses: Option<Mode>,
+    /// Time limit: accepted, and not yet predicted.
+    pub time: Option<Mode>,
+}
+
+/// `[[rule]]`: matches the jobs that have all that it names.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rule {
+    /// User name.
+    pub user: Option<String>,
+    /// Account.
+    pub account: Option<String>,
+    /// Partition; matches a job that names it among others.
+    pub partition: Option<String>,
+    /// For every resource of the job.
+    pub mode: Option<Mode>,
+    /// Memory.
+    pub memory: Option<Mode>,
+    /// CPUs per task.
+    pub cpus: Option<Mode>,
+    /// Licenses: accepted, and not yet predicted.
+    pub licenses: Option<Mode>,
+    /// Time limit: accepted, and not yet predicted.
+    pub time: Option<Mode>,
+}
+
+/// `[evidence]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvidenceLimits {
+    /// Completed runs of a kind before it is sized; at least 1.
+    #[serde(deserialize_with = "at_least_one")]
+    pub min_runs: u32,
+    /// Latest runs of a kind that count; at least 1.
+    #[serde(deserialize_with = "at_least_one")]
+    pub window: u32,
+    /// A request is rewritten only if at least this share of it is saved; 0 to 1.
+    #[serde(deserialize_with = "share")]
+    pub min_saving: f64,
+}
+
+/// `[memory]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MemoryLimits {
+    /// Set is the largest peak seen times this; 1 or more.
+    #[serde(deserialize_with = "one_or_more")]
+    pub margin: f64,
+    /// Never set less for a node, in MiB.
+    pub floor_mib: u64,
+}
+
+/// `[cpus]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CpuLimits {
+    /// Set is the most CPUs a run kept busy times this; 1 or more. A serial program gets one.
+    #[serde(deserialize_with = "one_or_more")]
+    pub margin: f64,
+    /// Never set fewer for a task; at least 1.
+    #[serde(deserialize_with = "at_least_one")]
+    pub floor: u32,
+}
+
+/// `[agent]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentLimits {
+    /// Seconds between two passes; at least 1.
+    #[serde(deserialize_with = "at_least_one")]
+    pub interval_s: u32,
+    /// Each pass reads sacct this many seconds further back than the last one ended, for records
+    /// that reach slurmdbd late.
+    pub overlap_s: u32,
+    /// The first pass, and one pass a day, look back this many days; at least 1.
+    #[serde(deserialize_with = "at_least_one")]
+    pub lookback_days: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            state_dir: "/var/lib/shadowfit".into(),
+            modes: ModeTable::default(),
+            rule: Vec::new(),
+            evidence: EvidenceLimits::default(),
+            memory: MemoryLimits::default(),
+            cpus: CpuLimits::default(),
+            agent: AgentLimits::default(),
+        }
+    }
+}
+
+impl Default for ModeTable {
+    fn default() -> Self {
+        ModeTable {
+            default: Mode::Observe,
+            memory: None,
+            cpus: None,
+            licenses: None,
+            time: None,
+        }
+    }
+}
+
+impl Default for EvidenceLimits {
+    fn default() -> Self {
+        EvidenceLimits {
+            min_runs: 3,
+            window: 256,
+            min_saving: 0.1,
+        }
+    }
+}
+
+impl Default for MemoryLimits {
+    fn default() -> Self {
+        MemoryLimits {
+            margin: 1.1,
+            floor_mib: 64,
+        }
+    }
+}
+
+impl Default for CpuLimits {
+    fn default() -> Self {
+        CpuLimits {
+            margin: 1.5,
+            floor: 1,
+        }
+    }
+}
+
+impl Default for AgentLimits {
+    fn default() -> Self {
+        AgentLimits {
+            interval_s: 30,
+            overlap_s: 900,
+            lookback_days: 14,
+        }
+    }
+}
+
+fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        0 => Err(serde::de::Error::custom("allowed: a whole number from 1")),
+        number => Ok(number),
+    }
+}
+
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if (1.0..=100.0).contains(&number) {
+        Ok(number)
+    } else {
+        Err(serde::de::Error::custom("allowed: a number from 1 to 100"))
+    }
+}
+
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if (0.0..=1.0).contains(&number) {
+        Ok(number)
+    } else {
+        Err(serde::de::Error::custom("allowed: a number from 0 to 1"))
+    }
+}
+
+/// Why a configuration cannot be used; says which file, which line and what is allowed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is there and cannot be read.
+    #[error("{path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file's content is not a configuration.
+    #[error("{path}: line {line}: {message}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What was expected.
+        message: String,
+    },
+}
+
+/// Whom a job belongs to, for matching rules.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Owner<'a> {
+    /// User name, when known.
+    pub user: Option<&'a str>,
+    /// Account, the user's default when none was named.
+    pub account: Option<&'a [u8]>,
+    /// Partitions, comma-separated; the default partition when none was named.
+    pub partition: Option<&'a [u8]>,
+}
+
+impl Config {
+    /// The file that is read when none is named: `$SHADOWFIT_CONFIG`, else `shadowfit.toml` beside
+    /// slurm.conf.
+    pub fn default_path() -> PathBuf {
+        if let Some(path) = std::env::var_os("SHADOWFIT_CONFIG") {
+            return path.into();
+        }
+        let slurm_conf = std::env::var_os("SLURM_CONF").unwrap_or("/etc/slurm/slurm.conf".into());
+        Path::new(&slurm_conf).with_file_name("shadowfit.toml")
+    }
+
+    /// Reads `path`; a file that does not exist means all defaults.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        match std::fs::read(path) {
+            Ok(bytes) => Config::parse(path, &bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
+            Err(source) => Err(ConfigError::Unreadable {
+                path: path.into(),
+                source,
+            }),
+        }
+    }
+
+    /// Parses the content of `path`.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Config, ConfigError> {
+        let invalid = |line, message: &str| ConfigError::Invalid {
+            path: path.into(),
+            line,
+            message: message.into(),
+        };
+        let text = str::from_utf8(bytes).map_err(|error| {
+            let good = &bytes[..error.valid_up_to()];
+            invalid(line_at(good, good.len()), "not UTF-8 text")
+        })?;
+        toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            invalid(line_at(bytes, at), error.message())
+        })
+    }
+
+    /// The modes of a job of `owner`.
+    pub fn modes(&self, owner: Owner) -> Modes {
+        let table = &self.modes;
+        let mut modes = Modes {
+            memory: table.memory.unwrap_or(table.default),
+            cpus: table.cpus.unwrap_or(table.default),
+        };
+        for rule in self.rule.iter().filter(|rule| rule.matches(owner)) {
+            modes.memory = rule.memory.or(rule.mode).unwrap_or(modes.memory);
+            modes.cpus = rule.cpus.or(rule.mode).unwrap_or(modes.cpus);
+        }
+        modes
+    }
+
+    /// The model that slurmctld reads.
+    pub fn snapshot_path(&self) -> PathBuf {
+        self.state_dir.join("snapshot")
+    }
+
+    /// While this file exists, every job passes unchanged.
+    pub fn kill_switch_path(&self) -> PathBuf {
+        self.state_dir.join("off")
+    }
+
+    /// The behavioural database.
+    pub fn database_path(&self) -> PathBuf {
+        self.state_dir.join("jobs.db")
+    }
+}
+
+impl Rule {
+    fn matches(&self, owner: Owner) -> bool {
+        let account = |name: &String| owner.account == Some(name.as_bytes());
+        let partition = |name: &String| {
+            owner
+                .partition
+                .is_some_and(|all| all.split(|&b| b == b',').any(|one| one == name.as_bytes()))
+        };
+        self.user.as_deref().is_none_or(|user| owner.user == Some(user))
+            && self.account.as_ref().is_none_or(account)
+            && self.partition.as_ref().is_none_or(partition)
+    }
+}
+
+fn line_at(text: &[u8], offset: usize) -> usize {
+    1 + text[..offset.min(text.len())].iter().filter(|&&b| b == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(Path::new("/etc/slurm/shadowfit.toml"), text.as_bytes())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_shipped_file_shows_exactly_the_defaults() {
+        let shipped = include_str!("../scripts/shadowfit.toml");
+        assert_eq!(parse(shipped).unwrap(), Config::default());
+        assert_eq!(parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_file_and_line_and_what_is_allowed() {
+        let cases = [
+            ("\nmodez = 1", "line 2", "expected one of"),
+            ("[modes]\ndefault = 'always'", "line 2", "`observe`"),
+            ("[modes]\n\nmemmory = 'off'", "line 3", "`memory`"),
+            ("[memory]\nmargin = 0.5", "line 2", "from 1 to 100"),
+            ("[evidence]\nmin_runs = 0", "line 2", "from 1"),
+            ("[agent]\ninterval_s = -1", "line 2", "-1"),
+            ("[[rule]]\nuser = 'a'\nmode = 3", "line 3", "string"),
+            ("x = [", "line 1", ""),
+        ];
+        for (text, line, allowed) in cases {
+            let error = parse(text).unwrap_err();
+            assert!(error.starts_with("/etc/slurm/shadowfit.toml: "), "{error}");
+            assert!(error.contains(line) && error.contains(allowed), "{text:?}: {error}");
+        }
+        let error = Config::parse(Path::new("f"), b"a = 1\n\xff").unwrap_err();
+        assert_eq!(error.to_string(), "f: line 2: not UTF-8 text");
+    }
+
+    #[test]
+    fn the_last_matching_rule_wins() {
+        let config = parse(
+            "[modes]\ndefault = 'apply'\ncpus = 'advise'\n\
+             [[rule]]\npartition = 'debug'\nmode = 'off'\n\
+             [[rule]]\nuser = 'alice'\nmemory = 'observe'",
+        )
+        .unwrap();
+        let modes = |user, partition: &'static str| {
+            let modes = config.modes(Owner {
+                user: Some(user),
+                account: None,
+                partition: Some(partition.as_bytes()),
+            });
+            (modes.memory, modes.cpus)
+        };
+        assert_eq!(modes("bob", "batch"), (Mode::Apply, Mode::Advise));
+        assert_eq!(modes("bob", "batch,debug"), (Mode::Off, Mode::Off));
+        assert_eq!(modes("alice", "debug"), (Mode::Observe, Mode::Off));
+    }
+}

@@ -1,0 +1,139 @@
+//! Between the contract's structs and the project's nouns.
+
+use super::contract::*;
+use crate::decide::sentence;
+use crate::job::{Ask, LeftAlone, Memory, Request, Shape, Texts};
+use crate::record::{Change, Record};
+use std::ffi::{CStr, c_char};
+
+/// How SPANK hands an option to job_submit.
+const OPT_OUT: &[u8] = b"_SLURM_SPANK_OPTION_shadowfit_shadowfit=off";
+
+/// Reads a request.
+///
+/// # Safety
+/// The texts of `raw` are NULL or end in NUL, its arrays have the lengths it names, and all of
+/// them outlive `raw`.
+pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
+    // SAFETY: the caller's promise covers every pointer in `raw`.
+    let (texts, spank) = unsafe {
+        let texts = Texts {
+            account: bytes(raw.account),
+            partition: bytes(raw.partition),
+            name: bytes(raw.name).unwrap_or_default(),
+            script: bytes(raw.script).unwrap_or_default(),
+            arguments: list(raw.argv, raw.argc).skip(1).collect(),
+        };
+        let opted_out = list(raw.spank_env, raw.spank_env_count).any(|entry| entry == OPT_OUT);
+        (texts, opted_out)
+    };
+    Request {
+        uid: raw.uid,
+        texts,
+        ask: ask(raw),
+        left_alone: left_alone(raw, spank),
+    }
+}
+
+fn ask(raw: &shadowfit_request) -> Ask {
+    let memory = number(raw.memory_per_node_mib)
+        .map(Memory::Node)
+        .or(number(raw.memory_per_cpu_mib).map(Memory::Cpu));
+    Ask {
+        memory,
+        cpus: small(raw.cpus_per_task).unwrap_or(1).max(1),
+        shape: Shape::new(
+            small(raw.tasks),
+            small(raw.tasks_per_node),
+            small(raw.min_nodes),
+            small(raw.max_nodes),
+        ),
+        time_s: number(raw.time_limit_min).map(|minutes| minutes.saturating_mul(60)),
+    }
+}
+
+fn left_alone(raw: &shadowfit_request, opted_out: bool) -> Option<LeftAlone> {
+    let has = |bit| raw.traits & bit != 0;
+    [
+        (raw.script.is_null(), LeftAlone::NoScript),
+        (opted_out, LeftAlone::OptedOut),
+        (raw.memory_per_node_mib == 0 || raw.memory_per_cpu_mib == 0, LeftAlone::WholeNodeMemory),
+        (has(SHADOWFIT_EXCLUSIVE), LeftAlone::Exclusive),
+        (has(SHADOWFIT_MEM_PER_GPU), LeftAlone::MemoryPerGpu),
+        (has(SHADOWFIT_HETEROGENEOUS), LeftAlone::Heterogeneous),
+        (!has(SHADOWFIT_REQUEUEABLE), LeftAlone::NoRequeue),
+    ]
+    .into_iter()
+    .find_map(|(applies, reason)| applies.then_some(reason))
+}
+
+/// Somebody else uses this job's AdminComment.
+///
+/// # Safety
+/// As for [`request`].
+pub unsafe fn has_comment(raw: &shadowfit_request) -> bool {
+    // SAFETY: the caller's promise covers `admin_comment`.
+    unsafe { bytes(raw.admin_comment) }.is_some_and(|comment| !comment.is_empty())
+}
+
+/// Writes a decision. A job whose AdminComment is taken is not rewritten: without the record
+/// nobody could explain the rewrite, nor undo it.
+pub fn answer(record: &Record, comment_is_taken: bool, answer: &mut shadowfit_answer) {
+    let Some(comment) = record.to_comment().filter(|_| !comment_is_taken) else {
+        return;
+    };
+    text(&comment, &mut answer.comment);
+    answer.actions |= SHADOWFIT_SET_COMMENT;
+    if let Some(memory) = record.memory.filter(Change::applies) {
+        answer.memory_mib = memory.set;
+        answer.actions |= SHADOWFIT_SET_MEMORY;
+    }
+    if let Some(cpus) = record.cpus.filter(Change::applies) {
+        answer.cpus_per_task = cpus.set as u32;
+        answer.actions |= SHADOWFIT_SET_CPUS;
+    }
+    if let Some(line) = sentence(record) {
+        text(&line, &mut answer.text);
+        answer.actions |= SHADOWFIT_TELL_USER;
+    }
+}
+
+/// Writes a line for slurmctld's log, if there is one.
+pub fn log(problem: Option<String>, answer: &mut shadowfit_answer) {
+    if let Some(problem) = problem {
+        text(&problem, &mut answer.log);
+        answer.actions |= SHADOWFIT_LOG;
+    }
+}
+
+/// Copies `from` into a C buffer, cut to fit and ended with NUL.
+pub fn text(from: &str, into: &mut [c_char]) {
+    let room = into.len() - 1;
+    let length = from.floor_char_boundary(room);
+    for (to, byte) in into.iter_mut().zip(&from.as_bytes()[..length]) {
+        *to = *byte as c_char;
+    }
+    into[length] = 0;
+}
+
+fn number(raw: u64) -> Option<u64> {
+    (raw != SHADOWFIT_UNSET as u64).then_some(raw)
+}
+
+fn small(raw: u64) -> Option<u32> {
+    number(raw).and_then(|raw| raw.try_into().ok())
+}
+
+unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
+    // SAFETY: the caller promises that a text that is not NULL ends in NUL and lives long enough.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
+}
+
+unsafe fn list<'a>(
+    array: *const *const c_char,
+    count: u32,
+) -> impl Iterator<Item = &'a [u8]> {
+    let count = if array.is_null() { 0 } else { count as usize };
+    // SAFETY: the caller promises `count` readable pointers, each NULL or a text ending in NUL.
+    (0..count).filter_map(move |index| unsafe { bytes(*array.add(index)) })
+}

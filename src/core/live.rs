@@ -1,0 +1,294 @@
+//! What is in force right now: configuration, snapshot and kill switch, looked at once a second at
+//! most, by whichever submission comes along. Nobody ever waits: a reader takes what is there, and
+//! of two that find something to refresh, one does it.
+
+use crate::config::{Config, ConfigError};
+use crate::decide::decide;
+use crate::job::Request;
+use crate::model::snapshot::{Loading, Snapshot, SnapshotError};
+use crate::record::Record;
+use arc_swap::ArcSwapOption;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::{Duration, Instant};
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How much of a new snapshot one submission reads, in bytes: about a millisecond's worth.
+const PIECE: usize = 1 << 20;
+
+/// The state behind the exported calls.
+pub struct Live {
+    config_path: PathBuf,
+    /// `None` while the file is broken: then every job passes.
+    config: ArcSwapOption<Config>,
+    snapshot: ArcSwapOption<Snapshot>,
+    killed: AtomicBool,
+    problem: ArcSwapOption<String>,
+    watch: Mutex<Watch>,
+}
+
+/// What was seen at the last look.
+#[derive(Default)]
+struct Watch {
+    looked: Option<Instant>,
+    /// The file that was read last; `Some(None)` when there was none.
+    config: Option<Option<Identity>>,
+    /// Says where things lie, even while the file is broken.
+    last_good: Arc<Config>,
+    snapshot: Option<Identity>,
+    loading: Option<Loading>,
+}
+
+/// Tells whether a file is still the one that was read.
+#[derive(PartialEq, Clone, Copy)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Identity {
+    fn of(path: &Path) -> Option<Identity> {
+        let meta: Metadata = std::fs::metadata(path).ok()?;
+        Some(Identity {
+            device: meta.dev(),
+            inode: meta.ino(),
+            size: meta.size(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+        })
+    }
+}
+
+impl Live {
+    /// Nothing is read yet.
+    pub fn new(config_path: PathBuf) -> Live {
+        Live {
+            config_path,
+            config: ArcSwapOption::empty(),
+            snapshot: ArcSwapOption::empty(),
+            killed: AtomicBool::new(false),
+            problem: ArcSwapOption::empty(),
+            watch: Mutex::default(),
+        }
+    }
+
+    /// Decides with what is in force; `None` means that the job passes.
+    pub fn decide(&self, request: &Request) -> Option<Record> {
+        self.refresh(PIECE);
+        if self.killed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let config = self.config.load_full()?;
+        let snapshot = self.snapshot.load();
+        decide(&config, snapshot.as_deref(), request)
+    }
+
+    /// Reads everything, however long it takes. For start-up, when no submission waits.
+    pub fn refresh_fully(&self) {
+        self.refresh(usize::MAX);
+    }
+
+    /// What went wrong since this was last asked, for the log.
+    pub fn take_problem(&self) -> Option<String> {
+        if self.problem.load().is_none() {
+            return None;
+        }
+        self.problem.swap(None).map(|problem| problem.to_string())
+    }
+
+    fn refresh(&self, piece: usize) {
+        let mut watch = match self.watch.try_lock() {
+            Ok(watch) => watch,
+            // A panic in another thread's look: its half-done work is dropped with the loading.
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        let due = watch.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
+        if due {
+            watch.looked = Some(Instant::now());
+            self.look(&mut watch);
+        }
+        self.load_piece(&mut watch, piece);
+    }
+
+    fn look(&self, watch: &mut Watch) {
+        let config = Some(Identity::of(&self.config_path));
+        if config != watch.config {
+            watch.config = config;
+            self.read_config(watch);
+        }
+        let switch = watch.last_good.kill_switch_path();
+        self.killed.store(switch.exists(), Ordering::Relaxed);
+        // A load that is under way ends first, however often the file is replaced meanwhile.
+        let path = watch.last_good.snapshot_path();
+        let snapshot = Identity::of(&path);
+        if watch.loading.is_none() && snapshot.is_some() && snapshot != watch.snapshot {
+            watch.snapshot = snapshot;
+            match Loading::begin(&path) {
+                Ok(loading) => watch.loading = Some(loading),
+                Err(error) => self.report_snapshot(error),
+            }
+        }
+    }
+
+    fn read_config(&self, watch: &mut Watch) {
+        match Config::load(&self.config_path) {
+            Ok(config) => {
+                watch.last_good = Arc::new(config);
+                self.config.store(Some(watch.last_good.clone()));
+            }
+            Err(error) => self.report_config(error),
+        }
+    }
+
+    fn load_piece(&self, watch: &mut Watch, piece: usize) {
+        let Some(mut loading) = watch.loading.take() else {
+            return;
+        };
+        match loading.advance(piece) {
+            Ok(Some(snapshot)) => self.snapshot.store(Some(Arc::new(snapshot))),
+            Ok(None) => watch.loading = Some(loading),
+            Err(error) => self.report_snapshot(error),
+        }
+    }
+
+    fn report_config(&self, error: ConfigError) {
+        self.config.store(None);
+        self.report(format!("every job passes unchanged: {error}"));
+    }
+
+    fn report_snapshot(&self, error: SnapshotError) {
+        let last_good = if self.snapshot.load().is_some() {
+            "the last good snapshot stays in use"
+        } else {
+            "no job is sized"
+        };
+        self.report(format!("{last_good}: {error}"));
+    }
+
+    fn report(&self, problem: String) {
+        self.problem.store(Some(Arc::new(problem)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fingerprint::{Key, Kind};
+    use crate::job::{Ask, Memory, Shape, Texts};
+    use crate::model::predict::Evidence;
+    use crate::model::snapshot::Directory;
+
+    struct Site {
+        dir: tempfile::TempDir,
+        live: Live,
+    }
+
+    impl Site {
+        fn new(config: &str) -> Site {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("shadowfit.toml");
+            let state = format!("state_dir = '{}'\n", dir.path().display());
+            std::fs::write(&path, state + config).unwrap();
+            Site {
+                dir,
+                live: Live::new(path),
+            }
+        }
+
+        fn publish(&self, bytes: &[u8]) {
+            Snapshot::publish(&self.dir.path().join("snapshot"), bytes).unwrap();
+        }
+
+        fn decide(&self) -> Option<Record> {
+            self.live.watch.lock().unwrap().looked = None;
+            self.live.decide(&request())
+        }
+    }
+
+    fn request() -> Request<'static> {
+        Request {
+            uid: 1,
+            texts: Texts {
+                name: b"align",
+                script: b"#!/bin/sh\nbwa\n",
+                ..Texts::default()
+            },
+            ask: Ask {
+                memory: Some(Memory::Node(65536)),
+                cpus: 1,
+                shape: Shape::SINGLE,
+                time_s: None,
+            },
+            left_alone: None,
+        }
+    }
+
+    fn model(extra: u64) -> Vec<u8> {
+        let evidence = Evidence {
+            runs: 5,
+            max_mib: 1000,
+            ..Evidence::default()
+        };
+        let own = Kind::of(1, &request().texts, Shape::SINGLE).command.unwrap();
+        let mut entries: Vec<_> = (0..extra).map(|n| (Key(n), evidence)).collect();
+        entries.push((own, evidence));
+        Snapshot::encode(entries.iter(), 1, &Directory::default())
+    }
+
+    fn set(record: Option<Record>) -> Option<u64> {
+        record.and_then(|record| record.memory).map(|memory| memory.set)
+    }
+
+    #[test]
+    fn a_snapshot_counts_once_it_is_there_and_a_bad_one_changes_nothing() {
+        let site = Site::new("");
+        assert_eq!(set(site.decide()), None);
+        site.publish(&model(0));
+        assert_eq!(set(site.decide()), Some(1100));
+        site.publish(b"junk");
+        assert_eq!(set(site.decide()), Some(1100));
+        let problem = site.live.take_problem().unwrap();
+        assert!(problem.starts_with("the last good snapshot stays in use"), "{problem}");
+        assert_eq!(site.live.take_problem(), None);
+    }
+
+    #[test]
+    fn a_large_snapshot_arrives_in_pieces() {
+        let site = Site::new("");
+        site.publish(&model(200_000));
+        assert_eq!(set(site.decide()), None);
+        let more = (0..100).find(|_| set(site.live.decide(&request())).is_some());
+        assert!(more.is_some());
+    }
+
+    #[test]
+    fn a_broken_configuration_lets_jobs_pass_until_it_is_mended() {
+        let site = Site::new("");
+        site.publish(&model(0));
+        assert!(site.decide().is_some());
+        let path = site.dir.path().join("shadowfit.toml");
+        let good = std::fs::read(&path).unwrap();
+        std::fs::write(&path, "modes = 'all'").unwrap();
+        assert_eq!(site.decide(), None);
+        assert!(site.live.take_problem().unwrap().contains("line 1"));
+        std::fs::write(&path, good).unwrap();
+        assert!(site.decide().is_some());
+    }
+
+    #[test]
+    fn the_kill_switch_works_at_once_and_both_ways() {
+        let site = Site::new("");
+        site.publish(&model(0));
+        let switch = site.dir.path().join("off");
+        std::fs::write(&switch, "").unwrap();
+        assert_eq!(site.decide(), None);
+        std::fs::remove_file(&switch).unwrap();
+        assert!(site.decide().is_some());
+    }
+}

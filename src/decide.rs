@@ -1,0 +1,296 @@
+//! The policy: keep a request or set another, from what the kind of job used before. No I/O.
+//!
+//! slurmctld calls this at submission, the agent again for jobs that still wait, and
+//! `shadowfit predict` for nothing but the answer: one implementation for all three.
+#![forbid(unsafe_code)]
+
+use crate::config::{Config, Mode, Modes, Owner};
+use crate::fingerprint::Kind;
+use crate::job::{Ask, Memory, Request};
+use crate::model::predict::{Evidence, predict};
+use crate::model::snapshot::Snapshot;
+use crate::record::{Change, Record};
+use crate::units::memory_text;
+
+/// A program that never kept more CPUs busy than this on average is serial; the rest above 1.0 is
+/// the shell around it and the rounding of accounting.
+const SERIAL: f32 = 1.1;
+
+/// Fewer CPUs make a run longer. They are cut only when the longest run so far fits this often into
+/// the time limit.
+const TIME_RESERVE: u64 = 2;
+
+/// Whose job it is, for the rules: what the request leaves out comes from the directory.
+pub fn owner<'a>(request: &Request<'a>, snapshot: Option<&'a Snapshot>) -> Owner<'a> {
+    let directory = snapshot.map(Snapshot::directory);
+    let user = directory.and_then(|directory| directory.users.get(&request.uid));
+    let usual_account = || user.and_then(|user| user.account.as_deref()).map(str::as_bytes);
+    let usual_partition = || {
+        directory
+            .and_then(|directory| directory.default_partition.as_deref())
+            .map(str::as_bytes)
+    };
+    Owner {
+        user: user.map(|user| user.name.as_str()),
+        account: request.texts.account.or_else(usual_account),
+        partition: request.texts.partition.or_else(usual_partition),
+    }
+}
+
+/// Decides about a submission. `None`: this job is nobody's business, not even a record's.
+pub fn decide(config: &Config, snapshot: Option<&Snapshot>, request: &Request) -> Option<Record> {
+    let modes = config.modes(owner(request, snapshot));
+    if modes.all_off() {
+        return None;
+    }
+    let kind = Kind::of(request.uid, &request.texts, request.ask.shape);
+    Some(match request.left_alone {
+        Some(reason) => Record::kept(kind, None, reason.text()),
+        None => size(config, modes, snapshot, kind, request.ask),
+    })
+}
+
+/// Decides what a job of `kind` that asks for `ask` gets.
+pub fn size(
+    config: &Config,
+    modes: Modes,
+    snapshot: Option<&Snapshot>,
+    kind: Kind,
+    ask: Ask,
+) -> Record {
+    let keep = |why| Record::kept(kind, Some(ask), why);
+    let Some(snapshot) = snapshot else {
+        return keep("no snapshot");
+    };
+    let Some((level, evidence)) = predict(snapshot, &kind, config.evidence.min_runs) else {
+        return keep("too few runs of this kind");
+    };
+    let need = node_need(config, &evidence);
+    let cpus = cpus(config, modes.cpus, &ask, &evidence, need);
+    let cpus_in_force = cpus.filter(Change::applies).map_or(ask.cpus.into(), |change| change.set);
+    let memory = memory(config, modes.memory, &ask, need, cpus_in_force);
+    let nothing = memory.is_none() && cpus.is_none();
+    Record {
+        level: Some(level),
+        evidence: Some(evidence),
+        memory,
+        cpus,
+        kept: nothing.then_some("the request fits".into()),
+        ..keep("")
+    }
+}
+
+/// The memory that a node must give, in MiB.
+fn node_need(config: &Config, evidence: &Evidence) -> u64 {
+    let with_margin = f64::from(evidence.max_mib) * config.memory.margin;
+    (with_margin.ceil() as u64).max(config.memory.floor_mib).max(1)
+}
+
+fn memory(config: &Config, mode: Mode, ask: &Ask, need: u64, cpus: u64) -> Option<Change> {
+    let asked = ask.memory?;
+    let set = match asked {
+        Memory::Node(_) => need,
+        Memory::Cpu(_) => need.div_ceil(u64::from(ask.shape.tasks_on_a_node()?) * cpus),
+    };
+    change(config, mode, asked.mib(), set)
+}
+
+fn cpus(config: &Config, mode: Mode, ask: &Ask, evidence: &Evidence, need: u64) -> Option<Change> {
+    let in_time = |limit| u64::from(evidence.longest_s) * TIME_RESERVE <= limit;
+    if !ask.time_s.is_none_or(in_time) {
+        return None;
+    }
+    let busy = evidence.cores / ask.shape.tasks as f32;
+    let wanted = if busy <= SERIAL {
+        1
+    } else {
+        (f64::from(busy) * config.cpus.margin).ceil() as u64
+    };
+    let least = wanted
+        .max(config.cpus.floor.into())
+        .max(cpus_for_memory(ask, need)?);
+    change(config, mode, ask.cpus.into(), least)
+}
+
+/// How many CPUs each task must keep because memory comes with them; `None` when that cannot be
+/// told, as with a site's default memory, which may be counted per CPU.
+fn cpus_for_memory(ask: &Ask, need: u64) -> Option<u64> {
+    match ask.memory? {
+        Memory::Node(_) => Some(1),
+        Memory::Cpu(mib) => Some(need.div_ceil(u64::from(ask.shape.tasks_on_a_node()?) * mib)),
+    }
+}
+
+/// A change is worth making when it saves enough; a request is never raised.
+fn change(config: &Config, mode: Mode, asked: u64, set: u64) -> Option<Change> {
+    let saved = asked.checked_sub(set).filter(|&saved| saved > 0)?;
+    let worth = saved as f64 >= asked as f64 * config.evidence.min_saving;
+    (mode != Mode::Off && worth).then_some(Change { mode, asked, set })
+}
+
+/// The line that the user sees, if there is anything to say.
+pub fn sentence(record: &Record) -> Option<String> {
+    let evidence = record.evidence?;
+    let memory = record.memory.filter(|change| change.mode >= Mode::Advise);
+    let cpus = record.cpus.filter(|change| change.mode >= Mode::Advise);
+    let applied: Vec<String> = [
+        memory.filter(|c| c.applies()).map(|c| {
+            format!("memory {} -> {}", memory_text(c.asked), memory_text(c.set))
+        }),
+        cpus.filter(|c| c.applies()).map(|c| format!("CPUs {} -> {}", c.asked, c.set)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let advised: Vec<String> = [
+        memory.filter(|c| !c.applies()).map(|c| format!("{}={}", option_of(record), memory_text(c.set))),
+        cpus.filter(|c| !c.applies()).map(|c| format!("--cpus-per-task={}", c.set)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let runs = seen(&evidence, memory.is_some(), cpus.is_some());
+    match (applied.is_empty(), advised.is_empty()) {
+        (true, true) => None,
+        (true, false) => Some(format!("shadowfit: {} would do ({runs})", advised.join(" "))),
+        (false, true) => Some(format!(
+            "shadowfit: {} ({runs}); --shadowfit=off keeps your request",
+            applied.join(", ")
+        )),
+        (false, false) => Some(format!(
+            "shadowfit: {} ({runs}); --shadowfit=off keeps your request; {} would do",
+            applied.join(", "),
+            advised.join(" ")
+        )),
+    }
+}
+
+fn option_of(record: &Record) -> &'static str {
+    match record.asked.and_then(|asked| asked.memory) {
+        Some(Memory::Cpu(_)) => "--mem-per-cpu",
+        _ => "--mem",
+    }
+}
+
+fn seen(evidence: &Evidence, memory: bool, cpus: bool) -> String {
+    let memory = memory.then(|| format!(", 99% were under {}", memory_text(evidence.p99_mib.into())));
+    let cpus = cpus.then(|| format!(", {:.1} CPUs busy at most", evidence.cores));
+    format!(
+        "{} runs{}{}",
+        evidence.runs,
+        memory.unwrap_or_default(),
+        cpus.unwrap_or_default()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Shape;
+    use crate::model::snapshot::Directory;
+
+    const SEEN: Evidence = Evidence {
+        runs: 23,
+        max_mib: 8294,
+        p99_mib: 8294,
+        cores: 1.02,
+        longest_s: 100,
+    };
+
+    fn sized(ask: Ask, evidence: Evidence, mode: Mode) -> Record {
+        let kind = Kind::of_accounting(1, b"align");
+        let entries = [(kind.name.unwrap(), evidence)];
+        let bytes = Snapshot::encode(entries.iter(), 1, &Directory::default());
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("snapshot");
+        Snapshot::publish(&path, &bytes).unwrap();
+        let snapshot = Snapshot::load(&path).unwrap();
+        let modes = Modes {
+            memory: mode,
+            cpus: mode,
+        };
+        size(&Config::default(), modes, Some(&snapshot), kind, ask)
+    }
+
+    fn ask(memory: Option<Memory>, cpus: u32, tasks: u32) -> Ask {
+        Ask {
+            memory,
+            cpus,
+            shape: Shape::new(Some(tasks), None, Some(1), Some(1)),
+            time_s: None,
+        }
+    }
+
+    fn sets(record: &Record) -> (Option<u64>, Option<u64>) {
+        (record.memory.map(|c| c.set), record.cpus.map(|c| c.set))
+    }
+
+    #[test]
+    fn the_user_reads_what_was_changed_and_why() {
+        let ask = ask(Some(Memory::Node(65536)), 8, 1);
+        assert_eq!(
+            sentence(&sized(ask, SEEN, Mode::Apply)).unwrap(),
+            "shadowfit: memory 64G -> 9G, CPUs 8 -> 1 (23 runs, 99% were under 8.1G, \
+             1.0 CPUs busy at most); --shadowfit=off keeps your request"
+        );
+        assert_eq!(
+            sentence(&sized(ask, SEEN, Mode::Advise)).unwrap(),
+            "shadowfit: --mem=9G --cpus-per-task=1 would do (23 runs, 99% were under 8.1G, \
+             1.0 CPUs busy at most)"
+        );
+        assert_eq!(sentence(&sized(ask, SEEN, Mode::Observe)), None);
+    }
+
+    #[test]
+    fn a_request_is_never_raised_and_small_savings_are_left() {
+        for asked in [100, 9000, 9124, 10_000] {
+            let record = sized(ask(Some(Memory::Node(asked)), 1, 1), SEEN, Mode::Apply);
+            assert_eq!(sets(&record), (None, None), "{asked}");
+            assert_eq!(record.kept.as_deref(), Some("the request fits"));
+        }
+    }
+
+    #[test]
+    fn memory_per_cpu_is_shared_by_the_cpus_that_remain() {
+        let per_cpu = |mib| Some(Memory::Cpu(mib));
+        assert_eq!(
+            sets(&sized(ask(per_cpu(16384), 4, 2), SEEN, Mode::Apply)),
+            (Some(4562), Some(1))
+        );
+        // One CPU alone would bring too little memory: as many stay as are needed for it.
+        assert_eq!(
+            sets(&sized(ask(per_cpu(4000), 8, 1), SEEN, Mode::Apply)),
+            (Some(3042), Some(3))
+        );
+    }
+
+    #[test]
+    fn cpus_stay_where_fewer_could_hurt() {
+        let memory = Some(Memory::Node(65536));
+        let short_of_time = Ask {
+            time_s: Some(199),
+            ..ask(memory, 8, 1)
+        };
+        assert_eq!(sets(&sized(short_of_time, SEEN, Mode::Apply)).1, None);
+        assert_eq!(sets(&sized(ask(None, 8, 1), SEEN, Mode::Apply)).1, None);
+        let parallel = Evidence { cores: 3.2, ..SEEN };
+        assert_eq!(sets(&sized(ask(memory, 8, 1), parallel, Mode::Apply)).1, Some(5));
+    }
+
+    #[test]
+    fn too_few_runs_keep_the_request() {
+        let young = Evidence { runs: 2, ..SEEN };
+        let record = sized(ask(Some(Memory::Node(65536)), 8, 1), young, Mode::Apply);
+        assert_eq!(record.kept.as_deref(), Some("too few runs of this kind"));
+    }
+
+    #[test]
+    fn a_record_survives_admin_comment_and_fits_into_it() {
+        let record = sized(ask(Some(Memory::Cpu(65536)), 8, 2), SEEN, Mode::Apply);
+        let comment = record.to_comment().unwrap();
+        assert_eq!(Record::parse(&comment).unwrap(), record);
+        assert!(comment.len() < 600, "{} bytes: {comment}", comment.len());
+        assert_eq!(Record::parse("{\"shadowfit\":2}"), None);
+        assert_eq!(Record::parse("site note"), None);
+    }
+}

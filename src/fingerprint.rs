@@ -1,0 +1,338 @@
+//! What kind of job this is, from the most specific key to the most general.
+//!
+//! Runs of one kind differ in numbers, sample names, paths and dates. Those are taken out before
+//! hashing, so that ten thousand samples through one pipeline are one kind of job, not ten thousand.
+#![forbid(unsafe_code)]
+
+use crate::job::{Shape, Texts};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// Only this much of a script or of one argument is looked at: a decision must stay short.
+const MAX_TEXT: usize = 64 << 10;
+
+/// Slurm's own names for jobs that were given none; they say nothing about the job.
+const NAMES_WITHOUT_MEANING: [&[u8]; 4] = [b"", b"wrap", b"sbatch", b"bash"];
+
+/// Files that are programs: their name says what runs. Of other files only the type is kept.
+const PROGRAM_TYPES: [&[u8]; 20] = [
+    b"sh", b"bash", b"zsh", b"csh", b"py", b"pl", b"r", b"R", b"rb", b"jl", b"m", b"lua", b"jar",
+    b"js", b"nf", b"smk", b"awk", b"sif", b"exe", b"x",
+];
+
+/// One fingerprint, written as 16 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(pub u64);
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        u64::from_str_radix(&text, 16)
+            .map(Key)
+            .map_err(|_| serde::de::Error::custom("a fingerprint is 16 hexadecimal digits"))
+    }
+}
+
+/// How specific a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Same user, account, partition, name, script, arguments and shape.
+    Command,
+    /// Same user, script and shape.
+    Script,
+    /// Same user and job name; all that accounting alone can tell.
+    Name,
+}
+
+impl Level {
+    /// The level as reports print it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Level::Command => "command",
+            Level::Script => "script",
+            Level::Name => "name",
+        }
+    }
+}
+
+/// The keys of one job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Kind {
+    /// See [`Level::Command`]; unknown for jobs known from accounting alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub command: Option<Key>,
+    /// See [`Level::Script`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub script: Option<Key>,
+    /// See [`Level::Name`]; absent for names that Slurm chose and for jobs of several tasks.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<Key>,
+}
+
+impl Kind {
+    /// The kind of a submission by user `uid`.
+    pub fn of(uid: u32, texts: &Texts, shape: Shape) -> Kind {
+        let script = normal_script(texts.script);
+        let name = normal(texts.name);
+        let arguments = normal(&join(&texts.arguments));
+        let shape_text = format!(
+            "{} {} {}",
+            shape.tasks,
+            shape.nodes,
+            shape.per_node.unwrap_or(0)
+        );
+        let user = uid.to_le_bytes();
+        let command: [&[u8]; 7] = [
+            &user,
+            texts.account.unwrap_or_default(),
+            texts.partition.unwrap_or_default(),
+            &name,
+            &script,
+            &arguments,
+            shape_text.as_bytes(),
+        ];
+        Kind {
+            command: Some(key(Level::Command, &command)),
+            script: Some(key(
+                Level::Script,
+                &[&user, &script, shape_text.as_bytes()],
+            )),
+            name: (shape == Shape::SINGLE)
+                .then(|| Kind::of_accounting(uid, texts.name).name)
+                .flatten(),
+        }
+    }
+
+    /// The kind of a job of which only accounting's fields are known.
+    pub fn of_accounting(uid: u32, name: &[u8]) -> Kind {
+        let told = !NAMES_WITHOUT_MEANING.contains(&name);
+        Kind {
+            name: told.then(|| key(Level::Name, &[&uid.to_le_bytes(), &normal(name)])),
+            ..Kind::default()
+        }
+    }
+
+    /// The keys there are, most specific first.
+    pub fn keys(&self) -> impl Iterator<Item = (Level, Key)> {
+        [
+            (Level::Command, self.command),
+            (Level::Script, self.script),
+            (Level::Name, self.name),
+        ]
+        .into_iter()
+        .filter_map(|(level, key)| key.map(|key| (level, key)))
+    }
+}
+
+/// Hashes the parts, each with its length, so that no two lists of parts look alike.
+fn key(level: Level, parts: &[&[u8]]) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(level.text().as_bytes());
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let mut first = [0; 8];
+    first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    Key(u64::from_le_bytes(first))
+}
+
+fn join(arguments: &[&[u8]]) -> Vec<u8> {
+    let mut all = Vec::new();
+    for argument in arguments {
+        all.extend_from_slice(&argument[..argument.len().min(MAX_TEXT)]);
+        all.push(b' ');
+        if all.len() >= MAX_TEXT {
+            break;
+        }
+    }
+    all
+}
+
+/// A script without comments and #SBATCH lines: what is requested does not change what runs.
+fn normal_script(script: &[u8]) -> Vec<u8> {
+    let script = &script[..script.len().min(MAX_TEXT)];
+    let mut out = Vec::with_capacity(script.len());
+    for (number, line) in script.split(|&b| b == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        if line.is_empty() || (line[0] == b'#' && number > 0) {
+            continue;
+        }
+        normalise(line, &mut out);
+        out.push(b'\n');
+    }
+    out
+}
+
+fn normal(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    normalise(&text[..text.len().min(MAX_TEXT)], &mut out);
+    out
+}
+
+/// Appends `text` word by word, each in its general form.
+fn normalise(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some(&first) = rest.first() {
+        let word = rest.iter().take_while(|&&b| is_word(b)).count();
+        if word > 0 {
+            push_word(&rest[..word], out);
+            rest = &rest[word..];
+        } else {
+            if !first.is_ascii_whitespace() {
+                out.push(first);
+            } else if out.last().is_some_and(|b| !b.is_ascii_whitespace()) {
+                out.push(b' ');
+            }
+            rest = &rest[1..];
+        }
+    }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+' | b'%' | b'~') || byte >= 0x80
+}
+
+fn push_word(word: &[u8], out: &mut Vec<u8>) {
+    let base = word.rsplit(|&b| b == b'/').next().unwrap_or(word);
+    let is_option = word[0] == b'-';
+    let dot = base.iter().position(|&b| b == b'.');
+    match dot {
+        Some(dot) if dot > 0 && !is_option && !is_number(base) && !is_program(base) => {
+            out.push(b'*');
+            push_without_numbers(&base[dot..], out);
+        }
+        _ => push_without_numbers(base, out),
+    }
+}
+
+fn is_number(word: &[u8]) -> bool {
+    word.iter()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'))
+}
+
+fn is_program(base: &[u8]) -> bool {
+    base.rsplit(|&b| b == b'.')
+        .next()
+        .is_some_and(|kind| PROGRAM_TYPES.contains(&kind))
+}
+
+/// Every run of digits becomes `#`; a word in which letters and digits alternate often is an
+/// identifier (a hash, a UUID) and becomes a single `#`.
+fn push_without_numbers(word: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    let mut runs = 0;
+    let mut in_number = false;
+    for &byte in word {
+        if byte.is_ascii_digit() {
+            if !in_number {
+                out.push(b'#');
+                runs += 1;
+            }
+        } else {
+            out.push(byte);
+        }
+        in_number = byte.is_ascii_digit();
+    }
+    let separated = word.iter().any(|b| matches!(b, b'.' | b'_' | b'/'));
+    if runs >= 3 && !separated {
+        out.truncate(start);
+        out.push(b'#');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(script: &str, arguments: &[&str]) -> Kind {
+        let texts = Texts {
+            name: b"job.sh",
+            script: script.as_bytes(),
+            arguments: arguments.iter().map(|a| a.as_bytes()).collect(),
+            ..Texts::default()
+        };
+        Kind::of(1000, &texts, Shape::SINGLE)
+    }
+
+    fn shown(text: &str) -> String {
+        String::from_utf8(normal(text.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn numbers_samples_and_places_are_taken_out() {
+        assert_eq!(
+            shown("bwa mem -t8 /data/v37/ref.fa /scratch/NA12878_1.fastq.gz"),
+            "bwa mem -t# *.fa *.fastq.gz"
+        );
+        assert_eq!(shown("solve --tol=1e-9 42 1.5"), "solve --tol=#e-# # #.#");
+        assert_eq!(shown("out-3f2a9c1b7d"), "#");
+    }
+
+    #[test]
+    fn programs_keep_their_names() {
+        assert_eq!(shown("python3 /home/a/train.py data.h5"), "python# train.py *.h#");
+        assert_ne!(kind("", &["train.py"]), kind("", &["predict.py"]));
+    }
+
+    #[test]
+    fn what_is_requested_does_not_change_the_kind() {
+        let small = kind("#!/bin/sh\n#SBATCH --mem=1G\nbwa mem x.fa\n", &[]);
+        let large = kind("#!/bin/sh\n#SBATCH --mem=64G\n\n  # better\n  bwa mem y.fa\n", &[]);
+        assert_eq!(small, large);
+    }
+
+    #[test]
+    fn arguments_split_the_command_and_not_the_script() {
+        let fast = kind("#!/bin/sh\n./solve $1\n", &["--fast"]);
+        let exact = kind("#!/bin/sh\n./solve $1\n", &["--exact"]);
+        assert_ne!(fast.command, exact.command);
+        assert_eq!(fast.script, exact.script);
+        assert_eq!(fast, kind("#!/bin/sh\n./solve $1\n", &["--fast"]));
+    }
+
+    #[test]
+    fn names_that_slurm_chose_are_no_evidence() {
+        assert_eq!(Kind::of_accounting(1, b"wrap"), Kind::default());
+        assert_eq!(
+            Kind::of_accounting(1, b"align_17"),
+            Kind::of_accounting(1, b"align_4")
+        );
+        assert_ne!(
+            Kind::of_accounting(1, b"align"),
+            Kind::of_accounting(2, b"align")
+        );
+    }
+
+    #[test]
+    fn any_bytes_have_a_kind() {
+        let junk: Vec<u8> = (0..=255u8).cycle().take(5 << 20).collect();
+        let texts = Texts {
+            name: &junk[..4000],
+            script: &junk,
+            arguments: vec![&junk, b"", &junk],
+            ..Texts::default()
+        };
+        assert!(Kind::of(0, &texts, Shape::SINGLE).command.is_some());
+    }
+
+    #[test]
+    fn keys_survive_their_text_form() {
+        let kind = kind("x", &[]);
+        let text = serde_json::to_string(&kind).unwrap();
+        assert_eq!(serde_json::from_str::<Kind>(&text).unwrap(), kind);
+    }
+}

@@ -1,0 +1,194 @@
+//! The nouns: what a user asks for and what a job used.
+#![forbid(unsafe_code)]
+
+use serde::{Deserialize, Serialize};
+
+/// The texts of a submission, borrowed for the time of one decision. Bytes, not strings: nothing
+/// says that a script or a job name is UTF-8.
+#[derive(Debug, Clone, Default)]
+pub struct Texts<'a> {
+    /// Account, when the user named one.
+    pub account: Option<&'a [u8]>,
+    /// Partition or comma-separated partitions, when the user named any.
+    pub partition: Option<&'a [u8]>,
+    /// Job name; Slurm fills in the script's file name.
+    pub name: &'a [u8],
+    /// The batch script, whole.
+    pub script: &'a [u8],
+    /// The script's arguments, without the script itself.
+    pub arguments: Vec<&'a [u8]>,
+}
+
+/// Memory as the user asked for it, in MiB as Slurm counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Memory {
+    /// `--mem`.
+    Node(u64),
+    /// `--mem-per-cpu`.
+    Cpu(u64),
+}
+
+impl Memory {
+    /// The figure itself, in MiB, whatever it is counted per.
+    pub fn mib(self) -> u64 {
+        match self {
+            Memory::Node(mib) | Memory::Cpu(mib) => mib,
+        }
+    }
+
+    /// The same form with another figure in MiB.
+    pub fn with(self, mib: u64) -> Memory {
+        match self {
+            Memory::Node(_) => Memory::Node(mib),
+            Memory::Cpu(_) => Memory::Cpu(mib),
+        }
+    }
+}
+
+/// How a job is spread: tasks over nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// Tasks of the whole job, at least 1.
+    pub tasks: u32,
+    /// Nodes asked for at least, at least 1.
+    pub nodes: u32,
+    /// Tasks on one node, where the request fixes it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub per_node: Option<u32>,
+}
+
+impl Shape {
+    /// One task on one node.
+    pub const SINGLE: Shape = Shape {
+        tasks: 1,
+        nodes: 1,
+        per_node: None,
+    };
+
+    /// From what the user said, with Slurm's defaults for the rest. `max_nodes` equal to
+    /// `min_nodes` fixes the number of nodes.
+    pub fn new(
+        tasks: Option<u32>,
+        per_node: Option<u32>,
+        min_nodes: Option<u32>,
+        max_nodes: Option<u32>,
+    ) -> Shape {
+        let per_node = per_node.filter(|&n| n > 0);
+        let nodes = min_nodes.unwrap_or(1).max(1);
+        let tasks = tasks
+            .unwrap_or_else(|| per_node.unwrap_or(1).saturating_mul(nodes))
+            .max(1);
+        let one_node = nodes == 1 && (tasks == 1 || max_nodes == Some(1));
+        Shape {
+            tasks,
+            nodes,
+            per_node: per_node.or((one_node && tasks > 1).then_some(tasks)),
+        }
+    }
+
+    /// Tasks that share a node, when that is known before the job starts.
+    pub fn tasks_on_a_node(self) -> Option<u32> {
+        if self.tasks == 1 {
+            Some(1)
+        } else {
+            self.per_node
+        }
+    }
+}
+
+/// The resources of a request that may be sized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// Memory; `None` when the user left it to the site's default.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub memory: Option<Memory>,
+    /// CPUs for each task, at least 1.
+    pub cpus: u32,
+    /// Tasks and nodes.
+    #[serde(flatten)]
+    pub shape: Shape,
+    /// Time limit in seconds, when the user set one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub time_s: Option<u64>,
+}
+
+/// Why a job is left exactly as it is, whatever is known about its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftAlone {
+    /// srun or salloc: there is no script, somebody waits at a terminal.
+    NoScript,
+    /// `--mem=0`: all the memory of the node.
+    WholeNodeMemory,
+    /// `--exclusive`.
+    Exclusive,
+    /// `--mem-per-gpu`.
+    MemoryPerGpu,
+    /// A component of a heterogeneous job.
+    Heterogeneous,
+    /// `--no-requeue`, or a site that never requeues: it could not be rescued.
+    NoRequeue,
+    /// `--shadowfit=off`.
+    OptedOut,
+}
+
+impl LeftAlone {
+    /// The reason in Slurm's words.
+    pub fn text(self) -> &'static str {
+        match self {
+            LeftAlone::NoScript => "interactive job",
+            LeftAlone::WholeNodeMemory => "--mem=0",
+            LeftAlone::Exclusive => "--exclusive",
+            LeftAlone::MemoryPerGpu => "--mem-per-gpu",
+            LeftAlone::Heterogeneous => "heterogeneous job",
+            LeftAlone::NoRequeue => "may not be requeued",
+            LeftAlone::OptedOut => "--shadowfit=off",
+        }
+    }
+}
+
+/// One submission, as the decision sees it.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The user.
+    pub uid: u32,
+    /// What tells kinds of jobs apart.
+    pub texts: Texts<'a>,
+    /// What may be sized.
+    pub ask: Ask,
+    /// Set when the job must stay as it is.
+    pub left_alone: Option<LeftAlone>,
+}
+
+/// What a finished job used, as far as accounting knows.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Usage {
+    /// Largest memory on one node, in bytes; `None` when nothing was sampled.
+    pub peak_bytes: Option<u64>,
+    /// The job died of its memory limit: the true peak is higher.
+    pub peak_is_bound: bool,
+    /// CPUs busy on average while it ran (1.0 is one core); `None` when unknown.
+    pub cores: Option<f64>,
+    /// Run time in seconds.
+    pub elapsed_s: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_fills_in_slurms_defaults() {
+        assert_eq!(Shape::new(None, None, None, None), Shape::SINGLE);
+        let spread = Shape::new(None, Some(4), Some(2), None);
+        assert_eq!((spread.tasks, spread.tasks_on_a_node()), (8, Some(4)));
+        assert_eq!(
+            Shape::new(Some(8), None, Some(1), None).tasks_on_a_node(),
+            None
+        );
+        assert_eq!(
+            Shape::new(Some(8), None, Some(1), Some(1)).tasks_on_a_node(),
+            Some(8)
+        );
+    }
+}

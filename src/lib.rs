@@ -1,0 +1,34 @@
+//! shadowfit gives every batch job the CPUs and memory it really needs.
+//!
+//! How a job flows through the rooms:
+//!
+//! 1. `sbatch` reaches slurmctld; the C shim copies the request and calls [`core`], which turns it
+//!    into the nouns of [`job`], finds out what kind of job it is ([`fingerprint`]), looks up what
+//!    that kind used before ([`model`]'s snapshot, in memory) and applies the policy ([`decide`],
+//!    [`config`]). The answer and its reasons travel in AdminComment ([`record`]).
+//! 2. The job runs. `shadowfitd` ([`agent`]) reads what it used from sacct ([`slurm`]), keeps it
+//!    ([`store`]), trains ([`model`]) and publishes a new snapshot; pending jobs are decided again,
+//!    and a job that died of our rewrite runs again with what its user asked for.
+//! 3. `shadowfit` ([`report`]) proves what was asked, set, used and saved.
+//!
+//! Only what the feature `programs` does not guard is loaded into slurmctld.
+
+#[allow(unsafe_code)]
+pub mod core;
+
+pub mod config;
+pub mod decide;
+pub mod fingerprint;
+pub mod job;
+pub mod model;
+pub mod record;
+pub mod units;
+
+#[cfg(feature = "programs")]
+pub mod agent;
+#[cfg(feature = "programs")]
+pub mod report;
+#[cfg(feature = "programs")]
+pub mod slurm;
+#[cfg(feature = "programs")]
+pub mod store;

@@ -1,0 +1,373 @@
+//! The model in one file: what slurmctld holds in memory.
+//!
+//! Little-endian. An 80-byte header (magic, version, sizes, how far the training got, BLAKE3 of
+//! all the rest), then 32-byte entries sorted by key, then the directory as JSON. The agent writes
+//! it beside the old one and renames it, so that a reader sees the old file or the new one.
+//!
+//! Reading never maps the file: whoever truncates a mapped file would kill slurmctld. It is read
+//! piece by piece instead, so that no submission waits for a whole load.
+
+use super::predict::Evidence;
+use crate::fingerprint::Key;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+const MAGIC: &[u8; 8] = b"shadowft";
+/// Raised by every change of the layout; a snapshot of another version is not read.
+const VERSION: u32 = 1;
+const HEADER: usize = 80;
+const ENTRY: usize = 32;
+const HASH_AT: usize = 48;
+/// A larger file is no snapshot of ours, whatever its header says: 256 MiB.
+const MAX_SIZE: u64 = 256 << 20;
+
+/// Who is who, as the agent learned it: slurmctld must not ask a name service.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Directory {
+    /// The partition of jobs that name none.
+    pub default_partition: Option<String>,
+    /// By uid.
+    pub users: HashMap<u32, User>,
+}
+
+/// One user of the cluster.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// The account of jobs that name none.
+    pub account: Option<String>,
+}
+
+/// A complete, checked model.
+pub struct Snapshot {
+    bytes: Vec<u8>,
+    entries: usize,
+    trained_through: i64,
+    directory: Directory,
+}
+
+/// Why a file is no usable snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// It cannot be read.
+    #[error("{0}: {1}")]
+    Unreadable(PathBuf, std::io::Error),
+    /// It is something else, damaged, or of another release of shadowfit.
+    #[error("{path}: {what}; 'shadowfit train' makes a new one")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+impl Snapshot {
+    /// Builds the file's content from entries sorted by key without duplicates. `trained_through`
+    /// is the last job of the store that counts in it.
+    pub fn encode<'a>(
+        entries: impl ExactSizeIterator<Item = &'a (Key, Evidence)>,
+        trained_through: i64,
+        directory: &Directory,
+    ) -> Vec<u8> {
+        let tail = serde_json::to_vec(directory).unwrap_or_default();
+        let total = HEADER + entries.len() * ENTRY + tail.len();
+        let mut bytes = Vec::with_capacity(total);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&(tail.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&(total as u64).to_le_bytes());
+        bytes.extend_from_slice(&(entries.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&trained_through.to_le_bytes());
+        bytes.resize(HEADER, 0);
+        for (key, evidence) in entries {
+            push_entry(&mut bytes, *key, evidence);
+        }
+        bytes.extend_from_slice(&tail);
+        // The hash covers all but itself.
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&bytes[..HASH_AT]).update(&bytes[HEADER..]);
+        bytes[HASH_AT..HEADER].copy_from_slice(hasher.finalize().as_bytes());
+        bytes
+    }
+
+    /// Writes `bytes` beside `path` and renames them into place.
+    pub fn publish(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+        let new = path.with_extension("new");
+        let mut file = File::create(&new)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&new, path)
+    }
+
+    /// Reads and checks the whole file at once.
+    pub fn load(path: &Path) -> Result<Snapshot, SnapshotError> {
+        let mut loading = Loading::begin(path)?;
+        loop {
+            if let Some(snapshot) = loading.advance(usize::MAX)? {
+                return Ok(snapshot);
+            }
+        }
+    }
+
+    /// What is known about `key`.
+    pub fn find(&self, key: Key) -> Option<Evidence> {
+        let (mut low, mut high) = (0, self.entries);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.key_at(middle).cmp(&key) {
+                std::cmp::Ordering::Equal => return Some(self.evidence_at(middle)),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
+    /// Every entry, sorted by key.
+    pub fn entries(&self) -> impl Iterator<Item = (Key, Evidence)> + '_ {
+        (0..self.entries).map(|index| (self.key_at(index), self.evidence_at(index)))
+    }
+
+    /// How many kinds are known.
+    pub fn len(&self) -> usize {
+        self.entries
+    }
+
+    /// Nothing is known yet.
+    pub fn is_empty(&self) -> bool {
+        self.entries == 0
+    }
+
+    /// The last job of the store that counts in it.
+    pub fn trained_through(&self) -> i64 {
+        self.trained_through
+    }
+
+    /// Who is who.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    fn word(&self, at: usize) -> u32 {
+        u32_at(&self.bytes, at)
+    }
+
+    fn key_at(&self, index: usize) -> Key {
+        Key(u64_at(&self.bytes, HEADER + index * ENTRY))
+    }
+
+    fn evidence_at(&self, index: usize) -> Evidence {
+        let at = HEADER + index * ENTRY + 8;
+        Evidence {
+            runs: self.word(at),
+            max_mib: self.word(at + 4),
+            p99_mib: self.word(at + 8),
+            cores: f32::from_bits(self.word(at + 12)),
+            longest_s: self.word(at + 16),
+        }
+    }
+}
+
+fn push_entry(bytes: &mut Vec<u8>, key: Key, evidence: &Evidence) {
+    bytes.extend_from_slice(&key.0.to_le_bytes());
+    for word in [
+        evidence.runs,
+        evidence.max_mib,
+        evidence.p99_mib,
+        evidence.cores.to_bits(),
+        evidence.longest_s,
+        0,
+    ] {
+        bytes.extend_from_slice(&word.to_le_bytes());
+    }
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_le_bytes(word)
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let mut word = [0; 4];
+    word.copy_from_slice(&bytes[at..at + 4]);
+    u32::from_le_bytes(word)
+}
+
+/// A snapshot that is being read, a piece at each call.
+pub struct Loading {
+    path: PathBuf,
+    file: File,
+    bytes: Vec<u8>,
+    total: usize,
+    hasher: blake3::Hasher,
+}
+
+impl Loading {
+    /// Opens `path` and reads its header.
+    pub fn begin(path: &Path) -> Result<Loading, SnapshotError> {
+        let unreadable = |error| SnapshotError::Unreadable(path.into(), error);
+        let mut file = File::open(path).map_err(unreadable)?;
+        let mut header = [0; HEADER];
+        file.read_exact(&mut header).map_err(unreadable)?;
+        let total = check_header(&header).map_err(|what| SnapshotError::Invalid {
+            path: path.into(),
+            what,
+        })?;
+        let mut bytes = Vec::with_capacity(total);
+        bytes.extend_from_slice(&header);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&header[..HASH_AT]);
+        Ok(Loading {
+            path: path.into(),
+            file,
+            bytes,
+            total,
+            hasher,
+        })
+    }
+
+    /// Reads at most `step` bytes more. Returns the snapshot once it is whole and checked.
+    pub fn advance(&mut self, step: usize) -> Result<Option<Snapshot>, SnapshotError> {
+        let start = self.bytes.len();
+        let wanted = step.min(self.total - start);
+        let read = (&mut self.file)
+            .take(wanted as u64)
+            .read_to_end(&mut self.bytes)
+            .map_err(|error| SnapshotError::Unreadable(self.path.clone(), error))?;
+        self.hasher.update(&self.bytes[start..]);
+        if read < wanted {
+            return Err(self.invalid("it is cut short"));
+        }
+        if self.bytes.len() < self.total {
+            return Ok(None);
+        }
+        self.finish().map(Some)
+    }
+
+    fn finish(&mut self) -> Result<Snapshot, SnapshotError> {
+        if self.hasher.finalize().as_bytes() != &self.bytes[HASH_AT..HEADER] {
+            return Err(self.invalid("its checksum is wrong"));
+        }
+        let tail = u32_at(&self.bytes, 12) as usize;
+        let directory = serde_json::from_slice(&self.bytes[self.total - tail..])
+            .map_err(|error| self.invalid(&format!("its directory is broken: {error}")))?;
+        Ok(Snapshot {
+            entries: u64_at(&self.bytes, 24) as usize,
+            trained_through: u64_at(&self.bytes, 32) as i64,
+            directory,
+            bytes: std::mem::take(&mut self.bytes),
+        })
+    }
+
+    fn invalid(&self, what: &str) -> SnapshotError {
+        SnapshotError::Invalid {
+            path: self.path.clone(),
+            what: what.into(),
+        }
+    }
+}
+
+/// Returns the file's size in bytes, or what is wrong.
+fn check_header(header: &[u8; HEADER]) -> Result<usize, String> {
+    if &header[..8] != MAGIC {
+        return Err("it is no snapshot".into());
+    }
+    let version = u32_at(header, 8);
+    if version != VERSION {
+        return Err(format!(
+            "it has version {version}, this release reads {VERSION}"
+        ));
+    }
+    let (tail, total, entries) = (u32_at(header, 12), u64_at(header, 16), u64_at(header, 24));
+    let expected = entries
+        .checked_mul(ENTRY as u64)
+        .and_then(|size| size.checked_add(HEADER as u64 + u64::from(tail)));
+    if total > MAX_SIZE || expected != Some(total) {
+        return Err("its header contradicts itself".into());
+    }
+    Ok(total as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(count: u64) -> Vec<(Key, Evidence)> {
+        (0..count)
+            .map(|n| {
+                let evidence = Evidence {
+                    runs: n as u32,
+                    cores: 1.5,
+                    ..Evidence::default()
+                };
+                (Key(n * 7 + 1), evidence)
+            })
+            .collect()
+    }
+
+    fn directory() -> Directory {
+        let user = User {
+            name: "alice".into(),
+            account: Some("physics".into()),
+        };
+        Directory {
+            default_partition: Some("batch".into()),
+            users: [(1001, user)].into(),
+        }
+    }
+
+    fn write(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("snapshot");
+        Snapshot::publish(&path, bytes).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn what_was_written_is_found_again() {
+        let entries = entries(1000);
+        let (_dir, path) = write(&Snapshot::encode(entries.iter(), 42, &directory()));
+        let snapshot = Snapshot::load(&path).unwrap();
+        assert_eq!(snapshot.entries().collect::<Vec<_>>(), entries);
+        assert_eq!(snapshot.find(Key(8)), Some(entries[1].1));
+        assert_eq!(snapshot.find(Key(9)), None);
+        assert_eq!(snapshot.directory(), &directory());
+        assert_eq!(snapshot.trained_through(), 42);
+    }
+
+    #[test]
+    fn a_load_in_pieces_gives_the_same() {
+        let (_dir, path) = write(&Snapshot::encode(entries(100).iter(), 1, &directory()));
+        let mut loading = Loading::begin(&path).unwrap();
+        let mut pieces = 0;
+        let snapshot = loop {
+            pieces += 1;
+            if let Some(snapshot) = loading.advance(100).unwrap() {
+                break snapshot;
+            }
+        };
+        assert!(pieces > 30, "{pieces}");
+        assert_eq!(snapshot.len(), 100);
+    }
+
+    #[test]
+    fn every_damaged_byte_is_noticed() {
+        let good = Snapshot::encode(entries(3).iter(), 1, &directory());
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 0x10;
+            let (_dir, path) = write(&bad);
+            assert!(Snapshot::load(&path).is_err(), "byte {at}");
+        }
+        for length in 0..good.len() {
+            let (_dir, path) = write(&good[..length]);
+            assert!(Snapshot::load(&path).is_err(), "length {length}");
+        }
+    }
+}

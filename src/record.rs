@@ -1,0 +1,123 @@
+//! The record of a decision: the JSON object that travels with the job in AdminComment and comes
+//! home with sacct. Every decision can be explained from it.
+#![forbid(unsafe_code)]
+
+use crate::config::Mode;
+use crate::fingerprint::{Kind, Level};
+use crate::job::Ask;
+use crate::model::predict::Evidence;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// Raised by every change that an older reader would misunderstand.
+const VERSION: u8 = 1;
+
+/// AdminComment holds at most this many bytes of ours.
+pub const MAX_SIZE: usize = 1024;
+
+/// One resource, asked and set.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Whether it was really set ([`Mode::Apply`]) or only told or noted.
+    pub mode: Mode,
+    /// In the user's form: MiB per node or per CPU; CPUs per task.
+    pub asked: u64,
+    /// In the same form; always less than asked.
+    pub set: u64,
+}
+
+impl Change {
+    /// The job's request was really rewritten.
+    pub fn applies(&self) -> bool {
+        self.mode == Mode::Apply
+    }
+}
+
+/// What was decided about one job, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The version of this object; also the mark that the comment is ours.
+    pub shadowfit: u8,
+    /// The fingerprint.
+    pub kind: Kind,
+    /// What the user asked for; absent for jobs that are left alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub asked: Option<Ask>,
+    /// The key that the evidence came from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub level: Option<Level>,
+    /// What runs of this kind used.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub evidence: Option<Evidence>,
+    /// The rewrite of memory, in MiB.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub memory: Option<Change>,
+    /// The rewrite of CPUs per task.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cpus: Option<Change>,
+    /// Why nothing was changed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kept: Option<Cow<'static, str>>,
+    /// The job died of our rewrite and runs again with what its user asked for.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub rescued: bool,
+}
+
+impl Record {
+    /// A decision to change nothing.
+    pub fn kept(kind: Kind, asked: Option<Ask>, why: &'static str) -> Record {
+        Record {
+            shadowfit: VERSION,
+            kind,
+            asked,
+            level: None,
+            evidence: None,
+            memory: None,
+            cpus: None,
+            kept: Some(why.into()),
+            rescued: false,
+        }
+    }
+
+    /// The record after its job was given back what its user asked for.
+    pub fn rescue(&self) -> Record {
+        Record {
+            memory: None,
+            cpus: None,
+            rescued: true,
+            kept: Some("the request, after a run that died of the rewrite".into()),
+            ..self.clone()
+        }
+    }
+
+    /// Reads an AdminComment; `None` when it is empty, somebody else's or of a later version.
+    pub fn parse(comment: &str) -> Option<Record> {
+        let record: Record = serde_json::from_str(comment).ok()?;
+        (record.shadowfit == VERSION).then_some(record)
+    }
+
+    /// The AdminComment; `None` if it would be too large.
+    pub fn to_comment(&self) -> Option<String> {
+        serde_json::to_string(self)
+            .ok()
+            .filter(|text| text.len() <= MAX_SIZE)
+    }
+
+    /// Something of this job's request was really rewritten.
+    pub fn rewrites(&self) -> bool {
+        self.memory.is_some_and(|change| change.applies())
+            || self.cpus.is_some_and(|change| change.applies())
+    }
+
+    /// The memory that the job was given, in MiB per node or per CPU as it was asked.
+    pub fn memory_in_force(&self) -> Option<u64> {
+        let applied = self.memory.filter(Change::applies).map(|change| change.set);
+        applied.or(self.asked?.memory.map(|memory| memory.mib()))
+    }
+
+    /// The CPUs per task that the job was given.
+    pub fn cpus_in_force(&self) -> Option<u64> {
+        let applied = self.cpus.filter(Change::applies).map(|change| change.set);
+        applied.or(self.asked.map(|asked| asked.cpus.into()))
+    }
+}

@@ -1,0 +1,71 @@
+//! Memory and text as Slurm's users read and write them.
+
+/// Bytes in one MiB, the unit in which Slurm counts memory.
+pub const MIB: u64 = 1 << 20;
+
+/// Memory the way Slurm prints it: `512M`, `8.1G`, `1.5T`. `mib` is in MiB; one decimal below ten
+/// and none above, and never a figure smaller than the truth.
+pub fn memory_text(mib: u64) -> String {
+    let (value, unit) = match mib {
+        0..1024 => return format!("{mib}M"),
+        1024..1_048_576 => (mib as f64 / 1024.0, 'G'),
+        _ => (mib as f64 / 1_048_576.0, 'T'),
+    };
+    let tenths = (value * 10.0).ceil() as u64;
+    if tenths % 10 == 0 || tenths >= 100 {
+        format!("{}{unit}", tenths.div_ceil(10))
+    } else {
+        format!("{}.{}{unit}", tenths / 10, tenths % 10)
+    }
+}
+
+/// Reads memory as Slurm writes it (`4000M`, `2.5G`, `617460K`, plain bytes from `--noconvert`);
+/// a trailing `n` or `c`, per node or per CPU in old releases, is passed over. `plain` is the size
+/// in bytes of a number without unit. Returns bytes; `None` for anything else.
+pub fn parse_memory(text: &str, plain: u64) -> Option<u64> {
+    let text = text.trim().trim_end_matches(['n', 'c']);
+    let (number, unit) = match text.chars().last()? {
+        'K' | 'k' => (&text[..text.len() - 1], 1 << 10),
+        'M' | 'm' => (&text[..text.len() - 1], MIB),
+        'G' | 'g' => (&text[..text.len() - 1], 1 << 30),
+        'T' | 't' => (&text[..text.len() - 1], 1 << 40),
+        'P' | 'p' => (&text[..text.len() - 1], 1 << 50),
+        _ => (text, plain),
+    };
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(unit);
+    }
+    let value: f64 = number.parse().ok()?;
+    let bytes = value * unit as f64;
+    (bytes.is_finite() && (0.0..1e18).contains(&bytes)).then_some(bytes as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_printed_as_slurm_prints_it_and_never_too_small() {
+        let shown: Vec<String> = [512, 1023, 1024, 8294, 9216, 65536, 1_572_864]
+            .map(memory_text)
+            .into();
+        assert_eq!(shown, ["512M", "1023M", "1G", "8.1G", "9G", "64G", "1.5T"]);
+        assert_eq!(memory_text(10 * 1024 + 1), "11G");
+    }
+
+    #[test]
+    fn memory_is_read_in_every_form_sacct_has_used() {
+        assert_eq!(parse_memory("4000M", 1), Some(4000 * MIB));
+        assert_eq!(parse_memory("617460K", 1), Some(617_460 * 1024));
+        assert_eq!(parse_memory("212566016", 1), Some(212_566_016));
+        assert_eq!(parse_memory("2.5Gn", 1), Some(2560 * MIB));
+        assert_eq!(parse_memory("4000Mc", 1), Some(4000 * MIB));
+    }
+
+    #[test]
+    fn memory_that_is_none_is_refused() {
+        for text in ["", "M", "-5M", "NaN", "1e99G", "x", "99999999999P", "é"] {
+            assert_eq!(parse_memory(text, 1), None, "{text}");
+        }
+    }
+}
