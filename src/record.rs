@@ -58,9 +58,9 @@ pub struct Record {
     /// Why nothing was changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kept: Option<Cow<'static, str>>,
-    /// The job died of our rewrite and runs again with what its user asked for.
+    /// The job runs again, and with what its user asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
-    pub rescued: bool,
+    pub given_back: bool,
 }
 
 impl Record {
@@ -75,17 +75,17 @@ impl Record {
             memory: None,
             cpus: None,
             kept: Some(why.into()),
-            rescued: false,
+            given_back: false,
         }
     }
 
-    /// The record after its job was given back what its user asked for.
-    pub fn rescue(&self) -> Record {
+    /// The record once its job is given back what its user asked for.
+    pub fn give_back(&self) -> Record {
         Record {
             memory: None,
             cpus: None,
-            rescued: true,
-            kept: Some("the request, after a run that died of the rewrite".into()),
+            given_back: true,
+            kept: Some("an earlier run of this job was rewritten and ended early".into()),
             ..self.clone()
         }
     }
@@ -107,6 +107,16 @@ impl Record {
     pub fn rewrites(&self) -> bool {
         self.memory.is_some_and(|change| change.applies())
             || self.cpus.is_some_and(|change| change.applies())
+    }
+
+    /// A run that ended in `state` may have died of what was rewritten.
+    pub fn may_have_killed(&self, state: &str) -> bool {
+        let change = match state {
+            "OUT_OF_MEMORY" => self.memory,
+            "TIMEOUT" => self.cpus,
+            _ => None,
+        };
+        change.is_some_and(|change| change.applies())
     }
 
     /// The memory that the job was given, in MiB per node or per CPU as it was asked.

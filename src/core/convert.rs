@@ -109,7 +109,7 @@ pub fn log(problem: Option<String>, answer: &mut shadowfit_answer) {
 /// Copies `from` into a C buffer, cut to fit and ended with NUL.
 pub fn text(from: &str, into: &mut [c_char]) {
     let room = into.len() - 1;
-    let length = from.floor_char_boundary(room);
+    let length = (0..=room.min(from.len())).rev().find(|&at| from.is_char_boundary(at)).unwrap_or(0);
     for (to, byte) in into.iter_mut().zip(&from.as_bytes()[..length]) {
         *to = *byte as c_char;
     }

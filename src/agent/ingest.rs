@@ -1,0 +1,116 @@
+//! From sacct into the store: every run once, whatever is restarted or late meanwhile.
+
+use super::Agent;
+use crate::fingerprint::Kind;
+use crate::record::Record;
+use crate::slurm::sacct::{self, FinishedJob, Reader};
+use crate::store::Store;
+use anyhow::Result;
+use std::collections::HashMap;
+use std::io::BufRead;
+
+const DAY: i64 = 86_400;
+
+/// How many runs go into one transaction of an import.
+const BATCH: usize = 10_000;
+
+/// How far sacct has been read, and when it was last read far back, in the store's `progress`.
+const READ_THROUGH: &str = "sacct";
+const LOOKED_BACK: &str = "lookback";
+
+impl Agent<'_> {
+    /// Reads what is new in accounting. Returns the number of runs that the store did not have.
+    ///
+    /// Each pass reads again what the last one read at its end, and once a day everything of the
+    /// last days: slurmctld may have kept records back while slurmdbd was away.
+    pub(super) fn ingest(&mut self) -> Result<usize> {
+        let now = self.clock.now();
+        let through = self.store.progress(READ_THROUGH)?;
+        let looked_back = self.store.progress(LOOKED_BACK)?;
+        let far = now - i64::from(self.config.agent.lookback_days) * DAY;
+        let look_back = !looked_back.is_some_and(|at| (0..DAY).contains(&(now - at)));
+        let since = match through {
+            Some(through) if !look_back => {
+                // A clock that was set back must not leave a gap.
+                through.min(now) - i64::from(self.config.agent.overlap_s)
+            }
+            _ => through.unwrap_or(far).min(far),
+        };
+        let new = self.read_days(since, now + 1)?;
+        self.store.set_progress(READ_THROUGH, now)?;
+        if look_back {
+            self.store.set_progress(LOOKED_BACK, now)?;
+        }
+        Ok(new)
+    }
+
+    /// A day at a time, so that no answer is too large to hold.
+    fn read_days(&mut self, since: i64, until: i64) -> Result<usize> {
+        let mut users = Users::default();
+        let mut new = 0;
+        let mut start = since;
+        while start < until {
+            let end = (start + DAY).min(until);
+            let jobs = sacct::query(self.commands, start, end)?;
+            let jobs: Vec<_> = jobs.into_iter().map(|job| users.with_kind(job)).collect();
+            new += self.store.insert(&jobs)?;
+            start = end;
+        }
+        Ok(new)
+    }
+}
+
+/// Stores a dump of `sacct --parsable2`. Calls `advance` with the bytes read so far. Returns how many
+/// runs were read, how many of them were new, and the reader with its counts.
+pub fn import<R: BufRead>(
+    store: &mut Store,
+    mut reader: Reader<R>,
+    mut advance: impl FnMut(u64),
+) -> Result<(usize, usize, Reader<R>)> {
+    let mut users = Users::default();
+    let (mut read, mut new) = (0, 0);
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        let job = reader.next_job()?;
+        let at_end = job.is_none();
+        batch.extend(job.map(|job| users.with_kind(job)));
+        if batch.len() == BATCH || at_end {
+            read += batch.len();
+            new += store.insert(&batch)?;
+            batch.clear();
+            advance(reader.bytes);
+        }
+        if at_end {
+            return Ok((read, new, reader));
+        }
+    }
+}
+
+/// Finds user numbers where a dump has only names; each name is asked for once.
+#[derive(Default)]
+struct Users(HashMap<String, Option<u32>>);
+
+impl Users {
+    /// The job with its fingerprint: from its record, else from what accounting alone tells.
+    fn with_kind(&mut self, job: FinishedJob) -> (FinishedJob, Kind) {
+        let kind = Record::parse(&job.comment).map(|record| record.kind);
+        let kind = kind.unwrap_or_else(|| match self.uid(&job) {
+            Some(uid) if job.nodes == 1 => Kind::of_accounting(uid, job.name.as_bytes()),
+            _ => Kind::default(),
+        });
+        (job, kind)
+    }
+
+    fn uid(&mut self, job: &FinishedJob) -> Option<u32> {
+        if job.uid.is_some() {
+            return job.uid;
+        }
+        if let Some(&known) = self.0.get(&job.user) {
+            return known;
+        }
+        let found = nix::unistd::User::from_name(&job.user).ok().flatten();
+        let uid = found.map(|user| user.uid.as_raw());
+        self.0.insert(job.user.clone(), uid);
+        uid
+    }
+}

@@ -1,0 +1,141 @@
+//! shadowfitd's work: passes over accounting and the queue.
+//!
+//! A pass may die at any point and be repeated: the store takes every run once, the snapshot is
+//! renamed into place, and what is to be done with a job follows from the job's own record.
+#![forbid(unsafe_code)]
+
+mod ingest;
+mod queue;
+
+use crate::config::Config;
+use crate::model::snapshot::{Directory, Snapshot};
+use crate::model::train::train;
+use crate::slurm::{Commands, site};
+use crate::store::Store;
+use anyhow::{Context, Result};
+pub use ingest::import;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Who is who is asked again after this many seconds.
+const DIRECTORY_AGE: i64 = 600;
+
+/// Time, as a parameter.
+pub trait Clock {
+    /// Seconds since 1970.
+    fn now(&self) -> i64;
+    /// Waits.
+    fn sleep(&self, duration: Duration);
+}
+
+/// The clock on the wall.
+pub struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> i64 {
+        jiff::Timestamp::now().as_second()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+}
+
+/// What one pass did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Pass {
+    /// Runs that were new to the store.
+    pub new_runs: usize,
+    /// A new snapshot was published.
+    pub published: bool,
+    /// Pending jobs whose request was set anew.
+    pub decided_again: usize,
+    /// Jobs that died of a rewrite and were put back into the queue.
+    pub requeued: usize,
+    /// Jobs that were given back what their user asked for.
+    pub given_back: usize,
+}
+
+/// The agent between passes.
+pub struct Agent<'a> {
+    config_path: PathBuf,
+    config: Config,
+    store: Store,
+    commands: &'a dyn Commands,
+    clock: &'a dyn Clock,
+    snapshot: Option<Snapshot>,
+    directory: Directory,
+    directory_asked: Option<i64>,
+}
+
+impl<'a> Agent<'a> {
+    /// Reads the configuration, opens the store and takes up the last snapshot.
+    pub fn new(config_path: PathBuf, commands: &'a dyn Commands, clock: &'a dyn Clock) -> Result<Self> {
+        let config = Config::load(&config_path)?;
+        std::fs::create_dir_all(&config.state_dir)
+            .with_context(|| config.state_dir.display().to_string())?;
+        let store = Store::open(&config.database_path())?;
+        let snapshot = Snapshot::load(&config.snapshot_path()).ok();
+        let directory = snapshot.as_ref().map(|old| old.directory().clone()).unwrap_or_default();
+        Ok(Agent {
+            config_path,
+            config,
+            store,
+            commands,
+            clock,
+            snapshot,
+            directory,
+            directory_asked: None,
+        })
+    }
+
+    /// Seconds to wait between two passes.
+    pub fn interval(&self) -> Duration {
+        Duration::from_secs(self.config.agent.interval_s.into())
+    }
+
+    /// One pass. What fails is logged and tried again in the next: a slurmdbd that is down must not
+    /// keep a dying job from its rescue. Returns the first failure when `strict`.
+    pub fn pass(&mut self, strict: bool) -> Result<Pass> {
+        let mut pass = Pass::default();
+        let mut failures = Vec::new();
+        match Config::load(&self.config_path) {
+            Ok(config) => self.config = config,
+            Err(error) => failures.push(anyhow::Error::new(error)),
+        }
+        failures.extend(self.ingest().map(|new| pass.new_runs = new).err());
+        failures.extend(self.ask_directory().err());
+        failures.extend(self.publish().map(|published| pass.published = published).err());
+        failures.extend(self.tend_queue(&mut pass).err());
+        for error in &failures {
+            tracing::warn!("{error:#}");
+        }
+        match failures.into_iter().next() {
+            Some(error) if strict => Err(error),
+            _ => Ok(pass),
+        }
+    }
+
+    fn ask_directory(&mut self) -> Result<()> {
+        let now = self.clock.now();
+        if self.directory_asked.is_some_and(|asked| (0..DIRECTORY_AGE).contains(&(now - asked))) {
+            return Ok(());
+        }
+        self.directory = site::directory(self.commands)?;
+        self.directory_asked = Some(now);
+        Ok(())
+    }
+
+    fn publish(&mut self) -> Result<bool> {
+        let path = self.config.snapshot_path();
+        // A snapshot that somebody took away is made anew.
+        let previous = self.snapshot.as_ref().filter(|_| path.exists());
+        let window = self.config.evidence.window;
+        let Some(bytes) = train(&self.store, previous, window, &self.directory)? else {
+            return Ok(false);
+        };
+        Snapshot::publish(&path, &bytes).with_context(|| path.display().to_string())?;
+        self.snapshot = Some(Snapshot::load(&path)?);
+        Ok(true)
+    }
+}

@@ -1,0 +1,123 @@
+//! The queue: jobs that wait are decided again when more is known, and a job that died of a
+//! rewrite runs again with what its user asked for.
+
+use super::{Agent, Pass};
+use crate::config::Owner;
+use crate::decide::size;
+use crate::record::Record;
+use crate::slurm::queue::QueuedJob;
+use crate::slurm::{control, queue};
+use anyhow::Result;
+use std::time::Duration;
+
+/// How often a pass looks again whether a job it put back is pending, one second apart.
+const LOOKS: usize = 10;
+
+impl Agent<'_> {
+    pub(super) fn tend_queue(&mut self, pass: &mut Pass) -> Result<()> {
+        let mut waiting_for = 0;
+        for look in 0..=LOOKS {
+            let jobs = queue::query(self.commands)?;
+            waiting_for -= self.give_back(&jobs, pass).min(waiting_for);
+            if look == 0 {
+                waiting_for += self.requeue_killed(&jobs, pass);
+                self.decide_again(&jobs, pass);
+            }
+            if waiting_for == 0 {
+                break;
+            }
+            self.clock.sleep(Duration::from_secs(1));
+        }
+        Ok(())
+    }
+
+    /// Puts jobs that died of a rewrite back into the queue; Slurm holds them there for two minutes.
+    fn requeue_killed(&self, jobs: &[QueuedJob], pass: &mut Pass) -> usize {
+        let killed = jobs.iter().filter(|job| job.record.may_have_killed(&job.state));
+        let mut requeued = 0;
+        for job in killed {
+            match control::requeue(self.commands, &job.handle) {
+                Ok(()) => {
+                    tracing::info!(job = job.handle, state = job.state, user = job.user, "died of the rewrite: requeued");
+                    requeued += 1;
+                }
+                Err(error) => tracing::error!(job = job.handle, "cannot be requeued: {error}"),
+            }
+        }
+        pass.requeued += requeued;
+        requeued
+    }
+
+    /// A job that waits for another run gets what its user asked for, whoever requeued it: what ended
+    /// the first run may have been the rewrite.
+    fn give_back(&self, jobs: &[QueuedJob], pass: &mut Pass) -> usize {
+        let again = jobs.iter().filter(|job| {
+            job.state == "PENDING" && job.restarts > 0 && job.record.rewrites() && is_as_we_left_it(job)
+        });
+        let given_back = again.filter(|job| self.set(job, &job.record.give_back(), true)).count();
+        pass.given_back += given_back;
+        given_back
+    }
+
+    fn decide_again(&self, jobs: &[QueuedJob], pass: &mut Pass) {
+        if self.config.kill_switch_path().exists() {
+            return;
+        }
+        let waiting = jobs.iter().filter(|job| {
+            job.state == "PENDING" && job.restarts == 0 && !job.record.given_back && is_as_we_left_it(job)
+        });
+        for job in waiting {
+            if let Some(record) = self.better(job) {
+                pass.decided_again += usize::from(self.set(job, &record, false));
+            }
+        }
+    }
+
+    /// What the job would be given today, if that differs enough from what it has.
+    fn better(&self, job: &QueuedJob) -> Option<Record> {
+        let ask = job.record.asked?;
+        let modes = self.config.modes(Owner {
+            user: Some(&job.user),
+            account: Some(job.account.as_bytes()),
+            partition: Some(job.partition.as_bytes()),
+        });
+        let new = size(&self.config, modes, self.snapshot.as_ref(), job.record.kind, ask);
+        let differs = |old: Option<u64>, new: Option<u64>| match (old, new) {
+            // More is needed at once; less only when it is worth a call.
+            (Some(old), Some(new)) => {
+                new > old || (old - new) as f64 > old as f64 * self.config.evidence.min_saving
+            }
+            _ => false,
+        };
+        let old = &job.record;
+        (differs(old.memory_in_force(), new.memory_in_force())
+            || differs(old.cpus_in_force(), new.cpus_in_force()))
+        .then_some(new)
+    }
+
+    fn set(&self, job: &QueuedJob, record: &Record, start_now: bool) -> bool {
+        let Some(ask) = record.asked else { return false };
+        match control::set(self.commands, &job.handle, &ask, record, start_now) {
+            Ok(()) => {
+                tracing::info!(
+                    job = job.handle,
+                    user = job.user,
+                    memory_mib = record.memory_in_force(),
+                    cpus = record.cpus_in_force(),
+                    "set"
+                );
+                true
+            }
+            // It may have started or been cancelled meanwhile.
+            Err(error) => {
+                tracing::warn!(job = job.handle, "not set: {error}");
+                false
+            }
+        }
+    }
+}
+
+/// Nobody has changed the job's memory by hand since the record was written.
+fn is_as_we_left_it(job: &QueuedJob) -> bool {
+    job.memory.filter(|&mib| mib > 0) == job.record.memory_in_force()
+}

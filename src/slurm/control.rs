@@ -1,0 +1,44 @@
+//! scontrol: changing a job that waits, running one again.
+
+use super::{CommandError, Commands};
+use crate::job::{Ask, Memory};
+use crate::record::Record;
+
+/// Gives a pending job the memory and CPUs that `record` has in force, and the record itself, all
+/// in one call. `start_now` also ends a wait for a begin time.
+pub fn set(
+    commands: &dyn Commands,
+    handle: &str,
+    ask: &Ask,
+    record: &Record,
+    start_now: bool,
+) -> Result<(), CommandError> {
+    let mut arguments = vec!["update".to_owned(), format!("JobId={handle}")];
+    match (ask.memory, record.memory_in_force()) {
+        (Some(Memory::Node(_)), Some(mib)) => arguments.push(format!("MinMemoryNode={mib}")),
+        (Some(Memory::Cpu(_)), Some(mib)) => arguments.push(format!("MinMemoryCPU={mib}")),
+        _ => {}
+    }
+    if let Some(cpus) = record.cpus_in_force().filter(|_| ask.cpus > 1) {
+        let total = cpus * u64::from(ask.shape.tasks);
+        // Without MinCPUsNode the job keeps the larger number.
+        arguments.extend([
+            format!("CpusPerTask={cpus}"),
+            format!("MinCPUsNode={cpus}"),
+            format!("NumCPUs={total}"),
+        ]);
+    }
+    if let Some(comment) = record.to_comment() {
+        arguments.push(format!("AdminComment={comment}"));
+    }
+    if start_now {
+        arguments.push("StartTime=now".into());
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    commands.run("scontrol", &arguments).map(drop)
+}
+
+/// Puts a job that has ended back into the queue.
+pub fn requeue(commands: &dyn Commands, handle: &str) -> Result<(), CommandError> {
+    commands.run("scontrol", &["requeue", handle]).map(drop)
+}

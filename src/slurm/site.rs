@@ -1,0 +1,44 @@
+//! Who and what the cluster has, for the snapshot's directory.
+
+use super::{CommandError, Commands};
+use crate::model::snapshot::{Directory, User};
+
+/// Asks slurmctld for the default partition and slurmdbd for the users and their default accounts.
+pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
+    let partitions = commands.run("scontrol", &["show", "partition", "--oneliner"])?;
+    let users = commands.run(
+        "sacctmgr",
+        &["--noheader", "--parsable2", "show", "user", "format=user,defaultaccount"],
+    )?;
+    Ok(Directory {
+        default_partition: default_partition(&String::from_utf8_lossy(&partitions)),
+        users: String::from_utf8_lossy(&users)
+            .lines()
+            .filter_map(|line| {
+                let (name, account) = line.split_once('|')?;
+                let uid = nix::unistd::User::from_name(name).ok()??.uid.as_raw();
+                let account = Some(account.to_owned()).filter(|account| !account.is_empty());
+                let name = name.to_owned();
+                Some((uid, User { name, account }))
+            })
+            .collect(),
+    })
+}
+
+fn default_partition(oneliner: &str) -> Option<String> {
+    oneliner
+        .lines()
+        .find(|line| line.split_whitespace().any(|word| word == "Default=YES"))?
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("PartitionName="))
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_default_partition_is_the_one_marked() {
+        let text = "PartitionName=long AllowGroups=ALL Default=NO\nPartitionName=batch Default=YES QoS=N/A\n";
+        assert_eq!(super::default_partition(text).as_deref(), Some("batch"));
+    }
+}

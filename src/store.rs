@@ -1,0 +1,403 @@
+//! The behavioural database: every job that ended, what it used, and what was decided about it.
+//!
+//! SQLite in WAL mode, so that reports read while the agent writes. `jobs` holds one row a run,
+//! `usages` what it used. A run is known by JobIDRaw and submit time, as in slurmdbd: telling the
+//! store twice changes nothing.
+#![forbid(unsafe_code)]
+
+use crate::fingerprint::{Key, Kind, Level};
+use crate::job::Usage;
+use crate::slurm::sacct::FinishedJob;
+use anyhow::{Context, Result, bail};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use std::path::Path;
+
+/// Each brings the database from its position in this list to the next.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE jobs (
+        id INTEGER PRIMARY KEY,      -- in order of arrival
+        job_id INTEGER NOT NULL,
+        submitted INTEGER NOT NULL,  -- all times in seconds since 1970
+        started INTEGER NOT NULL,    -- 0: never
+        ended INTEGER NOT NULL,
+        label TEXT,                  -- where it differs from job_id, as for array tasks
+        state TEXT NOT NULL,
+        name TEXT NOT NULL,
+        user TEXT NOT NULL,
+        account TEXT NOT NULL,
+        partition TEXT NOT NULL,
+        nodes INTEGER NOT NULL,
+        cpus INTEGER NOT NULL,
+        memory INTEGER,              -- given on each node, in bytes
+        command_key INTEGER,
+        script_key INTEGER,
+        name_key INTEGER,
+        comment TEXT,                -- AdminComment with our record
+        UNIQUE (job_id, submitted)
+    );
+    CREATE INDEX jobs_by_command ON jobs (command_key, ended) WHERE command_key IS NOT NULL;
+    CREATE INDEX jobs_by_script ON jobs (script_key, ended) WHERE script_key IS NOT NULL;
+    CREATE INDEX jobs_by_name ON jobs (name_key, ended) WHERE name_key IS NOT NULL;
+    CREATE INDEX jobs_by_end ON jobs (ended);
+    CREATE TABLE usages (
+        job INTEGER PRIMARY KEY REFERENCES jobs (id),
+        peak INTEGER,                -- largest memory on one node, in bytes
+        peak_is_bound INTEGER NOT NULL,
+        cores REAL,                  -- busy on average
+        elapsed INTEGER NOT NULL     -- seconds
+    );
+    CREATE TABLE progress (
+        name TEXT PRIMARY KEY,
+        value INTEGER NOT NULL
+    );
+"];
+
+/// An open database.
+pub struct Store {
+    db: Connection,
+}
+
+/// One run as the store has it.
+#[derive(Debug, Clone)]
+pub struct StoredJob {
+    /// As [`FinishedJob`].
+    pub label: String,
+    /// Seconds since 1970.
+    pub submitted: i64,
+    /// Seconds since 1970; 0 if it never started.
+    pub started: i64,
+    /// Seconds since 1970.
+    pub ended: i64,
+    /// State.
+    pub state: String,
+    /// Job name.
+    pub name: String,
+    /// User name.
+    pub user: String,
+    /// Account.
+    pub account: String,
+    /// Partition.
+    pub partition: String,
+    /// Nodes.
+    pub nodes: u32,
+    /// CPUs in all.
+    pub cpus: u32,
+    /// Memory given on each node, in bytes.
+    pub memory: Option<u64>,
+    /// Its most specific fingerprint.
+    pub key: Option<Key>,
+    /// AdminComment.
+    pub comment: String,
+    /// What it used.
+    pub usage: Usage,
+}
+
+/// One run of a kind, as training wants it.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    /// It ended well, so that what it used is what such a job needs.
+    pub completed: bool,
+    /// What it used.
+    pub usage: Usage,
+}
+
+/// Which runs a report is about; `None` is all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Ended at or after, in seconds since 1970.
+    pub since: Option<i64>,
+    /// Ended before.
+    pub until: Option<i64>,
+    /// User.
+    pub user: Option<String>,
+    /// Account.
+    pub account: Option<String>,
+    /// Partition.
+    pub partition: Option<String>,
+    /// JobIDRaw, or what users see.
+    pub job: Option<String>,
+}
+
+impl Store {
+    /// Opens the database for writing, and makes it if there is none.
+    pub fn open(path: &Path) -> Result<Store> {
+        let db = Connection::open(path).with_context(|| path.display().to_string())?;
+        let mut store = Store { db };
+        store.prepare().with_context(|| path.display().to_string())?;
+        Ok(store)
+    }
+
+    /// Opens an existing database for reading.
+    pub fn open_to_read(path: &Path) -> Result<Store> {
+        if !path.exists() {
+            bail!("{}: no database yet; shadowfitd makes it, or 'shadowfit import'", path.display());
+        }
+        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .with_context(|| path.display().to_string())?;
+        let store = Store { db };
+        let version = store.version().with_context(|| path.display().to_string())?;
+        if version != MIGRATIONS.len() {
+            bail!("{}: database version {version}, this release reads {}; run 'shadowfitd --once'", path.display(), MIGRATIONS.len());
+        }
+        Ok(store)
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        self.db.busy_timeout(std::time::Duration::from_secs(30))?;
+        self.db.pragma_update(None, "journal_mode", "WAL")?;
+        self.db.pragma_update(None, "synchronous", "NORMAL")?;
+        self.db.pragma_update(None, "cache_size", -65536)?;
+        let version = self.version()?;
+        if version > MIGRATIONS.len() {
+            bail!("database version {version} is of a later release; this one knows {}", MIGRATIONS.len());
+        }
+        for (done, migration) in MIGRATIONS.iter().enumerate().skip(version) {
+            let step = self.db.transaction()?;
+            step.execute_batch(migration)?;
+            step.pragma_update(None, "user_version", done as i64 + 1)?;
+            step.commit()?;
+        }
+        Ok(())
+    }
+
+    fn version(&self) -> Result<usize> {
+        let version: i64 = self.db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        usize::try_from(version).context("a negative version")
+    }
+
+    /// Stores runs that are not there yet, all or none. Returns how many were new.
+    pub fn insert(&mut self, jobs: &[(FinishedJob, Kind)]) -> Result<usize> {
+        let step = self.db.transaction()?;
+        let mut new = 0;
+        {
+            let mut insert_job = step.prepare_cached(
+                "INSERT OR IGNORE INTO jobs (job_id, submitted, started, ended, label, state, name, user, account, \
+                 partition, nodes, cpus, memory, command_key, script_key, name_key, comment) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )?;
+            let mut insert_usage = step.prepare_cached(
+                "INSERT INTO usages (job, peak, peak_is_bound, cores, elapsed) VALUES (?, ?, ?, ?, ?)",
+            )?;
+            for (job, kind) in jobs {
+                let key = |key: Option<Key>| key.map(|key| key.0 as i64);
+                let label = Some(&job.label).filter(|label| **label != job.job_id.to_string());
+                let comment = Some(&job.comment).filter(|comment| !comment.is_empty());
+                let inserted = insert_job.execute(params![
+                    job.job_id as i64, job.submitted, job.started, job.ended, label, job.state, job.name, job.user,
+                    job.account, job.partition, job.nodes, job.cpus, job.memory.map(|bytes| bytes as i64),
+                    key(kind.command), key(kind.script), key(kind.name), comment,
+                ])?;
+                if inserted == 1 {
+                    let usage = &job.usage;
+                    insert_usage.execute(params![
+                        step.last_insert_rowid(), usage.peak_bytes.map(|bytes| bytes as i64), usage.peak_is_bound,
+                        usage.cores, usage.elapsed_s as i64,
+                    ])?;
+                    new += 1;
+                }
+            }
+        }
+        step.commit()?;
+        Ok(new)
+    }
+
+    /// The row that arrived last; 0 in an empty store.
+    pub fn last_row(&self) -> Result<i64> {
+        Ok(self.db.query_row("SELECT coalesce(max(id), 0) FROM jobs", [], |row| row.get(0))?)
+    }
+
+    /// Every key that a run after row `row` has, at `level`.
+    pub fn keys_after(&self, row: i64, level: Level) -> Result<Vec<Key>> {
+        let column = column(level);
+        let mut query = self.db.prepare_cached(&format!(
+            "SELECT DISTINCT {column} FROM jobs NOT INDEXED WHERE id > ? AND {column} IS NOT NULL"
+        ))?;
+        let keys = query.query_map([row], |row| Ok(Key(row.get::<_, i64>(0)? as u64)))?;
+        Ok(keys.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The latest `limit` runs of a kind up to row `row`, the latest first.
+    pub fn runs(&self, level: Level, key: Key, row: i64, limit: u32) -> Result<Vec<Run>> {
+        let column = column(level);
+        let mut query = self.db.prepare_cached(&format!(
+            "SELECT state, peak, peak_is_bound, cores, elapsed FROM jobs JOIN usages ON job = id \
+             WHERE {column} = ? AND id <= ? AND started > 0 ORDER BY ended DESC, id DESC LIMIT ?"
+        ))?;
+        let runs = query.query_map(params![key.0 as i64, row, limit], |row| {
+            Ok(Run {
+                completed: row.get_ref(0)?.as_str()? == "COMPLETED",
+                usage: usage(row, 1)?,
+            })
+        })?;
+        Ok(runs.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Calls `each` with every run that `filter` lets through, in the order in which they ended.
+    pub fn each_job(&self, filter: &Filter, mut each: impl FnMut(StoredJob)) -> Result<()> {
+        let mut query = self.db.prepare_cached(
+            "SELECT peak, peak_is_bound, cores, elapsed, coalesce(label, job_id), submitted, started, ended, state, \
+             name, user, account, partition, nodes, cpus, memory, coalesce(command_key, script_key, name_key), \
+             coalesce(comment, '') FROM jobs JOIN usages ON job = id \
+             WHERE (?1 IS NULL OR ended >= ?1) AND (?2 IS NULL OR ended < ?2) AND (?3 IS NULL OR user = ?3) \
+             AND (?4 IS NULL OR account = ?4) AND (?5 IS NULL OR partition = ?5) \
+             AND (?6 IS NULL OR label = ?6 OR job_id = CAST(?6 AS INTEGER) AND CAST(job_id AS TEXT) = ?6) \
+             ORDER BY ended, id",
+        )?;
+        let bound = params![filter.since, filter.until, filter.user, filter.account, filter.partition, filter.job];
+        let mut rows = query.query(bound)?;
+        while let Some(row) = rows.next()? {
+            each(stored_job(row)?);
+        }
+        Ok(())
+    }
+
+    /// A number that outlives restarts, such as how far sacct was read.
+    pub fn progress(&self, name: &str) -> Result<Option<i64>> {
+        let mut query = self.db.prepare_cached("SELECT value FROM progress WHERE name = ?")?;
+        Ok(query.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    /// Sets such a number.
+    pub fn set_progress(&self, name: &str, value: i64) -> Result<()> {
+        self.db.execute("INSERT OR REPLACE INTO progress VALUES (?, ?)", params![name, value])?;
+        Ok(())
+    }
+}
+
+fn column(level: Level) -> &'static str {
+    match level {
+        Level::Command => "command_key",
+        Level::Script => "script_key",
+        Level::Name => "name_key",
+    }
+}
+
+fn bytes(row: &Row, at: usize) -> rusqlite::Result<Option<u64>> {
+    Ok(row.get::<_, Option<i64>>(at)?.map(|bytes| bytes as u64))
+}
+
+fn usage(row: &Row, at: usize) -> rusqlite::Result<Usage> {
+    Ok(Usage {
+        peak_bytes: bytes(row, at)?,
+        peak_is_bound: row.get(at + 1)?,
+        cores: row.get(at + 2)?,
+        elapsed_s: row.get::<_, i64>(at + 3)? as u64,
+    })
+}
+
+fn stored_job(row: &Row) -> rusqlite::Result<StoredJob> {
+    // JobIDRaw is a number where no label hides it.
+    let label = match row.get_ref(4)? {
+        rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+        text => text.as_str()?.to_owned(),
+    };
+    Ok(StoredJob {
+        usage: usage(row, 0)?,
+        label,
+        submitted: row.get(5)?,
+        started: row.get(6)?,
+        ended: row.get(7)?,
+        state: row.get(8)?,
+        name: row.get(9)?,
+        user: row.get(10)?,
+        account: row.get(11)?,
+        partition: row.get(12)?,
+        nodes: row.get(13)?,
+        cpus: row.get(14)?,
+        memory: bytes(row, 15)?,
+        key: row.get::<_, Option<i64>>(16)?.map(|key| Key(key as u64)),
+        comment: row.get(17)?,
+    })
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A run that ended well, for tests of this and other rooms.
+    pub fn finished(job_id: u64, submitted: i64, peak_mib: u64) -> FinishedJob {
+        FinishedJob {
+            job_id,
+            label: job_id.to_string(),
+            submitted,
+            started: submitted + 1,
+            ended: submitted + 11,
+            state: "COMPLETED".into(),
+            name: "align".into(),
+            uid: Some(1001),
+            user: "alice".into(),
+            account: "physics".into(),
+            partition: "batch".into(),
+            nodes: 1,
+            cpus: 2,
+            memory: Some(4 << 30),
+            usage: Usage {
+                peak_bytes: Some(peak_mib << 20),
+                peak_is_bound: false,
+                cores: Some(1.0),
+                elapsed_s: 10,
+            },
+            comment: String::new(),
+        }
+    }
+
+    /// A store in a folder that goes with the test.
+    pub fn store() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("jobs.db")).unwrap();
+        (dir, store)
+    }
+
+    fn kind() -> Kind {
+        Kind::of_accounting(1001, b"align")
+    }
+
+    #[test]
+    fn a_run_that_is_told_twice_is_stored_once_and_a_requeued_one_twice() {
+        let (_dir, mut store) = store();
+        let first = (finished(1, 100, 5), kind());
+        assert_eq!(store.insert(&[first.clone(), first.clone()]).unwrap(), 1);
+        assert_eq!(store.insert(&[first, (finished(1, 200, 9), kind())]).unwrap(), 1);
+        let runs = store.runs(Level::Name, kind().name.unwrap(), i64::MAX, 10).unwrap();
+        let peaks: Vec<_> = runs.iter().map(|run| run.usage.peak_bytes.unwrap() >> 20).collect();
+        assert_eq!(peaks, [9, 5]);
+        assert_eq!(store.keys_after(0, Level::Name).unwrap(), [kind().name.unwrap()]);
+        assert_eq!(store.keys_after(store.last_row().unwrap(), Level::Name).unwrap(), []);
+    }
+
+    #[test]
+    fn reports_see_what_they_ask_for() {
+        let (_dir, mut store) = store();
+        let task = FinishedJob {
+            label: "7_3".into(),
+            user: "bob".into(),
+            ..finished(9, 500, 5)
+        };
+        store.insert(&[(finished(1, 100, 5), kind()), (task, kind())]).unwrap();
+        let labels = |filter: Filter| {
+            let mut labels = Vec::new();
+            store.each_job(&filter, |job| labels.push(job.label)).unwrap();
+            labels
+        };
+        let job = |job: &str| Filter { job: Some(job.into()), ..Filter::default() };
+        assert_eq!(labels(Filter::default()), ["1", "7_3"]);
+        assert_eq!(labels(job("7_3")), ["7_3"]);
+        assert_eq!(labels(job("9")), ["7_3"]);
+        assert_eq!(labels(job("1'; DROP TABLE jobs")), [""; 0]);
+        assert_eq!(labels(Filter { since: Some(200), ..Filter::default() }), ["7_3"]);
+        assert_eq!(labels(Filter { user: Some("alice".into()), ..Filter::default() }), ["1"]);
+    }
+
+    #[test]
+    fn progress_outlives_a_restart_and_a_later_database_is_refused() {
+        let (dir, store) = store();
+        store.set_progress("sacct", 77).unwrap();
+        drop(store);
+        let path = dir.path().join("jobs.db");
+        let store = Store::open(&path).unwrap();
+        assert_eq!(store.progress("sacct").unwrap(), Some(77));
+        store.db.pragma_update(None, "user_version", 99).unwrap();
+        drop(store);
+        assert!(format!("{:#}", Store::open(&path).err().unwrap()).contains("version 99"));
+    }
+}
