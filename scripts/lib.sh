@@ -4,3 +4,13 @@ project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 say() { printf '%s\n' "$*"; }
 fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 need_root() { [ "$(id -u)" = 0 ] || fail "run this as root: it starts daemons under several users"; }
+
+# The programs into target/release; what Slurm loads, without their dependencies, into target/plugin/release.
+build_release() {
+    (cd "$project" && cargo build --release --locked && build_core)
+}
+
+# usage: build_core [cargo options...]
+build_core() {
+    (cd "$project" && cargo build --release --locked --lib --no-default-features --target-dir target/plugin "$@")
+}

@@ -185,7 +185,7 @@ impl Default for MemoryLimits {
     fn default() -> Self {
         MemoryLimits {
             margin: 1.1,
-            floor_mib: 64,
+            floor_mib: 256,
         }
     }
 }
@@ -346,14 +346,19 @@ impl Rule {
                 .partition
                 .is_some_and(|all| all.split(|&b| b == b',').any(|one| one == name.as_bytes()))
         };
-        self.user.as_deref().is_none_or(|user| owner.user == Some(user))
+        self.user
+            .as_deref()
+            .is_none_or(|user| owner.user == Some(user))
             && self.account.as_ref().is_none_or(account)
             && self.partition.as_ref().is_none_or(partition)
     }
 }
 
 fn line_at(text: &[u8], offset: usize) -> usize {
-    1 + text[..offset.min(text.len())].iter().filter(|&&b| b == b'\n').count()
+    1 + text[..offset.min(text.len())]
+        .iter()
+        .filter(|&&b| b == b'\n')
+        .count()
 }
 
 #[cfg(test)]
@@ -387,7 +392,10 @@ mod tests {
         for (text, line, allowed) in cases {
             let error = parse(text).unwrap_err();
             assert!(error.starts_with("/etc/slurm/shadowfit.toml: "), "{error}");
-            assert!(error.contains(line) && error.contains(allowed), "{text:?}: {error}");
+            assert!(
+                error.contains(line) && error.contains(allowed),
+                "{text:?}: {error}"
+            );
         }
         let error = Config::parse(Path::new("f"), b"a = 1\n\xff").unwrap_err();
         assert_eq!(error.to_string(), "f: line 2: not UTF-8 text");

@@ -24,7 +24,10 @@ const TIME_RESERVE: u64 = 2;
 pub fn owner<'a>(request: &Request<'a>, snapshot: Option<&'a Snapshot>) -> Owner<'a> {
     let directory = snapshot.map(Snapshot::directory);
     let user = directory.and_then(|directory| directory.users.get(&request.uid));
-    let usual_account = || user.and_then(|user| user.account.as_deref()).map(str::as_bytes);
+    let usual_account = || {
+        user.and_then(|user| user.account.as_deref())
+            .map(str::as_bytes)
+    };
     let usual_partition = || {
         directory
             .and_then(|directory| directory.default_partition.as_deref())
@@ -67,7 +70,9 @@ pub fn size(
     };
     let need = node_need(config, &evidence);
     let cpus = cpus(config, modes.cpus, &ask, &evidence, need);
-    let cpus_in_force = cpus.filter(Change::applies).map_or(ask.cpus.into(), |change| change.set);
+    let cpus_in_force = cpus
+        .filter(Change::applies)
+        .map_or(ask.cpus.into(), |change| change.set);
     let memory = memory(config, modes.memory, &ask, need, cpus_in_force);
     let nothing = memory.is_none() && cpus.is_none();
     Record {
@@ -83,7 +88,9 @@ pub fn size(
 /// The memory that a node must give, in MiB.
 fn node_need(config: &Config, evidence: &Evidence) -> u64 {
     let with_margin = f64::from(evidence.max_mib) * config.memory.margin;
-    (with_margin.ceil() as u64).max(config.memory.floor_mib).max(1)
+    (with_margin.ceil() as u64)
+        .max(config.memory.floor_mib)
+        .max(1)
 }
 
 fn memory(config: &Config, mode: Mode, ask: &Ask, need: u64, cpus: u64) -> Option<Change> {
@@ -134,17 +141,21 @@ pub fn sentence(record: &Record) -> Option<String> {
     let memory = record.memory.filter(|change| change.mode >= Mode::Advise);
     let cpus = record.cpus.filter(|change| change.mode >= Mode::Advise);
     let applied: Vec<String> = [
-        memory.filter(|c| c.applies()).map(|c| {
-            format!("memory {} -> {}", memory_text(c.asked), memory_text(c.set))
-        }),
-        cpus.filter(|c| c.applies()).map(|c| format!("CPUs {} -> {}", c.asked, c.set)),
+        memory
+            .filter(|c| c.applies())
+            .map(|c| format!("memory {} -> {}", memory_text(c.asked), memory_text(c.set))),
+        cpus.filter(|c| c.applies())
+            .map(|c| format!("CPUs {} -> {}", c.asked, c.set)),
     ]
     .into_iter()
     .flatten()
     .collect();
     let advised: Vec<String> = [
-        memory.filter(|c| !c.applies()).map(|c| format!("{}={}", option_of(record), memory_text(c.set))),
-        cpus.filter(|c| !c.applies()).map(|c| format!("--cpus-per-task={}", c.set)),
+        memory
+            .filter(|c| !c.applies())
+            .map(|c| format!("{}={}", option_of(record), memory_text(c.set))),
+        cpus.filter(|c| !c.applies())
+            .map(|c| format!("--cpus-per-task={}", c.set)),
     ]
     .into_iter()
     .flatten()
@@ -152,7 +163,10 @@ pub fn sentence(record: &Record) -> Option<String> {
     let runs = seen(&evidence, memory.is_some(), cpus.is_some());
     match (applied.is_empty(), advised.is_empty()) {
         (true, true) => None,
-        (true, false) => Some(format!("shadowfit: {} would do ({runs})", advised.join(" "))),
+        (true, false) => Some(format!(
+            "shadowfit: {} would do ({runs})",
+            advised.join(" ")
+        )),
         (false, true) => Some(format!(
             "shadowfit: {} ({runs}); --shadowfit=off keeps your request",
             applied.join(", ")
@@ -173,7 +187,8 @@ fn option_of(record: &Record) -> &'static str {
 }
 
 fn seen(evidence: &Evidence, memory: bool, cpus: bool) -> String {
-    let memory = memory.then(|| format!(", 99% were under {}", memory_text(evidence.p99_mib.into())));
+    let memory =
+        memory.then(|| format!(", 99% were under {}", memory_text(evidence.p99_mib.into())));
     let cpus = cpus.then(|| format!(", {:.1} CPUs busy at most", evidence.cores));
     format!(
         "{} runs{}{}",
@@ -274,7 +289,10 @@ mod tests {
         assert_eq!(sets(&sized(short_of_time, SEEN, Mode::Apply)).1, None);
         assert_eq!(sets(&sized(ask(None, 8, 1), SEEN, Mode::Apply)).1, None);
         let parallel = Evidence { cores: 3.2, ..SEEN };
-        assert_eq!(sets(&sized(ask(memory, 8, 1), parallel, Mode::Apply)).1, Some(5));
+        assert_eq!(
+            sets(&sized(ask(memory, 8, 1), parallel, Mode::Apply)).1,
+            Some(5)
+        );
     }
 
     #[test]

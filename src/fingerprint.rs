@@ -106,10 +106,7 @@ impl Kind {
         ];
         Kind {
             command: Some(key(Level::Command, &command)),
-            script: Some(key(
-                Level::Script,
-                &[&user, &script, shape_text.as_bytes()],
-            )),
+            script: Some(key(Level::Script, &[&user, &script, shape_text.as_bytes()])),
             name: (shape == Shape::SINGLE)
                 .then(|| Kind::of_accounting(uid, texts.name).name)
                 .flatten(),
@@ -203,7 +200,9 @@ fn normalise(text: &[u8], out: &mut Vec<u8>) {
 }
 
 fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+' | b'%' | b'~') || byte >= 0x80
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+' | b'%' | b'~')
+        || byte >= 0x80
 }
 
 fn push_word(word: &[u8], out: &mut Vec<u8>) {
@@ -284,14 +283,20 @@ mod tests {
 
     #[test]
     fn programs_keep_their_names() {
-        assert_eq!(shown("python3 /home/a/train.py data.h5"), "python# train.py *.h#");
+        assert_eq!(
+            shown("python3 /home/a/train.py data.h5"),
+            "python# train.py *.h#"
+        );
         assert_ne!(kind("", &["train.py"]), kind("", &["predict.py"]));
     }
 
     #[test]
     fn what_is_requested_does_not_change_the_kind() {
         let small = kind("#!/bin/sh\n#SBATCH --mem=1G\nbwa mem x.fa\n", &[]);
-        let large = kind("#!/bin/sh\n#SBATCH --mem=64G\n\n  # better\n  bwa mem y.fa\n", &[]);
+        let large = kind(
+            "#!/bin/sh\n#SBATCH --mem=64G\n\n  # better\n  bwa mem y.fa\n",
+            &[],
+        );
         assert_eq!(small, large);
     }
 

@@ -10,6 +10,7 @@ use crate::job::Usage;
 use crate::slurm::sacct::FinishedJob;
 use anyhow::{Context, Result, bail};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Each brings the database from its position in this list to the next.
@@ -121,23 +122,35 @@ pub struct Filter {
 impl Store {
     /// Opens the database for writing, and makes it if there is none.
     pub fn open(path: &Path) -> Result<Store> {
+        give_to_owner_of_folder(path).with_context(|| path.display().to_string())?;
         let db = Connection::open(path).with_context(|| path.display().to_string())?;
         let mut store = Store { db };
-        store.prepare().with_context(|| path.display().to_string())?;
+        store
+            .prepare()
+            .with_context(|| path.display().to_string())?;
         Ok(store)
     }
 
     /// Opens an existing database for reading.
     pub fn open_to_read(path: &Path) -> Result<Store> {
         if !path.exists() {
-            bail!("{}: no database yet; shadowfitd makes it, or 'shadowfit import'", path.display());
+            bail!(
+                "{}: no database yet; shadowfitd makes it, or 'shadowfit import'",
+                path.display()
+            );
         }
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
             .with_context(|| path.display().to_string())?;
         let store = Store { db };
-        let version = store.version().with_context(|| path.display().to_string())?;
+        let version = store
+            .version()
+            .with_context(|| path.display().to_string())?;
         if version != MIGRATIONS.len() {
-            bail!("{}: database version {version}, this release reads {}; run 'shadowfitd --once'", path.display(), MIGRATIONS.len());
+            bail!(
+                "{}: database version {version}, this release reads {}; run 'shadowfitd --once'",
+                path.display(),
+                MIGRATIONS.len()
+            );
         }
         Ok(store)
     }
@@ -149,7 +162,10 @@ impl Store {
         self.db.pragma_update(None, "cache_size", -65536)?;
         let version = self.version()?;
         if version > MIGRATIONS.len() {
-            bail!("database version {version} is of a later release; this one knows {}", MIGRATIONS.len());
+            bail!(
+                "database version {version} is of a later release; this one knows {}",
+                MIGRATIONS.len()
+            );
         }
         for (done, migration) in MIGRATIONS.iter().enumerate().skip(version) {
             let step = self.db.transaction()?;
@@ -161,7 +177,9 @@ impl Store {
     }
 
     fn version(&self) -> Result<usize> {
-        let version: i64 = self.db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let version: i64 = self
+            .db
+            .pragma_query_value(None, "user_version", |row| row.get(0))?;
         usize::try_from(version).context("a negative version")
     }
 
@@ -183,15 +201,32 @@ impl Store {
                 let label = Some(&job.label).filter(|label| **label != job.job_id.to_string());
                 let comment = Some(&job.comment).filter(|comment| !comment.is_empty());
                 let inserted = insert_job.execute(params![
-                    job.job_id as i64, job.submitted, job.started, job.ended, label, job.state, job.name, job.user,
-                    job.account, job.partition, job.nodes, job.cpus, job.memory.map(|bytes| bytes as i64),
-                    key(kind.command), key(kind.script), key(kind.name), comment,
+                    job.job_id as i64,
+                    job.submitted,
+                    job.started,
+                    job.ended,
+                    label,
+                    job.state,
+                    job.name,
+                    job.user,
+                    job.account,
+                    job.partition,
+                    job.nodes,
+                    job.cpus,
+                    job.memory.map(|bytes| bytes as i64),
+                    key(kind.command),
+                    key(kind.script),
+                    key(kind.name),
+                    comment,
                 ])?;
                 if inserted == 1 {
                     let usage = &job.usage;
                     insert_usage.execute(params![
-                        step.last_insert_rowid(), usage.peak_bytes.map(|bytes| bytes as i64), usage.peak_is_bound,
-                        usage.cores, usage.elapsed_s as i64,
+                        step.last_insert_rowid(),
+                        usage.peak_bytes.map(|bytes| bytes as i64),
+                        usage.peak_is_bound,
+                        usage.cores,
+                        usage.elapsed_s as i64,
                     ])?;
                     new += 1;
                 }
@@ -203,7 +238,11 @@ impl Store {
 
     /// The row that arrived last; 0 in an empty store.
     pub fn last_row(&self) -> Result<i64> {
-        Ok(self.db.query_row("SELECT coalesce(max(id), 0) FROM jobs", [], |row| row.get(0))?)
+        Ok(self
+            .db
+            .query_row("SELECT coalesce(max(id), 0) FROM jobs", [], |row| {
+                row.get(0)
+            })?)
     }
 
     /// Every key that a run after row `row` has, at `level`.
@@ -243,7 +282,14 @@ impl Store {
              AND (?6 IS NULL OR label = ?6 OR job_id = CAST(?6 AS INTEGER) AND CAST(job_id AS TEXT) = ?6) \
              ORDER BY ended, id",
         )?;
-        let bound = params![filter.since, filter.until, filter.user, filter.account, filter.partition, filter.job];
+        let bound = params![
+            filter.since,
+            filter.until,
+            filter.user,
+            filter.account,
+            filter.partition,
+            filter.job
+        ];
         let mut rows = query.query(bound)?;
         while let Some(row) = rows.next()? {
             each(stored_job(row)?);
@@ -253,15 +299,30 @@ impl Store {
 
     /// A number that outlives restarts, such as how far sacct was read.
     pub fn progress(&self, name: &str) -> Result<Option<i64>> {
-        let mut query = self.db.prepare_cached("SELECT value FROM progress WHERE name = ?")?;
+        let mut query = self
+            .db
+            .prepare_cached("SELECT value FROM progress WHERE name = ?")?;
         Ok(query.query_row([name], |row| row.get(0)).optional()?)
     }
 
     /// Sets such a number.
     pub fn set_progress(&self, name: &str, value: i64) -> Result<()> {
-        self.db.execute("INSERT OR REPLACE INTO progress VALUES (?, ?)", params![name, value])?;
+        self.db.execute(
+            "INSERT OR REPLACE INTO progress VALUES (?, ?)",
+            params![name, value],
+        )?;
         Ok(())
     }
+}
+
+/// A database that root makes, by an import, must be writable for the agent, which is SlurmUser.
+fn give_to_owner_of_folder(path: &Path) -> std::io::Result<()> {
+    if path.exists() || !nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    let folder = std::fs::metadata(path.parent().unwrap_or(Path::new(".")))?;
+    std::fs::File::create(path)?;
+    std::os::unix::fs::chown(path, Some(folder.uid()), Some(folder.gid()))
 }
 
 fn column(level: Level) -> &'static str {
@@ -357,12 +418,30 @@ pub mod tests {
         let (_dir, mut store) = store();
         let first = (finished(1, 100, 5), kind());
         assert_eq!(store.insert(&[first.clone(), first.clone()]).unwrap(), 1);
-        assert_eq!(store.insert(&[first, (finished(1, 200, 9), kind())]).unwrap(), 1);
-        let runs = store.runs(Level::Name, kind().name.unwrap(), i64::MAX, 10).unwrap();
-        let peaks: Vec<_> = runs.iter().map(|run| run.usage.peak_bytes.unwrap() >> 20).collect();
+        assert_eq!(
+            store
+                .insert(&[first, (finished(1, 200, 9), kind())])
+                .unwrap(),
+            1
+        );
+        let runs = store
+            .runs(Level::Name, kind().name.unwrap(), i64::MAX, 10)
+            .unwrap();
+        let peaks: Vec<_> = runs
+            .iter()
+            .map(|run| run.usage.peak_bytes.unwrap() >> 20)
+            .collect();
         assert_eq!(peaks, [9, 5]);
-        assert_eq!(store.keys_after(0, Level::Name).unwrap(), [kind().name.unwrap()]);
-        assert_eq!(store.keys_after(store.last_row().unwrap(), Level::Name).unwrap(), []);
+        assert_eq!(
+            store.keys_after(0, Level::Name).unwrap(),
+            [kind().name.unwrap()]
+        );
+        assert_eq!(
+            store
+                .keys_after(store.last_row().unwrap(), Level::Name)
+                .unwrap(),
+            []
+        );
     }
 
     #[test]
@@ -373,19 +452,38 @@ pub mod tests {
             user: "bob".into(),
             ..finished(9, 500, 5)
         };
-        store.insert(&[(finished(1, 100, 5), kind()), (task, kind())]).unwrap();
+        store
+            .insert(&[(finished(1, 100, 5), kind()), (task, kind())])
+            .unwrap();
         let labels = |filter: Filter| {
             let mut labels = Vec::new();
-            store.each_job(&filter, |job| labels.push(job.label)).unwrap();
+            store
+                .each_job(&filter, |job| labels.push(job.label))
+                .unwrap();
             labels
         };
-        let job = |job: &str| Filter { job: Some(job.into()), ..Filter::default() };
+        let job = |job: &str| Filter {
+            job: Some(job.into()),
+            ..Filter::default()
+        };
         assert_eq!(labels(Filter::default()), ["1", "7_3"]);
         assert_eq!(labels(job("7_3")), ["7_3"]);
         assert_eq!(labels(job("9")), ["7_3"]);
         assert_eq!(labels(job("1'; DROP TABLE jobs")), [""; 0]);
-        assert_eq!(labels(Filter { since: Some(200), ..Filter::default() }), ["7_3"]);
-        assert_eq!(labels(Filter { user: Some("alice".into()), ..Filter::default() }), ["1"]);
+        assert_eq!(
+            labels(Filter {
+                since: Some(200),
+                ..Filter::default()
+            }),
+            ["7_3"]
+        );
+        assert_eq!(
+            labels(Filter {
+                user: Some("alice".into()),
+                ..Filter::default()
+            }),
+            ["1"]
+        );
     }
 
     #[test]

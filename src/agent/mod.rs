@@ -70,13 +70,20 @@ pub struct Agent<'a> {
 
 impl<'a> Agent<'a> {
     /// Reads the configuration, opens the store and takes up the last snapshot.
-    pub fn new(config_path: PathBuf, commands: &'a dyn Commands, clock: &'a dyn Clock) -> Result<Self> {
+    pub fn new(
+        config_path: PathBuf,
+        commands: &'a dyn Commands,
+        clock: &'a dyn Clock,
+    ) -> Result<Self> {
         let config = Config::load(&config_path)?;
         std::fs::create_dir_all(&config.state_dir)
             .with_context(|| config.state_dir.display().to_string())?;
         let store = Store::open(&config.database_path())?;
         let snapshot = Snapshot::load(&config.snapshot_path()).ok();
-        let directory = snapshot.as_ref().map(|old| old.directory().clone()).unwrap_or_default();
+        let directory = snapshot
+            .as_ref()
+            .map(|old| old.directory().clone())
+            .unwrap_or_default();
         Ok(Agent {
             config_path,
             config,
@@ -105,7 +112,11 @@ impl<'a> Agent<'a> {
         }
         failures.extend(self.ingest().map(|new| pass.new_runs = new).err());
         failures.extend(self.ask_directory().err());
-        failures.extend(self.publish().map(|published| pass.published = published).err());
+        failures.extend(
+            self.publish()
+                .map(|published| pass.published = published)
+                .err(),
+        );
         failures.extend(self.tend_queue(&mut pass).err());
         for error in &failures {
             tracing::warn!("{error:#}");
@@ -118,7 +129,10 @@ impl<'a> Agent<'a> {
 
     fn ask_directory(&mut self) -> Result<()> {
         let now = self.clock.now();
-        if self.directory_asked.is_some_and(|asked| (0..DIRECTORY_AGE).contains(&(now - asked))) {
+        if self
+            .directory_asked
+            .is_some_and(|asked| (0..DIRECTORY_AGE).contains(&(now - asked)))
+        {
             return Ok(());
         }
         self.directory = site::directory(self.commands)?;

@@ -33,12 +33,19 @@ impl Agent<'_> {
 
     /// Puts jobs that died of a rewrite back into the queue; Slurm holds them there for two minutes.
     fn requeue_killed(&self, jobs: &[QueuedJob], pass: &mut Pass) -> usize {
-        let killed = jobs.iter().filter(|job| job.record.may_have_killed(&job.state));
+        let killed = jobs
+            .iter()
+            .filter(|job| job.record.may_have_killed(&job.state));
         let mut requeued = 0;
         for job in killed {
             match control::requeue(self.commands, &job.handle) {
                 Ok(()) => {
-                    tracing::info!(job = job.handle, state = job.state, user = job.user, "died of the rewrite: requeued");
+                    tracing::info!(
+                        job = job.handle,
+                        state = job.state,
+                        user = job.user,
+                        "died of the rewrite: requeued"
+                    );
                     requeued += 1;
                 }
                 Err(error) => tracing::error!(job = job.handle, "cannot be requeued: {error}"),
@@ -52,9 +59,14 @@ impl Agent<'_> {
     /// the first run may have been the rewrite.
     fn give_back(&self, jobs: &[QueuedJob], pass: &mut Pass) -> usize {
         let again = jobs.iter().filter(|job| {
-            job.state == "PENDING" && job.restarts > 0 && job.record.rewrites() && is_as_we_left_it(job)
+            job.state == "PENDING"
+                && job.restarts > 0
+                && job.record.rewrites()
+                && is_as_we_left_it(job)
         });
-        let given_back = again.filter(|job| self.set(job, &job.record.give_back(), true)).count();
+        let given_back = again
+            .filter(|job| self.set(job, &job.record.give_back(), true))
+            .count();
         pass.given_back += given_back;
         given_back
     }
@@ -64,7 +76,10 @@ impl Agent<'_> {
             return;
         }
         let waiting = jobs.iter().filter(|job| {
-            job.state == "PENDING" && job.restarts == 0 && !job.record.given_back && is_as_we_left_it(job)
+            job.state == "PENDING"
+                && job.restarts == 0
+                && !job.record.given_back
+                && is_as_we_left_it(job)
         });
         for job in waiting {
             if let Some(record) = self.better(job) {
@@ -81,7 +96,13 @@ impl Agent<'_> {
             account: Some(job.account.as_bytes()),
             partition: Some(job.partition.as_bytes()),
         });
-        let new = size(&self.config, modes, self.snapshot.as_ref(), job.record.kind, ask);
+        let new = size(
+            &self.config,
+            modes,
+            self.snapshot.as_ref(),
+            job.record.kind,
+            ask,
+        );
         let differs = |old: Option<u64>, new: Option<u64>| match (old, new) {
             // More is needed at once; less only when it is worth a call.
             (Some(old), Some(new)) => {
@@ -96,7 +117,9 @@ impl Agent<'_> {
     }
 
     fn set(&self, job: &QueuedJob, record: &Record, start_now: bool) -> bool {
-        let Some(ask) = record.asked else { return false };
+        let Some(ask) = record.asked else {
+            return false;
+        };
         match control::set(self.commands, &job.handle, &ask, record, start_now) {
             Ok(()) => {
                 tracing::info!(

@@ -1,1 +1,294 @@
-fn main(){}
+//! shadowfit: audits, explains and predicts. Arguments and exit codes only; the work is in the library.
+#![forbid(unsafe_code)]
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use shadowfit_core::agent::import;
+use shadowfit_core::config::Config;
+use shadowfit_core::decide::{decide, sentence};
+use shadowfit_core::model::snapshot::Snapshot;
+use shadowfit_core::model::train::train;
+use shadowfit_core::report::print::Form;
+use shadowfit_core::report::savings::{By, savings};
+use shadowfit_core::report::{doctor, explain, print};
+use shadowfit_core::slurm::sacct::Reader;
+use shadowfit_core::slurm::sbatch::Submission;
+use shadowfit_core::slurm::{System, queue};
+use shadowfit_core::store::{Filter, Store};
+use std::fs::File;
+use std::io::{BufReader, Read, stdin};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Audits, explains and predicts what shadowfit does with batch jobs.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The configuration; default: $SHADOWFIT_CONFIG, else shadowfit.toml beside slurm.conf
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// What was requested, set, used and saved
+    Report(Report),
+    /// Why a job got what it got
+    Explain {
+        /// A job or array task as sacct names it: 33 or 33_5
+        job: String,
+    },
+    /// What would be decided about a script, without submitting it
+    Predict(Predict),
+    /// Take a dump of finished jobs into the database
+    Import {
+        /// A file that sacct --parsable2 wrote, or - for standard input
+        file: PathBuf,
+    },
+    /// Train from everything in the database and publish the snapshot
+    Train,
+    /// Is everything loaded, fresh and readable?
+    Doctor,
+}
+
+#[derive(Args)]
+struct Report {
+    /// Runs that ended at or after this time (2026-11-30, 2026-11-30T12:00:00, or seconds since 1970)
+    #[arg(short = 'S', long)]
+    starttime: Option<String>,
+    /// Runs that ended before this time
+    #[arg(short = 'E', long)]
+    endtime: Option<String>,
+    /// This user's runs
+    #[arg(short, long)]
+    user: Option<String>,
+    /// This account's runs
+    #[arg(short = 'A', long)]
+    account: Option<String>,
+    /// This partition's runs
+    #[arg(short = 'r', long)]
+    partition: Option<String>,
+    /// This job's runs
+    #[arg(short, long)]
+    job: Option<String>,
+    /// One row for each
+    #[arg(long, value_enum, default_value = "user")]
+    by: By,
+    /// Fields with | between them
+    #[arg(short = 'P', long, conflicts_with = "json")]
+    parsable2: bool,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Predict {
+    /// The snapshot to decide with; default: the configuration's
+    #[arg(long)]
+    snapshot: Option<PathBuf>,
+    /// Whose job it would be; default: yours
+    #[arg(long)]
+    uid: Option<u32>,
+    /// The batch script
+    script: String,
+    /// Options as sbatch takes them
+    #[arg(allow_hyphen_values = true)]
+    options: Vec<String>,
+    /// Arguments of the script
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let path = arguments.config.unwrap_or_else(Config::default_path);
+    match run(&path, arguments.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("shadowfit: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(config_path: &Path, command: Command) -> Result<ExitCode> {
+    if let Command::Doctor = command {
+        return Ok(diagnose(config_path));
+    }
+    let config = Config::load(config_path)?;
+    match command {
+        Command::Report(report) => print_report(&config, report)?,
+        Command::Explain { job } => print_explanation(&config, &job)?,
+        Command::Predict(predict) => print_prediction(&config, predict)?,
+        Command::Import { file } => import_dump(&config, &file)?,
+        Command::Train => train_all(&config)?,
+        Command::Doctor => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_report(config: &Config, report: Report) -> Result<()> {
+    let store = Store::open_to_read(&config.database_path())?;
+    let filter = Filter {
+        since: report.starttime.as_deref().map(time).transpose()?,
+        until: report.endtime.as_deref().map(time).transpose()?,
+        user: report.user,
+        account: report.account,
+        partition: report.partition,
+        job: report.job,
+    };
+    let form = match (report.parsable2, report.json) {
+        (true, _) => Form::Parsable,
+        (_, true) => Form::Json,
+        _ => Form::Text,
+    };
+    let (rows, total) = savings(&store, &filter, report.by)?;
+    println!(
+        "{}",
+        print::savings(form, &format!("{:?}", report.by), &rows, &total)
+    );
+    Ok(())
+}
+
+/// Local time as sacct takes it, or seconds since 1970.
+fn time(text: &str) -> Result<i64> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(seconds);
+    }
+    let civil = text
+        .parse::<jiff::civil::DateTime>()
+        .or_else(|_| text.parse::<jiff::civil::Date>().map(Into::into))
+        .with_context(|| {
+            format!("'{text}': expected a time such as 2026-11-30 or 2026-11-30T12:00:00")
+        })?;
+    let zoned = civil.to_zoned(jiff::tz::TimeZone::system())?;
+    Ok(zoned.timestamp().as_second())
+}
+
+fn print_explanation(config: &Config, job: &str) -> Result<()> {
+    let filter = Filter {
+        job: Some(job.to_owned()),
+        ..Filter::default()
+    };
+    let mut runs = Vec::new();
+    Store::open_to_read(&config.database_path())?
+        .each_job(&filter, |run| runs.push(explain::run(&run)))?;
+    if runs.is_empty() {
+        runs = queued(job)?;
+    }
+    if runs.is_empty() {
+        bail!("job {job}: neither in the database nor, with a decision of ours, in the queue");
+    }
+    for run in runs {
+        println!("{}\n", run.join("\n  "));
+    }
+    Ok(())
+}
+
+/// A job that has not ended yet, from the queue.
+fn queued(job: &str) -> Result<Vec<Vec<String>>> {
+    let jobs = queue::query(&System::default())?;
+    let this = jobs.into_iter().filter(|queued| queued.handle == job);
+    Ok(this
+        .map(|queued| {
+            let head = format!(
+                "JobId={} User={} State={}",
+                queued.handle, queued.user, queued.state
+            );
+            std::iter::once(head)
+                .chain(explain::decision(&queued.record))
+                .collect()
+        })
+        .collect())
+}
+
+fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
+    let script = std::fs::read(&predict.script).with_context(|| predict.script.clone())?;
+    let submission = Submission::new(&predict.script, script, &predict.options, predict.arguments)?;
+    let snapshot = Snapshot::load(&predict.snapshot.unwrap_or_else(|| config.snapshot_path()))?;
+    let uid = predict
+        .uid
+        .unwrap_or_else(|| nix::unistd::getuid().as_raw());
+    match decide(config, Some(&snapshot), &submission.request(uid)) {
+        Some(record) => {
+            println!("{}", explain::decision(&record).join("\n"));
+            sentence(&record)
+                .into_iter()
+                .for_each(|line| println!("{line}"));
+        }
+        None => println!("kept      the configuration switches shadowfit off for this job"),
+    }
+    Ok(())
+}
+
+fn import_dump(config: &Config, file: &Path) -> Result<()> {
+    std::fs::create_dir_all(&config.state_dir)
+        .with_context(|| config.state_dir.display().to_string())?;
+    let mut store = Store::open(&config.database_path())?;
+    let (input, size): (Box<dyn Read>, u64) = if file == Path::new("-") {
+        (Box::new(stdin()), 0)
+    } else {
+        let input = File::open(file).with_context(|| file.display().to_string())?;
+        let size = input.metadata()?.len();
+        (Box::new(input), size)
+    };
+    let bar = ProgressBar::new(size);
+    bar.set_style(ProgressStyle::with_template(
+        "{wide_bar} {bytes}/{total_bytes} {eta}",
+    )?);
+    let reader = Reader::new(BufReader::with_capacity(1 << 20, input), None)
+        .with_context(|| file.display().to_string())?;
+    let (read, new, reader) = import(&mut store, reader, |bytes| bar.set_position(bytes))?;
+    bar.finish_and_clear();
+    println!(
+        "{} rows read, {read} finished runs, {new} of them new",
+        reader.rows
+    );
+    for (reason, reject) in reader.rejects.iter() {
+        println!(
+            "{} rows left out: {reason}; first on line {}: {}",
+            reject.count, reject.line, reject.example
+        );
+    }
+    Ok(())
+}
+
+fn train_all(config: &Config) -> Result<()> {
+    let store = Store::open(&config.database_path())?;
+    let path = config.snapshot_path();
+    // Who is who is the agent's to find out; it is carried over.
+    let directory = Snapshot::load(&path)
+        .map(|old| old.directory().clone())
+        .unwrap_or_default();
+    let bytes = train(&store, None, config.evidence.window, &directory)?.unwrap_or_default();
+    Snapshot::publish(&path, &bytes).with_context(|| path.display().to_string())?;
+    println!(
+        "{}: {} kinds of jobs",
+        path.display(),
+        Snapshot::load(&path)?.len()
+    );
+    Ok(())
+}
+
+fn diagnose(config_path: &Path) -> ExitCode {
+    let findings = doctor::examine(config_path, &System::default());
+    let mut sick = false;
+    for finding in &findings {
+        match &finding.problem {
+            None => println!("ok   {}", finding.what),
+            Some((problem, mend)) => {
+                sick = true;
+                println!("BAD  {}: {problem}\n     mend: {mend}", finding.what);
+            }
+        }
+    }
+    if sick {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}

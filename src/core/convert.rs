@@ -57,7 +57,10 @@ fn left_alone(raw: &shadowfit_request, opted_out: bool) -> Option<LeftAlone> {
     [
         (raw.script.is_null(), LeftAlone::NoScript),
         (opted_out, LeftAlone::OptedOut),
-        (raw.memory_per_node_mib == 0 || raw.memory_per_cpu_mib == 0, LeftAlone::WholeNodeMemory),
+        (
+            raw.memory_per_node_mib == 0 || raw.memory_per_cpu_mib == 0,
+            LeftAlone::WholeNodeMemory,
+        ),
         (has(SHADOWFIT_EXCLUSIVE), LeftAlone::Exclusive),
         (has(SHADOWFIT_MEM_PER_GPU), LeftAlone::MemoryPerGpu),
         (has(SHADOWFIT_HETEROGENEOUS), LeftAlone::Heterogeneous),
@@ -109,7 +112,10 @@ pub fn log(problem: Option<String>, answer: &mut shadowfit_answer) {
 /// Copies `from` into a C buffer, cut to fit and ended with NUL.
 pub fn text(from: &str, into: &mut [c_char]) {
     let room = into.len() - 1;
-    let length = (0..=room.min(from.len())).rev().find(|&at| from.is_char_boundary(at)).unwrap_or(0);
+    let length = (0..=room.min(from.len()))
+        .rev()
+        .find(|&at| from.is_char_boundary(at))
+        .unwrap_or(0);
     for (to, byte) in into.iter_mut().zip(&from.as_bytes()[..length]) {
         *to = *byte as c_char;
     }
@@ -129,10 +135,7 @@ unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
 }
 
-unsafe fn list<'a>(
-    array: *const *const c_char,
-    count: u32,
-) -> impl Iterator<Item = &'a [u8]> {
+unsafe fn list<'a>(array: *const *const c_char, count: u32) -> impl Iterator<Item = &'a [u8]> {
     let count = if array.is_null() { 0 } else { count as usize };
     // SAFETY: the caller promises `count` readable pointers, each NULL or a text ending in NUL.
     (0..count).filter_map(move |index| unsafe { bytes(*array.add(index)) })

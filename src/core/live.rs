@@ -108,7 +108,9 @@ impl Live {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
-        let due = watch.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
+        let due = watch
+            .looked
+            .is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
         if due {
             watch.looked = Some(Instant::now());
             self.look(&mut watch);
@@ -235,14 +237,18 @@ mod tests {
             max_mib: 1000,
             ..Evidence::default()
         };
-        let own = Kind::of(1, &request().texts, Shape::SINGLE).command.unwrap();
+        let own = Kind::of(1, &request().texts, Shape::SINGLE)
+            .command
+            .unwrap();
         let mut entries: Vec<_> = (0..extra).map(|n| (Key(n), evidence)).collect();
         entries.push((own, evidence));
         Snapshot::encode(entries.iter(), 1, &Directory::default())
     }
 
     fn set(record: Option<Record>) -> Option<u64> {
-        record.and_then(|record| record.memory).map(|memory| memory.set)
+        record
+            .and_then(|record| record.memory)
+            .map(|memory| memory.set)
     }
 
     #[test]
@@ -254,7 +260,10 @@ mod tests {
         site.publish(b"junk");
         assert_eq!(set(site.decide()), Some(1100));
         let problem = site.live.take_problem().unwrap();
-        assert!(problem.starts_with("the last good snapshot stays in use"), "{problem}");
+        assert!(
+            problem.starts_with("the last good snapshot stays in use"),
+            "{problem}"
+        );
         assert_eq!(site.live.take_problem(), None);
     }
 

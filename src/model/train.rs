@@ -42,18 +42,33 @@ fn merge(previous: Option<&Snapshot>, changed: BTreeMap<Key, Evidence>) -> Vec<(
     let Some(previous) = previous else {
         return changed.into_iter().collect();
     };
-    let kept = previous.entries().filter(|(key, _)| !changed.contains_key(key));
-    let mut entries: Vec<_> = kept.chain(changed.iter().map(|(&key, &evidence)| (key, evidence))).collect();
+    let kept = previous
+        .entries()
+        .filter(|(key, _)| !changed.contains_key(key));
+    let mut entries: Vec<_> = kept
+        .chain(changed.iter().map(|(&key, &evidence)| (key, evidence)))
+        .collect();
     entries.sort_unstable_by_key(|(key, _)| *key);
     entries
 }
 
 fn evidence(runs: &[Run]) -> Evidence {
     let mib = |run: &Run| run.usage.peak_bytes.map(|bytes| bytes.div_ceil(MIB) as u32);
-    let mut completed: Vec<u32> = runs.iter().filter(|run| run.completed).filter_map(mib).collect();
+    let mut completed: Vec<u32> = runs
+        .iter()
+        .filter(|run| run.completed)
+        .filter_map(mib)
+        .collect();
     completed.sort_unstable();
-    let cores = runs.iter().filter_map(|run| run.usage.cores).fold(0.0, f64::max);
-    let longest = runs.iter().map(|run| run.usage.elapsed_s).max().unwrap_or(0);
+    let cores = runs
+        .iter()
+        .filter_map(|run| run.usage.cores)
+        .fold(0.0, f64::max);
+    let longest = runs
+        .iter()
+        .map(|run| run.usage.elapsed_s)
+        .max()
+        .unwrap_or(0);
     Evidence {
         runs: completed.len() as u32,
         max_mib: runs.iter().filter_map(mib).max().unwrap_or(0),
@@ -77,7 +92,10 @@ mod tests {
     use crate::store::tests::{finished, store};
 
     fn kind(n: u64) -> Kind {
-        Kind::of_accounting(1, format!("job{}", ["a", "b", "c"][n as usize % 3]).as_bytes())
+        Kind::of_accounting(
+            1,
+            format!("job{}", ["a", "b", "c"][n as usize % 3]).as_bytes(),
+        )
     }
 
     fn job(n: u64) -> (FinishedJob, Kind) {
@@ -100,11 +118,19 @@ mod tests {
         for batch in 0..10 {
             let jobs: Vec<_> = (batch * 7..batch * 7 + 7).map(job).collect();
             store.insert(&jobs).unwrap();
-            stepwise = train(&store, snapshot.as_ref(), 10, &directory).unwrap().unwrap();
+            stepwise = train(&store, snapshot.as_ref(), 10, &directory)
+                .unwrap()
+                .unwrap();
             snapshot = Some(load(&stepwise));
         }
-        assert_eq!(train(&store, None, 10, &directory).unwrap().unwrap(), stepwise);
-        assert_eq!(train(&store, snapshot.as_ref(), 10, &directory).unwrap(), None);
+        assert_eq!(
+            train(&store, None, 10, &directory).unwrap().unwrap(),
+            stepwise
+        );
+        assert_eq!(
+            train(&store, snapshot.as_ref(), 10, &directory).unwrap(),
+            None
+        );
         let found = snapshot.unwrap().find(kind(69).name.unwrap()).unwrap();
         assert_eq!((found.runs, found.max_mib), (10, 169));
     }
@@ -116,7 +142,9 @@ mod tests {
         failed.0.state = "FAILED".into();
         failed.0.usage.peak_bytes = Some(900 << 20);
         store.insert(&[job(0), failed]).unwrap();
-        let bytes = train(&store, None, 10, &Directory::default()).unwrap().unwrap();
+        let bytes = train(&store, None, 10, &Directory::default())
+            .unwrap()
+            .unwrap();
         let found = load(&bytes).find(kind(0).name.unwrap()).unwrap();
         assert_eq!((found.runs, found.max_mib, found.p99_mib), (1, 900, 100));
     }

@@ -1,1 +1,7 @@
-pub mod placeholder {}
+//! What was asked, set, used and saved: figures first, then the forms they are printed in.
+#![forbid(unsafe_code)]
+
+pub mod doctor;
+pub mod explain;
+pub mod print;
+pub mod savings;

@@ -78,7 +78,10 @@ fn number(value: &Value) -> Option<u64> {
 
 /// A text, or a list of the state and its flags as releases from 23.11 write it.
 fn state(value: &Value) -> String {
-    let first = value.as_array().and_then(|all| all.first()).unwrap_or(value);
+    let first = value
+        .as_array()
+        .and_then(|all| all.first())
+        .unwrap_or(value);
     first.as_str().unwrap_or_default().to_owned()
 }
 

@@ -8,7 +8,13 @@ pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
     let partitions = commands.run("scontrol", &["show", "partition", "--oneliner"])?;
     let users = commands.run(
         "sacctmgr",
-        &["--noheader", "--parsable2", "show", "user", "format=user,defaultaccount"],
+        &[
+            "--noheader",
+            "--parsable2",
+            "show",
+            "user",
+            "format=user,defaultaccount",
+        ],
     )?;
     Ok(Directory {
         default_partition: default_partition(&String::from_utf8_lossy(&partitions)),

@@ -1,0 +1,194 @@
+"""Two rounds of the same jobs on a private cluster: shadowfit observes the first and sizes the second.
+
+usage: rounds.py CLUSTER SCRATCH
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+CLUSTER, SCRATCH = sys.argv[1], pathlib.Path(sys.argv[2])
+CONFIG = pathlib.Path(f"/var/tmp/shadowfit/{CLUSTER}/etc/shadowfit.toml")
+OUT = PROJECT / "target/demo"
+
+# Jobs wait for data, a license or a partner most of their time on many clusters, and this machine
+# has few real CPUs: without such waits, packing could not show in the makespan.
+STAGE_IN_SECONDS = 20
+ROUND_TIMEOUT_S = 360
+
+# What each kind is, who runs it, what people typically ask for, and its runs: seed and size.
+KINDS = [
+    ("align", "alice", "--mem=6G --cpus-per-task=4", [(1, 80000), (2, 82000), (3, 84000), (4, 86000), (5, 88000)]),
+    ("sortbam", "alice", "--mem-per-cpu=2G --cpus-per-task=3", [(1, 800000), (2, 820000), (3, 840000), (4, 860000), (5, 880000)]),
+    ("solve", "alice", "--mem=7G --cpus-per-task=4", [(1, 5000), (2, 5050), (3, 4900), (4, 4950), (5, 5000)]),
+    ("build", "alice", "--mem=4G --cpus-per-task=8", [(1, 60), (2, 60), (3, 60), (4, 60), (5, 60)]),
+    ("compress", "bob", "--mem=5G --cpus-per-task=2", [(1, 260000), (2, 270000), (3, 280000), (4, 290000), (5, 300000)]),
+    ("sort", "bob", "--mem=6G --cpus-per-task=4", [(1, 2000000), (2, 2100000), (3, 2200000), (4, 2300000), (5, 2400000)]),
+    ("cluster-points", "bob", "--mem=7G --cpus-per-task=2", [(1, 7000), (2, 7050), (3, 7100), (4, 7000), (5, 7050)]),
+]
+# One kind outgrows what it was: in the second round its last run has far more points.
+OUTGROWN = {("cluster-points", 5): 9000}
+
+
+def inside(*command, user="root", **options):
+    """Runs a command inside the cluster and returns what it prints."""
+    wrapped = [PROJECT / "scripts/cluster", "exec", "--name", CLUSTER, "--user", user, "--", *command]
+    done = subprocess.run(wrapped, check=True, capture_output=True, text=True, cwd=SCRATCH, **options)
+    return done.stdout, done.stderr
+
+
+def submit(kind, user, options, seed, size):
+    script = SCRATCH / "jobs" / f"{kind}.sh"
+    environment = {**os.environ, "STAGE_IN_SECONDS": str(STAGE_IN_SECONDS)}
+    command = ["sbatch", "--parsable", "--output=/dev/null", "--time=20", *options.split(), script, str(seed), str(size)]
+    number, said = inside(*command, user=user, env=environment)
+    return number.strip(), said.strip()
+
+
+def submit_all(outgrown):
+    """Submits every kind's runs by turns, as several people would. Returns the job numbers."""
+    jobs, lines = [], {}
+    for turn in range(max(len(runs) for *_, runs in KINDS)):
+        for kind, user, options, runs in KINDS:
+            seed, size = runs[turn]
+            size = outgrown.get((kind, seed), size)
+            number, said = submit(kind, user, options, seed, size)
+            jobs.append(number)
+            lines.setdefault(kind, f"  {user:5} {kind:15} {options}\n        {said}" if said else f"  {user:5} {kind:15} {options}")
+    print("\n".join(lines.values()), flush=True)
+    return jobs
+
+
+def watch(jobs, started):
+    """Shows the queue until it is empty of these jobs."""
+    shown = None
+    while time.time() - started < ROUND_TIMEOUT_S:
+        queue, _ = inside("squeue", "--noheader", "--format=%A %T")
+        states = [line.split()[1] for line in queue.splitlines() if line.split()[0] in jobs]
+        running = states.count("RUNNING")
+        line = f"{running} running, {states.count('PENDING')} pending"
+        if line != shown:
+            print(f"  {time.time() - started:4.0f} s  {'#' * running}  {line}", flush=True)
+            shown = line
+        if not states and not to_be_rescued(jobs):
+            return
+        time.sleep(2)
+    raise SystemExit(f"demo: a round took longer than {ROUND_TIMEOUT_S} s")
+
+
+def to_be_rescued(jobs):
+    """The agent needs a moment to put a job that died back into the queue."""
+    return any(run["state"] == "OUT_OF_MEMORY" for run in last_runs(jobs).values())
+
+
+def all_runs(jobs):
+    fields = "JobIDRaw,Submit,Start,End,State"
+    rows, _ = inside(
+        "sacct", "--allusers", "--duplicates", "--allocations", "--parsable2", "--noheader", "--jobs", ",".join(jobs),
+        "--format", fields, env={**os.environ, "SLURM_TIME_FORMAT": "%s"},
+    )
+    for row in rows.splitlines():
+        job, submit_s, start, end, state = row.split("|")
+        yield {"job": job, "submit": int(submit_s), "start": start, "end": end, "state": state.split()[0]}
+
+
+def last_runs(jobs):
+    return {run["job"]: run for run in sorted(all_runs(jobs), key=lambda run: run["submit"])}
+
+
+def peak_running(runs):
+    """The most jobs that ran at the same time."""
+    events = [(int(run["start"]), 1) for run in runs] + [(int(run["end"]), -1) for run in runs]
+    running = peak = 0
+    for _, change in sorted(events):
+        running += change
+        peak = max(peak, running)
+    return peak
+
+
+def report(since, until):
+    """What shadowfit's own audit says about the runs that ended in this time."""
+    text, _ = inside("shadowfit", "report", "--json", "-S", str(since), "-E", str(until))
+    return json.loads(text)["total"]
+
+
+def play(title, outgrown):
+    print(f"\n== {title}", flush=True)
+    started = time.time()
+    jobs = submit_all(outgrown)
+    watch(jobs, started)
+    time.sleep(5)  # the agent's next pass
+    runs = list(all_runs(jobs))
+    last = last_runs(jobs)
+    begin = min(run["submit"] for run in runs)
+    total = report(int(started), int(time.time()) + 1)
+    return {
+        "jobs_submitted": len(jobs),
+        "jobs_lost": sum(run["state"] != "COMPLETED" for run in last.values()),
+        "rescues": total["rescues"],
+        "makespan_s": max(int(run["end"]) for run in runs) - begin,
+        "mem_requested_gibh": total["mem_requested_gibh"],
+        "mem_set_gibh": total["mem_set_gibh"],
+        "mem_used_gibh": total["mem_used_gibh"],
+        "cpu_requested_h": total["cpu_requested_h"],
+        "cpu_set_h": total["cpu_set_h"],
+        "cpu_used_h": total["cpu_used_h"],
+        "peak_running": peak_running([run for run in runs if run["start"].isdigit()]),
+    }
+
+
+def show(rounds):
+    names = [
+        ("memory requested", "mem_requested_gibh", "GiB·h"),
+        ("memory set", "mem_set_gibh", "GiB·h"),
+        ("memory used", "mem_used_gibh", "GiB·h"),
+        ("CPUs requested", "cpu_requested_h", "CPU·h"),
+        ("CPUs set", "cpu_set_h", "CPU·h"),
+        ("CPUs used", "cpu_used_h", "CPU·h"),
+        ("running at once", "peak_running", "jobs"),
+        ("makespan", "makespan_s", "s"),
+        ("jobs lost", "jobs_lost", ""),
+        ("rescues", "rescues", ""),
+    ]
+    print(f"\n{'':18} {'before':>8} {'after':>8}")
+    for title, key, unit in names:
+        values = [f"{one[key]:8.2f}" if isinstance(one[key], float) else f"{one[key]:8}" for one in rounds]
+        print(f"{title:18} {' '.join(values)} {unit}")
+
+
+def summarize(rounds):
+    whole = {key: sum(one[key] for one in rounds) for key in ("jobs_submitted", "jobs_lost", "rescues")}
+    per_round = [{key: value for key, value in one.items() if key not in whole} for one in rounds]
+    summary = {**whole, "round1": per_round[0], "round2": per_round[1]}
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+def main():
+    agent = subprocess.Popen(
+        [PROJECT / "scripts/cluster", "exec", "--name", CLUSTER, "--user", "slurm", "--", "shadowfitd"],
+        stderr=open(f"/var/tmp/shadowfit/{CLUSTER}/log/shadowfitd.log", "w"),
+    )
+    try:
+        first = play("round 1: shadowfit observes; every job gets what its user asked for", {})
+        CONFIG.write_text(CONFIG.read_text().replace('"observe"', '"apply"'))
+        time.sleep(2)
+        second = play("round 2: the same jobs, sized; one of them has outgrown its history", OUTGROWN)
+        print(f"\n$ shadowfit report\n{inside('shadowfit', 'report')[0]}", end="")
+    finally:
+        agent.terminate()
+        agent.wait()
+    show([first, second])
+    summary = summarize([first, second])
+    good = summary["jobs_lost"] == 0 and second["makespan_s"] < first["makespan_s"]
+    print(f"\ndemo: {summary['jobs_submitted']} jobs, {summary['jobs_lost']} lost, {summary['rescues']} rescued: {'ok' if good else 'FAILED'}")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,272 @@
+//! Is everything loaded, fresh and readable? Each finding with the command that mends it.
+
+use crate::config::{Config, Mode, ModeTable};
+use crate::model::snapshot::Snapshot;
+use crate::slurm::Commands;
+use crate::store::Store;
+use std::collections::HashMap;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::time::SystemTime;
+
+/// One thing looked at.
+#[derive(Debug)]
+pub struct Finding {
+    /// What was looked at.
+    pub what: String,
+    /// `None` when it is well, else what is wrong and the command that mends it.
+    pub problem: Option<(String, String)>,
+}
+
+impl Finding {
+    fn good(what: impl Into<String>) -> Finding {
+        Finding {
+            what: what.into(),
+            problem: None,
+        }
+    }
+
+    fn bad(
+        what: impl Into<String>,
+        problem: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Finding {
+        Finding {
+            what: what.into(),
+            problem: Some((problem.into(), mend.into())),
+        }
+    }
+
+    /// Good when `problem` is `None`.
+    fn check(what: impl Into<String>, problem: Option<String>, mend: impl Into<String>) -> Finding {
+        Finding {
+            what: what.into(),
+            problem: problem.map(|problem| (problem, mend.into())),
+        }
+    }
+}
+
+/// Looks at everything.
+pub fn examine(config_path: &Path, commands: &dyn Commands) -> Vec<Finding> {
+    let what = format!("configuration {}", config_path.display());
+    let config = match Config::load(config_path) {
+        Ok(config) => config,
+        Err(error) => {
+            let mend = format!("edit {}", config_path.display());
+            return vec![Finding::bad(what, error.to_string(), mend)];
+        }
+    };
+    let mut findings = vec![Finding::good(what)];
+    findings.extend(modes(&config.modes));
+    findings.push(kill_switch(&config));
+    findings.extend(slurm(commands, &config));
+    findings.push(snapshot(&config));
+    findings.push(database(&config));
+    findings
+}
+
+fn modes(modes: &ModeTable) -> Vec<Finding> {
+    let set = [("licenses", modes.licenses), ("time", modes.time)];
+    set.into_iter()
+        .filter(|(_, mode)| mode.is_some_and(|mode| mode > Mode::Off))
+        .map(|(name, _)| {
+            let problem = "this release predicts memory and CPUs; the setting has no effect";
+            Finding::bad(
+                format!("modes: {name}"),
+                problem,
+                format!("remove {name} from [modes]"),
+            )
+        })
+        .collect()
+}
+
+fn kill_switch(config: &Config) -> Finding {
+    let path = config.kill_switch_path();
+    let thrown = path
+        .exists()
+        .then(|| "it is there: every job passes unchanged".to_owned());
+    Finding::check("kill switch", thrown, format!("rm {}", path.display()))
+}
+
+fn slurm(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
+    let settings = match commands.run("scontrol", &["show", "config"]) {
+        Ok(output) => read_settings(&String::from_utf8_lossy(&output)),
+        Err(error) => {
+            return vec![Finding::bad(
+                "slurmctld",
+                error.to_string(),
+                "systemctl start slurmctld",
+            )];
+        }
+    };
+    let setting = |name: &str| settings.get(name).map_or("", String::as_str);
+    let conf = "edit slurm.conf, then: scontrol reconfigure";
+    let expect = |what: &str, good: bool, problem: String, mend: &str| {
+        Finding::check(what, (!good).then_some(problem), mend)
+    };
+    let plugins = setting("JobSubmitPlugins");
+    let mut findings = vec![
+        expect(
+            "plugin in slurm.conf",
+            plugins.split(',').any(|plugin| plugin == "shadowfit"),
+            format!("JobSubmitPlugins={plugins}"),
+            "add JobSubmitPlugins=shadowfit to slurm.conf, then restart slurmctld",
+        ),
+        expect(
+            "accounting",
+            setting("AccountingStorageType").ends_with("slurmdbd"),
+            format!(
+                "AccountingStorageType={}: no job's use comes back",
+                setting("AccountingStorageType")
+            ),
+            conf,
+        ),
+        expect(
+            "sampling",
+            !setting("JobAcctGatherType").ends_with("none"),
+            format!(
+                "JobAcctGatherType={}: no job's use is measured",
+                setting("JobAcctGatherType")
+            ),
+            conf,
+        ),
+        expect(
+            "requeue",
+            setting("JobRequeue") != "0",
+            "JobRequeue=0: only jobs with --requeue are sized, since no other could be rescued"
+                .into(),
+            conf,
+        ),
+        libraries(setting("PluginDir")),
+    ];
+    findings.push(readable_by_slurmctld(
+        setting("SlurmUser"),
+        &config.snapshot_path(),
+    ));
+    findings
+}
+
+fn read_settings(text: &str) -> HashMap<String, String> {
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+        .collect()
+}
+
+fn libraries(plugin_dirs: &str) -> Finding {
+    let complete = |dir: &str| {
+        ["job_submit_shadowfit.so", "libshadowfit_core.so"]
+            .iter()
+            .all(|library| Path::new(dir).join(library).exists())
+    };
+    let missing = !plugin_dirs.split(':').any(complete);
+    let problem =
+        missing.then(|| format!("no folder of PluginDir={plugin_dirs} holds plugin and core"));
+    Finding::check("libraries", problem, "scripts/install")
+}
+
+/// SlurmUser is printed as `slurm(64030)`.
+fn readable_by_slurmctld(slurm_user: &str, snapshot: &Path) -> Finding {
+    let uid = slurm_user
+        .split_once('(')
+        .and_then(|(_, rest)| rest.trim_end_matches(')').parse::<u32>().ok());
+    let problem = std::fs::metadata(snapshot).ok().and_then(|meta| {
+        let mode = meta.permissions().mode();
+        let own = uid == Some(meta.uid()) && mode & 0o400 != 0;
+        let readable = own || mode & 0o004 != 0 || uid == Some(0);
+        (!readable).then(|| format!("{slurm_user} cannot read {}", snapshot.display()))
+    });
+    Finding::check(
+        "snapshot readable by SlurmUser",
+        problem,
+        format!("chmod a+r {}", snapshot.display()),
+    )
+}
+
+fn snapshot(config: &Config) -> Finding {
+    let path = config.snapshot_path();
+    match Snapshot::load(&path) {
+        Ok(snapshot) => Finding::good(format!("snapshot: {} kinds of jobs", snapshot.len())),
+        Err(error) => Finding::bad("snapshot", error.to_string(), "shadowfitd --once"),
+    }
+}
+
+/// The database's last pass tells whether the agent lives.
+fn database(config: &Config) -> Finding {
+    let path = config.database_path();
+    let passed = Store::open_to_read(&path).and_then(|store| store.progress("sacct"));
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs() as i64);
+    match passed {
+        Err(error) => Finding::bad("database", format!("{error:#}"), "shadowfitd --once"),
+        Ok(None) => Finding::bad(
+            "agent",
+            "it has never read accounting",
+            "systemctl start shadowfitd",
+        ),
+        Ok(Some(at)) if now - at > 10 * i64::from(config.agent.interval_s) => {
+            let problem = format!("its last pass was {} s ago", now - at);
+            Finding::bad("agent", problem, "systemctl restart shadowfitd")
+        }
+        Ok(Some(at)) => Finding::good(format!("agent: last pass {} s ago", now - at)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slurm::CommandError;
+
+    struct Conf(&'static str);
+    impl Commands for Conf {
+        fn run(&self, _: &str, _: &[&str]) -> Result<Vec<u8>, CommandError> {
+            Ok(self.0.as_bytes().to_vec())
+        }
+    }
+
+    #[test]
+    fn an_empty_site_is_told_all_that_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shadowfit.toml");
+        std::fs::write(
+            &path,
+            format!(
+                "state_dir = '{}'\nmodes.time = 'apply'",
+                dir.path().display()
+            ),
+        )
+        .unwrap();
+        let conf = Conf(
+            "JobSubmitPlugins        = lua\nAccountingStorageType = accounting_storage/none\nJobRequeue = 0\n",
+        );
+        let findings = examine(&path, &conf);
+        let bad: Vec<_> = findings
+            .iter()
+            .filter(|f| f.problem.is_some())
+            .map(|f| f.what.as_str())
+            .collect();
+        assert_eq!(
+            bad,
+            [
+                "modes: time",
+                "plugin in slurm.conf",
+                "accounting",
+                "requeue",
+                "libraries",
+                "snapshot",
+                "database"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_broken_configuration_is_the_first_thing_to_mend() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shadowfit.toml");
+        std::fs::write(&path, "mode = 1").unwrap();
+        let findings = examine(&path, &Conf(""));
+        assert_eq!(findings.len(), 1);
+        assert!(findings[0].problem.as_ref().unwrap().0.contains("line 1"));
+    }
+}

@@ -1,0 +1,142 @@
+//! One decision in words: what was asked, what was set, from which evidence, what it used.
+
+use super::print::printable;
+use crate::config::Mode;
+use crate::job::Memory;
+use crate::model::predict::Evidence;
+use crate::record::{Change, Record};
+use crate::store::StoredJob;
+use crate::units::{MIB, memory_text};
+
+/// The decision itself, a line each: what is asked and set, the evidence, the fingerprint.
+pub fn decision(record: &Record) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(asked) = record.asked {
+        let memory =
+            asked
+                .memory
+                .map_or("the site's default memory".into(), |memory| match memory {
+                    Memory::Node(mib) => format!("--mem={}", memory_text(mib)),
+                    Memory::Cpu(mib) => format!("--mem-per-cpu={}", memory_text(mib)),
+                });
+        lines.push(format!(
+            "asked     {memory} --cpus-per-task={} --ntasks={} --nodes={}",
+            asked.cpus, asked.shape.tasks, asked.shape.nodes
+        ));
+    }
+    lines.extend(
+        record
+            .memory
+            .map(|change| changed("memory", change, memory_text)),
+    );
+    lines.extend(
+        record
+            .cpus
+            .map(|change| changed("CPUs", change, |cpus| cpus.to_string())),
+    );
+    lines.extend(
+        record
+            .kept
+            .as_deref()
+            .map(|why| format!("kept      {}", printable(why))),
+    );
+    if let Some((level, evidence)) = record.level.zip(record.evidence) {
+        lines.push(format!(
+            "evidence  same {}: {}",
+            level.text(),
+            seen(&evidence)
+        ));
+    }
+    let keys: Vec<String> = record
+        .kind
+        .keys()
+        .map(|(level, key)| format!("{} {key}", level.text()))
+        .collect();
+    lines.push(format!("kind      {}", keys.join(", ")));
+    lines
+}
+
+fn changed(what: &str, change: Change, show: impl Fn(u64) -> String) -> String {
+    let verb = match change.mode {
+        Mode::Apply => "set",
+        Mode::Advise => "advised",
+        Mode::Off | Mode::Observe => "would set",
+    };
+    format!(
+        "{verb:<9} {what} {} -> {}",
+        show(change.asked),
+        show(change.set)
+    )
+}
+
+fn seen(evidence: &Evidence) -> String {
+    format!(
+        "{} completed runs, memory at most {} (99% under {}), {:.1} CPUs busy at most, longest {} s",
+        evidence.runs,
+        memory_text(evidence.max_mib.into()),
+        memory_text(evidence.p99_mib.into()),
+        evidence.cores,
+        evidence.longest_s
+    )
+}
+
+/// One run: what it was, the decision about it, what it used and what that saved.
+pub fn run(job: &StoredJob) -> Vec<String> {
+    let mut lines = vec![format!(
+        "JobId={} JobName={} User={} Account={} Partition={} State={}",
+        job.label,
+        printable(&job.name),
+        printable(&job.user),
+        printable(&job.account),
+        printable(&job.partition),
+        job.state
+    )];
+    let record = Record::parse(&job.comment);
+    match &record {
+        Some(record) => lines.extend(decision(record)),
+        None => lines.push("kept      shadowfit did not decide about this run".into()),
+    }
+    lines.push(format!("used      {}", used(job)));
+    lines.extend(record.and_then(|record| saved(&record, job)));
+    lines
+}
+
+fn used(job: &StoredJob) -> String {
+    let memory = match job.usage.peak_bytes {
+        Some(peak) if job.usage.peak_is_bound => {
+            format!("at least {} of memory", memory_text(peak / MIB))
+        }
+        Some(peak) => format!("{} of memory on a node", memory_text(peak.div_ceil(MIB))),
+        None => "memory was not measured".into(),
+    };
+    let cpus = job.usage.cores.map_or("CPUs not measured".into(), |cores| {
+        format!("{cores:.2} CPUs")
+    });
+    format!("{memory}, {cpus}, {} s", job.usage.elapsed_s)
+}
+
+fn saved(record: &Record, job: &StoredJob) -> Option<String> {
+    let hours = job.usage.elapsed_s as f64 / 3600.0;
+    let memory = record
+        .memory
+        .filter(Change::applies)
+        .zip(record.asked)
+        .map(|(change, asked)| {
+            let units = match asked.memory {
+                Some(Memory::Cpu(_)) => f64::from(job.cpus),
+                _ => f64::from(job.nodes),
+            };
+            format!(
+                "{:.3} GiB·h",
+                (change.asked - change.set) as f64 / 1024.0 * units * hours
+            )
+        });
+    let cpus = record.cpus.filter(Change::applies).map(|change| {
+        format!(
+            "{:.3} CPU·h",
+            f64::from(job.cpus) * (change.asked as f64 / change.set as f64 - 1.0) * hours
+        )
+    });
+    let parts: Vec<String> = memory.into_iter().chain(cpus).collect();
+    (!parts.is_empty()).then(|| format!("saved     {}", parts.join(", ")))
+}

@@ -1,0 +1,154 @@
+//! The forms of a report: a table for people, sacct's `--parsable2`, JSON.
+
+use super::savings::Row;
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A table.
+    Text,
+    /// Fields with `|` between them, a header line first.
+    Parsable,
+    /// One JSON object.
+    Json,
+}
+
+const HEADER: [&str; 12] = [
+    "",
+    "Runs",
+    "Rewritten",
+    "ReqMemGiBh",
+    "SetGiBh",
+    "UsedGiBh",
+    "SavedGiBh",
+    "ReqCPUh",
+    "SetCPUh",
+    "UsedCPUh",
+    "Coverage",
+    "Killed/Rescued",
+];
+
+#[derive(Serialize)]
+struct JsonRow<'a> {
+    #[serde(flatten)]
+    row: &'a Row,
+    mem_saved_gibh: f64,
+    cpu_saved_h: f64,
+    coverage: Option<f64>,
+}
+
+impl<'a> JsonRow<'a> {
+    fn of(row: &'a Row) -> Self {
+        JsonRow {
+            row,
+            mem_saved_gibh: row.mem_saved_gibh(),
+            cpu_saved_h: row.cpu_saved_h(),
+            coverage: row.coverage(),
+        }
+    }
+}
+
+/// The savings report, printed. `title` heads the first column.
+pub fn savings(form: Form, title: &str, rows: &[Row], total: &Row) -> String {
+    if form == Form::Json {
+        let rows: Vec<_> = rows.iter().map(JsonRow::of).collect();
+        let all = serde_json::json!({ "by": title, "rows": rows, "total": JsonRow::of(total) });
+        return format!("{all:#}");
+    }
+    let mut header = HEADER;
+    header[0] = title;
+    let lines = rows.iter().chain([total]).map(cells);
+    table(form, &header, lines)
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let amount = |value: f64| format!("{value:.2}");
+    vec![
+        row.name.clone(),
+        row.runs.to_string(),
+        row.rewritten.to_string(),
+        amount(row.mem_requested_gibh),
+        amount(row.mem_set_gibh),
+        amount(row.mem_used_gibh),
+        amount(row.mem_saved_gibh()),
+        amount(row.cpu_requested_h),
+        amount(row.cpu_set_h),
+        amount(row.cpu_used_h),
+        row.coverage()
+            .map_or("-".into(), |share| format!("{:.1}%", share * 100.0)),
+        format!("{}/{}", row.killed, row.rescues),
+    ]
+}
+
+/// Lines under a header; names come from users, so control characters are taken out.
+pub fn table(form: Form, header: &[&str], lines: impl Iterator<Item = Vec<String>>) -> String {
+    let lines = lines.map(|cells| cells.iter().map(|cell| printable(cell)).collect::<Vec<_>>());
+    if form == Form::Parsable {
+        let lines = lines.map(|cells| {
+            cells
+                .iter()
+                .map(|cell| cell.replace('|', "?"))
+                .collect::<Vec<_>>()
+                .join("|")
+        });
+        return std::iter::once(header.join("|"))
+            .chain(lines)
+            .collect::<Vec<_>>()
+            .join("\n");
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(header);
+    for cells in lines {
+        table.add_row(cells);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}
+
+/// A text from a user, safe for a terminal: one line, no escape sequences.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str) -> Row {
+        Row {
+            name: name.into(),
+            runs: 3,
+            ..Row::default()
+        }
+    }
+
+    #[test]
+    fn a_hostile_name_stays_in_its_cell() {
+        let rows = [row("a\x1b[2J\n|b")];
+        let text = savings(Form::Text, "User", &rows, &row("TOTAL"));
+        assert!(!text.contains('\x1b'), "{text:?}");
+        assert_eq!(text.lines().count(), 3);
+        let parsable = savings(Form::Parsable, "User", &rows, &row("TOTAL"));
+        assert!(
+            parsable
+                .lines()
+                .all(|line| line.matches('|').count() == HEADER.len() - 1),
+            "{parsable}"
+        );
+    }
+
+    #[test]
+    fn json_holds_every_figure() {
+        let text = savings(Form::Json, "User", &[row("\"<a>")], &row("TOTAL"));
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["rows"][0]["name"], "\"<a>");
+        assert_eq!(value["total"]["coverage"], serde_json::Value::Null);
+        assert_eq!(value["total"]["mem_saved_gibh"], 0.0);
+    }
+}

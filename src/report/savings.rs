@@ -1,0 +1,268 @@
+//! The accuracy audit: what shadowfit's decisions were worth, by user, account, partition or kind.
+
+use crate::job::Memory;
+use crate::record::Record;
+use crate::store::{Filter, Store, StoredJob};
+use anyhow::Result;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::collections::HashSet;
+
+const GIB: f64 = (1u64 << 30) as f64;
+
+/// What the rows of a report are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// One row a user.
+    User,
+    /// One row an account.
+    Account,
+    /// One row a partition.
+    Partition,
+    /// One row a kind of job, by its most specific fingerprint.
+    Fingerprint,
+}
+
+/// Figures of many runs. GiB·h count memory times run time over all nodes; CPU·h likewise.
+#[derive(Debug, Default, Clone, Serialize)]
+pub struct Row {
+    /// Whose; `TOTAL` for the sum.
+    pub name: String,
+    /// Runs that started, requeued ones each.
+    pub runs: u64,
+    /// Runs whose request was rewritten.
+    pub rewritten: u64,
+    /// What users asked for.
+    pub mem_requested_gibh: f64,
+    /// What the runs were given.
+    pub mem_set_gibh: f64,
+    /// What they used: their peak for their whole run time.
+    pub mem_used_gibh: f64,
+    /// What users asked for.
+    pub cpu_requested_h: f64,
+    /// What the runs were given.
+    pub cpu_set_h: f64,
+    /// What they kept busy.
+    pub cpu_used_h: f64,
+    /// Decisions about memory, applied or only noted, whose run's use is known.
+    pub predicted: u64,
+    /// Of those, the ones whose run stayed within what was, or would have been, set.
+    pub covered: u64,
+    /// Runs that died of what was rewritten.
+    pub killed: u64,
+    /// Of those jobs, the ones that ran again with what their user asked for.
+    pub rescues: u64,
+}
+
+impl Row {
+    /// Requested less set, in GiB·h.
+    pub fn mem_saved_gibh(&self) -> f64 {
+        self.mem_requested_gibh - self.mem_set_gibh
+    }
+
+    /// Requested less set, in CPU·h.
+    pub fn cpu_saved_h(&self) -> f64 {
+        self.cpu_requested_h - self.cpu_set_h
+    }
+
+    /// Share of decisions that were large enough; `None` without decisions.
+    pub fn coverage(&self) -> Option<f64> {
+        (self.predicted > 0).then(|| self.covered as f64 / self.predicted as f64)
+    }
+
+    fn add(&mut self, job: &StoredJob, killed_before: &mut HashSet<String>) {
+        let record = Record::parse(&job.comment);
+        let hours = job.usage.elapsed_s as f64 / 3600.0;
+        let nodes = f64::from(job.nodes);
+        let cpus = f64::from(job.cpus);
+        let given = job.memory.unwrap_or(0) as f64 / GIB * nodes;
+        self.runs += 1;
+        self.mem_set_gibh += given * hours;
+        self.mem_used_gibh += job.usage.peak_bytes.unwrap_or(0) as f64 / GIB * nodes * hours;
+        self.cpu_set_h += cpus * hours;
+        self.cpu_used_h += job.usage.cores.unwrap_or(0.0) * hours;
+        let Some(record) = record else {
+            self.mem_requested_gibh += given * hours;
+            self.cpu_requested_h += cpus * hours;
+            return;
+        };
+        if record.may_have_killed(&job.state) {
+            // With its request the job would have run once: this run is all cost.
+            self.killed += 1;
+            killed_before.insert(job.label.clone());
+        } else {
+            self.mem_requested_gibh += asked_gib(&record, nodes).unwrap_or(given) * hours;
+            self.cpu_requested_h += asked_cpus(&record, cpus) * hours;
+            self.rescues += u64::from(record.given_back && killed_before.remove(&job.label));
+        }
+        self.rewritten += u64::from(record.rewrites());
+        self.judge(&record, job);
+    }
+
+    /// Compares what was decided with what the run used.
+    fn judge(&mut self, record: &Record, job: &StoredJob) {
+        let set =
+            record
+                .memory
+                .zip(record.asked)
+                .and_then(|(change, asked)| match asked.memory? {
+                    Memory::Node(_) => Some(change.set),
+                    Memory::Cpu(_) => Some(
+                        change.set
+                            * u64::from(asked.shape.tasks_on_a_node()?)
+                            * record.cpus_in_force()?,
+                    ),
+                });
+        let (Some(set), Some(peak)) = (set, job.usage.peak_bytes) else {
+            return;
+        };
+        self.predicted += 1;
+        let within = peak <= set << 20 && !record.may_have_killed(&job.state);
+        self.covered += u64::from(within);
+    }
+
+    fn sum(rows: &[Row]) -> Row {
+        let mut total = Row {
+            name: "TOTAL".into(),
+            ..Row::default()
+        };
+        for row in rows {
+            total.runs += row.runs;
+            total.rewritten += row.rewritten;
+            total.mem_requested_gibh += row.mem_requested_gibh;
+            total.mem_set_gibh += row.mem_set_gibh;
+            total.mem_used_gibh += row.mem_used_gibh;
+            total.cpu_requested_h += row.cpu_requested_h;
+            total.cpu_set_h += row.cpu_set_h;
+            total.cpu_used_h += row.cpu_used_h;
+            total.predicted += row.predicted;
+            total.covered += row.covered;
+            total.killed += row.killed;
+            total.rescues += row.rescues;
+        }
+        total
+    }
+}
+
+fn asked_gib(record: &Record, nodes: f64) -> Option<f64> {
+    let asked = record.asked?;
+    Some(match asked.memory? {
+        Memory::Node(mib) => mib as f64 / 1024.0 * nodes,
+        Memory::Cpu(mib) => {
+            mib as f64 / 1024.0 * f64::from(asked.cpus) * f64::from(asked.shape.tasks)
+        }
+    })
+}
+
+/// What Slurm allocated, with the user's CPUs per task in place of ours.
+fn asked_cpus(record: &Record, allocated: f64) -> f64 {
+    match record.cpus.filter(|change| change.applies()) {
+        Some(change) => allocated * change.asked as f64 / change.set as f64,
+        None => allocated,
+    }
+}
+
+/// The report over all runs that `filter` lets through: rows, most saved memory first, and the sum.
+pub fn savings(store: &Store, filter: &Filter, by: By) -> Result<(Vec<Row>, Row)> {
+    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    let mut killed_before = HashSet::new();
+    store.each_job(filter, |job| {
+        if job.started == 0 {
+            return;
+        }
+        let name = match by {
+            By::User => job.user.clone(),
+            By::Account => job.account.clone(),
+            By::Partition => job.partition.clone(),
+            By::Fingerprint => job
+                .key
+                .map_or("none".into(), |key| format!("{key} {}", job.name)),
+        };
+        let row = rows.entry(name.clone()).or_insert_with(|| Row {
+            name,
+            ..Row::default()
+        });
+        row.add(&job, &mut killed_before);
+    })?;
+    let mut rows: Vec<Row> = rows.into_values().collect();
+    rows.sort_by(|a, b| b.mem_saved_gibh().total_cmp(&a.mem_saved_gibh()));
+    let total = Row::sum(&rows);
+    Ok((rows, total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Mode;
+    use crate::fingerprint::Kind;
+    use crate::job::{Ask, Shape};
+    use crate::record::Change;
+    use crate::store::tests::{finished, store};
+
+    fn record(set: u64) -> Record {
+        let asked = Ask {
+            memory: Some(Memory::Node(8192)),
+            cpus: 4,
+            shape: Shape::SINGLE,
+            time_s: None,
+        };
+        Record {
+            memory: Some(Change {
+                mode: Mode::Apply,
+                asked: 8192,
+                set,
+            }),
+            cpus: Some(Change {
+                mode: Mode::Apply,
+                asked: 4,
+                set: 2,
+            }),
+            ..Record::kept(Kind::default(), Some(asked), "")
+        }
+    }
+
+    #[test]
+    fn a_killed_run_and_its_rescue_are_both_in_the_books() {
+        let (_dir, mut store) = store();
+        let mut good = finished(1, 0, 1024);
+        good.usage.elapsed_s = 3600;
+        good.comment = record(4096).to_comment().unwrap();
+        let mut killed = finished(2, 0, 4096);
+        killed.state = "OUT_OF_MEMORY".into();
+        killed.comment = good.comment.clone();
+        let mut again = finished(2, 50, 6000);
+        again.comment = record(4096).give_back().to_comment().unwrap();
+        let jobs = [good, killed, again].map(|job| (job, Kind::default()));
+        store.insert(&jobs).unwrap();
+        let (_, total) = savings(&store, &Filter::default(), By::User).unwrap();
+        assert_eq!(
+            (total.runs, total.rewritten, total.killed, total.rescues),
+            (3, 2, 1, 1)
+        );
+        assert_eq!(total.coverage(), Some(0.5));
+    }
+
+    #[test]
+    fn savings_are_requested_less_set() {
+        let (_dir, mut store) = store();
+        let mut job = finished(1, 0, 1024);
+        job.usage.elapsed_s = 3600;
+        job.comment = record(4096).to_comment().unwrap();
+        store.insert(&[(job, Kind::default())]).unwrap();
+        let (rows, total) = savings(&store, &Filter::default(), By::User).unwrap();
+        assert_eq!(rows[0].name, "alice");
+        assert_eq!(
+            (
+                total.mem_requested_gibh,
+                total.mem_set_gibh,
+                total.mem_used_gibh
+            ),
+            (8.0, 4.0, 1.0)
+        );
+        assert_eq!(
+            (total.cpu_requested_h, total.cpu_set_h, total.cpu_used_h),
+            (4.0, 2.0, 1.0)
+        );
+    }
+}
