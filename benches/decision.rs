@@ -1,1 +1,231 @@
-fn main() {}
+//! The cost of one decision through the C ABI, as slurmctld pays it: latency with a snapshot of the
+//! given size, and the longest a submission waits while a new snapshot of that size is taken in.
+//!
+//! usage: cargo bench --bench decision [-- --count FINGERPRINTS]
+
+use shadowfit_core::core::contract::{
+    SHADOWFIT_REQUEUEABLE, SHADOWFIT_SET_MEMORY, shadowfit_answer, shadowfit_request,
+};
+use shadowfit_core::core::{shadowfit_decide, shadowfit_open};
+use shadowfit_core::fingerprint::{Key, Kind};
+use shadowfit_core::job::{Shape, Texts};
+use shadowfit_core::model::predict::Evidence;
+use shadowfit_core::model::snapshot::{Directory, Snapshot, User};
+use std::ffi::CString;
+use std::path::Path;
+use std::ptr::null;
+use std::time::{Duration, Instant};
+
+const CALLS: usize = 20_000;
+const UNSET: u64 = u64::MAX;
+
+/// A script of about 2 KiB, like those of many sites.
+fn script(number: usize) -> String {
+    let step = "bwa mem -t $SLURM_CPUS_PER_TASK /ref/hg38.fa $1_1.fq.gz $1_2.fq.gz | samtools sort -o $1.bam\n";
+    format!(
+        "#!/bin/bash\n#SBATCH --mem=64G\nmodule load tool{}\nset -euo pipefail\n{}",
+        number % 7,
+        step.repeat(20)
+    )
+}
+
+struct Submission {
+    name: CString,
+    script: CString,
+    argument: CString,
+}
+
+impl Submission {
+    fn new(number: usize) -> Submission {
+        let c = |text: String| CString::new(text).expect("no NUL inside");
+        Submission {
+            name: c(format!("align_{}", ["liver", "brain", "heart"][number % 3])),
+            script: c(script(number)),
+            argument: c(format!("/data/run{number}/NA{number}.fastq.gz")),
+        }
+    }
+
+    fn key(&self) -> Key {
+        let texts = Texts {
+            name: self.name.as_bytes(),
+            script: self.script.as_bytes(),
+            arguments: vec![self.argument.as_bytes()],
+            ..Texts::default()
+        };
+        Kind::of(1000, &texts, Shape::SINGLE)
+            .script
+            .expect("a script has a key")
+    }
+
+    /// Times one call. Returns what was answered and how long it took.
+    fn decide(&self, answer: &mut shadowfit_answer) -> Duration {
+        let argv = [self.name.as_ptr(), self.argument.as_ptr()];
+        let request = shadowfit_request {
+            uid: 1000,
+            traits: SHADOWFIT_REQUEUEABLE,
+            account: null(),
+            partition: null(),
+            name: self.name.as_ptr(),
+            script: self.script.as_ptr(),
+            argv: argv.as_ptr(),
+            argc: 2,
+            admin_comment: null(),
+            spank_env: null(),
+            spank_env_count: 0,
+            memory_per_node_mib: 65536,
+            memory_per_cpu_mib: UNSET,
+            cpus_per_task: 8,
+            tasks: UNSET,
+            tasks_per_node: UNSET,
+            min_nodes: UNSET,
+            max_nodes: UNSET,
+            time_limit_min: 600,
+        };
+        let start = Instant::now();
+        // SAFETY: every text ends in NUL and lives through the call; so does the answer.
+        unsafe { shadowfit_decide(&request, answer) };
+        start.elapsed()
+    }
+}
+
+/// A snapshot that knows the submissions' scripts among many others.
+fn snapshot(fingerprints: u64, known: &[Submission]) -> Vec<u8> {
+    let evidence = Evidence {
+        runs: 23,
+        max_mib: 8294,
+        p99_mib: 8294,
+        cores: 1.0,
+        longest_s: 3000,
+    };
+    let mut entries: Vec<_> = known
+        .iter()
+        .map(|submission| (submission.key(), evidence))
+        .collect();
+    entries.dedup_by_key(|(key, _)| *key);
+    // Spread over the whole range, as hashes are.
+    entries
+        .extend((0..fingerprints).map(|n| (Key(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)), evidence)));
+    entries.sort_unstable_by_key(|(key, _)| *key);
+    entries.dedup_by_key(|(key, _)| *key);
+    let user = |uid| {
+        (
+            uid,
+            User {
+                name: format!("user{uid}"),
+                account: Some("physics".into()),
+            },
+        )
+    };
+    let directory = Directory {
+        default_partition: Some("batch".into()),
+        users: (1000..3000).map(user).collect(),
+    };
+    Snapshot::encode(entries.iter(), 1, &directory)
+}
+
+fn resident_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
+        .unwrap_or(0)
+        / 1024
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let size_to_count = arguments
+        .iter()
+        .skip_while(|word| *word != "--count")
+        .nth(1);
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = dir.path().join("shadowfit.toml");
+    let text = format!(
+        "state_dir = '{}'\nmodes.default = 'apply'\n",
+        dir.path().display()
+    );
+    std::fs::write(&config, text).expect("the folder is writable");
+    // SAFETY: no other thread runs yet.
+    unsafe { std::env::set_var("SHADOWFIT_CONFIG", &config) };
+    let submissions: Vec<Submission> = (0..1000).map(Submission::new).collect();
+    if let Some(size) = size_to_count {
+        return count(
+            size.parse().expect("--count wants a number"),
+            &submissions,
+            dir.path(),
+        );
+    }
+    println!(
+        "{:>12} {:>10} {:>10} {:>12} {:>12}",
+        "fingerprints", "median us", "p99 us", "reload ms", "resident MiB"
+    );
+    for size in [1, 10_000, 1_000_000] {
+        measure(size, &submissions, dir.path());
+    }
+}
+
+/// For a counter of instructions: decisions alone, and how many.
+fn count(fingerprints: u64, submissions: &[Submission], dir: &Path) {
+    // SAFETY: plain numbers and characters, for which all zeros is a value.
+    let mut answer: shadowfit_answer = unsafe { std::mem::zeroed() };
+    Snapshot::publish(&dir.join("snapshot"), &snapshot(fingerprints, submissions))
+        .expect("the folder is writable");
+    // SAFETY: the answer is writable.
+    unsafe { shadowfit_open(&mut answer) };
+    for submission in submissions {
+        submission.decide(&mut answer);
+    }
+    println!("{}", submissions.len());
+}
+
+fn measure(fingerprints: u64, submissions: &[Submission], dir: &Path) {
+    // SAFETY: plain numbers and characters, for which all zeros is a value.
+    let mut answer: shadowfit_answer = unsafe { std::mem::zeroed() };
+    Snapshot::publish(&dir.join("snapshot"), &snapshot(fingerprints, submissions))
+        .expect("the folder is writable");
+    // SAFETY: the answer is writable.
+    unsafe { shadowfit_open(&mut answer) };
+    std::thread::sleep(Duration::from_millis(1100));
+    for submission in submissions.iter().cycle().take(1000) {
+        submission.decide(&mut answer);
+    }
+    assert_ne!(
+        answer.actions & SHADOWFIT_SET_MEMORY,
+        0,
+        "the snapshot is in use and knows the job"
+    );
+    let mut times: Vec<Duration> = submissions
+        .iter()
+        .cycle()
+        .take(CALLS)
+        .map(|submission| submission.decide(&mut answer))
+        .collect();
+    times.sort_unstable();
+    let us = |time: Duration| time.as_secs_f64() * 1e6;
+    println!(
+        "{fingerprints:>12} {:>10.2} {:>10.2} {:>12.2} {:>12}",
+        us(times[CALLS / 2]),
+        us(times[CALLS * 99 / 100]),
+        us(longest_reload(fingerprints, submissions, dir, &mut answer)) / 1000.0,
+        resident_mib()
+    );
+}
+
+/// Replaces the snapshot and submits until the new one has been taken in, the worst of five times.
+fn longest_reload(
+    fingerprints: u64,
+    submissions: &[Submission],
+    dir: &Path,
+    answer: &mut shadowfit_answer,
+) -> Duration {
+    let bytes = snapshot(fingerprints, submissions);
+    let mut longest = Duration::ZERO;
+    for _ in 0..5 {
+        Snapshot::publish(&dir.join("snapshot"), &bytes).expect("the folder is writable");
+        std::thread::sleep(Duration::from_millis(1100));
+        let pieces = bytes.len() / (1 << 20) + 3;
+        for submission in submissions.iter().cycle().take(pieces) {
+            longest = longest.max(submission.decide(answer));
+        }
+    }
+    longest
+}

@@ -7,10 +7,13 @@ need_root() { [ "$(id -u)" = 0 ] || fail "run this as root: it starts daemons un
 
 # The programs into target/release; what Slurm loads, without their dependencies, into target/plugin/release.
 build_release() {
-    (cd "$project" && cargo build --release --locked && build_core)
+    (cd "$project" && cargo build --release --locked)
+    build_core plugin
 }
 
-# usage: build_core [cargo options...]
+# usage: build_core FOLDER [cargo options...]; the core and the shims land in target/FOLDER/release
 build_core() {
-    (cd "$project" && cargo build --release --locked --lib --no-default-features --target-dir target/plugin "$@")
+    local folder=$1
+    shift
+    (cd "$project" && cargo build --release --locked --lib --no-default-features --target-dir "target/$folder" "$@")
 }

@@ -12,7 +12,7 @@ pub fn memory_text(mib: u64) -> String {
         _ => (mib as f64 / 1_048_576.0, 'T'),
     };
     let tenths = (value * 10.0).ceil() as u64;
-    if tenths % 10 == 0 || tenths >= 100 {
+    if tenths.is_multiple_of(10) || tenths >= 100 {
         format!("{}{unit}", tenths.div_ceil(10))
     } else {
         format!("{}.{}{unit}", tenths / 10, tenths % 10)

@@ -158,6 +158,7 @@ def show(rounds):
     for title, key, unit in names:
         values = [f"{one[key]:8.2f}" if isinstance(one[key], float) else f"{one[key]:8}" for one in rounds]
         print(f"{title:18} {' '.join(values)} {unit}")
+    print(f"GiB·h and CPU·h count run time: with more jobs at once on {os.cpu_count()} real CPUs, each takes longer.")
 
 
 def summarize(rounds):

@@ -48,8 +48,12 @@ enum Command {
         /// A file that sacct --parsable2 wrote, or - for standard input
         file: PathBuf,
     },
-    /// Train from everything in the database and publish the snapshot
-    Train,
+    /// Train from what is new in the database and publish the snapshot
+    Train {
+        /// Forget the old snapshot and train from everything
+        #[arg(long)]
+        all: bool,
+    },
     /// Is everything loaded, fresh and readable?
     Doctor,
 }
@@ -125,7 +129,7 @@ fn run(config_path: &Path, command: Command) -> Result<ExitCode> {
         Command::Explain { job } => print_explanation(&config, &job)?,
         Command::Predict(predict) => print_prediction(&config, predict)?,
         Command::Import { file } => import_dump(&config, &file)?,
-        Command::Train => train_all(&config)?,
+        Command::Train { all } => train_snapshot(&config, all)?,
         Command::Doctor => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -257,15 +261,19 @@ fn import_dump(config: &Config, file: &Path) -> Result<()> {
     Ok(())
 }
 
-fn train_all(config: &Config) -> Result<()> {
+fn train_snapshot(config: &Config, all: bool) -> Result<()> {
     let store = Store::open(&config.database_path())?;
     let path = config.snapshot_path();
+    let old = Snapshot::load(&path).ok();
     // Who is who is the agent's to find out; it is carried over.
-    let directory = Snapshot::load(&path)
+    let directory = old
+        .as_ref()
         .map(|old| old.directory().clone())
         .unwrap_or_default();
-    let bytes = train(&store, None, config.evidence.window, &directory)?.unwrap_or_default();
-    Snapshot::publish(&path, &bytes).with_context(|| path.display().to_string())?;
+    let previous = old.as_ref().filter(|_| !all);
+    if let Some(bytes) = train(&store, previous, config.evidence.window, &directory)? {
+        Snapshot::publish(&path, &bytes).with_context(|| path.display().to_string())?;
+    }
     println!(
         "{}: {} kinds of jobs",
         path.display(),

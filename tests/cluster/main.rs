@@ -1,1 +1,148 @@
-fn main() {}
+//! Tests on a real cluster: slurmctld, slurmd, slurmdbd, MariaDB and munge, started for this run alone.
+//!
+//! They need root and an installed Slurm, so they are ignored unless asked for; `scripts/test` asks.
+//! One cluster serves them all, one test after the other.
+
+mod cluster;
+mod faults;
+mod hostile;
+mod leaves_nothing;
+mod policy;
+mod spine;
+
+use cluster::Cluster;
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::sync::{Arc, Mutex};
+
+type Test = fn(&mut Cluster) -> Result<(), Failed>;
+
+const TESTS: &[(&str, Test)] = &[
+    (
+        "a_known_kind_of_job_gets_what_it_needs",
+        spine::a_known_kind_of_job_gets_what_it_needs,
+    ),
+    (
+        "memory_per_cpu_keeps_its_form",
+        spine::memory_per_cpu_keeps_its_form,
+    ),
+    (
+        "the_first_tasks_of_an_array_size_the_rest",
+        spine::the_first_tasks_of_an_array_size_the_rest,
+    ),
+    (
+        "a_change_by_hand_is_respected",
+        spine::a_change_by_hand_is_respected,
+    ),
+    (
+        "a_job_that_dies_of_the_rewrite_runs_again",
+        spine::a_job_that_dies_of_the_rewrite_runs_again,
+    ),
+    (
+        "report_explain_and_doctor_tell_what_happened",
+        spine::report_explain_and_doctor_tell_what_happened,
+    ),
+    (
+        "what_must_be_left_alone_is",
+        policy::what_must_be_left_alone_is,
+    ),
+    ("modes_and_rules_hold", policy::modes_and_rules_hold),
+    (
+        "the_kill_switch_stops_everything",
+        policy::the_kill_switch_stops_everything,
+    ),
+    (
+        "a_broken_configuration_lets_jobs_pass_and_says_so",
+        policy::a_broken_configuration_lets_jobs_pass_and_says_so,
+    ),
+    (
+        "a_taken_admin_comment_is_left_alone",
+        policy::a_taken_admin_comment_is_left_alone,
+    ),
+    (
+        "hostile_scripts_are_accepted_as_written",
+        hostile::hostile_scripts_are_accepted_as_written,
+    ),
+    (
+        "hostile_names_come_home_from_sacct",
+        hostile::hostile_names_come_home_from_sacct,
+    ),
+    (
+        "two_hundred_submissions_at_once",
+        hostile::two_hundred_submissions_at_once,
+    ),
+    (
+        "a_damaged_snapshot_changes_nothing",
+        faults::a_damaged_snapshot_changes_nothing,
+    ),
+    (
+        "a_snapshot_replaced_a_thousand_times_in_a_storm",
+        faults::a_snapshot_replaced_a_thousand_times_in_a_storm,
+    ),
+    (
+        "a_missing_core_lets_jobs_pass",
+        faults::a_missing_core_lets_jobs_pass,
+    ),
+    (
+        "a_core_of_another_abi_lets_jobs_pass",
+        faults::a_core_of_another_abi_lets_jobs_pass,
+    ),
+    (
+        "a_panic_in_the_core_lets_the_job_pass",
+        faults::a_panic_in_the_core_lets_the_job_pass,
+    ),
+    (
+        "a_killed_agent_loses_and_doubles_nothing",
+        faults::a_killed_agent_loses_and_doubles_nothing,
+    ),
+    (
+        "an_absent_slurmdbd_loses_nothing",
+        faults::an_absent_slurmdbd_loses_nothing,
+    ),
+    (
+        "a_restart_of_slurmctld_keeps_what_was_set",
+        faults::a_restart_of_slurmctld_keeps_what_was_set,
+    ),
+];
+
+fn main() {
+    let arguments = Arguments::parse();
+    let wanted = arguments.include_ignored || arguments.ignored;
+    let listing = arguments.list;
+    let shared: Arc<Mutex<Option<Cluster>>> = Arc::default();
+    if wanted && !listing {
+        *shared.lock().expect("nobody else holds it yet") = Some(Cluster::up("test"));
+    }
+    let mut trials: Vec<Trial> = TESTS
+        .iter()
+        .map(|&(name, test)| {
+            let shared = shared.clone();
+            let run = move || run_on(&shared, test);
+            Trial::test(name, run).with_ignored_flag(true)
+        })
+        .collect();
+    trials.push(
+        Trial::test(
+            "two_clusters_side_by_side_leave_nothing",
+            leaves_nothing::test,
+        )
+        .with_ignored_flag(true),
+    );
+    // One after the other: they share slurmctld.
+    let one_by_one = Arguments {
+        test_threads: Some(1),
+        ..arguments
+    };
+    let conclusion = libtest_mimic::run(&one_by_one, trials);
+    drop(shared.lock().map(|mut cluster| cluster.take()));
+    conclusion.exit();
+}
+
+fn run_on(shared: &Mutex<Option<Cluster>>, test: Test) -> Result<(), Failed> {
+    // A test that panicked leaves the cluster to the next one.
+    let mut guard = shared
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let cluster = guard.as_mut().ok_or("the cluster is not up")?;
+    cluster.reset()?;
+    test(cluster)
+}

@@ -1,0 +1,351 @@
+//! The cluster under test, as an admin and two users handle it.
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+pub type Result<T> = std::result::Result<T, Failed>;
+
+/// What tests start from: everything is applied, and small jobs may be made smaller still.
+const APPLY: &str = "[modes]\ndefault = 'apply'\n[memory]\nfloor_mib = 32\n";
+
+/// Allocates the given MiB, twice sampled, and writes nothing.
+const HOLD: &str = "#!/bin/bash\npython3 -c 'import sys, time; held = bytearray(int(sys.argv[1]) << 20); time.sleep(2.5)' $1\n";
+
+pub struct Cluster {
+    name: &'static str,
+    /// The cluster's own folder.
+    pub dir: PathBuf,
+    /// A folder that alice and bob may read.
+    pub scratch: PathBuf,
+    /// A job of a kind that alice has run before, peaks between 100 and 130 MiB.
+    pub known: PathBuf,
+    good_snapshot: Option<Vec<u8>>,
+}
+
+/// One job as squeue tells it.
+pub struct Job {
+    pub id: u64,
+    pub state: String,
+    pub memory_mib: Option<u64>,
+    pub cpus: u64,
+    pub comment: String,
+}
+
+impl Job {
+    /// The decision in AdminComment.
+    pub fn record(&self) -> Value {
+        serde_json::from_str(&self.comment).unwrap_or_default()
+    }
+}
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where `scripts/test` put what Slurm loads.
+pub fn plugins(build: &str) -> PathBuf {
+    project().join("target").join(build).join("release")
+}
+
+pub fn script(verb: &str, name: &str) -> Command {
+    let mut command = Command::new(project().join("scripts/cluster"));
+    command.args([verb, "--name", name]).stdin(Stdio::null());
+    command
+}
+
+pub fn checked(command: &mut Command) -> Result<Output> {
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}\n{}", output.status, text(&output.stderr)).into());
+    }
+    Ok(output)
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().to_owned()
+}
+
+/// Tries until it holds.
+pub fn eventually(what: &str, seconds: u64, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
+    let end = Instant::now() + Duration::from_secs(seconds);
+    while !holds()? {
+        if Instant::now() > end {
+            return Err(format!("not within {seconds} s: {what}").into());
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
+pub fn ensure(holds: bool, what: impl Into<String>) -> Result<()> {
+    if holds {
+        Ok(())
+    } else {
+        Err(what.into().into())
+    }
+}
+
+impl Cluster {
+    /// Boots the cluster and lets alice run one kind of job, so that it is known.
+    pub fn up(name: &'static str) -> Cluster {
+        let scratch = tempfile::Builder::new()
+            .prefix("shadowfit-test.")
+            .tempdir_in("/var/tmp")
+            .expect("a folder")
+            .keep();
+        let config = scratch.join("shadowfit.toml");
+        std::fs::write(&config, APPLY).expect("scratch is writable");
+        let status = Command::new("chmod").args(["755"]).arg(&scratch).status();
+        assert!(status.is_ok_and(|status| status.success()));
+        let _ = script("down", name).output();
+        let booted = script("up", name)
+            .arg("--plugins")
+            .arg(plugins("plugin"))
+            .arg("--config")
+            .arg(&config)
+            .status();
+        assert!(
+            booted.is_ok_and(|status| status.success()),
+            "the cluster did not come up: this needs root, and what scripts/test installs and builds"
+        );
+        let mut cluster = Cluster {
+            name,
+            dir: PathBuf::from("/var/tmp/shadowfit").join(name),
+            known: scratch.join("hold.sh"),
+            scratch,
+            good_snapshot: None,
+        };
+        std::fs::write(&cluster.known, HOLD).expect("scratch is writable");
+        cluster.learn().unwrap_or_else(|error| {
+            panic!("nothing learned: {}", error.message().unwrap_or_default())
+        });
+        cluster
+    }
+
+    fn learn(&mut self) -> Result<()> {
+        let known = self.known.clone();
+        let sizes = ["100", "110", "120", "130"];
+        let jobs: Vec<u64> = sizes
+            .iter()
+            .map(|size| self.submit("alice", &["--mem=4000", "-c2"], &known, &[size]))
+            .collect::<Result<_>>()?;
+        for job in jobs {
+            self.wait_for(job, "COMPLETED")?;
+        }
+        self.pass()?;
+        self.good_snapshot = Some(std::fs::read(self.snapshot())?);
+        Ok(())
+    }
+
+    /// Every test starts from an empty queue, the good snapshot and the same configuration.
+    pub fn reset(&mut self) -> Result<()> {
+        self.configure("")?;
+        let _ = std::fs::remove_file(self.dir.join("shadowfit/off"));
+        let good = self.good_snapshot.clone().ok_or("nothing was learned")?;
+        self.publish(&good)?;
+        self.cancel_all()
+    }
+
+    pub fn cancel_all(&self) -> Result<()> {
+        for user in ["alice", "bob"] {
+            self.run("root", &["scancel", "--user", user])?;
+        }
+        eventually("an empty queue", 30, || {
+            Ok(self.run("root", &["squeue", "-h"])?.is_empty())
+        })
+    }
+
+    /// Runs a command inside the cluster and returns its standard output.
+    pub fn run(&self, user: &str, command: &[&str]) -> Result<String> {
+        Ok(text(&checked(&mut self.command(user, command))?.stdout))
+    }
+
+    pub fn command(&self, user: &str, command: &[&str]) -> Command {
+        let mut inside = script("exec", self.name);
+        inside
+            .args(["--user", user, "--"])
+            .args(command)
+            .current_dir(&self.scratch);
+        inside
+    }
+
+    /// sbatch's answer: the job's number and what else the user sees.
+    pub fn sbatch(
+        &self,
+        user: &str,
+        options: &[&str],
+        script: &Path,
+        arguments: &[&str],
+    ) -> Result<(u64, String)> {
+        let mut command = self.command(user, &["sbatch", "--parsable", "--output=/dev/null"]);
+        command.args(options).arg(script).args(arguments);
+        let output = checked(&mut command)?;
+        let id = text(&output.stdout)
+            .parse()
+            .map_err(|_| format!("no job number: {}", text(&output.stdout)))?;
+        Ok((id, text(&output.stderr)))
+    }
+
+    pub fn submit(
+        &self,
+        user: &str,
+        options: &[&str],
+        script: &Path,
+        arguments: &[&str],
+    ) -> Result<u64> {
+        Ok(self.sbatch(user, options, script, arguments)?.0)
+    }
+
+    /// alice's known kind, asking for 4000 MB and 2 CPUs, held so that it can be looked at.
+    pub fn submit_known(&self, options: &[&str]) -> Result<Job> {
+        let mut all = vec!["--mem=4000", "-c2", "--hold"];
+        all.extend(options);
+        let known = self.known.clone();
+        let id = self.submit("alice", &all, &known, &["105"])?;
+        self.job(id)
+    }
+
+    /// The plugin looks at its files once a second.
+    pub fn let_the_plugin_look(&self) {
+        std::thread::sleep(Duration::from_millis(1100));
+    }
+
+    pub fn jobs(&self) -> Result<Vec<Job>> {
+        let answer: Value = serde_json::from_str(&self.run("root", &["squeue", "--json"])?)?;
+        let jobs = answer["jobs"]
+            .as_array()
+            .ok_or("no jobs in squeue's answer")?;
+        Ok(jobs
+            .iter()
+            .map(|job| Job {
+                id: job["job_id"].as_u64().unwrap_or(0),
+                state: job["job_state"].as_str().unwrap_or_default().into(),
+                memory_mib: job["memory_per_node"]
+                    .as_u64()
+                    .or(job["memory_per_cpu"].as_u64()),
+                cpus: job["cpus"].as_u64().unwrap_or(0),
+                comment: job["admin_comment"].as_str().unwrap_or_default().into(),
+            })
+            .collect())
+    }
+
+    pub fn job(&self, id: u64) -> Result<Job> {
+        let found = self.jobs()?.into_iter().find(|job| job.id == id);
+        found.ok_or_else(|| format!("job {id} is not in the queue").into())
+    }
+
+    pub fn wait_for(&self, id: u64, state: &str) -> Result<()> {
+        eventually(&format!("job {id} {state}"), 60, || {
+            Ok(self.job(id)?.state == state)
+        })
+    }
+
+    /// One pass of the agent, as SlurmUser.
+    pub fn pass(&self) -> Result<String> {
+        self.run("slurm", &["shadowfitd", "--once"])
+    }
+
+    /// Adds to the configuration that tests start from.
+    pub fn configure(&self, more: &str) -> Result<()> {
+        let state = format!("state_dir = '{}'\n", self.dir.join("shadowfit").display());
+        Ok(std::fs::write(
+            self.dir.join("etc/shadowfit.toml"),
+            state + APPLY + more,
+        )?)
+    }
+
+    pub fn snapshot(&self) -> PathBuf {
+        self.dir.join("shadowfit/snapshot")
+    }
+
+    pub fn publish(&self, bytes: &[u8]) -> Result<()> {
+        let new = self.dir.join("shadowfit/test.new");
+        std::fs::write(&new, bytes)?;
+        Ok(std::fs::rename(new, self.snapshot())?)
+    }
+
+    pub fn good_snapshot(&self) -> &[u8] {
+        self.good_snapshot.as_deref().unwrap_or_default()
+    }
+
+    pub fn stop(&self, service: &str) -> Result<()> {
+        checked(script("stop", self.name).arg(service)).map(drop)
+    }
+
+    pub fn start(&self, service: &str) -> Result<()> {
+        checked(script("start", self.name).arg(service)).map(drop)
+    }
+
+    /// What slurmctld has logged so far.
+    pub fn log(&self) -> Result<String> {
+        Ok(text(&std::fs::read(
+            self.dir.join("log/slurm/slurmctld.log"),
+        )?))
+    }
+
+    /// slurmctld lives and decides as it should: the sure sign that a fault did no lasting harm.
+    pub fn is_well(&self) -> Result<()> {
+        self.let_the_plugin_look();
+        self.is_rewritten(&self.submit_known(&[])?)
+    }
+
+    pub fn is_rewritten(&self, job: &Job) -> Result<()> {
+        let set = job.memory_mib.unwrap_or(0);
+        ensure(
+            (110..1000).contains(&set) && job.cpus == 1,
+            format!("not sized: {set} MB, {} CPUs: {}", job.cpus, job.comment),
+        )
+    }
+
+    pub fn is_as_written(&self, job: &Job) -> Result<()> {
+        ensure(
+            job.memory_mib == Some(4000) && job.cpus == 2,
+            format!(
+                "not as written: {:?} MB, {} CPUs: {}",
+                job.memory_mib, job.cpus, job.comment
+            ),
+        )
+    }
+
+    /// Ended runs that accounting knows and that the store should know: each exactly once.
+    pub fn books_agree(&self) -> Result<()> {
+        let rows = self.run(
+            "root",
+            &[
+                "sacct",
+                "-a",
+                "-D",
+                "-X",
+                "-n",
+                "-P",
+                "-S",
+                "now-1day",
+                "-o",
+                "JobIDRaw,Submit,Start,State",
+            ],
+        )?;
+        let ended = rows
+            .lines()
+            .filter(|row| !row.contains("RUNNING") && !row.contains("PENDING"))
+            .count();
+        let database = rusqlite::Connection::open(self.dir.join("shadowfit/jobs.db"))?;
+        let stored: usize =
+            database.query_row("SELECT count(*) FROM jobs", [], |row| row.get(0))?;
+        let usages: usize =
+            database.query_row("SELECT count(*) FROM usages", [], |row| row.get(0))?;
+        ensure(
+            ended == stored && stored == usages,
+            format!("sacct has {ended} ended runs, the store {stored} and {usages} usages"),
+        )
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = script("down", self.name).status();
+        let _ = std::fs::remove_dir_all(&self.scratch);
+    }
+}

@@ -1,0 +1,205 @@
+//! Whatever of ours is missing, stale, corrupt or panicking: jobs are accepted, slurmctld lives, and
+//! no outcome is lost or doubled.
+
+use crate::cluster::{Cluster, Result, checked, ensure, eventually, plugins};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+pub fn a_damaged_snapshot_changes_nothing(cluster: &mut Cluster) -> Result<()> {
+    let good = cluster.good_snapshot().to_vec();
+    let mut next_version = good.clone();
+    next_version[8] += 1;
+    let damages: [(&str, Vec<u8>); 3] = [
+        ("cut short", good[..good.len() / 2].to_vec()),
+        ("version", next_version),
+        ("no snapshot", b"0123456789".repeat(20)),
+    ];
+    for (what, bytes) in damages {
+        cluster.publish(&bytes)?;
+        cluster.is_well()?;
+        let log = cluster.log()?;
+        ensure(
+            log.contains("the last good snapshot stays in use") && log.contains(what),
+            format!("{what}: {log}"),
+        )?;
+    }
+    // After a restart there is no last good one: jobs pass.
+    std::fs::remove_file(cluster.snapshot())?;
+    restart(cluster)?;
+    cluster.is_as_written(&cluster.submit_known(&[])?)?;
+    cluster.publish(&good)?;
+    cluster.is_well()
+}
+
+pub fn a_snapshot_replaced_a_thousand_times_in_a_storm(cluster: &mut Cluster) -> Result<()> {
+    let known = cluster.known.display().to_string();
+    let storm: Vec<_> = (0..4)
+        .map(|_| {
+            let one = "for n in $(seq 40); do sbatch --parsable --hold --mem=4000 -c2 \"$0\" 105 || exit 1; done";
+            let mut command = cluster.command("alice", &["bash", "-c", one, &known]);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+        })
+        .collect::<std::io::Result<_>>()?;
+    let good = cluster.good_snapshot().to_vec();
+    for round in 0..1000 {
+        // Every third one is damaged on its way.
+        let length = if round % 3 == 0 {
+            good.len() / 2
+        } else {
+            good.len()
+        };
+        cluster.publish(&good[..length])?;
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    for mut child in storm {
+        ensure(child.wait()?.success(), "a submission failed")?;
+    }
+    let jobs: Vec<_> = cluster
+        .jobs()?
+        .into_iter()
+        .filter(|job| job.state == "PENDING")
+        .collect();
+    ensure(jobs.len() == 160, format!("{} jobs", jobs.len()))?;
+    jobs.iter().try_for_each(|job| cluster.is_rewritten(job))
+}
+
+pub fn a_missing_core_lets_jobs_pass(cluster: &mut Cluster) -> Result<()> {
+    with_core(cluster, None, |cluster| {
+        cluster.is_as_written(&cluster.submit_known(&[])?)?;
+        let log = cluster.log()?;
+        ensure(
+            log.contains("every job passes unchanged: ") && log.contains("libshadowfit_core.so"),
+            log,
+        )
+    })
+}
+
+pub fn a_core_of_another_abi_lets_jobs_pass(cluster: &mut Cluster) -> Result<()> {
+    let source = cluster.scratch.join("other.c");
+    let other = cluster.scratch.join("other.so");
+    std::fs::write(&source, "unsigned shadowfit_abi(void) { return 999; }\n")?;
+    checked(
+        Command::new("cc")
+            .args(["-shared", "-fPIC", "-o"])
+            .arg(&other)
+            .arg(&source),
+    )?;
+    let other = std::fs::read(other)?;
+    with_core(cluster, Some(&other), |cluster| {
+        cluster.is_as_written(&cluster.submit_known(&[])?)?;
+        let log = cluster.log()?;
+        ensure(log.contains("speaks ABI 999"), log)
+    })
+}
+
+pub fn a_panic_in_the_core_lets_the_job_pass(cluster: &mut Cluster) -> Result<()> {
+    let panicking = std::fs::read(plugins("panic").join("libshadowfit_core.so"))?;
+    with_core(cluster, Some(&panicking), |cluster| {
+        for _ in 0..3 {
+            cluster.is_as_written(&cluster.submit_known(&["-J", "panic"])?)?;
+        }
+        let log = cluster.log()?;
+        ensure(
+            log.contains("internal error, this job passes unchanged")
+                && log.contains("a panic on demand"),
+            log,
+        )?;
+        // The same core still sizes other jobs.
+        cluster.is_well()
+    })
+}
+
+/// SIGKILL at random moments of a pass, jobs ending all the while; then one whole pass.
+pub fn a_killed_agent_loses_and_doubles_nothing(cluster: &mut Cluster) -> Result<()> {
+    let script = cluster.scratch.join("quick.sh");
+    std::fs::write(&script, "#!/bin/sh\nsleep 0.3\n")?;
+    for round in 0u64..25 {
+        cluster.submit("bob", &["--mem=100"], &script, &[])?;
+        let agent = cluster.dir.join("agent.pid");
+        let line = format!("echo $$ >{}; exec shadowfitd --once", agent.display());
+        let mut child = cluster
+            .command("root", &["bash", "-c", &line])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        std::thread::sleep(Duration::from_millis(10 + round * 13 % 170));
+        let _ = child.kill();
+        child.wait()?;
+    }
+    eventually("all jobs' end", 60, || {
+        Ok(cluster.run("root", &["squeue", "-h"])?.is_empty())
+    })?;
+    // A core file, a half-written snapshot or a lock left behind would show here.
+    eventually("a whole pass", 10, || Ok(cluster.pass().is_ok()))?;
+    cluster.books_agree()?;
+    checked(&mut cluster.command("root", &["shadowfit", "report"]))?;
+    cluster.is_well()
+}
+
+pub fn an_absent_slurmdbd_loses_nothing(cluster: &mut Cluster) -> Result<()> {
+    cluster.stop("slurmdbd")?;
+    let known = cluster.known.clone();
+    let sized = cluster.submit("alice", &["--mem=4000", "-c2"], &known, &["105"])?;
+    let dies = cluster.submit("alice", &["--mem=4000", "-c2"], &known, &["600"])?;
+    cluster.wait_for(sized, "COMPLETED")?;
+    cluster.wait_for(dies, "OUT_OF_MEMORY")?;
+    // The pass fails where it needs accounting, and still rescues.
+    let failed = cluster.pass();
+    cluster.start("slurmdbd")?;
+    ensure(failed.is_err(), "a pass without slurmdbd says nothing")?;
+    cluster.wait_for(dies, "COMPLETED")?;
+    eventually("accounting caught up", 60, || {
+        let rows = cluster.run(
+            "root",
+            &[
+                "sacct",
+                "-X",
+                "-n",
+                "-P",
+                "-o",
+                "State",
+                "-j",
+                &format!("{sized},{dies}"),
+            ],
+        )?;
+        Ok(rows.lines().filter(|state| *state == "COMPLETED").count() == 2)
+    })?;
+    cluster.pass()?;
+    cluster.books_agree()
+}
+
+pub fn a_restart_of_slurmctld_keeps_what_was_set(cluster: &mut Cluster) -> Result<()> {
+    let before = cluster.submit_known(&[])?;
+    cluster.is_rewritten(&before)?;
+    restart(cluster)?;
+    let after = cluster.job(before.id)?;
+    cluster.is_rewritten(&after)?;
+    ensure(after.comment == before.comment, after.comment)?;
+    cluster.run("root", &["scontrol", "release", &before.id.to_string()])?;
+    cluster.wait_for(before.id, "COMPLETED")
+}
+
+fn restart(cluster: &Cluster) -> Result<()> {
+    cluster.stop("slurmctld")?;
+    cluster.start("slurmctld")
+}
+
+/// Runs `body` with another core, or none, and puts the right one back whatever happens.
+fn with_core(
+    cluster: &mut Cluster,
+    core: Option<&[u8]>,
+    body: impl FnOnce(&Cluster) -> Result<()>,
+) -> Result<()> {
+    let path = cluster.dir.join("plugins/libshadowfit_core.so");
+    let right = std::fs::read(&path)?;
+    cluster.stop("slurmctld")?;
+    std::fs::remove_file(&path)?;
+    core.map(|core| std::fs::write(&path, core)).transpose()?;
+    cluster.start("slurmctld")?;
+    let result = body(cluster);
+    cluster.stop("slurmctld")?;
+    std::fs::write(&path, right)?;
+    cluster.start("slurmctld")?;
+    result?;
+    cluster.is_well()
+}

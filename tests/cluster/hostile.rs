@@ -1,0 +1,113 @@
+//! Input that nobody checked.
+
+use crate::cluster::{Cluster, Result, checked, ensure, text};
+use std::process::Stdio;
+
+pub fn hostile_scripts_are_accepted_as_written(cluster: &mut Cluster) -> Result<()> {
+    let junk: Vec<u8> = (0u32..60_000).map(|n| (n * 7919 % 255 + 1) as u8).collect();
+    let scripts: [(&str, Vec<u8>); 3] = [
+        ("binary", [b"#!/bin/sh\nexit 0\n", junk.as_slice()].concat()),
+        (
+            "large",
+            format!(
+                "#!/bin/sh\nexit 0\n{}",
+                "# 0123456789abcdef 0123456789abcdef 01234567\n".repeat(90_000)
+            )
+            .into_bytes(),
+        ),
+        ("empty", b"#!/bin/sh\n".to_vec()),
+    ];
+    for (name, content) in scripts {
+        let script = cluster.scratch.join(name);
+        std::fs::write(&script, content)?;
+        let id = cluster.submit("alice", &["--mem=4000", "-c2", "--hold"], &script, &[])?;
+        let job = cluster.job(id)?;
+        cluster.is_as_written(&job)?;
+        ensure(
+            job.record()["kind"]["command"].is_string(),
+            format!("{name}: {}", job.comment),
+        )?;
+    }
+    cluster.is_well()
+}
+
+pub fn hostile_names_come_home_from_sacct(cluster: &mut Cluster) -> Result<()> {
+    let names = [
+        "quote\"s'and`ticks`",
+        "two\nlines|and|bars",
+        ";rm -rf $HOME;$(id)",
+        "\x1b[2J\x1b[31mred",
+        "ünïcödé ☃ 🦀",
+        "{\"shadowfit\":1}",
+        "'); DROP TABLE jobs; --",
+    ];
+    let known = cluster.known.clone();
+    let mut jobs = Vec::new();
+    for name in names {
+        jobs.push(cluster.submit("bob", &["--mem=300", "-J", name], &known, &["60"])?);
+    }
+    for job in &jobs {
+        cluster.wait_for(*job, "COMPLETED")?;
+    }
+    cluster.pass()?;
+    cluster.books_agree()?;
+    for job in &jobs {
+        let explained = cluster.run("root", &["shadowfit", "explain", &job.to_string()])?;
+        ensure(
+            explained.contains("of memory on a node") && !explained.contains('\x1b'),
+            explained,
+        )?;
+    }
+    let report = cluster.run(
+        "root",
+        &["shadowfit", "report", "-P", "--by", "fingerprint"],
+    )?;
+    let bars = report
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .matches('|')
+        .count();
+    ensure(
+        report.lines().all(|line| line.matches('|').count() == bars),
+        report,
+    )
+}
+
+pub fn two_hundred_submissions_at_once(cluster: &mut Cluster) -> Result<()> {
+    let known = cluster.known.display().to_string();
+    let mut running = Vec::new();
+    for _ in 0..200 {
+        let mut command = cluster.command(
+            "alice",
+            &[
+                "sbatch",
+                "--parsable",
+                "--hold",
+                "--mem=4000",
+                "-c2",
+                &known,
+                "105",
+            ],
+        );
+        running.push(
+            command
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()?,
+        );
+    }
+    for child in running {
+        let output = child.wait_with_output()?;
+        ensure(output.status.success(), text(&output.stderr))?;
+    }
+    let jobs: Vec<_> = cluster
+        .jobs()?
+        .into_iter()
+        .filter(|job| job.state == "PENDING")
+        .collect();
+    ensure(jobs.len() == 200, format!("{} jobs", jobs.len()))?;
+    jobs.iter().try_for_each(|job| cluster.is_rewritten(job))?;
+    checked(&mut cluster.command("root", &["scancel", "--user", "alice"]))?;
+    cluster.is_well()
+}

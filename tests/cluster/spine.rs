@@ -1,0 +1,148 @@
+//! The loop: submit, decide, run, learn, decide better.
+
+use crate::cluster::{Cluster, Result, ensure, eventually};
+
+pub fn a_known_kind_of_job_gets_what_it_needs(cluster: &mut Cluster) -> Result<()> {
+    let known = cluster.known.clone();
+    let (id, said) = cluster.sbatch("alice", &["--mem=4000", "-c2"], &known, &["125"])?;
+    cluster.is_rewritten(&cluster.job(id)?)?;
+    ensure(
+        said.starts_with("sbatch: shadowfit: memory 4G -> ")
+            && said.contains("(4 runs, 99% were under"),
+        format!("the user reads: {said}"),
+    )?;
+    cluster.wait_for(id, "COMPLETED")?;
+    let stranger = cluster.submit("bob", &["--mem=4000", "-c2"], &known, &["125"])?;
+    cluster.is_as_written(&cluster.job(stranger)?)
+}
+
+pub fn memory_per_cpu_keeps_its_form(cluster: &mut Cluster) -> Result<()> {
+    let known = cluster.known.clone();
+    let id = cluster.submit(
+        "alice",
+        &["--mem-per-cpu=2000", "-c2", "--hold"],
+        &known,
+        &["125"],
+    )?;
+    let shown = cluster.run("root", &["scontrol", "show", "job", &id.to_string()])?;
+    ensure(
+        shown.contains("MinMemoryCPU=1") && shown.contains("CPUs/Task=1"),
+        shown,
+    )
+}
+
+/// The array fills the cluster's memory, so that most of it still waits when the first tasks end.
+pub fn the_first_tasks_of_an_array_size_the_rest(cluster: &mut Cluster) -> Result<()> {
+    let script = cluster.scratch.join("array.sh");
+    std::fs::write(
+        &script,
+        "#!/bin/bash\npython3 -c 'import time; held = bytearray(90 << 20); time.sleep(2.5)'\n",
+    )?;
+    let id = cluster.submit("bob", &["--mem=7000", "--array=1-40"], &script, &[])?;
+    eventually("tasks sized while they wait", 40, || {
+        cluster.pass()?;
+        let pending: Vec<_> = cluster
+            .jobs()?
+            .into_iter()
+            .filter(|job| job.state == "PENDING")
+            .collect();
+        Ok(pending
+            .iter()
+            .any(|job| job.id == id && job.memory_mib.is_some_and(|mib| (80..300).contains(&mib))))
+    })?;
+    eventually("the array's end", 60, || {
+        Ok(cluster.run("root", &["squeue", "-h"])?.is_empty())
+    })?;
+    let states = cluster.run(
+        "root",
+        &[
+            "sacct",
+            "-X",
+            "-n",
+            "-P",
+            "-o",
+            "State",
+            "-j",
+            &id.to_string(),
+        ],
+    )?;
+    ensure(
+        states.lines().filter(|state| *state == "COMPLETED").count() == 40,
+        states,
+    )
+}
+
+pub fn a_change_by_hand_is_respected(cluster: &mut Cluster) -> Result<()> {
+    let job = cluster.submit_known(&[])?;
+    cluster.run(
+        "root",
+        &[
+            "scontrol",
+            "update",
+            &format!("JobId={}", job.id),
+            "MinMemoryNode=3000",
+        ],
+    )?;
+    cluster.configure("[cpus]\nmargin = 1.0\n")?;
+    cluster.pass()?;
+    let memory = cluster.job(job.id)?.memory_mib;
+    ensure(memory == Some(3000), format!("{memory:?}"))
+}
+
+pub fn a_job_that_dies_of_the_rewrite_runs_again(cluster: &mut Cluster) -> Result<()> {
+    let known = cluster.known.clone();
+    let id = cluster.submit("alice", &["--mem=4000", "-c2"], &known, &["600"])?;
+    cluster.is_rewritten(&cluster.job(id)?)?;
+    cluster.wait_for(id, "OUT_OF_MEMORY")?;
+    let pass = cluster.pass()?;
+    ensure(pass.contains("requeued: 1, given_back: 1"), pass)?;
+    cluster.is_as_written(&cluster.job(id)?)?;
+    cluster.wait_for(id, "COMPLETED")?;
+    cluster.pass()?;
+    let second = cluster.pass()?;
+    ensure(second.contains("requeued: 0, given_back: 0"), second)?;
+    cluster.books_agree()?;
+    let total = cluster.run(
+        "root",
+        &["shadowfit", "report", "--json", "-j", &id.to_string()],
+    )?;
+    let total: serde_json::Value = serde_json::from_str(&total)?;
+    ensure(
+        total["total"]["killed"] == 1 && total["total"]["rescues"] == 1,
+        total.to_string(),
+    )
+}
+
+pub fn report_explain_and_doctor_tell_what_happened(cluster: &mut Cluster) -> Result<()> {
+    let job = cluster.submit_known(&[])?;
+    let queued = cluster.run("root", &["shadowfit", "explain", &job.id.to_string()])?;
+    ensure(
+        queued.contains("asked     --mem=4000M") || queued.contains("asked     --mem=4G"),
+        queued,
+    )?;
+    let predicted = cluster.run(
+        "alice",
+        &[
+            "shadowfit",
+            "predict",
+            &cluster.known.display().to_string(),
+            "--mem=4000",
+            "-c2",
+            "--",
+            "105",
+        ],
+    )?;
+    let set = format!("set       memory 4G -> {}M", job.memory_mib.unwrap_or(0));
+    ensure(
+        predicted.contains(&set),
+        format!("{predicted}\nlacks: {set}"),
+    )?;
+    cluster.pass()?;
+    let report = cluster.run("root", &["shadowfit", "report", "-P", "-u", "alice"])?;
+    ensure(
+        report.lines().count() == 3 && report.contains("\nalice|"),
+        report,
+    )?;
+    let health = cluster.run("root", &["shadowfit", "doctor"])?;
+    ensure(!health.contains("BAD"), health)
+}
