@@ -6,7 +6,7 @@
 
 use crate::config::{Config, Mode, Modes, Owner};
 use crate::fingerprint::Kind;
-use crate::job::{Ask, Memory, Request};
+use crate::job::{Ask, LeftAlone, Memory, Request};
 use crate::model::predict::{Evidence, predict};
 use crate::model::snapshot::Snapshot;
 use crate::record::{Change, Record};
@@ -43,7 +43,7 @@ pub fn owner<'a>(request: &Request<'a>, snapshot: Option<&'a Snapshot>) -> Owner
 /// Decides about a submission. `None`: this job is nobody's business, not even a record's.
 pub fn decide(config: &Config, snapshot: Option<&Snapshot>, request: &Request) -> Option<Record> {
     let modes = config.modes(owner(request, snapshot));
-    if modes.all_off() {
+    if modes.all_off() || request.left_alone == Some(LeftAlone::NoScript) {
         return None;
     }
     let kind = Kind::of(request.uid, &request.texts, request.ask.shape);

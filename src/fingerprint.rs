@@ -7,6 +7,7 @@
 use crate::job::{Shape, Texts};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Only this much of a script or of one argument is looked at: a decision must stay short.
 const MAX_TEXT: usize = 64 << 10;
@@ -85,15 +86,10 @@ pub struct Kind {
 impl Kind {
     /// The kind of a submission by user `uid`.
     pub fn of(uid: u32, texts: &Texts, shape: Shape) -> Kind {
-        let script = normal_script(texts.script);
+        let script = xxh3_128(&normal_script(texts.script)).to_le_bytes();
         let name = normal(texts.name);
         let arguments = normal(&join(&texts.arguments));
-        let shape_text = format!(
-            "{} {} {}",
-            shape.tasks,
-            shape.nodes,
-            shape.per_node.unwrap_or(0)
-        );
+        let spread = [shape.tasks, shape.nodes, shape.per_node.unwrap_or(0)].map(u32::to_le_bytes);
         let user = uid.to_le_bytes();
         let command: [&[u8]; 7] = [
             &user,
@@ -102,22 +98,20 @@ impl Kind {
             &name,
             &script,
             &arguments,
-            shape_text.as_bytes(),
+            spread.as_flattened(),
         ];
+        let single_and_named = shape == Shape::SINGLE && has_meaning(texts.name);
         Kind {
             command: Some(key(Level::Command, &command)),
-            script: Some(key(Level::Script, &[&user, &script, shape_text.as_bytes()])),
-            name: (shape == Shape::SINGLE)
-                .then(|| Kind::of_accounting(uid, texts.name).name)
-                .flatten(),
+            script: Some(key(Level::Script, &[&user, &script, spread.as_flattened()])),
+            name: single_and_named.then(|| key(Level::Name, &[&user, &name])),
         }
     }
 
     /// The kind of a job of which only accounting's fields are known.
     pub fn of_accounting(uid: u32, name: &[u8]) -> Kind {
-        let told = !NAMES_WITHOUT_MEANING.contains(&name);
         Kind {
-            name: told.then(|| key(Level::Name, &[&uid.to_le_bytes(), &normal(name)])),
+            name: has_meaning(name).then(|| key(Level::Name, &[&uid.to_le_bytes(), &normal(name)])),
             ..Kind::default()
         }
     }
@@ -134,16 +128,23 @@ impl Kind {
     }
 }
 
+fn has_meaning(name: &[u8]) -> bool {
+    !NAMES_WITHOUT_MEANING.contains(&name)
+}
+
 /// Hashes the parts, each with its length, so that no two lists of parts look alike.
+///
+/// A script comes in as its fast hash. Somebody may find two scripts with the same one; but the user
+/// is hashed here, by a hash that nobody breaks, so that no one can meet another user's kinds.
 fn key(level: Level, parts: &[&[u8]]) -> Key {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(level.text().as_bytes());
+    let mut text = Vec::with_capacity(256);
+    text.push(level as u8);
     for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
+        text.extend_from_slice(&(part.len() as u32).to_le_bytes());
+        text.extend_from_slice(part);
     }
     let mut first = [0; 8];
-    first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    first.copy_from_slice(&blake3::hash(&text).as_bytes()[..8]);
     Key(u64::from_le_bytes(first))
 }
 
@@ -162,60 +163,107 @@ fn join(arguments: &[&[u8]]) -> Vec<u8> {
 /// A script without comments and #SBATCH lines: what is requested does not change what runs.
 fn normal_script(script: &[u8]) -> Vec<u8> {
     let script = &script[..script.len().min(MAX_TEXT)];
-    let mut out = Vec::with_capacity(script.len());
-    for (number, line) in script.split(|&b| b == b'\n').enumerate() {
-        let line = line.trim_ascii();
-        if line.is_empty() || (line[0] == b'#' && number > 0) {
-            continue;
+    let mut out = Vec::with_capacity(script.len() + 64);
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', script).chain([script.len()]) {
+        let line = script[start..end].trim_ascii();
+        let is_comment = line.first() == Some(&b'#') && start > 0;
+        if !line.is_empty() && !is_comment {
+            normalise(line, &mut out);
+            out.push(b'\n');
         }
-        normalise(line, &mut out);
-        out.push(b'\n');
+        start = end + 1;
     }
     out
 }
 
 fn normal(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
+    let mut out = Vec::with_capacity(text.len() + 16);
     normalise(&text[..text.len().min(MAX_TEXT)], &mut out);
     out
 }
 
+/// What a byte is for the reading of words.
+#[derive(Clone, Copy, PartialEq)]
+enum Class {
+    Space,
+    Mark,
+    Letter,
+    Digit,
+    Dot,
+    Slash,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Mark; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => Class::Space,
+            b'0'..=b'9' => Class::Digit,
+            b'.' => Class::Dot,
+            b'/' => Class::Slash,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'-' | b'+' | b'%' | b'~' | 0x80.. => Class::Letter,
+            _ => Class::Mark,
+        };
+        byte += 1;
+    }
+    classes
+};
+
 /// Appends `text` word by word, each in its general form.
 fn normalise(text: &[u8], out: &mut Vec<u8>) {
-    let mut rest = text;
-    while let Some(&first) = rest.first() {
-        let word = rest.iter().take_while(|&&b| is_word(b)).count();
-        if word > 0 {
-            push_word(&rest[..word], out);
-            rest = &rest[word..];
-        } else {
-            if !first.is_ascii_whitespace() {
-                out.push(first);
-            } else if out.last().is_some_and(|b| !b.is_ascii_whitespace()) {
-                out.push(b' ');
+    let mut at = 0;
+    while at < text.len() {
+        match CLASSES[usize::from(text[at])] {
+            Class::Space => {
+                if out
+                    .last()
+                    .is_some_and(|&last| CLASSES[usize::from(last)] != Class::Space)
+                {
+                    out.push(b' ');
+                }
+                at += 1;
             }
-            rest = &rest[1..];
+            Class::Mark => {
+                out.push(text[at]);
+                at += 1;
+            }
+            _ => at = push_word(text, at, out),
         }
     }
 }
 
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+' | b'%' | b'~')
-        || byte >= 0x80
-}
-
-fn push_word(word: &[u8], out: &mut Vec<u8>) {
-    let base = word.rsplit(|&b| b == b'/').next().unwrap_or(word);
-    let is_option = word[0] == b'-';
-    let dot = base.iter().position(|&b| b == b'.');
-    match dot {
-        Some(dot) if dot > 0 && !is_option && !is_number(base) && !is_program(base) => {
+/// Appends the word that starts at `start` and returns where it ends.
+fn push_word(text: &[u8], start: usize, out: &mut Vec<u8>) -> usize {
+    let (mut base, mut dot, mut digits) = (start, None, false);
+    let mut end = start;
+    while end < text.len() {
+        match CLASSES[usize::from(text[end])] {
+            Class::Slash => (base, dot, digits) = (end + 1, None, false),
+            Class::Dot => dot = dot.or(Some(end)),
+            Class::Digit => digits = true,
+            Class::Letter => {}
+            Class::Space | Class::Mark => break,
+        }
+        end += 1;
+    }
+    let name = &text[base..end];
+    let is_option = text[start] == b'-';
+    let is_data = |dot: &usize| *dot > base && !is_option && !is_number(name) && !is_program(name);
+    let kept = match dot.filter(is_data) {
+        Some(dot) => {
             out.push(b'*');
-            push_without_numbers(&base[dot..], out);
+            &text[dot..end]
         }
-        _ => push_without_numbers(base, out),
+        None => name,
+    };
+    if digits {
+        push_without_numbers(kept, out);
+    } else {
+        out.extend_from_slice(kept);
     }
+    end
 }
 
 fn is_number(word: &[u8]) -> bool {

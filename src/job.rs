@@ -116,7 +116,7 @@ pub struct Ask {
 /// Why a job is left exactly as it is, whatever is known about its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeftAlone {
-    /// srun or salloc: there is no script, somebody waits at a terminal.
+    /// srun or salloc: there is no script to tell what kind of job it is, and somebody waits.
     NoScript,
     /// `--mem=0`: all the memory of the node.
     WholeNodeMemory,

@@ -123,6 +123,7 @@ pub fn a_killed_agent_loses_and_doubles_nothing(cluster: &mut Cluster) -> Result
             .stderr(Stdio::null())
             .spawn()?;
         std::thread::sleep(Duration::from_millis(10 + round * 13 % 170));
+        // Every wrapper has replaced itself by the next: the child is the agent.
         let _ = child.kill();
         child.wait()?;
     }

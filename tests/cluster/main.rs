@@ -105,7 +105,7 @@ const TESTS: &[(&str, Test)] = &[
 ];
 
 fn main() {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::from_args();
     let wanted = arguments.include_ignored || arguments.ignored;
     let listing = arguments.list;
     let shared: Arc<Mutex<Option<Cluster>>> = Arc::default();

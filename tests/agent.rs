@@ -1,0 +1,321 @@
+//! The agent's passes with answers instead of commands: what it asks for, and what it makes of
+//! failures. The same passes run against a real Slurm in tests/cluster.
+
+use shadowfit_core::agent::{Agent, Clock};
+use shadowfit_core::config::Mode;
+use shadowfit_core::fingerprint::Kind;
+use shadowfit_core::job::{Ask, Memory, Shape};
+use shadowfit_core::record::{Change, Record};
+use shadowfit_core::slurm::{CommandError, Commands};
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const HEADER: &str = "JobIDRaw|JobID|Submit|Start|End|State|ElapsedRaw|UID|User|Account|Partition|AllocCPUS|NTasks|ReqMem|MaxRSS|TotalCPU|TRESUsageInTot|AdminComment|JobName|NNodes\n";
+const DAY: i64 = 86_400;
+const NOON: i64 = 20_000 * DAY + DAY / 2;
+
+struct Watch(Cell<i64>);
+
+impl Clock for Watch {
+    fn now(&self) -> i64 {
+        self.0.get()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.0.set(self.0.get() + duration.as_secs() as i64);
+    }
+}
+
+/// Answers like Slurm and remembers what it was asked.
+#[derive(Default)]
+struct Slurm {
+    asked: RefCell<Vec<String>>,
+    rows: RefCell<String>,
+    queue: RefCell<Vec<String>>,
+    slurmdbd_is_down: Cell<bool>,
+}
+
+impl Slurm {
+    fn calls(&self, program: &str) -> Vec<String> {
+        let asked = self.asked.take();
+        asked
+            .into_iter()
+            .filter(|line| line.starts_with(program))
+            .collect()
+    }
+}
+
+impl Commands for Slurm {
+    fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+        let line = format!("{program} {}", arguments.join(" "));
+        self.asked.borrow_mut().push(line.clone());
+        match program {
+            "sacct" if self.slurmdbd_is_down.get() => Err(CommandError::Failed {
+                command: line,
+                said: "Connection refused".into(),
+            }),
+            "sacct" => {
+                let delimiter = arguments
+                    .iter()
+                    .skip_while(|word| **word != "--delimiter")
+                    .nth(1);
+                let text = format!("{HEADER}{}", self.rows.borrow());
+                Ok(text
+                    .replace('|', delimiter.expect("sacct is given a delimiter"))
+                    .into_bytes())
+            }
+            "squeue" => {
+                // The last answer stays.
+                let mut answers = self.queue.borrow_mut();
+                let answer = if answers.len() > 1 {
+                    answers.remove(0)
+                } else {
+                    answers.first().cloned().unwrap_or_default()
+                };
+                Ok(format!("{{\"jobs\": [{answer}]}}").into_bytes())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+struct Site {
+    _dir: tempfile::TempDir,
+    config: PathBuf,
+    slurm: Slurm,
+    watch: Watch,
+}
+
+impl Site {
+    fn new() -> Site {
+        // Times in sacct's options are local.
+        // SAFETY: every test sets the same value, before any other thread of it reads it.
+        unsafe { std::env::set_var("TZ", "UTC") };
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("shadowfit.toml");
+        std::fs::write(
+            &config,
+            format!(
+                "state_dir = '{}'\nmodes.default = 'apply'\n",
+                dir.path().display()
+            ),
+        )
+        .unwrap();
+        Site {
+            _dir: dir,
+            config,
+            slurm: Slurm::default(),
+            watch: Watch(Cell::new(NOON)),
+        }
+    }
+
+    fn agent(&self) -> Agent<'_> {
+        Agent::new(self.config.clone(), &self.slurm, &self.watch).unwrap()
+    }
+}
+
+fn since(calls: &[String]) -> Vec<&str> {
+    calls
+        .iter()
+        .filter_map(|line| line.split("--starttime ").nth(1)?.split(' ').next())
+        .collect()
+}
+
+fn finished(id: u32, peak: u64) -> String {
+    let end = NOON - 100 + i64::from(id);
+    format!(
+        "{id}|{id}|{0}|{1}|{end}|COMPLETED|50|7|alice|physics|batch|2||4000M||00:40.000|||align|1\n\
+         {id}.batch|{id}.batch|{1}|{1}|{end}|COMPLETED|50||||||1||{peak}|00:40.000|||batch|1\n",
+        end - 60,
+        end - 50
+    )
+}
+
+fn queued(id: u32, state: &str, restarts: u32, memory: u64, record: &Record) -> String {
+    serde_json::json!({
+        "job_id": id, "job_state": state, "user_id": 7, "user_name": "alice", "account": "physics", "partition": "batch",
+        "restart_cnt": restarts, "memory_per_node": memory, "admin_comment": record.to_comment().unwrap(),
+    })
+    .to_string()
+}
+
+fn record(set: Option<u64>) -> Record {
+    let ask = Ask {
+        memory: Some(Memory::Node(8000)),
+        cpus: 1,
+        shape: Shape::SINGLE,
+        time_s: None,
+    };
+    let change = |set| Change {
+        mode: Mode::Apply,
+        asked: 8000,
+        set,
+    };
+    Record {
+        memory: set.map(change),
+        ..Record::kept(Kind::of_accounting(7, b"align"), Some(ask), "")
+    }
+}
+
+#[test]
+fn accounting_is_read_without_gaps_across_restarts_and_clock_changes() {
+    let site = Site::new();
+    site.agent().pass(true).unwrap();
+    let first = site.slurm.calls("sacct ");
+    assert_eq!(first.len(), 15, "two weeks, a day at a time");
+    assert!(since(&first)[0].ends_with("T12:00:00"));
+
+    site.watch.0.set(NOON + 60);
+    site.agent().pass(true).unwrap();
+    assert_eq!(
+        since(&site.slurm.calls("sacct ")),
+        ["2024-10-04T11:45:00"],
+        "a new agent goes on where the old one ended"
+    );
+
+    site.watch.0.set(NOON - 3600);
+    site.agent().pass(true).unwrap();
+    assert_eq!(
+        since(&site.slurm.calls("sacct "))[0],
+        "2024-09-20T11:00:00",
+        "the clock was set back: all is read again"
+    );
+
+    site.watch.0.set(NOON + DAY);
+    site.agent().pass(true).unwrap();
+    assert_eq!(
+        site.slurm.calls("sacct ").len(),
+        15,
+        "once a day everything is read again"
+    );
+}
+
+#[test]
+fn a_pass_without_slurmdbd_is_made_up_for() {
+    let site = Site::new();
+    site.agent().pass(true).unwrap();
+    site.slurm.calls("");
+    site.slurm.slurmdbd_is_down.set(true);
+    site.watch.0.set(NOON + 7200);
+    assert!(site.agent().pass(true).is_err());
+    assert!(site.agent().pass(false).is_ok(), "the daemon goes on");
+    site.slurm.slurmdbd_is_down.set(false);
+    site.slurm.calls("");
+    site.watch.0.set(NOON + 7260);
+    site.agent().pass(true).unwrap();
+    assert_eq!(since(&site.slurm.calls("sacct ")), ["2024-10-04T11:45:00"]);
+}
+
+#[test]
+fn waiting_jobs_are_set_once_when_enough_is_known() {
+    let site = Site::new();
+    site.slurm
+        .queue
+        .replace(vec![queued(9, "PENDING", 0, 8000, &record(None))]);
+    site.slurm
+        .rows
+        .replace(finished(1, 900 << 20) + &finished(2, 900 << 20));
+    let mut agent = site.agent();
+    assert_eq!(
+        agent.pass(true).unwrap().decided_again,
+        0,
+        "two runs are too few"
+    );
+    site.slurm.calls("");
+    site.slurm
+        .rows
+        .borrow_mut()
+        .push_str(&finished(3, 1000 << 20));
+    let pass = agent.pass(true).unwrap();
+    assert_eq!(
+        (pass.new_runs, pass.published, pass.decided_again),
+        (1, true, 1)
+    );
+    let set = site.slurm.calls("scontrol update");
+    assert!(
+        set[0].starts_with("scontrol update JobId=9 MinMemoryNode=1100 AdminComment={"),
+        "{set:?}"
+    );
+    assert!(!set[0].contains("StartTime"));
+
+    site.slurm
+        .queue
+        .replace(vec![queued(9, "PENDING", 0, 1100, &record(Some(1100)))]);
+    assert_eq!(
+        agent.pass(true).unwrap(),
+        Default::default(),
+        "nothing new, nothing done"
+    );
+    // Less than a tenth less is not worth a call; more is needed at once.
+    site.slurm
+        .queue
+        .replace(vec![queued(9, "PENDING", 0, 1150, &record(Some(1150)))]);
+    assert_eq!(agent.pass(true).unwrap().decided_again, 0);
+    site.slurm
+        .queue
+        .replace(vec![queued(9, "PENDING", 0, 1000, &record(Some(1000)))]);
+    assert_eq!(agent.pass(true).unwrap().decided_again, 1);
+}
+
+#[test]
+fn a_rescue_waits_for_the_requeue_and_happens_once() {
+    let site = Site::new();
+    site.slurm.slurmdbd_is_down.set(true);
+    let killed = record(Some(1000));
+    site.slurm.queue.replace(vec![
+        queued(9, "OUT_OF_MEMORY", 0, 1000, &killed),
+        queued(9, "COMPLETING", 1, 1000, &killed),
+        queued(9, "PENDING", 1, 1000, &killed),
+        queued(9, "RUNNING", 1, 8000, &killed.give_back()),
+    ]);
+    let mut agent = site.agent();
+    let pass = agent.pass(false).unwrap();
+    assert_eq!((pass.requeued, pass.given_back), (1, 1));
+    let calls = site.slurm.calls("scontrol");
+    assert!(
+        calls.contains(&"scontrol requeue 9".to_owned()),
+        "{calls:?}"
+    );
+    let set = calls
+        .iter()
+        .find(|line| line.starts_with("scontrol update"))
+        .unwrap();
+    assert!(
+        set.contains("JobId=9 MinMemoryNode=8000") && set.ends_with("StartTime=now"),
+        "{set}"
+    );
+
+    // It dies again: of what its user asked for, which is not ours to mend.
+    site.slurm.queue.replace(vec![queued(
+        9,
+        "OUT_OF_MEMORY",
+        1,
+        8000,
+        &killed.give_back(),
+    )]);
+    let pass = agent.pass(false).unwrap();
+    assert_eq!((pass.requeued, pass.given_back), (0, 0));
+}
+
+#[test]
+fn what_others_changed_and_what_was_never_rewritten_is_left() {
+    let site = Site::new();
+    site.slurm
+        .rows
+        .replace((1..5).map(|id| finished(id, 900 << 20)).collect());
+    for job in [
+        queued(9, "PENDING", 0, 5000, &record(None)),
+        queued(9, "PENDING", 1, 5000, &record(Some(1000))),
+        queued(9, "OUT_OF_MEMORY", 0, 8000, &record(None)),
+        queued(9, "RUNNING", 0, 8000, &record(None)),
+    ] {
+        site.slurm.queue.replace(vec![job.clone()]);
+        let pass = site.agent().pass(true).unwrap();
+        assert_eq!(
+            (pass.decided_again, pass.requeued, pass.given_back),
+            (0, 0, 0),
+            "{job}"
+        );
+    }
+}
