@@ -299,6 +299,34 @@ fn a_rescue_waits_for_the_requeue_and_happens_once() {
 }
 
 #[test]
+fn jobs_that_depend_on_a_rescued_job_wait_again() {
+    let site = Site::new();
+    let waits = |dependency: &str| {
+        serde_json::json!({"job_id": 10, "job_state": "PENDING", "dependency": dependency})
+            .to_string()
+    };
+    let answer = |state: &str, dependency: &str| {
+        format!(
+            "{},{}",
+            queued(9, state, 1, 8000, &record(None).give_back()),
+            waits(dependency)
+        )
+    };
+    let mended = |answer: String| {
+        site.slurm.queue.replace(vec![answer]);
+        site.agent().pass(true).unwrap();
+        site.slurm.calls("scontrol update")
+    };
+    assert_eq!(
+        mended(answer("RUNNING", "afterok:9(failed)")),
+        ["scontrol update JobId=10 Dependency=afterok:9"]
+    );
+    assert_eq!(mended(answer("RUNNING", "afterok:9(unfulfilled)")), [""; 0]);
+    assert_eq!(mended(answer("RUNNING", "afterok:8(failed)")), [""; 0]);
+    assert_eq!(mended(answer("FAILED", "afterok:9(failed)")), [""; 0]);
+}
+
+#[test]
 fn what_others_changed_and_what_was_never_rewritten_is_left() {
     let site = Site::new();
     site.slurm

@@ -1,11 +1,12 @@
 //! The queue: jobs that wait are decided again when more is known, and a job that died of a
-//! rewrite runs again with what its user asked for.
+//! rewrite runs again with what its user asked for, before anybody notices: jobs that depend on it
+//! go on waiting for it.
 
 use super::{Agent, Pass};
 use crate::config::Owner;
 use crate::decide::size;
 use crate::record::Record;
-use crate::slurm::queue::QueuedJob;
+use crate::slurm::queue::{Dependent, Queue, QueuedJob};
 use crate::slurm::{control, queue};
 use anyhow::Result;
 use std::time::Duration;
@@ -13,12 +14,22 @@ use std::time::Duration;
 /// How often a pass looks again whether a job it put back is pending, one second apart.
 const LOOKS: usize = 10;
 
+/// A second run in one of these states can still fulfil a dependency, or has.
+const ALIVE: [&str; 5] = [
+    "PENDING",
+    "CONFIGURING",
+    "RUNNING",
+    "COMPLETING",
+    "COMPLETED",
+];
+
 impl Agent<'_> {
     pub(super) fn tend_queue(&mut self, pass: &mut Pass) -> Result<()> {
         let mut waiting_for = 0;
         for look in 0..=LOOKS {
-            let jobs = queue::query(self.commands)?;
+            let Queue { jobs, dependents } = queue::query(self.commands)?;
             waiting_for -= self.give_back(&jobs, pass).min(waiting_for);
+            self.mend_dependencies(&jobs, &dependents);
             if look == 0 {
                 waiting_for += self.requeue_killed(&jobs, pass);
                 self.decide_again(&jobs, pass);
@@ -69,6 +80,26 @@ impl Agent<'_> {
             .count();
         pass.given_back += given_back;
         given_back
+    }
+
+    /// The first run's death has failed the dependencies on it, for good. The second run revives them.
+    fn mend_dependencies(&self, jobs: &[QueuedJob], dependents: &[Dependent]) {
+        let revived: Vec<&str> = jobs
+            .iter()
+            .filter(|job| job.restarts > 0 && ALIVE.contains(&job.state.as_str()))
+            .flat_map(|job| job.names.iter().map(String::as_str))
+            .collect();
+        for job in dependents {
+            if job.failed().any(|failed| revived.contains(&failed)) {
+                let dependency = job.as_written();
+                match control::depend(self.commands, &job.handle, &dependency) {
+                    Ok(()) => tracing::info!(job = job.handle, dependency, "waits again"),
+                    Err(error) => {
+                        tracing::error!(job = job.handle, dependency, "not mended: {error}")
+                    }
+                }
+            }
+        }
     }
 
     fn decide_again(&self, jobs: &[QueuedJob], pass: &mut Pass) {

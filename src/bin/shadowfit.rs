@@ -195,7 +195,7 @@ fn print_explanation(config: &Config, job: &str) -> Result<()> {
 
 /// A job that has not ended yet, from the queue.
 fn queued(job: &str) -> Result<Vec<Vec<String>>> {
-    let jobs = queue::query(&System::default())?;
+    let jobs = queue::query(&System::default())?.jobs;
     let this = jobs.into_iter().filter(|queued| queued.handle == job);
     Ok(this
         .map(|queued| {

@@ -137,6 +137,14 @@ fn slurm(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
                 .into(),
             conf,
         ),
+        expect(
+            "dependencies",
+            !setting("DependencyParameters").contains("kill_invalid_depend"),
+            "DependencyParameters=kill_invalid_depend: jobs that depend on one that dies of a rewrite are cancelled before \
+             it is rescued"
+                .into(),
+            "remove kill_invalid_depend from slurm.conf, or set mode \"advise\" where jobs depend on others",
+        ),
         libraries(setting("PluginDir")),
     ];
     findings.push(readable_by_slurmctld(

@@ -42,3 +42,14 @@ pub fn set(
 pub fn requeue(commands: &dyn Commands, handle: &str) -> Result<(), CommandError> {
     commands.run("scontrol", &["requeue", handle]).map(drop)
 }
+
+/// Gives a job that waits in vain its dependency anew, so that slurmctld looks at it again.
+pub fn depend(commands: &dyn Commands, handle: &str, dependency: &str) -> Result<(), CommandError> {
+    let (job, dependency) = (
+        format!("JobId={handle}"),
+        format!("Dependency={dependency}"),
+    );
+    commands
+        .run("scontrol", &["update", &job, &dependency])
+        .map(drop)
+}

@@ -93,11 +93,14 @@ pub fn a_job_that_dies_of_the_rewrite_runs_again(cluster: &mut Cluster) -> Resul
     let known = cluster.known.clone();
     let id = cluster.submit("alice", &["--mem=4000", "-c2"], &known, &["600"])?;
     cluster.is_rewritten(&cluster.job(id)?)?;
+    let after = format!("--dependency=afterok:{id}");
+    let dependent = cluster.submit("alice", &["--mem=4000", "-c2", &after], &known, &["105"])?;
     cluster.wait_for(id, "OUT_OF_MEMORY")?;
     let pass = cluster.pass()?;
     ensure(pass.contains("requeued: 1, given_back: 1"), pass)?;
     cluster.is_as_written(&cluster.job(id)?)?;
     cluster.wait_for(id, "COMPLETED")?;
+    cluster.wait_for(dependent, "COMPLETED")?;
     cluster.pass()?;
     let second = cluster.pass()?;
     ensure(second.contains("requeued: 0, given_back: 0"), second)?;
