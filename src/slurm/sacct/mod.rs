@@ -1,0 +1,266 @@
+//! sacct: what finished jobs used.
+//!
+//! A job is one allocation row followed by its step rows. Names and comments may hold delimiters
+//! and newlines; our own calls therefore use a delimiter that nobody can guess, and a record is
+//! complete when it has all its fields, not when a line ends.
+
+mod dump;
+mod row;
+mod steps;
+
+use super::{CommandError, Commands};
+use crate::job::Usage;
+pub use dump::{DumpError, Reader, Reject, Rejects};
+
+/// What we ask for. No free text comes last: its newlines could not be told from a record's end.
+const FIELDS: &str = "JobIDRaw,JobID,Submit,Start,End,State,ElapsedRaw,UID,User,Account,Partition,\
+                      AllocCPUS,NTasks,ReqMem,MaxRSS,TotalCPU,TRESUsageInTot,AdminComment,JobName,NNodes";
+
+/// A job that has ended, as accounting tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FinishedJob {
+    /// The number that is unique among jobs and array tasks (JobIDRaw).
+    pub job_id: u64,
+    /// The number that users see: `33_5` for an array task.
+    pub label: String,
+    /// Seconds since 1970; with `job_id` the identity of this run, since a requeue submits anew.
+    pub submitted: i64,
+    /// Seconds since 1970; 0 if it never started.
+    pub started: i64,
+    /// Seconds since 1970.
+    pub ended: i64,
+    /// State without its details: `CANCELLED`, not `CANCELLED by 1000`.
+    pub state: String,
+    /// Job name.
+    pub name: String,
+    /// User number, where the output has it.
+    pub uid: Option<u32>,
+    /// User name.
+    pub user: String,
+    /// Account.
+    pub account: String,
+    /// Partition it ran in.
+    pub partition: String,
+    /// Nodes it had.
+    pub nodes: u32,
+    /// CPUs it had in all.
+    pub cpus: u32,
+    /// Memory it was given on each node, in bytes, when that was limited.
+    pub memory: Option<u64>,
+    /// What it used.
+    pub usage: Usage,
+    /// AdminComment, empty if there was none.
+    pub comment: String,
+}
+
+/// Asks for all jobs that were active between two times, in seconds since 1970.
+pub fn query(
+    commands: &dyn Commands,
+    since: i64,
+    until: i64,
+) -> Result<Vec<FinishedJob>, CommandError> {
+    let delimiter = uuid::Uuid::new_v4().simple().to_string();
+    let (start, end) = (local_time(since), local_time(until));
+    let arguments = [
+        "--allusers",
+        "--duplicates",
+        "--parsable2",
+        "--noconvert",
+        "--delimiter",
+        &delimiter,
+        "--starttime",
+        &start,
+        "--endtime",
+        &end,
+        "--format",
+        FIELDS,
+    ];
+    let output = commands.run("sacct", &arguments)?;
+    let unreadable = |problem: String| CommandError::Unreadable {
+        command: "sacct".into(),
+        problem,
+    };
+    let mut reader = Reader::new(&output[..], Some(&delimiter))
+        .map_err(|error| unreadable(error.to_string()))?;
+    let mut jobs = Vec::new();
+    while let Some(job) = reader
+        .next_job()
+        .map_err(|error| unreadable(error.to_string()))?
+    {
+        jobs.push(job);
+    }
+    for (reason, reject) in reader.rejects.iter() {
+        tracing::warn!(
+            reason,
+            count = reject.count,
+            example = reject.example,
+            "sacct rows left out"
+        );
+    }
+    Ok(jobs)
+}
+
+/// A time as sacct's options want it.
+fn local_time(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds)
+        .map(|time| {
+            time.to_zoned(jiff::tz::TimeZone::system())
+                .strftime("%Y-%m-%dT%H:%M:%S")
+                .to_string()
+        })
+        .unwrap_or_else(|_| "1970-01-01".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dump::Reader;
+    use super::row::*;
+    use super::*;
+
+    const HEADER: &str = "JobIDRaw|JobID|Submit|Start|End|State|ElapsedRaw|UID|User|Account|Partition|AllocCPUS|NTasks|ReqMem|MaxRSS|TotalCPU|TRESUsageInTot|AdminComment|JobName|NNodes";
+
+    fn read(rows: &str) -> (Vec<FinishedJob>, Vec<(&'static str, u64, u64)>) {
+        let text = format!("{HEADER}\n{rows}");
+        let mut reader = Reader::new(text.as_bytes(), None).unwrap();
+        let mut jobs = Vec::new();
+        while let Some(job) = reader.next_job().unwrap() {
+            jobs.push(job);
+        }
+        let rejects = reader
+            .rejects
+            .iter()
+            .map(|(r, n)| (r, n.count, n.line))
+            .collect();
+        (jobs, rejects)
+    }
+
+    fn job(id: u64, state: &str, rest: &str) -> String {
+        format!(
+            "{id}|{id}|100|110|120|{state}|10|7|alice|physics|batch|4||1000M||00:15.000|||{rest}|1\n"
+        )
+    }
+
+    fn step(
+        id: &str,
+        start: u64,
+        end: u64,
+        state: &str,
+        rss: u64,
+        tasks: u32,
+        total: u64,
+    ) -> String {
+        format!(
+            "{id}|{id}|110|{start}|{end}|{state}|9|||physics||4|{tasks}||{rss}|00:15.000|cpu=0,mem={total}||x|1\n"
+        )
+    }
+
+    #[test]
+    fn steps_that_overlap_add_up_and_others_do_not() {
+        let rows = job(5, "COMPLETED", "a")
+            + &step("5.batch", 110, 120, "COMPLETED", 100, 1, 100)
+            + &step("5.0", 110, 113, "COMPLETED", 1000, 2, 1500)
+            + &step("5.1", 113, 120, "COMPLETED", 900, 2, 0);
+        let (jobs, _) = read(&rows);
+        assert_eq!(jobs[0].usage.peak_bytes, Some(1900));
+        assert_eq!(jobs[0].usage.cores, Some(1.5));
+        assert_eq!(jobs[0].memory, Some(1000 << 20));
+    }
+
+    #[test]
+    fn thousands_of_short_steps_one_after_the_other_are_no_heap() {
+        let mut rows =
+            job(5, "COMPLETED", "a") + &step("5.batch", 110, 120, "COMPLETED", 100, 1, 100);
+        for n in 0..3000 {
+            rows += &step(
+                &format!("5.{n}"),
+                111 + n / 1000,
+                111 + n / 1000,
+                "COMPLETED",
+                7,
+                1,
+                7,
+            );
+        }
+        assert_eq!(read(&rows).0[0].usage.peak_bytes, Some(107));
+    }
+
+    #[test]
+    fn a_requeued_run_that_died_of_memory_is_out_of_memory() {
+        let rows = job(5, "REQUEUED", "a") + &step("5.batch", 110, 111, "OUT_OF_MEMORY", 0, 1, 0);
+        let (jobs, _) = read(&rows);
+        assert_eq!(jobs[0].state, "OUT_OF_MEMORY");
+        assert_eq!(jobs[0].usage.peak_bytes, Some(1000 << 20));
+        assert!(jobs[0].usage.peak_is_bound);
+    }
+
+    #[test]
+    fn names_with_newlines_and_delimiters_cost_at_most_their_own_row() {
+        let rows = job(1, "COMPLETED", "two\nlines\n")
+            + &job(2, "COMPLETED", "a|b")
+            + "garbage\n"
+            + &job(3, "FAILED", "ok");
+        let (jobs, rejects) = read(&rows);
+        let names: Vec<_> = jobs.iter().map(|job| job.name.as_str()).collect();
+        assert_eq!(names, ["two\nlines\n", "ok"]);
+        assert_eq!(rejects, [("no record", 2, 5)]);
+    }
+
+    #[test]
+    fn an_unguessable_delimiter_keeps_every_name() {
+        let delimiter = "5f1e0c";
+        let text = format!("{HEADER}\n{}", job(1, "COMPLETED", "@")).replace('|', delimiter);
+        let text = text.replace('@', "a|b\nc|");
+        let mut reader = Reader::new(text.as_bytes(), Some(delimiter)).unwrap();
+        let job = reader.next_job().unwrap().unwrap();
+        assert_eq!(job.name, "a|b\nc|");
+    }
+
+    #[test]
+    fn what_has_not_ended_is_not_there_yet() {
+        let running = "9|9|100|110|Unknown|RUNNING|10|7|a|p|b|4||1G|||||n|1\n";
+        let (jobs, rejects) = read(&(job(8, "CANCELLED by 7", "a") + running));
+        assert_eq!(jobs.len(), 1);
+        assert_eq!(jobs[0].state, "CANCELLED");
+        assert!(rejects.is_empty());
+    }
+
+    #[test]
+    fn broken_rows_are_counted_with_their_line() {
+        let rows = job(1, "COMPLETED", "a")
+            + &job(2, "EXPLODED", "b")
+            + &job(3, "FAILED", "c").replace("|120|", "||");
+        let (jobs, rejects) = read(&rows);
+        assert_eq!(jobs.len(), 1);
+        assert_eq!(
+            rejects,
+            [
+                ("an ended job without end time", 1, 4),
+                ("unknown state", 1, 3)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_dump_says_how_to_make_one() {
+        let error = Reader::new(&b"hello world\n"[..], None)
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(
+            error.contains("JobIDRaw") && error.contains("sacct --allusers"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn times_and_memory_are_read_in_every_form() {
+        assert_eq!(cpu_seconds("1-01:00:00"), Some(90_000.0));
+        assert_eq!(cpu_seconds("02:03.5"), Some(123.5));
+        assert_eq!(cpu_seconds(""), None);
+        assert_eq!(given_memory("4Gn", 2, 8), Some(4 << 30));
+        assert_eq!(given_memory("1Gc", 2, 8), Some(4 << 30));
+        assert_eq!(given_memory("8192M", 2, 8), Some(4 << 30));
+        assert_eq!(time("Unknown"), None);
+        assert_eq!(time("1795305659"), Some(1_795_305_659));
+    }
+}
