@@ -146,7 +146,9 @@ impl Cluster {
         let _ = std::fs::remove_file(self.dir.join("shadowfit/off"));
         let good = self.good_snapshot.clone().ok_or("nothing was learned")?;
         self.publish(&good)?;
-        self.cancel_all()
+        self.cancel_all()?;
+        self.let_the_plugin_look();
+        Ok(())
     }
 
     pub fn cancel_all(&self) -> Result<()> {

@@ -31,11 +31,12 @@ pub fn what_must_be_left_alone_is(cluster: &mut Cluster) -> Result<()> {
             format!("{options:?}: {:?}", job.memory_mib),
         )?;
     }
-    let interactive = cluster.run(
-        "alice",
-        &["srun", "--mem=4000", "printenv", "SLURM_MEM_PER_NODE"],
-    )?;
-    ensure(interactive == "4000", interactive)
+    let shown = "scontrol show job $SLURM_JOB_ID";
+    let interactive = cluster.run("alice", &["srun", "--mem=4000", "bash", "-c", shown])?;
+    ensure(
+        interactive.contains("MinMemoryNode=4000M") && !interactive.contains("AdminComment"),
+        interactive,
+    )
 }
 
 pub fn modes_and_rules_hold(cluster: &mut Cluster) -> Result<()> {
