@@ -9,7 +9,7 @@ use shadowfit_core::core::contract::{
 use shadowfit_core::core::{shadowfit_decide, shadowfit_open};
 use shadowfit_core::fingerprint::{Key, Kind};
 use shadowfit_core::job::{Shape, Texts};
-use shadowfit_core::model::predict::Evidence;
+use shadowfit_core::model::evidence::Evidence;
 use shadowfit_core::model::snapshot::{Directory, Snapshot, User};
 use std::ffi::CString;
 use std::path::Path;

@@ -7,7 +7,8 @@
 use crate::config::{Config, Mode, Modes, Owner};
 use crate::fingerprint::Kind;
 use crate::job::{Ask, LeftAlone, Memory, Request};
-use crate::model::predict::{Evidence, predict};
+use crate::model::evidence::Evidence;
+use crate::model::predict::predict;
 use crate::model::snapshot::Snapshot;
 use crate::record::{Change, Record};
 use crate::units::memory_text;

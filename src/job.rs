@@ -173,6 +173,43 @@ pub struct Usage {
     pub elapsed_s: u64,
 }
 
+/// A job that has ended, as accounting tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FinishedJob {
+    /// The number that is unique among jobs and array tasks (JobIDRaw).
+    pub job_id: u64,
+    /// The number that users see: `33_5` for an array task.
+    pub label: String,
+    /// Seconds since 1970; with `job_id` the identity of this run, since a requeue submits anew.
+    pub submitted: i64,
+    /// Seconds since 1970; 0 if it never started.
+    pub started: i64,
+    /// Seconds since 1970.
+    pub ended: i64,
+    /// State without its details: `CANCELLED`, not `CANCELLED by 1000`.
+    pub state: String,
+    /// Job name.
+    pub name: String,
+    /// User number, where the output has it.
+    pub uid: Option<u32>,
+    /// User name.
+    pub user: String,
+    /// Account.
+    pub account: String,
+    /// Partition it ran in.
+    pub partition: String,
+    /// Nodes it had.
+    pub nodes: u32,
+    /// CPUs it had in all.
+    pub cpus: u32,
+    /// Memory it was given on each node, in bytes, when that was limited.
+    pub memory: Option<u64>,
+    /// What it used.
+    pub usage: Usage,
+    /// AdminComment, empty if there was none.
+    pub comment: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@
 use crate::config::Mode;
 use crate::fingerprint::{Kind, Level};
 use crate::job::Ask;
-use crate::model::predict::Evidence;
+use crate::model::evidence::Evidence;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 

@@ -6,8 +6,7 @@
 #![forbid(unsafe_code)]
 
 use crate::fingerprint::{Key, Kind, Level};
-use crate::job::Usage;
-use crate::slurm::sacct::FinishedJob;
+use crate::job::{FinishedJob, Usage};
 use anyhow::{Context, Result, bail};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use std::os::unix::fs::MetadataExt;
@@ -56,41 +55,6 @@ const MIGRATIONS: [&str; 1] = ["
 /// An open database.
 pub struct Store {
     db: Connection,
-}
-
-/// One run as the store has it.
-#[derive(Debug, Clone)]
-pub struct StoredJob {
-    /// As [`FinishedJob`].
-    pub label: String,
-    /// Seconds since 1970.
-    pub submitted: i64,
-    /// Seconds since 1970; 0 if it never started.
-    pub started: i64,
-    /// Seconds since 1970.
-    pub ended: i64,
-    /// State.
-    pub state: String,
-    /// Job name.
-    pub name: String,
-    /// User name.
-    pub user: String,
-    /// Account.
-    pub account: String,
-    /// Partition.
-    pub partition: String,
-    /// Nodes.
-    pub nodes: u32,
-    /// CPUs in all.
-    pub cpus: u32,
-    /// Memory given on each node, in bytes.
-    pub memory: Option<u64>,
-    /// Its most specific fingerprint.
-    pub key: Option<Key>,
-    /// AdminComment.
-    pub comment: String,
-    /// What it used.
-    pub usage: Usage,
 }
 
 /// One run of a kind, as training wants it.
@@ -271,12 +235,17 @@ impl Store {
         Ok(runs.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Calls `each` with every run that `filter` lets through, in the order in which they ended.
-    pub fn each_job(&self, filter: &Filter, mut each: impl FnMut(StoredJob)) -> Result<()> {
+    /// Calls `each` with every run that `filter` lets through, in the order in which they ended, and
+    /// with its most specific fingerprint.
+    pub fn each_job(
+        &self,
+        filter: &Filter,
+        mut each: impl FnMut(FinishedJob, Option<Key>),
+    ) -> Result<()> {
         let mut query = self.db.prepare_cached(
-            "SELECT peak, peak_is_bound, cores, elapsed, coalesce(label, job_id), submitted, started, ended, state, \
-             name, user, account, partition, nodes, cpus, memory, coalesce(command_key, script_key, name_key), \
-             coalesce(comment, '') FROM jobs JOIN usages ON job = id \
+            "SELECT peak, peak_is_bound, cores, elapsed, job_id, label, submitted, started, ended, state, \
+             name, user, account, partition, nodes, cpus, memory, coalesce(comment, ''), \
+             coalesce(command_key, script_key, name_key) FROM jobs JOIN usages ON job = id \
              WHERE (?1 IS NULL OR ended >= ?1) AND (?2 IS NULL OR ended < ?2) AND (?3 IS NULL OR user = ?3) \
              AND (?4 IS NULL OR account = ?4) AND (?5 IS NULL OR partition = ?5) \
              AND (?6 IS NULL OR label = ?6 OR job_id = CAST(?6 AS INTEGER) AND CAST(job_id AS TEXT) = ?6) \
@@ -292,7 +261,8 @@ impl Store {
         ];
         let mut rows = query.query(bound)?;
         while let Some(row) = rows.next()? {
-            each(stored_job(row)?);
+            let key = row.get::<_, Option<i64>>(18)?.map(|key| Key(key as u64));
+            each(stored_job(row)?, key);
         }
         Ok(())
     }
@@ -346,28 +316,26 @@ fn usage(row: &Row, at: usize) -> rusqlite::Result<Usage> {
     })
 }
 
-fn stored_job(row: &Row) -> rusqlite::Result<StoredJob> {
-    // JobIDRaw is a number where no label hides it.
-    let label = match row.get_ref(4)? {
-        rusqlite::types::ValueRef::Integer(number) => number.to_string(),
-        text => text.as_str()?.to_owned(),
-    };
-    Ok(StoredJob {
-        usage: usage(row, 0)?,
-        label,
-        submitted: row.get(5)?,
-        started: row.get(6)?,
-        ended: row.get(7)?,
-        state: row.get(8)?,
-        name: row.get(9)?,
-        user: row.get(10)?,
-        account: row.get(11)?,
-        partition: row.get(12)?,
-        nodes: row.get(13)?,
-        cpus: row.get(14)?,
-        memory: bytes(row, 15)?,
-        key: row.get::<_, Option<i64>>(16)?.map(|key| Key(key as u64)),
+fn stored_job(row: &Row) -> rusqlite::Result<FinishedJob> {
+    let job_id = row.get::<_, i64>(4)? as u64;
+    let label: Option<String> = row.get(5)?;
+    Ok(FinishedJob {
+        job_id,
+        label: label.unwrap_or_else(|| job_id.to_string()),
+        submitted: row.get(6)?,
+        started: row.get(7)?,
+        ended: row.get(8)?,
+        state: row.get(9)?,
+        name: row.get(10)?,
+        uid: None,
+        user: row.get(11)?,
+        account: row.get(12)?,
+        partition: row.get(13)?,
+        nodes: row.get(14)?,
+        cpus: row.get(15)?,
+        memory: bytes(row, 16)?,
         comment: row.get(17)?,
+        usage: usage(row, 0)?,
     })
 }
 
@@ -458,7 +426,7 @@ pub mod tests {
         let labels = |filter: Filter| {
             let mut labels = Vec::new();
             store
-                .each_job(&filter, |job| labels.push(job.label))
+                .each_job(&filter, |job, _| labels.push(job.label))
                 .unwrap();
             labels
         };

@@ -2,8 +2,9 @@
 
 use super::Agent;
 use crate::fingerprint::Kind;
+use crate::job::FinishedJob;
 use crate::record::Record;
-use crate::slurm::sacct::{self, FinishedJob, Reader};
+use crate::slurm::sacct::{self, Reader};
 use crate::store::Store;
 use anyhow::Result;
 use std::collections::HashMap;

@@ -180,7 +180,7 @@ fn print_explanation(config: &Config, job: &str) -> Result<()> {
     };
     let mut runs = Vec::new();
     Store::open_to_read(&config.database_path())?
-        .each_job(&filter, |run| runs.push(explain::run(&run)))?;
+        .each_job(&filter, |run, _| runs.push(explain::run(&run)))?;
     if runs.is_empty() {
         runs = queued(job)?;
     }

@@ -183,7 +183,7 @@ mod tests {
     use super::*;
     use crate::fingerprint::{Key, Kind};
     use crate::job::{Ask, Memory, Shape, Texts};
-    use crate::model::predict::Evidence;
+    use crate::model::evidence::Evidence;
     use crate::model::snapshot::Directory;
 
     struct Site {

@@ -1,6 +1,7 @@
 //! What is known about kinds of jobs: predict from it, carry it, train it.
 #![forbid(unsafe_code)]
 
+pub mod evidence;
 pub mod predict;
 pub mod snapshot;
 #[cfg(feature = "programs")]

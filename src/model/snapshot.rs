@@ -7,7 +7,7 @@
 //! Reading never maps the file: whoever truncates a mapped file would kill slurmctld. It is read
 //! piece by piece instead, so that no submission waits for a whole load.
 
-use super::predict::Evidence;
+use super::evidence::Evidence;
 use crate::fingerprint::Key;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 //! latest runs alone, so that a pass costs in proportion to what is new; training from nothing
 //! gives the same snapshot bit for bit.
 
-use super::predict::Evidence;
+use super::evidence::Evidence;
 use super::snapshot::{Directory, Snapshot};
 use crate::fingerprint::{Key, Level};
 use crate::store::{Run, Store};
@@ -88,7 +88,7 @@ fn percentile_99(sorted: &[u32]) -> u32 {
 mod tests {
     use super::*;
     use crate::fingerprint::Kind;
-    use crate::slurm::sacct::FinishedJob;
+    use crate::job::FinishedJob;
     use crate::store::tests::{finished, store};
 
     fn kind(n: u64) -> Kind {

@@ -2,10 +2,9 @@
 
 use super::print::printable;
 use crate::config::Mode;
-use crate::job::Memory;
-use crate::model::predict::Evidence;
+use crate::job::{FinishedJob, Memory};
+use crate::model::evidence::Evidence;
 use crate::record::{Change, Record};
-use crate::store::StoredJob;
 use crate::units::{MIB, memory_text};
 
 /// The decision itself, a line each: what is asked and set, the evidence, the fingerprint.
@@ -81,7 +80,7 @@ fn seen(evidence: &Evidence) -> String {
 }
 
 /// One run: what it was, the decision about it, what it used and what that saved.
-pub fn run(job: &StoredJob) -> Vec<String> {
+pub fn run(job: &FinishedJob) -> Vec<String> {
     let mut lines = vec![format!(
         "JobId={} JobName={} User={} Account={} Partition={} State={}",
         job.label,
@@ -101,7 +100,7 @@ pub fn run(job: &StoredJob) -> Vec<String> {
     lines
 }
 
-fn used(job: &StoredJob) -> String {
+fn used(job: &FinishedJob) -> String {
     let memory = match job.usage.peak_bytes {
         Some(peak) if job.usage.peak_is_bound => {
             format!("at least {} of memory", memory_text(peak / MIB))
@@ -115,7 +114,7 @@ fn used(job: &StoredJob) -> String {
     format!("{memory}, {cpus}, {} s", job.usage.elapsed_s)
 }
 
-fn saved(record: &Record, job: &StoredJob) -> Option<String> {
+fn saved(record: &Record, job: &FinishedJob) -> Option<String> {
     let hours = job.usage.elapsed_s as f64 / 3600.0;
     let memory = record
         .memory

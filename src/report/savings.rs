@@ -1,8 +1,8 @@
 //! The accuracy audit: what shadowfit's decisions were worth, by user, account, partition or kind.
 
-use crate::job::Memory;
+use crate::job::{FinishedJob, Memory};
 use crate::record::Record;
-use crate::store::{Filter, Store, StoredJob};
+use crate::store::{Filter, Store};
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -53,9 +53,19 @@ pub struct Row {
     pub killed: u64,
     /// Of those jobs, the ones that ran again with what their user asked for.
     pub rescues: u64,
+    /// Jobs that were killed and have not been seen again so far.
+    #[serde(skip)]
+    pub(super) killed_before: HashSet<u64>,
 }
 
 impl Row {
+    fn named(name: String) -> Row {
+        Row {
+            name,
+            ..Row::default()
+        }
+    }
+
     /// Requested less set, in GiB·h.
     pub fn mem_saved_gibh(&self) -> f64 {
         self.mem_requested_gibh - self.mem_set_gibh
@@ -71,7 +81,7 @@ impl Row {
         (self.predicted > 0).then(|| self.covered as f64 / self.predicted as f64)
     }
 
-    fn add(&mut self, job: &StoredJob, killed_before: &mut HashSet<String>) {
+    fn add(&mut self, job: &FinishedJob) {
         let record = Record::parse(&job.comment);
         let hours = job.usage.elapsed_s as f64 / 3600.0;
         let nodes = f64::from(job.nodes);
@@ -90,18 +100,18 @@ impl Row {
         if record.may_have_killed(&job.state) {
             // With its request the job would have run once: this run is all cost.
             self.killed += 1;
-            killed_before.insert(job.label.clone());
+            self.killed_before.insert(job.job_id);
         } else {
             self.mem_requested_gibh += asked_gib(&record, nodes).unwrap_or(given) * hours;
             self.cpu_requested_h += asked_cpus(&record, cpus) * hours;
-            self.rescues += u64::from(record.given_back && killed_before.remove(&job.label));
+            self.rescues += u64::from(record.given_back && self.killed_before.remove(&job.job_id));
         }
         self.rewritten += u64::from(record.rewrites());
         self.judge(&record, job);
     }
 
     /// Compares what was decided with what the run used.
-    fn judge(&mut self, record: &Record, job: &StoredJob) {
+    fn judge(&mut self, record: &Record, job: &FinishedJob) {
         let set =
             record
                 .memory
@@ -120,28 +130,6 @@ impl Row {
         self.predicted += 1;
         let within = peak <= set << 20 && !record.may_have_killed(&job.state);
         self.covered += u64::from(within);
-    }
-
-    fn sum(rows: &[Row]) -> Row {
-        let mut total = Row {
-            name: "TOTAL".into(),
-            ..Row::default()
-        };
-        for row in rows {
-            total.runs += row.runs;
-            total.rewritten += row.rewritten;
-            total.mem_requested_gibh += row.mem_requested_gibh;
-            total.mem_set_gibh += row.mem_set_gibh;
-            total.mem_used_gibh += row.mem_used_gibh;
-            total.cpu_requested_h += row.cpu_requested_h;
-            total.cpu_set_h += row.cpu_set_h;
-            total.cpu_used_h += row.cpu_used_h;
-            total.predicted += row.predicted;
-            total.covered += row.covered;
-            total.killed += row.killed;
-            total.rescues += row.rescues;
-        }
-        total
     }
 }
 
@@ -166,8 +154,8 @@ fn asked_cpus(record: &Record, allocated: f64) -> f64 {
 /// The report over all runs that `filter` lets through: rows, most saved memory first, and the sum.
 pub fn savings(store: &Store, filter: &Filter, by: By) -> Result<(Vec<Row>, Row)> {
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
-    let mut killed_before = HashSet::new();
-    store.each_job(filter, |job| {
+    let mut total = Row::named("TOTAL".into());
+    store.each_job(filter, |job, key| {
         if job.started == 0 {
             return;
         }
@@ -175,19 +163,14 @@ pub fn savings(store: &Store, filter: &Filter, by: By) -> Result<(Vec<Row>, Row)
             By::User => job.user.clone(),
             By::Account => job.account.clone(),
             By::Partition => job.partition.clone(),
-            By::Fingerprint => job
-                .key
-                .map_or("none".into(), |key| format!("{key} {}", job.name)),
+            By::Fingerprint => key.map_or("none".into(), |key| format!("{key} {}", job.name)),
         };
-        let row = rows.entry(name.clone()).or_insert_with(|| Row {
-            name,
-            ..Row::default()
-        });
-        row.add(&job, &mut killed_before);
+        let row = rows.entry(name.clone()).or_insert_with(|| Row::named(name));
+        row.add(&job);
+        total.add(&job);
     })?;
     let mut rows: Vec<Row> = rows.into_values().collect();
     rows.sort_by(|a, b| b.mem_saved_gibh().total_cmp(&a.mem_saved_gibh()));
-    let total = Row::sum(&rows);
     Ok((rows, total))
 }
 

@@ -312,36 +312,44 @@ impl Cluster {
         )
     }
 
-    /// Ended runs that accounting knows and that the store should know: each exactly once.
-    pub fn books_agree(&self) -> Result<()> {
-        let rows = self.run(
+    /// How many runs of these jobs accounting has as COMPLETED; jobs comma-separated, an array counts
+    /// each task.
+    pub fn completed(&self, jobs: &str) -> Result<usize> {
+        let states = self.run(
             "root",
-            &[
-                "sacct",
-                "-a",
-                "-D",
-                "-X",
-                "-n",
-                "-P",
-                "-S",
-                "now-1day",
-                "-o",
-                "JobIDRaw,Submit,Start,State",
-            ],
+            &["sacct", "-X", "-n", "-P", "-o", "State", "-j", jobs],
         )?;
-        let ended = rows
-            .lines()
-            .filter(|row| !row.contains("RUNNING") && !row.contains("PENDING"))
-            .count();
+        Ok(states.lines().filter(|state| *state == "COMPLETED").count())
+    }
+
+    /// Passes until the store has every ended run that accounting knows, each exactly once. The last
+    /// records reach slurmdbd a moment after the queue is empty.
+    pub fn books_agree(&self) -> Result<()> {
+        let mut counts = (0, 0, 0);
+        let agreed = eventually("books that agree", 20, || {
+            self.pass()?;
+            counts = self.count_runs()?;
+            Ok(counts.0 == counts.1 && counts.1 == counts.2)
+        });
+        let (ended, stored, usages) = counts;
+        agreed.map_err(|_| {
+            format!("sacct has {ended} ended runs, the store {stored} and {usages} usages").into()
+        })
+    }
+
+    /// Ended runs in accounting, runs in the store, usages in the store.
+    fn count_runs(&self) -> Result<(usize, usize, usize)> {
+        let command = "sacct -a -D -X -n -P -S now-1day -o JobIDRaw,Submit,State";
+        let rows = self.run("root", &command.split(' ').collect::<Vec<_>>())?;
+        let open = |row: &&str| row.contains("RUNNING") || row.contains("PENDING");
+        let ended = rows.lines().filter(|row| !open(row)).count();
         let database = rusqlite::Connection::open(self.dir.join("shadowfit/jobs.db"))?;
-        let stored: usize =
-            database.query_row("SELECT count(*) FROM jobs", [], |row| row.get(0))?;
-        let usages: usize =
-            database.query_row("SELECT count(*) FROM usages", [], |row| row.get(0))?;
-        ensure(
-            ended == stored && stored == usages,
-            format!("sacct has {ended} ended runs, the store {stored} and {usages} usages"),
-        )
+        let count = |table| {
+            database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+                row.get(0)
+            })
+        };
+        Ok((ended, count("jobs")?, count("usages")?))
     }
 }
 

@@ -150,22 +150,8 @@ pub fn an_absent_slurmdbd_loses_nothing(cluster: &mut Cluster) -> Result<()> {
     ensure(failed.is_err(), "a pass without slurmdbd says nothing")?;
     cluster.wait_for(dies, "COMPLETED")?;
     eventually("accounting caught up", 60, || {
-        let rows = cluster.run(
-            "root",
-            &[
-                "sacct",
-                "-X",
-                "-n",
-                "-P",
-                "-o",
-                "State",
-                "-j",
-                &format!("{sized},{dies}"),
-            ],
-        )?;
-        Ok(rows.lines().filter(|state| *state == "COMPLETED").count() == 2)
+        Ok(cluster.completed(&format!("{sized},{dies}"))? == 2)
     })?;
-    cluster.pass()?;
     cluster.books_agree()
 }
 

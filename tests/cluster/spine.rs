@@ -50,26 +50,9 @@ pub fn the_first_tasks_of_an_array_size_the_rest(cluster: &mut Cluster) -> Resul
             .iter()
             .any(|job| job.id == id && job.memory_mib.is_some_and(|mib| (80..300).contains(&mib))))
     })?;
-    eventually("the array's end", 60, || {
-        Ok(cluster.run("root", &["squeue", "-h"])?.is_empty())
-    })?;
-    let states = cluster.run(
-        "root",
-        &[
-            "sacct",
-            "-X",
-            "-n",
-            "-P",
-            "-o",
-            "State",
-            "-j",
-            &id.to_string(),
-        ],
-    )?;
-    ensure(
-        states.lines().filter(|state| *state == "COMPLETED").count() == 40,
-        states,
-    )
+    eventually("forty completed tasks", 90, || {
+        Ok(cluster.completed(&id.to_string())? == 40)
+    })
 }
 
 pub fn a_change_by_hand_is_respected(cluster: &mut Cluster) -> Result<()> {

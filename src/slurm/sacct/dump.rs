@@ -1,8 +1,9 @@
 //! parsable2 output, record by record and job by job.
 
+use super::FIELDS;
 use super::row::{Columns, Row, read_row};
 use super::steps::Open;
-use super::{FIELDS, FinishedJob};
+use crate::job::FinishedJob;
 use memchr::memmem::Finder;
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -96,7 +97,8 @@ impl<R: BufRead> Reader<R> {
             None => guess_delimiter(header),
         };
         let delimiter = Finder::new(&delimiter).into_owned();
-        let columns = Columns::of(&split(&delimiter, header))?;
+        let columns = Columns::of(&split(&delimiter, header))
+            .map_err(|missing| DumpError::Header { missing })?;
         Ok(Reader {
             input,
             delimiter,

@@ -1,9 +1,7 @@
 //! From the fields of one record to a job or a step.
 
-use super::FinishedJob;
-use super::dump::DumpError;
 use super::steps::Step;
-use crate::job::Usage;
+use crate::job::{FinishedJob, Usage};
 use crate::units::parse_memory;
 
 /// Where each column stands; `None` where the dump lacks it.
@@ -32,7 +30,8 @@ pub struct Columns {
 }
 
 impl Columns {
-    pub fn of(header: &[&[u8]]) -> Result<Columns, DumpError> {
+    /// The error names the columns that are missing.
+    pub fn of(header: &[&[u8]]) -> Result<Columns, String> {
         let find = |name: &str| {
             header
                 .iter()
@@ -71,9 +70,7 @@ impl Columns {
         if missing.is_empty() {
             Ok(columns)
         } else {
-            Err(DumpError::Header {
-                missing: missing.join(", "),
-            })
+            Err(missing.join(", "))
         }
     }
 }

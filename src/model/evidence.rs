@@ -1,0 +1,18 @@
+//! What is known about one kind of job.
+
+use serde::{Deserialize, Serialize};
+
+/// What past runs of one kind used.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Completed runs whose memory was measured.
+    pub runs: u32,
+    /// Largest memory on a node in any run, in MiB; of a run that died of its limit, the limit.
+    pub max_mib: u32,
+    /// 99 % of the completed runs stayed at or below this, in MiB.
+    pub p99_mib: u32,
+    /// Most CPUs kept busy on average by any run.
+    pub cores: f32,
+    /// Longest run in seconds.
+    pub longest_s: u32,
+}
