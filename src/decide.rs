@@ -8,7 +8,7 @@ use crate::config::{Config, Mode, Modes, Owner};
 use crate::fingerprint::Kind;
 use crate::job::{Ask, LeftAlone, Memory, Request};
 use crate::model::evidence::Evidence;
-use crate::model::predict::predict;
+use crate::model::predict::{Known, predict};
 use crate::model::snapshot::Snapshot;
 use crate::record::{Change, Record};
 use crate::units::memory_text;
@@ -50,23 +50,28 @@ pub fn decide(config: &Config, snapshot: Option<&Snapshot>, request: &Request) -
     let kind = Kind::of(request.uid, &request.texts, request.ask.shape);
     Some(match request.left_alone {
         Some(reason) => Record::kept(kind, None, reason.text()),
-        None => size(config, modes, snapshot, kind, request.ask),
+        None => size(config, modes, known(snapshot), kind, request.ask),
     })
+}
+
+/// A snapshot as what it is to a decision.
+pub fn known(snapshot: Option<&Snapshot>) -> Option<&dyn Known> {
+    snapshot.map(|snapshot| snapshot as &dyn Known)
 }
 
 /// Decides what a job of `kind` that asks for `ask` gets.
 pub fn size(
     config: &Config,
     modes: Modes,
-    snapshot: Option<&Snapshot>,
+    known: Option<&dyn Known>,
     kind: Kind,
     ask: Ask,
 ) -> Record {
     let keep = |why| Record::kept(kind, Some(ask), why);
-    let Some(snapshot) = snapshot else {
+    let Some(known) = known else {
         return keep("no snapshot");
     };
-    let Some((level, evidence)) = predict(snapshot, &kind, config.evidence.min_runs) else {
+    let Some((level, evidence)) = predict(known, &kind, config.evidence.min_runs) else {
         return keep("too few runs of this kind");
     };
     let need = node_need(config, &evidence);
@@ -225,7 +230,13 @@ mod tests {
             memory: mode,
             cpus: mode,
         };
-        size(&Config::default(), modes, Some(&snapshot), kind, ask)
+        size(
+            &Config::default(),
+            modes,
+            Some(&snapshot as &dyn Known),
+            kind,
+            ask,
+        )
     }
 
     fn ask(memory: Option<Memory>, cpus: u32, tasks: u32) -> Ask {

@@ -116,6 +116,14 @@ impl Kind {
         }
     }
 
+    /// A kind that somebody else has told apart, such as the task type of a trace.
+    pub fn of_label(label: &[u8]) -> Kind {
+        Kind {
+            name: Some(key(Level::Name, &[label])),
+            ..Kind::default()
+        }
+    }
+
     /// The keys there are, most specific first.
     pub fn keys(&self) -> impl Iterator<Item = (Level, Key)> {
         [

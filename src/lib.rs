@@ -9,7 +9,8 @@
 //! 2. The job runs. `shadowfitd` ([`agent`]) reads what it used from sacct ([`slurm`]), keeps it
 //!    ([`store`]), trains ([`model`]) and publishes a new snapshot; pending jobs are decided again,
 //!    and a job that died of our rewrite runs again with what its user asked for.
-//! 3. `shadowfit` ([`report`]) proves what was asked, set, used and saved.
+//! 3. `shadowfit` ([`report`]) proves what was asked, set, used and saved, and tells from past jobs
+//!    what it would have been ([`replay`]).
 //!
 //! Only what the feature `programs` does not guard is loaded into slurmctld.
 
@@ -26,6 +27,8 @@ pub mod units;
 
 #[cfg(feature = "programs")]
 pub mod agent;
+#[cfg(feature = "programs")]
+pub mod replay;
 #[cfg(feature = "programs")]
 pub mod report;
 #[cfg(feature = "programs")]

@@ -89,11 +89,11 @@ pub fn import<R: BufRead>(
 
 /// Finds user numbers where a dump has only names; each name is asked for once.
 #[derive(Default)]
-struct Users(HashMap<String, Option<u32>>);
+pub struct Users(HashMap<String, Option<u32>>);
 
 impl Users {
     /// The job with its fingerprint: from its record, else from what accounting alone tells.
-    fn with_kind(&mut self, job: FinishedJob) -> (FinishedJob, Kind) {
+    pub fn with_kind(&mut self, job: FinishedJob) -> (FinishedJob, Kind) {
         let kind = Record::parse(&job.comment).map(|record| record.kind);
         let kind = kind.unwrap_or_else(|| match self.uid(&job) {
             Some(uid) if job.nodes == 1 => Kind::of_accounting(uid, job.name.as_bytes()),

@@ -13,7 +13,7 @@ use crate::model::train::train;
 use crate::slurm::{Commands, site};
 use crate::store::Store;
 use anyhow::{Context, Result};
-pub use ingest::import;
+pub use ingest::{Users, import};
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -4,7 +4,7 @@
 
 use super::{Agent, Pass};
 use crate::config::Owner;
-use crate::decide::size;
+use crate::decide::{known, size};
 use crate::record::Record;
 use crate::slurm::queue::{Dependent, Queue, QueuedJob};
 use crate::slurm::{control, queue};
@@ -130,7 +130,7 @@ impl Agent<'_> {
         let new = size(
             &self.config,
             modes,
-            self.snapshot.as_ref(),
+            known(self.snapshot.as_ref()),
             job.record.kind,
             ask,
         );

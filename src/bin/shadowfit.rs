@@ -4,15 +4,16 @@
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use shadowfit_core::agent::import;
+use shadowfit_core::agent::{Users, import};
 use shadowfit_core::config::Config;
 use shadowfit_core::decide::{decide, sentence};
 use shadowfit_core::model::snapshot::Snapshot;
 use shadowfit_core::model::train::train;
+use shadowfit_core::replay::{DecideAt, PastJob, past_job, replay, trace};
 use shadowfit_core::report::print::Form;
 use shadowfit_core::report::savings::{By, savings};
 use shadowfit_core::report::{doctor, explain, print};
-use shadowfit_core::slurm::sacct::Reader;
+use shadowfit_core::slurm::sacct::{Reader, Rejects};
 use shadowfit_core::slurm::sbatch::Submission;
 use shadowfit_core::slurm::{System, queue};
 use shadowfit_core::store::{Filter, Store};
@@ -20,6 +21,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, stdin};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 /// Audits, explains and predicts what shadowfit does with batch jobs.
 #[derive(Parser)]
@@ -43,6 +45,8 @@ enum Command {
     },
     /// What would be decided about a script, without submitting it
     Predict(Predict),
+    /// What shadowfit would have saved on past jobs, and how many it would have hurt
+    Replay(ReplayArguments),
     /// Take a dump of finished jobs into the database
     Import {
         /// A file that sacct --parsable2 wrote, or - for standard input
@@ -90,6 +94,22 @@ struct Report {
 }
 
 #[derive(Args)]
+struct ReplayArguments {
+    /// A trace of jobs as CSV, plain or gzipped
+    #[arg(long, required_unless_present = "sacct", conflicts_with = "sacct")]
+    trace: Option<PathBuf>,
+    /// A dump that sacct --parsable2 wrote
+    #[arg(long)]
+    sacct: Option<PathBuf>,
+    /// When a request is decided
+    #[arg(long, value_enum, default_value = "start")]
+    decide: DecideAt,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
 struct Predict {
     /// The snapshot to decide with; default: the configuration's
     #[arg(long)]
@@ -128,6 +148,7 @@ fn run(config_path: &Path, command: Command) -> Result<ExitCode> {
         Command::Report(report) => print_report(&config, report)?,
         Command::Explain { job } => print_explanation(&config, &job)?,
         Command::Predict(predict) => print_prediction(&config, predict)?,
+        Command::Replay(arguments) => replay_jobs(&config, &arguments)?,
         Command::Import { file } => import_dump(&config, &file)?,
         Command::Train { all } => train_snapshot(&config, all)?,
         Command::Doctor => {}
@@ -229,6 +250,54 @@ fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
     Ok(())
 }
 
+fn replay_jobs(config: &Config, arguments: &ReplayArguments) -> Result<()> {
+    let started = Instant::now();
+    let (path, jobs) = match (&arguments.trace, &arguments.sacct) {
+        (Some(path), _) => (path, read_trace(path)?),
+        (_, Some(path)) => (path, read_dump(path)?),
+        _ => bail!("--trace or --sacct says what to replay"),
+    };
+    let bar = ProgressBar::new(jobs.len() as u64);
+    let found = replay(config, jobs, arguments.decide, || bar.inc(1));
+    bar.finish_and_clear();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.trim_end_matches(".gz").trim_end_matches(".csv");
+    let seconds = started.elapsed().as_secs_f64();
+    println!("{}", print::replay(arguments.json, name, &found, seconds));
+    Ok(())
+}
+
+fn read_trace(path: &Path) -> Result<Vec<PastJob>> {
+    let (jobs, rejects) = trace::read(path)?;
+    for (reason, (count, line)) in rejects {
+        eprintln!("{count} rows left out: {reason}; first on line {line}");
+    }
+    Ok(jobs)
+}
+
+fn read_dump(path: &Path) -> Result<Vec<PastJob>> {
+    let place = || path.display().to_string();
+    let file = BufReader::with_capacity(1 << 20, File::open(path).with_context(place)?);
+    let mut reader = Reader::new(file, None).with_context(place)?;
+    let mut users = Users::default();
+    let mut jobs = Vec::new();
+    while let Some(job) = reader.next_job().with_context(place)? {
+        let (job, kind) = users.with_kind(job);
+        jobs.extend(past_job(job, kind));
+    }
+    report_rejects(&reader.rejects);
+    Ok(jobs)
+}
+
+fn report_rejects(rejects: &Rejects) {
+    for (reason, reject) in rejects.iter() {
+        eprintln!(
+            "{} rows left out: {reason}; first on line {}: {}",
+            reject.count, reject.line, reject.example
+        );
+    }
+}
+
 fn import_dump(config: &Config, file: &Path) -> Result<()> {
     std::fs::create_dir_all(&config.state_dir)
         .with_context(|| config.state_dir.display().to_string())?;
@@ -252,12 +321,7 @@ fn import_dump(config: &Config, file: &Path) -> Result<()> {
         "{} rows read, {read} finished runs, {new} of them new",
         reader.rows
     );
-    for (reason, reject) in reader.rejects.iter() {
-        println!(
-            "{} rows left out: {reason}; first on line {}: {}",
-            reject.count, reject.line, reject.example
-        );
-    }
+    report_rejects(&reader.rejects);
     Ok(())
 }
 

@@ -1,13 +1,18 @@
 //! From a kind of job to what its runs used.
 
 use super::evidence::Evidence;
-use super::snapshot::Snapshot;
-use crate::fingerprint::{Kind, Level};
+use crate::fingerprint::{Key, Kind, Level};
+
+/// Whatever remembers kinds of jobs: the snapshot in slurmctld, or a history that is replayed.
+pub trait Known {
+    /// What is known about `key`.
+    fn find(&self, key: Key) -> Option<Evidence>;
+}
 
 /// The evidence of the most specific key of `kind` that has at least `min_runs` completed runs.
-pub fn predict(snapshot: &Snapshot, kind: &Kind, min_runs: u32) -> Option<(Level, Evidence)> {
+pub fn predict(known: &dyn Known, kind: &Kind, min_runs: u32) -> Option<(Level, Evidence)> {
     kind.keys().find_map(|(level, key)| {
-        let evidence = snapshot.find(key)?;
+        let evidence = known.find(key)?;
         (evidence.runs >= min_runs).then_some((level, evidence))
     })
 }

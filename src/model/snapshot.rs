@@ -8,6 +8,7 @@
 //! piece by piece instead, so that no submission waits for a whole load.
 
 use super::evidence::Evidence;
+use super::predict::Known;
 use crate::fingerprint::Key;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -114,20 +115,6 @@ impl Snapshot {
         }
     }
 
-    /// What is known about `key`.
-    pub fn find(&self, key: Key) -> Option<Evidence> {
-        let (mut low, mut high) = (0, self.entries);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.key_at(middle).cmp(&key) {
-                std::cmp::Ordering::Equal => return Some(self.evidence_at(middle)),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-            }
-        }
-        None
-    }
-
     /// Every entry, sorted by key.
     pub fn entries(&self) -> impl Iterator<Item = (Key, Evidence)> + '_ {
         (0..self.entries).map(|index| (self.key_at(index), self.evidence_at(index)))
@@ -170,6 +157,21 @@ impl Snapshot {
             cores: f32::from_bits(self.word(at + 12)),
             longest_s: self.word(at + 16),
         }
+    }
+}
+
+impl Known for Snapshot {
+    fn find(&self, key: Key) -> Option<Evidence> {
+        let (mut low, mut high) = (0, self.entries);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.key_at(middle).cmp(&key) {
+                std::cmp::Ordering::Equal => return Some(self.evidence_at(middle)),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
     }
 }
 

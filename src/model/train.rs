@@ -52,7 +52,8 @@ fn merge(previous: Option<&Snapshot>, changed: BTreeMap<Key, Evidence>) -> Vec<(
     entries
 }
 
-fn evidence(runs: &[Run]) -> Evidence {
+/// What `runs` of one kind tell about it.
+pub fn evidence(runs: &[Run]) -> Evidence {
     let mib = |run: &Run| run.usage.peak_bytes.map(|bytes| bytes.div_ceil(MIB) as u32);
     let mut completed: Vec<u32> = runs
         .iter()
@@ -89,6 +90,7 @@ mod tests {
     use super::*;
     use crate::fingerprint::Kind;
     use crate::job::FinishedJob;
+    use crate::model::predict::Known;
     use crate::store::tests::{finished, store};
 
     fn kind(n: u64) -> Kind {

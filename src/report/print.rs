@@ -1,6 +1,7 @@
 //! The forms of a report: a table for people, sacct's `--parsable2`, JSON.
 
 use super::savings::Row;
+use crate::replay::{Figures, Replay};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
@@ -79,6 +80,64 @@ fn cells(row: &Row) -> Vec<String> {
         row.coverage()
             .map_or("-".into(), |share| format!("{:.1}%", share * 100.0)),
         format!("{}/{}", row.killed, row.rescues),
+    ]
+}
+
+/// How many kinds and users a replay's text names, the worst first.
+const WORST: usize = 15;
+
+/// A replay, printed as JSON or as text. `seconds` is how long it took.
+pub fn replay(json: bool, name: &str, found: &Replay, seconds: f64) -> String {
+    let total = &found.total;
+    if json {
+        let mut all = serde_json::json!(total);
+        all["trace"] = name.into();
+        all["failed_tasks_pct"] = total.failed_tasks_pct().into();
+        all["mean_over_allocation"] = total.mean_over_allocation().into();
+        all["seconds"] = seconds.into();
+        return format!("{all:#}");
+    }
+    let mut text = Vec::new();
+    for (title, parts) in [("User", &found.users), ("Kind", &found.kinds)] {
+        let mut parts: Vec<_> = parts.iter().collect();
+        parts.sort_by(|a, b| b.1.waste_gbh.total_cmp(&a.1.waste_gbh));
+        let worst = parts
+            .iter()
+            .take(WORST)
+            .map(|(name, figures)| (name.as_str(), *figures));
+        let lines = worst
+            .chain([("TOTAL", total)])
+            .map(|(name, figures)| replay_cells(name, figures));
+        let header = [
+            title,
+            "Jobs",
+            "Cold",
+            "UsedGBh",
+            "ReqWasteGBh",
+            "WasteGBh",
+            "ColdWasteGBh",
+            "Failed",
+            "Failed%",
+            "CPUWasteh",
+        ];
+        text.push(table(Form::Text, &header, lines));
+    }
+    text.join("\n\n")
+}
+
+fn replay_cells(name: &str, figures: &Figures) -> Vec<String> {
+    let amount = |value: f64| format!("{value:.2}");
+    vec![
+        name.into(),
+        figures.n.to_string(),
+        figures.cold.to_string(),
+        amount(figures.used_gbh),
+        amount(figures.request_waste_gbh),
+        amount(figures.waste_gbh),
+        amount(figures.cold_waste_gbh),
+        figures.failed_attempts.to_string(),
+        amount(figures.failed_tasks_pct()),
+        amount(figures.cpu_waste_core_h),
     ]
 }
 

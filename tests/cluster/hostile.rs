@@ -1,6 +1,6 @@
 //! Input that nobody checked.
 
-use crate::cluster::{Cluster, Result, checked, ensure, text};
+use crate::cluster::{Cluster, Result, checked, ensure, eventually, text};
 use std::process::Stdio;
 
 pub fn hostile_scripts_are_accepted_as_written(cluster: &mut Cluster) -> Result<()> {
@@ -49,6 +49,10 @@ pub fn hostile_names_come_home_from_sacct(cluster: &mut Cluster) -> Result<()> {
     for job in &jobs {
         cluster.wait_for(*job, "COMPLETED")?;
     }
+    let all: Vec<String> = jobs.iter().map(u64::to_string).collect();
+    eventually("accounting has them all", 30, || {
+        Ok(cluster.completed(&all.join(","))? == names.len())
+    })?;
     cluster.books_agree()?;
     for job in &jobs {
         let explained = cluster.run("root", &["shadowfit", "explain", &job.to_string()])?;

@@ -1,0 +1,113 @@
+//! What was known at a moment of the past.
+
+use super::PastJob;
+use crate::fingerprint::Key;
+use crate::job::Usage;
+use crate::model::evidence::Evidence;
+use crate::model::predict::Known;
+use crate::model::train::evidence;
+use crate::store::Run;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+
+/// Jobs that ended, by kind, and jobs that still run.
+pub struct History {
+    window: usize,
+    kinds: HashMap<Key, VecDeque<Run>>,
+    running: BinaryHeap<Reverse<Running>>,
+    largest_peak: f64,
+}
+
+/// Ordered by the time at which it ends; without a clock it has ended once the next job comes.
+struct Running {
+    end: f64,
+    job: PastJob,
+}
+
+impl PartialEq for Running {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Running {}
+
+impl PartialOrd for Running {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Running {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.end.total_cmp(&other.end)
+    }
+}
+
+impl History {
+    /// Remembers the latest `window` runs of each kind.
+    pub fn new(window: u32) -> History {
+        History {
+            window: window as usize,
+            kinds: HashMap::new(),
+            running: BinaryHeap::new(),
+            largest_peak: 0.0,
+        }
+    }
+
+    /// A job has been decided and starts.
+    pub fn starts(&mut self, job: PastJob) {
+        let end = job.times.map_or(f64::NEG_INFINITY, |[_, _, end]| end);
+        self.running.push(Reverse(Running { end, job }));
+    }
+
+    /// Learns from every job that ended before `now`; without a clock, from all.
+    pub fn catch_up(&mut self, now: Option<f64>) {
+        let now = now.unwrap_or(f64::INFINITY);
+        while self
+            .running
+            .peek()
+            .is_some_and(|Reverse(next)| next.end < now)
+        {
+            if let Some(Reverse(ended)) = self.running.pop() {
+                self.learn(&ended.job);
+            }
+        }
+    }
+
+    /// What a user who knows nothing but the site would ask for: the largest peak so far, and for the
+    /// very first job twice its own.
+    pub fn usual_request(&self, peak: f64) -> f64 {
+        if self.largest_peak > 0.0 {
+            self.largest_peak
+        } else {
+            2.0 * peak
+        }
+    }
+
+    fn learn(&mut self, job: &PastJob) {
+        self.largest_peak = self.largest_peak.max(job.peak);
+        let run = Run {
+            completed: true,
+            usage: Usage {
+                peak_bytes: Some(job.peak as u64),
+                peak_is_bound: false,
+                cores: job.cpus.map(|(_, busy)| busy),
+                elapsed_s: (job.hours * 3600.0) as u64,
+            },
+        };
+        for (_, key) in job.kind.keys() {
+            let runs = self.kinds.entry(key).or_default();
+            runs.push_front(run);
+            runs.truncate(self.window);
+        }
+    }
+}
+
+impl Known for History {
+    fn find(&self, key: Key) -> Option<Evidence> {
+        self.kinds
+            .get(&key)
+            .map(|runs| evidence(&runs.iter().copied().collect::<Vec<_>>()))
+    }
+}

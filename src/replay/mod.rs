@@ -1,0 +1,319 @@
+//! What would it have saved, and how many jobs would it have hurt? Past jobs, decided again one after
+//! the other by the code that decides in slurmctld, each from nothing but the jobs that had ended
+//! before.
+//!
+//! Waste is counted as in the literature on task sizing (Witt et al., HPCS 2019; Sizey, CLUSTER 2024):
+//! memory set and not used, times run time, for the attempt that succeeds, and all memory set, times
+//! run time, for each attempt that is killed.
+#![forbid(unsafe_code)]
+
+mod history;
+pub mod trace;
+
+use crate::config::{Config, Mode, Modes};
+use crate::decide::size;
+use crate::fingerprint::Kind;
+use crate::job::{Ask, FinishedJob, Memory, Shape};
+use crate::record::Record;
+use crate::units::MIB;
+use history::History;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+const GB: f64 = 1e9;
+
+/// No set value exceeds this many bytes, or what the trace itself goes beyond it.
+const LARGEST_NODE: f64 = 128e9;
+
+/// When a job's request is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum DecideAt {
+    /// As it starts, as the agent does for jobs that waited.
+    Start,
+    /// As it is submitted.
+    Submit,
+}
+
+/// One past job.
+#[derive(Debug, Clone)]
+pub struct PastJob {
+    /// What kind of job it was.
+    pub kind: Kind,
+    /// The kind's name, for reports.
+    pub label: String,
+    /// User name.
+    pub user: String,
+    /// Submit, start and end in seconds since an epoch; `None`: then it sees every job listed before it.
+    pub times: Option<[f64; 3]>,
+    /// Run time in hours.
+    pub hours: f64,
+    /// Memory asked for, in bytes.
+    pub asked: Option<f64>,
+    /// Peak memory in bytes.
+    pub peak: f64,
+    /// CPUs asked for and CPUs kept busy.
+    pub cpus: Option<(u32, f64)>,
+}
+
+/// Figures of a replay; memory in GB·h (GB = 10⁹ bytes).
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Figures {
+    /// Jobs.
+    pub n: u64,
+    /// Jobs of kinds that were not known yet.
+    pub cold: u64,
+    /// Memory used: peak times run time.
+    pub used_gbh: f64,
+    /// What the users' own requests would have wasted.
+    pub request_waste_gbh: f64,
+    /// What the decisions waste.
+    pub waste_gbh: f64,
+    /// The part of that on kinds that were not known yet.
+    pub cold_waste_gbh: f64,
+    /// Attempts that would have been killed.
+    pub failed_attempts: u64,
+    /// Jobs with such an attempt.
+    pub failed_tasks: u64,
+    /// CPUs set and not kept busy, in core hours.
+    pub cpu_waste_core_h: f64,
+}
+
+impl Figures {
+    /// Share of jobs with a killed attempt, in percent.
+    pub fn failed_tasks_pct(&self) -> f64 {
+        100.0 * self.failed_tasks as f64 / self.n.max(1) as f64
+    }
+
+    /// Memory set, killed attempts included, for each GB·h that was used.
+    pub fn mean_over_allocation(&self) -> f64 {
+        (self.waste_gbh + self.used_gbh) / self.used_gbh
+    }
+
+    fn add(&mut self, job: &PastJob, outcome: &Outcome) {
+        self.n += 1;
+        self.cold += u64::from(outcome.cold);
+        self.used_gbh += job.peak / GB * job.hours;
+        self.request_waste_gbh += outcome.request_waste;
+        self.waste_gbh += outcome.waste;
+        self.cold_waste_gbh += if outcome.cold { outcome.waste } else { 0.0 };
+        self.failed_attempts += outcome.failed_attempts;
+        self.failed_tasks += u64::from(outcome.failed_attempts > 0);
+        self.cpu_waste_core_h += outcome.cpu_waste;
+    }
+}
+
+/// What a replay found: in all, by kind and by user.
+#[derive(Debug, Default)]
+pub struct Replay {
+    /// All jobs.
+    pub total: Figures,
+    /// By kind's label.
+    pub kinds: BTreeMap<String, Figures>,
+    /// By user.
+    pub users: BTreeMap<String, Figures>,
+}
+
+struct Outcome {
+    cold: bool,
+    request_waste: f64,
+    waste: f64,
+    failed_attempts: u64,
+    cpu_waste: f64,
+}
+
+/// Replays `jobs` in the order of their decisions. Calls `advance` after each.
+pub fn replay(
+    config: &Config,
+    mut jobs: Vec<PastJob>,
+    at: DecideAt,
+    mut advance: impl FnMut(),
+) -> Replay {
+    let decided_at = |job: &PastJob| {
+        job.times.map(|[submit, start, _]| match at {
+            DecideAt::Start => start,
+            DecideAt::Submit => submit,
+        })
+    };
+    // Stable: jobs without a clock stay in the order in which they are listed.
+    jobs.sort_by(|a, b| {
+        decided_at(a)
+            .partial_cmp(&decided_at(b))
+            .unwrap_or(std::cmp::Ordering::Equal)
+    });
+    let ceiling = ceiling(&jobs);
+    let mut history = History::new(config.evidence.window);
+    let mut found = Replay::default();
+    for job in jobs {
+        history.catch_up(decided_at(&job));
+        let request = job
+            .asked
+            .unwrap_or_else(|| history.usual_request(job.peak))
+            .min(ceiling);
+        let outcome = attempt(config, &history, &job, request, ceiling);
+        found.total.add(&job, &outcome);
+        found
+            .kinds
+            .entry(job.label.clone())
+            .or_default()
+            .add(&job, &outcome);
+        found
+            .users
+            .entry(job.user.clone())
+            .or_default()
+            .add(&job, &outcome);
+        history.starts(job);
+        advance();
+    }
+    found
+}
+
+/// The largest value that may be set, in bytes.
+fn ceiling(jobs: &[PastJob]) -> f64 {
+    let peak = jobs.iter().map(|job| job.peak).fold(0.0, f64::max);
+    let asked = jobs.iter().filter_map(|job| job.asked).fold(0.0, f64::max);
+    LARGEST_NODE.max(1.2 * peak).max(asked)
+}
+
+/// Decides about one job and lets it run, again and again if it must.
+fn attempt(
+    config: &Config,
+    history: &History,
+    job: &PastJob,
+    request: f64,
+    ceiling: f64,
+) -> Outcome {
+    // Without a request of its own, a known kind may be given anything up to the ceiling.
+    let record = decide(config, history, job, job.asked.unwrap_or(ceiling));
+    let cold = record.evidence.is_none();
+    let mut set = match record.memory {
+        Some(change) => (change.set * MIB) as f64,
+        None if cold => request,
+        None => job.asked.unwrap_or(ceiling),
+    };
+    let mut outcome = Outcome {
+        cold,
+        request_waste: cost(job, request, request, ceiling).0,
+        waste: 0.0,
+        failed_attempts: 0,
+        cpu_waste: cpu_waste(&record, job),
+    };
+    set = set.min(ceiling);
+    (outcome.waste, outcome.failed_attempts) = cost(job, set, request, ceiling);
+    outcome
+}
+
+fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Record {
+    let ask = Ask {
+        memory: Some(Memory::Node((asked / MIB as f64).ceil() as u64)),
+        cpus: job.cpus.map_or(1, |(asked, _)| asked),
+        shape: Shape::SINGLE,
+        time_s: None,
+    };
+    let modes = Modes {
+        memory: Mode::Apply,
+        cpus: Mode::Apply,
+    };
+    size(config, modes, Some(history), job.kind, ask)
+}
+
+/// GB·h wasted and attempts killed when the first attempt gets `set` bytes, the next one the request,
+/// and each further one twice the memory of the one before.
+fn cost(job: &PastJob, mut set: f64, request: f64, ceiling: f64) -> (f64, u64) {
+    let (mut waste, mut failed) = (0.0, 0);
+    while job.peak > set && set < ceiling {
+        waste += set / GB * job.hours;
+        failed += 1;
+        set = if request > set { request } else { 2.0 * set }.min(ceiling);
+    }
+    (waste + (set - job.peak).max(0.0) / GB * job.hours, failed)
+}
+
+fn cpu_waste(record: &Record, job: &PastJob) -> f64 {
+    let Some((_, busy)) = job.cpus else {
+        return 0.0;
+    };
+    let set = record.cpus_in_force().unwrap_or(0) as f64;
+    (set - busy).max(0.0) * job.hours
+}
+
+/// A job that accounting tells of, if what it used is known.
+pub fn past_job(job: FinishedJob, kind: Kind) -> Option<PastJob> {
+    if job.state != "COMPLETED" || job.started == 0 {
+        return None;
+    }
+    let asked = Record::parse(&job.comment).and_then(|record| match record.asked?.memory? {
+        Memory::Node(mib) => Some((mib * MIB) as f64),
+        Memory::Cpu(mib) => Some((mib * MIB) as f64 * f64::from(job.cpus) / f64::from(job.nodes)),
+    });
+    Some(PastJob {
+        kind,
+        times: Some([job.submitted, job.started, job.ended].map(|time| time as f64)),
+        hours: job.usage.elapsed_s as f64 / 3600.0,
+        asked: asked.or(job.memory.map(|bytes| bytes as f64)),
+        peak: job.usage.peak_bytes? as f64,
+        cpus: job.usage.cores.map(|cores| (job.cpus.max(1), cores)),
+        label: job.name,
+        user: job.user,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(start: f64, end: f64, asked: Option<f64>, peak_gib: f64) -> PastJob {
+        PastJob {
+            kind: Kind::of_label(b"align"),
+            label: "align".into(),
+            user: "alice".into(),
+            times: Some([0.0, start, end]),
+            hours: 1.0,
+            asked,
+            peak: peak_gib * (1u64 << 30) as f64,
+            cpus: Some((4, 1.0)),
+        }
+    }
+
+    fn run(jobs: Vec<PastJob>, at: DecideAt) -> Figures {
+        replay(&Config::default(), jobs, at, || ()).total
+    }
+
+    #[test]
+    fn a_job_sees_only_what_had_ended() {
+        let jobs: Vec<_> = (0..6)
+            .map(|n| job(f64::from(n), f64::from(n) + 0.5, Some(64e9), 1.0))
+            .collect();
+        assert_eq!(run(jobs.clone(), DecideAt::Start).cold, 3);
+        assert_eq!(run(jobs.clone(), DecideAt::Submit).cold, 6);
+        let no_clock = jobs
+            .into_iter()
+            .map(|job| PastJob { times: None, ..job })
+            .collect();
+        assert_eq!(run(no_clock, DecideAt::Start).cold, 3);
+    }
+
+    #[test]
+    fn a_killed_attempt_costs_all_it_was_given() {
+        let small = (0..3).map(|n| job(f64::from(n), f64::from(n) + 0.5, Some(10e9), 1.0));
+        let figures = run(
+            small.chain([job(9.0, 10.0, Some(10e9), 2.0)]).collect(),
+            DecideAt::Start,
+        );
+        assert_eq!((figures.failed_attempts, figures.failed_tasks), (1, 1));
+        let set = (1024.0f64 * 1.1).ceil() * MIB as f64 / GB;
+        let retried = 10.0 - 2.0 * (1u64 << 30) as f64 / GB;
+        let warm = figures.waste_gbh - figures.cold_waste_gbh;
+        assert!((warm - set - retried).abs() < 1e-9, "{warm}");
+    }
+
+    #[test]
+    fn without_requests_memory_is_doubled_until_it_is_enough() {
+        let gib = (1u64 << 30) as f64;
+        let (waste, failed) = cost(&job(0.0, 1.0, None, 5.0), 2.0 * gib, 0.0, 128e9);
+        assert_eq!(failed, 2);
+        assert!(
+            (waste - (2.0 + 4.0 + 3.0) * gib / GB).abs() < 1e-9,
+            "{waste}"
+        );
+    }
+}

@@ -1,0 +1,177 @@
+//! Traces of jobs as CSV, plain or gzipped, one row a job:
+//! `job_id,task_type,user,submit_s,start_s,end_s,runtime_s,req_mem_bytes,used_mem_bytes,req_cpus,used_cpus,req_time_s,input_bytes`.
+//! An empty field is not known; a trace without run times counts an hour a job.
+
+use super::PastJob;
+use crate::fingerprint::Kind;
+use anyhow::{Context, Result};
+use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+#[derive(Deserialize)]
+struct Row {
+    task_type: String,
+    user: String,
+    submit_s: Option<f64>,
+    start_s: Option<f64>,
+    end_s: Option<f64>,
+    runtime_s: Option<f64>,
+    req_mem_bytes: Option<f64>,
+    used_mem_bytes: Option<f64>,
+    req_cpus: Option<f64>,
+    used_cpus: Option<f64>,
+}
+
+/// One recorder may count whole seconds where another counts fractions.
+const CLOCK_STEP: f64 = 1.0;
+
+/// Rows left out: by reason, how many and the line of the first.
+pub type Rejects = BTreeMap<String, (u64, u64)>;
+
+/// Reads a whole trace.
+pub fn read(path: &Path) -> Result<(Vec<PastJob>, Rejects)> {
+    let place = || path.display().to_string();
+    let mut file = BufReader::new(File::open(path).with_context(place)?);
+    let gzipped = file
+        .fill_buf()
+        .with_context(place)?
+        .starts_with(&[0x1f, 0x8b]);
+    let input: Box<dyn Read> = if gzipped {
+        Box::new(MultiGzDecoder::new(file))
+    } else {
+        Box::new(file)
+    };
+    let mut rows = csv::Reader::from_reader(input);
+    let header = rows.headers().with_context(place)?;
+    for column in ["task_type", "user", "used_mem_bytes"] {
+        if !header.iter().any(|name| name == column) {
+            anyhow::bail!("{}: line 1: no column {column}", place());
+        }
+    }
+    let (mut jobs, mut rejects) = (Vec::new(), Rejects::new());
+    for row in rows.deserialize::<Row>() {
+        let line = jobs.len() as u64 + rejects.values().map(|(count, _)| count).sum::<u64>() + 2;
+        match row.map_err(reason).and_then(past_job) {
+            Ok(job) => jobs.push(job),
+            Err(reason) => rejects.entry(reason).or_insert((0, line)).0 += 1,
+        }
+    }
+    Ok((jobs, rejects))
+}
+
+/// Without what is particular to the row, so that rows are counted together.
+fn reason(error: csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::Io(error) => format!("the file ends early or is damaged: {error}"),
+        csv::ErrorKind::UnequalLengths { .. } => "wrong number of fields".into(),
+        csv::ErrorKind::Utf8 { .. } => "not UTF-8 text".into(),
+        _ => "a field that is no number".into(),
+    }
+}
+
+fn past_job(row: Row) -> Result<PastJob, String> {
+    let positive = |value: Option<f64>| value.filter(|number| number.is_finite() && *number > 0.0);
+    let peak = positive(row.used_mem_bytes).ok_or("no memory used")?;
+    if row
+        .runtime_s
+        .is_some_and(|seconds| !seconds.is_finite() || seconds < 0.0)
+    {
+        return Err("a negative run time".into());
+    }
+    let times = match (row.submit_s, row.start_s, row.end_s) {
+        (Some(submit), Some(start), Some(end))
+            if end + CLOCK_STEP < start || start + CLOCK_STEP < submit =>
+        {
+            return Err("times that contradict each other".into());
+        }
+        (Some(submit), Some(start), Some(end)) => Some([submit, start, end]),
+        _ => None,
+    };
+    let cpus = positive(row.req_cpus).zip(row.used_cpus);
+    Ok(PastJob {
+        kind: Kind::of_label(row.task_type.as_bytes()),
+        label: row.task_type,
+        user: row.user,
+        times,
+        hours: row.runtime_s.unwrap_or(3600.0) / 3600.0,
+        asked: positive(row.req_mem_bytes),
+        peak,
+        cpus: cpus.map(|(asked, busy)| (asked as u32, busy)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    const HEADER: &str = "job_id,task_type,user,submit_s,start_s,end_s,runtime_s,req_mem_bytes,used_mem_bytes,req_cpus,used_cpus,req_time_s,input_bytes\n";
+
+    fn written(content: &[u8]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content).unwrap();
+        file
+    }
+
+    #[test]
+    fn good_rows_are_read_and_bad_ones_counted() {
+        let rows = "1,a/b,u,1,2,3,10,4e9,1e9,2,1.5,,\n2,a,u,,,,,,1e9,,,,\n3,a,u,1,2,3,10,4e9,,2,1,,\n\
+                    4,a,u,1,2,3,-1,4e9,1e9,2,1,,\n5,a,u,9,2,3,1,4e9,1e9,2,1,,\n6,a,u,x,2,3,1,4e9,1e9,2,1,,\n7,a\n";
+        let file = written(format!("{HEADER}{rows}").as_bytes());
+        let (jobs, rejects) = read(file.path()).unwrap();
+        assert_eq!(jobs.len(), 2);
+        assert_eq!(jobs[1].hours, 1.0);
+        let reasons: Vec<_> = rejects
+            .iter()
+            .map(|(reason, (count, line))| (reason.as_str(), *count, *line))
+            .collect();
+        assert_eq!(
+            reasons,
+            [
+                ("a field that is no number", 1, 7),
+                ("a negative run time", 1, 5),
+                ("no memory used", 1, 4),
+                ("times that contradict each other", 1, 6),
+                ("wrong number of fields", 1, 8),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_truncated_gzip_gives_what_is_whole_and_says_so() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(HEADER.as_bytes()).unwrap();
+        for n in 0..5000 {
+            writeln!(
+                encoder,
+                "{n},kind{},u,,,,{n},,{},,,,",
+                n % 7,
+                1_000_000 + n * 7919 % 104_729
+            )
+            .unwrap();
+        }
+        let whole = encoder.finish().unwrap();
+        assert_eq!(read(written(&whole).path()).unwrap().0.len(), 5000);
+        let (jobs, rejects) = read(written(&whole[..whole.len() / 2]).path()).unwrap();
+        assert!(jobs.len() < 5000);
+        assert!(
+            rejects
+                .keys()
+                .any(|reason| reason.starts_with("the file ends early")),
+            "{rejects:?}"
+        );
+    }
+
+    #[test]
+    fn another_file_is_refused() {
+        let error = read(written(b"hello,world\n1,2\n").path())
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains("line 1: no column task_type"), "{error}");
+    }
+}
