@@ -191,87 +191,82 @@ fn normal(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What a byte is for the reading of words.
-#[derive(Clone, Copy, PartialEq)]
-enum Class {
-    Space,
-    Mark,
-    Letter,
-    Digit,
-    Dot,
-    Slash,
-}
+/// What a byte is for the reading of words, as bits: the plain letters of most words are passed over
+/// in a loop of a few instructions, since slurmctld waits for it.
+const WORD: u8 = 1;
+const DIGIT: u8 = 2;
+const DOT: u8 = 4;
+const SLASH: u8 = 8;
+const SPACE: u8 = 16;
 
-const CLASSES: [Class; 256] = {
-    let mut classes = [Class::Mark; 256];
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         classes[byte] = match byte as u8 {
-            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => Class::Space,
-            b'0'..=b'9' => Class::Digit,
-            b'.' => Class::Dot,
-            b'/' => Class::Slash,
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'-' | b'+' | b'%' | b'~' | 0x80.. => Class::Letter,
-            _ => Class::Mark,
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => SPACE,
+            b'0'..=b'9' => WORD | DIGIT,
+            b'.' => WORD | DOT,
+            b'/' => WORD | SLASH,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'-' | b'+' | b'%' | b'~' | 0x80.. => WORD,
+            _ => 0,
         };
         byte += 1;
     }
     classes
 };
 
+fn class(byte: u8) -> u8 {
+    CLASSES[usize::from(byte)]
+}
+
 /// Appends `text` word by word, each in its general form.
 fn normalise(text: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     while at < text.len() {
-        match CLASSES[usize::from(text[at])] {
-            Class::Space => {
-                if out
-                    .last()
-                    .is_some_and(|&last| CLASSES[usize::from(last)] != Class::Space)
-                {
-                    out.push(b' ');
-                }
-                at += 1;
-            }
-            Class::Mark => {
-                out.push(text[at]);
-                at += 1;
-            }
-            _ => at = push_word(text, at, out),
+        let first = class(text[at]);
+        if first & WORD != 0 {
+            at = push_word(text, at, out);
+            continue;
         }
+        if first & SPACE == 0 {
+            out.push(text[at]);
+        } else if out.last().is_some_and(|&last| class(last) & SPACE == 0) {
+            out.push(b' ');
+        }
+        at += 1;
     }
 }
 
 /// Appends the word that starts at `start` and returns where it ends.
 fn push_word(text: &[u8], start: usize, out: &mut Vec<u8>) -> usize {
-    let (mut base, mut dot, mut digits) = (start, None, false);
-    let mut end = start;
-    while end < text.len() {
-        match CLASSES[usize::from(text[end])] {
-            Class::Slash => (base, dot, digits) = (end + 1, None, false),
-            Class::Dot => dot = dot.or(Some(end)),
-            Class::Digit => digits = true,
-            Class::Letter => {}
-            Class::Space | Class::Mark => break,
-        }
+    let (mut end, mut seen) = (start, 0);
+    while end < text.len() && class(text[end]) & WORD != 0 {
+        seen |= class(text[end]);
         end += 1;
     }
-    let name = &text[base..end];
-    let is_option = text[start] == b'-';
-    let is_data = |dot: &usize| *dot > base && !is_option && !is_number(name) && !is_program(name);
-    let kept = match dot.filter(is_data) {
-        Some(dot) => {
-            out.push(b'*');
-            &text[dot..end]
-        }
-        None => name,
-    };
-    if digits {
-        push_without_numbers(kept, out);
+    let word = &text[start..end];
+    if seen == WORD {
+        out.extend_from_slice(word);
     } else {
-        out.extend_from_slice(kept);
+        push_place_or_number(word, out);
     }
     end
+}
+
+/// Appends a word with slashes, dots or digits: of a path its last part, of a data file its type, of
+/// numbers a mark.
+fn push_place_or_number(word: &[u8], out: &mut Vec<u8>) {
+    let base = memchr::memrchr(b'/', word).map_or(word, |slash| &word[slash + 1..]);
+    let is_option = word[0] == b'-';
+    let is_data = |dot: &usize| *dot > 0 && !is_option && !is_number(base) && !is_program(base);
+    match memchr::memchr(b'.', base).filter(is_data) {
+        Some(dot) => {
+            out.push(b'*');
+            push_without_numbers(&base[dot..], out);
+        }
+        None => push_without_numbers(base, out),
+    }
 }
 
 fn is_number(word: &[u8]) -> bool {
