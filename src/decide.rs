@@ -80,13 +80,17 @@ pub fn size(
         .filter(Change::applies)
         .map_or(ask.cpus.into(), |change| change.set);
     let memory = memory(config, modes.memory, &ask, need, cpus_in_force);
+    let why = match ask.shape.tasks_on_a_node() {
+        None => "Slurm is free to spread its tasks over nodes",
+        Some(_) => "the request fits",
+    };
     let nothing = memory.is_none() && cpus.is_none();
     Record {
         level: Some(level),
         evidence: Some(evidence),
         memory,
         cpus,
-        kept: nothing.then_some("the request fits".into()),
+        kept: nothing.then_some(why.into()),
         ..keep("")
     }
 }
@@ -101,9 +105,11 @@ fn node_need(config: &Config, evidence: &Evidence) -> u64 {
 
 fn memory(config: &Config, mode: Mode, ask: &Ask, need: u64, cpus: u64) -> Option<Change> {
     let asked = ask.memory?;
+    // Where Slurm is free to spread tasks, a node may get more of them than it ever had.
+    let tasks = u64::from(ask.shape.tasks_on_a_node()?);
     let set = match asked {
         Memory::Node(_) => need,
-        Memory::Cpu(_) => need.div_ceil(u64::from(ask.shape.tasks_on_a_node()?) * cpus),
+        Memory::Cpu(_) => need.div_ceil((tasks * cpus).max(1)),
     };
     change(config, mode, asked.mib(), set)
 }
@@ -126,11 +132,13 @@ fn cpus(config: &Config, mode: Mode, ask: &Ask, evidence: &Evidence, need: u64) 
 }
 
 /// How many CPUs each task must keep because memory comes with them; `None` when that cannot be
-/// told, as with a site's default memory, which may be counted per CPU.
+/// told: a site's default memory may be counted per CPU, and tasks that Slurm is free to spread would
+/// move closer together on fewer CPUs and share the memory of one node.
 fn cpus_for_memory(ask: &Ask, need: u64) -> Option<u64> {
+    let tasks = u64::from(ask.shape.tasks_on_a_node()?);
     match ask.memory? {
         Memory::Node(_) => Some(1),
-        Memory::Cpu(mib) => Some(need.div_ceil(u64::from(ask.shape.tasks_on_a_node()?) * mib)),
+        Memory::Cpu(mib) => Some(need.div_ceil((tasks * mib).max(1))),
     }
 }
 
@@ -289,6 +297,17 @@ mod tests {
             sets(&sized(ask(per_cpu(4000), 8, 1), SEEN, Mode::Apply)),
             (Some(3042), Some(3))
         );
+    }
+
+    #[test]
+    fn tasks_that_slurm_may_spread_keep_their_request() {
+        for memory in [Memory::Node(65536), Memory::Cpu(65536)] {
+            let spread = Ask {
+                shape: Shape::new(Some(4), None, Some(1), None),
+                ..ask(Some(memory), 8, 4)
+            };
+            assert_eq!(sets(&sized(spread, SEEN, Mode::Apply)), (None, None));
+        }
     }
 
     #[test]

@@ -334,7 +334,7 @@ fn what_others_changed_and_what_was_never_rewritten_is_left() {
         .replace((1..5).map(|id| finished(id, 900 << 20)).collect());
     for job in [
         queued(9, "PENDING", 0, 5000, &record(None)),
-        queued(9, "PENDING", 1, 5000, &record(Some(1000))),
+        queued(9, "PENDING", 1, 9000, &record(Some(1000))),
         queued(9, "OUT_OF_MEMORY", 0, 8000, &record(None)),
         queued(9, "RUNNING", 0, 8000, &record(None)),
     ] {

@@ -73,7 +73,7 @@ impl Agent<'_> {
             job.state == "PENDING"
                 && job.restarts > 0
                 && job.record.rewrites()
-                && is_as_we_left_it(job)
+                && !is_above_its_request(job)
         });
         let given_back = again
             .filter(|job| self.set(job, &job.record.give_back(), true))
@@ -169,6 +169,14 @@ impl Agent<'_> {
             }
         }
     }
+}
+
+/// Somebody has given the job more memory by hand than its user first asked for.
+fn is_above_its_request(job: &QueuedJob) -> bool {
+    let asked = job.record.asked.and_then(|asked| asked.memory);
+    job.memory
+        .zip(asked)
+        .is_some_and(|(now, asked)| now > asked.mib())
 }
 
 /// Nobody has changed the job's memory by hand since the record was written.
