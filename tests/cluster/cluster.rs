@@ -339,8 +339,19 @@ impl Cluster {
 
     /// Ended runs in accounting, runs in the store, usages in the store.
     fn count_runs(&self) -> Result<(usize, usize, usize)> {
-        let command = "sacct -a -D -X -n -P -S now-1day -o JobIDRaw,Submit,State";
-        let rows = self.run("root", &command.split(' ').collect::<Vec<_>>())?;
+        // By number, not by time: what a window of time leaves out must not be left out here too.
+        let last = self.jobs()?.iter().map(|job| job.id).max().unwrap_or(0);
+        let all: Vec<String> = (1..=last).map(|id| id.to_string()).collect();
+        let format = [
+            "-X",
+            "-n",
+            "-P",
+            "-o",
+            "JobIDRaw,Submit,State",
+            "-j",
+            &all.join(","),
+        ];
+        let rows = self.run("root", &[&["sacct", "-a", "-D"], &format[..]].concat())?;
         let open = |row: &&str| row.contains("RUNNING") || row.contains("PENDING");
         let ended = rows.lines().filter(|row| !open(row)).count();
         let database = rusqlite::Connection::open(self.dir.join("shadowfit/jobs.db"))?;

@@ -16,7 +16,13 @@ pub use dump::{DumpError, Reader, Reject, Rejects};
 const FIELDS: &str = "JobIDRaw,JobID,Submit,Start,End,State,ElapsedRaw,UID,User,Account,Partition,\
                       AllocCPUS,NTasks,ReqMem,MaxRSS,TotalCPU,TRESUsageInTot,AdminComment,JobName,NNodes";
 
-/// Asks for all jobs that were active between two times, in seconds since 1970.
+/// The states in which a run is over. Asked for by state, sacct looks at when a run ended. Asked for
+/// without, it looks at when it became eligible, and passes over runs for which slurmdbd never
+/// learned that, as can happen around a restart of slurmctld.
+const ENDED: &str = "BOOT_FAIL,CANCELLED,COMPLETED,DEADLINE,FAILED,NODE_FAIL,OUT_OF_MEMORY,\
+                     PREEMPTED,REQUEUED,TIMEOUT";
+
+/// Asks for all runs that ended between two times, in seconds since 1970.
 pub fn query(
     commands: &dyn Commands,
     since: i64,
@@ -27,6 +33,8 @@ pub fn query(
     let arguments = [
         "--allusers",
         "--duplicates",
+        "--state",
+        ENDED,
         "--parsable2",
         "--noconvert",
         "--delimiter",
