@@ -20,8 +20,12 @@ fn empty_answer() -> shadowfit_answer {
 fn decide(request: &shadowfit_request) -> shadowfit_answer {
     let mut answer = empty_answer();
     answer.actions = u32::MAX;
-    // SAFETY: the tests below keep every text alive through the call.
-    unsafe { shadowfit_decide(request, &mut answer) };
+    // SAFETY: the tests below keep every text alive through the call. As the shim does, the core is
+    // opened first: until then nothing is in force.
+    unsafe {
+        shadowfit_open(&mut answer);
+        shadowfit_decide(request, &mut answer);
+    }
     answer
 }
 

@@ -12,7 +12,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -79,7 +79,7 @@ impl Live {
 
     /// Decides with what is in force; `None` means that the job passes.
     pub fn decide(&self, request: &Request) -> Option<Record> {
-        self.refresh(PIECE);
+        self.refresh_a_little();
         if self.killed.load(Ordering::Relaxed) {
             return None;
         }
@@ -90,7 +90,12 @@ impl Live {
 
     /// Reads everything, however long it takes. For start-up, when no submission waits.
     pub fn refresh_fully(&self) {
-        self.refresh(usize::MAX);
+        let watch = self.watch.lock();
+        // A panic in another thread's look: its half-done work is dropped with the loading.
+        self.refresh(
+            &mut watch.unwrap_or_else(PoisonError::into_inner),
+            usize::MAX,
+        );
     }
 
     /// What went wrong since this was last asked, for the log.
@@ -101,21 +106,26 @@ impl Live {
         self.problem.swap(None).map(|problem| problem.to_string())
     }
 
-    fn refresh(&self, piece: usize) {
-        let mut watch = match self.watch.try_lock() {
-            Ok(watch) => watch,
-            // A panic in another thread's look: its half-done work is dropped with the loading.
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
+    /// What one submission does for all: a look if one is due, and a piece of a new snapshot.
+    fn refresh_a_little(&self) {
+        match self.watch.try_lock() {
+            Ok(mut watch) => self.refresh(&mut watch, PIECE),
+            Err(TryLockError::Poisoned(poisoned)) => {
+                self.refresh(&mut poisoned.into_inner(), PIECE)
+            }
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+
+    fn refresh(&self, watch: &mut Watch, piece: usize) {
         let due = watch
             .looked
             .is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
         if due {
             watch.looked = Some(Instant::now());
-            self.look(&mut watch);
+            self.look(watch);
         }
-        self.load_piece(&mut watch, piece);
+        self.load_piece(watch, piece);
     }
 
     fn look(&self, watch: &mut Watch) {
