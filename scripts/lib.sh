@@ -7,8 +7,7 @@ need_root() { [ "$(id -u)" = 0 ] || fail "run this as root: it starts daemons un
 
 # The programs into target/release; what Slurm loads, without their dependencies, into target/plugin/release.
 build_release() {
-    (cd "$project" && cargo build --release --locked)
-    build_core plugin
+    (cd "$project" && cargo build --release --locked) && build_core plugin
 }
 
 # usage: build_core FOLDER [cargo options...]; the core and the shims land in target/FOLDER/release
