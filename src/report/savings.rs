@@ -5,8 +5,7 @@ use crate::record::Record;
 use crate::store::{Filter, Store};
 use anyhow::Result;
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 const GIB: f64 = (1u64 << 30) as f64;
 
