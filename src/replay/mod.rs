@@ -183,23 +183,22 @@ fn attempt(
     ceiling: f64,
 ) -> Outcome {
     // Without a request of its own, a known kind may be given anything up to the ceiling.
-    let record = decide(config, history, job, job.asked.unwrap_or(ceiling));
+    let limit = job.asked.unwrap_or(ceiling);
+    let record = decide(config, history, job, limit);
     let cold = record.evidence.is_none();
-    let mut set = match record.memory {
+    let set = match record.memory {
         Some(change) => (change.set * MIB) as f64,
         None if cold => request,
-        None => job.asked.unwrap_or(ceiling),
+        None => limit,
     };
-    let mut outcome = Outcome {
+    let (waste, failed_attempts) = cost(job, set.min(ceiling), request, ceiling);
+    Outcome {
         cold,
         request_waste: cost(job, request, request, ceiling).0,
-        waste: 0.0,
-        failed_attempts: 0,
+        waste,
+        failed_attempts,
         cpu_waste: cpu_waste(&record, job),
-    };
-    set = set.min(ceiling);
-    (outcome.waste, outcome.failed_attempts) = cost(job, set, request, ceiling);
-    outcome
+    }
 }
 
 fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Record {
