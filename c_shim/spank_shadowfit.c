@@ -1,17 +1,60 @@
 /*
- * The SPANK plugin: gives sbatch the option --shadowfit=off. Slurm itself carries the option to
- * the job_submit plugin.
+ * The SPANK plugin. In sbatch it gives the option --shadowfit=off; Slurm itself carries the option
+ * to the job_submit plugin. On a node it puts the agent's shadows into their sandbox, starts the
+ * sampler beside them, and sees to it that nothing of them stays.
+ *
+ * plugstack.conf:  optional spank_shadowfit.so [programs=FOLDER]
+ * where FOLDER holds shadowfit-sampler and shadowfit-standin.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <slurm/spank.h>
+
+#include "sandbox.h"
 
 SPANK_PLUGIN(shadowfit, 1);
 
+#define DEFAULT_PROGRAMS "/usr/local/libexec/shadowfit"
+/* How long the end of a shadow waits for its sampler's report, in milliseconds. */
+#define REPORT_TIMEOUT_MS 10000
+
+/* --shadowfit=shadow:JOB:UNTIL:CPUS:MEMORY_MIB:SCRATCH_MIB:PIDS:IO_MIB, as the agent writes it. */
+struct shadow {
+	char job[32];	       /* whose shadow it is */
+	long long until;       /* seconds since 1970 */
+	unsigned cpus;	       /* that the job asked for */
+	unsigned long memory_mib, scratch_mib, pids, io_mib;
+};
+
+static struct shadow shadow; /* job[0] is 0 in every other job */
+static const char *programs = DEFAULT_PROGRAMS;
+static int report[2] = { -1, -1 };  /* from the sandbox to the sampler */
+static int sampler_lives[2] = { -1, -1 }; /* its end closes with the sampler */
+
+static int read_shadow(const char *text)
+{
+	int fields = sscanf(text, "shadow:%31[0-9_]:%lld:%u:%lu:%lu:%lu:%lu", shadow.job,
+			    &shadow.until, &shadow.cpus, &shadow.memory_mib, &shadow.scratch_mib,
+			    &shadow.pids, &shadow.io_mib);
+	if (fields != 7)
+		shadow.job[0] = '\0';
+	return fields == 7 ? 0 : -1;
+}
+
 static int accept_value(int value, const char *text, int remote)
 {
-	if (text && strcmp(text, "off") == 0)
+	if (text && (strcmp(text, "off") == 0 || read_shadow(text) == 0))
 		return 0;
 	slurm_error("shadowfit: --shadowfit=%s: the only value is 'off'", text ? text : "");
 	return -1;
@@ -28,5 +71,155 @@ static struct spank_option option = {
 
 int slurm_spank_init(spank_t spank, int argc, char **argv)
 {
+	for (int which = 0; which < argc; which++)
+		if (strncmp(argv[which], "programs=", 9) == 0)
+			programs = argv[which] + 9;
 	return spank_option_register(spank, &option) == ESPANK_SUCCESS ? 0 : -1;
+}
+
+static int is_shadow(spank_t spank)
+{
+	return spank_remote(spank) == 1 && shadow.job[0];
+}
+
+/* The same name in slurmstepd and, after a restart, in the epilog. */
+static void group_name(char *name, size_t size, const char *cluster, unsigned long job)
+{
+	snprintf(name, size, "shadowfit_%s_%lu", cluster && *cluster ? cluster : "cluster", job);
+}
+
+static unsigned long own_job(spank_t spank)
+{
+	uint32_t job = 0;
+	spank_get_item(spank, S_JOB_ID, &job);
+	return job;
+}
+
+int slurm_spank_init_post_opt(spank_t spank, int argc, char **argv)
+{
+	if (is_shadow(spank) && (pipe2(report, O_CLOEXEC) < 0 || pipe2(sampler_lives, O_CLOEXEC) < 0)) {
+		slurm_error("shadowfit: pipe: %m");
+		return -1;
+	}
+	return 0;
+}
+
+static void describe(spank_t spank, struct sandbox *wish)
+{
+	static char name[160], cluster[128], standin[PATH_MAX], path[4096], home[PATH_MAX];
+	char **argv = NULL;
+	int argc = 0;
+
+	spank_getenv(spank, "SLURM_CLUSTER_NAME", cluster, sizeof(cluster));
+	group_name(name, sizeof(name), cluster, own_job(spank));
+	snprintf(standin, sizeof(standin), "%s/shadowfit-standin", programs);
+	if (spank_getenv(spank, "PATH", path, sizeof(path)) != ESPANK_SUCCESS)
+		path[0] = '\0';
+	if (spank_getenv(spank, "HOME", home, sizeof(home)) != ESPANK_SUCCESS)
+		home[0] = '\0';
+	spank_get_item(spank, S_JOB_ARGV, &argc, &argv);
+	*wish = (struct sandbox){
+		.name = name,
+		.script = argc > 0 ? argv[0] : "",
+		.standin = standin,
+		.path = path,
+		.home = home[0] ? home : NULL,
+		.memory_bytes = (uint64_t)shadow.memory_mib << 20,
+		.scratch_bytes = (uint64_t)shadow.scratch_mib << 20,
+		.io_bytes_per_s = (uint64_t)shadow.io_mib << 20,
+		.pids = (unsigned)shadow.pids,
+		.report = report[1],
+	};
+}
+
+/* The program must size itself as in its job, though it has one CPU here. */
+static void show_cpus_of_job(spank_t spank)
+{
+	char cpus[16];
+
+	snprintf(cpus, sizeof(cpus), "%u", shadow.cpus);
+	spank_setenv(spank, "SLURM_CPUS_PER_TASK", cpus, 1);
+	spank_setenv(spank, "SLURM_CPUS_ON_NODE", cpus, 1);
+	spank_setenv(spank, "SLURM_JOB_CPUS_PER_NODE", cpus, 1);
+}
+
+int slurm_spank_task_init_privileged(spank_t spank, int argc, char **argv)
+{
+	struct sandbox wish;
+
+	if (!is_shadow(spank))
+		return 0;
+	describe(spank, &wish);
+	show_cpus_of_job(spank);
+	return sandbox_enter(&wish);
+}
+
+/* In a grandchild, so that slurmstepd, which waits for all of its children, does not wait for it. */
+static void become_sampler(const char *group, unsigned long own)
+{
+	char path[PATH_MAX], job[32], until[32], input[16], alive[16];
+
+	snprintf(path, sizeof(path), "%s/shadowfit-sampler", programs);
+	snprintf(job, sizeof(job), "%lu", own);
+	snprintf(until, sizeof(until), "%lld", shadow.until);
+	/* Only these two descriptors may pass. */
+	int in = fcntl(report[0], F_DUPFD, 10), out = fcntl(sampler_lives[1], F_DUPFD, 10);
+	snprintf(input, sizeof(input), "%d", in);
+	snprintf(alive, sizeof(alive), "%d", out);
+	execl(path, path, "--job", job, "--shadow-of", shadow.job, "--until", until, "--group", group,
+	      "--report-fd", input, (char *)NULL);
+	_exit(127);
+}
+
+int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
+{
+	char group[160], cluster[128] = "";
+
+	if (!is_shadow(spank))
+		return 0;
+	spank_getenv(spank, "SLURM_CLUSTER_NAME", cluster, sizeof(cluster));
+	unsigned long own = own_job(spank);
+	group_name(group, sizeof(group), cluster, own);
+	pid_t child = fork();
+	if (child < 0) {
+		slurm_error("shadowfit: fork: %m");
+		return -1;
+	}
+	if (child == 0) {
+		if (fork() == 0)
+			become_sampler(group, own);
+		_exit(0);
+	}
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+	/* From here on the pipes' other ends close when sandbox and sampler end. */
+	close(report[0]);
+	close(report[1]);
+	close(sampler_lives[1]);
+	return 0;
+}
+
+/* The step must not end before its counters are in AdminComment. */
+int slurm_spank_exit(spank_t spank, int argc, char **argv)
+{
+	if (!is_shadow(spank) || sampler_lives[0] < 0)
+		return 0;
+	struct pollfd end = { .fd = sampler_lives[0], .events = POLLIN };
+	if (poll(&end, 1, REPORT_TIMEOUT_MS) == 0)
+		slurm_error("shadowfit: the sampler of this shadow does not end");
+	close(sampler_lives[0]);
+	return 0;
+}
+
+/* After whatever killed sampler and slurmstepd: nothing of a shadow stays. */
+int slurm_spank_job_epilog(spank_t spank, int argc, char **argv)
+{
+	char group[160];
+	const char *cluster = getenv("SLURM_CLUSTER_NAME"), *job = getenv("SLURM_JOB_ID");
+
+	if (!job)
+		return 0;
+	group_name(group, sizeof(group), cluster, strtoul(job, NULL, 10));
+	sandbox_clear(group);
+	return 0;
 }

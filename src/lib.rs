@@ -18,6 +18,7 @@
 pub mod core;
 
 pub mod config;
+pub mod counters;
 pub mod decide;
 pub mod fingerprint;
 pub mod job;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Mode;
+use crate::counters::Counters;
 use crate::fingerprint::{Kind, Level};
 use crate::job::Ask;
 use crate::model::evidence::Evidence;
@@ -129,5 +130,38 @@ impl Record {
     pub fn cpus_in_force(&self) -> Option<u64> {
         let applied = self.cpus.filter(Change::applies).map(|change| change.set);
         applied.or(self.asked.map(|asked| asked.cpus.into()))
+    }
+}
+
+/// What stands in the AdminComment of a shadow: whose it is and, at its end, what it did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShadowRecord {
+    shadowfit: u8,
+    /// The job whose shadow this is, as scontrol names it.
+    pub shadow_of: String,
+    /// Written by the sampler when the shadow ends.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub counters: Option<Counters>,
+}
+
+impl ShadowRecord {
+    /// The record of a shadow of `job`.
+    pub fn new(job: &str, counters: Option<Counters>) -> ShadowRecord {
+        ShadowRecord {
+            shadowfit: VERSION,
+            shadow_of: job.to_owned(),
+            counters,
+        }
+    }
+
+    /// Reads an AdminComment; `None` when it is no shadow's.
+    pub fn parse(comment: &str) -> Option<ShadowRecord> {
+        let record: ShadowRecord = serde_json::from_str(comment).ok()?;
+        (record.shadowfit == VERSION).then_some(record)
+    }
+
+    /// The AdminComment.
+    pub fn to_comment(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
 }

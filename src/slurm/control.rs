@@ -38,6 +38,17 @@ pub fn set(
     commands.run("scontrol", &arguments).map(drop)
 }
 
+/// Sets a job's AdminComment; refused once the job has ended.
+pub fn comment(commands: &dyn Commands, handle: &str, comment: &str) -> Result<(), CommandError> {
+    let (job, comment) = (
+        format!("JobId={handle}"),
+        format!("AdminComment={comment}"),
+    );
+    commands
+        .run("scontrol", &["update", &job, &comment])
+        .map(drop)
+}
+
 /// Puts a job that has ended back into the queue.
 pub fn requeue(commands: &dyn Commands, handle: &str) -> Result<(), CommandError> {
     commands.run("scontrol", &["requeue", handle]).map(drop)

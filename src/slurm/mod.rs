@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 
 pub mod control;
+pub mod launch;
+pub mod notes;
 pub mod queue;
 pub mod sacct;
 pub mod sbatch;

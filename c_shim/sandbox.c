@@ -1,0 +1,140 @@
+/*
+ * Three processes: the one that Slurm started stays outside and waits; the first inside is the
+ * init of a new pid namespace, whose end takes everything inside with it; its child becomes the job.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox.h"
+
+static char reason[400];
+
+int refuse(int error, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	int length = vsnprintf(reason, sizeof(reason), format, arguments);
+	va_end(arguments);
+	if (error && length >= 0 && length < (int)sizeof(reason))
+		snprintf(reason + length, sizeof(reason) - length, ": %s", strerror(error));
+	return -1;
+}
+
+static void tell(int report, const char *format, ...)
+{
+	char line[512];
+	va_list arguments;
+	va_start(arguments, format);
+	int length = vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	if (length >= (int)sizeof(line))
+		length = sizeof(line) - 1;
+	/* A sampler that is gone cannot be told, and nothing hangs on it. */
+	if (write(report, line, length) < 0)
+		errno = 0;
+}
+
+/* Descriptors of slurmstepd: none may reach into the sandbox, none may be held open outside. */
+static void keep_only(int report, unsigned flags)
+{
+	if (report > 3)
+		syscall(SYS_close_range, 3, report - 1, flags);
+	syscall(SYS_close_range, report + 1, ~0U, flags);
+}
+
+static int exit_code(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Outside: wait for the init and end as it does. */
+static void wait_outside(const struct sandbox *wish, pid_t init)
+{
+	int status = 0;
+
+	keep_only(wish->report, 0);
+	while (waitpid(init, &status, 0) < 0 && errno == EINTR)
+		;
+	tell(wish->report, "exit %d\n", exit_code(status));
+	_exit(exit_code(status));
+}
+
+/* Inside: reap whatever ends until the job does. */
+static void be_init(pid_t job)
+{
+	int status = 0;
+	pid_t ended;
+
+	syscall(SYS_close_range, 3, ~0U, 0);
+	while ((ended = waitpid(-1, &status, 0)) != job)
+		if (ended < 0 && errno != EINTR)
+			_exit(125);
+	_exit(exit_code(status));
+}
+
+static int no_signal_stays_blocked(void)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	return sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int take_all_parts(const struct sandbox *wish)
+{
+	/* Nobody inside may outlive what waits outside. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	no_signal_stays_blocked();
+	/* Only here: Slurm still moves the process outside to groups of its own. */
+	if (sandbox_cgroups(wish))
+		return -1;
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
+		return refuse(errno, "namespaces");
+	if (sandbox_root(wish) || sandbox_network() || sandbox_privileges())
+		return -1;
+	return 0;
+}
+
+int sandbox_enter(const struct sandbox *wish)
+{
+	if (unshare(CLONE_NEWPID) < 0) {
+		refuse(errno, "pid namespace");
+		goto refused;
+	}
+	pid_t init = fork();
+	if (init < 0) {
+		refuse(errno, "fork");
+		goto refused;
+	}
+	if (init > 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		tell(wish->report, "pid %d\n", init);
+		wait_outside(wish, init);
+	}
+	if (take_all_parts(wish)) {
+		tell(wish->report, "refused %s\n", reason);
+		_exit(125);
+	}
+	pid_t job = fork();
+	if (job < 0)
+		_exit(125);
+	if (job > 0)
+		be_init(job);
+	syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
+	return 0;
+
+refused:
+	tell(wish->report, "refused %s\n", reason);
+	return -1;
+}

@@ -1,0 +1,157 @@
+//! shadowfit-sampler: started by SPANK beside each shadow, as root, outside of its job. Watches it,
+//! ends it when its window is over, and reports its counters through AdminComment.
+#![forbid(unsafe_code)]
+
+use clap::Parser;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use shadowfit_core::counters::cgroup::{self, Group};
+use shadowfit_core::counters::sampler::{INTERVAL, Sampler};
+use shadowfit_core::counters::{Counters, Ended};
+use shadowfit_core::record::ShadowRecord;
+use shadowfit_core::slurm::{System, control, notes};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const CGROUPS: &str = "/sys/fs/cgroup";
+
+/// How long the sandbox may take until it tells its pid.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often, 20 ms apart, is looked whether the last process has gone.
+const LOOKS_AT_THE_END: u32 = 100;
+/// Seconds that scontrol has to write the report.
+const REPORT_TIMEOUT_S: u32 = 4;
+
+/// Watches one shadow. SPANK starts it; nobody else needs to.
+#[derive(Parser)]
+#[command(version, name = "shadowfit-sampler")]
+struct Arguments {
+    /// The shadow's own job
+    #[arg(long)]
+    job: u64,
+    /// The job whose shadow it is
+    #[arg(long)]
+    shadow_of: String,
+    /// When its window ends, in seconds since 1970
+    #[arg(long)]
+    until: u64,
+    /// Its cgroup
+    #[arg(long)]
+    group: String,
+    /// The pipe on which the sandbox tells its pid and its end
+    #[arg(long)]
+    report_fd: u32,
+}
+
+/// What the sandbox tells.
+enum News {
+    /// It runs; this is its init.
+    Started(i32),
+    /// It could not be built.
+    Refused(String),
+    /// The program ended with this code.
+    Exited(i32),
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    cgroup::leave(Path::new(CGROUPS));
+    let news = listen(arguments.report_fd);
+    let group = Group::new(Path::new(CGROUPS), &arguments.group);
+    let counters = watch(&arguments, &news, group);
+    report(&arguments, counters);
+    // A group may still hold a process in its last gasp while the report is written.
+    let group = Group::new(Path::new(CGROUPS), &arguments.group);
+    wait_until_empty(&group);
+    let _left_to_the_epilog = group.remove();
+}
+
+/// Reads the pipe in a thread of its own, so that a look is never late.
+fn listen(fd: u32) -> Receiver<News> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || read_news(fd, &sender));
+    receiver
+}
+
+fn read_news(fd: u32, sender: &Sender<News>) {
+    let Ok(pipe) = File::open(format!("/proc/self/fd/{fd}")) else {
+        return;
+    };
+    for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+        let news = match line.split_once(' ') {
+            Some(("pid", pid)) => pid.parse().ok().map(News::Started),
+            Some(("exit", code)) => code.parse().ok().map(News::Exited),
+            Some(("refused", why)) => Some(News::Refused(why.to_owned())),
+            _ => None,
+        };
+        if news.is_some_and(|news| sender.send(news).is_err()) {
+            return;
+        }
+    }
+}
+
+fn watch(arguments: &Arguments, news: &Receiver<News>, group: Group) -> Counters {
+    let init = match news.recv_timeout(START_TIMEOUT) {
+        Ok(News::Started(init)) => init,
+        Ok(News::Refused(why)) => return Counters::refused(&why),
+        _ => return Counters::refused("the sandbox did not start"),
+    };
+    let run = PathBuf::from(format!("/proc/{init}/root/run/shadowfit"));
+    let mut sampler = Sampler::new(group, Some(run.join("scratch")));
+    let mut noted = notes::Notes::default();
+    let (ended, code) = loop {
+        match news.recv_timeout(INTERVAL) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(News::Refused(why)) => return Counters::refused(&why),
+            Ok(News::Exited(0)) => break (Ended::Finished, Some(0)),
+            Ok(News::Exited(code)) => break (Ended::Failed, Some(code)),
+            Ok(News::Started(_)) => {}
+            Err(RecvTimeoutError::Disconnected) => break (Ended::Failed, None),
+        }
+        sampler.look();
+        noted.read(&run.join("notes"));
+        if now() >= arguments.until {
+            break (Ended::Window, None);
+        }
+        if sampler.has_settled() {
+            break (Ended::Settled, None);
+        }
+    };
+    // Its end takes every process of the sandbox with it.
+    let _may_have_ended = kill(Pid::from_raw(init), Signal::SIGKILL);
+    Counters {
+        ranks: noted.ranks(),
+        ..sampler.counters(ended, code)
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// Writes the counters where the agent finds them. A controller that is away is asked again once.
+fn report(arguments: &Arguments, counters: Counters) {
+    let commands = System {
+        timeout_s: REPORT_TIMEOUT_S,
+    };
+    let comment = ShadowRecord::new(&arguments.shadow_of, Some(counters)).to_comment();
+    let job = arguments.job.to_string();
+    let written = || control::comment(&commands, &job, &comment);
+    if written().is_err() {
+        let _lost_with_the_shadow = written();
+    }
+}
+
+fn wait_until_empty(group: &Group) {
+    for _ in 0..LOOKS_AT_THE_END {
+        if group.processes().map_or(true, |ids| ids.is_empty()) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

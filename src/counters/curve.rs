@@ -1,0 +1,66 @@
+//! A curve of fixed size over a time whose length nobody knows in advance.
+
+/// Maxima of slices of equal length; the slices double when there are too many.
+#[derive(Debug)]
+pub struct Curve {
+    points: Vec<u32>,
+    limit: usize,
+    per_point: u32,
+    in_last: u32,
+}
+
+impl Curve {
+    /// A curve that is told in `limit` points at the end.
+    pub fn new(limit: usize) -> Curve {
+        Curve {
+            points: Vec::with_capacity(2 * limit),
+            limit,
+            per_point: 1,
+            in_last: 0,
+        }
+    }
+
+    /// Takes the next sample; samples come at equal distances.
+    pub fn push(&mut self, value: u32) {
+        if self.in_last == 0 {
+            if self.points.len() == 2 * self.limit {
+                self.halve();
+            }
+            self.points.push(value);
+        } else if let Some(last) = self.points.last_mut() {
+            *last = value.max(*last);
+        }
+        self.in_last = (self.in_last + 1) % self.per_point;
+    }
+
+    fn halve(&mut self) {
+        self.points = self.points.chunks(2).map(largest).collect();
+        self.per_point *= 2;
+    }
+
+    /// At most `limit` points, oldest first.
+    pub fn points(&self) -> Vec<u32> {
+        let per_point = self.points.len().div_ceil(self.limit).max(1);
+        self.points.chunks(per_point).map(largest).collect()
+    }
+}
+
+fn largest(slice: &[u32]) -> u32 {
+    slice.iter().copied().max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_keeps_its_shape_and_its_peak_whatever_its_length() {
+        for length in [1, 12, 13, 100, 5000] {
+            let mut curve = Curve::new(12);
+            (0..length).for_each(|n| curve.push(n));
+            let points = curve.points();
+            assert!(points.len() <= 12 && points.is_sorted(), "{points:?}");
+            assert_eq!(points.last(), Some(&(length - 1)));
+        }
+    }
+}

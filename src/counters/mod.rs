@@ -1,0 +1,122 @@
+//! What a running job does, counted from outside: readers of cgroups and /proc, each under a root
+//! path, and the sampler that turns their answers into one small object.
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "programs")]
+pub mod cgroup;
+#[cfg(feature = "programs")]
+pub mod curve;
+#[cfg(feature = "programs")]
+pub mod process;
+#[cfg(feature = "programs")]
+pub mod sampler;
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How a shadow ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ended {
+    /// The program ended by itself, with exit code 0.
+    Finished,
+    /// Its counters had settled.
+    Settled,
+    /// The window was over.
+    Window,
+    /// It needed more memory than its slice has.
+    Oom,
+    /// The program ended with another exit code, or was cancelled.
+    Failed,
+    /// The node could not give the whole sandbox: nothing ran.
+    Refused,
+}
+
+/// What a shadow did. Sizes in MiB, times in seconds; small enough for AdminComment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Counters {
+    /// How it ended.
+    pub ended: Ended,
+    /// Exit code, or why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub why: Option<String>,
+    /// How long it was watched.
+    pub wall_s: f32,
+    /// Largest anonymous and shared memory, without what it wrote to files.
+    pub peak_mib: f32,
+    /// Largest memory charged to its slice, page cache and written files included.
+    pub charged_mib: f32,
+    /// Largest memory in each twelfth of the time, oldest first.
+    pub curve_mib: Vec<u32>,
+    /// Address space of all its processes at most: mapped, whether touched or not.
+    pub mapped_mib: u32,
+    /// CPU time used.
+    pub cpu_s: f32,
+    /// CPUs it would have kept busy on average, had it not had to wait for one.
+    pub demand: f32,
+    /// The same in its busiest tenth of a second seen twice.
+    pub demand_peak: f32,
+    /// Most processes at the same time.
+    pub processes: u32,
+    /// Most threads at the same time.
+    pub threads: u32,
+    /// Context switches.
+    pub switches: u64,
+    /// Page faults.
+    pub faults: u64,
+    /// Bytes that its system calls read, and those that came from storage.
+    pub read_mib: [f32; 2],
+    /// Bytes that its system calls wrote, and those that went to storage.
+    pub written_mib: [f32; 2],
+    /// Read calls and write calls.
+    pub calls: [u64; 2],
+    /// How far its input files have been read, 0 to 1; absent where none was seen.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub input_share: Option<f32>,
+    /// Size of those files.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub input_mib: Option<f32>,
+    /// Ranks that a launcher was asked to start.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ranks: Option<u32>,
+    /// License servers that it asked, as `port@host`, with the number of connections.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub licenses: BTreeMap<String, u32>,
+}
+
+impl Counters {
+    /// Counters of a shadow that never ran.
+    pub fn refused(why: &str) -> Counters {
+        Counters {
+            why: Some(why.chars().take(200).collect()),
+            ..Counters::nothing(Ended::Refused)
+        }
+    }
+
+    /// All zero.
+    pub fn nothing(ended: Ended) -> Counters {
+        Counters {
+            ended,
+            why: None,
+            wall_s: 0.0,
+            peak_mib: 0.0,
+            charged_mib: 0.0,
+            curve_mib: Vec::new(),
+            mapped_mib: 0,
+            cpu_s: 0.0,
+            demand: 0.0,
+            demand_peak: 0.0,
+            processes: 0,
+            threads: 0,
+            switches: 0,
+            faults: 0,
+            read_mib: [0.0; 2],
+            written_mib: [0.0; 2],
+            calls: [0; 2],
+            input_share: None,
+            input_mib: None,
+            ranks: None,
+            licenses: BTreeMap::new(),
+        }
+    }
+}

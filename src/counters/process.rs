@@ -1,0 +1,262 @@
+//! Threads and processes, read from /proc under a root path.
+
+use procfs::process::Process;
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// Threads whose schedstat is kept open at the same time; of more, the rest is not waited for.
+const MAX_THREADS: usize = 4096;
+/// Processes that are looked at closely, and open files of each.
+const MAX_PROCESSES: usize = 256;
+const MAX_FILES: usize = 64;
+/// Smaller files are configuration, not input, in bytes.
+const LEAST_INPUT: u64 = 1 << 20;
+
+/// How long the threads of a job waited for a CPU: what is missing between the CPUs they had and
+/// the CPUs they would have kept busy.
+pub struct Threads {
+    proc: PathBuf,
+    open: HashMap<u32, Thread>,
+    waited_ns: u64,
+}
+
+struct Thread {
+    schedstat: File,
+    waited_ns: u64,
+    seen: bool,
+}
+
+impl Threads {
+    /// Nothing seen yet; `proc` is `/proc`.
+    pub fn new(proc: &Path) -> Threads {
+        Threads {
+            proc: proc.into(),
+            open: HashMap::new(),
+            waited_ns: 0,
+        }
+    }
+
+    /// Looks at these threads. A file stays open as long as its thread lives: reading it again costs
+    /// a tenth of finding it again.
+    pub fn look(&mut self, ids: &[u32]) {
+        for thread in self.open.values_mut() {
+            thread.seen = false;
+        }
+        for &id in ids {
+            if let Some(now) = self.waited(id) {
+                let thread = self.open.get_mut(&id).expect("opened by waited()");
+                self.waited_ns += now.saturating_sub(thread.waited_ns);
+                thread.waited_ns = now;
+                thread.seen = true;
+            }
+        }
+        self.open.retain(|_, thread| thread.seen);
+    }
+
+    fn waited(&mut self, id: u32) -> Option<u64> {
+        if !self.open.contains_key(&id) {
+            if self.open.len() >= MAX_THREADS {
+                return None;
+            }
+            let schedstat = File::open(self.proc.join(format!("{id}/schedstat"))).ok()?;
+            let thread = Thread {
+                schedstat,
+                waited_ns: 0,
+                seen: true,
+            };
+            self.open.insert(id, thread);
+        }
+        let mut text = [0; 96];
+        let length = self.open[&id].schedstat.read_at(&mut text, 0).ok()?;
+        let text = str::from_utf8(&text[..length]).ok()?;
+        text.split_ascii_whitespace().nth(1)?.parse().ok()
+    }
+
+    /// Time waited for a CPU by all threads so far, in seconds.
+    pub fn waited_s(&self) -> f64 {
+        self.waited_ns as f64 / 1e9
+    }
+}
+
+/// What a process did until it was last looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Deeds {
+    /// Page faults.
+    pub faults: u64,
+    /// Context switches.
+    pub switches: u64,
+    /// Bytes by system calls, and from storage.
+    pub read: [u64; 2],
+    /// Bytes by system calls, and to storage.
+    pub written: [u64; 2],
+    /// Read and write calls.
+    pub calls: [u64; 2],
+}
+
+impl std::ops::AddAssign for Deeds {
+    fn add_assign(&mut self, other: Deeds) {
+        self.faults += other.faults;
+        self.switches += other.switches;
+        for which in 0..2 {
+            self.read[which] += other.read[which];
+            self.written[which] += other.written[which];
+            self.calls[which] += other.calls[which];
+        }
+    }
+}
+
+/// The processes of a job, those that have ended included.
+pub struct Processes {
+    proc: PathBuf,
+    deeds: HashMap<u32, Deeds>,
+    inputs: HashMap<(u64, u64), Input>,
+    mapped: u64,
+}
+
+/// How far a file has been read, and its size, in bytes.
+#[derive(Clone, Copy)]
+struct Input {
+    position: u64,
+    size: u64,
+}
+
+impl Processes {
+    /// Nothing seen yet; `proc` is `/proc`.
+    pub fn new(proc: &Path) -> Processes {
+        Processes {
+            proc: proc.into(),
+            deeds: HashMap::new(),
+            inputs: HashMap::new(),
+            mapped: 0,
+        }
+    }
+
+    /// Looks at these processes.
+    pub fn look(&mut self, ids: &[u32]) {
+        let mut mapped = 0;
+        for &id in ids.iter().take(MAX_PROCESSES) {
+            // Whatever cannot be read has just ended.
+            let Ok(process) = Process::new_with_root(self.proc.join(id.to_string())) else {
+                continue;
+            };
+            if let Some((deeds, address_space)) = deeds(&process) {
+                self.deeds.insert(id, deeds);
+                mapped += address_space;
+            }
+            self.look_at_files(id);
+        }
+        self.mapped = self.mapped.max(mapped);
+    }
+
+    fn look_at_files(&mut self, id: u32) {
+        let folder = self.proc.join(id.to_string());
+        let files = std::fs::read_dir(folder.join("fdinfo"));
+        for file in files.into_iter().flatten().flatten().take(MAX_FILES) {
+            let Some((identity, seen)) = input(&folder, &file.path()) else {
+                continue;
+            };
+            let known = self.inputs.entry(identity).or_insert(seen);
+            known.position = known.position.max(seen.position);
+            known.size = known.size.max(seen.size);
+        }
+    }
+
+    /// Everything done by all of them.
+    pub fn deeds(&self) -> Deeds {
+        let mut all = Deeds::default();
+        for deeds in self.deeds.values() {
+            all += *deeds;
+        }
+        all
+    }
+
+    /// Largest address space of all together, in bytes.
+    pub fn mapped(&self) -> u64 {
+        self.mapped
+    }
+
+    /// The share of the input files that has been read, and their size in bytes.
+    pub fn input(&self) -> Option<(f32, u64)> {
+        let size: u64 = self.inputs.values().map(|input| input.size).sum();
+        let read: u64 = self
+            .inputs
+            .values()
+            .map(|input| input.position.min(input.size))
+            .sum();
+        (size > 0).then(|| ((read as f64 / size as f64) as f32, size))
+    }
+}
+
+fn deeds(process: &Process) -> Option<(Deeds, u64)> {
+    let (stat, status) = (process.stat().ok()?, process.status().ok()?);
+    let switches = status.voluntary_ctxt_switches.unwrap_or(0)
+        + status.nonvoluntary_ctxt_switches.unwrap_or(0);
+    let mut deeds = Deeds {
+        faults: stat.minflt + stat.majflt,
+        switches,
+        ..Deeds::default()
+    };
+    if let Ok(io) = process.io() {
+        deeds.read = [io.rchar, io.read_bytes];
+        deeds.written = [io.wchar, io.write_bytes];
+        deeds.calls = [io.syscr, io.syscw];
+    }
+    Some((deeds, stat.vsize))
+}
+
+/// A large file that is open for reading only.
+fn input(folder: &Path, fdinfo: &Path) -> Option<((u64, u64), Input)> {
+    let text = std::fs::read_to_string(fdinfo).ok()?;
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+    let flags = u32::from_str_radix(field("flags:")?.trim(), 8).ok()?;
+    if flags & 3 != 0 {
+        return None;
+    }
+    let file = std::fs::metadata(folder.join("fd").join(fdinfo.file_name()?)).ok()?;
+    let seen = Input {
+        position: field("pos:")?.trim().parse().ok()?,
+        size: file.len(),
+    };
+    (file.is_file() && seen.size >= LEAST_INPUT).then_some(((file.dev(), file.ino()), seen))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_is_summed_over_threads_that_come_and_go() {
+        let proc = tempfile::tempdir().unwrap();
+        let write = |id: u32, waited: u64| {
+            let folder = proc.path().join(id.to_string());
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("schedstat"), format!("5 {waited} 2\n")).unwrap();
+        };
+        let mut threads = Threads::new(proc.path());
+        write(1, 1_000_000_000);
+        threads.look(&[1, 99]);
+        write(1, 3_000_000_000);
+        write(2, 500_000_000);
+        threads.look(&[1, 2]);
+        threads.look(&[2]);
+        assert_eq!(threads.waited_s(), 3.5);
+    }
+
+    #[test]
+    fn this_process_is_seen_with_the_input_it_reads() {
+        use std::io::Read;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("reads.fastq");
+        std::fs::write(&path, vec![0; 4 << 20]).unwrap();
+        let mut file = File::open(&path).unwrap();
+        file.read_exact(&mut vec![0; 1 << 20]).unwrap();
+        let mut processes = Processes::new(Path::new("/proc"));
+        processes.look(&[std::process::id()]);
+        let (share, size) = processes.input().unwrap();
+        assert!(size >= 4 << 20 && share > 0.0, "{share} of {size}");
+        assert!(processes.deeds().read[0] >= 1 << 20);
+        assert!(processes.mapped() > 1 << 20);
+    }
+}
