@@ -10,7 +10,7 @@ use shadowfit_core::core::{shadowfit_decide, shadowfit_open};
 use shadowfit_core::fingerprint::{Key, Kind};
 use shadowfit_core::job::{Shape, Texts};
 use shadowfit_core::model::evidence::Evidence;
-use shadowfit_core::model::snapshot::{Directory, Snapshot, User};
+use shadowfit_core::model::snapshot::{Directory, Snapshot, Through, User};
 use std::ffi::CString;
 use std::hint::black_box;
 use std::path::Path;
@@ -99,6 +99,7 @@ fn snapshot(fingerprints: u64, known: &[Submission]) -> Vec<u8> {
         p99_mib: 8294,
         cores: 1.0,
         longest_s: 3000,
+        shadow_mib: 0,
     };
     let mut entries: Vec<_> = known
         .iter()
@@ -123,7 +124,7 @@ fn snapshot(fingerprints: u64, known: &[Submission]) -> Vec<u8> {
         default_partition: Some("batch".into()),
         users: (1000..3000).map(user).collect(),
     };
-    Snapshot::encode(entries.iter(), 1, &directory)
+    Snapshot::encode(entries.iter(), Through::default(), &directory)
 }
 
 fn resident_mib() -> u64 {

@@ -6,6 +6,7 @@
  */
 #include <dlfcn.h>
 #include <string.h>
+#include <time.h>
 
 #include "core_load.h"
 #include "slurm_compat.h"
@@ -67,6 +68,24 @@ static bool may_requeue(const job_desc_msg_t *job)
 	return conf && conf->job_requeue;
 }
 
+/* A job that is to start at a certain time or after another one is not to be delayed for a shadow. */
+static bool cannot_wait(const job_desc_msg_t *job)
+{
+	return job->begin_time > time(NULL) || (job->dependency && *job->dependency) ||
+	       (job->reservation && *job->reservation) || job->immediate == 1;
+}
+
+static bool asks_for_gpus(const job_desc_msg_t *job)
+{
+	const char *const tres[] = { job->tres_per_job, job->tres_per_node, job->tres_per_socket,
+				     job->tres_per_task };
+
+	for (size_t which = 0; which < sizeof(tres) / sizeof(*tres); which++)
+		if (tres[which] && strstr(tres[which], "gpu"))
+			return true;
+	return false;
+}
+
 static uint32_t traits_of(const job_desc_msg_t *job)
 {
 	uint32_t traits = 0;
@@ -80,6 +99,10 @@ static uint32_t traits_of(const job_desc_msg_t *job)
 		traits |= SHADOWFIT_MEM_PER_GPU;
 	if (may_requeue(job))
 		traits |= SHADOWFIT_REQUEUEABLE;
+	if (cannot_wait(job))
+		traits |= SHADOWFIT_CANNOT_WAIT;
+	if (asks_for_gpus(job))
+		traits |= SHADOWFIT_GPUS;
 	return traits;
 }
 
@@ -143,6 +166,8 @@ static void apply(const struct shadowfit_answer *answer, job_desc_msg_t *job, ch
 		slurm_xfree((void **)&job->admin_comment);
 		job->admin_comment = slurm_xstrdup(answer->comment);
 	}
+	if (answer->actions & SHADOWFIT_DELAY)
+		job->begin_time = time(NULL) + (time_t)answer->delay_s;
 	if ((answer->actions & SHADOWFIT_TELL_USER) && err_msg && !*err_msg)
 		*err_msg = slurm_xstrdup(answer->text);
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Raised by every change of this file; a core with another number is not used. */
-#define SHADOWFIT_ABI 1
+#define SHADOWFIT_ABI 2
 
 /* "The user did not say" in a number, whatever Slurm's NO_VAL of that width is. */
 #define SHADOWFIT_UNSET 0xffffffffffffffffu
@@ -21,6 +21,8 @@
 #define SHADOWFIT_HETEROGENEOUS 2u /* a component of a het job */
 #define SHADOWFIT_MEM_PER_GPU 4u
 #define SHADOWFIT_REQUEUEABLE 8u /* may run again if it dies */
+#define SHADOWFIT_CANNOT_WAIT 16u /* has a begin time, a dependency or a reservation of its own */
+#define SHADOWFIT_GPUS 32u
 
 /* Bits of shadowfit_answer.actions. */
 #define SHADOWFIT_SET_MEMORY 1u
@@ -28,6 +30,7 @@
 #define SHADOWFIT_SET_COMMENT 4u
 #define SHADOWFIT_TELL_USER 8u
 #define SHADOWFIT_LOG 16u
+#define SHADOWFIT_DELAY 32u
 
 #define SHADOWFIT_COMMENT_SIZE 1025
 #define SHADOWFIT_TEXT_SIZE 512
@@ -60,6 +63,7 @@ struct shadowfit_answer {
 	uint32_t actions;
 	uint32_t cpus_per_task;
 	uint64_t memory_mib; /* in the form of the request: per node or per CPU */
+	uint64_t delay_s; /* from now until the job may begin */
 	char comment[SHADOWFIT_COMMENT_SIZE]; /* for AdminComment */
 	char text[SHADOWFIT_TEXT_SIZE]; /* for the user */
 	char log[SHADOWFIT_TEXT_SIZE]; /* for slurmctld's log */

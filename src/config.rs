@@ -50,6 +50,8 @@ pub struct Config {
     pub memory: MemoryLimits,
     /// How CPUs are set.
     pub cpus: CpuLimits,
+    /// Shadows of new kinds of jobs.
+    pub shadow: ShadowLimits,
     /// How shadowfitd works.
     pub agent: AgentLimits,
 }
@@ -90,6 +92,8 @@ pub struct Rule {
     pub licenses: Option<Mode>,
     /// Time limit: accepted, and not yet predicted.
     pub time: Option<Mode>,
+    /// Whether new kinds of jobs are measured by a shadow.
+    pub shadow: Option<bool>,
 }
 
 /// `[evidence]`
@@ -130,6 +134,38 @@ pub struct CpuLimits {
     pub floor: u32,
 }
 
+/// `[shadow]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ShadowLimits {
+    /// Whether a new kind of job is measured by a shadow before it starts, where its memory or CPUs
+    /// may be set.
+    pub enabled: bool,
+    /// Seconds from the submission of a job until its shadow has ended; at least 1.
+    #[serde(deserialize_with = "at_least_one")]
+    pub window_s: u32,
+    /// Shadows at the same time while the cluster is empty; fewer as it fills, none when it is full.
+    pub max_running: u32,
+    /// CPU seconds that all shadows may use in an hour.
+    pub max_cpu_s_per_hour: u32,
+    /// Only for jobs that ask for at least so many GiB × hours of time limit.
+    pub min_stake_gib_h: f64,
+    /// Memory of a slice at most, in MiB.
+    pub memory_mib: u64,
+    /// What a shadow may write to files, in MiB; it is kept in memory, beside the slice's own.
+    pub scratch_mib: u64,
+    /// Processes and threads at most.
+    pub pids: u32,
+    /// From and to each disk, in MiB a second.
+    pub io_mib_s: u32,
+    /// Where shadows run; without it, in the job's own partition.
+    pub partition: Option<String>,
+    /// What they are accounted to; without it, the user's default account.
+    pub account: Option<String>,
+    /// Their QOS.
+    pub qos: Option<String>,
+}
+
 /// `[agent]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -154,6 +190,7 @@ impl Default for Config {
             evidence: EvidenceLimits::default(),
             memory: MemoryLimits::default(),
             cpus: CpuLimits::default(),
+            shadow: ShadowLimits::default(),
             agent: AgentLimits::default(),
         }
     }
@@ -195,6 +232,25 @@ impl Default for CpuLimits {
         CpuLimits {
             margin: 1.5,
             floor: 1,
+        }
+    }
+}
+
+impl Default for ShadowLimits {
+    fn default() -> Self {
+        ShadowLimits {
+            enabled: false,
+            window_s: 60,
+            max_running: 4,
+            max_cpu_s_per_hour: 3600,
+            min_stake_gib_h: 0.5,
+            memory_mib: 8192,
+            scratch_mib: 1024,
+            pids: 1024,
+            io_mib_s: 100,
+            partition: None,
+            account: None,
+            qos: None,
         }
     }
 }
@@ -322,6 +378,22 @@ impl Config {
         modes
     }
 
+    /// Whether any job at all may have a shadow.
+    pub fn wants_shadows(&self) -> bool {
+        self.shadow.enabled || self.rule.iter().any(|rule| rule.shadow == Some(true))
+    }
+
+    /// Whether a new kind of job of `owner` is measured by a shadow: only where that would change
+    /// what it gets, since it has to wait for it.
+    pub fn shadows(&self, owner: Owner, modes: Modes) -> bool {
+        let rules = self.rule.iter().filter(|rule| rule.matches(owner));
+        let enabled = rules
+            .filter_map(|rule| rule.shadow)
+            .next_back()
+            .unwrap_or(self.shadow.enabled);
+        enabled && (modes.memory == Mode::Apply || modes.cpus == Mode::Apply)
+    }
+
     /// The model that slurmctld reads.
     pub fn snapshot_path(&self) -> PathBuf {
         self.state_dir.join("snapshot")
@@ -330,6 +402,11 @@ impl Config {
     /// While this file exists, every job passes unchanged.
     pub fn kill_switch_path(&self) -> PathBuf {
         self.state_dir.join("off")
+    }
+
+    /// Where scripts lie while their shadows are submitted.
+    pub fn shadow_folder(&self) -> PathBuf {
+        self.state_dir.join("shadows")
     }
 
     /// The behavioural database.

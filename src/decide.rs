@@ -5,12 +5,12 @@
 #![forbid(unsafe_code)]
 
 use crate::config::{Config, Mode, Modes, Owner};
-use crate::fingerprint::Kind;
+use crate::fingerprint::{Kind, Level};
 use crate::job::{Ask, LeftAlone, Memory, Request};
 use crate::model::evidence::Evidence;
 use crate::model::predict::{Known, predict};
 use crate::model::snapshot::Snapshot;
-use crate::record::{Change, Record};
+use crate::record::{Change, Record, Wait};
 use crate::units::memory_text;
 
 /// A program that never kept more CPUs busy than this on average is serial; the rest above 1.0 is
@@ -20,6 +20,9 @@ const SERIAL: f32 = 1.1;
 /// Fewer CPUs make a run longer. They are cut only when the longest run so far fits this often into
 /// the time limit.
 const TIME_RESERVE: u64 = 2;
+
+/// The time limit of a job that names none, in seconds, for what is at stake.
+const UNKNOWN_TIME_S: u64 = 3600;
 
 /// Whose job it is, for the rules: what the request leaves out comes from the directory.
 pub fn owner<'a>(request: &Request<'a>, snapshot: Option<&'a Snapshot>) -> Owner<'a> {
@@ -42,16 +45,49 @@ pub fn owner<'a>(request: &Request<'a>, snapshot: Option<&'a Snapshot>) -> Owner
 }
 
 /// Decides about a submission. `None`: this job is nobody's business, not even a record's.
-pub fn decide(config: &Config, snapshot: Option<&Snapshot>, request: &Request) -> Option<Record> {
-    let modes = config.modes(owner(request, snapshot));
+/// `now` is in seconds since 1970.
+pub fn decide(
+    config: &Config,
+    snapshot: Option<&Snapshot>,
+    request: &Request,
+    now: i64,
+) -> Option<Record> {
+    let owner = owner(request, snapshot);
+    let modes = config.modes(owner);
     if modes.all_off() || request.left_alone == Some(LeftAlone::NoScript) {
         return None;
     }
     let kind = Kind::of(request.uid, &request.texts, request.ask.shape);
     Some(match request.left_alone {
         Some(reason) => Record::kept(kind, None, reason.text()),
-        None => size(config, modes, known(snapshot), kind, request.ask),
+        None => {
+            let record = size(config, modes, known(snapshot), kind, request.ask);
+            let first = record.level.is_none() && config.shadows(owner, modes);
+            match first.then(|| wait(config, request, now)).flatten() {
+                Some(wait) => record.after_shadow(wait),
+                None => record,
+            }
+        }
     })
+}
+
+/// A shadow runs first where the job may wait and has enough at stake.
+fn wait(config: &Config, request: &Request, now: i64) -> Option<Wait> {
+    let worth = stake_gib_h(&request.ask)? >= config.shadow.min_stake_gib_h;
+    (request.may_wait && worth).then(|| Wait {
+        since: now,
+        until: now + i64::from(config.shadow.window_s),
+        arguments: request.texts.arguments.len() as u32,
+    })
+}
+
+/// What the request would hold until its time limit, in GiB × hours. Jobs whose memory is the site's
+/// default are never sized, and jobs of several nodes need more than a slice of one.
+fn stake_gib_h(ask: &Ask) -> Option<f64> {
+    let tasks = u64::from(ask.shape.tasks_on_a_node()?);
+    let mib = ask.memory?.on_a_node(tasks, ask.cpus);
+    let hours = ask.time_s.unwrap_or(UNKNOWN_TIME_S) as f64 / 3600.0;
+    (ask.shape.nodes == 1).then_some(mib as f64 / 1024.0 * hours)
 }
 
 /// A snapshot as what it is to a decision.
@@ -151,6 +187,13 @@ fn change(config: &Config, mode: Mode, asked: u64, set: u64) -> Option<Change> {
 
 /// The line that the user sees, if there is anything to say.
 pub fn sentence(record: &Record) -> Option<String> {
+    if let Some(wait) = &record.shadow {
+        return Some(format!(
+            "shadowfit: a new kind of job: a trial run beside it measures what it needs, and it starts \
+             in {} s at the latest; --shadowfit=off starts it at once, as requested",
+            wait.delay_s()
+        ));
+    }
     let evidence = record.evidence?;
     let memory = record.memory.filter(|change| change.mode >= Mode::Advise);
     let cpus = record.cpus.filter(|change| change.mode >= Mode::Advise);
@@ -174,7 +217,7 @@ pub fn sentence(record: &Record) -> Option<String> {
     .into_iter()
     .flatten()
     .collect();
-    let runs = seen(&evidence, memory.is_some(), cpus.is_some());
+    let runs = seen(record.level, &evidence, memory.is_some(), cpus.is_some());
     match (applied.is_empty(), advised.is_empty()) {
         (true, true) => None,
         (true, false) => Some(format!(
@@ -200,7 +243,14 @@ fn option_of(record: &Record) -> &'static str {
     }
 }
 
-fn seen(evidence: &Evidence, memory: bool, cpus: bool) -> String {
+fn seen(level: Option<Level>, evidence: &Evidence, memory: bool, cpus: bool) -> String {
+    if level == Some(Level::Shadow) {
+        return format!(
+            "a trial run says {} and {:.1} CPUs",
+            memory_text(evidence.p99_mib.into()),
+            evidence.cores
+        );
+    }
     let memory =
         memory.then(|| format!(", 99% were under {}", memory_text(evidence.p99_mib.into())));
     let cpus = cpus.then(|| format!(", {:.1} CPUs busy at most", evidence.cores));
@@ -216,7 +266,7 @@ fn seen(evidence: &Evidence, memory: bool, cpus: bool) -> String {
 mod tests {
     use super::*;
     use crate::job::Shape;
-    use crate::model::snapshot::Directory;
+    use crate::model::snapshot::{Directory, Through};
 
     const SEEN: Evidence = Evidence {
         runs: 23,
@@ -224,12 +274,13 @@ mod tests {
         p99_mib: 8294,
         cores: 1.02,
         longest_s: 100,
+        shadow_mib: 0,
     };
 
     fn sized(ask: Ask, evidence: Evidence, mode: Mode) -> Record {
         let kind = Kind::of_accounting(1, b"align");
         let entries = [(kind.name.unwrap(), evidence)];
-        let bytes = Snapshot::encode(entries.iter(), 1, &Directory::default());
+        let bytes = Snapshot::encode(entries.iter(), Through::default(), &Directory::default());
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("snapshot");
         Snapshot::publish(&path, &bytes).unwrap();

@@ -56,6 +56,8 @@ pub enum Level {
     Script,
     /// Same user and job name; all that accounting alone can tell.
     Name,
+    /// Same as [`Level::Command`], known from a shadow.
+    Shadow,
 }
 
 impl Level {
@@ -65,6 +67,7 @@ impl Level {
             Level::Command => "command",
             Level::Script => "script",
             Level::Name => "name",
+            Level::Shadow => "shadow",
         }
     }
 }

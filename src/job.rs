@@ -37,6 +37,14 @@ impl Memory {
         }
     }
 
+    /// What it amounts to on a node with `tasks` tasks of `cpus` CPUs each, in MiB.
+    pub fn on_a_node(self, tasks: u64, cpus: u32) -> u64 {
+        match self {
+            Memory::Node(mib) => mib,
+            Memory::Cpu(mib) => mib.saturating_mul(tasks * u64::from(cpus)),
+        }
+    }
+
     /// The same form with another figure in MiB.
     pub fn with(self, mib: u64) -> Memory {
         match self {
@@ -158,6 +166,8 @@ pub struct Request<'a> {
     pub ask: Ask,
     /// Set when the job must stay as it is.
     pub left_alone: Option<LeftAlone>,
+    /// A shadow may run first: the job has no begin time or dependency of its own, and no GPU.
+    pub may_wait: bool,
 }
 
 /// What a finished job used, as far as accounting knows.

@@ -34,6 +34,27 @@ impl Change {
     }
 }
 
+/// How long a job waits for a shadow of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// When it was submitted, in seconds since 1970.
+    pub since: i64,
+    /// When its shadow must have reported; the job starts by itself [`START_GRACE_S`] later.
+    pub until: i64,
+    /// Number of the script's arguments: Slurm tells them later joined by blanks.
+    pub arguments: u32,
+}
+
+/// Seconds that the agent has, after a shadow's window, to set what was learned.
+const START_GRACE_S: i64 = 2;
+
+impl Wait {
+    /// Seconds from the submission until the job starts by itself.
+    pub fn delay_s(&self) -> u64 {
+        (self.until - self.since + START_GRACE_S).max(0) as u64
+    }
+}
+
 /// What was decided about one job, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -59,6 +80,9 @@ pub struct Record {
     /// Why nothing was changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kept: Option<Cow<'static, str>>,
+    /// A shadow runs first, and the job waits for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub shadow: Option<Wait>,
     /// The job runs again, and with what its user asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub given_back: bool,
@@ -76,7 +100,17 @@ impl Record {
             memory: None,
             cpus: None,
             kept: Some(why.into()),
+            shadow: None,
             given_back: false,
+        }
+    }
+
+    /// The decision to wait for a shadow before anything else.
+    pub fn after_shadow(self, wait: Wait) -> Record {
+        Record {
+            shadow: Some(wait),
+            kept: Some("a shadow of this new kind of job runs first".into()),
+            ..self
         }
     }
 

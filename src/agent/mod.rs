@@ -6,6 +6,7 @@
 
 mod ingest;
 mod queue;
+mod shadow;
 
 use crate::config::Config;
 use crate::model::snapshot::{Directory, Snapshot};
@@ -50,6 +51,10 @@ pub struct Pass {
     pub published: bool,
     /// Pending jobs whose request was set anew.
     pub decided_again: usize,
+    /// Shadows that were submitted.
+    pub shadows_started: usize,
+    /// Shadows that ended, whatever they told.
+    pub shadows_ended: usize,
     /// Jobs that died of a rewrite and were put back into the queue.
     pub requeued: usize,
     /// Jobs that were given back what their user asked for.
@@ -125,6 +130,16 @@ impl<'a> Agent<'a> {
             Some(error) if strict => Err(error),
             _ => Ok(pass),
         }
+    }
+
+    /// A short look at the shadows alone: their jobs wait for seconds, not for a pass.
+    pub fn glance(&mut self) -> Result<Pass> {
+        let mut pass = Pass::default();
+        if self.config.wants_shadows() {
+            let queue = crate::slurm::queue::query(self.commands)?;
+            self.tend_shadows(&queue, &mut pass)?;
+        }
+        Ok(pass)
     }
 
     fn ask_directory(&mut self) -> Result<()> {

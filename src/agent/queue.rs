@@ -27,7 +27,13 @@ impl Agent<'_> {
     pub(super) fn tend_queue(&mut self, pass: &mut Pass) -> Result<()> {
         let mut waiting_for = 0;
         for look in 0..=LOOKS {
-            let Queue { jobs, dependents } = queue::query(self.commands)?;
+            let queue = queue::query(self.commands)?;
+            if look == 0 {
+                self.tend_shadows(&queue, pass)?;
+            }
+            let Queue {
+                jobs, dependents, ..
+            } = queue;
             waiting_for -= self.give_back(&jobs, pass).min(waiting_for);
             self.mend_dependencies(&jobs, &dependents);
             if look == 0 {
@@ -108,6 +114,7 @@ impl Agent<'_> {
         }
         let waiting = jobs.iter().filter(|job| {
             job.state == "PENDING"
+                && job.record.shadow.is_none()
                 && job.restarts == 0
                 && !job.record.given_back
                 && is_as_we_left_it(job)
@@ -119,21 +126,25 @@ impl Agent<'_> {
         }
     }
 
-    /// What the job would be given today, if that differs enough from what it has.
-    fn better(&self, job: &QueuedJob) -> Option<Record> {
-        let ask = job.record.asked?;
+    /// What the job would be given today.
+    pub(super) fn today(&self, job: &QueuedJob) -> Option<Record> {
         let modes = self.config.modes(Owner {
             user: Some(&job.user),
             account: Some(job.account.as_bytes()),
             partition: Some(job.partition.as_bytes()),
         });
-        let new = size(
+        Some(size(
             &self.config,
             modes,
             known(self.snapshot.as_ref()),
             job.record.kind,
-            ask,
-        );
+            job.record.asked?,
+        ))
+    }
+
+    /// What the job would be given today, if that differs enough from what it has.
+    fn better(&self, job: &QueuedJob) -> Option<Record> {
+        let new = self.today(job)?;
         let differs = |old: Option<u64>, new: Option<u64>| match (old, new) {
             // More is needed at once; less only when it is worth a call.
             (Some(old), Some(new)) => {
@@ -147,7 +158,7 @@ impl Agent<'_> {
         .then_some(new)
     }
 
-    fn set(&self, job: &QueuedJob, record: &Record, start_now: bool) -> bool {
+    pub(super) fn set(&self, job: &QueuedJob, record: &Record, start_now: bool) -> bool {
         let Some(ask) = record.asked else {
             return false;
         };

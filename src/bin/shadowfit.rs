@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use shadowfit_core::agent::{Users, import};
+use shadowfit_core::agent::{Clock, Users, WallClock, import};
 use shadowfit_core::config::Config;
 use shadowfit_core::decide::{decide, sentence};
 use shadowfit_core::model::snapshot::Snapshot;
@@ -238,7 +238,8 @@ fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
     let uid = predict
         .uid
         .unwrap_or_else(|| nix::unistd::getuid().as_raw());
-    match decide(config, Some(&snapshot), &submission.request(uid)) {
+    let now = WallClock.now();
+    match decide(config, Some(&snapshot), &submission.request(uid), now) {
         Some(record) => {
             println!("{}", explain::decision(&record).join("\n"));
             sentence(&record)

@@ -9,6 +9,10 @@ use shadowfit_core::config::Config;
 use shadowfit_core::slurm::System;
 use std::fs::File;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Between two looks at the shadows.
+const LEAST_REST: Duration = Duration::from_millis(500);
 
 /// Learns from finished jobs, publishes what slurmctld decides with, and tends the queue.
 #[derive(Parser)]
@@ -46,8 +50,26 @@ fn main() -> Result<()> {
         if pass != Default::default() {
             tracing::info!(?pass);
         }
-        clock.sleep(agent.interval());
+        glance(&mut agent, &clock);
     }
+}
+
+/// Between two passes: what waits for a shadow must not wait for the next pass too. A large queue is
+/// looked at less often, so that its controller has twenty times as long to rest.
+fn glance(agent: &mut Agent, clock: &WallClock) {
+    let end = Instant::now() + agent.interval();
+    let mut rest = LEAST_REST;
+    while Instant::now() + rest < end {
+        clock.sleep(rest);
+        let started = Instant::now();
+        match agent.glance() {
+            Ok(pass) if pass != Default::default() => tracing::info!(?pass),
+            Ok(_) => {}
+            Err(error) => tracing::warn!("{error:#}"),
+        }
+        rest = LEAST_REST.max(started.elapsed() * 20);
+    }
+    clock.sleep(end.saturating_duration_since(Instant::now()));
 }
 
 /// Two agents would do everything twice.

@@ -3,11 +3,11 @@
 use super::contract::*;
 use crate::decide::sentence;
 use crate::job::{Ask, LeftAlone, Memory, Request, Shape, Texts};
-use crate::record::{Change, Record};
+use crate::record::{Change, Record, ShadowRecord};
 use std::ffi::{CStr, c_char};
 
 /// How SPANK hands an option to job_submit.
-const OPT_OUT: &[u8] = b"_SLURM_SPANK_OPTION_shadowfit_shadowfit=off";
+const OPTION: &[u8] = b"_SLURM_SPANK_OPTION_shadowfit_shadowfit=";
 
 /// Reads a request.
 ///
@@ -16,7 +16,7 @@ const OPT_OUT: &[u8] = b"_SLURM_SPANK_OPTION_shadowfit_shadowfit=off";
 /// them outlive `raw`.
 pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
     // SAFETY: the caller's promise covers every pointer in `raw`.
-    let (texts, spank) = unsafe {
+    let (texts, opted_out) = unsafe {
         let texts = Texts {
             account: bytes(raw.account),
             partition: bytes(raw.partition),
@@ -24,15 +24,35 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
             script: bytes(raw.script).unwrap_or_default(),
             arguments: list(raw.argv, raw.argc).skip(1).collect(),
         };
-        let opted_out = list(raw.spank_env, raw.spank_env_count).any(|entry| entry == OPT_OUT);
-        (texts, opted_out)
+        (texts, option(raw) == Some(b"off"))
     };
     Request {
         uid: raw.uid,
         texts,
         ask: ask(raw),
-        left_alone: left_alone(raw, spank),
+        left_alone: left_alone(raw, opted_out),
+        may_wait: raw.traits & (SHADOWFIT_CANNOT_WAIT | SHADOWFIT_GPUS) == 0,
     }
+}
+
+/// The job whose shadow this submission is, if the agent says so: `shadow:JOB:...`.
+///
+/// # Safety
+/// As for [`request`].
+pub unsafe fn shadow_of(raw: &shadowfit_request) -> Option<String> {
+    // SAFETY: the caller's promise is the one that `option` asks for.
+    let option = unsafe { option(raw) }?.strip_prefix(b"shadow:")?;
+    let job = option.split(|&b| b == b':').next()?;
+    Some(String::from_utf8_lossy(job).into_owned())
+}
+
+/// The value of `--shadowfit`.
+///
+/// # Safety
+/// As for [`request`].
+unsafe fn option<'a>(raw: &shadowfit_request) -> Option<&'a [u8]> {
+    // SAFETY: the caller's promise covers `spank_env` and its length.
+    unsafe { list(raw.spank_env, raw.spank_env_count) }.find_map(|entry| entry.strip_prefix(OPTION))
 }
 
 fn ask(raw: &shadowfit_request) -> Ask {
@@ -95,10 +115,23 @@ pub fn answer(record: &Record, comment_is_taken: bool, answer: &mut shadowfit_an
         answer.cpus_per_task = cpus.set as u32;
         answer.actions |= SHADOWFIT_SET_CPUS;
     }
+    if let Some(wait) = &record.shadow {
+        answer.delay_s = wait.delay_s();
+        answer.actions |= SHADOWFIT_DELAY;
+    }
     if let Some(line) = sentence(record) {
         text(&line, &mut answer.text);
         answer.actions |= SHADOWFIT_TELL_USER;
     }
+}
+
+/// Marks a shadow as whose it is.
+pub fn answer_shadow(job: &str, answer: &mut shadowfit_answer) {
+    text(
+        &ShadowRecord::new(job, None).to_comment(),
+        &mut answer.comment,
+    );
+    answer.actions |= SHADOWFIT_SET_COMMENT;
 }
 
 /// Writes a line for slurmctld's log, if there is one.

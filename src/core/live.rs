@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -64,6 +64,12 @@ impl Identity {
     }
 }
 
+/// Seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs() as i64)
+}
+
 impl Live {
     /// Nothing is read yet.
     pub fn new(config_path: PathBuf) -> Live {
@@ -85,7 +91,7 @@ impl Live {
         }
         let config = self.config.load_full()?;
         let snapshot = self.snapshot.load();
-        decide(&config, snapshot.as_deref(), request)
+        decide(&config, snapshot.as_deref(), request, now())
     }
 
     /// Reads everything, however long it takes. For start-up, when no submission waits.
@@ -194,7 +200,7 @@ mod tests {
     use crate::fingerprint::{Key, Kind};
     use crate::job::{Ask, Memory, Shape, Texts};
     use crate::model::evidence::Evidence;
-    use crate::model::snapshot::Directory;
+    use crate::model::snapshot::{Directory, Through};
 
     struct Site {
         dir: tempfile::TempDir,
@@ -238,6 +244,7 @@ mod tests {
                 time_s: None,
             },
             left_alone: None,
+            may_wait: true,
         }
     }
 
@@ -252,7 +259,7 @@ mod tests {
             .unwrap();
         let mut entries: Vec<_> = (0..extra).map(|n| (Key(n), evidence)).collect();
         entries.push((own, evidence));
-        Snapshot::encode(entries.iter(), 1, &Directory::default())
+        Snapshot::encode(entries.iter(), Through::default(), &Directory::default())
     }
 
     fn set(record: Option<Record>) -> Option<u64> {

@@ -56,6 +56,9 @@ pub unsafe extern "C" fn shadowfit_decide(
     unsafe {
         guard::guard(answer, |answer| {
             let Some(raw) = request.as_ref() else { return };
+            if let Some(job) = convert::shadow_of(raw) {
+                return convert::answer_shadow(&job, answer);
+            }
             let request = convert::request(raw);
             #[cfg(feature = "panic-hook")]
             assert_ne!(request.texts.name, b"panic", "a panic on demand");

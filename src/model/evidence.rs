@@ -15,4 +15,11 @@ pub struct Evidence {
     pub cores: f32,
     /// Longest run in seconds.
     pub longest_s: u32,
+    /// Memory that a shadow of this kind says is enough, in MiB; 0 where there was none.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub shadow_mib: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod evidence;
+#[cfg(feature = "programs")]
+pub mod fit;
 pub mod predict;
 pub mod snapshot;
 #[cfg(feature = "programs")]

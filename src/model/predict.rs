@@ -9,10 +9,20 @@ pub trait Known {
     fn find(&self, key: Key) -> Option<Evidence>;
 }
 
-/// The evidence of the most specific key of `kind` that has at least `min_runs` completed runs.
+/// The evidence of the most specific key of `kind` that has at least `min_runs` completed runs;
+/// where there is none, that of a shadow of this very command.
 pub fn predict(known: &dyn Known, kind: &Kind, min_runs: u32) -> Option<(Level, Evidence)> {
-    kind.keys().find_map(|(level, key)| {
+    let history = kind.keys().find_map(|(level, key)| {
         let evidence = known.find(key)?;
         (evidence.runs >= min_runs).then_some((level, evidence))
+    });
+    history.or_else(|| {
+        let evidence = known.find(kind.command?)?;
+        let seen = Evidence {
+            max_mib: evidence.max_mib.max(evidence.shadow_mib),
+            p99_mib: evidence.p99_mib.max(evidence.shadow_mib),
+            ..evidence
+        };
+        (evidence.shadow_mib > 0).then_some((Level::Shadow, seen))
     })
 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"shadowft";
 /// Raised by every change of the layout; a snapshot of another version is not read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: usize = 80;
 const ENTRY: usize = 32;
 const HASH_AT: usize = 48;
@@ -43,11 +43,20 @@ pub struct User {
     pub account: Option<String>,
 }
 
+/// How far the store counts in a snapshot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Through {
+    /// The last row of a job.
+    pub jobs: i64,
+    /// The last shadow that ended.
+    pub shadows: i64,
+}
+
 /// A complete, checked model.
 pub struct Snapshot {
     bytes: Vec<u8>,
     entries: usize,
-    trained_through: i64,
+    through: Through,
     directory: Directory,
 }
 
@@ -68,11 +77,10 @@ pub enum SnapshotError {
 }
 
 impl Snapshot {
-    /// Builds the file's content from entries sorted by key without duplicates. `trained_through`
-    /// is the last job of the store that counts in it.
+    /// Builds the file's content from entries sorted by key without duplicates.
     pub fn encode<'a>(
         entries: impl ExactSizeIterator<Item = &'a (Key, Evidence)>,
-        trained_through: i64,
+        through: Through,
         directory: &Directory,
     ) -> Vec<u8> {
         let tail = serde_json::to_vec(directory).unwrap_or_default();
@@ -83,7 +91,8 @@ impl Snapshot {
         bytes.extend_from_slice(&(tail.len() as u32).to_le_bytes());
         bytes.extend_from_slice(&(total as u64).to_le_bytes());
         bytes.extend_from_slice(&(entries.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(&trained_through.to_le_bytes());
+        bytes.extend_from_slice(&through.jobs.to_le_bytes());
+        bytes.extend_from_slice(&through.shadows.to_le_bytes());
         bytes.resize(HEADER, 0);
         for (key, evidence) in entries {
             push_entry(&mut bytes, *key, evidence);
@@ -130,9 +139,9 @@ impl Snapshot {
         self.entries == 0
     }
 
-    /// The last job of the store that counts in it.
-    pub fn trained_through(&self) -> i64 {
-        self.trained_through
+    /// How far the store counts in it.
+    pub fn through(&self) -> Through {
+        self.through
     }
 
     /// Who is who.
@@ -156,6 +165,7 @@ impl Snapshot {
             p99_mib: self.word(at + 8),
             cores: f32::from_bits(self.word(at + 12)),
             longest_s: self.word(at + 16),
+            shadow_mib: self.word(at + 20),
         }
     }
 }
@@ -183,7 +193,7 @@ fn push_entry(bytes: &mut Vec<u8>, key: Key, evidence: &Evidence) {
         evidence.p99_mib,
         evidence.cores.to_bits(),
         evidence.longest_s,
-        0,
+        evidence.shadow_mib,
     ] {
         bytes.extend_from_slice(&word.to_le_bytes());
     }
@@ -261,7 +271,10 @@ impl Loading {
             .map_err(|error| self.invalid(&format!("its directory is broken: {error}")))?;
         Ok(Snapshot {
             entries: u64_at(&self.bytes, 24) as usize,
-            trained_through: u64_at(&self.bytes, 32) as i64,
+            through: Through {
+                jobs: u64_at(&self.bytes, 32) as i64,
+                shadows: u64_at(&self.bytes, 40) as i64,
+            },
             directory,
             bytes: std::mem::take(&mut self.bytes),
         })
@@ -306,6 +319,7 @@ mod tests {
                 let evidence = Evidence {
                     runs: n as u32,
                     cores: 1.5,
+                    shadow_mib: 2 * n as u32,
                     ..Evidence::default()
                 };
                 (Key(n * 7 + 1), evidence)
@@ -334,18 +348,26 @@ mod tests {
     #[test]
     fn what_was_written_is_found_again() {
         let entries = entries(1000);
-        let (_dir, path) = write(&Snapshot::encode(entries.iter(), 42, &directory()));
+        let through = Through {
+            jobs: 42,
+            shadows: 7,
+        };
+        let (_dir, path) = write(&Snapshot::encode(entries.iter(), through, &directory()));
         let snapshot = Snapshot::load(&path).unwrap();
         assert_eq!(snapshot.entries().collect::<Vec<_>>(), entries);
         assert_eq!(snapshot.find(Key(8)), Some(entries[1].1));
         assert_eq!(snapshot.find(Key(9)), None);
         assert_eq!(snapshot.directory(), &directory());
-        assert_eq!(snapshot.trained_through(), 42);
+        assert_eq!(snapshot.through(), through);
     }
 
     #[test]
     fn a_load_in_pieces_gives_the_same() {
-        let (_dir, path) = write(&Snapshot::encode(entries(100).iter(), 1, &directory()));
+        let (_dir, path) = write(&Snapshot::encode(
+            entries(100).iter(),
+            Through::default(),
+            &directory(),
+        ));
         let mut loading = Loading::begin(&path).unwrap();
         let mut pieces = 0;
         let snapshot = loop {
@@ -360,7 +382,7 @@ mod tests {
 
     #[test]
     fn every_damaged_byte_is_noticed() {
-        let good = Snapshot::encode(entries(3).iter(), 1, &directory());
+        let good = Snapshot::encode(entries(3).iter(), Through::default(), &directory());
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 0x10;

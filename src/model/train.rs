@@ -3,7 +3,8 @@
 //! gives the same snapshot bit for bit.
 
 use super::evidence::Evidence;
-use super::snapshot::{Directory, Snapshot};
+use super::fit::Need;
+use super::snapshot::{Directory, Snapshot, Through};
 use crate::fingerprint::{Key, Level};
 use crate::store::{Run, Store};
 use crate::units::MIB;
@@ -11,6 +12,14 @@ use anyhow::Result;
 use std::collections::BTreeMap;
 
 const LEVELS: [Level; 3] = [Level::Command, Level::Script, Level::Name];
+
+/// Levels at which a shadow counts: its own command's alone.
+fn shadow_of(store: &Store, level: Level, key: Key, through: Through) -> Result<Option<Need>> {
+    match level {
+        Level::Command => store.shadow_need(key, through.shadows),
+        _ => Ok(None),
+    }
+}
 
 /// Brings `previous` up to date with the store, counting the latest `window` runs of each kind.
 /// Returns the new snapshot's bytes, or `None` when nothing has changed.
@@ -20,17 +29,26 @@ pub fn train(
     window: u32,
     directory: &Directory,
 ) -> Result<Option<Vec<u8>>> {
-    let last = store.last_row()?;
+    let last = store.through()?;
     // A store that was made anew starts its rows anew.
-    let previous = previous.filter(|snapshot| snapshot.trained_through() <= last);
-    let through = previous.map_or(0, Snapshot::trained_through);
+    let previous = previous.filter(|snapshot| {
+        let old = snapshot.through();
+        old.jobs <= last.jobs && old.shadows <= last.shadows
+    });
+    let through = previous.map_or(Through::default(), Snapshot::through);
     if previous.is_some_and(|old| through == last && old.directory() == directory) {
         return Ok(None);
     }
     let mut changed = BTreeMap::new();
     for level in LEVELS {
-        for key in store.keys_after(through, level)? {
-            changed.insert(key, evidence(&store.runs(level, key, last, window)?));
+        let mut keys = store.keys_after(through.jobs, level)?;
+        if level == Level::Command {
+            keys.extend(store.shadowed_after(through.shadows)?);
+        }
+        for key in keys {
+            let runs = store.runs(level, key, last.jobs, window)?;
+            let shadow = shadow_of(store, level, key, last)?;
+            changed.insert(key, evidence(&runs, shadow));
         }
     }
     let entries = merge(previous, changed);
@@ -52,8 +70,8 @@ fn merge(previous: Option<&Snapshot>, changed: BTreeMap<Key, Evidence>) -> Vec<(
     entries
 }
 
-/// What `runs` of one kind tell about it.
-pub fn evidence(runs: &[Run]) -> Evidence {
+/// What `runs` of one kind and a shadow of it tell about it.
+pub fn evidence(runs: &[Run], shadow: Option<Need>) -> Evidence {
     let mib = |run: &Run| run.usage.peak_bytes.map(|bytes| bytes.div_ceil(MIB) as u32);
     let mut completed: Vec<u32> = runs
         .iter()
@@ -64,6 +82,7 @@ pub fn evidence(runs: &[Run]) -> Evidence {
     let cores = runs
         .iter()
         .filter_map(|run| run.usage.cores)
+        .chain(shadow.map(|need| f64::from(need.cores)))
         .fold(0.0, f64::max);
     let longest = runs
         .iter()
@@ -76,6 +95,7 @@ pub fn evidence(runs: &[Run]) -> Evidence {
         p99_mib: percentile_99(&completed),
         cores: cores as f32,
         longest_s: longest.min(u64::from(u32::MAX)) as u32,
+        shadow_mib: shadow.map_or(0, |need| need.memory_mib),
     }
 }
 

@@ -108,6 +108,6 @@ impl Known for History {
     fn find(&self, key: Key) -> Option<Evidence> {
         self.kinds
             .get(&key)
-            .map(|runs| evidence(&runs.iter().copied().collect::<Vec<_>>()))
+            .map(|runs| evidence(&runs.iter().copied().collect::<Vec<_>>(), None))
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing ever goes through a shell: a job name may hold anything.
 #![forbid(unsafe_code)]
 
+pub mod clone;
 pub mod control;
 pub mod launch;
 pub mod notes;

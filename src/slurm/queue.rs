@@ -1,7 +1,8 @@
 //! squeue: the jobs that slurmctld still remembers, with our records.
 
+use super::clone::Original;
 use super::{CommandError, Commands};
-use crate::record::Record;
+use crate::record::{Record, ShadowRecord};
 use serde_json::Value;
 
 /// What slurmctld remembers.
@@ -11,6 +12,21 @@ pub struct Queue {
     pub jobs: Vec<QueuedJob>,
     /// Jobs, anybody's, that wait for something that has failed.
     pub dependents: Vec<Dependent>,
+    /// Shadows, whatever their state.
+    pub shadows: Vec<QueuedShadow>,
+    /// Jobs, anybody's, wait for nothing but a free node.
+    pub is_full: bool,
+}
+
+/// A shadow in the queue.
+#[derive(Debug, Clone)]
+pub struct QueuedShadow {
+    /// Its own job.
+    pub job_id: u64,
+    /// JOB_STATE, without flags.
+    pub state: String,
+    /// Whose it is and, once it has ended, what it did.
+    pub record: ShadowRecord,
 }
 
 /// A job that will never start, because what it depends on has failed.
@@ -45,6 +61,8 @@ pub struct QueuedJob {
     pub restarts: u64,
     /// What was decided about it.
     pub record: Record,
+    /// What a shadow of it needs to know.
+    pub original: Original,
 }
 
 /// Asks for the whole queue.
@@ -60,6 +78,8 @@ pub fn query(commands: &dyn Commands) -> Result<Queue, CommandError> {
         .as_array()
         .ok_or_else(|| unreadable("no list of jobs in the answer".into()))?;
     Ok(Queue {
+        shadows: jobs.iter().filter_map(read_shadow).collect(),
+        is_full: jobs.iter().any(waits_for_a_node),
         jobs: jobs.iter().filter_map(read_job).collect(),
         dependents: jobs.iter().filter_map(read_dependent).collect(),
     })
@@ -103,6 +123,43 @@ fn handle(job: &Value) -> Option<String> {
     }
 }
 
+fn read_shadow(job: &Value) -> Option<QueuedShadow> {
+    Some(QueuedShadow {
+        job_id: number(&job["job_id"])?,
+        state: state(&job["job_state"]),
+        record: ShadowRecord::parse(job["admin_comment"].as_str()?)?,
+    })
+}
+
+fn waits_for_a_node(job: &Value) -> bool {
+    state(&job["job_state"]) == "PENDING"
+        && job["state_reason"] == "Resources"
+        && read_shadow(job).is_none()
+}
+
+fn original(job: &Value) -> Option<Original> {
+    let text = |name: &str| job[name].as_str().unwrap_or_default().to_owned();
+    let tasks = text("array_task_string");
+    let first = tasks.split(|c: char| !c.is_ascii_digit()).next();
+    let array = number(&job["array_job_id"]).filter(|&array| array > 0);
+    Some(Original {
+        handle: handle(job)?,
+        script_id: array.or(number(&job["job_id"]))?,
+        task: first
+            .and_then(|task| task.parse().ok())
+            .or(array.and(number(&job["array_task_id"]))),
+        uid: number(&job["user_id"])?.try_into().ok()?,
+        gid: number(&job["group_id"])?.try_into().ok()?,
+        partition: text("partition"),
+        work_dir: text("current_working_directory"),
+        // The first word is the script; a blank in its path is noticed by the count of arguments.
+        arguments: text("command")
+            .split_once(' ')
+            .map(|(_, arguments)| arguments.to_owned())
+            .unwrap_or_default(),
+    })
+}
+
 fn names(job: &Value) -> Vec<String> {
     let mut names: Vec<String> = number(&job["job_id"]).iter().map(u64::to_string).collect();
     if let Some(array) = number(&job["array_job_id"]).filter(|&array| array > 0) {
@@ -126,6 +183,7 @@ fn read_job(job: &Value) -> Option<QueuedJob> {
         memory: number(&job["memory_per_node"]).or_else(|| number(&job["memory_per_cpu"])),
         restarts: number(&job["restart_cnt"]).unwrap_or(0),
         record,
+        original: original(job)?,
     })
 }
 
@@ -166,9 +224,9 @@ mod tests {
         let jobs = query(&Answer(
             r#"{"jobs": [
             {"job_id": 7, "array_job_id": 7, "array_task_string": "5-9", "job_state": "PENDING", "user_id": 1,
-             "restart_cnt": 0, "admin_comment": "{\"shadowfit\":1,\"kind\":{}}"},
+             "group_id": 1, "command": "/a/b.sh x  y", "restart_cnt": 0, "admin_comment": "{\"shadowfit\":1,\"kind\":{}}"},
             {"job_id": 8, "array_job_id": {"set": false, "number": 0}, "array_task_string": "",
-             "job_state": ["OUT_OF_MEMORY"], "user_id": 1, "restart_cnt": {"set": true, "number": 2},
+             "job_state": ["OUT_OF_MEMORY"], "user_id": 1, "group_id": {"set": true, "number": 1}, "restart_cnt": {"set": true, "number": 2},
              "admin_comment": "{\"shadowfit\":1,\"kind\":{}}"},
             {"job_id": 9, "admin_comment": "site note"}, {"job_id": 10}]}"#,
         ))
@@ -179,6 +237,21 @@ mod tests {
             .map(|job| (job.handle.as_str(), job.state.as_str(), job.restarts))
             .collect();
         assert_eq!(seen, [("7_[5-9]", "PENDING", 0), ("8", "OUT_OF_MEMORY", 2)]);
+    }
+
+    #[test]
+    fn a_clone_is_of_the_first_task_that_waits() {
+        let queue = query(&Answer(
+            r#"{"jobs": [{"job_id": 7, "array_job_id": 7, "array_task_string": "5-9%2,12", "user_id": 1, "group_id": 2,
+             "command": "/a/b.sh x  y", "admin_comment": "{\"shadowfit\":1,\"kind\":{}}"},
+            {"job_id": 8, "job_state": "RUNNING", "admin_comment": "{\"shadowfit\":1,\"shadow_of\":\"7\"}"},
+            {"job_id": 9, "job_state": "PENDING", "state_reason": "Resources"}]}"#,
+        ))
+        .unwrap();
+        let original = &queue.jobs[0].original;
+        assert_eq!((original.task, original.arguments.as_str()), (Some(5), "x  y"));
+        assert_eq!(queue.shadows[0].record.shadow_of, "7");
+        assert!(queue.is_full && queue.jobs.len() == 1);
     }
 
     #[test]

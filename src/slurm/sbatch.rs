@@ -19,6 +19,7 @@ pub struct Submission {
     exclusive: bool,
     no_requeue: bool,
     opted_out: bool,
+    cannot_wait: bool,
     cpus: Option<u32>,
     tasks: Option<u32>,
     tasks_per_node: Option<u32>,
@@ -27,9 +28,12 @@ pub struct Submission {
 }
 
 /// sbatch's short options and the long ones they stand for.
-const SHORT: [(char, &str); 7] = [
+const SHORT: [(char, &str); 10] = [
     ('A', "account"),
+    ('b', "begin"),
     ('c', "cpus-per-task"),
+    ('d', "dependency"),
+    ('G', "gpus"),
     ('J', "job-name"),
     ('n', "ntasks"),
     ('N', "nodes"),
@@ -97,6 +101,7 @@ impl Submission {
                 time_s: self.time_s,
             },
             left_alone: self.left_alone(),
+            may_wait: !self.cannot_wait,
         }
     }
 
@@ -156,6 +161,7 @@ impl Submission {
             "nodes" => self.nodes = Some(node_range(value)?),
             "time" => self.time_s = Some(time_limit(value)?),
             "shadowfit" => self.opted_out = value == "off",
+            "begin" | "dependency" | "reservation" | "gpus" | "gres" => self.cannot_wait = true,
             _ => {}
         }
         Ok(())

@@ -31,6 +31,37 @@ pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
     })
 }
 
+/// How full the cluster is, in CPUs.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Free for jobs.
+    pub idle: u64,
+    /// All there are.
+    pub total: u64,
+}
+
+/// Asks slurmctld.
+pub fn load(commands: &dyn Commands) -> Result<Load, CommandError> {
+    let arguments = ["--noheader", "--format=%C"];
+    let answer = commands.run("sinfo", &arguments)?;
+    read_load(&String::from_utf8_lossy(&answer)).ok_or_else(|| CommandError::Unreadable {
+        command: format!("sinfo {}", arguments.join(" ")),
+        problem: "expected CPUs as allocated/idle/other/total".into(),
+    })
+}
+
+fn read_load(text: &str) -> Option<Load> {
+    let fields: Vec<u64> = text
+        .trim()
+        .split('/')
+        .map(|field| field.parse().ok())
+        .collect::<Option<_>>()?;
+    match fields[..] {
+        [_allocated, idle, _other, total] => Some(Load { idle, total }),
+        _ => None,
+    }
+}
+
 fn default_partition(oneliner: &str) -> Option<String> {
     oneliner
         .lines()
@@ -42,6 +73,13 @@ fn default_partition(oneliner: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn the_load_is_read_or_refused() {
+        let load = super::read_load("4/28/0/32\n").unwrap();
+        assert_eq!((load.idle, load.total), (28, 32));
+        assert!(super::read_load("4/28").is_none() && super::read_load("N/A").is_none());
+    }
+
     #[test]
     fn the_default_partition_is_the_one_marked() {
         let text = "PartitionName=long AllowGroups=ALL Default=NO\nPartitionName=batch Default=YES QoS=N/A\n";

@@ -1,0 +1,222 @@
+//! Shadows: a job of a new kind waits a moment; one clone for all jobs of that kind runs on a slice,
+//! and what it tells is set in the jobs before they start.
+
+use super::{Agent, Pass};
+use crate::counters::{Counters, Ended};
+use crate::fingerprint::Key;
+use crate::model::fit;
+use crate::record::Record;
+use crate::slurm::clone::{Slice, submit};
+use crate::slurm::queue::{Queue, QueuedJob, QueuedShadow};
+use crate::slurm::site::{Load, load};
+use crate::store::Shadow;
+use anyhow::Result;
+use std::collections::BTreeMap;
+
+/// A shadow that has less time than this, in seconds, would tell nothing.
+const LEAST_TIME_S: i64 = 5;
+
+/// Seconds kept between the end of a shadow's sampling and the moment its report is due.
+const REPORT_TIME_S: i64 = 1;
+
+/// A shadow that has not reported so long after its window, in seconds, is lost.
+const LOST_AFTER_S: i64 = 120;
+
+const HOUR: i64 = 3600;
+
+/// States from which nothing comes back.
+const ALIVE: [&str; 5] = ["PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED"];
+
+impl Agent<'_> {
+    pub(super) fn tend_shadows(&mut self, queue: &Queue, pass: &mut Pass) -> Result<()> {
+        let waiting = waiting(queue);
+        let running = self.store.running_shadows()?;
+        if waiting.is_empty() && running.is_empty() {
+            return Ok(());
+        }
+        for shadow in &running {
+            pass.shadows_ended += usize::from(self.end(shadow, queue)?);
+        }
+        if pass.shadows_ended > 0 {
+            self.publish()?;
+        }
+        if self.config.kill_switch_path().exists() {
+            return Ok(());
+        }
+        for (kind, jobs) in waiting {
+            self.tend_kind(kind, &jobs, pass)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what a shadow has reported, or that it never will.
+    fn end(&self, shadow: &Shadow, queue: &Queue) -> Result<bool> {
+        let queued = queue.shadows.iter().find(|one| one.job_id == shadow.job_id);
+        let Some(counters) = outcome(queued) else {
+            let due = shadow.submitted + i64::from(self.config.shadow.window_s) + LOST_AFTER_S;
+            if self.clock.now() < due {
+                return Ok(false);
+            }
+            tracing::warn!(shadow = shadow.job_id, job = shadow.shadow_of, "lost");
+            self.store.end_shadow(shadow.job_id, None, None)?;
+            return Ok(true);
+        };
+        let need = fit::need(&counters, &shadow.asked);
+        tracing::info!(
+            shadow = shadow.job_id,
+            job = shadow.shadow_of,
+            ended = ?counters.ended,
+            why = counters.why,
+            peak_mib = counters.peak_mib,
+            need_mib = need.map(|need| need.memory_mib),
+            "shadow ended"
+        );
+        self.store.end_shadow(shadow.job_id, Some(&counters), need)?;
+        Ok(true)
+    }
+
+    fn tend_kind(&self, kind: Key, jobs: &[&QueuedJob], pass: &mut Pass) -> Result<()> {
+        let last = self.store.shadow_of_kind(kind)?;
+        match last {
+            Some(shadow) if !shadow.has_ended => Ok(()),
+            Some(shadow) if belongs_to(&shadow, jobs) => {
+                jobs.iter().for_each(|job| self.start_job(job, &shadow, pass));
+                Ok(())
+            }
+            _ => self.start_shadow(kind, jobs, pass),
+        }
+    }
+
+    /// Gives a job what the shadow of its kind told, and lets it start.
+    fn start_job(&self, job: &QueuedJob, shadow: &Shadow, pass: &mut Pass) {
+        let Some(today) = self.today(job) else { return };
+        let record = match shadow.need {
+            Some(_) => today,
+            None => Record {
+                kept: Some(why_nothing(shadow.counters.as_ref()).into()),
+                ..today
+            },
+        };
+        pass.decided_again += usize::from(self.set(job, &record, true));
+    }
+
+    /// Submits a shadow of the first of these jobs, if there is time and room for one.
+    fn start_shadow(&self, kind: Key, jobs: &[&QueuedJob], pass: &mut Pass) -> Result<()> {
+        let now = self.clock.now();
+        let limits = &self.config.shadow;
+        let first = jobs.iter().find_map(|job| {
+            let (wait, asked) = (job.record.shadow?, job.record.asked?);
+            (wait.until - now >= LEAST_TIME_S).then_some((job, wait, asked))
+        });
+        let Some((job, wait, asked)) = first else {
+            return Ok(());
+        };
+        if !self.has_room(now)? {
+            return Ok(());
+        }
+        let tasks = u64::from(asked.shape.tasks_on_a_node().unwrap_or(1));
+        let memory_mib = asked.memory.map_or(limits.memory_mib, |memory| {
+            memory.on_a_node(tasks, asked.cpus).min(limits.memory_mib)
+        });
+        let slice = Slice {
+            memory_mib,
+            cpus: asked.cpus,
+            until: wait.until - REPORT_TIME_S,
+        };
+        let folder = self.config.shadow_folder();
+        match submit(self.commands, &folder, limits, &job.original, slice, wait.arguments) {
+            Ok(job_id) => {
+                tracing::info!(shadow = job_id, job = job.handle, user = job.user, "shadow submitted");
+                pass.shadows_started += 1;
+                self.store.start_shadow(&Shadow {
+                    job_id,
+                    shadow_of: job.handle.clone(),
+                    command: kind,
+                    submitted: now,
+                    asked,
+                    has_ended: false,
+                    counters: None,
+                    need: None,
+                })
+            }
+            Err(error) => {
+                tracing::warn!(job = job.handle, "no shadow: {error}");
+                let record = Record {
+                    kept: Some("no shadow of it could be submitted".into()),
+                    shadow: None,
+                    ..job.record.clone()
+                };
+                jobs.iter().for_each(|job| {
+                    self.set(job, &record, true);
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// The budget: fewer shadows as the cluster fills, and none beyond their CPU time of an hour.
+    fn has_room(&self, now: i64) -> Result<bool> {
+        let limits = &self.config.shadow;
+        let running = self.store.running_shadows()?.len() as f64;
+        let used: f64 = self
+            .store
+            .ended_shadows(now - HOUR)?
+            .iter()
+            .filter_map(|shadow| shadow.counters.as_ref())
+            .map(|counters| f64::from(counters.cpu_s))
+            .sum();
+        let Load { idle, total } = load(self.commands)?;
+        let share = idle as f64 / total.max(1) as f64;
+        let allowed = (f64::from(limits.max_running) * share).ceil();
+        Ok(running < allowed && used < f64::from(limits.max_cpu_s_per_hour))
+    }
+}
+
+/// Jobs that wait for a shadow, by kind.
+fn waiting(queue: &Queue) -> BTreeMap<Key, Vec<&QueuedJob>> {
+    let mut kinds: BTreeMap<Key, Vec<&QueuedJob>> = BTreeMap::new();
+    let jobs = queue.jobs.iter().filter(|job| {
+        job.state == "PENDING" && job.restarts == 0 && job.record.shadow.is_some()
+    });
+    for job in jobs {
+        if let Some(kind) = job.record.kind.command {
+            kinds.entry(kind).or_default().push(job);
+        }
+    }
+    kinds
+}
+
+/// A shadow of an earlier time told nothing then, and may tell something now.
+fn belongs_to(shadow: &Shadow, jobs: &[&QueuedJob]) -> bool {
+    let first = jobs.iter().filter_map(|job| job.record.shadow).map(|wait| wait.since).min();
+    shadow.need.is_some() || first.is_some_and(|first| shadow.submitted >= first)
+}
+
+/// What a shadow did, once it can be told.
+fn outcome(queued: Option<&QueuedShadow>) -> Option<Counters> {
+    let queued = queued?;
+    if let Some(counters) = &queued.record.counters {
+        return Some(counters.clone());
+    }
+    // It ended, and nobody reported: it was cancelled before it ran, or its node was lost.
+    (!ALIVE.contains(&queued.state.as_str())).then(|| Counters {
+        why: Some(queued.state.clone()),
+        ..Counters::nothing(Ended::Failed)
+    })
+}
+
+fn why_nothing(counters: Option<&Counters>) -> String {
+    match counters {
+        None => "its shadow was lost".into(),
+        Some(counters) => {
+            let why = counters.why.as_deref().map(|why| format!(": {why}"));
+            let how = match counters.ended {
+                Ended::Refused => "no shadow could run on its node",
+                Ended::Oom => "its shadow needed more memory than a slice has",
+                Ended::Failed => "its shadow failed",
+                _ => "its shadow told too little",
+            };
+            format!("{how}{}", why.unwrap_or_default())
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! sbatch: submits a shadow, a clone of a job that waits.
+//!
+//! The clone's script is a stub of two lines that does nothing, followed by the user's script. Only a
+//! node's sandbox unwraps it: where there is none, nothing of the user's ever runs.
+
+use super::{CommandError, Commands};
+use crate::config::ShadowLimits;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// What the sandbox takes away again; it counts lines.
+const STUB: &[u8] = b"#!/bin/sh\nexit 64 # only a sandbox of shadowfit runs what follows\n";
+
+/// Variables that would change what the clone is, not how it runs.
+const NOT_CLONED: [&[u8]; 2] = [SPANK_OPTION.as_bytes(), b"SLURM_RLIMIT_"];
+
+/// How Slurm carries our option to the nodes.
+const SPANK_OPTION: &str = "_SLURM_SPANK_OPTION_shadowfit_shadowfit";
+
+/// Minutes of Slurm's own time limit beyond the window, for a node that has lost the sampler.
+const SPARE_MINUTES: u32 = 1;
+
+/// What is cloned.
+#[derive(Debug, Clone)]
+pub struct Original {
+    /// As scontrol names it.
+    pub handle: String,
+    /// The number under which slurmctld keeps its script: of an array, the array's.
+    pub script_id: u64,
+    /// The first array task that waits.
+    pub task: Option<u64>,
+    /// User and group.
+    pub uid: u32,
+    /// Group number.
+    pub gid: u32,
+    /// Partitions, comma-separated.
+    pub partition: String,
+    /// Working directory.
+    pub work_dir: String,
+    /// The script's arguments joined by blanks.
+    pub arguments: String,
+}
+
+/// How the clone runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Slice {
+    /// Memory in MiB.
+    pub memory_mib: u64,
+    /// CPUs that the job asked for; the program sees them.
+    pub cpus: u32,
+    /// When it must have ended, in seconds since 1970.
+    pub until: i64,
+}
+
+/// Submits a shadow of `job` and returns its job number. `arguments` is how many the script has.
+/// Works in `folder`, which nobody else may read.
+pub fn submit(
+    commands: &dyn Commands,
+    folder: &Path,
+    limits: &ShadowLimits,
+    job: &Original,
+    slice: Slice,
+    arguments: u32,
+) -> Result<u64, CommandError> {
+    let own = |problem: String| CommandError::Unreadable {
+        command: format!("shadow of job {}", job.handle),
+        problem,
+    };
+    let arguments = split(&job.arguments, arguments)
+        .ok_or_else(|| own("arguments with blanks cannot be told apart".into()))?;
+    let script = script(commands, job)?;
+    let mark = mark(limits, job, slice);
+    // With an environment of its own, sbatch does not put its SPANK options into it.
+    let mut environment = environment(commands, job).map_err(own)?;
+    environment.extend_from_slice(format!("{SPANK_OPTION}={mark}\0").as_bytes());
+    let file = |name: &str, content: &[u8]| {
+        temporary(folder, &format!("{}.{name}", job.script_id), content)
+            .map_err(|error| own(format!("{}: {error}", folder.display())))
+    };
+    let (script, environment) = (file("sh", &script)?, file("env", &environment)?);
+    let mut words = options(limits, job, slice);
+    words.push(format!("--shadowfit={mark}"));
+    words.push(format!("--export-file={}", environment.0.display()));
+    words.push(script.0.display().to_string());
+    words.extend(arguments.iter().map(|word| (*word).to_owned()));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let answer = commands.run("sbatch", &words)?;
+    let text = String::from_utf8_lossy(&answer);
+    let number = text.trim().split(';').next().and_then(|id| id.parse().ok());
+    number.ok_or_else(|| own(format!("sbatch answered '{}'", text.trim())))
+}
+
+/// What tells the node that this is a shadow, and how it is to run; c_shim/spank_shadowfit.c reads it.
+fn mark(limits: &ShadowLimits, job: &Original, slice: Slice) -> String {
+    format!(
+        "shadow:{}:{}:{}:{}:{}:{}:{}",
+        job.script_id,
+        slice.until,
+        slice.cpus,
+        slice.memory_mib + limits.scratch_mib,
+        limits.scratch_mib,
+        limits.pids,
+        limits.io_mib_s
+    )
+}
+
+fn options(limits: &ShadowLimits, job: &Original, slice: Slice) -> Vec<String> {
+    let mut words = vec![
+        "--parsable".to_owned(),
+        format!("--uid={}", job.uid),
+        format!("--gid={}", job.gid),
+        format!("--chdir={}", job.work_dir),
+        format!("--job-name=shadow-of-{}", job.script_id),
+        format!("--partition={}", limits.partition.as_ref().unwrap_or(&job.partition)),
+        // What it writes to files is memory of its slice.
+        format!("--mem={}M", slice.memory_mib + limits.scratch_mib),
+        format!("--time={}", limits.window_s.div_ceil(60) + SPARE_MINUTES),
+    ];
+    words.extend(
+        ["--nodes=1", "--ntasks=1", "--cpus-per-task=1", "--nice=1000000", "--no-requeue", "--mail-type=NONE"]
+            .map(str::to_owned),
+    );
+    words.extend(["--output=/dev/null", "--error=/dev/null", "--input=/dev/null"].map(str::to_owned));
+    words.extend(limits.account.iter().map(|account| format!("--account={account}")));
+    words.extend(limits.qos.iter().map(|qos| format!("--qos={qos}")));
+    words
+}
+
+/// Slurm joins arguments by blanks. They can be told apart again only if none has one.
+fn split(joined: &str, count: u32) -> Option<Vec<&str>> {
+    let words: Vec<&str> = match count {
+        0 => Vec::new(),
+        _ => joined.split(' ').collect(),
+    };
+    (words.len() == count as usize).then_some(words)
+}
+
+fn script(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, CommandError> {
+    let id = job.script_id.to_string();
+    let text = commands.run("scontrol", &["write", "batch_script", &id, "-"])?;
+    Ok([STUB, &text].concat())
+}
+
+/// The job's environment from where slurmctld keeps it: nothing else tells that of a job that waits.
+fn environment(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, String> {
+    let config = commands
+        .run("scontrol", &["show", "config"])
+        .map_err(|error| error.to_string())?;
+    let config = String::from_utf8_lossy(&config);
+    let state = config
+        .lines()
+        .find_map(|line| line.strip_prefix("StateSaveLocation")?.split_once('='))
+        .map(|(_, path)| path.trim())
+        .ok_or("scontrol show config names no StateSaveLocation")?;
+    let path = format!("{state}/hash.{}/job.{}/environment", job.script_id % 10, job.script_id);
+    let bytes = std::fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
+    // A 32-bit count, then the variables, each ended by NUL.
+    let mut cloned: Vec<u8> = bytes
+        .get(4..)
+        .unwrap_or_default()
+        .split_inclusive(|&b| b == 0)
+        .filter(|variable| !NOT_CLONED.iter().any(|prefix| variable.starts_with(prefix)))
+        .flatten()
+        .copied()
+        .collect();
+    if let Some(task) = job.task {
+        let variables = format!(
+            "SLURM_ARRAY_TASK_ID={task}\0SLURM_ARRAY_JOB_ID={}\0SLURM_ARRAY_TASK_COUNT=1\0",
+            job.script_id
+        );
+        cloned.extend_from_slice(variables.as_bytes());
+    }
+    Ok(cloned)
+}
+
+/// A file that is gone when sbatch has read it.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_file(&self.0);
+    }
+}
+
+fn temporary(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<Temporary> {
+    std::fs::create_dir_all(folder)?;
+    let file = Temporary(folder.join(name));
+    let mut open: File = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&file.0)?;
+    open.write_all(content)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_told_apart_or_refused() {
+        assert_eq!(split("", 0), Some(vec![]));
+        assert_eq!(split("a  b", 3), Some(vec!["a", "", "b"]));
+        assert_eq!(split("a b c", 2), None);
+    }
+
+    #[test]
+    fn without_a_sandbox_a_shadow_does_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let proof = dir.path().join("proof");
+        let user = format!("#!/bin/sh\ntouch {}\n", proof.display());
+        let path = dir.path().join("job.sh");
+        std::fs::write(&path, [STUB, user.as_bytes()].concat()).unwrap();
+        let status = std::process::Command::new("sh").arg(&path).status().unwrap();
+        assert_eq!(status.code(), Some(64));
+        assert!(!proof.exists());
+    }
+}
