@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,6 +19,9 @@
 #include <unistd.h>
 
 #include "sandbox.h"
+
+/* Between two looks whether init has ended or the sampler is gone, in milliseconds. */
+#define LOOK_MS 50
 
 static char reason[400];
 
@@ -59,14 +63,17 @@ static int exit_code(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Outside: wait for the init and end as it does. */
+/* Outside: wait for the init and end as it does. A shadow that nobody watches any more is ended. */
 static void wait_outside(const struct sandbox *wish, pid_t init)
 {
+	struct pollfd sampler = { .fd = wish->report };
 	int status = 0;
 
 	keep_only(wish->report, 0);
-	while (waitpid(init, &status, 0) < 0 && errno == EINTR)
-		;
+	signal(SIGPIPE, SIG_IGN);
+	while (waitpid(init, &status, WNOHANG) == 0)
+		if (poll(&sampler, 1, LOOK_MS) > 0)
+			kill(init, SIGKILL);
 	tell(wish->report, "exit %d\n", exit_code(status));
 	_exit(exit_code(status));
 }

@@ -5,8 +5,8 @@
 //! store twice changes nothing.
 #![forbid(unsafe_code)]
 
-use crate::fingerprint::{Key, Kind, Level};
 use crate::counters::Counters;
+use crate::fingerprint::{Key, Kind, Level};
 use crate::job::{Ask, FinishedJob, Usage};
 use crate::model::fit::Need;
 use crate::model::snapshot::Through;
@@ -132,7 +132,7 @@ pub struct Filter {
 impl Store {
     /// Opens the database for writing, and makes it if there is none.
     pub fn open(path: &Path) -> Result<Store> {
-        give_to_owner_of_folder(path).with_context(|| path.display().to_string())?;
+        make_for_owner_of_folder(path).with_context(|| path.display().to_string())?;
         let db = Connection::open(path).with_context(|| path.display().to_string())?;
         let mut store = Store { db };
         store
@@ -335,7 +335,9 @@ impl Store {
 
     /// Shadows that have not ended yet.
     pub fn running_shadows(&self) -> Result<Vec<Shadow>> {
-        let mut query = self.db.prepare_cached(&format!("{SHADOW} WHERE ended IS NULL"))?;
+        let mut query = self
+            .db
+            .prepare_cached(&format!("{SHADOW} WHERE ended IS NULL"))?;
         let shadows = query.query_map([], stored_shadow)?;
         Ok(shadows.collect::<rusqlite::Result<_>>()?)
     }
@@ -351,14 +353,21 @@ impl Store {
 
     /// The shadow of a kind that was submitted last.
     pub fn shadow_of_kind(&self, command: Key) -> Result<Option<Shadow>> {
-        let mut query = self
-            .db
-            .prepare_cached(&format!("{SHADOW} WHERE command_key = ? ORDER BY id DESC LIMIT 1"))?;
-        Ok(query.query_row([command.0 as i64], stored_shadow).optional()?)
+        let mut query = self.db.prepare_cached(&format!(
+            "{SHADOW} WHERE command_key = ? ORDER BY id DESC LIMIT 1"
+        ))?;
+        Ok(query
+            .query_row([command.0 as i64], stored_shadow)
+            .optional()?)
     }
 
     /// Writes how a shadow ended and what its kind therefore needs, if that can be told.
-    pub fn end_shadow(&self, job_id: u64, counters: Option<&Counters>, need: Option<Need>) -> Result<()> {
+    pub fn end_shadow(
+        &self,
+        job_id: u64,
+        counters: Option<&Counters>,
+        need: Option<Need>,
+    ) -> Result<()> {
         let counters = counters.map(serde_json::to_string).transpose()?;
         self.db.execute(
             "UPDATE shadows SET ended = (SELECT coalesce(max(ended), 0) + 1 FROM shadows), counters = ?2, \
@@ -375,9 +384,9 @@ impl Store {
 
     /// Every kind that a shadow told something about, which ended after number `ended`.
     pub fn shadowed_after(&self, ended: i64) -> Result<Vec<Key>> {
-        let mut query = self
-            .db
-            .prepare_cached("SELECT DISTINCT command_key FROM shadows WHERE ended > ? AND need_mib IS NOT NULL")?;
+        let mut query = self.db.prepare_cached(
+            "SELECT DISTINCT command_key FROM shadows WHERE ended > ? AND need_mib IS NOT NULL",
+        )?;
         let keys = query.query_map([ended], |row| Ok(Key(row.get::<_, i64>(0)? as u64)))?;
         Ok(keys.collect::<rusqlite::Result<_>>()?)
     }
@@ -415,8 +424,9 @@ impl Store {
     }
 }
 
-/// A database that root makes, by an import, must be writable for the agent, which is SlurmUser.
-fn give_to_owner_of_folder(path: &Path) -> std::io::Result<()> {
+/// Makes a file that is not there yet. What root makes, by an import or as an agent with shadows, must
+/// be writable for an agent that is SlurmUser.
+pub fn make_for_owner_of_folder(path: &Path) -> std::io::Result<()> {
     if path.exists() || !nix::unistd::geteuid().is_root() {
         return Ok(());
     }
@@ -461,7 +471,9 @@ fn stored_shadow(row: &Row) -> rusqlite::Result<Shadow> {
             .map_err(|error| unreadable(4, error))?,
         has_ended: row.get(5)?,
         counters: counters.and_then(|text| serde_json::from_str(&text).ok()),
-        need: memory_mib.zip(cores).map(|(memory_mib, cores)| Need { memory_mib, cores }),
+        need: memory_mib
+            .zip(cores)
+            .map(|(memory_mib, cores)| Need { memory_mib, cores }),
     })
 }
 

@@ -3,7 +3,7 @@
 use super::Agent;
 use crate::fingerprint::Kind;
 use crate::job::FinishedJob;
-use crate::record::Record;
+use crate::record::{Record, ShadowRecord};
 use crate::slurm::sacct::{self, Reader};
 use crate::store::Store;
 use anyhow::Result;
@@ -53,7 +53,10 @@ impl Agent<'_> {
         while start < until {
             let end = (start + DAY).min(until);
             let jobs = sacct::query(self.commands, start, end)?;
-            let jobs: Vec<_> = jobs.into_iter().map(|job| users.with_kind(job)).collect();
+            let jobs: Vec<_> = jobs
+                .into_iter()
+                .filter_map(|job| users.with_kind(job))
+                .collect();
             new += self.store.insert(&jobs)?;
             start = end;
         }
@@ -74,7 +77,7 @@ pub fn import<R: BufRead>(
     loop {
         let job = reader.next_job()?;
         let at_end = job.is_none();
-        batch.extend(job.map(|job| users.with_kind(job)));
+        batch.extend(job.and_then(|job| users.with_kind(job)));
         if batch.len() == BATCH || at_end {
             read += batch.len();
             new += store.insert(&batch)?;
@@ -92,14 +95,18 @@ pub fn import<R: BufRead>(
 pub struct Users(HashMap<String, Option<u32>>);
 
 impl Users {
-    /// The job with its fingerprint: from its record, else from what accounting alone tells.
-    pub fn with_kind(&mut self, job: FinishedJob) -> (FinishedJob, Kind) {
+    /// The job with its fingerprint: from its record, else from what accounting alone tells. `None`
+    /// for a shadow, which is no job of its user's.
+    pub fn with_kind(&mut self, job: FinishedJob) -> Option<(FinishedJob, Kind)> {
+        if ShadowRecord::parse(&job.comment).is_some() {
+            return None;
+        }
         let kind = Record::parse(&job.comment).map(|record| record.kind);
         let kind = kind.unwrap_or_else(|| match self.uid(&job) {
             Some(uid) if job.nodes == 1 => Kind::of_accounting(uid, job.name.as_bytes()),
             _ => Kind::default(),
         });
-        (job, kind)
+        Some((job, kind))
     }
 
     fn uid(&mut self, job: &FinishedJob) -> Option<u32> {

@@ -25,7 +25,13 @@ const LOST_AFTER_S: i64 = 120;
 const HOUR: i64 = 3600;
 
 /// States from which nothing comes back.
-const ALIVE: [&str; 5] = ["PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED"];
+const ALIVE: [&str; 5] = [
+    "PENDING",
+    "CONFIGURING",
+    "RUNNING",
+    "COMPLETING",
+    "SUSPENDED",
+];
 
 impl Agent<'_> {
     pub(super) fn tend_shadows(&mut self, queue: &Queue, pass: &mut Pass) -> Result<()> {
@@ -71,7 +77,8 @@ impl Agent<'_> {
             need_mib = need.map(|need| need.memory_mib),
             "shadow ended"
         );
-        self.store.end_shadow(shadow.job_id, Some(&counters), need)?;
+        self.store
+            .end_shadow(shadow.job_id, Some(&counters), need)?;
         Ok(true)
     }
 
@@ -80,7 +87,8 @@ impl Agent<'_> {
         match last {
             Some(shadow) if !shadow.has_ended => Ok(()),
             Some(shadow) if belongs_to(&shadow, jobs) => {
-                jobs.iter().for_each(|job| self.start_job(job, &shadow, pass));
+                jobs.iter()
+                    .for_each(|job| self.start_job(job, &shadow, pass));
                 Ok(())
             }
             _ => self.start_shadow(kind, jobs, pass),
@@ -124,9 +132,21 @@ impl Agent<'_> {
             until: wait.until - REPORT_TIME_S,
         };
         let folder = self.config.shadow_folder();
-        match submit(self.commands, &folder, limits, &job.original, slice, wait.arguments) {
+        match submit(
+            self.commands,
+            &folder,
+            limits,
+            &job.original,
+            slice,
+            wait.arguments,
+        ) {
             Ok(job_id) => {
-                tracing::info!(shadow = job_id, job = job.handle, user = job.user, "shadow submitted");
+                tracing::info!(
+                    shadow = job_id,
+                    job = job.handle,
+                    user = job.user,
+                    "shadow submitted"
+                );
                 pass.shadows_started += 1;
                 self.store.start_shadow(&Shadow {
                     job_id,
@@ -175,9 +195,10 @@ impl Agent<'_> {
 /// Jobs that wait for a shadow, by kind.
 fn waiting(queue: &Queue) -> BTreeMap<Key, Vec<&QueuedJob>> {
     let mut kinds: BTreeMap<Key, Vec<&QueuedJob>> = BTreeMap::new();
-    let jobs = queue.jobs.iter().filter(|job| {
-        job.state == "PENDING" && job.restarts == 0 && job.record.shadow.is_some()
-    });
+    let jobs = queue
+        .jobs
+        .iter()
+        .filter(|job| job.state == "PENDING" && job.restarts == 0 && job.record.shadow.is_some());
     for job in jobs {
         if let Some(kind) = job.record.kind.command {
             kinds.entry(kind).or_default().push(job);
@@ -188,7 +209,11 @@ fn waiting(queue: &Queue) -> BTreeMap<Key, Vec<&QueuedJob>> {
 
 /// A shadow of an earlier time told nothing then, and may tell something now.
 fn belongs_to(shadow: &Shadow, jobs: &[&QueuedJob]) -> bool {
-    let first = jobs.iter().filter_map(|job| job.record.shadow).map(|wait| wait.since).min();
+    let first = jobs
+        .iter()
+        .filter_map(|job| job.record.shadow)
+        .map(|wait| wait.since)
+        .min();
     shadow.need.is_some() || first.is_some_and(|first| shadow.submitted >= first)
 }
 

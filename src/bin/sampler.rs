@@ -20,8 +20,8 @@ const CGROUPS: &str = "/sys/fs/cgroup";
 
 /// How long the sandbox may take until it tells its pid.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often, 20 ms apart, is looked whether the last process has gone.
-const LOOKS_AT_THE_END: u32 = 100;
+/// How often, 20 ms apart, it is tried to remove the shadow's cgroups.
+const LOOKS_AT_THE_END: u32 = 200;
 /// Seconds that scontrol has to write the report.
 const REPORT_TIMEOUT_S: u32 = 4;
 
@@ -63,10 +63,7 @@ fn main() {
     let group = Group::new(Path::new(CGROUPS), &arguments.group);
     let counters = watch(&arguments, &news, group);
     report(&arguments, counters);
-    // A group may still hold a process in its last gasp while the report is written.
-    let group = Group::new(Path::new(CGROUPS), &arguments.group);
-    wait_until_empty(&group);
-    let _left_to_the_epilog = group.remove();
+    clear(&Group::new(Path::new(CGROUPS), &arguments.group));
 }
 
 /// Reads the pipe in a thread of its own, so that a look is never late.
@@ -147,9 +144,14 @@ fn report(arguments: &Arguments, counters: Counters) {
     }
 }
 
-fn wait_until_empty(group: &Group) {
+/// Ends what still runs in the group and removes it. Thousands of processes take a while to die; what
+/// is left then is left to the epilog.
+fn clear(group: &Group) {
     for _ in 0..LOOKS_AT_THE_END {
-        if group.processes().map_or(true, |ids| ids.is_empty()) {
+        for id in group.processes().unwrap_or_default() {
+            let _may_have_ended = kill(Pid::from_raw(id as i32), Signal::SIGKILL);
+        }
+        if group.remove().is_ok() {
             return;
         }
         std::thread::sleep(Duration::from_millis(20));

@@ -283,8 +283,8 @@ fn read_dump(path: &Path) -> Result<Vec<PastJob>> {
     let mut users = Users::default();
     let mut jobs = Vec::new();
     while let Some(job) = reader.next_job().with_context(place)? {
-        let (job, kind) = users.with_kind(job);
-        jobs.extend(past_job(job, kind));
+        let known = users.with_kind(job);
+        jobs.extend(known.and_then(|(job, kind)| past_job(job, kind)));
     }
     report_rejects(&reader.rejects);
     Ok(jobs)

@@ -7,6 +7,7 @@ use nix::fcntl::{Flock, FlockArg};
 use shadowfit_core::agent::{Agent, Clock, WallClock};
 use shadowfit_core::config::Config;
 use shadowfit_core::slurm::System;
+use shadowfit_core::store::make_for_owner_of_folder;
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -75,6 +76,7 @@ fn glance(agent: &mut Agent, clock: &WallClock) {
 /// Two agents would do everything twice.
 fn lock(config: &Config) -> Result<Flock<File>> {
     let path = config.state_dir.join("agent.lock");
+    make_for_owner_of_folder(&path).with_context(|| path.display().to_string())?;
     let file = File::create(&path).with_context(|| path.display().to_string())?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock)
         .map_err(|(_, error)| error)

@@ -16,7 +16,9 @@ const LAUNCHER_VARIABLES: [&str; 4] = ["PMI_", "PMIX_", "OMPI_", "PMI2_"];
 fn main() -> ExitCode {
     let mut words = std::env::args_os();
     let own = words.next().unwrap_or_default();
-    let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<String> = words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     let name = own.to_string_lossy();
     let name = name.rsplit('/').next().unwrap_or_default();
     if !is_launcher(name) {
@@ -28,10 +30,16 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let mut command = Command::new(program);
-    command.args(arguments).env("SLURM_PROCID", "0").env("SLURM_LOCALID", "0");
+    command
+        .args(arguments)
+        .env("SLURM_PROCID", "0")
+        .env("SLURM_LOCALID", "0");
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if LAUNCHER_VARIABLES.iter().any(|prefix| text.starts_with(prefix)) {
+        if LAUNCHER_VARIABLES
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+        {
             command.env_remove(&name);
         }
     }

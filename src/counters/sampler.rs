@@ -151,7 +151,9 @@ impl Sampler {
         let input = self.processes.input();
         Counters {
             ended: if killed { Ended::Oom } else { ended },
-            why: exit_code.filter(|&code| code != 0).map(|code| format!("exit code {code}")),
+            why: exit_code
+                .filter(|&code| code != 0)
+                .map(|code| format!("exit code {code}")),
             wall_s,
             peak_mib: mib(self.peak),
             charged_mib: mib(self.group.charged()),

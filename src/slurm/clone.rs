@@ -113,17 +113,39 @@ fn options(limits: &ShadowLimits, job: &Original, slice: Slice) -> Vec<String> {
         format!("--gid={}", job.gid),
         format!("--chdir={}", job.work_dir),
         format!("--job-name=shadow-of-{}", job.script_id),
-        format!("--partition={}", limits.partition.as_ref().unwrap_or(&job.partition)),
+        format!(
+            "--partition={}",
+            limits.partition.as_ref().unwrap_or(&job.partition)
+        ),
         // What it writes to files is memory of its slice.
         format!("--mem={}M", slice.memory_mib + limits.scratch_mib),
         format!("--time={}", limits.window_s.div_ceil(60) + SPARE_MINUTES),
     ];
     words.extend(
-        ["--nodes=1", "--ntasks=1", "--cpus-per-task=1", "--nice=1000000", "--no-requeue", "--mail-type=NONE"]
-            .map(str::to_owned),
+        [
+            "--nodes=1",
+            "--ntasks=1",
+            "--cpus-per-task=1",
+            "--nice=1000000",
+            "--no-requeue",
+            "--mail-type=NONE",
+        ]
+        .map(str::to_owned),
     );
-    words.extend(["--output=/dev/null", "--error=/dev/null", "--input=/dev/null"].map(str::to_owned));
-    words.extend(limits.account.iter().map(|account| format!("--account={account}")));
+    words.extend(
+        [
+            "--output=/dev/null",
+            "--error=/dev/null",
+            "--input=/dev/null",
+        ]
+        .map(str::to_owned),
+    );
+    words.extend(
+        limits
+            .account
+            .iter()
+            .map(|account| format!("--account={account}")),
+    );
     words.extend(limits.qos.iter().map(|qos| format!("--qos={qos}")));
     words
 }
@@ -154,7 +176,11 @@ fn environment(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, Strin
         .find_map(|line| line.strip_prefix("StateSaveLocation")?.split_once('='))
         .map(|(_, path)| path.trim())
         .ok_or("scontrol show config names no StateSaveLocation")?;
-    let path = format!("{state}/hash.{}/job.{}/environment", job.script_id % 10, job.script_id);
+    let path = format!(
+        "{state}/hash.{}/job.{}/environment",
+        job.script_id % 10,
+        job.script_id
+    );
     let bytes = std::fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
     // A 32-bit count, then the variables, each ended by NUL.
     let mut cloned: Vec<u8> = bytes
@@ -215,7 +241,10 @@ mod tests {
         let user = format!("#!/bin/sh\ntouch {}\n", proof.display());
         let path = dir.path().join("job.sh");
         std::fs::write(&path, [STUB, user.as_bytes()].concat()).unwrap();
-        let status = std::process::Command::new("sh").arg(&path).status().unwrap();
+        let status = std::process::Command::new("sh")
+            .arg(&path)
+            .status()
+            .unwrap();
         assert_eq!(status.code(), Some(64));
         assert!(!proof.exists());
     }

@@ -40,10 +40,7 @@ pub fn set(
 
 /// Sets a job's AdminComment; refused once the job has ended.
 pub fn comment(commands: &dyn Commands, handle: &str, comment: &str) -> Result<(), CommandError> {
-    let (job, comment) = (
-        format!("JobId={handle}"),
-        format!("AdminComment={comment}"),
-    );
+    let (job, comment) = (format!("JobId={handle}"), format!("AdminComment={comment}"));
     commands
         .run("scontrol", &["update", &job, &comment])
         .map(drop)

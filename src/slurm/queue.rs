@@ -249,7 +249,10 @@ mod tests {
         ))
         .unwrap();
         let original = &queue.jobs[0].original;
-        assert_eq!((original.task, original.arguments.as_str()), (Some(5), "x  y"));
+        assert_eq!(
+            (original.task, original.arguments.as_str()),
+            (Some(5), "x  y")
+        );
         assert_eq!(queue.shadows[0].record.shadow_of, "7");
         assert!(queue.is_full && queue.jobs.len() == 1);
     }

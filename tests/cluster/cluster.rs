@@ -250,6 +250,11 @@ impl Cluster {
         self.run("slurm", &["shadowfitd", "--once"])
     }
 
+    /// One pass of an agent that may submit shadows.
+    pub fn pass_as_root(&self) -> Result<String> {
+        self.run("root", &["shadowfitd", "--once"])
+    }
+
     /// Adds to the configuration that tests start from.
     pub fn configure(&self, more: &str) -> Result<()> {
         let state = format!("state_dir = '{}'\n", self.dir.join("shadowfit").display());
@@ -347,12 +352,15 @@ impl Cluster {
             "-n",
             "-P",
             "-o",
-            "JobIDRaw,Submit,State",
+            "JobIDRaw,Submit,State,JobName",
             "-j",
             &all.join(","),
         ];
         let rows = self.run("root", &[&["sacct", "-a", "-D"], &format[..]].concat())?;
-        let open = |row: &&str| row.contains("RUNNING") || row.contains("PENDING");
+        // A shadow is no job of anybody's.
+        let open = |row: &&str| {
+            row.contains("RUNNING") || row.contains("PENDING") || row.contains("shadow-of-")
+        };
         let ended = rows.lines().filter(|row| !open(row)).count();
         let database = rusqlite::Connection::open(self.dir.join("shadowfit/jobs.db"))?;
         let count = |table| {

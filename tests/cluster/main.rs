@@ -8,6 +8,7 @@ mod faults;
 mod hostile;
 mod leaves_nothing;
 mod policy;
+mod shadow;
 mod spine;
 
 use cluster::Cluster;
@@ -101,6 +102,31 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a_restart_of_slurmctld_keeps_what_was_set",
         faults::a_restart_of_slurmctld_keeps_what_was_set,
+    ),
+    (
+        "a_new_kind_of_job_is_measured_and_starts_sized",
+        shadow::a_new_kind_of_job_is_measured_and_starts_sized,
+    ),
+    (
+        "one_shadow_serves_all_jobs_of_its_kind",
+        shadow::one_shadow_serves_all_jobs_of_its_kind,
+    ),
+    (
+        "without_an_agent_jobs_start_as_asked",
+        shadow::without_an_agent_jobs_start_as_asked,
+    ),
+    (
+        "what_cannot_have_a_shadow_is_not_delayed",
+        shadow::what_cannot_have_a_shadow_is_not_delayed,
+    ),
+    ("nothing_escapes_a_shadow", shadow::nothing_escapes_a_shadow),
+    (
+        "a_shadow_cannot_exhaust_its_node",
+        shadow::a_shadow_cannot_exhaust_its_node,
+    ),
+    (
+        "whatever_ends_a_shadow_nothing_is_left",
+        shadow::whatever_ends_a_shadow_nothing_is_left,
     ),
 ];
 

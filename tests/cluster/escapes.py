@@ -1,0 +1,637 @@
+#!/usr/bin/env python3
+"""Ways out of a sandbox, tried from inside and looked for from outside.
+
+    escapes.py live DIR PORT                       as the user, in a job: what must not be reached
+    escapes.py bait DIR UID PID JOB_1 JOB_2 PORT   as root: what is to be harmed; PID is the live job's
+    escapes.py attempt DIR                         as the user, in a job: every attempt in turn
+    escapes.py effects DIR                         as root: the attempts that had an effect, one a line
+    escapes.py names                               the attempts whose effect can be seen from outside
+
+An attempt that can only be judged from inside counts as successful by its return value; their number
+is the exit code.
+"""
+import ctypes
+import json
+import mmap
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+MARK = "escaped"
+ESCAPES = {}  # name: (bait, attempt, effect)
+
+
+def escape(name, bait=None, effect=None):
+    def register(attempt):
+        ESCAPES[name] = (bait, attempt, effect)
+        return attempt
+
+    return register
+
+
+class Place:
+    """The folder of all baits; each attempt has a path of its own in it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.facts = {}
+        facts = os.path.join(folder, "facts.json")
+        if os.path.exists(facts):
+            self.facts = json.load(open(facts))
+
+    def mark(self, what):
+        """A name that no other run of the attempts uses."""
+        return f"{MARK}-{what}-{os.path.basename(self.folder)}"
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+
+# ---- files: the bait is a file with known content, mode and time --------------------------------------
+
+CONTENT = b"precious data\n" * 400
+
+
+def make_file(place, name):
+    with open(place.path(name), "wb") as file:
+        file.write(CONTENT)
+    os.utime(place.path(name), (1000, 1000))
+    os.chmod(place.path(name), 0o644)
+    os.chown(place.path(name), place.facts["uid"], place.facts["uid"])
+
+
+def file_changed(place, name):
+    try:
+        status = os.stat(place.path(name))
+        content = open(place.path(name), "rb").read()
+    except FileNotFoundError:
+        return True
+    return (content, status.st_mtime, status.st_mode & 0o777, status.st_nlink) != (CONTENT, 1000, 0o644, 1)
+
+
+def file_escape(name):
+    return escape(name, lambda place: make_file(place, name), lambda place: file_changed(place, name))
+
+
+@file_escape("delete")
+def _(place):
+    os.unlink(place.path("delete"))
+
+
+@file_escape("overwrite")
+def _(place):
+    with open(place.path("overwrite"), "r+b") as file:
+        file.write(b"X")
+
+
+@file_escape("append")
+def _(place):
+    with open(place.path("append"), "ab") as file:
+        file.write(b"X")
+
+
+@file_escape("truncate")
+def _(place):
+    os.truncate(place.path("truncate"), 1)
+
+
+@file_escape("rename")
+def _(place):
+    os.rename(place.path("rename"), place.path("rename.moved"))
+
+
+@file_escape("chmod")
+def _(place):
+    os.chmod(place.path("chmod"), 0o777)
+
+
+@file_escape("utime")
+def _(place):
+    os.utime(place.path("utime"))
+
+
+@file_escape("hard link")
+def _(place):
+    os.link(place.path("hard link"), place.path("hard link.2"))
+    with open(place.path("hard link.2"), "ab") as file:
+        file.write(b"X")
+
+
+@file_escape("symlink")
+def _(place):
+    os.symlink(place.path("symlink"), place.path("symlink.2"))
+    with open(place.path("symlink.2"), "ab") as file:
+        file.write(b"X")
+
+
+@file_escape("replace by symlink")
+def _(place):
+    os.unlink(place.path("replace by symlink"))
+    os.symlink("/etc/hostname", place.path("replace by symlink"))
+
+
+@file_escape("mmap")
+def _(place):
+    with open(place.path("mmap"), "r+b") as file:
+        with mmap.mmap(file.fileno(), 0, mmap.MAP_SHARED) as memory:
+            memory[0:1] = b"X"
+            memory.flush()
+
+
+@file_escape("own root")
+def _(place):
+    with open("/proc/self/root" + place.path("own root"), "ab") as file:
+        file.write(b"X")
+
+
+@file_escape("other roots")
+def _(place):
+    for pid in [pid for pid in os.listdir("/proc") if pid.isdigit()] + [str(place.facts["live_pid"])]:
+        for link in ("root", "cwd"):
+            try:
+                with open(f"/proc/{pid}/{link}{place.path('other roots')}", "ab") as file:
+                    file.write(b"X")
+            except OSError:
+                pass
+
+
+@file_escape("setxattr")
+def _(place):
+    os.setxattr(place.path("setxattr"), "user.escaped", b"1")
+    os.chmod(place.path("setxattr"), 0o600)
+
+
+# ---- new files where every user may write ------------------------------------------------------------
+
+
+def new_file(folder):
+    return os.path.join(folder, f"{MARK}-file")
+
+
+def creation(name, folder):
+    def attempt(place):
+        with open(new_file(folder or place.folder), "w") as file:
+            file.write("X")
+
+    def effect(place):
+        path = new_file(folder or place.folder)
+        there = os.path.exists(path)
+        if there:
+            os.unlink(path)
+        return there
+
+    ESCAPES[name] = (None, attempt, effect)
+
+
+creation("create in the working directory", None)
+creation("create in /tmp", "/tmp")
+creation("create in /var/tmp", "/var/tmp")
+creation("create in /dev/shm", "/dev/shm")
+creation("create in home", os.path.expanduser("~alice"))
+
+
+@escape("O_TMPFILE", effect=lambda place: os.path.exists(place.path("tmpfile")))
+def _(place):
+    file = os.open(place.folder, os.O_TMPFILE | os.O_RDWR)
+    folder = os.open(place.folder, os.O_RDONLY)  # with a folder, Python calls linkat and follows the link
+    os.link(f"/proc/self/fd/{file}", place.path("tmpfile"), src_dir_fd=folder, follow_symlinks=True)
+
+
+@escape("inherited descriptors", effect=lambda place: os.path.exists(place.path("by-descriptor")))
+def _(place):
+    for fd in range(3, 1024):
+        try:
+            os.close(os.open(place.path("by-descriptor"), os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+        except OSError:
+            pass
+    # The control of this attempt: a descriptor that really leads outside.
+    with open(place.path("by-descriptor"), "w") as file:
+        file.write("X")
+
+
+# ---- memory and messages that are not files ----------------------------------------------------------
+
+KEY = 0x5F17
+
+
+def sysv(call, *arguments):
+    result = getattr(LIBC, call)(*arguments)
+    if result == -1:
+        raise OSError(ctypes.get_errno(), call)
+    return result
+
+
+LIBC.shmat.restype = ctypes.c_void_p
+
+
+def attach(flags):
+    segment = sysv("shmget", KEY, 4096, flags)
+    return segment, ctypes.cast(LIBC.shmat(segment, None, 0), ctypes.POINTER(ctypes.c_char))
+
+
+def shm_changed(_place):
+    segment, memory = attach(0o666)
+    changed = memory[0] != b"\0"
+    LIBC.shmctl(segment, 0, None)
+    return changed
+
+
+@escape("System V shared memory", lambda place: attach(0o1666), shm_changed)
+def _(_place):
+    _segment, memory = attach(0o666)
+    memory[0] = b"X"
+
+
+def queue_length(_place):
+    queue = sysv("msgget", KEY, 0o666)
+    length = LIBC.msgrcv(queue, ctypes.create_string_buffer(64), 8, 0, 0o4000)
+    LIBC.msgctl(queue, 0, None)
+    return length >= 0
+
+
+@escape("System V queue", lambda place: sysv("msgget", KEY, 0o1666), queue_length)
+def _(_place):
+    message = ctypes.create_string_buffer(b"\x01\0\0\0\0\0\0\0X", 17)
+    sysv("msgsnd", sysv("msgget", KEY, 0o666), message, 8, 0o4000)
+
+
+def semaphore_changed(_place):
+    semaphore = sysv("semget", KEY, 1, 0o666)
+    value = LIBC.semctl(semaphore, 0, 12)
+    LIBC.semctl(semaphore, 0, 0)
+    return value != 0
+
+
+@escape("System V semaphore", lambda place: sysv("semget", KEY, 1, 0o1666), semaphore_changed)
+def _(_place):
+    sysv("semctl", sysv("semget", KEY, 1, 0o666), 0, 16, 7)
+
+
+def posix_queue(flags):
+    return LIBC.mq_open(b"/escapes", flags, 0o666, None)
+
+
+def bait_posix_queue(_place):
+    os.umask(0)
+    posix_queue(os.O_CREAT | os.O_RDWR)
+
+
+def posix_queue_filled(_place):
+    queue = posix_queue(os.O_RDWR | os.O_NONBLOCK)
+    filled = LIBC.mq_receive(queue, ctypes.create_string_buffer(8192), 8192, None) >= 0
+    LIBC.mq_unlink(b"/escapes")
+    return filled
+
+
+@escape("POSIX queue", bait_posix_queue, posix_queue_filled)
+def _(_place):
+    LIBC.mq_send(posix_queue(os.O_WRONLY), b"X", 1, 0)
+
+
+def heard(name):
+    return lambda place: os.path.exists(place.path(f"heard-{name}"))
+
+
+def say(kind, address):
+    with socket.socket(socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX, kind) as client:
+        client.settimeout(2)
+        client.connect(address)
+        client.send(b"X")
+
+
+@escape("abstract socket", effect=heard("abstract"))
+def _(place):
+    say(socket.SOCK_STREAM, f"\0escapes-{place.facts['port']}")
+
+
+@escape("socket in a folder", effect=heard("path"))
+def _(place):
+    say(socket.SOCK_STREAM, place.path("socket"))
+
+
+@escape("FIFO", effect=heard("fifo"))
+def _(place):
+    fifo = os.open(place.path("fifo"), os.O_WRONLY | os.O_NONBLOCK)
+    os.write(fifo, b"X")
+
+
+@escape("TCP to the host", effect=heard("tcp"))
+def _(place):
+    say(socket.SOCK_STREAM, ("127.0.0.1", place.facts["port"]))
+
+
+@escape("UDP to the host", effect=heard("udp"))
+def _(place):
+    say(socket.SOCK_DGRAM, ("127.0.0.1", place.facts["port"]))
+
+
+@escape("TCP by the host's address", effect=heard("tcp6"))
+def _(place):
+    with socket.socket(socket.AF_INET6) as client:
+        client.settimeout(2)
+        client.connect(("::1", place.facts["port"]))
+        client.send(b"X")
+
+
+# ---- other processes ---------------------------------------------------------------------------------
+
+
+def status_of(place):
+    try:
+        return open(f"/proc/{place.facts['live_pid']}/status").read()
+    except FileNotFoundError:
+        return ""
+
+
+def got_signal(number):
+    # The live process counts each signal in a file of its own.
+    return lambda place: os.path.exists(place.path(f"signal-{number}"))
+
+
+@escape("signal to a live job", effect=got_signal(int(signal.SIGUSR1)))
+def _(place):
+    os.kill(place.facts["live_pid"], signal.SIGUSR1)
+
+
+@escape("signal to everything", effect=got_signal(int(signal.SIGUSR2)))
+def _(_place):
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    os.kill(-1, signal.SIGUSR2)
+
+
+def bait_priority(place):
+    os.setpriority(os.PRIO_PROCESS, place.facts["live_pid"], 0)
+
+
+@escape("renice a live job", bait_priority, lambda place: os.getpriority(os.PRIO_PROCESS, place.facts["live_pid"]) != 0)
+def _(place):
+    os.setpriority(os.PRIO_PROCESS, place.facts["live_pid"], 7)
+
+
+@escape("ptrace a live job")
+def _(place):
+    seized = LIBC.ptrace(0x4206, place.facts["live_pid"], None, None) == 0
+    return seized
+
+
+@escape("memory of a live job")
+def _(place):
+    with open(f"/proc/{place.facts['live_pid']}/mem", "r+b"):
+        return True
+
+
+def daemons(_place):
+    found = subprocess.run(["pgrep", "-f", "escapes-daemon"], stdout=subprocess.PIPE).stdout.split()
+    for pid in found:
+        os.kill(int(pid), signal.SIGKILL)
+    return bool(found)
+
+
+@escape("daemon", effect=daemons)
+def _(_place):
+    if os.fork() == 0:
+        os.setsid()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        if os.fork() == 0:
+            os.execv("/bin/sh", ["/bin/sh", "-c", "# escapes-daemon\nsleep 600 & wait"])
+        os._exit(0)
+
+
+# ---- Slurm, the system and its services --------------------------------------------------------------
+
+
+def squeue(*arguments):
+    return subprocess.run(["squeue", "-h", *arguments], stdout=subprocess.PIPE, text=True).stdout
+
+
+def copy_of(program):
+    def bait(place):
+        shutil.copy(shutil.which(program), place.path(f"my-{program}"))
+        os.chmod(place.path(f"my-{program}"), 0o755)
+
+    return bait
+
+
+def submitted(number):
+    def effect(place):
+        name = place.mark(number)
+        found = squeue("-t", "all", "-n", name, "-o", "%A").split()
+        subprocess.run(["scancel", "-n", name])
+        return bool(found)
+
+    return effect
+
+
+def submit(program, name):
+    subprocess.run([program, "-J", name, "-o", "/dev/null", "--shadowfit=off", "--wrap", "true"], timeout=15)
+
+
+@escape("sbatch", effect=submitted(1))
+def _(place):
+    submit("sbatch", place.mark(1))
+
+
+@escape("a copy of sbatch", copy_of("sbatch"), submitted(2))
+def _(place):
+    submit(place.path("my-sbatch"), place.mark(2))
+
+
+def live_job(place, key):
+    return not squeue("-j", str(place.facts[key]), "-t", "RUNNING,PENDING", "-o", "%A").split()
+
+
+@escape("scancel", effect=lambda place: live_job(place, "job_1"))
+def _(place):
+    subprocess.run(["scancel", str(place.facts["job_1"])], timeout=15)
+
+
+@escape("a copy of scancel", copy_of("scancel"), lambda place: live_job(place, "job_2"))
+def _(place):
+    subprocess.run([place.path("my-scancel"), str(place.facts["job_2"])], timeout=15)
+
+
+def bait_setuid(place):
+    shutil.copy("/usr/bin/touch", place.path("touch-as-root"))
+    os.chmod(place.path("touch-as-root"), 0o4755)
+    os.mkdir(place.path("of-root"), 0o700)
+
+
+@escape("setuid program", bait_setuid, lambda place: os.path.exists(place.path("of-root/file")))
+def _(place):
+    subprocess.run([place.path("touch-as-root"), place.path("of-root/file")])
+
+
+@escape("cron and at", effect=lambda place: any(
+    MARK in open(os.path.join(folder, name), errors="replace").read()
+    for folder in ("/var/spool/cron/crontabs", "/var/spool/cron/atjobs") if os.path.isdir(folder)
+    for name in os.listdir(folder)
+))
+def _(_place):
+    for command in (["crontab", "-"], ["at", "now + 1 year"]):
+        if shutil.which(command[0]):
+            subprocess.run(command, input=f"0 0 1 1 * echo {MARK}\n", text=True, timeout=10)
+
+
+def key_found(place):
+    program = (
+        "import ctypes, sys; libc = ctypes.CDLL(None); "
+        f"sys.exit(0 if libc.syscall(250, 10, -4, b'user', b'{place.mark('key')}', 0) > 0 else 1)"
+    )
+    uid = place.facts["uid"]
+    return subprocess.run(
+        ["setpriv", "--reuid", str(uid), "--clear-groups", sys.executable, "-c", program]
+    ).returncode == 0
+
+
+@escape("keyring", effect=key_found)
+def _(place):
+    LIBC.syscall(248, b"user", place.mark("key").encode(), b"X", 1, -4)
+
+
+# ---- judged from inside: true means that the sandbox has a hole ---------------------------------------
+
+
+@escape("user namespace")
+def _(_place):
+    return LIBC.unshare(0x10000000) == 0
+
+
+@escape("mount")
+def _(_place):
+    return LIBC.mount(b"/tmp", b"/mnt", None, 4096, None) == 0
+
+
+@escape("remount writable")
+def _(_place):
+    return LIBC.mount(None, b"/", None, 32, None) == 0
+
+
+@escape("a device of its own")
+def _(place):
+    os.mknod(place.path("device"), 0o60666, os.makedev(8, 0))
+    return True
+
+
+@escape("block devices")
+def _(_place):
+    return any(os.path.exists(f"/dev/{name}") for name in ("vda", "sda", "nvme0n1", "mem", "kmsg", "fuse"))
+
+
+@escape("kernel settings")
+def _(_place):
+    with open("/proc/sys/kernel/core_pattern", "w") as file:
+        file.write("core\n")
+    return True
+
+
+@escape("cgroup of its own")
+def _(_place):
+    return any(os.path.isdir(f"/sys/fs/cgroup/{name}") for name in ("memory", "freezer", "unified"))
+
+
+@escape("ordinary priority")
+def _(_place):
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    return True
+
+
+@escape("sockets of the node")
+def _(_place):
+    return bool(set(os.listdir("/run")) - {"shadowfit"})
+
+
+@escape("processes of the node")
+def _(_place):
+    return len([pid for pid in os.listdir("/proc") if pid.isdigit()]) > 20
+
+
+# ---- the live job ------------------------------------------------------------------------------------
+
+
+def touch(folder, name):
+    open(os.path.join(folder, name), "w").close()
+
+
+def live(folder, port):
+    """Notes every signal, connection and message that reaches it."""
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, lambda number, _frame: touch(folder, f"signal-{int(number)}"))
+    os.mkfifo(os.path.join(folder, "fifo"))
+    addresses = [
+        ("abstract", socket.AF_UNIX, socket.SOCK_STREAM, f"\0escapes-{port}"),
+        ("path", socket.AF_UNIX, socket.SOCK_STREAM, os.path.join(folder, "socket")),
+        ("tcp", socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", port)),
+        ("tcp6", socket.AF_INET6, socket.SOCK_STREAM, ("::1", port)),
+        ("udp", socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", port)),
+    ]
+    listeners = {os.open(os.path.join(folder, "fifo"), os.O_RDWR): "fifo"}
+    for name, family, kind, address in addresses:
+        listener = socket.socket(family, kind)
+        listener.bind(address)
+        if kind == socket.SOCK_STREAM:
+            listener.listen()
+        listeners[listener] = name
+    with open(os.path.join(folder, "live.new"), "w") as file:
+        file.write(str(os.getpid()))
+    os.rename(os.path.join(folder, "live.new"), os.path.join(folder, "live.pid"))
+    while True:
+        for ready in select.select(list(listeners), [], [])[0]:
+            touch(folder, f"heard-{listeners.pop(ready)}")
+
+
+# ---- verbs -------------------------------------------------------------------------------------------
+
+
+def bait(folder, uid, live_pid, job_1, job_2, port):
+    facts = {"uid": uid, "live_pid": live_pid, "job_1": job_1, "job_2": job_2, "port": port}
+    with open(os.path.join(folder, "facts.json"), "w") as file:
+        json.dump(facts, file)
+    place = Place(folder)
+    for make, _attempt, _effect in ESCAPES.values():
+        if make:
+            make(place)
+
+
+def attempt_all(folder):
+    place = Place(folder)
+    holes = 0
+    for _bait, attempt, _effect in ESCAPES.values():
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            try:
+                hole = attempt(place) is True
+            except (OSError, ValueError, subprocess.SubprocessError):
+                hole = False
+            os._exit(77 if hole else 0)
+        _, status = os.waitpid(child, 0)
+        holes += os.waitstatus_to_exitcode(status) == 77
+    return min(holes, 100)
+
+
+def effects(folder):
+    place = Place(folder)
+    time.sleep(0.3)
+    for name, (_bait, _attempt, effect) in ESCAPES.items():
+        if effect and effect(place):
+            print(name)
+
+
+if __name__ == "__main__":
+    verb, arguments = sys.argv[1], sys.argv[2:]
+    if verb == "bait":
+        bait(arguments[0], *(int(word) for word in arguments[1:]))
+    elif verb == "live":
+        live(arguments[0], int(arguments[1]))
+    elif verb == "attempt":
+        sys.exit(attempt_all(arguments[0]))
+    elif verb == "effects":
+        effects(arguments[0])
+    else:
+        print("\n".join(name for name, (_, _, effect) in ESCAPES.items() if effect))

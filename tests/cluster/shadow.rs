@@ -1,0 +1,460 @@
+//! Shadows: what they tell, what they cannot do, and what is left of them.
+
+use crate::cluster::{Cluster, Result, checked, ensure, eventually};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+/// Allocates MiB, keeps some threads busy for some seconds: `sh SCRIPT MIB THREADS SECONDS`.
+const WORK: &str = r#"#!/bin/bash
+python3 -c '
+import sys, time
+held = bytearray(int(sys.argv[1]) << 20)
+' $1
+for n in $(seq $2); do timeout $3 sh -c "while :; do :; done" & done
+python3 -c '
+import sys, time
+held = bytearray(int(sys.argv[1]) << 20)
+time.sleep(float(sys.argv[2]))
+' $1 $3
+wait
+"#;
+
+/// Attempts that need not have an effect even without a sandbox: there may be no cron here, and a job's
+/// daemons are ended by Slurm.
+const NOT_EVERYWHERE: [&str; 2] = ["cron and at", "daemon"];
+
+fn enable(cluster: &Cluster, window_s: u32, more: &str) -> Result<()> {
+    cluster.configure(&format!(
+        "[shadow]\nenabled = true\nmin_stake_gib_h = 0\nwindow_s = {window_s}\n{more}"
+    ))?;
+    cluster.let_the_plugin_look();
+    Ok(())
+}
+
+fn write_script(cluster: &Cluster, name: &str, text: &str) -> Result<PathBuf> {
+    let path = cluster.scratch.join(name);
+    std::fs::write(&path, text)?;
+    Ok(path)
+}
+
+/// Submits a job of a kind never seen and starts its shadow. Returns both job numbers.
+fn submit_new_kind(
+    cluster: &Cluster,
+    options: &[&str],
+    script: &Path,
+    arguments: &[&str],
+) -> Result<(u64, u64)> {
+    let (job, said) = cluster.sbatch("alice", options, script, arguments)?;
+    ensure(
+        said.contains("a new kind of job"),
+        format!("the user reads: {said}"),
+    )?;
+    let pass = cluster.pass_as_root()?;
+    ensure(pass.contains("shadows_started: 1"), pass)?;
+    let shadow = cluster
+        .jobs()?
+        .into_iter()
+        .find(|one| one.record()["shadow_of"] == job.to_string());
+    Ok((job, shadow.ok_or("no shadow in the queue")?.id))
+}
+
+/// Waits for the shadow's report.
+fn counters(cluster: &Cluster, shadow: u64) -> Result<Value> {
+    let mut found = Value::Null;
+    eventually(&format!("a report of shadow {shadow}"), 90, || {
+        found = cluster.job(shadow)?.record()["counters"].clone();
+        Ok(!found.is_null())
+    })?;
+    Ok(found)
+}
+
+fn near(what: &str, value: &Value, low: f64, high: f64) -> Result<()> {
+    let number = value.as_f64().unwrap_or(-1.0);
+    ensure(
+        (low..=high).contains(&number),
+        format!("{what}: {number} is not in {low}..{high}"),
+    )
+}
+
+pub fn a_new_kind_of_job_is_measured_and_starts_sized(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 30, "")?;
+    let script = write_script(cluster, "work.sh", WORK)?;
+    let (job, shadow) =
+        submit_new_kind(cluster, &["--mem=4000", "-c8"], &script, &["200", "3", "3"])?;
+    let seen = counters(cluster, shadow)?;
+    ensure(seen["ended"] == "finished", seen.to_string())?;
+    near("peak_mib", &seen["peak_mib"], 200.0, 230.0)?;
+    near("demand_peak", &seen["demand_peak"], 2.6, 4.4)?;
+    let pass = cluster.pass_as_root()?;
+    ensure(
+        pass.contains("decided_again: 1") && pass.contains("shadows_ended: 1"),
+        pass,
+    )?;
+    let sized = cluster.job(job)?;
+    let memory = sized.memory_mib.unwrap_or(0);
+    ensure(
+        (200..400).contains(&memory) && sized.cpus < 8,
+        format!("{memory} MB, {} CPUs: {}", sized.cpus, sized.comment),
+    )?;
+    cluster.wait_for(job, "COMPLETED")?;
+    // The next one of this kind needs no shadow.
+    let (again, said) = cluster.sbatch(
+        "alice",
+        &["--mem=4000", "-c8", "--hold"],
+        &script,
+        &["200", "3", "3"],
+    )?;
+    ensure(said.contains("a trial run says"), said)?;
+    ensure(
+        cluster.job(again)?.memory_mib == Some(memory),
+        "the same size again",
+    )?;
+    nothing_is_left(cluster)
+}
+
+pub fn one_shadow_serves_all_jobs_of_its_kind(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 30, "")?;
+    let script = write_script(
+        cluster,
+        "many.sh",
+        "#!/bin/bash\npython3 -c 'import time; held = bytearray(150 << 20); time.sleep(2)'\n",
+    )?;
+    for _ in 0..30 {
+        cluster.submit("bob", &["--mem=3000"], &script, &[])?;
+    }
+    let array = cluster.submit("bob", &["--mem=3000", "--array=1-20"], &script, &[])?;
+    let pass = cluster.pass_as_root()?;
+    ensure(pass.contains("shadows_started: 1,"), pass)?;
+    let shadow = cluster
+        .jobs()?
+        .into_iter()
+        .find(|one| one.record()["shadow_of"].is_string());
+    counters(cluster, shadow.ok_or("no shadow")?.id)?;
+    let pass = cluster.pass_as_root()?;
+    ensure(pass.contains("decided_again: 31,"), pass)?;
+    eventually("twenty completed tasks", 60, || {
+        Ok(cluster.completed(&array.to_string())? == 20)
+    })
+}
+
+pub fn without_an_agent_jobs_start_as_asked(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 2, "")?;
+    let script = write_script(cluster, "alone.sh", "#!/bin/bash\nexpr 1 + 1\n")?;
+    let started = Instant::now();
+    let (job, said) = cluster.sbatch("alice", &["--mem=3000"], &script, &[])?;
+    ensure(said.contains("starts in 4 s at the latest"), said)?;
+    cluster.wait_for(job, "COMPLETED")?;
+    ensure(cluster.job(job)?.memory_mib == Some(3000), "as asked")?;
+    ensure(started.elapsed().as_secs() >= 3, "it waited for its window")
+}
+
+pub fn what_cannot_have_a_shadow_is_not_delayed(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 60, "[[rule]]\nuser = 'bob'\nshadow = false\n")?;
+    let script = write_script(cluster, "undelayed.sh", "#!/bin/bash\nexpr 2 + 2\n")?;
+    let first = cluster.submit(
+        "alice",
+        &["--mem=3000", "--hold", "--shadowfit=off"],
+        &script,
+        &[],
+    )?;
+    let after = format!("--dependency=afterok:{first}");
+    let cases: [(&str, &[&str]); 4] = [
+        ("alice", &["--mem=3000", &after]),
+        ("alice", &["--mem=3000", "--begin=now+1hour"]),
+        ("alice", &["--mem=3000", "--no-requeue"]),
+        ("bob", &["--mem=3000"]),
+    ];
+    for (user, options) in cases {
+        let (_, said) = cluster.sbatch(user, options, &script, &[])?;
+        ensure(
+            !said.contains("a new kind of job"),
+            format!("{options:?}: {said}"),
+        )?;
+    }
+    let pass = cluster.pass_as_root()?;
+    ensure(pass.contains("shadows_started: 0"), pass)
+}
+
+/// A place for one run of the attempts: a live job of the same user, two more that are to be
+/// cancelled, and the baits.
+struct Baited {
+    folder: PathBuf,
+}
+
+const ESCAPES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/escapes.py");
+
+fn escapes(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
+    cluster.run("root", &[&["python3", ESCAPES], arguments].concat())
+}
+
+impl Baited {
+    fn new(cluster: &Cluster, name: &str) -> Result<Baited> {
+        let folder = cluster.scratch.join(name);
+        checked(
+            Command::new("install")
+                .args(["-d", "-o", "alice"])
+                .arg(&folder),
+        )?;
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?
+            .local_addr()?
+            .port()
+            .to_string();
+        let python = write_script(cluster, "escapes.py", &std::fs::read_to_string(ESCAPES)?)?;
+        let path = folder.display().to_string();
+        let live = write_script(
+            cluster,
+            "live.sh",
+            &format!(
+                "#!/bin/bash\ntrap '' USR1 USR2\nexec python3 {} live $1 $2\n",
+                python.display()
+            ),
+        )?;
+        let sleep = write_script(
+            cluster,
+            "sleep.sh",
+            "#!/bin/bash\ntrap '' USR2\nsleep 600\n",
+        )?;
+        let plain = ["--shadowfit=off", "--mem=100", "--nodelist=test1"];
+        cluster.submit("alice", &plain, &live, &[&path, &port])?;
+        let victims: Vec<String> = (0..2)
+            .map(|_| Ok(cluster.submit("alice", &plain, &sleep, &[])?.to_string()))
+            .collect::<Result<_>>()?;
+        let pid_file = folder.join("live.pid");
+        eventually("a live job", 20, || Ok(pid_file.exists()))?;
+        let pid = std::fs::read_to_string(pid_file)?;
+        let uid = cluster.run("alice", &["id", "-u"])?;
+        escapes(
+            cluster,
+            &["bait", &path, &uid, &pid, &victims[0], &victims[1], &port],
+        )?;
+        Ok(Baited { folder })
+    }
+
+    fn attempts(&self, cluster: &Cluster) -> Result<PathBuf> {
+        let text = format!(
+            "#!/bin/bash\ntrap '' USR2\ncd {0}\npython3 {1}/escapes.py attempt {0}\n",
+            self.folder.display(),
+            cluster.scratch.display()
+        );
+        write_script(cluster, "attempt.sh", &text)
+    }
+
+    fn effects(&self, cluster: &Cluster) -> Result<BTreeSet<String>> {
+        let found = escapes(cluster, &["effects", &self.folder.display().to_string()])?;
+        Ok(found.lines().map(str::to_owned).collect())
+    }
+}
+
+pub fn nothing_escapes_a_shadow(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 60, "")?;
+    // First without a sandbox: an attempt that harms nothing there would prove nothing.
+    let control = Baited::new(cluster, "control")?;
+    let script = control.attempts(cluster)?;
+    let job = cluster.submit(
+        "alice",
+        &["--shadowfit=off", "--mem=1000", "--nodelist=test1"],
+        &script,
+        &[],
+    )?;
+    eventually("the control's end", 60, || {
+        Ok(!["PENDING", "RUNNING", "COMPLETING"].contains(&cluster.job(job)?.state.as_str()))
+    })?;
+    let harmed = control.effects(cluster)?;
+    let known: BTreeSet<String> = escapes(cluster, &["names"])?
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let harmless: Vec<_> = known
+        .difference(&harmed)
+        .filter(|name| !NOT_EVERYWHERE.contains(&name.as_str()))
+        .collect();
+    ensure(
+        harmless.is_empty(),
+        format!("attempts without effect outside of a sandbox: {harmless:?}"),
+    )?;
+    cluster.cancel_all()?;
+
+    let baited = Baited::new(cluster, "baited")?;
+    let script = baited.attempts(cluster)?;
+    let (job, shadow) =
+        submit_new_kind(cluster, &["--mem=2000", "--nodelist=test1"], &script, &[])?;
+    let seen = counters(cluster, shadow)?;
+    cluster.run("root", &["scancel", &job.to_string()])?;
+    let escaped = baited.effects(cluster)?;
+    ensure(escaped.is_empty(), format!("escaped: {escaped:?}"))?;
+    // Its exit code is the number of holes that only the inside sees.
+    ensure(
+        seen["ended"] == "finished" && seen["why"].is_null(),
+        seen.to_string(),
+    )?;
+    nothing_is_left(cluster)
+}
+
+pub fn a_shadow_cannot_exhaust_its_node(cluster: &mut Cluster) -> Result<()> {
+    enable(
+        cluster,
+        12,
+        "scratch_mib = 64\nmemory_mib = 300\npids = 200\n",
+    )?;
+    let cases = [
+        (
+            "memory",
+            "python3 -c 'held = [bytearray(8 << 20) for _ in range(10000)]'",
+            "oom",
+        ),
+        (
+            "disk",
+            "dd if=/dev/zero of=$HOME/full bs=1M count=100000; dd if=/dev/zero of=/tmp/full bs=1M count=1000",
+            "failed",
+        ),
+        (
+            "forks",
+            "bomb() { bomb | bomb & }; bomb; sleep 600",
+            "window",
+        ),
+        (
+            "shared memory",
+            "dd if=/dev/zero of=/dev/shm/full bs=1M count=100000",
+            "oom",
+        ),
+    ];
+    let free = |path: &str| nix_free(path);
+    let before = free("/var/tmp")?;
+    for (name, command, ended) in cases {
+        let script = write_script(
+            cluster,
+            &format!("exhaust-{}.sh", name.replace(' ', "-")),
+            &format!("#!/bin/bash\n{command}\n"),
+        )?;
+        let (job, shadow) = submit_new_kind(cluster, &["--mem=2000"], &script, &[])?;
+        let seen = counters(cluster, shadow)?;
+        cluster.run("root", &["scancel", &job.to_string()])?;
+        ensure(seen["ended"] == ended, format!("{name}: {seen}"))?;
+        near("charged_mib", &seen["charged_mib"], 0.0, 365.0)?;
+        near("processes", &seen["threads"], 0.0, 200.0)?;
+        cluster.pass_as_root()?;
+    }
+    ensure(
+        before.abs_diff(free("/var/tmp")?) < 50 << 20,
+        "the disk is fuller",
+    )?;
+    nothing_is_left(cluster)
+}
+
+/// Free bytes of the file system of `path`.
+fn nix_free(path: &str) -> Result<u64> {
+    let space = nix::sys::statvfs::statvfs(path)?;
+    Ok(space.blocks_free() as u64 * space.fragment_size() as u64)
+}
+
+pub fn whatever_ends_a_shadow_nothing_is_left(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 12, "")?;
+    let script = |n: usize| {
+        write_script(
+            cluster,
+            &format!("ends-{}.sh", ["a", "b", "c", "d", "e"][n]),
+            &format!(
+                "#!/bin/bash\nsetsid sleep 60{n} &\necho x > ~/left\nmkdir /tmp/left\nsleep 60{n}\n"
+            ),
+        )
+    };
+    type End = fn(&Cluster, u64) -> Result<()>;
+    let ends: [(&str, End); 5] = [
+        ("its window", |_, _| Ok(())),
+        ("scancel", |cluster, shadow| {
+            cluster
+                .run("root", &["scancel", &shadow.to_string()])
+                .map(drop)
+        }),
+        ("a killed sampler", |_, shadow| {
+            kill(&format!("shadowfit-sampler --job {shadow} "))
+        }),
+        ("a killed slurmstepd", |_, shadow| {
+            kill(&format!("slurmstepd: \\[{shadow}.batch\\]"))
+        }),
+        ("a restart of slurmd", |cluster, _| {
+            cluster.stop("test1")?;
+            cluster.start("test1")
+        }),
+    ];
+    for (n, (name, end)) in ends.into_iter().enumerate() {
+        let (job, shadow) = submit_new_kind(
+            cluster,
+            &["--mem=500", "--nodelist=test1"],
+            &script(n)?,
+            &[],
+        )?;
+        cluster.wait_for(shadow, "RUNNING")?;
+        eventually("a program inside", 10, || Ok(!inside().is_empty()))?;
+        end(cluster, shadow)?;
+        eventually(&format!("the end after {name}"), 100, || {
+            Ok(
+                !["RUNNING", "COMPLETING", "PENDING"]
+                    .contains(&cluster.job(shadow)?.state.as_str()),
+            )
+        })?;
+        nothing_is_left(cluster)
+            .map_err(|error| format!("after {name}: {}", error.message().unwrap_or_default()))?;
+        cluster.run("root", &["scancel", &job.to_string()])?;
+        cluster.pass_as_root()?;
+    }
+    Ok(())
+}
+
+fn kill(pattern: &str) -> Result<()> {
+    checked(Command::new("pkill").args(["-KILL", "-f", pattern])).map(drop)
+}
+
+/// Processes in a shadow's cgroup.
+fn inside() -> Vec<String> {
+    let groups = groups();
+    groups
+        .iter()
+        .filter_map(|group| std::fs::read_to_string(group.join("cgroup.procs")).ok())
+        .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
+}
+
+fn groups() -> Vec<PathBuf> {
+    let hierarchies = std::fs::read_dir("/sys/fs/cgroup")
+        .into_iter()
+        .flatten()
+        .flatten();
+    hierarchies
+        .filter_map(|hierarchy| std::fs::read_dir(hierarchy.path()).ok())
+        .flat_map(|groups| groups.flatten().map(|group| group.path()))
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("shadowfit_test_"))
+        })
+        .collect()
+}
+
+fn nothing_is_left(cluster: &Cluster) -> Result<()> {
+    eventually("no cgroup, process, mount or file of a shadow", 15, || {
+        let mounts = std::fs::read_to_string("/proc/mounts")?;
+        let samplers = Command::new("pgrep")
+            .args(["-f", "shadowfit-sampler --job|sleep 60[0-4]"])
+            .output()?;
+        let files = std::fs::read_dir(cluster.dir.join("shadowfit/shadows"))
+            .map_or(0, |files| files.count());
+        Ok(groups().is_empty()
+            && samplers.stdout.is_empty()
+            && !mounts.contains("shadowfit/scratch")
+            && files == 0
+            && !Path::new("/home/alice/left").exists()
+            && !Path::new("/tmp/left").exists())
+    })
+    .map_err(|error| {
+        format!(
+            "{}; groups {:?}, inside {:?}",
+            error.message().unwrap_or_default(),
+            groups(),
+            inside()
+        )
+        .into()
+    })
+}
