@@ -110,7 +110,7 @@ pub fn size(
     let Some((level, evidence)) = predict(known, &kind, config.evidence.min_runs) else {
         return keep("too few runs of this kind");
     };
-    let need = node_need(config, &evidence);
+    let need = node_need(config, level, &evidence);
     let cpus = cpus(config, modes.cpus, &ask, &evidence, need);
     let cpus_in_force = cpus
         .filter(Change::applies)
@@ -131,10 +131,15 @@ pub fn size(
     }
 }
 
-/// The memory that a node must give, in MiB.
-fn node_need(config: &Config, evidence: &Evidence) -> u64 {
+/// The memory that a node must give, in MiB. What a shadow says has its margin in it.
+pub fn node_need(config: &Config, level: Level, evidence: &Evidence) -> u64 {
     let with_margin = f64::from(evidence.max_mib) * config.memory.margin;
+    let shadow = match level {
+        Level::Shadow => evidence.shadow_mib.into(),
+        _ => 0,
+    };
     (with_margin.ceil() as u64)
+        .max(shadow)
         .max(config.memory.floor_mib)
         .max(1)
 }
@@ -247,7 +252,7 @@ fn seen(level: Option<Level>, evidence: &Evidence, memory: bool, cpus: bool) -> 
     if level == Some(Level::Shadow) {
         return format!(
             "a trial run says {} and {:.1} CPUs",
-            memory_text(evidence.p99_mib.into()),
+            memory_text(evidence.shadow_mib.into()),
             evidence.cores
         );
     }

@@ -8,7 +8,7 @@
 use crate::counters::Counters;
 use crate::fingerprint::{Key, Kind, Level};
 use crate::job::{Ask, FinishedJob, Usage};
-use crate::model::fit::Need;
+use crate::model::fit::{Need, Sight};
 use crate::model::snapshot::Through;
 use anyhow::{Context, Result, bail};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
@@ -380,6 +380,25 @@ impl Store {
             ],
         )?;
         Ok(())
+    }
+
+    /// Shadows that were cut off, of kinds that have completed since: what the model can learn from.
+    pub fn sights(&self) -> Result<Vec<Sight>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT command_key, counters, max(peak) FROM shadows JOIN jobs USING (command_key) JOIN usages ON job = jobs.id \
+             WHERE need_mib IS NOT NULL AND state = 'COMPLETED' AND peak IS NOT NULL GROUP BY shadows.id",
+        )?;
+        let rows = query.query_map([], |row| {
+            let counters: String = row.get(1)?;
+            let seen = serde_json::from_str::<Counters>(&counters).ok();
+            let (kind, peak): (i64, i64) = (row.get(0)?, row.get(2)?);
+            Ok(seen.and_then(|seen| Sight::of(&seen, kind as u64, peak as u64)))
+        })?;
+        Ok(rows
+            .collect::<rusqlite::Result<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+            .collect())
     }
 
     /// Every kind that a shadow told something about, which ended after number `ended`.

@@ -4,7 +4,7 @@
 use super::{Agent, Pass};
 use crate::counters::{Counters, Ended};
 use crate::fingerprint::Key;
-use crate::model::fit;
+use crate::model::fit::Fit;
 use crate::record::Record;
 use crate::slurm::clone::{Slice, submit};
 use crate::slurm::queue::{Queue, QueuedJob, QueuedShadow};
@@ -67,7 +67,8 @@ impl Agent<'_> {
             self.store.end_shadow(shadow.job_id, None, None)?;
             return Ok(true);
         };
-        let need = fit::need(&counters, &shadow.asked);
+        let fit = Fit::of_site(&self.store.sights()?);
+        let need = fit.need(&counters);
         tracing::info!(
             shadow = shadow.job_id,
             job = shadow.shadow_of,

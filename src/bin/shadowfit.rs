@@ -9,7 +9,7 @@ use shadowfit_core::config::Config;
 use shadowfit_core::decide::{decide, sentence};
 use shadowfit_core::model::snapshot::Snapshot;
 use shadowfit_core::model::train::train;
-use shadowfit_core::replay::{DecideAt, PastJob, past_job, replay, trace};
+use shadowfit_core::replay::{DecideAt, PastJob, past_job, replay, series, trace};
 use shadowfit_core::report::print::Form;
 use shadowfit_core::report::savings::{By, savings};
 use shadowfit_core::report::{doctor, explain, print};
@@ -96,11 +96,17 @@ struct Report {
 #[derive(Args)]
 struct ReplayArguments {
     /// A trace of jobs as CSV, plain or gzipped
-    #[arg(long, required_unless_present = "sacct", conflicts_with = "sacct")]
+    #[arg(long, group = "past")]
     trace: Option<PathBuf>,
     /// A dump that sacct --parsable2 wrote
-    #[arg(long)]
+    #[arg(long, group = "past")]
     sacct: Option<PathBuf>,
+    /// Memory over time of past jobs as CSV, plain or gzipped: what shadows would have told
+    #[arg(long, group = "past", requires = "window")]
+    series: Option<PathBuf>,
+    /// With --series: how many seconds a shadow sees
+    #[arg(long, value_name = "SECONDS")]
+    window: Option<f64>,
     /// When a request is decided
     #[arg(long, value_enum, default_value = "start")]
     decide: DecideAt,
@@ -252,11 +258,14 @@ fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
 }
 
 fn replay_jobs(config: &Config, arguments: &ReplayArguments) -> Result<()> {
+    if let (Some(path), Some(window_s)) = (&arguments.series, arguments.window) {
+        return replay_series(config, path, window_s, arguments.json);
+    }
     let started = Instant::now();
     let (path, jobs) = match (&arguments.trace, &arguments.sacct) {
         (Some(path), _) => (path, read_trace(path)?),
         (_, Some(path)) => (path, read_dump(path)?),
-        _ => bail!("--trace or --sacct says what to replay"),
+        _ => bail!("--trace, --sacct or --series says what to replay"),
     };
     let bar = ProgressBar::new(jobs.len() as u64);
     let found = replay(config, jobs, arguments.decide, || bar.inc(1));
@@ -268,11 +277,24 @@ fn replay_jobs(config: &Config, arguments: &ReplayArguments) -> Result<()> {
     Ok(())
 }
 
-fn read_trace(path: &Path) -> Result<Vec<PastJob>> {
-    let (jobs, rejects) = trace::read(path)?;
+fn replay_series(config: &Config, path: &Path, window_s: f64, json: bool) -> Result<()> {
+    let (all, rejects) = series::read(path)?;
+    report_left_out(rejects);
+    let figures = series::evaluate(config, &all, window_s)?;
+    let fit = series::fit(&all, window_s)?;
+    println!("{}", print::series(json, &figures, &fit));
+    Ok(())
+}
+
+fn report_left_out(rejects: trace::Rejects) {
     for (reason, (count, line)) in rejects {
         eprintln!("{count} rows left out: {reason}; first on line {line}");
     }
+}
+
+fn read_trace(path: &Path) -> Result<Vec<PastJob>> {
+    let (jobs, rejects) = trace::read(path)?;
+    report_left_out(rejects);
     Ok(jobs)
 }
 

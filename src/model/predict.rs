@@ -18,11 +18,6 @@ pub fn predict(known: &dyn Known, kind: &Kind, min_runs: u32) -> Option<(Level, 
     });
     history.or_else(|| {
         let evidence = known.find(kind.command?)?;
-        let seen = Evidence {
-            max_mib: evidence.max_mib.max(evidence.shadow_mib),
-            p99_mib: evidence.p99_mib.max(evidence.shadow_mib),
-            ..evidence
-        };
-        (evidence.shadow_mib > 0).then_some((Level::Shadow, seen))
+        (evidence.shadow_mib > 0).then_some((Level::Shadow, evidence))
     })
 }

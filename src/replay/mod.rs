@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod history;
+pub mod series;
 pub mod trace;
 
 use crate::config::{Config, Mode, Modes};

@@ -32,20 +32,20 @@ const CLOCK_STEP: f64 = 1.0;
 /// Rows left out: by reason, how many and the line of the first.
 pub type Rejects = BTreeMap<String, (u64, u64)>;
 
-/// Reads a whole trace.
-pub fn read(path: &Path) -> Result<(Vec<PastJob>, Rejects)> {
-    let place = || path.display().to_string();
-    let mut file = BufReader::new(File::open(path).with_context(place)?);
-    let gzipped = file
-        .fill_buf()
-        .with_context(place)?
-        .starts_with(&[0x1f, 0x8b]);
-    let input: Box<dyn Read> = if gzipped {
+/// Opens a file, plain or gzipped.
+pub(super) fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
+    let mut file = BufReader::new(File::open(path)?);
+    Ok(if file.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
         Box::new(MultiGzDecoder::new(file))
     } else {
         Box::new(file)
-    };
-    let mut rows = csv::Reader::from_reader(input);
+    })
+}
+
+/// Reads a whole trace.
+pub fn read(path: &Path) -> Result<(Vec<PastJob>, Rejects)> {
+    let place = || path.display().to_string();
+    let mut rows = csv::Reader::from_reader(open(path).with_context(place)?);
     let header = rows.headers().with_context(place)?;
     for column in ["task_type", "user", "used_mem_bytes"] {
         if !header.iter().any(|name| name == column) {
@@ -64,7 +64,7 @@ pub fn read(path: &Path) -> Result<(Vec<PastJob>, Rejects)> {
 }
 
 /// Without what is particular to the row, so that rows are counted together.
-fn reason(error: csv::Error) -> String {
+pub(super) fn reason(error: csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::Io(error) => format!("the file ends early or is damaged: {error}"),
         csv::ErrorKind::UnequalLengths { .. } => "wrong number of fields".into(),

@@ -1,6 +1,8 @@
 //! The forms of a report: a table for people, sacct's `--parsable2`, JSON.
 
 use super::savings::Row;
+use crate::model::fit::Fit;
+use crate::replay::series::SeriesFigures;
 use crate::replay::{Figures, Replay};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
@@ -173,6 +175,23 @@ pub fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '?' } else { c })
         .collect()
+}
+
+/// What shadows would have told, and the model fitted on all of these jobs.
+pub fn series(json: bool, figures: &SeriesFigures, fit: &Fit) -> String {
+    if json {
+        return serde_json::to_string(figures).unwrap_or_default();
+    }
+    format!(
+        "jobs                     {}\nmedian error             {:.1} %\nwaste of the requests'   {:.1} %\n\
+         jobs killed              {:.2} %\nfitted on all            coefficients {:.4?}, offset {:.4}",
+        figures.n,
+        100.0 * figures.median_ape,
+        100.0 * figures.waste_ratio,
+        figures.failed_tasks_pct,
+        fit.coefficients,
+        fit.offset
+    )
 }
 
 #[cfg(test)]

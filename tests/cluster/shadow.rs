@@ -61,6 +61,13 @@ fn submit_new_kind(
     Ok((job, shadow.ok_or("no shadow in the queue")?.id))
 }
 
+/// A shadow whose job never runs: for scripts that do harm.
+fn shadow_alone(cluster: &Cluster, options: &[&str], script: &Path) -> Result<u64> {
+    let (job, shadow) = submit_new_kind(cluster, options, script, &[])?;
+    cluster.run("root", &["scancel", &job.to_string()])?;
+    Ok(shadow)
+}
+
 /// Waits for the shadow's report.
 fn counters(cluster: &Cluster, shadow: u64) -> Result<Value> {
     let mut found = Value::Null;
@@ -279,10 +286,8 @@ pub fn nothing_escapes_a_shadow(cluster: &mut Cluster) -> Result<()> {
 
     let baited = Baited::new(cluster, "baited")?;
     let script = baited.attempts(cluster)?;
-    let (job, shadow) =
-        submit_new_kind(cluster, &["--mem=2000", "--nodelist=test1"], &script, &[])?;
+    let shadow = shadow_alone(cluster, &["--mem=2000", "--nodelist=test1"], &script)?;
     let seen = counters(cluster, shadow)?;
-    cluster.run("root", &["scancel", &job.to_string()])?;
     let escaped = baited.effects(cluster)?;
     ensure(escaped.is_empty(), format!("escaped: {escaped:?}"))?;
     // Its exit code is the number of holes that only the inside sees.
@@ -329,9 +334,8 @@ pub fn a_shadow_cannot_exhaust_its_node(cluster: &mut Cluster) -> Result<()> {
             &format!("exhaust-{}.sh", name.replace(' ', "-")),
             &format!("#!/bin/bash\n{command}\n"),
         )?;
-        let (job, shadow) = submit_new_kind(cluster, &["--mem=2000"], &script, &[])?;
+        let shadow = shadow_alone(cluster, &["--mem=2000"], &script)?;
         let seen = counters(cluster, shadow)?;
-        cluster.run("root", &["scancel", &job.to_string()])?;
         ensure(seen["ended"] == ended, format!("{name}: {seen}"))?;
         near("charged_mib", &seen["charged_mib"], 0.0, 365.0)?;
         near("processes", &seen["threads"], 0.0, 200.0)?;
@@ -381,12 +385,7 @@ pub fn whatever_ends_a_shadow_nothing_is_left(cluster: &mut Cluster) -> Result<(
         }),
     ];
     for (n, (name, end)) in ends.into_iter().enumerate() {
-        let (job, shadow) = submit_new_kind(
-            cluster,
-            &["--mem=500", "--nodelist=test1"],
-            &script(n)?,
-            &[],
-        )?;
+        let shadow = shadow_alone(cluster, &["--mem=500", "--nodelist=test1"], &script(n)?)?;
         cluster.wait_for(shadow, "RUNNING")?;
         eventually("a program inside", 10, || Ok(!inside().is_empty()))?;
         end(cluster, shadow)?;
@@ -398,7 +397,6 @@ pub fn whatever_ends_a_shadow_nothing_is_left(cluster: &mut Cluster) -> Result<(
         })?;
         nothing_is_left(cluster)
             .map_err(|error| format!("after {name}: {}", error.message().unwrap_or_default()))?;
-        cluster.run("root", &["scancel", &job.to_string()])?;
         cluster.pass_as_root()?;
     }
     Ok(())
