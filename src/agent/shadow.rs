@@ -6,7 +6,7 @@ use crate::counters::{Counters, Ended};
 use crate::fingerprint::Key;
 use crate::model::fit::Fit;
 use crate::record::Record;
-use crate::slurm::clone::{Slice, submit};
+use crate::slurm::clone::submit;
 use crate::slurm::queue::{Queue, QueuedJob, QueuedShadow};
 use crate::slurm::site::{Load, load};
 use crate::store::Shadow;
@@ -23,15 +23,6 @@ const REPORT_TIME_S: i64 = 1;
 const LOST_AFTER_S: i64 = 120;
 
 const HOUR: i64 = 3600;
-
-/// States from which nothing comes back.
-const ALIVE: [&str; 5] = [
-    "PENDING",
-    "CONFIGURING",
-    "RUNNING",
-    "COMPLETING",
-    "SUSPENDED",
-];
 
 impl Agent<'_> {
     pub(super) fn tend_shadows(&mut self, queue: &Queue, pass: &mut Pass) -> Result<()> {
@@ -58,7 +49,7 @@ impl Agent<'_> {
     /// Takes what a shadow has reported, or that it never will.
     fn end(&self, shadow: &Shadow, queue: &Queue) -> Result<bool> {
         let queued = queue.shadows.iter().find(|one| one.job_id == shadow.job_id);
-        let Some(counters) = outcome(queued) else {
+        let Some(counters) = queued.and_then(QueuedShadow::outcome) else {
             let due = shadow.submitted + i64::from(self.config.shadow.window_s) + LOST_AFTER_S;
             if self.clock.now() < due {
                 return Ok(false);
@@ -123,15 +114,7 @@ impl Agent<'_> {
         if !self.has_room(now)? {
             return Ok(());
         }
-        let tasks = u64::from(asked.shape.tasks_on_a_node().unwrap_or(1));
-        let memory_mib = asked.memory.map_or(limits.memory_mib, |memory| {
-            memory.on_a_node(tasks, asked.cpus).min(limits.memory_mib)
-        });
-        let slice = Slice {
-            memory_mib,
-            cpus: asked.cpus,
-            until: wait.until - REPORT_TIME_S,
-        };
+        let slice = limits.slice(&asked, wait.until - REPORT_TIME_S);
         let folder = self.config.shadow_folder();
         match submit(
             self.commands,
@@ -216,19 +199,6 @@ fn belongs_to(shadow: &Shadow, jobs: &[&QueuedJob]) -> bool {
         .map(|wait| wait.since)
         .min();
     shadow.need.is_some() || first.is_some_and(|first| shadow.submitted >= first)
-}
-
-/// What a shadow did, once it can be told.
-fn outcome(queued: Option<&QueuedShadow>) -> Option<Counters> {
-    let queued = queued?;
-    if let Some(counters) = &queued.record.counters {
-        return Some(counters.clone());
-    }
-    // It ended, and nobody reported: it was cancelled before it ran, or its node was lost.
-    (!ALIVE.contains(&queued.state.as_str())).then(|| Counters {
-        why: Some(queued.state.clone()),
-        ..Counters::nothing(Ended::Failed)
-    })
 }
 
 fn why_nothing(counters: Option<&Counters>) -> String {

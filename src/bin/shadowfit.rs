@@ -6,22 +6,27 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use shadowfit_core::agent::{Clock, Users, WallClock, import};
 use shadowfit_core::config::Config;
+use shadowfit_core::counters::Counters;
 use shadowfit_core::decide::{decide, sentence};
+use shadowfit_core::fingerprint::Level;
+use shadowfit_core::model::fit::Fit;
 use shadowfit_core::model::snapshot::Snapshot;
 use shadowfit_core::model::train::train;
+use shadowfit_core::record::Record;
 use shadowfit_core::replay::{DecideAt, PastJob, past_job, replay, series, trace};
 use shadowfit_core::report::print::Form;
 use shadowfit_core::report::savings::{By, savings};
-use shadowfit_core::report::{doctor, explain, print};
+use shadowfit_core::report::{doctor, explain, print, shadow};
+use shadowfit_core::slurm::queue::QueuedShadow;
 use shadowfit_core::slurm::sacct::{Reader, Rejects};
 use shadowfit_core::slurm::sbatch::Submission;
-use shadowfit_core::slurm::{System, queue};
+use shadowfit_core::slurm::{System, clone, queue};
 use shadowfit_core::store::{Filter, Store};
 use std::fs::File;
 use std::io::{BufReader, Read, stdin};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Audits, explains and predicts what shadowfit does with batch jobs.
 #[derive(Parser)]
@@ -45,6 +50,8 @@ enum Command {
     },
     /// What would be decided about a script, without submitting it
     Predict(Predict),
+    /// Runs a script as a shadow, in a sandbox that throws away all it does, and tells what it needs
+    Shadow(RunShadow),
     /// What shadowfit would have saved on past jobs, and how many it would have hurt
     Replay(ReplayArguments),
     /// Take a dump of finished jobs into the database
@@ -123,6 +130,25 @@ struct Predict {
     /// Whose job it would be; default: yours
     #[arg(long)]
     uid: Option<u32>,
+    #[command(flatten)]
+    script: Script,
+}
+
+#[derive(Args)]
+struct RunShadow {
+    /// How long it is watched, in seconds; default: the configuration's
+    #[arg(long)]
+    window: Option<u32>,
+    /// One JSON object: its counters
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    script: Script,
+}
+
+/// A command line of sbatch.
+#[derive(Args)]
+struct Script {
     /// The batch script
     script: String,
     /// Options as sbatch takes them
@@ -131,6 +157,13 @@ struct Predict {
     /// Arguments of the script
     #[arg(last = true)]
     arguments: Vec<String>,
+}
+
+impl Script {
+    fn submission(self) -> Result<Submission> {
+        let script = std::fs::read(&self.script).with_context(|| self.script.clone())?;
+        Submission::new(&self.script, script, &self.options, self.arguments)
+    }
 }
 
 fn main() -> ExitCode {
@@ -153,6 +186,7 @@ fn run(config_path: &Path, command: Command) -> Result<ExitCode> {
     match command {
         Command::Report(report) => print_report(&config, report)?,
         Command::Explain { job } => print_explanation(&config, &job)?,
+        Command::Shadow(shadow) => run_shadow(&config, shadow)?,
         Command::Predict(predict) => print_prediction(&config, predict)?,
         Command::Replay(arguments) => replay_jobs(&config, &arguments)?,
         Command::Import { file } => import_dump(&config, &file)?,
@@ -178,9 +212,10 @@ fn print_report(config: &Config, report: Report) -> Result<()> {
         _ => Form::Text,
     };
     let (rows, total) = savings(&store, &filter, report.by)?;
+    let shadows = shadow::shadows(&store, &filter)?;
     println!(
         "{}",
-        print::savings(form, &format!("{:?}", report.by), &rows, &total)
+        print::savings(form, &format!("{:?}", report.by), &rows, &total, &shadows)
     );
     Ok(())
 }
@@ -206,8 +241,14 @@ fn print_explanation(config: &Config, job: &str) -> Result<()> {
         ..Filter::default()
     };
     let mut runs = Vec::new();
-    Store::open_to_read(&config.database_path())?
-        .each_job(&filter, |run, _| runs.push(explain::run(&run)))?;
+    let store = Store::open_to_read(&config.database_path())?;
+    store.each_job(&filter, |run, _| {
+        runs.push((explain::run(&run), run.comment))
+    })?;
+    let mut runs: Vec<Vec<String>> = runs
+        .into_iter()
+        .map(|(lines, comment)| with_shadow(&store, lines, &comment))
+        .collect::<Result<_>>()?;
     if runs.is_empty() {
         runs = queued(job)?;
     }
@@ -218,6 +259,22 @@ fn print_explanation(config: &Config, job: &str) -> Result<()> {
         println!("{}\n", run.join("\n  "));
     }
     Ok(())
+}
+
+/// Adds what the shadow of the job's kind told, where one sized it.
+fn with_shadow(store: &Store, mut lines: Vec<String>, comment: &str) -> Result<Vec<String>> {
+    let kind = Record::parse(comment)
+        .filter(|record| record.level == Some(Level::Shadow))
+        .and_then(|record| record.kind.command);
+    let shadow = kind
+        .map(|kind| store.shadow_of_kind(kind))
+        .transpose()?
+        .flatten();
+    if let Some((counters, need)) = shadow.and_then(|shadow| Some((shadow.counters?, shadow.need)))
+    {
+        lines.extend(shadow::told(&counters, need));
+    }
+    Ok(lines)
 }
 
 /// A job that has not ended yet, from the queue.
@@ -238,8 +295,7 @@ fn queued(job: &str) -> Result<Vec<Vec<String>>> {
 }
 
 fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
-    let script = std::fs::read(&predict.script).with_context(|| predict.script.clone())?;
-    let submission = Submission::new(&predict.script, script, &predict.options, predict.arguments)?;
+    let submission = predict.script.submission()?;
     let snapshot = Snapshot::load(&predict.snapshot.unwrap_or_else(|| config.snapshot_path()))?;
     let uid = predict
         .uid
@@ -255,6 +311,48 @@ fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
         None => println!("kept      the configuration switches shadowfit off for this job"),
     }
     Ok(())
+}
+
+fn run_shadow(config: &Config, arguments: RunShadow) -> Result<()> {
+    let mut limits = config.shadow.clone();
+    limits.window_s = arguments.window.unwrap_or(limits.window_s);
+    let submission = arguments.script.submission()?;
+    let (commands, now) = (System::default(), WallClock.now());
+    let slice = limits.slice(&submission.request(0).ask, now + i64::from(limits.window_s));
+    let job = clone::submit_by_hand(
+        &commands,
+        &limits,
+        &submission.script,
+        submission.place(),
+        &submission.arguments,
+        slice,
+    )?;
+    let counters = wait_for_shadow(&commands, job, limits.window_s)?;
+    if arguments.json {
+        println!("{}", serde_json::to_string(&counters)?);
+    } else {
+        println!(
+            "{}",
+            shadow::told(&counters, Fit::PRIOR.need(&counters)).join("\n")
+        );
+    }
+    Ok(())
+}
+
+/// A shadow may have to wait for its slice; its window runs all the same.
+fn wait_for_shadow(commands: &System, job: u64, window_s: u32) -> Result<Counters> {
+    let bar = ProgressBar::new(window_s.into());
+    for _ in 0..window_s + 30 {
+        let queue = queue::query(commands)?;
+        let mine = queue.shadows.iter().find(|one| one.job_id == job);
+        if let Some(counters) = mine.and_then(QueuedShadow::outcome) {
+            bar.finish_and_clear();
+            return Ok(counters);
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        bar.inc(1);
+    }
+    bail!("shadow {job} has not reported; 'scontrol show job {job}' may tell why")
 }
 
 fn replay_jobs(config: &Config, arguments: &ReplayArguments) -> Result<()> {

