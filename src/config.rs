@@ -152,7 +152,7 @@ pub struct ShadowLimits {
     pub min_stake_gib_h: f64,
     /// Memory of a slice at most, in MiB.
     pub memory_mib: u64,
-    /// What a shadow may write to files, in MiB; it is kept in memory, beside the slice's own.
+    /// What a shadow may write to files, in MiB; it is kept in the slice's memory and takes at most half.
     pub scratch_mib: u64,
     /// Processes and threads at most.
     pub pids: u32,

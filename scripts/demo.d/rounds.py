@@ -1,4 +1,5 @@
-"""Two rounds of the same jobs on a private cluster: shadowfit observes the first and sizes the second.
+"""Two rounds of the same jobs on a private cluster: shadowfit observes the first and sizes the second. Then
+a job of a new kind, measured by its shadow.
 
 usage: rounds.py CLUSTER SCRATCH
 """
@@ -9,6 +10,8 @@ import pathlib
 import subprocess
 import sys
 import time
+
+import newkind
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 CLUSTER, SCRATCH = sys.argv[1], pathlib.Path(sys.argv[2])
@@ -161,10 +164,10 @@ def show(rounds):
     print(f"GiB·h and CPU·h count run time: with more jobs at once on {os.cpu_count()} real CPUs, each takes longer.")
 
 
-def summarize(rounds):
+def summarize(rounds, fresh):
     whole = {key: sum(one[key] for one in rounds) for key in ("jobs_submitted", "jobs_lost", "rescues")}
     per_round = [{key: value for key, value in one.items() if key not in whole} for one in rounds]
-    summary = {**whole, "round1": per_round[0], "round2": per_round[1]}
+    summary = {**whole, "round1": per_round[0], "round2": per_round[1], "new_kind": fresh}
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     return summary
@@ -172,7 +175,7 @@ def summarize(rounds):
 
 def main():
     agent = subprocess.Popen(
-        [PROJECT / "scripts/cluster", "exec", "--name", CLUSTER, "--user", "slurm", "--", "shadowfitd"],
+        [PROJECT / "scripts/cluster", "exec", "--name", CLUSTER, "--", "shadowfitd"],
         stderr=open(f"/var/tmp/shadowfit/{CLUSTER}/log/shadowfitd.log", "w"),
     )
     try:
@@ -180,13 +183,16 @@ def main():
         CONFIG.write_text(CONFIG.read_text().replace('"observe"', '"apply"'))
         time.sleep(2)
         second = play("round 2: the same jobs, sized; one of them has outgrown its history", OUTGROWN)
+        fresh = newkind.show(inside, CONFIG, SCRATCH)
+        time.sleep(5)  # the agent's next pass
         print(f"\n$ shadowfit report\n{inside('shadowfit', 'report')[0]}", end="")
     finally:
         agent.terminate()
         agent.wait()
     show([first, second])
-    summary = summarize([first, second])
-    good = summary["jobs_lost"] == 0 and second["makespan_s"] < first["makespan_s"]
+    summary = summarize([first, second], fresh)
+    good = summary["jobs_lost"] == 0 and second["makespan_s"] < first["makespan_s"] and newkind.is_good(fresh)
+    print(f"a new kind: set {fresh['set_mib']} MiB of 6144, {fresh['waited_s']} s after its submission; files untouched by its shadow: {fresh['files_untouched']}")
     print(f"\ndemo: {summary['jobs_submitted']} jobs, {summary['jobs_lost']} lost, {summary['rescues']} rescued: {'ok' if good else 'FAILED'}")
     return 0 if good else 1
 

@@ -7,6 +7,7 @@ use crate::fingerprint::Key;
 use crate::model::fit::Fit;
 use crate::record::Record;
 use crate::slurm::clone::submit;
+use crate::slurm::control;
 use crate::slurm::queue::{Queue, QueuedJob, QueuedShadow};
 use crate::slurm::site::{Load, load};
 use crate::store::Shadow;
@@ -50,8 +51,12 @@ impl Agent<'_> {
     fn end(&self, shadow: &Shadow, queue: &Queue) -> Result<bool> {
         let queued = queue.shadows.iter().find(|one| one.job_id == shadow.job_id);
         let Some(counters) = queued.and_then(QueuedShadow::outcome) else {
-            let due = shadow.submitted + i64::from(self.config.shadow.window_s) + LOST_AFTER_S;
-            if self.clock.now() < due {
+            let due = shadow.submitted + i64::from(self.config.shadow.window_s);
+            if self.clock.now() >= due && queued.is_some_and(|queued| queued.state == "PENDING") {
+                // No node had room for it in time.
+                control::cancel(self.commands, &shadow.job_id.to_string())?;
+            }
+            if self.clock.now() < due + LOST_AFTER_S {
                 return Ok(false);
             }
             tracing::warn!(shadow = shadow.job_id, job = shadow.shadow_of, "lost");

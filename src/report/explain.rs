@@ -2,6 +2,7 @@
 
 use super::print::printable;
 use crate::config::Mode;
+use crate::fingerprint::Level;
 use crate::job::{FinishedJob, Memory};
 use crate::model::evidence::Evidence;
 use crate::record::{Change, Record};
@@ -40,11 +41,7 @@ pub fn decision(record: &Record) -> Vec<String> {
             .map(|why| format!("kept      {}", printable(why))),
     );
     if let Some((level, evidence)) = record.level.zip(record.evidence) {
-        lines.push(format!(
-            "evidence  same {}: {}",
-            level.text(),
-            seen(&evidence)
-        ));
+        lines.push(format!("evidence  {}", seen(level, &evidence)));
     }
     let keys: Vec<String> = record
         .kind
@@ -68,9 +65,17 @@ fn changed(what: &str, change: Change, show: impl Fn(u64) -> String) -> String {
     )
 }
 
-fn seen(evidence: &Evidence) -> String {
+fn seen(level: Level, evidence: &Evidence) -> String {
+    if level == Level::Shadow {
+        return format!(
+            "a shadow of this command: {} are enough, {:.1} CPUs busy",
+            memory_text(evidence.shadow_mib.into()),
+            evidence.cores
+        );
+    }
     format!(
-        "{} completed runs, memory at most {} (99% under {}), {:.1} CPUs busy at most, longest {} s",
+        "same {}: {} completed runs, memory at most {} (99% under {}), {:.1} CPUs busy at most, longest {} s",
+        level.text(),
         evidence.runs,
         memory_text(evidence.max_mib.into()),
         memory_text(evidence.p99_mib.into()),

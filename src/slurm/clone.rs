@@ -153,8 +153,8 @@ fn mark(limits: &ShadowLimits, of: u64, slice: Slice) -> String {
         "shadow:{of}:{}:{}:{}:{}:{}:{}",
         slice.until,
         slice.cpus,
-        slice.memory_mib + limits.scratch_mib,
-        limits.scratch_mib,
+        slice.memory_mib,
+        limits.scratch_mib.min(slice.memory_mib / 2),
         limits.pids,
         limits.io_mib_s
     )
@@ -177,8 +177,7 @@ fn options(limits: &ShadowLimits, of: u64, slice: Slice) -> Vec<String> {
     let mut words = fixed.map(str::to_owned).to_vec();
     words.extend([
         format!("--job-name=shadow-of-{of}"),
-        // What it writes to files is memory of its slice.
-        format!("--mem={}M", slice.memory_mib + limits.scratch_mib),
+        format!("--mem={}M", slice.memory_mib),
         format!("--time={}", limits.window_s.div_ceil(60) + SPARE_MINUTES),
         format!("--shadowfit={}", mark(limits, of, slice)),
     ]);

@@ -46,6 +46,11 @@ pub fn comment(commands: &dyn Commands, handle: &str, comment: &str) -> Result<(
         .map(drop)
 }
 
+/// Cancels a job.
+pub fn cancel(commands: &dyn Commands, handle: &str) -> Result<(), CommandError> {
+    commands.run("scancel", &[handle]).map(drop)
+}
+
 /// Puts a job that has ended back into the queue.
 pub fn requeue(commands: &dyn Commands, handle: &str) -> Result<(), CommandError> {
     commands.run("scontrol", &["requeue", handle]).map(drop)
