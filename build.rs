@@ -18,6 +18,7 @@ const SHIMS: [(&str, &[&str]); 2] = [
             "sandbox.c",
             "sandbox_cgroups.c",
             "sandbox_root.c",
+            "sandbox_network.c",
             "sandbox_standins.c",
             "sandbox_privileges.c",
         ],

@@ -108,7 +108,7 @@ static int take_all_parts(const struct sandbox *wish)
 		return -1;
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
 		return refuse(errno, "namespaces");
-	if (sandbox_root(wish) || sandbox_network() || sandbox_privileges())
+	if (sandbox_root(wish) || sandbox_network(wish) || sandbox_privileges())
 		return -1;
 	return 0;
 }

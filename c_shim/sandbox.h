@@ -16,6 +16,7 @@ struct sandbox {
 	const char *standin; /* stands in for srun, mpirun, sbatch, ... */
 	const char *path;    /* the job's PATH */
 	const char *home;    /* may be NULL */
+	const char *license_servers; /* "27000@lic1,27001@10.0.0.7", answered on the sandbox's loopback */
 	uint64_t memory_bytes;
 	uint64_t scratch_bytes; /* of that, for what it writes */
 	uint64_t io_bytes_per_s; /* from and to each disk */
@@ -34,8 +35,12 @@ int sandbox_enter(const struct sandbox *wish);
 /* The parts, in the order in which they are taken. Each returns 0, or -1 after refuse(). */
 int sandbox_cgroups(const struct sandbox *wish);
 int sandbox_root(const struct sandbox *wish);
-int sandbox_network(void);
+int sandbox_network(const struct sandbox *wish);
 int sandbox_privileges(void);
+
+/* Writes into the hosts file of the new root where the sandbox's loopback answers for license servers.
+ * Server N of the list has address 127.77.0.N+1 there, if it is named and not numbered. */
+int sandbox_license_hosts(const struct sandbox *wish, const char *root);
 
 /* Puts the stand-in over every launcher that the job could start; `root` is the new root. */
 int sandbox_standins(const struct sandbox *wish, const char *root);

@@ -1,6 +1,6 @@
 /*
- * What a shadow may ask of the kernel: no network but its own loopback, no new privileges, no
- * namespaces or mounts of its own, no keyrings.
+ * What a shadow may ask of the kernel: no new privileges, no namespaces or mounts of its own,
+ * no keyrings.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -10,14 +10,10 @@
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
-#include <net/if.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "sandbox.h"
 
@@ -28,19 +24,6 @@
 #else
 #error "no system call filter for this architecture yet"
 #endif
-
-int sandbox_network(void)
-{
-	struct ifreq loopback = { .ifr_name = "lo" };
-	int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (any < 0 || ioctl(any, SIOCGIFFLAGS, &loopback) < 0)
-		return refuse(errno, "loopback");
-	loopback.ifr_flags |= IFF_UP;
-	int status = ioctl(any, SIOCSIFFLAGS, &loopback);
-	close(any);
-	return status < 0 ? refuse(errno, "loopback") : 0;
-}
 
 static int drop_capabilities(void)
 {

@@ -304,7 +304,8 @@ int sandbox_root(const struct sandbox *wish)
 	if (wish->home)
 		access(wish->home, F_OK);
 	if (read_mounts() || build_stage(wish) || cover_everything() || build_kernel_folders(wish) ||
-	    unwrap_script(wish) || sandbox_standins(wish, NEW_ROOT))
+	    unwrap_script(wish) || sandbox_standins(wish, NEW_ROOT) ||
+	    sandbox_license_hosts(wish, NEW_ROOT))
 		return -1;
 	return enter_new_root(work_dir);
 }

@@ -25,16 +25,19 @@
 
 SPANK_PLUGIN(shadowfit, 1);
 
+/* In a shadow's environment: the license servers that its job may ask, "27000@lic1,27001@10.0.0.7". */
+#define LICENSE_SERVERS "SHADOWFIT_LICENSE_SERVERS"
 #define DEFAULT_PROGRAMS "/usr/local/libexec/shadowfit"
 /* How long the end of a shadow waits for its sampler's report, in milliseconds. */
 #define REPORT_TIMEOUT_MS 10000
 
-/* --shadowfit=shadow:JOB:UNTIL:CPUS:MEMORY_MIB:SCRATCH_MIB:PIDS:IO_MIB, as the agent writes it. */
+/* --shadowfit=shadow:JOB:UNTIL:CPUS:SCRATCH_MIB:PIDS:IO_MIB, as the agent writes it. A user may write it
+ * too, and gets a sandbox: nothing of it may give more than Slurm has. */
 struct shadow {
-	char job[32];	       /* whose shadow it is */
-	long long until;       /* seconds since 1970 */
-	unsigned cpus;	       /* that the job asked for */
-	unsigned long memory_mib, scratch_mib, pids, io_mib;
+	char job[32];    /* whose shadow it is */
+	long long until; /* seconds since 1970 */
+	unsigned cpus;   /* that the job asked for */
+	unsigned long scratch_mib, pids, io_mib;
 };
 
 static struct shadow shadow; /* job[0] is 0 in every other job */
@@ -44,12 +47,11 @@ static int sampler_lives[2] = { -1, -1 }; /* its end closes with the sampler */
 
 static int read_shadow(const char *text)
 {
-	int fields = sscanf(text, "shadow:%31[0-9_]:%lld:%u:%lu:%lu:%lu:%lu", shadow.job,
-			    &shadow.until, &shadow.cpus, &shadow.memory_mib, &shadow.scratch_mib,
-			    &shadow.pids, &shadow.io_mib);
-	if (fields != 7)
+	int fields = sscanf(text, "shadow:%31[0-9_]:%lld:%u:%lu:%lu:%lu", shadow.job, &shadow.until,
+			    &shadow.cpus, &shadow.scratch_mib, &shadow.pids, &shadow.io_mib);
+	if (fields != 6)
 		shadow.job[0] = '\0';
-	return fields == 7 ? 0 : -1;
+	return fields == 6 ? 0 : -1;
 }
 
 static int accept_value(int value, const char *text, int remote)
@@ -106,9 +108,11 @@ int slurm_spank_init_post_opt(spank_t spank, int argc, char **argv)
 
 static void describe(spank_t spank, struct sandbox *wish)
 {
-	static char name[160], cluster[128], standin[PATH_MAX], path[4096], home[PATH_MAX];
+	static char name[160], cluster[128], standin[PATH_MAX], path[4096], home[PATH_MAX],
+		servers[2048];
 	char **argv = NULL;
 	int argc = 0;
+	uint64_t memory_mib = 0;
 
 	spank_getenv(spank, "SLURM_CLUSTER_NAME", cluster, sizeof(cluster));
 	group_name(name, sizeof(name), cluster, own_job(spank));
@@ -117,14 +121,18 @@ static void describe(spank_t spank, struct sandbox *wish)
 		path[0] = '\0';
 	if (spank_getenv(spank, "HOME", home, sizeof(home)) != ESPANK_SUCCESS)
 		home[0] = '\0';
+	if (spank_getenv(spank, LICENSE_SERVERS, servers, sizeof(servers)) != ESPANK_SUCCESS)
+		servers[0] = '\0';
 	spank_get_item(spank, S_JOB_ARGV, &argc, &argv);
+	spank_get_item(spank, S_JOB_ALLOC_MEM, &memory_mib);
 	*wish = (struct sandbox){
 		.name = name,
 		.script = argc > 0 ? argv[0] : "",
 		.standin = standin,
 		.path = path,
 		.home = home[0] ? home : NULL,
-		.memory_bytes = (uint64_t)shadow.memory_mib << 20,
+		.license_servers = servers,
+		.memory_bytes = memory_mib << 20,
 		.scratch_bytes = (uint64_t)shadow.scratch_mib << 20,
 		.io_bytes_per_s = (uint64_t)shadow.io_mib << 20,
 		.pids = (unsigned)shadow.pids,
@@ -155,29 +163,29 @@ int slurm_spank_task_init_privileged(spank_t spank, int argc, char **argv)
 }
 
 /* In a grandchild, so that slurmstepd, which waits for all of its children, does not wait for it. */
-static void become_sampler(const char *group, unsigned long own)
+static void become_sampler(const char *group, unsigned long own, const char *servers)
 {
-	char path[PATH_MAX], job[32], until[32], input[16], alive[16];
+	char path[PATH_MAX], job[32], until[32], input[16];
 
 	snprintf(path, sizeof(path), "%s/shadowfit-sampler", programs);
 	snprintf(job, sizeof(job), "%lu", own);
 	snprintf(until, sizeof(until), "%lld", shadow.until);
 	/* Only these two descriptors may pass. */
-	int in = fcntl(report[0], F_DUPFD, 10), out = fcntl(sampler_lives[1], F_DUPFD, 10);
-	snprintf(input, sizeof(input), "%d", in);
-	snprintf(alive, sizeof(alive), "%d", out);
+	snprintf(input, sizeof(input), "%d", fcntl(report[0], F_DUPFD, 10));
+	fcntl(sampler_lives[1], F_DUPFD, 10);
 	execl(path, path, "--job", job, "--shadow-of", shadow.job, "--until", until, "--group", group,
-	      "--report-fd", input, (char *)NULL);
+	      "--license-servers", servers, "--report-fd", input, (char *)NULL);
 	_exit(127);
 }
 
 int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
 {
-	char group[160], cluster[128] = "";
+	char group[160], cluster[128] = "", servers[2048] = "";
 
 	if (!is_shadow(spank))
 		return 0;
 	spank_getenv(spank, "SLURM_CLUSTER_NAME", cluster, sizeof(cluster));
+	spank_getenv(spank, LICENSE_SERVERS, servers, sizeof(servers));
 	unsigned long own = own_job(spank);
 	group_name(group, sizeof(group), cluster, own);
 	pid_t child = fork();
@@ -187,7 +195,7 @@ int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
 	}
 	if (child == 0) {
 		if (fork() == 0)
-			become_sampler(group, own);
+			become_sampler(group, own, servers);
 		_exit(0);
 	}
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)

@@ -158,6 +158,8 @@ pub struct ShadowLimits {
     pub pids: u32,
     /// From and to each disk, in MiB a second.
     pub io_mib_s: u32,
+    /// The site's license servers, as `27000@lic1`: shadows that ask them are counted and get no license.
+    pub license_servers: Vec<String>,
     /// Where shadows run; without it, in the job's own partition.
     pub partition: Option<String>,
     /// What they are accounted to; without it, the user's default account.
@@ -248,6 +250,7 @@ impl Default for ShadowLimits {
             scratch_mib: 1024,
             pids: 1024,
             io_mib_s: 100,
+            license_servers: Vec::new(),
             partition: None,
             account: None,
             qos: None,
@@ -416,6 +419,11 @@ impl Config {
 }
 
 impl Rule {
+    /// It lets something be set.
+    pub fn applies(&self) -> bool {
+        [self.mode, self.memory, self.cpus].contains(&Some(Mode::Apply))
+    }
+
     fn matches(&self, owner: Owner) -> bool {
         let account = |name: &String| owner.account == Some(name.as_bytes());
         let partition = |name: &String| {

@@ -6,10 +6,14 @@
 //!    into the nouns of [`job`], finds out what kind of job it is ([`fingerprint`]), looks up what
 //!    that kind used before ([`model`]'s snapshot, in memory) and applies the policy ([`decide`],
 //!    [`config`]). The answer and its reasons travel in AdminComment ([`record`]).
-//! 2. The job runs. `shadowfitd` ([`agent`]) reads what it used from sacct ([`slurm`]), keeps it
+//! 2. A job of a new kind waits a moment. `shadowfitd` ([`agent`]) submits a clone of it, its shadow
+//!    ([`slurm::clone`]), which runs on a slice of a node in a sandbox (c_shim/sandbox.c), watched by
+//!    a sampler ([`counters`]); what the whole job needs is fitted from that ([`model::fit`]) and set
+//!    before the job starts.
+//! 3. The job runs. `shadowfitd` ([`agent`]) reads what it used from sacct ([`slurm`]), keeps it
 //!    ([`store`]), trains ([`model`]) and publishes a new snapshot; pending jobs are decided again,
 //!    and a job that died of our rewrite runs again with what its user asked for.
-//! 3. `shadowfit` ([`report`]) proves what was asked, set, used and saved, and tells from past jobs
+//! 4. `shadowfit` ([`report`]) proves what was asked, set, used and saved, and tells from past jobs
 //!    what it would have been ([`replay`]).
 //!
 //! Only what the feature `programs` does not guard is loaded into slurmctld.

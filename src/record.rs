@@ -138,6 +138,12 @@ impl Record {
             .filter(|text| text.len() <= MAX_SIZE)
     }
 
+    /// It still waits for a shadow at `now`, in seconds since 1970.
+    pub fn waits(&self, now: i64) -> bool {
+        self.shadow
+            .is_some_and(|wait| now < wait.until + START_GRACE_S)
+    }
+
     /// Something of this job's request was really rewritten.
     pub fn rewrites(&self) -> bool {
         self.memory.is_some_and(|change| change.applies())

@@ -3,9 +3,10 @@
 
 use shadowfit_core::agent::{Agent, Clock};
 use shadowfit_core::config::Mode;
+use shadowfit_core::counters::{Counters, Ended};
 use shadowfit_core::fingerprint::Kind;
-use shadowfit_core::job::{Ask, Memory, Shape};
-use shadowfit_core::record::{Change, Record};
+use shadowfit_core::job::{Ask, Memory, Shape, Texts};
+use shadowfit_core::record::{Change, Record, ShadowRecord, Wait};
 use shadowfit_core::slurm::{CommandError, Commands};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ struct Slurm {
     rows: RefCell<String>,
     queue: RefCell<Vec<String>>,
     slurmdbd_is_down: Cell<bool>,
+    refuses_shadows: Cell<bool>,
+    state: RefCell<PathBuf>,
 }
 
 impl Slurm {
@@ -75,6 +78,16 @@ impl Commands for Slurm {
                 };
                 Ok(format!("{{\"jobs\": [{answer}]}}").into_bytes())
             }
+            "sinfo" => Ok(b"0/32/0/32\n".to_vec()),
+            "sbatch" if self.refuses_shadows.get() => Err(CommandError::Failed {
+                command: line,
+                said: "--uid only permitted by root user".into(),
+            }),
+            "sbatch" => Ok(b"77\n".to_vec()),
+            "scontrol" if line.ends_with("show config") => {
+                Ok(format!("StateSaveLocation = {}\n", self.state.borrow().display()).into_bytes())
+            }
+            "scontrol" if line.contains("batch_script") => Ok(b"#!/bin/sh\nwork\n".to_vec()),
             _ => Ok(Vec::new()),
         }
     }
@@ -138,7 +151,7 @@ fn finished(id: u32, peak: u64) -> String {
 
 fn queued(id: u32, state: &str, restarts: u32, memory: u64, record: &Record) -> String {
     serde_json::json!({
-        "job_id": id, "job_state": state, "user_id": 7, "user_name": "alice", "account": "physics", "partition": "batch",
+        "job_id": id, "job_state": state, "user_id": 7, "group_id": 7, "user_name": "alice", "account": "physics", "partition": "batch",
         "restart_cnt": restarts, "memory_per_node": memory, "admin_comment": record.to_comment().unwrap(),
     })
     .to_string()
@@ -350,4 +363,149 @@ fn what_others_changed_and_what_was_never_rewritten_is_left() {
             "{job}"
         );
     }
+}
+
+/// A job that waits for a shadow until a minute from now.
+fn new_kind(id: u32) -> String {
+    let texts = Texts {
+        name: b"work",
+        script: b"#!/bin/sh\nwork\n",
+        ..Texts::default()
+    };
+    let kind = Kind::of(7, &texts, Shape::SINGLE);
+    let wait = Wait {
+        since: NOON,
+        until: NOON + 60,
+        arguments: 0,
+    };
+    let record = Record {
+        kind,
+        ..record(None)
+    }
+    .after_shadow(wait);
+    queued(id, "PENDING", 0, 8000, &record)
+}
+
+fn shadow(state: &str, counters: Option<Counters>) -> String {
+    let comment = ShadowRecord::new("9", counters).to_comment();
+    serde_json::json!({"job_id": 77, "job_state": state, "admin_comment": comment}).to_string()
+}
+
+/// A site with shadows, whose slurmctld keeps the environments of jobs 9 and 10.
+fn site_with_shadows() -> Site {
+    let site = Site::new();
+    let mut config = std::fs::read_to_string(&site.config).unwrap();
+    config.push_str("[shadow]\nenabled = true\n");
+    std::fs::write(&site.config, config).unwrap();
+    for job in ["hash.9/job.9", "hash.0/job.10"] {
+        let folder = site.config.with_file_name(job);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("environment"), b"\x01\0\0\0HOME=/home/alice\0").unwrap();
+    }
+    let state = site.config.parent().unwrap().to_owned();
+    site.slurm.state.replace(state);
+    site
+}
+
+#[test]
+fn a_shadow_is_submitted_once_and_what_it_told_is_set_in_all_jobs_of_its_kind() {
+    let site = site_with_shadows();
+    let jobs = [new_kind(9), new_kind(10)].join(",");
+    site.slurm.queue.replace(vec![jobs.clone()]);
+    let mut agent = site.agent();
+    assert_eq!(agent.pass(true).unwrap().shadows_started, 1);
+    let sbatch = site.slurm.calls("sbatch");
+    assert!(
+        sbatch[0].contains("--uid=7 ") && sbatch[0].contains(&format!("shadow:9:{}:1:", NOON + 59)),
+        "{sbatch:?}"
+    );
+
+    let running = [jobs.clone(), shadow("RUNNING", None)].join(",");
+    site.slurm.queue.replace(vec![running]);
+    assert_eq!(
+        agent.glance().unwrap(),
+        Default::default(),
+        "it is still at work"
+    );
+
+    let told = Counters {
+        peak_mib: 1000.0,
+        ..Counters::nothing(Ended::Finished)
+    };
+    let ended = [jobs, shadow("COMPLETED", Some(told))].join(",");
+    site.slurm.queue.replace(vec![ended]);
+    let pass = agent.glance().unwrap();
+    assert_eq!((pass.shadows_ended, pass.decided_again), (1, 2));
+    let set = site.slurm.calls("scontrol update");
+    for line in &set {
+        assert!(
+            line.contains("MinMemoryNode=1100") && line.ends_with("StartTime=now"),
+            "{line}"
+        );
+    }
+    assert_eq!(set.len(), 2);
+}
+
+#[test]
+fn a_shadow_that_told_nothing_lets_its_job_start_as_asked() {
+    for (state, counters) in [
+        ("CANCELLED", None),
+        ("FAILED", Some(Counters::refused("overlay over /home"))),
+        ("COMPLETED", Some(Counters::nothing(Ended::Oom))),
+    ] {
+        let site = site_with_shadows();
+        site.slurm.queue.replace(vec![new_kind(9)]);
+        let mut agent = site.agent();
+        agent.pass(true).unwrap();
+        site.slurm.calls("");
+        site.slurm
+            .queue
+            .replace(vec![[new_kind(9), shadow(state, counters)].join(",")]);
+        assert_eq!(agent.glance().unwrap().shadows_ended, 1);
+        let set = site.slurm.calls("scontrol update");
+        assert!(
+            set[0].contains("MinMemoryNode=8000") && set[0].ends_with("StartTime=now"),
+            "{set:?}"
+        );
+    }
+}
+
+#[test]
+fn a_shadow_that_cannot_be_submitted_costs_its_job_no_time() {
+    let site = site_with_shadows();
+    site.slurm.refuses_shadows.set(true);
+    site.slurm.queue.replace(vec![new_kind(9)]);
+    let mut agent = site.agent();
+    assert_eq!(agent.pass(true).unwrap().shadows_started, 0);
+    let set = site.slurm.calls("scontrol update");
+    assert!(
+        set[0].ends_with("StartTime=now") && set[0].contains("could be submitted"),
+        "{set:?}"
+    );
+}
+
+#[test]
+fn a_shadow_that_never_started_is_cancelled_and_one_that_is_gone_is_lost() {
+    let site = site_with_shadows();
+    site.slurm.queue.replace(vec![new_kind(9)]);
+    let mut agent = site.agent();
+    agent.pass(true).unwrap();
+    site.slurm.queue.replace(vec![shadow("PENDING", None)]);
+    site.watch.0.set(NOON + 70);
+    assert_eq!(agent.glance().unwrap().shadows_ended, 0);
+    assert_eq!(site.slurm.calls("scancel"), ["scancel 77"]);
+    site.slurm.queue.replace(vec![String::new()]);
+    site.watch.0.set(NOON + 200);
+    assert_eq!(agent.glance().unwrap().shadows_ended, 1);
+}
+
+#[test]
+fn the_budget_holds() {
+    let site = site_with_shadows();
+    let mut config = std::fs::read_to_string(&site.config).unwrap();
+    config.push_str("max_running = 0\n");
+    std::fs::write(&site.config, config).unwrap();
+    site.slurm.queue.replace(vec![new_kind(9)]);
+    assert_eq!(site.agent().pass(true).unwrap().shadows_started, 0);
+    assert_eq!(site.slurm.calls("sbatch"), [""; 0]);
 }

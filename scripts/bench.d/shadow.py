@@ -6,6 +6,7 @@ import random
 import shutil
 import statistics
 import subprocess
+import threading
 import time
 
 PACKAGES = "bwa minimap2 bowtie2 velvet samtools xz-utils zstd gcc python3-numpy pari-gp glpk-utils minisat sqlite3 x264 mafft openbabel"
@@ -18,9 +19,9 @@ JOB_TIMEOUT_S = 600
 # What each program does with $IN, its input of that size, in a folder of its own; and a factor of its input's size.
 PROGRAMS = {
     "bwa-index": ("cp $IN/genome.fa . && bwa index genome.fa", (6, 20, 40)),
-    "bwa-mem": ("bwa mem -t 4 $IN/indexed.fa $IN/reads.fq > out.sam", (60, 200, 400)),
-    "minimap2": ("minimap2 -t 4 -a $IN/genome.fa $IN/reads.fq > out.sam", (5, 20, 40)),
-    "bowtie2-build": ("bowtie2-build -q --threads 4 $IN/genome.fa index", (3, 8, 16)),
+    "bwa-mem": ("bwa mem -t 2 $IN/indexed.fa $IN/reads.fq > out.sam", (60, 200, 400)),
+    "minimap2": ("minimap2 -t 2 -a $IN/genome.fa $IN/reads.fq > out.sam", (5, 20, 40)),
+    "bowtie2-build": ("bowtie2-build -q --threads 2 $IN/genome.fa index", (3, 8, 16)),
     "velvet": ("velveth out 31 -fastq -short $IN/reads.fq && velvetg out", (100, 250, 500)),
     "samtools-sort": ("samtools sort -@ 1 -m 600M $IN/reads.sam -o out.bam", (100, 400, 900)),
     "sort": ("sort -S 1200M --parallel=2 -T . $IN/numbers.txt -o out.txt", (2, 6, 14)),
@@ -28,11 +29,11 @@ PROGRAMS = {
     "zstd": ("zstd -q -19 -T2 $IN/numbers.txt -o out.zst", (2, 5, 10)),
     "gcc": ("gcc -O2 -c $IN/program.c -o out.o", (3, 8, 16)),
     "numpy-svd": ("/usr/bin/python3 $IN/svd.py", (8, 12, 17)),
-    "pari": ("gp -q --stacksize 1G $IN/matrix.gp", (3, 5, 7)),
+    "pari": ("gp -q -D nbthreads=2 --stacksize 1G $IN/matrix.gp", (3, 5, 7)),
     "glpsol": ("glpsol --tmlim 60 --lp $IN/problem.lp -o out.txt", (3, 5, 8)),
     "minisat": ("minisat -cpu-lim=60 $IN/formula.cnf out.txt || [ $? -ge 10 ] || true", (4, 10, 20)),
     "sqlite": ("sqlite3 :memory: < $IN/query.sql", (20, 60, 120)),
-    "x264": ("x264 --quiet --threads 4 --preset medium --input-res 640x360 --demuxer raw $IN/film.yuv -o out.264", (4, 10, 20)),
+    "x264": ("x264 --quiet --threads 2 --preset medium --input-res 640x360 --demuxer raw $IN/film.yuv -o out.264", (4, 10, 20)),
     "mafft": ("mafft --quiet --thread 2 --retree 2 $IN/family.fa > out.fa", (2, 4, 7)),
     "obabel": ("obabel $IN/molecules.smi -O out.sdf --gen2d -h", (4, 10, 20)),
 }
@@ -138,6 +139,33 @@ def write_input(name, folder, size):
                 out.write("C" * random.randrange(3, 12) + "(=O)N" + "C" * random.randrange(1, 9) + f"c1ccccc1 m{number}\n")
 
 
+class Truth(threading.Thread):
+    """The true peak of a job: its cgroup, looked at fifty times a second. sacct's samples miss bursts."""
+
+    def __init__(self, number):
+        super().__init__(daemon=True)
+        self.pattern = f"slurm_*/uid_*/job_{number}/step_batch/memory.stat"
+        self.peak, self.ended = 0, False
+        self.start()
+
+    def run(self):
+        files = []
+        while not self.ended:
+            files = files or list(pathlib.Path("/sys/fs/cgroup/memory").glob(self.pattern))
+            for file in files:
+                try:
+                    fields = dict(line.split() for line in file.read_text().splitlines())
+                    self.peak = max(self.peak, int(fields["total_rss"]) + int(fields["total_shmem"]))
+                except OSError:
+                    pass
+            time.sleep(0.02)
+
+    def peak_mib(self):
+        self.ended = True
+        self.join()
+        return round(self.peak / 2**20)
+
+
 class Bench:
     """A cluster on which every program is new. `cluster` runs scripts/cluster and returns what it prints."""
 
@@ -158,12 +186,13 @@ class Bench:
         """Submits one program of a kind never seen and waits until accounting knows what it used."""
         script = self.folder / f"{name}-{size}.sh"
         script.write_text(
-            f"#!/bin/bash\n: {name} {size}\nIN={self.folder}/input/{name}-{size}\nexport OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK\n"
+            f"#!/bin/bash\n: {name} {size}\nIN={self.folder}/input/{name}-{size}\nexport OMP_NUM_THREADS=2\n"
             f"cd $(mktemp -d) || exit 1\n{command}\nstatus=$?\nrm -rf $PWD\nexit $status\n"
         )
         number = int(self.inside("sbatch", "--parsable", "-o", "/dev/null", "-t", "30", f"--mem={REQUEST_MIB}", f"-c{REQUEST_CPUS}", script, user="alice"))
         deadline = time.time() + JOB_TIMEOUT_S
         updated = None
+        truth = Truth(number)
         while time.time() < deadline:
             own, shadow = self.job(number)
             if updated is None and own["start_time"] and own["job_state"] != "PENDING":
@@ -172,7 +201,7 @@ class Bench:
                 break
             time.sleep(0.5)
         rescued = own["restart_cnt"] > 0 or own["job_state"] == "OUT_OF_MEMORY"
-        return {"program": name, "size": size, "state": own["job_state"], "rescued": rescued, "updated_s": updated, **self.told(own, shadow), **self.used(number)}
+        return {"program": name, "size": size, "state": own["job_state"], "rescued": rescued, "updated_s": updated, **self.told(own, shadow), **self.used(number), "used_mib": truth.peak_mib()}
 
     def told(self, own, shadow):
         record = json.loads(own["admin_comment"] or "{}")
@@ -197,9 +226,9 @@ class Bench:
                 mib = float(batch[-1][1].rstrip("K")) / 1024
                 elapsed = int(batch[-1][2])
                 cpu = sum(float(part) * unit for part, unit in zip(reversed(batch[-1][3].split("-")[-1].split(":")), (1, 60, 3600)))
-                return {"used_mib": round(mib), "elapsed_s": elapsed, "cores": round(cpu / max(elapsed, 1), 2)}
+                return {"sacct_mib": round(mib), "elapsed_s": elapsed, "cores": round(cpu / max(elapsed, 1), 2)}
             time.sleep(0.5)
-        return {"used_mib": None, "elapsed_s": None, "cores": None}
+        return {"sacct_mib": None, "elapsed_s": None, "cores": None}
 
 
 def waste(rows, given):
@@ -235,7 +264,7 @@ def run(cluster, window_s, out, only=None):
     bench.folder.mkdir()
     bench.folder.chmod(0o777)
     rows = []
-    print(f"{'program':15} {'size':7} {'shadow':9} {'after s':>7} {'seen':>6} {'set':>6} {'used':>6} MiB {'CPUs wanted':>11} {'set':>4} {'busy':>5} {'run s':>6}")
+    print(f"{'program':15} {'size':7} {'shadow':9} {'after s':>7} {'seen':>6} {'set':>6} {'used':>6} {'sacct':>6} MiB {'CPUs wanted':>11} {'set':>4} {'busy':>5} {'run s':>6}")
     for name, (command, sizes) in PROGRAMS.items():
         for size, amount in zip(SIZES, sizes):
             if only and name not in only:
@@ -244,7 +273,7 @@ def run(cluster, window_s, out, only=None):
             row = bench.measure(name, size, command)
             rows.append(row)
             show = lambda key, digits=0: "-" if row[key] is None else f"{row[key]:.{digits}f}"
-            print(f"{name:15} {size:7} {row['ended'] or '-':9} {show('shadow_s', 1):>7} {show('seen_mib'):>6} {show('set_mib'):>6} {show('used_mib'):>6}     {show('demand', 1):>11} {show('set_cpus'):>4} {show('cores', 1):>5} {show('elapsed_s'):>6} {'KILLED, rescued' if row['rescued'] else ''} {row['why'] or ''}", flush=True)
+            print(f"{name:15} {size:7} {row['ended'] or '-':9} {show('shadow_s', 1):>7} {show('seen_mib'):>6} {show('set_mib'):>6} {show('used_mib'):>6} {show('sacct_mib'):>6}     {show('demand', 1):>11} {show('set_cpus'):>4} {show('cores', 1):>5} {show('elapsed_s'):>6} {'KILLED, rescued' if row['rescued'] else ''} {row['why'] or ''}", flush=True)
             shutil.rmtree(bench.folder / "input" / f"{name}-{size}")
     summary = summarize(rows)
     out.parent.mkdir(parents=True, exist_ok=True)

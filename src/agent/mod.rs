@@ -21,6 +21,9 @@ use std::time::Duration;
 /// Who is who is asked again after this many seconds.
 const DIRECTORY_AGE: i64 = 600;
 
+/// Who the agent ran as when it last started, in the store's `progress`.
+pub const AGENT_UID: &str = "agent uid";
+
 /// Time, as a parameter.
 pub trait Clock {
     /// Seconds since 1970.
@@ -84,6 +87,9 @@ impl<'a> Agent<'a> {
         std::fs::create_dir_all(&config.state_dir)
             .with_context(|| config.state_dir.display().to_string())?;
         let store = Store::open(&config.database_path())?;
+        store.set_progress(AGENT_UID, nix::unistd::geteuid().as_raw().into())?;
+        // Scripts of users that an agent which was killed has left.
+        let _nothing_there = std::fs::remove_dir_all(config.shadow_folder());
         let snapshot = Snapshot::load(&config.snapshot_path()).ok();
         let directory = snapshot
             .as_ref()

@@ -112,9 +112,10 @@ impl Agent<'_> {
         if self.config.kill_switch_path().exists() {
             return;
         }
+        let now = self.clock.now();
         let waiting = jobs.iter().filter(|job| {
             job.state == "PENDING"
-                && job.record.shadow.is_none()
+                && !job.record.waits(now)
                 && job.restarts == 0
                 && !job.record.given_back
                 && is_as_we_left_it(job)
@@ -191,6 +192,6 @@ fn is_above_its_request(job: &QueuedJob) -> bool {
 }
 
 /// Nobody has changed the job's memory by hand since the record was written.
-fn is_as_we_left_it(job: &QueuedJob) -> bool {
+pub(super) fn is_as_we_left_it(job: &QueuedJob) -> bool {
     job.memory.filter(|&mib| mib > 0) == job.record.memory_in_force()
 }

@@ -1,6 +1,7 @@
 //! Shadows: a job of a new kind waits a moment; one clone for all jobs of that kind runs on a slice,
 //! and what it tells is set in the jobs before they start.
 
+use super::queue::is_as_we_left_it;
 use super::{Agent, Pass};
 use crate::counters::{Counters, Ended};
 use crate::fingerprint::Key;
@@ -54,7 +55,8 @@ impl Agent<'_> {
             let due = shadow.submitted + i64::from(self.config.shadow.window_s);
             if self.clock.now() >= due && queued.is_some_and(|queued| queued.state == "PENDING") {
                 // No node had room for it in time.
-                control::cancel(self.commands, &shadow.job_id.to_string())?;
+                let cancelled = control::cancel(self.commands, &shadow.job_id.to_string());
+                cancelled.unwrap_or_else(|error| tracing::warn!("{error}"));
             }
             if self.clock.now() < due + LOST_AFTER_S {
                 return Ok(false);
@@ -94,7 +96,9 @@ impl Agent<'_> {
 
     /// Gives a job what the shadow of its kind told, and lets it start.
     fn start_job(&self, job: &QueuedJob, shadow: &Shadow, pass: &mut Pass) {
-        let Some(today) = self.today(job) else { return };
+        let Some(today) = self.today(job).filter(|_| is_as_we_left_it(job)) else {
+            return;
+        };
         let record = match shadow.need {
             Some(_) => today,
             None => Record {
@@ -215,7 +219,7 @@ fn why_nothing(counters: Option<&Counters>) -> String {
                 Ended::Refused => "no shadow could run on its node",
                 Ended::Oom => "its shadow needed more memory than a slice has",
                 Ended::Failed => "its shadow failed",
-                _ => "its shadow told too little",
+                _ => "its memory still grew when its shadow's window was over",
             };
             format!("{how}{}", why.unwrap_or_default())
         }

@@ -6,6 +6,7 @@ use clap::Parser;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use shadowfit_core::counters::cgroup::{self, Group};
+use shadowfit_core::counters::license::Sensor;
 use shadowfit_core::counters::sampler::{INTERVAL, Sampler};
 use shadowfit_core::counters::{Counters, Ended};
 use shadowfit_core::record::ShadowRecord;
@@ -41,6 +42,9 @@ struct Arguments {
     /// Its cgroup
     #[arg(long)]
     group: String,
+    /// License servers to stand in for: 27000@lic1,27001@10.0.0.7
+    #[arg(long, default_value = "")]
+    license_servers: String,
     /// The pipe on which the sandbox tells its pid and its end
     #[arg(long)]
     report_fd: u32,
@@ -99,6 +103,7 @@ fn watch(arguments: &Arguments, news: &Receiver<News>, group: Group) -> Counters
     let run = PathBuf::from(format!("/proc/{init}/root/run/shadowfit"));
     let mut sampler = Sampler::new(group, Some(run.join("scratch")));
     let mut noted = notes::Notes::default();
+    let licenses = Sensor::start(&arguments.license_servers, init);
     let (ended, code) = loop {
         match news.recv_timeout(INTERVAL) {
             Err(RecvTimeoutError::Timeout) => {}
@@ -108,8 +113,9 @@ fn watch(arguments: &Arguments, news: &Receiver<News>, group: Group) -> Counters
             Ok(News::Started(_)) => {}
             Err(RecvTimeoutError::Disconnected) => break (Ended::Failed, None),
         }
-        sampler.look();
-        noted.read(&run.join("notes"));
+        if sampler.look() {
+            noted.read(&run.join("notes"));
+        }
         if now() >= arguments.until {
             break (Ended::Window, None);
         }
@@ -117,10 +123,12 @@ fn watch(arguments: &Arguments, news: &Receiver<News>, group: Group) -> Counters
             break (Ended::Settled, None);
         }
     };
+    noted.read(&run.join("notes"));
     // Its end takes every process of the sandbox with it.
     let _may_have_ended = kill(Pid::from_raw(init), Signal::SIGKILL);
     Counters {
         ranks: noted.ranks(),
+        licenses: licenses.asked(),
         ..sampler.counters(ended, code)
     }
 }

@@ -7,6 +7,8 @@ pub mod cgroup;
 #[cfg(feature = "programs")]
 pub mod curve;
 #[cfg(feature = "programs")]
+pub mod license;
+#[cfg(feature = "programs")]
 pub mod process;
 #[cfg(feature = "programs")]
 pub mod sampler;

@@ -1,5 +1,5 @@
-//! The sampler: a process of its own beside each shadow. It looks ten times a second, writes to
-//! memory only, and ends the shadow when enough has been seen.
+//! The sampler: a process of its own beside each shadow. It looks at memory fifty times a second and
+//! at threads ten times, writes to memory only, and ends the shadow when enough has been seen.
 
 use super::cgroup::Group;
 use super::curve::Curve;
@@ -9,11 +9,14 @@ use crate::units::MIB;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Between two looks.
-pub const INTERVAL: Duration = Duration::from_millis(100);
+/// Between two looks at memory, whose bursts are short.
+pub const INTERVAL: Duration = Duration::from_millis(20);
+
+/// Every so many looks the threads are looked at, too.
+const THREADS_LOOK: u32 = 5;
 
 /// Every so many looks the processes are looked at closely: files, I/O, faults.
-const CLOSE_LOOK: u32 = 10;
+const CLOSE_LOOK: u32 = 50;
 
 /// Points of the memory curve.
 const POINTS: usize = 12;
@@ -67,12 +70,24 @@ impl Sampler {
         }
     }
 
-    /// One look.
-    pub fn look(&mut self) {
+    /// One look; true if it was a close one.
+    pub fn look(&mut self) -> bool {
         let at = self.elapsed_s();
         if let Ok(memory) = self.group.memory() {
             self.note_memory(at, memory.saturating_sub(self.written_to_memory()));
         }
+        if self.looks.is_multiple_of(THREADS_LOOK) {
+            self.look_at_threads();
+        }
+        let close = self.looks.is_multiple_of(CLOSE_LOOK);
+        if close {
+            self.look_closely(at);
+        }
+        self.looks += 1;
+        close
+    }
+
+    fn look_at_threads(&mut self) {
         if let Ok(cpu_s) = self.group.cpu_s() {
             self.cpu_s = cpu_s;
         }
@@ -80,10 +95,6 @@ impl Sampler {
             self.most_threads = self.most_threads.max(ids.len().saturating_sub(OURS));
             self.threads.look(&ids);
         }
-        if self.looks.is_multiple_of(CLOSE_LOOK) {
-            self.look_closely(at);
-        }
-        self.looks += 1;
     }
 
     fn note_memory(&mut self, at: f32, memory: u64) {

@@ -21,7 +21,7 @@ const SOFT_MIB: f64 = 64.0;
 const CENTRE: f64 = 6.0;
 
 /// The share of jobs of unseen kinds for which what is set should be enough.
-const CONFIDENCE: f64 = 0.96;
+const CONFIDENCE: f64 = 0.95;
 
 /// A site's own shadows take the place of the prior from this many on, of this many kinds.
 const ENOUGH_SIGHTS: usize = 50;
@@ -29,6 +29,10 @@ const ENOUGH_KINDS: usize = 8;
 
 /// What is set after a shadow that ran to its end, against what it used: no two runs are the same.
 pub const FINISHED_MARGIN: f64 = 1.1;
+
+/// Memory that grew by more than this in the second half of a view may grow on without end: nothing is
+/// told then, and the request stays.
+const STILL_GROWING: f64 = 1.15;
 
 const TERMS: usize = 3;
 
@@ -77,18 +81,20 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// Where a site starts: fitted on 1197 Nextflow tasks of 14 kinds, cut off after 60 s (the
+    /// Where a site starts: fitted on the Nextflow tasks of 14 kinds that a window of 60 s cuts off (the
     /// memory-over-time data of k-Segments, Bader et al. 2023), by
     /// `shadowfit replay --series memory-over-time-eager.csv.gz --window 60`, which prints it.
     pub const PRIOR: Fit = Fit {
-        coefficients: [0.2112, 0.1093, -0.1411],
-        offset: 0.4479,
+        coefficients: [0.2057, 0.1130, 0.0167],
+        offset: 0.4241,
     };
 
     /// Fits the model; `None` when the sights do not determine it.
     pub fn on(sights: &[Sight]) -> Option<Fit> {
-        let coefficients = regress(sights)?;
-        let offset = conformal_offset(sights)?;
+        let steady = |sight: &&Sight| !still_grows(sight.half_mib, sight.seen_mib);
+        let sights: Vec<Sight> = sights.iter().filter(steady).copied().collect();
+        let coefficients = regress(&sights)?;
+        let offset = conformal_offset(&sights)?;
         Some(Fit {
             coefficients,
             offset,
@@ -107,9 +113,10 @@ impl Fit {
         self.grown(half_mib, seen_mib, 0.0)
     }
 
-    /// Memory that is enough for such a job, in MiB.
-    pub fn enough_mib(&self, half_mib: f64, seen_mib: f64) -> f64 {
-        self.grown(half_mib, seen_mib, self.offset)
+    /// Memory that is enough for such a job, in MiB; `None` when it still grew too fast to tell.
+    pub fn enough_mib(&self, half_mib: f64, seen_mib: f64) -> Option<f64> {
+        let enough = self.grown(half_mib, seen_mib, self.offset);
+        (!still_grows(half_mib, seen_mib)).then_some(enough)
     }
 
     fn grown(&self, half_mib: f64, seen_mib: f64, offset: f64) -> f64 {
@@ -129,12 +136,14 @@ impl Fit {
         let seen_mib = f64::from(counters.peak_mib);
         let memory_mib = match counters.ended {
             Ended::Finished => seen_mib * FINISHED_MARGIN,
-            Ended::Settled | Ended::Window => self.enough_mib(half_of(counters), seen_mib),
+            Ended::Settled | Ended::Window => self.enough_mib(half_of(counters), seen_mib)?,
             Ended::Oom | Ended::Failed | Ended::Refused => return None,
         };
+        // A launcher was told to start more of the same: rank 0 stood for all of them.
+        let ranks = counters.ranks.unwrap_or(1).max(1);
         Some(Need {
-            memory_mib: memory_mib.ceil().max(1.0) as u32,
-            cores: counters.demand.max(counters.demand_peak),
+            memory_mib: (memory_mib * f64::from(ranks)).ceil().max(1.0) as u32,
+            cores: counters.demand.max(counters.demand_peak) * ranks as f32,
         })
     }
 }
@@ -148,6 +157,10 @@ pub fn half_of(counters: &Counters) -> f64 {
         .max()
         .unwrap_or(0);
     f64::from(peak).min(f64::from(counters.peak_mib))
+}
+
+fn still_grows(half_mib: f64, seen_mib: f64) -> bool {
+    log(seen_mib) - log(half_mib) > STILL_GROWING.ln()
 }
 
 fn log(mib: f64) -> f64 {
@@ -259,7 +272,7 @@ mod tests {
         let fit = Fit::on(&sights).unwrap();
         let covered = sights
             .iter()
-            .filter(|s| fit.enough_mib(s.half_mib, s.seen_mib) >= s.peak_mib)
+            .filter(|s| fit.enough_mib(s.half_mib, s.seen_mib).unwrap() >= s.peak_mib)
             .count();
         assert!(covered >= 186, "{covered} of 200: {fit:?}");
         let likely = fit.likely_mib(900.0, 1000.0);
@@ -272,8 +285,13 @@ mod tests {
             coefficients: [-5.0, 0.0, 0.0],
             offset: -1.0,
         };
-        assert_eq!(shrinking.enough_mib(10.0, 500.0), 500.0);
-        assert!(Fit::PRIOR.enough_mib(400.0, 500.0) > 500.0);
+        assert_eq!(shrinking.enough_mib(490.0, 500.0), Some(500.0));
+        assert!(Fit::PRIOR.enough_mib(490.0, 500.0).unwrap() > 500.0);
+    }
+
+    #[test]
+    fn memory_that_still_grows_tells_nothing() {
+        assert_eq!(Fit::PRIOR.enough_mib(300.0, 500.0), None);
     }
 
     #[test]
@@ -289,6 +307,11 @@ mod tests {
         };
         let need = Fit::PRIOR.need(&finished).unwrap();
         assert_eq!((need.memory_mib, need.cores), (331, 2.0));
+        let of_four = Counters {
+            ranks: Some(4),
+            ..finished
+        };
+        assert_eq!(Fit::PRIOR.need(&of_four).unwrap().cores, 8.0);
     }
 
     #[test]

@@ -170,14 +170,15 @@ pub fn evaluate(config: &Config, all: &[Series], window_s: f64) -> Result<Series
 /// The likely peak and what would be set, in bytes, with the policy's own margin, floor and least saving.
 fn predict(config: &Config, fit: &Fit, series: &Series, window_s: f64, asked: f64) -> (f64, f64) {
     let sight = series.sight(window_s, 0);
+    let (half, seen) = (sight.half_mib, sight.seen_mib);
     let (likely, enough) = if series.runtime_s <= window_s {
-        (sight.peak_mib, sight.peak_mib * FINISHED_MARGIN)
+        (sight.peak_mib, Some(sight.peak_mib * FINISHED_MARGIN))
     } else {
-        let view = (sight.half_mib, sight.seen_mib);
-        (
-            fit.likely_mib(view.0, view.1),
-            fit.enough_mib(view.0, view.1),
-        )
+        (fit.likely_mib(half, seen), fit.enough_mib(half, seen))
+    };
+    let likely = likely * MIB as f64;
+    let Some(enough) = enough else {
+        return (likely, asked);
     };
     let evidence = Evidence {
         shadow_mib: enough.ceil() as u32,
@@ -185,5 +186,5 @@ fn predict(config: &Config, fit: &Fit, series: &Series, window_s: f64, asked: f6
     };
     let set = (node_need(config, Level::Shadow, &evidence) * MIB) as f64;
     let saves = set <= asked * (1.0 - config.evidence.min_saving);
-    (likely * MIB as f64, if saves { set } else { asked })
+    (likely, if saves { set } else { asked })
 }

@@ -147,11 +147,48 @@ fn slurm(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
         ),
         libraries(setting("PluginDir")),
     ];
+    if config.wants_shadows() {
+        findings.extend(shadows(&setting, config));
+    }
     findings.push(readable_by_slurmctld(
         setting("SlurmUser"),
         &config.snapshot_path(),
     ));
     findings
+}
+
+/// What shadows need beyond the rest.
+fn shadows<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> Vec<Finding> {
+    let plugstack = setting("PlugStackConfig");
+    let loaded = std::fs::read_to_string(plugstack)
+        .is_ok_and(|text| text.lines().any(|line| line.contains("spank_shadowfit.so")));
+    let agent = Store::open_to_read(&config.database_path())
+        .and_then(|store| store.progress(crate::agent::AGENT_UID));
+    let applies = config.modes.default == Mode::Apply
+        || [config.modes.memory, config.modes.cpus].contains(&Some(Mode::Apply))
+        || config.rule.iter().any(|rule| rule.applies());
+    vec![
+        Finding::check(
+            "shadows: SPANK plugin",
+            (!loaded).then(|| format!("{plugstack} does not load spank_shadowfit.so")),
+            "add 'optional spank_shadowfit.so' to plugstack.conf, here and on every compute node",
+        ),
+        Finding::check(
+            "shadows: agent",
+            agent
+                .is_ok_and(|uid| uid.is_some_and(|uid| uid != 0))
+                .then(|| {
+                    "shadowfitd does not run as root, and cannot submit in users' names".into()
+                }),
+            "set User=root in shadowfitd.service, then: systemctl daemon-reload; systemctl restart shadowfitd",
+        ),
+        Finding::check(
+            "shadows: modes",
+            (!applies)
+                .then(|| "nothing is applied anywhere, so no job is delayed for a shadow".into()),
+            "set mode \"apply\" somewhere, or [shadow] enabled = false",
+        ),
+    ]
 }
 
 fn read_settings(text: &str) -> HashMap<String, String> {

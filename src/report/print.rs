@@ -214,10 +214,22 @@ mod tests {
     #[test]
     fn a_hostile_name_stays_in_its_cell() {
         let rows = [row("a\x1b[2J\n|b")];
-        let text = savings(Form::Text, "User", &rows, &row("TOTAL"));
+        let text = savings(
+            Form::Text,
+            "User",
+            &rows,
+            &row("TOTAL"),
+            &Shadows::default(),
+        );
         assert!(!text.contains('\x1b'), "{text:?}");
         assert_eq!(text.lines().count(), 3);
-        let parsable = savings(Form::Parsable, "User", &rows, &row("TOTAL"));
+        let parsable = savings(
+            Form::Parsable,
+            "User",
+            &rows,
+            &row("TOTAL"),
+            &Shadows::default(),
+        );
         assert!(
             parsable
                 .lines()
@@ -228,7 +240,13 @@ mod tests {
 
     #[test]
     fn json_holds_every_figure() {
-        let text = savings(Form::Json, "User", &[row("\"<a>")], &row("TOTAL"));
+        let text = savings(
+            Form::Json,
+            "User",
+            &[row("\"<a>")],
+            &row("TOTAL"),
+            &Shadows::default(),
+        );
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["rows"][0]["name"], "\"<a>");
         assert_eq!(value["total"]["coverage"], serde_json::Value::Null);

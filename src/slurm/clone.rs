@@ -5,6 +5,7 @@
 
 use super::{CommandError, Commands};
 use crate::config::ShadowLimits;
+use crate::counters::license;
 use crate::job::Ask;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -19,6 +20,12 @@ const NOT_CLONED: [&[u8]; 2] = [SPANK_OPTION.as_bytes(), b"SLURM_RLIMIT_"];
 
 /// How Slurm carries our option to the nodes.
 const SPANK_OPTION: &str = "_SLURM_SPANK_OPTION_shadowfit_shadowfit";
+
+/// Tells the node which license servers to stand in for; c_shim/spank_shadowfit.c reads it.
+const LICENSE_SERVERS: &str = "SHADOWFIT_LICENSE_SERVERS";
+
+/// Most servers that are stood in for.
+const MAX_SERVERS: usize = 64;
 
 /// Minutes of Slurm's own time limit beyond the window, for a node that has lost the sampler.
 const SPARE_MINUTES: u32 = 1;
@@ -88,6 +95,8 @@ pub fn submit(
     // With an environment of its own, sbatch does not put its SPANK options into it.
     let mut environment = environment(commands, job).map_err(own)?;
     environment.extend_from_slice(format!("{SPANK_OPTION}={mark}\0").as_bytes());
+    let servers = license_servers(&limits.license_servers, &environment);
+    environment.extend_from_slice(format!("{LICENSE_SERVERS}={servers}\0").as_bytes());
     let file = |name: &str, content: &[u8]| {
         temporary(folder, &format!("{}.{name}", job.script_id), content)
             .map_err(|error| own(format!("{}: {error}", folder.display())))
@@ -150,10 +159,9 @@ fn sbatch(commands: &dyn Commands, words: &[String]) -> Result<u64, CommandError
 /// What tells the node that this is a shadow, and how it is to run; c_shim/spank_shadowfit.c reads it.
 fn mark(limits: &ShadowLimits, of: u64, slice: Slice) -> String {
     format!(
-        "shadow:{of}:{}:{}:{}:{}:{}:{}",
+        "shadow:{of}:{}:{}:{}:{}:{}",
         slice.until,
         slice.cpus,
-        slice.memory_mib,
         limits.scratch_mib.min(slice.memory_mib / 2),
         limits.pids,
         limits.io_mib_s
@@ -241,6 +249,24 @@ fn environment(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, Strin
     Ok(cloned)
 }
 
+/// The site's license servers and those that the job's own environment names (`LM_LICENSE_FILE`,
+/// `RLM_LICENSE`, `MLM_LICENSE_FILE` and their like), as `27000@lic1,27001@10.0.0.7`.
+fn license_servers(site: &[String], environment: &[u8]) -> String {
+    let named = environment
+        .split(|&b| b == 0)
+        .filter_map(|variable| str::from_utf8(variable).ok()?.split_once('='))
+        .filter(|(name, _)| name.ends_with("_LICENSE_FILE") || name.ends_with("_LICENSE"))
+        .flat_map(|(_, value)| value.split([':', ',', ';']));
+    let mut servers: Vec<&str> = Vec::new();
+    for server in site.iter().map(String::as_str).chain(named) {
+        if license::Server::parse(server).is_some() && !servers.contains(&server) {
+            servers.push(server);
+        }
+    }
+    servers.truncate(MAX_SERVERS);
+    servers.join(",")
+}
+
 /// A file that is gone when sbatch has read it.
 struct Temporary(PathBuf);
 
@@ -272,6 +298,14 @@ mod tests {
         assert_eq!(split("", 0), Some(vec![]));
         assert_eq!(split("a  b", 3), Some(vec!["a", "", "b"]));
         assert_eq!(split("a b c", 2), None);
+    }
+
+    #[test]
+    fn license_servers_come_from_the_site_and_from_the_job() {
+        let environment = b"LM_LICENSE_FILE=27001@lic2:/opt/license.dat:27002@lic3\0HOME=5@x\0\
+            MLM_LICENSE_FILE=27000@lic1;99999@big\0A_LICENSE=1@a;rm -rf\xff\0";
+        let servers = license_servers(&["27000@lic1".into()], environment);
+        assert_eq!(servers, "27000@lic1,27001@lic2,27002@lic3");
     }
 
     #[test]

@@ -15,8 +15,6 @@ pub struct Queue {
     pub dependents: Vec<Dependent>,
     /// Shadows, whatever their state.
     pub shadows: Vec<QueuedShadow>,
-    /// Jobs, anybody's, wait for nothing but a free node.
-    pub is_full: bool,
 }
 
 /// A shadow in the queue.
@@ -103,7 +101,6 @@ pub fn query(commands: &dyn Commands) -> Result<Queue, CommandError> {
         .ok_or_else(|| unreadable("no list of jobs in the answer".into()))?;
     Ok(Queue {
         shadows: jobs.iter().filter_map(read_shadow).collect(),
-        is_full: jobs.iter().any(waits_for_a_node),
         jobs: jobs.iter().filter_map(read_job).collect(),
         dependents: jobs.iter().filter_map(read_dependent).collect(),
     })
@@ -153,12 +150,6 @@ fn read_shadow(job: &Value) -> Option<QueuedShadow> {
         state: state(&job["job_state"]),
         record: ShadowRecord::parse(job["admin_comment"].as_str()?)?,
     })
-}
-
-fn waits_for_a_node(job: &Value) -> bool {
-    state(&job["job_state"]) == "PENDING"
-        && job["state_reason"] == "Resources"
-        && read_shadow(job).is_none()
 }
 
 fn original(job: &Value) -> Option<Original> {
@@ -279,7 +270,7 @@ mod tests {
             (Some(5), "x  y")
         );
         assert_eq!(queue.shadows[0].record.shadow_of, "7");
-        assert!(queue.is_full && queue.jobs.len() == 1);
+        assert_eq!(queue.jobs.len(), 1);
     }
 
     #[test]

@@ -119,6 +119,10 @@ const TESTS: &[(&str, Test)] = &[
         "what_cannot_have_a_shadow_is_not_delayed",
         shadow::what_cannot_have_a_shadow_is_not_delayed,
     ),
+    (
+        "launchers_and_license_servers_are_stood_in_for",
+        shadow::launchers_and_license_servers_are_stood_in_for,
+    ),
     ("nothing_escapes_a_shadow", shadow::nothing_escapes_a_shadow),
     (
         "a_shadow_cannot_exhaust_its_node",

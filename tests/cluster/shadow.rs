@@ -185,6 +185,45 @@ pub fn what_cannot_have_a_shadow_is_not_delayed(cluster: &mut Cluster) -> Result
     ensure(pass.contains("shadows_started: 0"), pass)
 }
 
+/// Asks a license server thrice, starts six ranks, and tells Slurm and others what they must not hear.
+const OUTWARD: &str = r#"#!/bin/bash
+#SBATCH --comment=of-the-user
+for n in 1 2 3; do timeout 2 bash -c 'exec 3<>/dev/tcp/lic1/27000; sleep 0.3'; done
+srun -n 6 -c 2 true || exit 1
+mpirun -np 4 true
+sbatch --wrap true || exit 2
+scancel -u alice || exit 3
+echo hello | mail root || exit 4
+sleep 1
+"#;
+
+pub fn launchers_and_license_servers_are_stood_in_for(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 30, "license_servers = ['27000@lic1']\n")?;
+    let hosts = std::fs::read("/etc/hosts")?;
+    let script = write_script(cluster, "outward.sh", OUTWARD)?;
+    let before = cluster.jobs()?.len();
+    let shadow = shadow_alone(cluster, &["--mem=1000"], &script)?;
+    let seen = counters(cluster, shadow)?;
+    ensure(seen["ended"] == "finished", seen.to_string())?;
+    ensure(
+        seen["ranks"] == 6 && seen["licenses"]["27000@lic1"] == 3,
+        seen.to_string(),
+    )?;
+    ensure(
+        cluster.jobs()?.len() == before + 2,
+        "no job but the original and its shadow",
+    )?;
+    let shown = cluster.run("root", &["scontrol", "show", "job", &shadow.to_string()])?;
+    ensure(
+        !shown.contains("of-the-user"),
+        format!("an option of the script was taken: {shown}"),
+    )?;
+    ensure(
+        std::fs::read("/etc/hosts")? == hosts,
+        "the node's hosts file has changed",
+    )
+}
+
 /// A place for one run of the attempts: a live job of the same user, two more that are to be
 /// cancelled, and the baits.
 struct Baited {

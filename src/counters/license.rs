@@ -1,0 +1,149 @@
+//! The license sensor: inside a shadow's network, in the place of license servers, it counts who is asked
+//! and how often. It never answers: demand is seen and no license is taken.
+
+use nix::sched::{CloneFlags, setns};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Longest name of a host that is one.
+const MAX_HOST: usize = 253;
+
+/// Between two looks whether somebody asks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A license server as users write it: `27000@lic1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server<'a> {
+    /// TCP port.
+    pub port: u16,
+    /// Name or address.
+    pub host: &'a str,
+}
+
+impl<'a> Server<'a> {
+    /// Reads one; `None` for anything else, such as the path of a license file.
+    pub fn parse(text: &'a str) -> Option<Server<'a>> {
+        let (port, host) = text.split_once('@')?;
+        let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let good = !host.is_empty() && host.len() <= MAX_HOST && host.chars().all(is_host);
+        good.then_some(Server {
+            port: port.parse().ok().filter(|&port| port > 0)?,
+            host,
+        })
+    }
+
+    /// Where the sandbox's loopback answers for server number `index` of the list;
+    /// c_shim/sandbox_network.c puts it there.
+    fn address(&self, index: usize) -> IpAddr {
+        let given = self.host.parse::<Ipv4Addr>();
+        IpAddr::V4(given.unwrap_or(Ipv4Addr::new(127, 77, 0, (index + 1).min(254) as u8)))
+    }
+}
+
+/// How often each server was asked.
+type Asked = BTreeMap<String, u32>;
+
+/// A sensor at work.
+#[derive(Debug, Default, Clone)]
+pub struct Sensor(Arc<Mutex<Asked>>);
+
+impl Sensor {
+    /// Listens for `servers` (`27000@lic1,...`) in the network of process `init`, in a thread that lives
+    /// as long as this process.
+    pub fn start(servers: &str, init: i32) -> Sensor {
+        let sensor = Sensor::default();
+        if !servers.is_empty() {
+            let (own, servers) = (sensor.clone(), servers.to_owned());
+            std::thread::spawn(move || own.listen(&servers, init));
+        }
+        sensor
+    }
+
+    /// How often each server was asked so far.
+    pub fn asked(&self) -> Asked {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn listen(&self, servers: &str, init: i32) {
+        let Ok(network) = File::open(format!("/proc/{init}/ns/net")) else {
+            return;
+        };
+        // Of this thread alone.
+        if setns(network, CloneFlags::CLONE_NEWNET).is_err() {
+            return;
+        }
+        let mut waiting: Vec<(String, (IpAddr, u16))> = servers
+            .split(',')
+            .enumerate()
+            .filter_map(|(index, text)| {
+                let server = Server::parse(text)?;
+                Some((text.to_owned(), (server.address(index), server.port)))
+            })
+            .collect();
+        let (mut listeners, mut held) = (Vec::new(), Vec::new());
+        loop {
+            // The loopback comes up a moment after the network.
+            waiting.retain(|(name, address)| match listener(*address) {
+                Some(listener) => {
+                    listeners.push((name.clone(), listener));
+                    false
+                }
+                None => true,
+            });
+            for (name, listener) in &listeners {
+                self.take(name, listener, &mut held);
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Whoever asks is kept waiting: to hang up would be an answer.
+    fn take(&self, name: &str, listener: &TcpListener, held: &mut Vec<TcpStream>) {
+        while let Ok((client, _)) = listener.accept() {
+            held.push(client);
+            let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *asked.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+}
+
+fn listener(address: (IpAddr, u16)) -> Option<TcpListener> {
+    let listener = TcpListener::bind(address).ok()?;
+    listener.set_nonblocking(true).ok()?;
+    Some(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_read_and_nothing_else() {
+        let good = Server::parse("27000@lic-1.site.org").unwrap();
+        assert_eq!((good.port, good.host), (27000, "lic-1.site.org"));
+        for text in [
+            "",
+            "@",
+            "27000@",
+            "0@a",
+            "70000@a",
+            "x@a",
+            "/opt/l.dat",
+            "1@a b",
+            "1@a\n",
+        ] {
+            assert_eq!(Server::parse(text), None, "{text:?}");
+        }
+        assert_eq!(good.address(2).to_string(), "127.77.0.3");
+        assert_eq!(
+            Server::parse("1@10.0.0.7").unwrap().address(2).to_string(),
+            "10.0.0.7"
+        );
+    }
+}
