@@ -16,6 +16,7 @@ const SHIMS: [(&str, &[&str]); 2] = [
         &[
             "spank_shadowfit.c",
             "sandbox.c",
+            "sandbox_refusal.c",
             "sandbox_cgroups.c",
             "sandbox_root.c",
             "sandbox_network.c",

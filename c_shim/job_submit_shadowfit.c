@@ -68,11 +68,11 @@ static bool may_requeue(const job_desc_msg_t *job)
 	return conf && conf->job_requeue;
 }
 
-/* A job that is to start at a certain time or after another one is not to be delayed for a shadow. */
+/* A job that is to start at a certain time is not to be delayed for a shadow. */
 static bool cannot_wait(const job_desc_msg_t *job)
 {
-	return job->begin_time > time(NULL) || (job->dependency && *job->dependency) ||
-	       (job->reservation && *job->reservation) || job->immediate == 1;
+	return job->begin_time > time(NULL) || (job->reservation && *job->reservation) ||
+	       job->immediate == 1;
 }
 
 static bool asks_for_gpus(const job_desc_msg_t *job)

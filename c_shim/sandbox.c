@@ -23,19 +23,6 @@
 /* Between two looks whether init has ended or the sampler is gone, in milliseconds. */
 #define LOOK_MS 50
 
-static char reason[400];
-
-int refuse(int error, const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	int length = vsnprintf(reason, sizeof(reason), format, arguments);
-	va_end(arguments);
-	if (error && length >= 0 && length < (int)sizeof(reason))
-		snprintf(reason + length, sizeof(reason) - length, ": %s", strerror(error));
-	return -1;
-}
-
 static void tell(int report, const char *format, ...)
 {
 	char line[512];
@@ -51,11 +38,11 @@ static void tell(int report, const char *format, ...)
 }
 
 /* Descriptors of slurmstepd: none may reach into the sandbox, none may be held open outside. */
-static void keep_only(int report, unsigned flags)
+static void keep_only(int report)
 {
 	if (report > 3)
-		syscall(SYS_close_range, 3, report - 1, flags);
-	syscall(SYS_close_range, report + 1, ~0U, flags);
+		syscall(SYS_close_range, 3, report - 1, 0);
+	syscall(SYS_close_range, report + 1, ~0U, 0);
 }
 
 static int exit_code(int status)
@@ -69,7 +56,7 @@ static void wait_outside(const struct sandbox *wish, pid_t init)
 	struct pollfd sampler = { .fd = wish->report };
 	int status = 0;
 
-	keep_only(wish->report, 0);
+	keep_only(wish->report);
 	signal(SIGPIPE, SIG_IGN);
 	while (waitpid(init, &status, WNOHANG) == 0)
 		if (poll(&sampler, 1, LOOK_MS) > 0)
@@ -130,7 +117,7 @@ int sandbox_enter(const struct sandbox *wish)
 		wait_outside(wish, init);
 	}
 	if (take_all_parts(wish)) {
-		tell(wish->report, "refused %s\n", reason);
+		tell(wish->report, "refused %s\n", sandbox_refusal());
 		_exit(125);
 	}
 	pid_t job = fork();
@@ -142,6 +129,6 @@ int sandbox_enter(const struct sandbox *wish)
 	return 0;
 
 refused:
-	tell(wish->report, "refused %s\n", reason);
+	tell(wish->report, "refused %s\n", sandbox_refusal());
 	return -1;
 }

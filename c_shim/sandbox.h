@@ -51,4 +51,7 @@ void sandbox_clear(const char *name);
 /* Remembers why there is no sandbox, with errno's text where `error` is not 0. Returns -1. */
 int refuse(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What refuse() remembered last. */
+const char *sandbox_refusal(void);
+
 #endif

@@ -158,6 +158,9 @@ static int be_last(void)
 
 int sandbox_cgroups(const struct sandbox *wish)
 {
+	/* A limit that Slurm does not keep either would be the whole node's memory. */
+	if (wish->memory_bytes == 0)
+		return refuse(0, "Slurm gives this job no memory of its own");
 	int unified = access(ROOT "/memory/cgroup.procs", F_OK) != 0;
 
 	if (unified ? unified_group(wish) : own_groups(wish))

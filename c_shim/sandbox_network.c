@@ -20,23 +20,22 @@
 /* Room for one host name and its end. */
 #define HOST_SIZE 256
 
-/* Copies the host of the next "port@host" and moves on; false at the end of the list. */
+/* Copies the host of the next "port@host" and moves on; 0 at the end of the list. */
 static int next_host(const char **list, char *host)
 {
-	while (**list) {
-		size_t length = strcspn(*list, ",:");
-		const char *at = memchr(*list, '@', length);
-		size_t size = at ? length - (at + 1 - *list) : 0;
-		if (size > 0 && size < HOST_SIZE) {
-			memcpy(host, at + 1, size);
-			host[size] = '\0';
-		} else {
-			host[0] = '\0';
-		}
-		*list += length + ((*list)[length] != '\0');
-		return 1;
-	}
-	return 0;
+	if (!**list)
+		return 0;
+	size_t length = strcspn(*list, ",");
+	const char *at = memchr(*list, '@', length);
+	size_t size = at ? length - (at + 1 - *list) : 0;
+
+	/* A host that does not fit is none, and keeps its number in the list. */
+	if (size >= HOST_SIZE)
+		size = 0;
+	memcpy(host, at ? at + 1 : *list, size);
+	host[size] = '\0';
+	*list += length + ((*list)[length] != '\0');
+	return 1;
 }
 
 static int is_number(const char *host)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "sandbox.h"
@@ -84,9 +85,18 @@ static int filter_calls(void)
 	return 0;
 }
 
+/* A crash must not start the node's crash handler, which runs outside. A limit of 0 would: the kernel
+ * takes 1 as the sign that nothing is wanted. */
+static int no_core_dumps(void)
+{
+	struct rlimit nothing = { 1, 1 };
+
+	return setrlimit(RLIMIT_CORE, &nothing) < 0 ? refuse(errno, "core dumps") : 0;
+}
+
 int sandbox_privileges(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return refuse(errno, "no new privileges");
-	return drop_capabilities() || filter_calls() ? -1 : 0;
+	return no_core_dumps() || drop_capabilities() || filter_calls() ? -1 : 0;
 }

@@ -21,7 +21,7 @@
 #define SHADOWFIT_HETEROGENEOUS 2u /* a component of a het job */
 #define SHADOWFIT_MEM_PER_GPU 4u
 #define SHADOWFIT_REQUEUEABLE 8u /* may run again if it dies */
-#define SHADOWFIT_CANNOT_WAIT 16u /* has a begin time, a dependency or a reservation of its own */
+#define SHADOWFIT_CANNOT_WAIT 16u /* has a begin time or a reservation of its own */
 #define SHADOWFIT_GPUS 32u
 
 /* Bits of shadowfit_answer.actions. */

@@ -194,8 +194,8 @@ fn change(config: &Config, mode: Mode, asked: u64, set: u64) -> Option<Change> {
 pub fn sentence(record: &Record) -> Option<String> {
     if let Some(wait) = &record.shadow {
         return Some(format!(
-            "shadowfit: a new kind of job: a trial run beside it measures what it needs, and it starts \
-             in {} s at the latest; --shadowfit=off starts it at once, as requested",
+            "shadowfit: a new kind of job: a trial run measures what it needs, which delays it by {} s at \
+             most; --shadowfit=off starts it at once, as requested",
             wait.delay_s()
         ));
     }

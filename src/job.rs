@@ -166,7 +166,7 @@ pub struct Request<'a> {
     pub ask: Ask,
     /// Set when the job must stay as it is.
     pub left_alone: Option<LeftAlone>,
-    /// A shadow may run first: the job has no begin time or dependency of its own, and no GPU.
+    /// A shadow may run first: the job has no begin time or reservation of its own, and no GPU.
     pub may_wait: bool,
 }
 

@@ -40,6 +40,13 @@ pub fn parse_memory(text: &str, plain: u64) -> Option<u64> {
     (bytes.is_finite() && (0.0..1e18).contains(&bytes)).then_some(bytes as u64)
 }
 
+/// A text from a user, safe for a terminal: one line, no escape sequences.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

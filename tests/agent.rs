@@ -500,6 +500,32 @@ fn a_shadow_that_never_started_is_cancelled_and_one_that_is_gone_is_lost() {
 }
 
 #[test]
+fn a_job_that_waits_for_others_is_shadowed_when_they_have_ended() {
+    let site = site_with_shadows();
+    let blocked = new_kind(9).replace(
+        "\"job_id\":9",
+        "\"job_id\":9,\"state_reason\":\"Dependency\"",
+    );
+    site.slurm.queue.replace(vec![blocked]);
+    let mut agent = site.agent();
+    assert_eq!(agent.pass(true).unwrap().shadows_started, 0);
+    assert_eq!(
+        site.slurm.calls("scontrol update"),
+        [""; 0],
+        "there is time yet"
+    );
+    site.watch.0.set(NOON + 40);
+    agent.glance().unwrap();
+    let delayed = site.slurm.calls("scontrol update");
+    assert!(
+        delayed[0].contains("JobId=9 StartTime=now+62seconds AdminComment={"),
+        "{delayed:?}"
+    );
+    site.slurm.queue.replace(vec![new_kind(9)]);
+    assert_eq!(agent.glance().unwrap().shadows_started, 1);
+}
+
+#[test]
 fn the_budget_holds() {
     let site = site_with_shadows();
     let mut config = std::fs::read_to_string(&site.config).unwrap();

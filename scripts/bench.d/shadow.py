@@ -25,7 +25,7 @@ PROGRAMS = {
     "velvet": ("velveth out 31 -fastq -short $IN/reads.fq && velvetg out", (100, 250, 500)),
     "samtools-sort": ("samtools sort -@ 1 -m 600M $IN/reads.sam -o out.bam", (100, 400, 900)),
     "sort": ("sort -S 1200M --parallel=2 -T . $IN/numbers.txt -o out.txt", (2, 6, 14)),
-    "xz": ("xz -9 -T1 -c $IN/numbers.txt > out.xz", (1, 3, 5)),
+    "xz": ("xz -9 -T1 -c $IN/numbers.txt > out.xz", (0.4, 1, 2)),
     "zstd": ("zstd -q -19 -T2 $IN/numbers.txt -o out.zst", (2, 5, 10)),
     "gcc": ("gcc -O2 -c $IN/program.c -o out.o", (3, 8, 16)),
     "numpy-svd": ("/usr/bin/python3 $IN/svd.py", (8, 12, 17)),
@@ -59,7 +59,7 @@ def write_reads(folder, genome, thousands):
 
 def write_numbers(folder, size):
     with open(folder / "numbers.txt", "w") as out:
-        for _ in range(size * 1_500_000):
+        for _ in range(int(size * 1_500_000)):
             out.write(f"{random.getrandbits(60)}\n")
 
 

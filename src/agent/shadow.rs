@@ -6,7 +6,7 @@ use super::{Agent, Pass};
 use crate::counters::{Counters, Ended};
 use crate::fingerprint::Key;
 use crate::model::fit::Fit;
-use crate::record::Record;
+use crate::record::{Record, Wait};
 use crate::slurm::clone::submit;
 use crate::slurm::control;
 use crate::slurm::queue::{Queue, QueuedJob, QueuedShadow};
@@ -90,8 +90,40 @@ impl Agent<'_> {
                     .for_each(|job| self.start_job(job, &shadow, pass));
                 Ok(())
             }
-            _ => self.start_shadow(kind, jobs, pass),
+            _ => {
+                let (blocked, ready): (Vec<_>, Vec<_>) =
+                    jobs.iter().copied().partition(|job| job.waits_for_others);
+                match (ready.is_empty(), blocked.first()) {
+                    (true, Some(first)) => self.keep_waiting(first),
+                    _ => self.start_shadow(kind, &ready, pass)?,
+                }
+                Ok(())
+            }
         }
+    }
+
+    /// A shadow could not find what other jobs have yet to write: the wait begins anew until they have
+    /// ended. One job of a kind is enough.
+    fn keep_waiting(&self, job: &QueuedJob) {
+        let (now, window) = (self.clock.now(), i64::from(self.config.shadow.window_s));
+        let Some(wait) = job
+            .record
+            .shadow
+            .filter(|wait| wait.until - now < window / 2)
+        else {
+            return;
+        };
+        let wait = Wait {
+            since: now,
+            until: now + window,
+            ..wait
+        };
+        let record = Record {
+            shadow: Some(wait),
+            ..job.record.clone()
+        };
+        let delayed = control::delay(self.commands, &job.handle, wait.delay_s(), &record);
+        delayed.unwrap_or_else(|error| tracing::warn!(job = job.handle, "{error}"));
     }
 
     /// Gives a job what the shadow of its kind told, and lets it start.

@@ -131,7 +131,7 @@ impl Sampler {
             .as_deref()
             .and_then(|path| nix::sys::statvfs::statvfs(path).ok());
         space.map_or(0, |space| {
-            (space.blocks() - space.blocks_free()) as u64 * space.fragment_size() as u64
+            (space.blocks() - space.blocks_free()) * space.fragment_size()
         })
     }
 

@@ -1,12 +1,11 @@
 //! One decision in words: what was asked, what was set, from which evidence, what it used.
 
-use super::print::printable;
 use crate::config::Mode;
 use crate::fingerprint::Level;
 use crate::job::{FinishedJob, Memory};
 use crate::model::evidence::Evidence;
 use crate::record::{Change, Record};
-use crate::units::{MIB, memory_text};
+use crate::units::{MIB, memory_text, printable};
 
 /// The decision itself, a line each: what is asked and set, the evidence, the fingerprint.
 pub fn decision(record: &Record) -> Vec<String> {

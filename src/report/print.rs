@@ -5,6 +5,7 @@ use super::shadow::Shadows;
 use crate::model::fit::Fit;
 use crate::replay::series::SeriesFigures;
 use crate::replay::{Figures, Replay};
+use crate::units::printable;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
@@ -173,13 +174,6 @@ pub fn table(form: Form, header: &[&str], lines: impl Iterator<Item = Vec<String
         column.set_cell_alignment(CellAlignment::Right);
     }
     table.trim_fmt()
-}
-
-/// A text from a user, safe for a terminal: one line, no escape sequences.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
 }
 
 /// What shadows would have told, and the model fitted on all of these jobs.

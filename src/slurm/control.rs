@@ -46,6 +46,25 @@ pub fn comment(commands: &dyn Commands, handle: &str, comment: &str) -> Result<(
         .map(drop)
 }
 
+/// Lets a job that waits begin `delay_s` seconds from now at the earliest, and notes that in its record.
+pub fn delay(
+    commands: &dyn Commands,
+    handle: &str,
+    delay_s: u64,
+    record: &Record,
+) -> Result<(), CommandError> {
+    let comment = record.to_comment().unwrap_or_default();
+    let arguments = [
+        "update".to_owned(),
+        format!("JobId={handle}"),
+        format!("StartTime=now+{delay_s}seconds"),
+        format!("AdminComment={comment}"),
+    ];
+    commands
+        .run("scontrol", &arguments.each_ref().map(String::as_str))
+        .map(drop)
+}
+
 /// Cancels a job.
 pub fn cancel(commands: &dyn Commands, handle: &str) -> Result<(), CommandError> {
     commands.run("scancel", &[handle]).map(drop)

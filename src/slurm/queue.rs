@@ -69,6 +69,8 @@ pub struct QueuedJob {
     pub handle: String,
     /// JOB_STATE, without flags.
     pub state: String,
+    /// It waits for other jobs, whose results it may need.
+    pub waits_for_others: bool,
     /// The user.
     pub uid: u32,
     /// The user's name.
@@ -192,6 +194,7 @@ fn read_job(job: &Value) -> Option<QueuedJob> {
         handle: handle(job)?,
         names: names(job),
         state: state(&job["job_state"]),
+        waits_for_others: job["state_reason"] == "Dependency",
         uid: number(&job["user_id"])?.try_into().ok()?,
         user: text("user_name"),
         account: text("account"),

@@ -28,11 +28,10 @@ pub struct Submission {
 }
 
 /// sbatch's short options and the long ones they stand for.
-const SHORT: [(char, &str); 10] = [
+const SHORT: [(char, &str); 9] = [
     ('A', "account"),
     ('b', "begin"),
     ('c', "cpus-per-task"),
-    ('d', "dependency"),
     ('G', "gpus"),
     ('J', "job-name"),
     ('n', "ntasks"),
@@ -174,7 +173,7 @@ impl Submission {
             "nodes" => self.nodes = Some(node_range(value)?),
             "time" => self.time_s = Some(time_limit(value)?),
             "shadowfit" => self.opted_out = value == "off",
-            "begin" | "dependency" | "reservation" | "gpus" | "gres" => self.cannot_wait = true,
+            "begin" | "reservation" | "gpus" | "gres" => self.cannot_wait = true,
             _ => {}
         }
         Ok(())

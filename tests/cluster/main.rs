@@ -116,6 +116,10 @@ const TESTS: &[(&str, Test)] = &[
         shadow::without_an_agent_jobs_start_as_asked,
     ),
     (
+        "a_job_that_depends_on_another_is_shadowed_when_its_input_is_there",
+        shadow::a_job_that_depends_on_another_is_shadowed_when_its_input_is_there,
+    ),
+    (
         "what_cannot_have_a_shadow_is_not_delayed",
         shadow::what_cannot_have_a_shadow_is_not_delayed,
     ),

@@ -5,13 +5,14 @@
 //! store twice changes nothing.
 #![forbid(unsafe_code)]
 
-use crate::counters::Counters;
+mod shadows;
+
 use crate::fingerprint::{Key, Kind, Level};
-use crate::job::{Ask, FinishedJob, Usage};
-use crate::model::fit::{Need, Sight};
+use crate::job::{FinishedJob, Usage};
 use crate::model::snapshot::Through;
 use anyhow::{Context, Result, bail};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+pub use shadows::Shadow;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -86,31 +87,6 @@ pub struct Run {
     /// What it used.
     pub usage: Usage,
 }
-
-/// One shadow.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Shadow {
-    /// Its own job.
-    pub job_id: u64,
-    /// The job that it runs for, as scontrol names it.
-    pub shadow_of: String,
-    /// Its kind.
-    pub command: Key,
-    /// Seconds since 1970.
-    pub submitted: i64,
-    /// What that job asked for.
-    pub asked: Ask,
-    /// It has ended.
-    pub has_ended: bool,
-    /// What it did; `None` while it runs, or when it was lost.
-    pub counters: Option<Counters>,
-    /// What its kind needs; `None` while it runs, or when nothing can be told.
-    pub need: Option<Need>,
-}
-
-/// All of a [`Shadow`], in the order of [`stored_shadow`].
-const SHADOW: &str = "SELECT job_id, shadow_of, command_key, submitted, asked, ended IS NOT NULL, counters, \
-     need_mib, cores FROM shadows";
 
 /// Which runs a report is about; `None` is all.
 #[derive(Debug, Clone, Default)]
@@ -318,113 +294,6 @@ impl Store {
         Ok(())
     }
 
-    /// Remembers a shadow that was submitted.
-    pub fn start_shadow(&self, shadow: &Shadow) -> Result<()> {
-        self.db.execute(
-            "INSERT INTO shadows (job_id, shadow_of, command_key, submitted, asked) VALUES (?, ?, ?, ?, ?)",
-            params![
-                shadow.job_id as i64,
-                shadow.shadow_of,
-                shadow.command.0 as i64,
-                shadow.submitted,
-                serde_json::to_string(&shadow.asked)?,
-            ],
-        )?;
-        Ok(())
-    }
-
-    /// Shadows that have not ended yet.
-    pub fn running_shadows(&self) -> Result<Vec<Shadow>> {
-        let mut query = self
-            .db
-            .prepare_cached(&format!("{SHADOW} WHERE ended IS NULL"))?;
-        let shadows = query.query_map([], stored_shadow)?;
-        Ok(shadows.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// Every shadow submitted since `since`, in seconds since 1970, that has ended.
-    pub fn ended_shadows(&self, since: i64) -> Result<Vec<Shadow>> {
-        let mut query = self.db.prepare_cached(&format!(
-            "{SHADOW} WHERE ended IS NOT NULL AND submitted >= ? ORDER BY ended"
-        ))?;
-        let shadows = query.query_map([since], stored_shadow)?;
-        Ok(shadows.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// The shadow of a kind that was submitted last.
-    pub fn shadow_of_kind(&self, command: Key) -> Result<Option<Shadow>> {
-        let mut query = self.db.prepare_cached(&format!(
-            "{SHADOW} WHERE command_key = ? ORDER BY id DESC LIMIT 1"
-        ))?;
-        Ok(query
-            .query_row([command.0 as i64], stored_shadow)
-            .optional()?)
-    }
-
-    /// Writes how a shadow ended and what its kind therefore needs, if that can be told.
-    pub fn end_shadow(
-        &self,
-        job_id: u64,
-        counters: Option<&Counters>,
-        need: Option<Need>,
-    ) -> Result<()> {
-        let counters = counters.map(serde_json::to_string).transpose()?;
-        self.db.execute(
-            "UPDATE shadows SET ended = (SELECT coalesce(max(ended), 0) + 1 FROM shadows), counters = ?2, \
-             need_mib = ?3, cores = ?4 WHERE job_id = ?1 AND ended IS NULL",
-            params![
-                job_id as i64,
-                counters,
-                need.map(|need| need.memory_mib),
-                need.map(|need| need.cores),
-            ],
-        )?;
-        Ok(())
-    }
-
-    /// Shadows that were cut off, of kinds that have completed since: what the model can learn from.
-    pub fn sights(&self) -> Result<Vec<Sight>> {
-        let mut query = self.db.prepare_cached(
-            "SELECT command_key, counters, max(peak) FROM shadows JOIN jobs USING (command_key) JOIN usages ON job = jobs.id \
-             WHERE need_mib IS NOT NULL AND state = 'COMPLETED' AND peak IS NOT NULL GROUP BY shadows.id",
-        )?;
-        let rows = query.query_map([], |row| {
-            let counters: String = row.get(1)?;
-            let seen = serde_json::from_str::<Counters>(&counters).ok();
-            let (kind, peak): (i64, i64) = (row.get(0)?, row.get(2)?);
-            Ok(seen.and_then(|seen| Sight::of(&seen, kind as u64, peak as u64)))
-        })?;
-        Ok(rows
-            .collect::<rusqlite::Result<Vec<_>>>()?
-            .into_iter()
-            .flatten()
-            .collect())
-    }
-
-    /// Every kind that a shadow told something about, which ended after number `ended`.
-    pub fn shadowed_after(&self, ended: i64) -> Result<Vec<Key>> {
-        let mut query = self.db.prepare_cached(
-            "SELECT DISTINCT command_key FROM shadows WHERE ended > ? AND need_mib IS NOT NULL",
-        )?;
-        let keys = query.query_map([ended], |row| Ok(Key(row.get::<_, i64>(0)? as u64)))?;
-        Ok(keys.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// What the last shadow of a kind says, of those up to number `ended`.
-    pub fn shadow_need(&self, command: Key, ended: i64) -> Result<Option<Need>> {
-        let mut query = self.db.prepare_cached(
-            "SELECT need_mib, cores FROM shadows WHERE command_key = ? AND ended <= ? \
-             AND need_mib IS NOT NULL ORDER BY ended DESC LIMIT 1",
-        )?;
-        let need = query.query_row(params![command.0 as i64, ended], |row| {
-            Ok(Need {
-                memory_mib: row.get(0)?,
-                cores: row.get(1)?,
-            })
-        });
-        Ok(need.optional()?)
-    }
-
     /// A number that outlives restarts, such as how far sacct was read.
     pub fn progress(&self, name: &str) -> Result<Option<i64>> {
         let mut query = self
@@ -472,27 +341,6 @@ fn usage(row: &Row, at: usize) -> rusqlite::Result<Usage> {
         peak_is_bound: row.get(at + 1)?,
         cores: row.get(at + 2)?,
         elapsed_s: row.get::<_, i64>(at + 3)? as u64,
-    })
-}
-
-fn stored_shadow(row: &Row) -> rusqlite::Result<Shadow> {
-    let unreadable = |at, error: serde_json::Error| {
-        rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, error.into())
-    };
-    let counters: Option<String> = row.get(6)?;
-    let (memory_mib, cores): (Option<u32>, Option<f32>) = (row.get(7)?, row.get(8)?);
-    Ok(Shadow {
-        job_id: row.get::<_, i64>(0)? as u64,
-        shadow_of: row.get(1)?,
-        command: Key(row.get::<_, i64>(2)? as u64),
-        submitted: row.get(3)?,
-        asked: serde_json::from_str(row.get_ref(4)?.as_str()?)
-            .map_err(|error| unreadable(4, error))?,
-        has_ended: row.get(5)?,
-        counters: counters.and_then(|text| serde_json::from_str(&text).ok()),
-        need: memory_mib
-            .zip(cores)
-            .map(|(memory_mib, cores)| Need { memory_mib, cores }),
     })
 }
 

@@ -1,8 +1,11 @@
 //! shadowfit: audits, explains and predicts. Arguments and exit codes only; the work is in the library.
 #![forbid(unsafe_code)]
 
+mod arguments;
+
 use anyhow::{Context, Result, bail};
-use clap::{Args, Parser, Subcommand};
+use arguments::{Arguments, Command, Predict, ReplayArguments, Report, RunShadow};
+use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use shadowfit_core::agent::{Clock, Users, WallClock, import};
 use shadowfit_core::config::Config;
@@ -13,158 +16,19 @@ use shadowfit_core::model::fit::Fit;
 use shadowfit_core::model::snapshot::Snapshot;
 use shadowfit_core::model::train::train;
 use shadowfit_core::record::Record;
-use shadowfit_core::replay::{DecideAt, PastJob, past_job, replay, series, trace};
+use shadowfit_core::replay::{PastJob, past_job, replay, series, trace};
 use shadowfit_core::report::print::Form;
-use shadowfit_core::report::savings::{By, savings};
+use shadowfit_core::report::savings::savings;
 use shadowfit_core::report::{doctor, explain, print, shadow};
 use shadowfit_core::slurm::queue::QueuedShadow;
 use shadowfit_core::slurm::sacct::{Reader, Rejects};
-use shadowfit_core::slurm::sbatch::Submission;
 use shadowfit_core::slurm::{System, clone, queue};
 use shadowfit_core::store::{Filter, Store};
 use std::fs::File;
 use std::io::{BufReader, Read, stdin};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-
-/// Audits, explains and predicts what shadowfit does with batch jobs.
-#[derive(Parser)]
-#[command(version)]
-struct Arguments {
-    /// The configuration; default: $SHADOWFIT_CONFIG, else shadowfit.toml beside slurm.conf
-    #[arg(long, global = true)]
-    config: Option<PathBuf>,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// What was requested, set, used and saved
-    Report(Report),
-    /// Why a job got what it got
-    Explain {
-        /// A job or array task as sacct names it: 33 or 33_5
-        job: String,
-    },
-    /// What would be decided about a script, without submitting it
-    Predict(Predict),
-    /// Runs a script as a shadow, in a sandbox that throws away all it does, and tells what it needs
-    Shadow(RunShadow),
-    /// What shadowfit would have saved on past jobs, and how many it would have hurt
-    Replay(ReplayArguments),
-    /// Take a dump of finished jobs into the database
-    Import {
-        /// A file that sacct --parsable2 wrote, or - for standard input
-        file: PathBuf,
-    },
-    /// Train from what is new in the database and publish the snapshot
-    Train {
-        /// Forget the old snapshot and train from everything
-        #[arg(long)]
-        all: bool,
-    },
-    /// Is everything loaded, fresh and readable?
-    Doctor,
-}
-
-#[derive(Args)]
-struct Report {
-    /// Runs that ended at or after this time (2026-11-30, 2026-11-30T12:00:00, or seconds since 1970)
-    #[arg(short = 'S', long)]
-    starttime: Option<String>,
-    /// Runs that ended before this time
-    #[arg(short = 'E', long)]
-    endtime: Option<String>,
-    /// This user's runs
-    #[arg(short, long)]
-    user: Option<String>,
-    /// This account's runs
-    #[arg(short = 'A', long)]
-    account: Option<String>,
-    /// This partition's runs
-    #[arg(short = 'r', long)]
-    partition: Option<String>,
-    /// This job's runs
-    #[arg(short, long)]
-    job: Option<String>,
-    /// One row for each
-    #[arg(long, value_enum, default_value = "user")]
-    by: By,
-    /// Fields with | between them
-    #[arg(short = 'P', long, conflicts_with = "json")]
-    parsable2: bool,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Args)]
-struct ReplayArguments {
-    /// A trace of jobs as CSV, plain or gzipped
-    #[arg(long, group = "past")]
-    trace: Option<PathBuf>,
-    /// A dump that sacct --parsable2 wrote
-    #[arg(long, group = "past")]
-    sacct: Option<PathBuf>,
-    /// Memory over time of past jobs as CSV, plain or gzipped: what shadows would have told
-    #[arg(long, group = "past", requires = "window")]
-    series: Option<PathBuf>,
-    /// With --series: how many seconds a shadow sees
-    #[arg(long, value_name = "SECONDS")]
-    window: Option<f64>,
-    /// When a request is decided
-    #[arg(long, value_enum, default_value = "start")]
-    decide: DecideAt,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Args)]
-struct Predict {
-    /// The snapshot to decide with; default: the configuration's
-    #[arg(long)]
-    snapshot: Option<PathBuf>,
-    /// Whose job it would be; default: yours
-    #[arg(long)]
-    uid: Option<u32>,
-    #[command(flatten)]
-    script: Script,
-}
-
-#[derive(Args)]
-struct RunShadow {
-    /// How long it is watched, in seconds; default: the configuration's
-    #[arg(long)]
-    window: Option<u32>,
-    /// One JSON object: its counters
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    script: Script,
-}
-
-/// A command line of sbatch.
-#[derive(Args)]
-struct Script {
-    /// The batch script
-    script: String,
-    /// Options as sbatch takes them
-    #[arg(allow_hyphen_values = true)]
-    options: Vec<String>,
-    /// Arguments of the script
-    #[arg(last = true)]
-    arguments: Vec<String>,
-}
-
-impl Script {
-    fn submission(self) -> Result<Submission> {
-        let script = std::fs::read(&self.script).with_context(|| self.script.clone())?;
-        Submission::new(&self.script, script, &self.options, self.arguments)
-    }
-}
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

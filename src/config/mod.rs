@@ -1,7 +1,10 @@
 //! The one configuration file, `shadowfit.toml`, and every default in one table: [`Config::default`].
 #![forbid(unsafe_code)]
 
-use serde::{Deserialize, Deserializer, Serialize};
+mod limits;
+
+pub use limits::{AgentLimits, CpuLimits, EvidenceLimits, MemoryLimits, ShadowLimits};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// What may be done with a job or one of its resources; each includes the one before.
@@ -96,93 +99,6 @@ pub struct Rule {
     pub shadow: Option<bool>,
 }
 
-/// `[evidence]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EvidenceLimits {
-    /// Completed runs of a kind before it is sized; at least 1.
-    #[serde(deserialize_with = "at_least_one")]
-    pub min_runs: u32,
-    /// Latest runs of a kind that count; at least 1.
-    #[serde(deserialize_with = "at_least_one")]
-    pub window: u32,
-    /// A request is rewritten only if at least this share of it is saved; 0 to 1.
-    #[serde(deserialize_with = "share")]
-    pub min_saving: f64,
-}
-
-/// `[memory]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MemoryLimits {
-    /// Set is the largest peak seen times this; 1 or more.
-    #[serde(deserialize_with = "one_or_more")]
-    pub margin: f64,
-    /// Never set less for a node, in MiB.
-    pub floor_mib: u64,
-}
-
-/// `[cpus]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CpuLimits {
-    /// Set is the most CPUs a run kept busy times this; 1 or more. A serial program gets one.
-    #[serde(deserialize_with = "one_or_more")]
-    pub margin: f64,
-    /// Never set fewer for a task; at least 1.
-    #[serde(deserialize_with = "at_least_one")]
-    pub floor: u32,
-}
-
-/// `[shadow]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ShadowLimits {
-    /// Whether a new kind of job is measured by a shadow before it starts, where its memory or CPUs
-    /// may be set.
-    pub enabled: bool,
-    /// Seconds from the submission of a job until its shadow has ended; at least 1.
-    #[serde(deserialize_with = "at_least_one")]
-    pub window_s: u32,
-    /// Shadows at the same time while the cluster is empty; fewer as it fills, none when it is full.
-    pub max_running: u32,
-    /// CPU seconds that all shadows may use in an hour.
-    pub max_cpu_s_per_hour: u32,
-    /// Only for jobs that ask for at least so many GiB × hours of time limit.
-    pub min_stake_gib_h: f64,
-    /// Memory of a slice at most, in MiB.
-    pub memory_mib: u64,
-    /// What a shadow may write to files, in MiB; it is kept in the slice's memory and takes at most half.
-    pub scratch_mib: u64,
-    /// Processes and threads at most.
-    pub pids: u32,
-    /// From and to each disk, in MiB a second.
-    pub io_mib_s: u32,
-    /// The site's license servers, as `27000@lic1`: shadows that ask them are counted and get no license.
-    pub license_servers: Vec<String>,
-    /// Where shadows run; without it, in the job's own partition.
-    pub partition: Option<String>,
-    /// What they are accounted to; without it, the user's default account.
-    pub account: Option<String>,
-    /// Their QOS.
-    pub qos: Option<String>,
-}
-
-/// `[agent]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AgentLimits {
-    /// Seconds between two passes; at least 1.
-    #[serde(deserialize_with = "at_least_one")]
-    pub interval_s: u32,
-    /// Each pass reads sacct this many seconds further back than the last one ended, for records
-    /// that reach slurmdbd late.
-    pub overlap_s: u32,
-    /// The first pass, and one pass a day, look back this many days; at least 1.
-    #[serde(deserialize_with = "at_least_one")]
-    pub lookback_days: u32,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -207,89 +123,6 @@ impl Default for ModeTable {
             licenses: None,
             time: None,
         }
-    }
-}
-
-impl Default for EvidenceLimits {
-    fn default() -> Self {
-        EvidenceLimits {
-            min_runs: 3,
-            window: 256,
-            min_saving: 0.1,
-        }
-    }
-}
-
-impl Default for MemoryLimits {
-    fn default() -> Self {
-        MemoryLimits {
-            margin: 1.1,
-            floor_mib: 256,
-        }
-    }
-}
-
-impl Default for CpuLimits {
-    fn default() -> Self {
-        CpuLimits {
-            margin: 1.5,
-            floor: 1,
-        }
-    }
-}
-
-impl Default for ShadowLimits {
-    fn default() -> Self {
-        ShadowLimits {
-            enabled: false,
-            window_s: 60,
-            max_running: 4,
-            max_cpu_s_per_hour: 3600,
-            min_stake_gib_h: 0.5,
-            memory_mib: 8192,
-            scratch_mib: 1024,
-            pids: 1024,
-            io_mib_s: 100,
-            license_servers: Vec::new(),
-            partition: None,
-            account: None,
-            qos: None,
-        }
-    }
-}
-
-impl Default for AgentLimits {
-    fn default() -> Self {
-        AgentLimits {
-            interval_s: 30,
-            overlap_s: 900,
-            lookback_days: 14,
-        }
-    }
-}
-
-fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    match u32::deserialize(deserializer)? {
-        0 => Err(serde::de::Error::custom("allowed: a whole number from 1")),
-        number => Ok(number),
-    }
-}
-
-fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    let number = f64::deserialize(deserializer)?;
-    if (1.0..=100.0).contains(&number) {
-        Ok(number)
-    } else {
-        Err(serde::de::Error::custom("allowed: a number from 1 to 100"))
-    }
-}
-
-fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    let number = f64::deserialize(deserializer)?;
-    if (0.0..=1.0).contains(&number) {
-        Ok(number)
-    } else {
-        Err(serde::de::Error::custom("allowed: a number from 0 to 1"))
     }
 }
 
@@ -457,7 +290,7 @@ mod tests {
 
     #[test]
     fn the_shipped_file_shows_exactly_the_defaults() {
-        let shipped = include_str!("../scripts/shadowfit.toml");
+        let shipped = include_str!("../../scripts/shadowfit.toml");
         assert_eq!(parse(shipped).unwrap(), Config::default());
         assert_eq!(parse("").unwrap(), Config::default());
     }

@@ -1,0 +1,147 @@
+//! The command line.
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use shadowfit_core::replay::DecideAt;
+use shadowfit_core::report::savings::By;
+use shadowfit_core::slurm::sbatch::Submission;
+use std::path::PathBuf;
+
+/// Audits, explains and predicts what shadowfit does with batch jobs.
+#[derive(Parser)]
+#[command(version)]
+pub struct Arguments {
+    /// The configuration; default: $SHADOWFIT_CONFIG, else shadowfit.toml beside slurm.conf
+    #[arg(long, global = true)]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// What was requested, set, used and saved
+    Report(Report),
+    /// Why a job got what it got
+    Explain {
+        /// A job or array task as sacct names it: 33 or 33_5
+        job: String,
+    },
+    /// What would be decided about a script, without submitting it
+    Predict(Predict),
+    /// Runs a script as a shadow, in a sandbox that throws away all it does, and tells what it needs
+    Shadow(RunShadow),
+    /// What shadowfit would have saved on past jobs, and how many it would have hurt
+    Replay(ReplayArguments),
+    /// Take a dump of finished jobs into the database
+    Import {
+        /// A file that sacct --parsable2 wrote, or - for standard input
+        file: PathBuf,
+    },
+    /// Train from what is new in the database and publish the snapshot
+    Train {
+        /// Forget the old snapshot and train from everything
+        #[arg(long)]
+        all: bool,
+    },
+    /// Is everything loaded, fresh and readable?
+    Doctor,
+}
+
+#[derive(Args)]
+pub struct Report {
+    /// Runs that ended at or after this time (2026-11-30, 2026-11-30T12:00:00, or seconds since 1970)
+    #[arg(short = 'S', long)]
+    pub starttime: Option<String>,
+    /// Runs that ended before this time
+    #[arg(short = 'E', long)]
+    pub endtime: Option<String>,
+    /// This user's runs
+    #[arg(short, long)]
+    pub user: Option<String>,
+    /// This account's runs
+    #[arg(short = 'A', long)]
+    pub account: Option<String>,
+    /// This partition's runs
+    #[arg(short = 'r', long)]
+    pub partition: Option<String>,
+    /// This job's runs
+    #[arg(short, long)]
+    pub job: Option<String>,
+    /// One row for each
+    #[arg(long, value_enum, default_value = "user")]
+    pub by: By,
+    /// Fields with | between them
+    #[arg(short = 'P', long, conflicts_with = "json")]
+    pub parsable2: bool,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct ReplayArguments {
+    /// A trace of jobs as CSV, plain or gzipped
+    #[arg(long, group = "past")]
+    pub trace: Option<PathBuf>,
+    /// A dump that sacct --parsable2 wrote
+    #[arg(long, group = "past")]
+    pub sacct: Option<PathBuf>,
+    /// Memory over time of past jobs as CSV, plain or gzipped: what shadows would have told
+    #[arg(long, group = "past", requires = "window")]
+    pub series: Option<PathBuf>,
+    /// With --series: how many seconds a shadow sees
+    #[arg(long, value_name = "SECONDS")]
+    pub window: Option<f64>,
+    /// When a request is decided
+    #[arg(long, value_enum, default_value = "start")]
+    pub decide: DecideAt,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Predict {
+    /// The snapshot to decide with; default: the configuration's
+    #[arg(long)]
+    pub snapshot: Option<PathBuf>,
+    /// Whose job it would be; default: yours
+    #[arg(long)]
+    pub uid: Option<u32>,
+    #[command(flatten)]
+    pub script: Script,
+}
+
+#[derive(Args)]
+pub struct RunShadow {
+    /// How long it is watched, in seconds; default: the configuration's
+    #[arg(long)]
+    pub window: Option<u32>,
+    /// One JSON object: its counters
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub script: Script,
+}
+
+/// A command line of sbatch.
+#[derive(Args)]
+pub struct Script {
+    /// The batch script
+    pub script: String,
+    /// Options as sbatch takes them
+    #[arg(allow_hyphen_values = true)]
+    pub options: Vec<String>,
+    /// Arguments of the script
+    #[arg(last = true)]
+    pub arguments: Vec<String>,
+}
+
+impl Script {
+    /// As sbatch would submit it.
+    pub fn submission(self) -> Result<Submission> {
+        let script = std::fs::read(&self.script).with_context(|| self.script.clone())?;
+        Submission::new(&self.script, script, &self.options, self.arguments)
+    }
+}
