@@ -39,6 +39,11 @@ impl Job {
     pub fn record(&self) -> Value {
         serde_json::from_str(&self.comment).unwrap_or_default()
     }
+
+    /// It is the shadow of job `id`.
+    pub fn is_shadow_of(&self, id: u64) -> bool {
+        self.record()["shadow_of"].as_str() == Some(&id.to_string())
+    }
 }
 
 fn project() -> &'static Path {

@@ -57,7 +57,7 @@ fn submit_new_kind(
     let shadow = cluster
         .jobs()?
         .into_iter()
-        .find(|one| one.record()["shadow_of"] == job.to_string());
+        .find(|one| one.is_shadow_of(job));
     Ok((job, shadow.ok_or("no shadow in the queue")?.id))
 }
 
@@ -204,7 +204,7 @@ pub fn a_job_that_depends_on_another_is_shadowed_when_its_input_is_there(
     let shadow = cluster
         .jobs()?
         .into_iter()
-        .find(|job| job.record()["shadow_of"] == two.to_string())
+        .find(|job| job.is_shadow_of(two))
         .ok_or("it had no shadow")?;
     let seen = &shadow.record()["counters"];
     ensure(seen["ended"] == "finished", seen.to_string())?;
