@@ -504,7 +504,7 @@ fn a_job_that_waits_for_others_is_shadowed_when_they_have_ended() {
     let site = site_with_shadows();
     let blocked = new_kind(9).replace(
         "\"job_id\":9",
-        "\"job_id\":9,\"state_reason\":\"Dependency\"",
+        "\"job_id\":9,\"dependency\":\"afterok:8(unfulfilled)\"",
     );
     site.slurm.queue.replace(vec![blocked]);
     let mut agent = site.agent();

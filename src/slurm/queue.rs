@@ -194,7 +194,8 @@ fn read_job(job: &Value) -> Option<QueuedJob> {
         handle: handle(job)?,
         names: names(job),
         state: state(&job["job_state"]),
-        waits_for_others: job["state_reason"] == "Dependency",
+        // The reason for which it is said to wait is set later than this.
+        waits_for_others: !text("dependency").is_empty(),
         uid: number(&job["user_id"])?.try_into().ok()?,
         user: text("user_name"),
         account: text("account"),
