@@ -21,7 +21,7 @@ def show(inside, config, scratch):
     shutil.chown(results, "alice")
     shutil.chown(precious, "alice")
     command = ["sbatch", "--parsable", "--output=/dev/null", "--time=20", "--mem=6G", "--cpus-per-task=4"]
-    job, said = inside(*command, scratch / "jobs/refresh.sh", results, "3000", user="alice")
+    job, said = inside(*command, scratch / "jobs/refresh.sh", results, "1200", user="alice")
     print(f"  alice refresh         --mem=6G --cpus-per-task=4\n        {said.strip()}", flush=True)
     untouched, set_mib, waited_s = follow(inside, int(job), precious)
     print(f"\n$ shadowfit explain {job.strip()}\n{inside('shadowfit', 'explain', job.strip())[0]}", end="")

@@ -106,11 +106,9 @@ impl Agent<'_> {
     /// ended. One job of a kind is enough.
     fn keep_waiting(&self, job: &QueuedJob) {
         let (now, window) = (self.clock.now(), i64::from(self.config.shadow.window_s));
-        let Some(wait) = job
-            .record
-            .shadow
-            .filter(|wait| wait.until - now < window / 2)
-        else {
+        // Whenever the others end, most of a window is left.
+        let due = |wait: &Wait| wait.until - now < window * 3 / 4;
+        let Some(wait) = job.record.shadow.filter(due) else {
             return;
         };
         let wait = Wait {
