@@ -84,10 +84,12 @@ static int is_shadow(spank_t spank)
 	return spank_remote(spank) == 1 && shadow.job[0];
 }
 
-/* The same name in slurmstepd and, after a restart, in the epilog. */
+/* The same name in slurmstepd and, after a restart, in the epilog. The cluster's name comes from the
+ * job's environment, and becomes part of a path only if it is one. */
 static void group_name(char *name, size_t size, const char *cluster, unsigned long job)
 {
-	snprintf(name, size, "shadowfit_%s_%lu", cluster && *cluster ? cluster : "cluster", job);
+	int is_name = cluster && *cluster && !strpbrk(cluster, "/.");
+	snprintf(name, size, "shadowfit_%s_%lu", is_name ? cluster : "cluster", job);
 }
 
 static unsigned long own_job(spank_t spank)

@@ -71,7 +71,7 @@ fn shadow_alone(cluster: &Cluster, options: &[&str], script: &Path) -> Result<u6
 /// Waits for the shadow's report.
 fn counters(cluster: &Cluster, shadow: u64) -> Result<Value> {
     let mut found = Value::Null;
-    eventually(&format!("a report of shadow {shadow}"), 90, || {
+    eventually(&format!("a report of shadow {shadow}"), 150, || {
         found = cluster.job(shadow)?.record()["counters"].clone();
         Ok(!found.is_null())
     })?;
@@ -178,7 +178,7 @@ impl Drop for Agent {
 pub fn a_job_that_depends_on_another_is_shadowed_when_its_input_is_there(
     cluster: &mut Cluster,
 ) -> Result<()> {
-    enable(cluster, 8, "[agent]\ninterval_s = 2\n")?;
+    enable(cluster, 12, "[agent]\ninterval_s = 2\n")?;
     let folder = cluster.scratch.join("chain");
     checked(
         Command::new("install")
@@ -189,7 +189,7 @@ pub fn a_job_that_depends_on_another_is_shadowed_when_its_input_is_there(
     let first = write_script(
         cluster,
         "first.sh",
-        "#!/bin/bash\nsleep 14\necho data > $1\n",
+        "#!/bin/bash\nsleep 20\necho data > $1\n",
     )?;
     let second = write_script(
         cluster,
@@ -341,7 +341,7 @@ impl Baited {
 }
 
 pub fn nothing_escapes_a_shadow(cluster: &mut Cluster) -> Result<()> {
-    enable(cluster, 60, "")?;
+    enable(cluster, 120, "")?;
     // First without a sandbox: an attempt that harms nothing there would prove nothing.
     let control = Baited::new(cluster, "control")?;
     let script = control.attempts(cluster)?;
