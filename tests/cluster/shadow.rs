@@ -129,7 +129,8 @@ pub fn one_shadow_serves_all_jobs_of_its_kind(cluster: &mut Cluster) -> Result<(
         "many.sh",
         "#!/bin/bash\npython3 -c 'import time; many = bytearray(150 << 20); time.sleep(2)'\n",
     )?;
-    for _ in 0..30 {
+    let first = cluster.submit("bob", &["--mem=3000"], &script, &[])?;
+    for _ in 1..30 {
         cluster.submit("bob", &["--mem=3000"], &script, &[])?;
     }
     let array = cluster.submit("bob", &["--mem=3000", "--array=1-20"], &script, &[])?;
@@ -138,8 +139,8 @@ pub fn one_shadow_serves_all_jobs_of_its_kind(cluster: &mut Cluster) -> Result<(
     let shadow = cluster
         .jobs()?
         .into_iter()
-        .find(|one| one.record()["shadow_of"].is_string());
-    counters(cluster, shadow.ok_or("no shadow")?.id)?;
+        .find(|one| one.is_shadow_of(first));
+    counters(cluster, shadow.ok_or("no shadow of the first")?.id)?;
     let pass = cluster.pass_as_root()?;
     ensure(pass.contains("decided_again: 31,"), pass)?;
     eventually("twenty completed tasks", 60, || {
