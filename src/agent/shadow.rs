@@ -42,8 +42,9 @@ impl Agent<'_> {
         if self.config.kill_switch_path().exists() {
             return Ok(());
         }
+        let mut room = None;
         for (kind, jobs) in waiting {
-            self.tend_kind(kind, &jobs, pass)?;
+            self.tend_kind(kind, &jobs, &mut room, pass)?;
         }
         Ok(())
     }
@@ -81,7 +82,14 @@ impl Agent<'_> {
         Ok(true)
     }
 
-    fn tend_kind(&self, kind: Key, jobs: &[&QueuedJob], pass: &mut Pass) -> Result<()> {
+    /// `room` is how many shadows may still start, once one of the kinds had to ask.
+    fn tend_kind(
+        &self,
+        kind: Key,
+        jobs: &[&QueuedJob],
+        room: &mut Option<u64>,
+        pass: &mut Pass,
+    ) -> Result<()> {
         let last = self.store.shadow_of_kind(kind)?;
         match last {
             Some(shadow) if !shadow.has_ended => Ok(()),
@@ -95,7 +103,7 @@ impl Agent<'_> {
                     jobs.iter().copied().partition(|job| job.waits_for_others);
                 match (ready.is_empty(), blocked.first()) {
                     (true, Some(first)) => self.keep_waiting(first),
-                    _ => self.start_shadow(kind, &ready, pass)?,
+                    _ => self.start_shadow(kind, &ready, room, pass)?,
                 }
                 Ok(())
             }
@@ -140,7 +148,13 @@ impl Agent<'_> {
     }
 
     /// Submits a shadow of the first of these jobs, if there is time and room for one.
-    fn start_shadow(&self, kind: Key, jobs: &[&QueuedJob], pass: &mut Pass) -> Result<()> {
+    fn start_shadow(
+        &self,
+        kind: Key,
+        jobs: &[&QueuedJob],
+        room: &mut Option<u64>,
+        pass: &mut Pass,
+    ) -> Result<()> {
         let now = self.clock.now();
         let limits = &self.config.shadow;
         let first = jobs.iter().find_map(|job| {
@@ -150,7 +164,12 @@ impl Agent<'_> {
         let Some((job, wait, asked)) = first else {
             return Ok(());
         };
-        if !self.has_room(now)? {
+        let left = match *room {
+            Some(left) => left,
+            None => self.room(now)?,
+        };
+        *room = Some(left);
+        if left == 0 {
             return Ok(());
         }
         let slice = limits.slice(&asked, wait.until - REPORT_TIME_S);
@@ -171,6 +190,7 @@ impl Agent<'_> {
                     "shadow submitted"
                 );
                 pass.shadows_started += 1;
+                *room = Some(left - 1);
                 self.store.start_shadow(&Shadow {
                     job_id,
                     shadow_of: job.handle.clone(),
@@ -197,10 +217,10 @@ impl Agent<'_> {
         }
     }
 
-    /// The budget: fewer shadows as the cluster fills, and none beyond their CPU time of an hour.
-    fn has_room(&self, now: i64) -> Result<bool> {
+    /// How many shadows may start: fewer as the cluster fills, and none beyond their CPU time of an hour.
+    fn room(&self, now: i64) -> Result<u64> {
         let limits = &self.config.shadow;
-        let running = self.store.running_shadows()?.len() as f64;
+        let running = self.store.running_shadows()?.len() as u64;
         let used: f64 = self
             .store
             .ended_shadows(now - HOUR)?
@@ -211,7 +231,11 @@ impl Agent<'_> {
         let Load { idle, total } = load(self.commands)?;
         let share = idle as f64 / total.max(1) as f64;
         let allowed = (f64::from(limits.max_running) * share).ceil();
-        Ok(running < allowed && used < f64::from(limits.max_cpu_s_per_hour))
+        Ok(if used < f64::from(limits.max_cpu_s_per_hour) {
+            (allowed as u64).saturating_sub(running)
+        } else {
+            0
+        })
     }
 }
 

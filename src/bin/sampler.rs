@@ -5,6 +5,7 @@
 use clap::Parser;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use shadowfit_core::agent::{Clock, WallClock};
 use shadowfit_core::counters::cgroup::{self, Group};
 use shadowfit_core::counters::license::Sensor;
 use shadowfit_core::counters::sampler::{INTERVAL, Sampler};
@@ -15,7 +16,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 const CGROUPS: &str = "/sys/fs/cgroup";
 
@@ -38,7 +39,7 @@ struct Arguments {
     shadow_of: String,
     /// When its window ends, in seconds since 1970
     #[arg(long)]
-    until: u64,
+    until: i64,
     /// Its cgroup
     #[arg(long)]
     group: String,
@@ -116,7 +117,7 @@ fn watch(arguments: &Arguments, news: &Receiver<News>, group: Group) -> Counters
         if sampler.look() {
             noted.read(&run.join("notes"));
         }
-        if now() >= arguments.until {
+        if WallClock.now() >= arguments.until {
             break (Ended::Window, None);
         }
         if sampler.has_settled() {
@@ -131,12 +132,6 @@ fn watch(arguments: &Arguments, news: &Receiver<News>, group: Group) -> Counters
         licenses: licenses.asked(),
         ..sampler.counters(ended, code)
     }
-}
-
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }
 
 /// Writes the counters where the agent finds them. A controller that is away is asked again once.

@@ -56,7 +56,7 @@ pub struct Counters {
     pub cpu_s: f32,
     /// CPUs it would have kept busy on average, had it not had to wait for one.
     pub demand: f32,
-    /// The same in its busiest tenth of a second seen twice.
+    /// The same in its busiest second.
     pub demand_peak: f32,
     /// Most processes at the same time.
     pub processes: u32,

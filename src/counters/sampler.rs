@@ -148,11 +148,6 @@ impl Sampler {
         at >= SETTLED_S && self.raised.0 <= at / 3.0 && !still_reading
     }
 
-    /// The group that is watched.
-    pub fn group(&self) -> &Group {
-        &self.group
-    }
-
     /// Everything that was seen of a shadow that ended like this.
     pub fn counters(&self, ended: Ended, exit_code: Option<i32>) -> Counters {
         let killed = self.group.oom_kills() > 0;
