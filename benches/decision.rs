@@ -9,7 +9,7 @@ use shadowfit_core::core::contract::{
 use shadowfit_core::core::{shadowfit_decide, shadowfit_open};
 use shadowfit_core::fingerprint::{Key, Kind};
 use shadowfit_core::job::{Shape, Texts};
-use shadowfit_core::model::evidence::Evidence;
+use shadowfit_core::model::evidence::{Evidence, Learned};
 use shadowfit_core::model::snapshot::{Directory, Snapshot, Through, User};
 use std::ffi::CString;
 use std::hint::black_box;
@@ -100,15 +100,21 @@ fn snapshot(fingerprints: u64, known: &[Submission]) -> Vec<u8> {
         cores: 1.0,
         longest_s: 3000,
         shadow_mib: 0,
+        enough_mib: 9124,
+    };
+    let learned = Learned {
+        evidence,
+        ..Learned::default()
     };
     let mut entries: Vec<_> = known
         .iter()
-        .map(|submission| (submission.key(), evidence))
+        .map(|submission| (submission.key(), learned.clone()))
         .collect();
     entries.dedup_by_key(|(key, _)| *key);
     // Spread over the whole range, as hashes are.
-    entries
-        .extend((0..fingerprints).map(|n| (Key(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)), evidence)));
+    entries.extend(
+        (0..fingerprints).map(|n| (Key(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)), learned.clone())),
+    );
     entries.sort_unstable_by_key(|(key, _)| *key);
     entries.dedup_by_key(|(key, _)| *key);
     let user = |uid| {

@@ -61,7 +61,14 @@ pub fn decide(
     Some(match request.left_alone {
         Some(reason) => Record::kept(kind, None, reason.text()),
         None => {
-            let record = size(config, modes, known(snapshot), kind, request.ask);
+            let record = size(
+                config,
+                modes,
+                known(snapshot),
+                kind,
+                request.ask,
+                request.input_bytes,
+            );
             let first = record.level.is_none() && config.shadows(owner, modes);
             match first.then(|| wait(config, request, now)).flatten() {
                 Some(wait) => record.after_shadow(wait),
@@ -102,12 +109,17 @@ pub fn size(
     known: Option<&dyn Known>,
     kind: Kind,
     ask: Ask,
+    input_bytes: Option<u64>,
 ) -> Record {
-    let keep = |why| Record::kept(kind, Some(ask), why);
+    let keep = |why| Record {
+        input_bytes,
+        ..Record::kept(kind, Some(ask), why)
+    };
     let Some(known) = known else {
         return keep("no snapshot");
     };
-    let Some((level, evidence)) = predict(known, &kind, config.evidence.min_runs) else {
+    let Some((level, evidence)) = predict(known, &kind, input_bytes, config.evidence.min_runs)
+    else {
         return keep("too few runs of this kind");
     };
     let need = node_need(config, level, &evidence);
@@ -131,17 +143,13 @@ pub fn size(
     }
 }
 
-/// The memory that a node must give, in MiB. What a shadow says has its margin in it.
+/// The memory that a node must give, in MiB. What the model and a shadow say has its margin in it.
 pub fn node_need(config: &Config, level: Level, evidence: &Evidence) -> u64 {
-    let with_margin = f64::from(evidence.max_mib) * config.memory.margin;
-    let shadow = match level {
-        Level::Shadow => evidence.shadow_mib.into(),
-        _ => 0,
+    let enough = match level {
+        Level::Shadow => evidence.shadow_mib.max(evidence.enough_mib),
+        _ => evidence.enough_mib,
     };
-    (with_margin.ceil() as u64)
-        .max(shadow)
-        .max(config.memory.floor_mib)
-        .max(1)
+    u64::from(enough).max(config.memory.floor_mib).max(1)
 }
 
 fn memory(config: &Config, mode: Mode, ask: &Ask, need: u64, cpus: u64) -> Option<Change> {
@@ -271,6 +279,8 @@ fn seen(level: Option<Level>, evidence: &Evidence, memory: bool, cpus: bool) -> 
 mod tests {
     use super::*;
     use crate::job::Shape;
+    use crate::model::curve::Curve;
+    use crate::model::evidence::Learned;
     use crate::model::snapshot::{Directory, Through};
 
     const SEEN: Evidence = Evidence {
@@ -280,11 +290,16 @@ mod tests {
         cores: 1.02,
         longest_s: 100,
         shadow_mib: 0,
+        enough_mib: 9124,
     };
 
     fn sized(ask: Ask, evidence: Evidence, mode: Mode) -> Record {
         let kind = Kind::of_accounting(1, b"align");
-        let entries = [(kind.name.unwrap(), evidence)];
+        let learned = Learned {
+            evidence,
+            curve: Curve::default(),
+        };
+        let entries = [(kind.name.unwrap(), learned)];
         let bytes = Snapshot::encode(entries.iter(), Through::default(), &Directory::default());
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("snapshot");
@@ -300,6 +315,7 @@ mod tests {
             Some(&snapshot as &dyn Known),
             kind,
             ask,
+            None,
         )
     }
 

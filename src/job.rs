@@ -164,6 +164,8 @@ pub struct Request<'a> {
     pub texts: Texts<'a>,
     /// What may be sized.
     pub ask: Ask,
+    /// Size of the input files that the command line names, in bytes, where it is known.
+    pub input_bytes: Option<u64>,
     /// Set when the job must stay as it is.
     pub left_alone: Option<LeftAlone>,
     /// A shadow may run first: the job has no begin time or reservation of its own, and no GPU.

@@ -7,6 +7,7 @@ use crate::counters::Counters;
 use crate::fingerprint::{Kind, Level};
 use crate::job::Ask;
 use crate::model::evidence::Evidence;
+use crate::units::MIB;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -65,6 +66,9 @@ pub struct Record {
     /// What the user asked for; absent for jobs that are left alone.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub asked: Option<Ask>,
+    /// Size of the input files that the command line names, in bytes, where the submission told it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub input_bytes: Option<u64>,
     /// The key that the evidence came from.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub level: Option<Level>,
@@ -95,6 +99,7 @@ impl Record {
             shadowfit: VERSION,
             kind,
             asked,
+            input_bytes: None,
             level: None,
             evidence: None,
             memory: None,
@@ -158,6 +163,15 @@ impl Record {
             _ => None,
         };
         change.is_some_and(|change| change.applies())
+    }
+
+    /// The memory that the user asked for on each node, in bytes.
+    pub fn asked_on_a_node(&self) -> Option<u64> {
+        let ask = self.asked?;
+        let spread = || ask.shape.tasks.div_ceil(ask.shape.nodes.max(1));
+        let tasks = ask.shape.tasks_on_a_node().unwrap_or_else(spread);
+        let mib = ask.memory?.on_a_node(tasks.into(), ask.cpus);
+        Some(mib.saturating_mul(MIB))
     }
 
     /// The memory that the job was given, in MiB per node or per CPU as it was asked.

@@ -165,8 +165,7 @@ impl<'a> Agent<'a> {
         let path = self.config.snapshot_path();
         // A snapshot that somebody took away is made anew.
         let previous = self.snapshot.as_ref().filter(|_| path.exists());
-        let window = self.config.evidence.window;
-        let Some(bytes) = train(&self.store, previous, window, &self.directory)? else {
+        let Some(bytes) = train(&self.store, previous, &self.config, &self.directory)? else {
             return Ok(false);
         };
         Snapshot::publish(&path, &bytes).with_context(|| path.display().to_string())?;

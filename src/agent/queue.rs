@@ -140,6 +140,7 @@ impl Agent<'_> {
             known(self.snapshot.as_ref()),
             job.record.kind,
             job.record.asked?,
+            job.record.input_bytes,
         ))
     }
 

@@ -21,9 +21,10 @@ pub struct EvidenceLimits {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MemoryLimits {
-    /// Set is the largest peak seen times this; 1 or more.
-    #[serde(deserialize_with = "one_or_more")]
-    pub margin: f64,
+    /// What a job that is killed for its memory costs, beyond that memory and its second run, as a share
+    /// of what it was given; 0 to 100. The higher, the fewer are killed and the less is saved.
+    #[serde(deserialize_with = "up_to_a_hundred")]
+    pub failure_price: f64,
     /// Never set less for a node, in MiB.
     pub floor_mib: u64,
 }
@@ -102,7 +103,7 @@ impl Default for EvidenceLimits {
 impl Default for MemoryLimits {
     fn default() -> Self {
         MemoryLimits {
-            margin: 1.1,
+            failure_price: 1.7,
             floor_mib: 256,
         }
     }
@@ -160,6 +161,15 @@ fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Err
         Ok(number)
     } else {
         Err(serde::de::Error::custom("allowed: a number from 1 to 100"))
+    }
+}
+
+fn up_to_a_hundred<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if (0.0..=100.0).contains(&number) {
+        Ok(number)
+    } else {
+        Err(serde::de::Error::custom("allowed: a number from 0 to 100"))
     }
 }
 

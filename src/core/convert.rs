@@ -30,6 +30,7 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
         uid: raw.uid,
         texts,
         ask: ask(raw),
+        input_bytes: None,
         left_alone: left_alone(raw, opted_out),
         may_wait: raw.traits & (SHADOWFIT_CANNOT_WAIT | SHADOWFIT_GPUS) == 0,
     }

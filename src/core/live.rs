@@ -199,7 +199,7 @@ mod tests {
     use super::*;
     use crate::fingerprint::{Key, Kind};
     use crate::job::{Ask, Memory, Shape, Texts};
-    use crate::model::evidence::Evidence;
+    use crate::model::evidence::{Evidence, Learned};
     use crate::model::snapshot::{Directory, Through};
 
     struct Site {
@@ -243,6 +243,7 @@ mod tests {
                 shape: Shape::SINGLE,
                 time_s: None,
             },
+            input_bytes: None,
             left_alone: None,
             may_wait: true,
         }
@@ -251,14 +252,18 @@ mod tests {
     fn model(extra: u64) -> Vec<u8> {
         let evidence = Evidence {
             runs: 5,
-            max_mib: 1000,
+            enough_mib: 1100,
             ..Evidence::default()
+        };
+        let learned = Learned {
+            evidence,
+            ..Learned::default()
         };
         let own = Kind::of(1, &request().texts, Shape::SINGLE)
             .command
             .unwrap();
-        let mut entries: Vec<_> = (0..extra).map(|n| (Key(n), evidence)).collect();
-        entries.push((own, evidence));
+        let mut entries: Vec<_> = (0..extra).map(|n| (Key(n), learned.clone())).collect();
+        entries.push((own, learned));
         Snapshot::encode(entries.iter(), Through::default(), &Directory::default())
     }
 

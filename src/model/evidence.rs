@@ -1,5 +1,6 @@
 //! What is known about one kind of job.
 
+use super::curve::Curve;
 use serde::{Deserialize, Serialize};
 
 /// What past runs of one kind used.
@@ -18,6 +19,29 @@ pub struct Evidence {
     /// Memory that a shadow of this kind says is enough, in MiB; 0 where there was none.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub shadow_mib: u32,
+    /// Memory on a node that the model says is enough for this job, in MiB; 0 where it says nothing.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub enough_mib: u32,
+}
+
+/// What was learned about one kind of job: what its runs used, and how that follows their input.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Learned {
+    /// For a job whose input is not known.
+    pub evidence: Evidence,
+    /// Memory that is enough, by the input's size.
+    pub curve: Curve,
+}
+
+impl Learned {
+    /// What it means for a job with this much input, in bytes.
+    pub fn for_input(&self, input_bytes: Option<u64>) -> Evidence {
+        let by_input = input_bytes.and_then(|bytes| self.curve.at(bytes));
+        Evidence {
+            enough_mib: by_input.map_or(self.evidence.enough_mib, |mib| mib.ceil() as u32),
+            ..self.evidence
+        }
+    }
 }
 
 fn is_zero(number: &u32) -> bool {

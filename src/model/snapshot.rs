@@ -1,13 +1,15 @@
 //! The model in one file: what slurmctld holds in memory.
 //!
 //! Little-endian. An 80-byte header (magic, version, sizes, how far the training got, BLAKE3 of
-//! all the rest), then 32-byte entries sorted by key, then the directory as JSON. The agent writes
-//! it beside the old one and renames it, so that a reader sees the old file or the new one.
+//! all the rest), then 44-byte entries sorted by key, then the knots of their curves, then the directory
+//! as JSON. The agent writes it beside the old one and renames it, so that a reader sees the old file or
+//! the new one.
 //!
 //! Reading never maps the file: whoever truncates a mapped file would kill slurmctld. It is read
 //! piece by piece instead, so that no submission waits for a whole load.
 
-use super::evidence::Evidence;
+use super::curve::{Curve, Knot};
+use super::evidence::{Evidence, Learned};
 use super::predict::Known;
 use crate::fingerprint::Key;
 use serde::{Deserialize, Serialize};
@@ -18,9 +20,11 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"shadowft";
 /// Raised by every change of the layout; a snapshot of another version is not read.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const HEADER: usize = 80;
-const ENTRY: usize = 32;
+const ENTRY: usize = 44;
+const KNOT: usize = 8;
+const TOTAL_AT: usize = 16;
 const HASH_AT: usize = 48;
 /// A larger file is no snapshot of ours, whatever its header says: 256 MiB.
 const MAX_SIZE: u64 = 256 << 20;
@@ -79,25 +83,32 @@ pub enum SnapshotError {
 impl Snapshot {
     /// Builds the file's content from entries sorted by key without duplicates.
     pub fn encode<'a>(
-        entries: impl ExactSizeIterator<Item = &'a (Key, Evidence)>,
+        entries: impl ExactSizeIterator<Item = &'a (Key, Learned)>,
         through: Through,
         directory: &Directory,
     ) -> Vec<u8> {
         let tail = serde_json::to_vec(directory).unwrap_or_default();
-        let total = HEADER + entries.len() * ENTRY + tail.len();
-        let mut bytes = Vec::with_capacity(total);
+        let mut bytes = Vec::with_capacity(HEADER + entries.len() * ENTRY + tail.len());
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.extend_from_slice(&(tail.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&(total as u64).to_le_bytes());
+        bytes.extend_from_slice(&[0; 8]);
         bytes.extend_from_slice(&(entries.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&through.jobs.to_le_bytes());
         bytes.extend_from_slice(&through.shadows.to_le_bytes());
         bytes.resize(HEADER, 0);
-        for (key, evidence) in entries {
-            push_entry(&mut bytes, *key, evidence);
+        let mut knots: Vec<u8> = Vec::new();
+        for (key, learned) in entries {
+            push_entry(&mut bytes, *key, learned, knots.len() / KNOT);
+            for knot in &learned.curve.0 {
+                knots.extend_from_slice(&knot.input.to_le_bytes());
+                knots.extend_from_slice(&knot.enough.to_le_bytes());
+            }
         }
+        bytes.extend_from_slice(&knots);
         bytes.extend_from_slice(&tail);
+        let total = bytes.len() as u64;
+        bytes[TOTAL_AT..TOTAL_AT + 8].copy_from_slice(&total.to_le_bytes());
         // The hash covers all but itself.
         let mut hasher = blake3::Hasher::new();
         hasher.update(&bytes[..HASH_AT]).update(&bytes[HEADER..]);
@@ -125,8 +136,8 @@ impl Snapshot {
     }
 
     /// Every entry, sorted by key.
-    pub fn entries(&self) -> impl Iterator<Item = (Key, Evidence)> + '_ {
-        (0..self.entries).map(|index| (self.key_at(index), self.evidence_at(index)))
+    pub fn entries(&self) -> impl Iterator<Item = (Key, Learned)> + '_ {
+        (0..self.entries).map(|index| (self.key_at(index), self.learned_at(index)))
     }
 
     /// How many kinds are known.
@@ -157,26 +168,43 @@ impl Snapshot {
         Key(u64_at(&self.bytes, HEADER + index * ENTRY))
     }
 
-    fn evidence_at(&self, index: usize) -> Evidence {
+    fn learned_at(&self, index: usize) -> Learned {
         let at = HEADER + index * ENTRY + 8;
-        Evidence {
-            runs: self.word(at),
-            max_mib: self.word(at + 4),
-            p99_mib: self.word(at + 8),
-            cores: f32::from_bits(self.word(at + 12)),
-            longest_s: self.word(at + 16),
-            shadow_mib: self.word(at + 20),
+        let (first, count) = (self.word(at + 28) as usize, self.word(at + 32) as usize);
+        Learned {
+            evidence: Evidence {
+                runs: self.word(at),
+                max_mib: self.word(at + 4),
+                p99_mib: self.word(at + 8),
+                cores: f32::from_bits(self.word(at + 12)),
+                longest_s: self.word(at + 16),
+                shadow_mib: self.word(at + 20),
+                enough_mib: self.word(at + 24),
+            },
+            curve: Curve(self.knots(first, count).unwrap_or_default()),
         }
+    }
+
+    fn knots(&self, first: usize, count: usize) -> Option<Vec<Knot>> {
+        let start = HEADER + self.entries * ENTRY + first.checked_mul(KNOT)?;
+        let knots = self.bytes.get(start..)?.get(..count.checked_mul(KNOT)?)?;
+        let knot = |bytes: &[u8]| Knot {
+            input: f32::from_bits(u32_at(bytes, 0)),
+            enough: f32::from_bits(u32_at(bytes, 4)),
+        };
+        Some(knots.chunks_exact(KNOT).map(knot).collect())
     }
 }
 
 impl Known for Snapshot {
-    fn find(&self, key: Key) -> Option<Evidence> {
+    fn find(&self, key: Key, input_bytes: Option<u64>) -> Option<Evidence> {
         let (mut low, mut high) = (0, self.entries);
         while low < high {
             let middle = low + (high - low) / 2;
             match self.key_at(middle).cmp(&key) {
-                std::cmp::Ordering::Equal => return Some(self.evidence_at(middle)),
+                std::cmp::Ordering::Equal => {
+                    return Some(self.learned_at(middle).for_input(input_bytes));
+                }
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
             }
@@ -185,7 +213,9 @@ impl Known for Snapshot {
     }
 }
 
-fn push_entry(bytes: &mut Vec<u8>, key: Key, evidence: &Evidence) {
+/// `first_knot` is the number of knots before this entry's.
+fn push_entry(bytes: &mut Vec<u8>, key: Key, learned: &Learned, first_knot: usize) {
+    let evidence = &learned.evidence;
     bytes.extend_from_slice(&key.0.to_le_bytes());
     for word in [
         evidence.runs,
@@ -194,6 +224,9 @@ fn push_entry(bytes: &mut Vec<u8>, key: Key, evidence: &Evidence) {
         evidence.cores.to_bits(),
         evidence.longest_s,
         evidence.shadow_mib,
+        evidence.enough_mib,
+        first_knot as u32,
+        learned.curve.0.len() as u32,
     ] {
         bytes.extend_from_slice(&word.to_le_bytes());
     }
@@ -300,10 +333,11 @@ fn check_header(header: &[u8; HEADER]) -> Result<usize, String> {
         ));
     }
     let (tail, total, entries) = (u32_at(header, 12), u64_at(header, 16), u64_at(header, 24));
-    let expected = entries
+    let without_knots = entries
         .checked_mul(ENTRY as u64)
         .and_then(|size| size.checked_add(HEADER as u64 + u64::from(tail)));
-    if total > MAX_SIZE || expected != Some(total) {
+    let knots = without_knots.and_then(|size| total.checked_sub(size));
+    if total > MAX_SIZE || knots.is_none_or(|size| size % KNOT as u64 != 0) {
         return Err("its header contradicts itself".into());
     }
     Ok(total as usize)
@@ -313,16 +347,22 @@ fn check_header(header: &[u8; HEADER]) -> Result<usize, String> {
 mod tests {
     use super::*;
 
-    fn entries(count: u64) -> Vec<(Key, Evidence)> {
+    fn entries(count: u64) -> Vec<(Key, Learned)> {
+        let knot = |n: u64| Knot {
+            input: n as f32,
+            enough: 0.5 * n as f32,
+        };
         (0..count)
             .map(|n| {
                 let evidence = Evidence {
                     runs: n as u32,
                     cores: 1.5,
                     shadow_mib: 2 * n as u32,
+                    enough_mib: 3 * n as u32,
                     ..Evidence::default()
                 };
-                (Key(n * 7 + 1), evidence)
+                let curve = Curve((0..n % 3).map(knot).collect());
+                (Key(n * 7 + 1), Learned { evidence, curve })
             })
             .collect()
     }
@@ -355,8 +395,10 @@ mod tests {
         let (_dir, path) = write(&Snapshot::encode(entries.iter(), through, &directory()));
         let snapshot = Snapshot::load(&path).unwrap();
         assert_eq!(snapshot.entries().collect::<Vec<_>>(), entries);
-        assert_eq!(snapshot.find(Key(8)), Some(entries[1].1));
-        assert_eq!(snapshot.find(Key(9)), None);
+        assert_eq!(snapshot.find(Key(8), None), Some(entries[1].1.evidence));
+        let with_input = snapshot.find(Key(15), Some(1)).unwrap();
+        assert_eq!((with_input.runs, with_input.enough_mib), (2, 1));
+        assert_eq!(snapshot.find(Key(9), None), None);
         assert_eq!(snapshot.directory(), &directory());
         assert_eq!(snapshot.through(), through);
     }

@@ -2,12 +2,13 @@
 //! latest runs alone, so that a pass costs in proportion to what is new; training from nothing
 //! gives the same snapshot bit for bit.
 
-use super::evidence::Evidence;
+use super::evidence::Learned;
 use super::fit::Need;
+use super::learner::Learner;
 use super::snapshot::{Directory, Snapshot, Through};
+use crate::config::Config;
 use crate::fingerprint::{Key, Level};
-use crate::store::{Run, Store};
-use crate::units::MIB;
+use crate::store::Store;
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -21,12 +22,12 @@ fn shadow_of(store: &Store, level: Level, key: Key, through: Through) -> Result<
     }
 }
 
-/// Brings `previous` up to date with the store, counting the latest `window` runs of each kind.
-/// Returns the new snapshot's bytes, or `None` when nothing has changed.
+/// Brings `previous` up to date with the store, counting the latest runs of each kind. Returns the new
+/// snapshot's bytes, or `None` when nothing has changed.
 pub fn train(
     store: &Store,
     previous: Option<&Snapshot>,
-    window: u32,
+    config: &Config,
     directory: &Directory,
 ) -> Result<Option<Vec<u8>>> {
     let last = store.through()?;
@@ -46,9 +47,11 @@ pub fn train(
             keys.extend(store.shadowed_after(through.shadows)?);
         }
         for key in keys {
-            let runs = store.runs(level, key, last.jobs, window)?;
             let shadow = shadow_of(store, level, key, last)?;
-            changed.insert(key, evidence(&runs, shadow));
+            changed.insert(
+                key,
+                learned(store, config, level, key, last)?.learned(shadow),
+            );
         }
     }
     let entries = merge(previous, changed);
@@ -56,7 +59,7 @@ pub fn train(
 }
 
 /// Entries of both, sorted; where a key is in both, the changed one.
-fn merge(previous: Option<&Snapshot>, changed: BTreeMap<Key, Evidence>) -> Vec<(Key, Evidence)> {
+fn merge(previous: Option<&Snapshot>, changed: BTreeMap<Key, Learned>) -> Vec<(Key, Learned)> {
     let Some(previous) = previous else {
         return changed.into_iter().collect();
     };
@@ -64,45 +67,26 @@ fn merge(previous: Option<&Snapshot>, changed: BTreeMap<Key, Evidence>) -> Vec<(
         .entries()
         .filter(|(key, _)| !changed.contains_key(key));
     let mut entries: Vec<_> = kept
-        .chain(changed.iter().map(|(&key, &evidence)| (key, evidence)))
+        .chain(changed.iter().map(|(&key, learned)| (key, learned.clone())))
         .collect();
     entries.sort_unstable_by_key(|(key, _)| *key);
     entries
 }
 
-/// What `runs` of one kind and a shadow of it tell about it.
-pub fn evidence(runs: &[Run], shadow: Option<Need>) -> Evidence {
-    let mib = |run: &Run| run.usage.peak_bytes.map(|bytes| bytes.div_ceil(MIB) as u32);
-    let mut completed: Vec<u32> = runs
-        .iter()
-        .filter(|run| run.completed)
-        .filter_map(mib)
-        .collect();
-    completed.sort_unstable();
-    let cores = runs
-        .iter()
-        .filter_map(|run| run.usage.cores)
-        .chain(shadow.map(|need| f64::from(need.cores)))
-        .fold(0.0, f64::max);
-    let longest = runs
-        .iter()
-        .map(|run| run.usage.elapsed_s)
-        .max()
-        .unwrap_or(0);
-    Evidence {
-        runs: completed.len() as u32,
-        max_mib: runs.iter().filter_map(mib).max().unwrap_or(0),
-        p99_mib: percentile_99(&completed),
-        cores: cores as f32,
-        longest_s: longest.min(u64::from(u32::MAX)) as u32,
-        shadow_mib: shadow.map_or(0, |need| need.memory_mib),
+/// What the latest runs of a kind teach.
+fn learned(
+    store: &Store,
+    config: &Config,
+    level: Level,
+    key: Key,
+    through: Through,
+) -> Result<Learner> {
+    let window = config.evidence.window;
+    let mut learner = Learner::new(window, config.memory.failure_price);
+    for run in store.runs(level, key, through.jobs, window)?.iter().rev() {
+        learner.learn(run);
     }
-}
-
-/// Nearest rank: the smallest value that at least 99 % do not exceed.
-fn percentile_99(sorted: &[u32]) -> u32 {
-    let rank = (sorted.len() * 99).div_ceil(100);
-    rank.checked_sub(1).map_or(0, |index| sorted[index])
+    Ok(learner)
 }
 
 #[cfg(test)]
@@ -124,6 +108,12 @@ mod tests {
         (finished(n, 1000 + n as i64, 100 + n), kind(n))
     }
 
+    fn ten_runs() -> Config {
+        let mut config = Config::default();
+        config.evidence.window = 10;
+        config
+    }
+
     fn load(bytes: &[u8]) -> Snapshot {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
@@ -135,25 +125,29 @@ mod tests {
     fn training_on_what_is_new_gives_the_same_as_training_on_all() {
         let (_dir, mut store) = store();
         let directory = Directory::default();
+        let config = ten_runs();
         let mut snapshot: Option<Snapshot> = None;
         let mut stepwise = Vec::new();
         for batch in 0..10 {
             let jobs: Vec<_> = (batch * 7..batch * 7 + 7).map(job).collect();
             store.insert(&jobs).unwrap();
-            stepwise = train(&store, snapshot.as_ref(), 10, &directory)
+            stepwise = train(&store, snapshot.as_ref(), &config, &directory)
                 .unwrap()
                 .unwrap();
             snapshot = Some(load(&stepwise));
         }
         assert_eq!(
-            train(&store, None, 10, &directory).unwrap().unwrap(),
+            train(&store, None, &config, &directory).unwrap().unwrap(),
             stepwise
         );
         assert_eq!(
-            train(&store, snapshot.as_ref(), 10, &directory).unwrap(),
+            train(&store, snapshot.as_ref(), &config, &directory).unwrap(),
             None
         );
-        let found = snapshot.unwrap().find(kind(69).name.unwrap()).unwrap();
+        let found = snapshot
+            .unwrap()
+            .find(kind(69).name.unwrap(), None)
+            .unwrap();
         assert_eq!((found.runs, found.max_mib), (10, 169));
     }
 
@@ -164,17 +158,10 @@ mod tests {
         failed.0.state = "FAILED".into();
         failed.0.usage.peak_bytes = Some(900 << 20);
         store.insert(&[job(0), failed]).unwrap();
-        let bytes = train(&store, None, 10, &Directory::default())
+        let bytes = train(&store, None, &ten_runs(), &Directory::default())
             .unwrap()
             .unwrap();
-        let found = load(&bytes).find(kind(0).name.unwrap()).unwrap();
+        let found = load(&bytes).find(kind(0).name.unwrap(), None).unwrap();
         assert_eq!((found.runs, found.max_mib, found.p99_mib), (1, 900, 100));
-    }
-
-    #[test]
-    fn a_percentile_is_a_value_that_was_seen() {
-        assert_eq!(percentile_99(&[]), 0);
-        assert_eq!(percentile_99(&[4, 9]), 9);
-        assert_eq!(percentile_99(&(1..=200).collect::<Vec<_>>()), 198);
     }
 }

@@ -1,21 +1,28 @@
 //! What was known at a moment of the past.
 
 use super::PastJob;
+use crate::config::Config;
 use crate::fingerprint::Key;
 use crate::job::Usage;
-use crate::model::evidence::Evidence;
+use crate::model::evidence::{Evidence, Learned};
+use crate::model::learner::{Learner, Run};
 use crate::model::predict::Known;
-use crate::model::train::evidence;
-use crate::store::Run;
+use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap};
 
 /// Jobs that ended, by kind, and jobs that still run.
-pub struct History {
-    window: usize,
-    kinds: HashMap<Key, VecDeque<Run>>,
+pub struct History<'a> {
+    config: &'a Config,
+    kinds: HashMap<Key, RefCell<Remembered>>,
     running: BinaryHeap<Reverse<Running>>,
     largest_peak: f64,
+}
+
+/// One kind of job, and what a snapshot would hold of it; `None` once that has grown old.
+struct Remembered {
+    learner: Learner,
+    learned: Option<Learned>,
 }
 
 /// Ordered by the time at which it ends; without a clock it has ended once the next job comes.
@@ -44,11 +51,11 @@ impl Ord for Running {
     }
 }
 
-impl History {
-    /// Remembers the latest `window` runs of each kind.
-    pub fn new(window: u32) -> History {
+impl History<'_> {
+    /// Nothing is known yet.
+    pub fn new(config: &Config) -> History<'_> {
         History {
-            window: window as usize,
+            config,
             kinds: HashMap::new(),
             running: BinaryHeap::new(),
             largest_peak: 0.0,
@@ -93,21 +100,34 @@ impl History {
                 peak_bytes: Some(job.peak as u64),
                 peak_is_bound: false,
                 cores: job.cpus.map(|(_, busy)| busy),
-                elapsed_s: (job.hours * 3600.0) as u64,
+                elapsed_s: (job.hours * 3600.0).round() as u64,
             },
+            input_bytes: job.input_bytes,
+            asked: job.asked.map(|bytes| bytes as u64),
         };
+        let (window, price) = (
+            self.config.evidence.window,
+            self.config.memory.failure_price,
+        );
         for (_, key) in job.kind.keys() {
-            let runs = self.kinds.entry(key).or_default();
-            runs.push_front(run);
-            runs.truncate(self.window);
+            let kind = self.kinds.entry(key).or_insert_with(|| {
+                RefCell::new(Remembered {
+                    learner: Learner::new(window, price),
+                    learned: None,
+                })
+            });
+            let kind = kind.get_mut();
+            kind.learner.learn(&run);
+            kind.learned = None;
         }
     }
 }
 
-impl Known for History {
-    fn find(&self, key: Key) -> Option<Evidence> {
-        self.kinds
-            .get(&key)
-            .map(|runs| evidence(&runs.iter().copied().collect::<Vec<_>>(), None))
+impl Known for History<'_> {
+    fn find(&self, key: Key, input_bytes: Option<u64>) -> Option<Evidence> {
+        let mut kind = self.kinds.get(&key)?.borrow_mut();
+        let Remembered { learner, learned } = &mut *kind;
+        let learned = learned.get_or_insert_with(|| learner.learned(None));
+        Some(learned.for_input(input_bytes))
     }
 }

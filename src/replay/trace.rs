@@ -24,6 +24,7 @@ struct Row {
     used_mem_bytes: Option<f64>,
     req_cpus: Option<f64>,
     used_cpus: Option<f64>,
+    input_bytes: Option<f64>,
 }
 
 /// One recorder may count whole seconds where another counts fractions.
@@ -100,6 +101,7 @@ fn past_job(row: Row) -> Result<PastJob, String> {
         hours: row.runtime_s.unwrap_or(3600.0) / 3600.0,
         asked: positive(row.req_mem_bytes),
         peak,
+        input_bytes: positive(row.input_bytes).map(|bytes| bytes as u64),
         cpus: cpus.map(|(asked, busy)| (asked as u32, busy)),
     })
 }

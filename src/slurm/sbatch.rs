@@ -99,6 +99,7 @@ impl Submission {
                 shape: Shape::new(self.tasks, self.tasks_per_node, min_nodes, max_nodes),
                 time_s: self.time_s,
             },
+            input_bytes: None,
             left_alone: self.left_alone(),
             may_wait: !self.cannot_wait,
         }

@@ -9,7 +9,9 @@ mod shadows;
 
 use crate::fingerprint::{Key, Kind, Level};
 use crate::job::{FinishedJob, Usage};
+use crate::model::learner::Run;
 use crate::model::snapshot::Through;
+use crate::record::Record;
 use anyhow::{Context, Result, bail};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 pub use shadows::Shadow;
@@ -17,7 +19,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Each brings the database from its position in this list to the next.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE jobs (
         id INTEGER PRIMARY KEY,      -- in order of arrival
@@ -72,20 +74,15 @@ const MIGRATIONS: [&str; 2] = [
     CREATE INDEX shadows_by_command ON shadows (command_key);
     CREATE INDEX shadows_by_time ON shadows (submitted);
 ",
+    "
+    ALTER TABLE jobs ADD COLUMN asked INTEGER; -- memory on a node that the user asked for, in bytes
+    ALTER TABLE jobs ADD COLUMN input INTEGER; -- size of the input, in bytes
+",
 ];
 
 /// An open database.
 pub struct Store {
     db: Connection,
-}
-
-/// One run of a kind, as training wants it.
-#[derive(Debug, Clone, Copy)]
-pub struct Run {
-    /// It ended well, so that what it used is what such a job needs.
-    pub completed: bool,
-    /// What it used.
-    pub usage: Usage,
 }
 
 /// Which runs a report is about; `None` is all.
@@ -176,8 +173,8 @@ impl Store {
         {
             let mut insert_job = step.prepare_cached(
                 "INSERT OR IGNORE INTO jobs (job_id, submitted, started, ended, label, state, name, user, account, \
-                 partition, nodes, cpus, memory, command_key, script_key, name_key, comment) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 partition, nodes, cpus, memory, command_key, script_key, name_key, comment, asked, input) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?;
             let mut insert_usage = step.prepare_cached(
                 "INSERT INTO usages (job, peak, peak_is_bound, cores, elapsed) VALUES (?, ?, ?, ?, ?)",
@@ -186,6 +183,10 @@ impl Store {
                 let key = |key: Option<Key>| key.map(|key| key.0 as i64);
                 let label = Some(&job.label).filter(|label| **label != job.job_id.to_string());
                 let comment = Some(&job.comment).filter(|comment| !comment.is_empty());
+                let record = Record::parse(&job.comment);
+                let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as i64);
+                let asked = record.as_ref().and_then(Record::asked_on_a_node);
+                let input = record.as_ref().and_then(|r| r.input_bytes);
                 let inserted = insert_job.execute(params![
                     job.job_id as i64,
                     job.submitted,
@@ -199,17 +200,19 @@ impl Store {
                     job.partition,
                     job.nodes,
                     job.cpus,
-                    job.memory.map(|bytes| bytes as i64),
+                    bytes(job.memory),
                     key(kind.command),
                     key(kind.script),
                     key(kind.name),
                     comment,
+                    bytes(asked.or(job.memory)),
+                    bytes(input),
                 ])?;
                 if inserted == 1 {
                     let usage = &job.usage;
                     insert_usage.execute(params![
                         step.last_insert_rowid(),
-                        usage.peak_bytes.map(|bytes| bytes as i64),
+                        bytes(usage.peak_bytes),
                         usage.peak_is_bound,
                         usage.cores,
                         usage.elapsed_s as i64,
@@ -250,13 +253,15 @@ impl Store {
     pub fn runs(&self, level: Level, key: Key, row: i64, limit: u32) -> Result<Vec<Run>> {
         let column = column(level);
         let mut query = self.db.prepare_cached(&format!(
-            "SELECT state, peak, peak_is_bound, cores, elapsed FROM jobs JOIN usages ON job = id \
+            "SELECT peak, peak_is_bound, cores, elapsed, state, input, coalesce(asked, memory) FROM jobs JOIN usages ON job = id \
              WHERE {column} = ? AND id <= ? AND started > 0 ORDER BY ended DESC, id DESC LIMIT ?"
         ))?;
         let runs = query.query_map(params![key.0 as i64, row, limit], |row| {
             Ok(Run {
-                completed: row.get_ref(0)?.as_str()? == "COMPLETED",
-                usage: usage(row, 1)?,
+                completed: row.get_ref(4)?.as_str()? == "COMPLETED",
+                usage: usage(row, 0)?,
+                input_bytes: bytes(row, 5)?,
+                asked: bytes(row, 6)?,
             })
         })?;
         Ok(runs.collect::<rusqlite::Result<_>>()?)

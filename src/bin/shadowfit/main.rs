@@ -320,7 +320,7 @@ fn train_snapshot(config: &Config, all: bool) -> Result<()> {
         .map(|old| old.directory().clone())
         .unwrap_or_default();
     let previous = old.as_ref().filter(|_| !all);
-    if let Some(bytes) = train(&store, previous, config.evidence.window, &directory)? {
+    if let Some(bytes) = train(&store, previous, config, &directory)? {
         Snapshot::publish(&path, &bytes).with_context(|| path.display().to_string())?;
     }
     println!(

@@ -1,0 +1,164 @@
+//! How far above an estimate to set, from how far past jobs lay above theirs.
+//!
+//! What is set should cost least in expectation: memory set and not used, and for a job that is killed
+//! all it was given, its second run with what its user asked for, and a price for the trouble. Past
+//! ratios alone would put it exactly at a past maximum, which the next job misses by a hair at the price
+//! of a whole run. So each ratio is smeared, and one job that nobody has seen yet is put above the worst.
+
+/// Each past ratio stands for some above and below it, at this share of the spread.
+const SMEAR: f64 = 0.1;
+
+/// The unseen job lies above the worst by the spread times this, within the two bounds below, and
+/// counts as so many jobs.
+const UNSEEN_SPREADS: f64 = 0.75;
+const UNSEEN_LEAST: f64 = 0.0063;
+const UNSEEN_MOST: f64 = 0.122;
+const UNSEEN_WEIGHT: f64 = 0.87;
+
+/// What a spread is before anything is known, and how many jobs that is worth.
+const USUAL_SPREAD: f64 = 0.087;
+const USUAL_WEIGHT: f64 = 2.0;
+
+/// While a kind is young, jobs far below the middle tell of others far above; after about so many it has
+/// shown its upper side itself.
+const YOUNG: f64 = 20.0;
+
+/// At most this share of the smeared ratios may lie above what is set.
+const MOST_ABOVE: f64 = 0.029;
+
+/// A past job against its estimate.
+#[derive(Debug, Clone, Copy)]
+pub struct Ratio {
+    /// ln(peak / estimate).
+    pub ln: f64,
+    /// What memory costs there: run time times the estimate's size.
+    pub cost: f64,
+    /// How much the job counts.
+    pub count: f64,
+}
+
+/// ln(set / estimate) that costs least for a job like those of `ratios`, of which there is at least one.
+///
+/// `retry` is the memory of a second run against the estimate; where it is missing or smaller than what
+/// is set, that is doubled. `price` is what a killed run costs beyond its memory, as a share of that.
+pub fn margin(mut ratios: Vec<Ratio>, retry: Option<f64>, price: f64) -> f64 {
+    ratios.sort_by(|a, b| a.ln.total_cmp(&b.ln));
+    let possible = smeared(&ratios);
+    let count: f64 = possible.iter().map(|r| r.count).sum();
+    let cost: f64 = possible.iter().map(|r| r.cost).sum();
+    let used: f64 = possible.iter().map(|r| r.cost * r.ln.exp()).sum();
+    let (mut count_below, mut cost_below) = (0.0, 0.0);
+    let mut best = (f64::INFINITY, 0.0);
+    for ratio in &possible {
+        count_below += ratio.count;
+        cost_below += ratio.cost;
+        if count - count_below > MOST_ABOVE * count {
+            continue;
+        }
+        let set = ratio.ln.exp();
+        let again = retry.filter(|&retry| retry > set).unwrap_or(2.0 * set);
+        let killed = (cost - cost_below).max(0.0);
+        let expected = set * cost - used + killed * (again + price * set);
+        if expected < best.0 {
+            best = (expected, ratio.ln);
+        }
+    }
+    best.1
+}
+
+/// The ratios, smeared, in order, and the job that nobody has seen yet.
+fn smeared(ratios: &[Ratio]) -> Vec<Ratio> {
+    let count: f64 = ratios.iter().map(|r| r.count).sum();
+    let cost: f64 = ratios.iter().map(|r| r.cost).sum();
+    let spread = spread(ratios, count);
+    let mut all = Vec::with_capacity(3 * ratios.len() + 1);
+    for (shift, share) in [(-1.0, 0.25), (0.0, 0.5), (1.0, 0.25)] {
+        all.extend(ratios.iter().map(|r| Ratio {
+            ln: r.ln + shift * SMEAR * spread,
+            cost: r.cost * share,
+            count: r.count * share,
+        }));
+    }
+    let worst = ratios.last().map_or(0.0, |r| r.ln);
+    all.push(Ratio {
+        ln: worst + (UNSEEN_SPREADS * spread).clamp(UNSEEN_LEAST, UNSEEN_MOST),
+        cost: UNSEEN_WEIGHT * cost / count,
+        count: UNSEEN_WEIGHT,
+    });
+    // Stable, and so no more than a merge of three sorted lists.
+    all.sort_by(|a, b| a.ln.total_cmp(&b.ln));
+    all
+}
+
+/// Root mean square distance from the median, in logarithms, shrunk towards the usual; mostly of the
+/// jobs above it.
+fn spread(ratios: &[Ratio], count: f64) -> f64 {
+    let median = median(ratios, count);
+    let below = 1.0 / (1.0 + count / YOUNG);
+    let squares: f64 = ratios
+        .iter()
+        .map(|r| {
+            let distance = r.ln - median;
+            let side = if distance > 0.0 { 2.0 - below } else { below };
+            r.count * side * distance * distance
+        })
+        .sum();
+    let usual = USUAL_WEIGHT * USUAL_SPREAD * USUAL_SPREAD;
+    ((usual + squares) / (USUAL_WEIGHT + count)).sqrt()
+}
+
+fn median(sorted: &[Ratio], count: f64) -> f64 {
+    let mut below = 0.0;
+    let middle = sorted.iter().find(|r| {
+        below += r.count;
+        below >= 0.5 * count
+    });
+    middle.or(sorted.last()).map_or(0.0, |r| r.ln)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ratios(values: impl IntoIterator<Item = f64>) -> Vec<Ratio> {
+        let ratio = |value: f64| Ratio {
+            ln: value.ln(),
+            cost: 1.0,
+            count: 1.0,
+        };
+        values.into_iter().map(ratio).collect()
+    }
+
+    fn set(values: impl IntoIterator<Item = f64>, retry: f64, price: f64) -> f64 {
+        margin(ratios(values), Some(retry), price).exp()
+    }
+
+    #[test]
+    fn steady_jobs_get_a_hair_more_than_they_ever_used() {
+        let set = set((0..200).map(|n| 1.0 + 0.001 * f64::from(n % 10)), 4.0, 2.0);
+        assert!((1.009..1.03).contains(&set), "{set}");
+    }
+
+    #[test]
+    fn few_jobs_get_more_room_than_many() {
+        let few = set([1.0, 1.1, 1.2], 4.0, 2.0);
+        let many = set((0..240).map(|n| 1.0 + 0.1 * f64::from(n % 3)), 4.0, 2.0);
+        assert!(few > many && many > 1.2, "{few} {many}");
+    }
+
+    #[test]
+    fn a_rare_giant_is_worth_a_second_run_only_while_that_is_cheap() {
+        let values = || (0..200).map(|n| if n == 77 { 8.0 } else { 1.0 });
+        assert!(set(values(), 9.0, 1.0) < 1.2);
+        assert!(set(values(), 5000.0, 1.0) > 7.9);
+    }
+
+    #[test]
+    fn a_higher_price_never_sets_less() {
+        let values = || (0..60).map(|n| 1.0 + 0.05 * f64::from((n * 7919) % 60));
+        let sets: Vec<f64> = [0.0, 1.0, 5.0, 50.0]
+            .map(|price| set(values(), 5.0, price))
+            .into();
+        assert!(sets.is_sorted(), "{sets:?}");
+    }
+}
