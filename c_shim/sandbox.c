@@ -22,6 +22,8 @@
 
 /* Between two looks whether init has ended or the sampler is gone, in milliseconds. */
 #define LOOK_MS 50
+/* How long the sampler may take until it watches, in milliseconds. */
+#define GO_TIMEOUT_MS 5000
 
 static void tell(int report, const char *format, ...)
 {
@@ -100,6 +102,16 @@ static int take_all_parts(const struct sandbox *wish)
 	return 0;
 }
 
+/* Whatever the sampler stands in for, license servers among it, has to be there before the job looks. */
+static int sampler_watches(const struct sandbox *wish)
+{
+	struct pollfd go = { .fd = wish->go, .events = POLLIN };
+	char byte;
+
+	tell(wish->report, "ready\n");
+	return poll(&go, 1, GO_TIMEOUT_MS) == 1 && read(wish->go, &byte, 1) == 1;
+}
+
 int sandbox_enter(const struct sandbox *wish)
 {
 	if (unshare(CLONE_NEWPID) < 0) {
@@ -118,6 +130,10 @@ int sandbox_enter(const struct sandbox *wish)
 	}
 	if (take_all_parts(wish)) {
 		tell(wish->report, "refused %s\n", sandbox_refusal());
+		_exit(125);
+	}
+	if (!sampler_watches(wish)) {
+		tell(wish->report, "refused nobody watches\n");
 		_exit(125);
 	}
 	pid_t job = fork();

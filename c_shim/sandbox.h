@@ -21,7 +21,8 @@ struct sandbox {
 	uint64_t scratch_bytes; /* of that, for what it writes */
 	uint64_t io_bytes_per_s; /* from and to each disk */
 	unsigned pids;
-	int report; /* lines for the sampler: "pid N", "refused WHY", "exit CODE" */
+	int report; /* lines for the sampler: "pid N", "ready", "refused WHY", "exit CODE" */
+	int go;     /* one byte from the sampler: it watches, the job may start */
 };
 
 /*

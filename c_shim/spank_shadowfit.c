@@ -43,7 +43,8 @@ struct shadow {
 static struct shadow shadow; /* job[0] is 0 in every other job */
 static const char *programs = DEFAULT_PROGRAMS;
 static int report[2] = { -1, -1 };  /* from the sandbox to the sampler */
-static int sampler_lives[2] = { -1, -1 }; /* its end closes with the sampler */
+/* From the sampler: one byte for the sandbox once it watches; its end closes with the sampler. */
+static int sampler_lives[2] = { -1, -1 };
 
 static int read_shadow(const char *text)
 {
@@ -139,6 +140,7 @@ static void describe(spank_t spank, struct sandbox *wish)
 		.io_bytes_per_s = (uint64_t)shadow.io_mib << 20,
 		.pids = (unsigned)shadow.pids,
 		.report = report[1],
+		.go = sampler_lives[0],
 	};
 }
 
@@ -167,16 +169,16 @@ int slurm_spank_task_init_privileged(spank_t spank, int argc, char **argv)
 /* In a grandchild, so that slurmstepd, which waits for all of its children, does not wait for it. */
 static void become_sampler(const char *group, unsigned long own, const char *servers)
 {
-	char path[PATH_MAX], job[32], until[32], input[16];
+	char path[PATH_MAX], job[32], until[32], input[16], output[16];
 
 	snprintf(path, sizeof(path), "%s/shadowfit-sampler", programs);
 	snprintf(job, sizeof(job), "%lu", own);
 	snprintf(until, sizeof(until), "%lld", shadow.until);
 	/* Only these two descriptors may pass. */
 	snprintf(input, sizeof(input), "%d", fcntl(report[0], F_DUPFD, 10));
-	fcntl(sampler_lives[1], F_DUPFD, 10);
+	snprintf(output, sizeof(output), "%d", fcntl(sampler_lives[1], F_DUPFD, 10));
 	execl(path, path, "--job", job, "--shadow-of", shadow.job, "--until", until, "--group", group,
-	      "--license-servers", servers, "--report-fd", input, (char *)NULL);
+	      "--license-servers", servers, "--report-fd", input, "--go-fd", output, (char *)NULL);
 	_exit(127);
 }
 
@@ -215,8 +217,12 @@ int slurm_spank_exit(spank_t spank, int argc, char **argv)
 	if (!is_shadow(spank) || sampler_lives[0] < 0)
 		return 0;
 	struct pollfd end = { .fd = sampler_lives[0], .events = POLLIN };
-	if (poll(&end, 1, REPORT_TIMEOUT_MS) == 0)
-		slurm_error("shadowfit: the sampler of this shadow does not end");
+	char byte;
+	/* A sandbox that was killed early has left its byte there. */
+	do {
+		if (poll(&end, 1, REPORT_TIMEOUT_MS) == 0)
+			slurm_error("shadowfit: the sampler of this shadow does not end");
+	} while (end.revents & POLLIN && read(sampler_lives[0], &byte, 1) == 1);
 	close(sampler_lives[0]);
 	return 0;
 }

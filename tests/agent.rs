@@ -250,28 +250,28 @@ fn waiting_jobs_are_set_once_when_enough_is_known() {
         (1, true, 1)
     );
     let set = site.slurm.calls("scontrol update");
-    assert!(
-        set[0].starts_with("scontrol update JobId=9 MinMemoryNode=1100 AdminComment={"),
-        "{set:?}"
-    );
+    let enough: u64 = set[0]
+        .strip_prefix("scontrol update JobId=9 MinMemoryNode=")
+        .and_then(|rest| rest.split_once(" AdminComment={"))
+        .and_then(|(mib, _)| mib.parse().ok())
+        .unwrap_or_else(|| panic!("{set:?}"));
+    assert!((1001..=1200).contains(&enough), "{set:?}");
     assert!(!set[0].contains("StartTime"));
 
-    site.slurm
-        .queue
-        .replace(vec![queued(9, "PENDING", 0, 1100, &record(Some(1100)))]);
+    let has = |mib| {
+        let queue = queued(9, "PENDING", 0, mib, &record(Some(mib)));
+        site.slurm.queue.replace(vec![queue]);
+    };
+    has(enough);
     assert_eq!(
         agent.pass(true).unwrap(),
         Default::default(),
         "nothing new, nothing done"
     );
     // Less than a tenth less is not worth a call; more is needed at once.
-    site.slurm
-        .queue
-        .replace(vec![queued(9, "PENDING", 0, 1150, &record(Some(1150)))]);
+    has(enough + enough / 20);
     assert_eq!(agent.pass(true).unwrap().decided_again, 0);
-    site.slurm
-        .queue
-        .replace(vec![queued(9, "PENDING", 0, 1000, &record(Some(1000)))]);
+    has(enough - 1);
     assert_eq!(agent.pass(true).unwrap().decided_again, 1);
 }
 

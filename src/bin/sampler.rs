@@ -12,8 +12,8 @@ use shadowfit_core::counters::sampler::{INTERVAL, Sampler};
 use shadowfit_core::counters::{Counters, Ended};
 use shadowfit_core::record::ShadowRecord;
 use shadowfit_core::slurm::{System, control, notes};
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -49,12 +49,17 @@ struct Arguments {
     /// The pipe on which the sandbox tells its pid and its end
     #[arg(long)]
     report_fd: u32,
+    /// The pipe on which the sandbox is told that it is watched
+    #[arg(long)]
+    go_fd: u32,
 }
 
 /// What the sandbox tells.
 enum News {
-    /// It runs; this is its init.
+    /// There is an init, with this pid.
     Started(i32),
+    /// All its parts have been taken.
+    Ready,
     /// It could not be built.
     Refused(String),
     /// The program ended with this code.
@@ -83,10 +88,11 @@ fn read_news(fd: u32, sender: &Sender<News>) {
         return;
     };
     for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-        let news = match line.split_once(' ') {
-            Some(("pid", pid)) => pid.parse().ok().map(News::Started),
-            Some(("exit", code)) => code.parse().ok().map(News::Exited),
-            Some(("refused", why)) => Some(News::Refused(why.to_owned())),
+        let news = match line.split_once(' ').unwrap_or((&line, "")) {
+            ("pid", pid) => pid.parse().ok().map(News::Started),
+            ("ready", _) => Some(News::Ready),
+            ("exit", code) => code.parse().ok().map(News::Exited),
+            ("refused", why) => Some(News::Refused(why.to_owned())),
             _ => None,
         };
         if news.is_some_and(|news| sender.send(news).is_err()) {
@@ -95,23 +101,50 @@ fn read_news(fd: u32, sender: &Sender<News>) {
     }
 }
 
+/// Waits until the sandbox is whole, and returns its init; or why there is none. The two lines come
+/// from two processes, in either order.
+fn whole(news: &Receiver<News>) -> Result<i32, String> {
+    let (mut init, mut ready) = (None, false);
+    loop {
+        match news.recv_timeout(START_TIMEOUT) {
+            Ok(News::Started(pid)) => init = Some(pid),
+            Ok(News::Ready) => ready = true,
+            Ok(News::Refused(why)) => return Err(why),
+            _ => return Err("the sandbox did not start".into()),
+        }
+        if let Some(init) = init.filter(|_| ready) {
+            return Ok(init);
+        }
+    }
+}
+
+/// Lets the job start.
+fn go(fd: u32) -> std::io::Result<()> {
+    let mut pipe = OpenOptions::new()
+        .write(true)
+        .open(format!("/proc/self/fd/{fd}"))?;
+    pipe.write_all(b"\n")
+}
+
 fn watch(arguments: &Arguments, news: &Receiver<News>, group: Group) -> Counters {
-    let init = match news.recv_timeout(START_TIMEOUT) {
-        Ok(News::Started(init)) => init,
-        Ok(News::Refused(why)) => return Counters::refused(&why),
-        _ => return Counters::refused("the sandbox did not start"),
+    let init = match whole(news) {
+        Ok(init) => init,
+        Err(why) => return Counters::refused(&why),
     };
     let run = PathBuf::from(format!("/proc/{init}/root/run/shadowfit"));
     let mut sampler = Sampler::new(group, Some(run.join("scratch")));
     let mut noted = notes::Notes::default();
     let licenses = Sensor::start(&arguments.license_servers, init);
+    if let Err(error) = go(arguments.go_fd) {
+        return Counters::refused(&format!("the job could not be let go: {error}"));
+    }
     let (ended, code) = loop {
         match news.recv_timeout(INTERVAL) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(News::Refused(why)) => return Counters::refused(&why),
             Ok(News::Exited(0)) => break (Ended::Finished, Some(0)),
             Ok(News::Exited(code)) => break (Ended::Failed, Some(code)),
-            Ok(News::Started(_)) => {}
+            Ok(News::Started(_) | News::Ready) => {}
             Err(RecvTimeoutError::Disconnected) => break (Ended::Failed, None),
         }
         if sampler.look() {

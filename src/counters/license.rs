@@ -5,6 +5,7 @@ use nix::sched::{CloneFlags, setns};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,13 +52,15 @@ type Asked = BTreeMap<String, u32>;
 pub struct Sensor(Arc<Mutex<Asked>>);
 
 impl Sensor {
-    /// Listens for `servers` (`27000@lic1,...`) in the network of process `init`, in a thread that lives
-    /// as long as this process.
+    /// Listens for `servers` (`27000@lic1,...`) in the network of process `init`, which must be its own and
+    /// up, in a thread that lives as long as this process. Once this returns, whoever asks is counted.
     pub fn start(servers: &str, init: i32) -> Sensor {
         let sensor = Sensor::default();
         if !servers.is_empty() {
             let (own, servers) = (sensor.clone(), servers.to_owned());
-            std::thread::spawn(move || own.listen(&servers, init));
+            let (listening, begun) = channel();
+            std::thread::spawn(move || own.listen(&servers, init, listening));
+            let _nothing_to_wait_for = begun.recv();
         }
         sensor
     }
@@ -70,7 +73,8 @@ impl Sensor {
             .clone()
     }
 
-    fn listen(&self, servers: &str, init: i32) {
+    /// Drops `listening` once it is.
+    fn listen(&self, servers: &str, init: i32, listening: Sender<()>) {
         let Ok(network) = File::open(format!("/proc/{init}/ns/net")) else {
             return;
         };
@@ -78,24 +82,17 @@ impl Sensor {
         if setns(network, CloneFlags::CLONE_NEWNET).is_err() {
             return;
         }
-        let mut waiting: Vec<(String, (IpAddr, u16))> = servers
+        let listeners: Vec<(&str, TcpListener)> = servers
             .split(',')
             .enumerate()
             .filter_map(|(index, text)| {
                 let server = Server::parse(text)?;
-                Some((text.to_owned(), (server.address(index), server.port)))
+                Some((text, listener((server.address(index), server.port))?))
             })
             .collect();
-        let (mut listeners, mut held) = (Vec::new(), Vec::new());
+        drop(listening);
+        let mut held = Vec::new();
         loop {
-            // The loopback comes up a moment after the network.
-            waiting.retain(|(name, address)| match listener(*address) {
-                Some(listener) => {
-                    listeners.push((name.clone(), listener));
-                    false
-                }
-                None => true,
-            });
             for (name, listener) in &listeners {
                 self.take(name, listener, &mut held);
             }

@@ -92,7 +92,8 @@ impl History<'_> {
         }
     }
 
-    fn learn(&mut self, job: &PastJob) {
+    /// Takes in a job that has ended.
+    pub fn learn(&mut self, job: &PastJob) {
         self.largest_peak = self.largest_peak.max(job.peak);
         let run = Run {
             completed: true,

@@ -124,9 +124,11 @@ struct Outcome {
     cpu_waste: f64,
 }
 
-/// Replays `jobs` in the order of their decisions. Calls `advance` after each.
+/// Replays `jobs` in the order of their decisions, with what the jobs `before` them taught. Calls
+/// `advance` after each.
 pub fn replay(
     config: &Config,
+    before: &[PastJob],
     mut jobs: Vec<PastJob>,
     at: DecideAt,
     mut advance: impl FnMut(),
@@ -145,14 +147,11 @@ pub fn replay(
     });
     let ceiling = ceiling(&jobs);
     let mut history = History::new(config);
+    before.iter().for_each(|job| history.learn(job));
     let mut found = Replay::default();
     for job in jobs {
         history.catch_up(decided_at(&job));
-        let request = job
-            .asked
-            .unwrap_or_else(|| history.usual_request(job.peak))
-            .min(ceiling);
-        let outcome = attempt(config, &history, &job, request, ceiling);
+        let outcome = attempt(config, &history, &job, ceiling);
         found.total.add(&job, &outcome);
         found
             .kinds
@@ -178,13 +177,9 @@ fn ceiling(jobs: &[PastJob]) -> f64 {
 }
 
 /// Decides about one job and lets it run, again and again if it must.
-fn attempt(
-    config: &Config,
-    history: &History,
-    job: &PastJob,
-    request: f64,
-    ceiling: f64,
-) -> Outcome {
+fn attempt(config: &Config, history: &History, job: &PastJob, ceiling: f64) -> Outcome {
+    let unsized_by_user = || history.usual_request(job.peak);
+    let request = job.asked.unwrap_or_else(unsized_by_user).min(ceiling);
     // Without a request of its own, a known kind may be given anything up to the ceiling.
     let limit = job.asked.unwrap_or(ceiling);
     let record = decide(config, history, job, limit);
@@ -194,10 +189,10 @@ fn attempt(
         None if cold => request,
         None => limit,
     };
-    let (waste, failed_attempts) = cost(job, set.min(ceiling), request, ceiling);
+    let (waste, failed_attempts) = cost(job, set.min(ceiling), ceiling);
     Outcome {
         cold,
-        request_waste: cost(job, request, request, ceiling).0,
+        request_waste: cost(job, request, ceiling).0,
         waste,
         failed_attempts,
         cpu_waste: cpu_waste(&record, job),
@@ -218,14 +213,15 @@ fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Reco
     size(config, modes, Some(history), job.kind, ask, job.input_bytes)
 }
 
-/// GB·h wasted and attempts killed when the first attempt gets `set` bytes, the next one the request,
-/// and each further one twice the memory of the one before.
-fn cost(job: &PastJob, mut set: f64, request: f64, ceiling: f64) -> (f64, u64) {
+/// GB·h wasted and attempts killed when the first attempt gets `set` bytes, the next one what the user
+/// asked for, and each further one, or where that is missing or no more, twice the memory of the one before.
+fn cost(job: &PastJob, mut set: f64, ceiling: f64) -> (f64, u64) {
     let (mut waste, mut failed) = (0.0, 0);
     while job.peak > set && set < ceiling {
         waste += set / GB * job.hours;
         failed += 1;
-        set = if request > set { request } else { 2.0 * set }.min(ceiling);
+        let asked = job.asked.filter(|&asked| asked > set);
+        set = asked.unwrap_or(2.0 * set).min(ceiling);
     }
     (waste + (set - job.peak).max(0.0) / GB * job.hours, failed)
 }
@@ -277,7 +273,18 @@ mod tests {
     }
 
     fn run(jobs: Vec<PastJob>, at: DecideAt) -> Figures {
-        replay(&Config::default(), jobs, at, || ()).total
+        replay(&Config::default(), &[], jobs, at, || ()).total
+    }
+
+    #[test]
+    fn jobs_before_teach_and_do_not_count() {
+        let jobs: Vec<_> = (0..4)
+            .map(|n| job(f64::from(n), f64::from(n) + 0.5, Some(64e9), 1.0))
+            .collect();
+        let (before, rest) = jobs.split_at(3);
+        let config = Config::default();
+        let found = replay(&config, before, rest.to_vec(), DecideAt::Start, || ()).total;
+        assert_eq!((found.n, found.cold), (1, 0));
     }
 
     #[test]
@@ -312,7 +319,7 @@ mod tests {
     #[test]
     fn without_requests_memory_is_doubled_until_it_is_enough() {
         let gib = (1u64 << 30) as f64;
-        let (waste, failed) = cost(&job(0.0, 1.0, None, 5.0), 2.0 * gib, 0.0, 128e9);
+        let (waste, failed) = cost(&job(0.0, 1.0, None, 5.0), 2.0 * gib, 128e9);
         assert_eq!(failed, 2);
         assert!(
             (waste - (2.0 + 4.0 + 3.0) * gib / GB).abs() < 1e-9,

@@ -93,6 +93,9 @@ pub struct ReplayArguments {
     /// With --series: how many seconds a shadow sees
     #[arg(long, value_name = "SECONDS")]
     pub window: Option<f64>,
+    /// With --trace: a trace of jobs that had ended before, which teach and do not count
+    #[arg(long, value_name = "TRACE", requires = "trace")]
+    pub history: Option<PathBuf>,
     /// When a request is decided
     #[arg(long, value_enum, default_value = "start")]
     pub decide: DecideAt,

@@ -229,8 +229,10 @@ fn replay_jobs(config: &Config, arguments: &ReplayArguments) -> Result<()> {
         (_, Some(path)) => (path, read_dump(path)?),
         _ => bail!("--trace, --sacct or --series says what to replay"),
     };
+    let before = arguments.history.as_deref().map(read_trace).transpose()?;
+    let before = before.unwrap_or_default();
     let bar = ProgressBar::new(jobs.len() as u64);
-    let found = replay(config, jobs, arguments.decide, || bar.inc(1));
+    let found = replay(config, &before, jobs, arguments.decide, || bar.inc(1));
     bar.finish_and_clear();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.trim_end_matches(".gz").trim_end_matches(".csv");
