@@ -101,6 +101,8 @@ static uint32_t traits_of(const job_desc_msg_t *job)
 		traits |= SHADOWFIT_REQUEUEABLE;
 	if (cannot_wait(job))
 		traits |= SHADOWFIT_CANNOT_WAIT;
+	if (job->time_min != NO_VAL && job->time_min != 0)
+		traits |= SHADOWFIT_OWN_TIME_MIN;
 	if (asks_for_gpus(job))
 		traits |= SHADOWFIT_GPUS;
 	return traits;
@@ -162,6 +164,10 @@ static void apply(const struct shadowfit_answer *answer, job_desc_msg_t *job, ch
 		job->pn_min_memory = answer->memory_mib | (job->pn_min_memory & MEM_PER_CPU);
 	if (answer->actions & SHADOWFIT_SET_CPUS)
 		apply_cpus(job, (uint16_t)answer->cpus_per_task);
+	if (answer->actions & SHADOWFIT_SET_TIME_MIN)
+		job->time_min = answer->time_min;
+	if (answer->actions & SHADOWFIT_SET_TIME_LIMIT)
+		job->time_limit = answer->time_min;
 	if (answer->actions & SHADOWFIT_SET_COMMENT) {
 		slurm_xfree((void **)&job->admin_comment);
 		job->admin_comment = slurm_xstrdup(answer->comment);

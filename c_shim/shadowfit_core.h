@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Raised by every change of this file; a core with another number is not used. */
-#define SHADOWFIT_ABI 2
+#define SHADOWFIT_ABI 3
 
 /* "The user did not say" in a number, whatever Slurm's NO_VAL of that width is. */
 #define SHADOWFIT_UNSET 0xffffffffffffffffu
@@ -23,6 +23,7 @@
 #define SHADOWFIT_REQUEUEABLE 8u /* may run again if it dies */
 #define SHADOWFIT_CANNOT_WAIT 16u /* has a begin time or a reservation of its own */
 #define SHADOWFIT_GPUS 32u
+#define SHADOWFIT_OWN_TIME_MIN 64u /* --time-min */
 
 /* Bits of shadowfit_answer.actions. */
 #define SHADOWFIT_SET_MEMORY 1u
@@ -31,6 +32,8 @@
 #define SHADOWFIT_TELL_USER 8u
 #define SHADOWFIT_LOG 16u
 #define SHADOWFIT_DELAY 32u
+#define SHADOWFIT_SET_TIME_MIN 64u
+#define SHADOWFIT_SET_TIME_LIMIT 128u
 
 #define SHADOWFIT_COMMENT_SIZE 1025
 #define SHADOWFIT_TEXT_SIZE 512
@@ -62,6 +65,7 @@ struct shadowfit_request {
 struct shadowfit_answer {
 	uint32_t actions;
 	uint32_t cpus_per_task;
+	uint32_t time_min; /* minutes; also the time limit where that is set */
 	uint64_t memory_mib; /* in the form of the request: per node or per CPU */
 	uint64_t delay_s; /* from now until the job may begin */
 	char comment[SHADOWFIT_COMMENT_SIZE]; /* for AdminComment */

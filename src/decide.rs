@@ -128,16 +128,19 @@ pub fn size(
         .filter(Change::applies)
         .map_or(ask.cpus.into(), |change| change.set);
     let memory = memory(config, modes.memory, &ask, need, cpus_in_force);
+    let time = time(config, modes.time, &ask, &evidence, &cpus);
     let why = match ask.shape.tasks_on_a_node() {
         None => "Slurm is free to spread its tasks over nodes",
         Some(_) => "the request fits",
     };
-    let nothing = memory.is_none() && cpus.is_none();
+    let nothing = memory.is_none() && cpus.is_none() && time.is_none();
     Record {
         level: Some(level),
         evidence: Some(evidence),
         memory,
         cpus,
+        time,
+        limits_time: time.is_some() && config.time.limit,
         kept: nothing.then_some(why.into()),
         ..keep("")
     }
@@ -180,6 +183,22 @@ fn cpus(config: &Config, mode: Mode, ask: &Ask, evidence: &Evidence, need: u64) 
     change(config, mode, ask.cpus.into(), least)
 }
 
+/// The least time limit that is enough, in minutes. Only a limit of the user's own is touched, and none
+/// of a parallel program that gets fewer CPUs than its history had.
+fn time(
+    config: &Config,
+    mode: Mode,
+    ask: &Ask,
+    evidence: &Evidence,
+    cpus: &Option<Change>,
+) -> Option<Change> {
+    let asked = ask.time_s.filter(|_| !ask.own_time_min)? / 60;
+    let slower = cpus.is_some_and(|change| change.applies()) && evidence.cores > SERIAL;
+    let enough = u64::from(evidence.enough_s).div_ceil(60);
+    let set = enough.max(config.time.floor_min.into());
+    (enough > 0 && !slower).then(|| change(config, mode, asked, set))?
+}
+
 /// How many CPUs each task must keep because memory comes with them; `None` when that cannot be
 /// told: a site's default memory may be counted per CPU, and tasks that Slurm is free to spread would
 /// move closer together on fewer CPUs and share the memory of one node.
@@ -210,12 +229,14 @@ pub fn sentence(record: &Record) -> Option<String> {
     let evidence = record.evidence?;
     let memory = record.memory.filter(|change| change.mode >= Mode::Advise);
     let cpus = record.cpus.filter(|change| change.mode >= Mode::Advise);
+    let time = record.time.filter(Change::applies);
     let applied: Vec<String> = [
         memory
             .filter(|c| c.applies())
             .map(|c| format!("memory {} -> {}", memory_text(c.asked), memory_text(c.set))),
         cpus.filter(|c| c.applies())
             .map(|c| format!("CPUs {} -> {}", c.asked, c.set)),
+        time.map(|c| format!("time {} -> at least {} min", c.asked, c.set)),
     ]
     .into_iter()
     .flatten()
@@ -279,7 +300,6 @@ fn seen(level: Option<Level>, evidence: &Evidence, memory: bool, cpus: bool) -> 
 mod tests {
     use super::*;
     use crate::job::Shape;
-    use crate::model::curve::Curve;
     use crate::model::evidence::Learned;
     use crate::model::snapshot::{Directory, Through};
 
@@ -291,13 +311,14 @@ mod tests {
         longest_s: 100,
         shadow_mib: 0,
         enough_mib: 9124,
+        enough_s: 0,
     };
 
     fn sized(ask: Ask, evidence: Evidence, mode: Mode) -> Record {
         let kind = Kind::of_accounting(1, b"align");
         let learned = Learned {
             evidence,
-            curve: Curve::default(),
+            ..Learned::default()
         };
         let entries = [(kind.name.unwrap(), learned)];
         let bytes = Snapshot::encode(entries.iter(), Through::default(), &Directory::default());
@@ -308,6 +329,7 @@ mod tests {
         let modes = Modes {
             memory: mode,
             cpus: mode,
+            time: mode,
         };
         size(
             &Config::default(),
@@ -325,6 +347,7 @@ mod tests {
             cpus,
             shape: Shape::new(Some(tasks), None, Some(1), Some(1)),
             time_s: None,
+            own_time_min: false,
         }
     }
 

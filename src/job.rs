@@ -119,6 +119,9 @@ pub struct Ask {
     /// Time limit in seconds, when the user set one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub time_s: Option<u64>,
+    /// The user also said by how much Slurm may shorten it (`--time-min`): it stays as it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub own_time_min: bool,
 }
 
 /// Why a job is left exactly as it is, whatever is known about its kind.

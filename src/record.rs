@@ -81,6 +81,12 @@ pub struct Record {
     /// The rewrite of CPUs per task.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cpus: Option<Change>,
+    /// The least time limit that Slurm may give it, in minutes; `asked` is the user's own limit.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub time: Option<Change>,
+    /// That was set as the time limit itself, and not only as what Slurm may shorten it to.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub limits_time: bool,
     /// Why nothing was changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kept: Option<Cow<'static, str>>,
@@ -104,6 +110,8 @@ impl Record {
             evidence: None,
             memory: None,
             cpus: None,
+            time: None,
+            limits_time: false,
             kept: Some(why.into()),
             shadow: None,
             given_back: false,
@@ -124,6 +132,7 @@ impl Record {
         Record {
             memory: None,
             cpus: None,
+            time: None,
             given_back: true,
             kept: Some("an earlier run of this job was rewritten and ended early".into()),
             ..self.clone()
@@ -151,18 +160,18 @@ impl Record {
 
     /// Something of this job's request was really rewritten.
     pub fn rewrites(&self) -> bool {
-        self.memory.is_some_and(|change| change.applies())
-            || self.cpus.is_some_and(|change| change.applies())
+        let changes = [self.memory, self.cpus, self.time];
+        changes.iter().flatten().any(Change::applies)
     }
 
     /// A run that ended in `state` may have died of what was rewritten.
     pub fn may_have_killed(&self, state: &str) -> bool {
-        let change = match state {
-            "OUT_OF_MEMORY" => self.memory,
-            "TIMEOUT" => self.cpus,
-            _ => None,
+        let changes = match state {
+            "OUT_OF_MEMORY" => [self.memory, None],
+            "TIMEOUT" => [self.time, self.cpus],
+            _ => [None, None],
         };
-        change.is_some_and(|change| change.applies())
+        changes.iter().flatten().any(Change::applies)
     }
 
     /// The memory that the user asked for on each node, in bytes.
@@ -178,6 +187,12 @@ impl Record {
     pub fn memory_in_force(&self) -> Option<u64> {
         let applied = self.memory.filter(Change::applies).map(|change| change.set);
         applied.or(self.asked?.memory.map(|memory| memory.mib()))
+    }
+
+    /// The time limit in minutes that the job has at least.
+    pub fn time_in_force(&self) -> Option<u64> {
+        let applied = self.time.filter(Change::applies).map(|change| change.set);
+        applied.or(self.asked?.time_s.map(|seconds| seconds / 60))
     }
 
     /// The CPUs per task that the job was given.

@@ -163,6 +163,7 @@ fn record(set: Option<u64>) -> Record {
         cpus: 1,
         shape: Shape::SINGLE,
         time_s: None,
+        own_time_min: false,
     };
     let change = |set| Change {
         mode: Mode::Apply,

@@ -5,7 +5,7 @@
 use super::{Agent, Pass};
 use crate::config::Owner;
 use crate::decide::{known, size};
-use crate::record::Record;
+use crate::record::{Change, Record};
 use crate::slurm::queue::{Dependent, Queue, QueuedJob};
 use crate::slurm::{control, queue};
 use anyhow::Result;
@@ -82,10 +82,22 @@ impl Agent<'_> {
                 && !is_above_its_request(job)
         });
         let given_back = again
-            .filter(|job| self.set(job, &job.record.give_back(), true))
+            .filter(|job| {
+                self.give_time_back(job);
+                self.set(job, &job.record.give_back(), true)
+            })
             .count();
         pass.given_back += given_back;
         given_back
+    }
+
+    /// Slurm may have shortened the first run's limit, and would start the second with that.
+    fn give_time_back(&self, job: &QueuedJob) {
+        let Some(time) = job.record.time.filter(Change::applies) else {
+            return;
+        };
+        let given = control::limit_time(self.commands, &job.handle, time.asked);
+        given.unwrap_or_else(|error| tracing::warn!(job = job.handle, "{error}"));
     }
 
     /// The first run's death has failed the dependencies on it, for good. The second run revives them.
@@ -156,7 +168,8 @@ impl Agent<'_> {
         };
         let old = &job.record;
         (differs(old.memory_in_force(), new.memory_in_force())
-            || differs(old.cpus_in_force(), new.cpus_in_force()))
+            || differs(old.cpus_in_force(), new.cpus_in_force())
+            || differs(old.time_in_force(), new.time_in_force()))
         .then_some(new)
     }
 

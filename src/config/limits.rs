@@ -29,6 +29,19 @@ pub struct MemoryLimits {
     pub floor_mib: u64,
 }
 
+/// `[time]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TimeLimits {
+    /// What a job that runs out of time costs beyond the time it was given, as a share of that.
+    #[serde(deserialize_with = "up_to_a_hundred")]
+    pub failure_price: f64,
+    /// Minutes below which no limit is ever set.
+    pub floor_min: u32,
+    /// Set the time limit itself, not only how far backfill may shorten it (`--time-min`).
+    pub limit: bool,
+}
+
 /// `[cpus]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -105,6 +118,16 @@ impl Default for MemoryLimits {
         MemoryLimits {
             failure_price: 1.7,
             floor_mib: 256,
+        }
+    }
+}
+
+impl Default for TimeLimits {
+    fn default() -> Self {
+        TimeLimits {
+            failure_price: 10.0,
+            floor_min: 10,
+            limit: false,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 mod limits;
 
-pub use limits::{AgentLimits, CpuLimits, EvidenceLimits, MemoryLimits, ShadowLimits};
+pub use limits::{AgentLimits, CpuLimits, EvidenceLimits, MemoryLimits, ShadowLimits, TimeLimits};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -28,12 +28,14 @@ pub struct Modes {
     pub memory: Mode,
     /// `--cpus-per-task`.
     pub cpus: Mode,
+    /// `--time-min`, and `--time` where the site wants that.
+    pub time: Mode,
 }
 
 impl Modes {
     /// Nothing is to be done with this job at all.
     pub fn all_off(self) -> bool {
-        self.memory == Mode::Off && self.cpus == Mode::Off
+        [self.memory, self.cpus, self.time] == [Mode::Off; 3]
     }
 }
 
@@ -53,6 +55,8 @@ pub struct Config {
     pub memory: MemoryLimits,
     /// How CPUs are set.
     pub cpus: CpuLimits,
+    /// How time is set.
+    pub time: TimeLimits,
     /// Shadows of new kinds of jobs.
     pub shadow: ShadowLimits,
     /// How shadowfitd works.
@@ -71,7 +75,7 @@ pub struct ModeTable {
     pub cpus: Option<Mode>,
     /// Licenses: accepted, and not yet predicted.
     pub licenses: Option<Mode>,
-    /// Time limit: accepted, and not yet predicted.
+    /// Time; no more than observed unless it is named.
     pub time: Option<Mode>,
 }
 
@@ -93,7 +97,7 @@ pub struct Rule {
     pub cpus: Option<Mode>,
     /// Licenses: accepted, and not yet predicted.
     pub licenses: Option<Mode>,
-    /// Time limit: accepted, and not yet predicted.
+    /// Time; no more than observed unless it is named.
     pub time: Option<Mode>,
     /// Whether new kinds of jobs are measured by a shadow.
     pub shadow: Option<bool>,
@@ -108,6 +112,7 @@ impl Default for Config {
             evidence: EvidenceLimits::default(),
             memory: MemoryLimits::default(),
             cpus: CpuLimits::default(),
+            time: TimeLimits::default(),
             shadow: ShadowLimits::default(),
             agent: AgentLimits::default(),
         }
@@ -206,10 +211,14 @@ impl Config {
         let mut modes = Modes {
             memory: table.memory.unwrap_or(table.default),
             cpus: table.cpus.unwrap_or(table.default),
+            // A job that runs out of time loses all its work: only where it is named.
+            time: table.time.unwrap_or(table.default.min(Mode::Observe)),
         };
         for rule in self.rule.iter().filter(|rule| rule.matches(owner)) {
             modes.memory = rule.memory.or(rule.mode).unwrap_or(modes.memory);
             modes.cpus = rule.cpus.or(rule.mode).unwrap_or(modes.cpus);
+            let unnamed = rule.mode.map(|mode| mode.min(Mode::Observe));
+            modes.time = rule.time.or(unnamed).unwrap_or(modes.time);
         }
         modes
     }
@@ -254,7 +263,7 @@ impl Config {
 impl Rule {
     /// It lets something be set.
     pub fn applies(&self) -> bool {
-        [self.mode, self.memory, self.cpus].contains(&Some(Mode::Apply))
+        [self.mode, self.memory, self.cpus, self.time].contains(&Some(Mode::Apply))
     }
 
     fn matches(&self, owner: Owner) -> bool {

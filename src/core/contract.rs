@@ -1,6 +1,6 @@
 // Made from c_shim/shadowfit_core.h by bindgen; tests/contract.rs says how.
 
-pub const SHADOWFIT_ABI: u32 = 2;
+pub const SHADOWFIT_ABI: u32 = 3;
 pub const SHADOWFIT_UNSET: i32 = -1;
 pub const SHADOWFIT_EXCLUSIVE: u32 = 1;
 pub const SHADOWFIT_HETEROGENEOUS: u32 = 2;
@@ -8,12 +8,15 @@ pub const SHADOWFIT_MEM_PER_GPU: u32 = 4;
 pub const SHADOWFIT_REQUEUEABLE: u32 = 8;
 pub const SHADOWFIT_CANNOT_WAIT: u32 = 16;
 pub const SHADOWFIT_GPUS: u32 = 32;
+pub const SHADOWFIT_OWN_TIME_MIN: u32 = 64;
 pub const SHADOWFIT_SET_MEMORY: u32 = 1;
 pub const SHADOWFIT_SET_CPUS: u32 = 2;
 pub const SHADOWFIT_SET_COMMENT: u32 = 4;
 pub const SHADOWFIT_TELL_USER: u32 = 8;
 pub const SHADOWFIT_LOG: u32 = 16;
 pub const SHADOWFIT_DELAY: u32 = 32;
+pub const SHADOWFIT_SET_TIME_MIN: u32 = 64;
+pub const SHADOWFIT_SET_TIME_LIMIT: u32 = 128;
 pub const SHADOWFIT_COMMENT_SIZE: u32 = 1025;
 pub const SHADOWFIT_TEXT_SIZE: u32 = 512;
 #[repr(C)]
@@ -87,6 +90,7 @@ const _: () = {
 pub struct shadowfit_answer {
     pub actions: u32,
     pub cpus_per_task: u32,
+    pub time_min: u32,
     pub memory_mib: u64,
     pub delay_s: u64,
     pub comment: [::std::os::raw::c_char; 1025usize],
@@ -95,20 +99,22 @@ pub struct shadowfit_answer {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of shadowfit_answer"][::std::mem::size_of::<shadowfit_answer>() - 2080usize];
+    ["Size of shadowfit_answer"][::std::mem::size_of::<shadowfit_answer>() - 2088usize];
     ["Alignment of shadowfit_answer"][::std::mem::align_of::<shadowfit_answer>() - 8usize];
     ["Offset of field: shadowfit_answer::actions"]
         [::std::mem::offset_of!(shadowfit_answer, actions) - 0usize];
     ["Offset of field: shadowfit_answer::cpus_per_task"]
         [::std::mem::offset_of!(shadowfit_answer, cpus_per_task) - 4usize];
+    ["Offset of field: shadowfit_answer::time_min"]
+        [::std::mem::offset_of!(shadowfit_answer, time_min) - 8usize];
     ["Offset of field: shadowfit_answer::memory_mib"]
-        [::std::mem::offset_of!(shadowfit_answer, memory_mib) - 8usize];
+        [::std::mem::offset_of!(shadowfit_answer, memory_mib) - 16usize];
     ["Offset of field: shadowfit_answer::delay_s"]
-        [::std::mem::offset_of!(shadowfit_answer, delay_s) - 16usize];
+        [::std::mem::offset_of!(shadowfit_answer, delay_s) - 24usize];
     ["Offset of field: shadowfit_answer::comment"]
-        [::std::mem::offset_of!(shadowfit_answer, comment) - 24usize];
+        [::std::mem::offset_of!(shadowfit_answer, comment) - 32usize];
     ["Offset of field: shadowfit_answer::text"]
-        [::std::mem::offset_of!(shadowfit_answer, text) - 1049usize];
+        [::std::mem::offset_of!(shadowfit_answer, text) - 1057usize];
     ["Offset of field: shadowfit_answer::log"]
-        [::std::mem::offset_of!(shadowfit_answer, log) - 1561usize];
+        [::std::mem::offset_of!(shadowfit_answer, log) - 1569usize];
 };

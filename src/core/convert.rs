@@ -70,6 +70,7 @@ fn ask(raw: &shadowfit_request) -> Ask {
             small(raw.max_nodes),
         ),
         time_s: number(raw.time_limit_min).map(|minutes| minutes.saturating_mul(60)),
+        own_time_min: raw.traits & SHADOWFIT_OWN_TIME_MIN != 0,
     }
 }
 
@@ -115,6 +116,13 @@ pub fn answer(record: &Record, comment_is_taken: bool, answer: &mut shadowfit_an
     if let Some(cpus) = record.cpus.filter(Change::applies) {
         answer.cpus_per_task = cpus.set as u32;
         answer.actions |= SHADOWFIT_SET_CPUS;
+    }
+    if let Some(time) = record.time.filter(Change::applies) {
+        answer.time_min = time.set as u32;
+        answer.actions |= SHADOWFIT_SET_TIME_MIN;
+        if record.limits_time {
+            answer.actions |= SHADOWFIT_SET_TIME_LIMIT;
+        }
     }
     if let Some(wait) = &record.shadow {
         answer.delay_s = wait.delay_s();

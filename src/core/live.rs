@@ -242,6 +242,7 @@ mod tests {
                 cpus: 1,
                 shape: Shape::SINGLE,
                 time_s: None,
+                own_time_min: false,
             },
             input_bytes: None,
             left_alone: None,

@@ -1,27 +1,27 @@
-//! The ways in which a kind's memory may follow its input, each with what it would have said of the
-//! past. None of them is right everywhere: an aligner keeps an index of the same size whatever it reads,
-//! a sorter grows with its input, and some do neither.
+//! The ways in which what a kind of job needs may follow its input, each with what it would have said of
+//! the past. None of them is right everywhere: an aligner keeps an index of the same size whatever it
+//! reads, a sorter grows with its input, and some do neither.
 
-use super::margin::Ratio;
+use super::margin::{Ratio, margin};
 use linfa::Dataset;
 use linfa::traits::Fit;
 use linfa_linear::LinearRegression;
 use ndarray::{Array1, Array2};
 
-/// One past job of a kind.
+/// One past job of a kind, for one quantity: memory in MiB, or run time in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
     /// Natural logarithm of its input's size in bytes, where known.
     pub input: Option<f64>,
-    /// Its peak in MiB.
+    /// What it needed, at its peak.
     pub peak: f64,
-    /// Its run time in hours.
+    /// How much too little or too much of it costs: for memory, run time in hours.
     pub hours: f64,
-    /// What its user asked for on a node, in MiB, where known.
+    /// What its user asked for, where known.
     pub asked: Option<f64>,
 }
 
-/// A way in which memory may follow the input.
+/// A way in which a quantity may follow the input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Base {
     /// Not at all.
@@ -30,23 +30,29 @@ pub enum Base {
     Line,
     /// As a power of it.
     Power,
-    /// Somehow: jobs of about this input tell, those farther away in ln(input) the less.
+    /// As a power that changes along the way: jobs of about this input tell, those farther away in
+    /// ln(input) the less (local regression, Cleveland 1979).
+    Bend(f64),
+    /// Somehow: jobs of about this input tell, in the same sense.
     Near(f64),
 }
 
-/// All of them; the first needs no input.
-pub const BASES: [Base; 6] = [
+/// All of them; the first needs no input. The narrowest stands for jobs of the very same input, as they
+/// come again and again where inputs are of a few standard sizes.
+pub const BASES: [Base; 8] = [
     Base::Constant,
     Base::Power,
     Base::Line,
     Base::Near(0.21),
     Base::Near(0.63),
     Base::Near(0.07),
+    Base::Near(0.001),
+    Base::Bend(0.5),
 ];
 
 /// A line needs more jobs than a constant; a neighbourhood needs this weight of them.
-const LEAST_FOR_A_LINE: usize = 4;
-const LEAST_NEARBY: f64 = 3.0;
+const LEAST_FOR_A_LINE: f64 = 4.0;
+const LEAST_NEARBY: f64 = 4.0;
 
 /// Jobs farther away than this weight do not count.
 const FAR: f64 = 1e-3;
@@ -54,113 +60,154 @@ const FAR: f64 = 1e-3;
 /// No line is followed below this share of the smallest peak.
 const LOWEST: f64 = 0.5;
 
-/// What a base says of a job, and what it would have said of the past ones.
-pub struct Estimate {
-    /// In MiB; the margin comes on top.
-    pub mib: f64,
-    /// Past jobs against theirs.
-    pub ratios: Vec<Ratio>,
+/// A base that has been fitted to past jobs, ready to be asked about many inputs.
+pub enum Fitted<'a> {
+    /// Of one shape everywhere: the margin on top of it is the same everywhere, too.
+    Shape(Shape, f64),
+    /// To be fitted anew around each input.
+    Around(&'a [Sample], Base, f64),
 }
 
 impl Base {
-    /// Its estimate for a job with this ln(input); `None` where it has too little to go by.
-    pub fn estimate(self, samples: &[Sample], input: Option<f64>) -> Option<Estimate> {
+    /// Fits it to `samples`; `None` where they are too few. `price` is that of a failure, as [`margin`]
+    /// takes it.
+    pub fn fitted(self, samples: &[Sample], price: f64) -> Option<Fitted<'_>> {
+        samples.first()?;
+        let shape = match self {
+            Base::Constant => Shape::CONSTANT,
+            Base::Line => Shape::line(samples, |_| 1.0, Scale::Plain)?,
+            Base::Power => Shape::line(samples, |_| 1.0, Scale::Logarithmic)?,
+            Base::Bend(_) | Base::Near(_) => return Some(Fitted::Around(samples, self, price)),
+        };
+        let margin = shape.margin(samples, |_| 1.0, price);
+        Some(Fitted::Shape(shape, margin))
+    }
+}
+
+impl Fitted<'_> {
+    /// What is enough for a job with this ln(input); `None` where it has too little to go by.
+    pub fn enough(&self, input: Option<f64>) -> Option<f64> {
         match self {
-            Base::Constant => Some(Estimate {
-                mib: 1.0,
-                ratios: samples.iter().map(|s| weighed(s, 1.0)).collect(),
-            }),
-            Base::Near(width) => nearby(samples, input?, width),
-            Base::Line => Line::through(samples, f64::exp, |peak| peak)?.estimate(samples, input?),
-            Base::Power => {
-                Line::through(samples, |input| input, f64::ln)?.estimate(samples, input?)
-            }
+            Fitted::Shape(shape, margin) => Some(shape.at(input)? * margin),
+            Fitted::Around(samples, base, price) => around(samples, *base, input?, *price),
         }
     }
 }
 
-fn weighed(sample: &Sample, count: f64) -> Ratio {
-    Ratio {
-        ln: sample.peak.ln(),
-        cost: count * sample.hours,
-        count,
-    }
-}
-
-fn nearby(samples: &[Sample], input: f64, width: f64) -> Option<Estimate> {
-    let weight = |sample: &Sample| {
-        let distance = (sample.input? - input) / width;
-        let weight = (-0.5 * distance * distance).exp();
-        (weight > FAR).then(|| weighed(sample, weight))
+fn around(samples: &[Sample], base: Base, input: f64, price: f64) -> Option<f64> {
+    let width = match base {
+        Base::Bend(width) | Base::Near(width) => width,
+        _ => return None,
     };
-    let ratios: Vec<Ratio> = samples.iter().filter_map(weight).collect();
-    let enough = ratios.iter().map(|r| r.count).sum::<f64>() >= LEAST_NEARBY;
-    enough.then_some(Estimate { mib: 1.0, ratios })
+    let weight = |sample: &Sample| {
+        let distance = sample.input.map(|at| (at - input) / width);
+        let weight = distance.map_or(0.0, |distance| (-0.5 * distance * distance).exp());
+        if weight > FAR { weight } else { 0.0 }
+    };
+    let shape = match base {
+        Base::Bend(_) => Shape::line(samples, weight, Scale::Logarithmic)?,
+        _ if samples.iter().map(weight).sum::<f64>() < LEAST_NEARBY => return None,
+        _ => Shape::CONSTANT,
+    };
+    Some(shape.at(Some(input))? * shape.margin(samples, weight, price))
 }
 
-/// A least-squares line in some scale of input and peak.
-struct Line {
+/// In what input and peak are counted where a line is drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Scale {
+    /// Nothing: it is the same everywhere.
+    Flat,
+    /// Bytes, and the quantity itself.
+    Plain,
+    /// Logarithms of both.
+    Logarithmic,
+}
+
+/// What is told about every input.
+pub struct Shape {
     intercept: f64,
     slope: f64,
     lowest: f64,
-    input_scale: fn(f64) -> f64,
-    logarithmic: bool,
+    scale: Scale,
 }
 
-impl Line {
-    fn through(
-        samples: &[Sample],
-        input_scale: fn(f64) -> f64,
-        peak_scale: fn(f64) -> f64,
-    ) -> Option<Line> {
-        let (inputs, peaks): (Vec<f64>, Vec<f64>) = samples
+impl Shape {
+    /// One, whatever the input: all is in the margin.
+    const CONSTANT: Shape = Shape {
+        intercept: 1.0,
+        slope: 0.0,
+        lowest: 1.0,
+        scale: Scale::Flat,
+    };
+
+    /// The line of least squares, each job counted by its weight.
+    fn line(samples: &[Sample], weight: impl Fn(&Sample) -> f64, scale: Scale) -> Option<Shape> {
+        let points: Vec<[f64; 3]> = samples
             .iter()
-            .filter_map(|s| Some((input_scale(s.input?), peak_scale(s.peak))))
-            .unzip();
-        let count = inputs.len();
-        let varied = inputs
-            .iter()
-            .any(|&input| (input - inputs[0]).abs() > 1e-4 * inputs[0].abs());
-        if count < LEAST_FOR_A_LINE || !varied {
+            .filter_map(|sample| {
+                let weight = weight(sample);
+                let [input, peak] = match scale {
+                    Scale::Logarithmic => [sample.input?, sample.peak.ln()],
+                    Scale::Flat | Scale::Plain => [sample.input?.exp(), sample.peak],
+                };
+                (weight > 0.0).then_some([input, peak, weight])
+            })
+            .collect();
+        let count: f64 = points.iter().map(|point| point[2]).sum();
+        let first = points.first()?[0];
+        let varied = |point: &[f64; 3]| (point[0] - first).abs() > 1e-4 * first.abs();
+        if count < LEAST_FOR_A_LINE || !points.iter().any(varied) {
             return None;
         }
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / count as f64;
-        let (middle, height) = (mean(&inputs), mean(&peaks));
-        let records = Array2::from_shape_vec((count, 1), inputs).ok()?;
+        let mean = |column: usize| points.iter().map(|p| p[2] * p[column]).sum::<f64>() / count;
+        let (middle, height) = (mean(0), mean(1));
+        let column = |column: usize, mean: f64| {
+            points
+                .iter()
+                .map(|point| point[2].sqrt() * (point[column] - mean))
+                .collect::<Vec<f64>>()
+        };
+        let records = Array2::from_shape_vec((points.len(), 1), column(0, middle)).ok()?;
         let fitted = LinearRegression::new()
-            .fit(&Dataset::new(records, Array1::from(peaks)))
+            .with_intercept(false)
+            .fit(&Dataset::new(records, Array1::from(column(1, height))))
             .ok()?;
         // A slope that few jobs speak for is taken to be flatter than it looks.
-        let slope = fitted.params()[0] / (1.0 + 1.0 / count as f64);
+        let slope = fitted.params()[0] / (1.0 + 1.0 / count);
         let smallest = samples.iter().map(|s| s.peak).fold(f64::INFINITY, f64::min);
-        Some(Line {
+        Some(Shape {
             intercept: height - slope * middle,
             slope,
             lowest: LOWEST * smallest,
-            input_scale,
-            logarithmic: peak_scale(1.0) == 0.0,
+            scale,
         })
     }
 
-    fn at(&self, input: f64) -> f64 {
-        let told = self.intercept + self.slope * (self.input_scale)(input);
-        let peak = if self.logarithmic { told.exp() } else { told };
-        peak.max(self.lowest)
+    /// `None` where it needs an input and there is none.
+    fn at(&self, input: Option<f64>) -> Option<f64> {
+        let told = match self.scale {
+            Scale::Flat => self.intercept,
+            Scale::Plain => self.intercept + self.slope * input?.exp(),
+            Scale::Logarithmic => (self.intercept + self.slope * input?).exp(),
+        };
+        Some(told.max(self.lowest))
     }
 
-    fn estimate(&self, samples: &[Sample], input: f64) -> Option<Estimate> {
+    /// By how much what is set must lie above it.
+    fn margin(&self, samples: &[Sample], weight: impl Fn(&Sample) -> f64, price: f64) -> f64 {
         let against = |sample: &Sample| {
-            let told = self.at(sample.input?);
-            Some(Ratio {
+            let (told, count) = (self.at(sample.input)?, weight(sample));
+            (count > 0.0).then(|| Ratio {
                 ln: (sample.peak / told).ln(),
-                cost: sample.hours * told,
-                count: 1.0,
+                cost: count * sample.hours * told,
+                count,
             })
         };
-        Some(Estimate {
-            mib: self.at(input),
-            ratios: samples.iter().filter_map(against).collect(),
-        })
+        // What the next job's user will ask for is best known from the last one's.
+        let retry = samples
+            .last()
+            .and_then(|last| Some(last.asked? / self.at(last.input)?));
+        margin(samples.iter().filter_map(against).collect(), retry, price).exp()
     }
 }
 
@@ -182,37 +229,39 @@ mod tests {
             .collect()
     }
 
-    fn told(base: Base, samples: &[Sample], input: f64) -> f64 {
-        let estimate = base.estimate(samples, Some(input.ln())).unwrap();
-        let largest = estimate
-            .ratios
-            .iter()
-            .map(|r| r.ln)
-            .fold(f64::MIN, f64::max);
-        estimate.mib * largest.exp()
+    fn told(base: Base, samples: &[Sample], input: f64) -> Option<f64> {
+        base.fitted(samples, 1.7)?.enough(Some(input.ln()))
     }
 
     #[test]
     fn each_base_tells_what_it_is_made_for() {
-        let line = samples(|input| 500.0 + input / 1e7);
-        assert!((told(Base::Line, &line, 20e9) / 2500.0 - 1.0).abs() < 0.05);
+        let near = |base, samples: &[Sample], input: f64, right: f64| {
+            let over = told(base, samples, input).unwrap() / right;
+            assert!((1.0..1.07).contains(&over), "{base:?}: {over}");
+        };
+        near(Base::Line, &samples(|i| 500.0 + i / 1e7), 20e9, 2500.0);
         let power = samples(|input| input.sqrt() / 100.0);
-        assert!((told(Base::Power, &power, 9e9) / 948.7 - 1.0).abs() < 0.05);
+        near(Base::Power, &power, 9e9, 948.7);
+        let saturated = samples(|input| 100.0 + 5000.0 * (1.0 - (-input / 4e9).exp()));
+        near(Base::Bend(0.5), &saturated, 20e9, 5066.3);
         let steps = samples(|input| if input > 20e9 { 9000.0 } else { 1000.0 });
-        assert!((told(Base::Near(0.07), &steps, 5e9) - 1000.0).abs() < 1.0);
-        assert!((told(Base::Constant, &steps, 5e9) - 9000.0).abs() < 1.0);
+        near(Base::Near(0.07), &steps, 12e9, 1000.0);
+        near(Base::Constant, &steps, 5e9, 9000.0);
     }
 
     #[test]
     fn a_base_without_enough_to_go_by_says_nothing() {
         let all = samples(|_| 100.0);
         for base in &BASES[1..] {
-            assert!(base.estimate(&all, None).is_none());
-            assert!(base.estimate(&all[..2], Some(1.0)).is_none());
+            assert!(
+                base.fitted(&all, 1.0)
+                    .is_none_or(|f| f.enough(None).is_none())
+            );
+            assert!(told(*base, &all[..2], all[0].peak).is_none(), "{base:?}");
         }
         let same: Vec<Sample> = vec![all[3]; 9];
-        assert!(Base::Line.estimate(&same, Some(20.0)).is_none());
-        assert!(Base::Power.estimate(&same, Some(20.0)).is_none());
-        assert!(Base::Near(0.07).estimate(&all, Some(99.0)).is_none());
+        assert!(Base::Line.fitted(&same, 1.0).is_none());
+        assert!(Base::Power.fitted(&same, 1.0).is_none());
+        assert!(told(Base::Near(0.07), &all, 99f64.exp()).is_none());
     }
 }

@@ -1,6 +1,6 @@
-//! Memory that is enough, by the size of a job's input.
+//! Memory or run time that is enough, by the size of a job's input.
 //!
-//! Whatever a kind's memory follows, a constant, a line, a power or nothing with a name, becomes the
+//! Whatever it follows for a kind of job, a constant, a line, a power or nothing with a name, becomes the
 //! same thing here: points between which the logarithms are interpolated. slurmctld needs nothing else.
 
 /// One point of a curve.
@@ -8,22 +8,22 @@
 pub struct Knot {
     /// Natural logarithm of the input's size in bytes.
     pub input: f32,
-    /// Natural logarithm of the memory that is enough, in MiB.
+    /// Natural logarithm of what is enough, in MiB or seconds.
     pub enough: f32,
 }
 
-/// Points in order of their input; empty where memory does not follow the input or no input is known.
+/// Points in order of their input; empty where no input is known.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Curve(pub Vec<Knot>);
 
-/// Beyond the last knot memory is taken to grow at the rate before it, never faster than the input.
+/// Beyond the last knot it is taken to grow at the rate before it, never faster than the input.
 const STEEPEST: f32 = 1.0;
 
 /// A knot whose neighbours tell it this well, in logarithms, is not worth keeping.
 const TOLERANCE: f32 = 0.002;
 
 impl Curve {
-    /// Memory in MiB that is enough for a job with `input_bytes` of input.
+    /// What is enough for a job with `input_bytes` of input, in MiB or seconds.
     pub fn at(&self, input_bytes: u64) -> Option<f64> {
         let input = (input_bytes.max(1) as f64).ln() as f32;
         let (first, last) = (self.0.first()?, self.0.last()?);

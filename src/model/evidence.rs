@@ -16,6 +16,9 @@ pub struct Evidence {
     pub cores: f32,
     /// Longest run in seconds.
     pub longest_s: u32,
+    /// Run time in seconds that the model says is enough for this job; 0 where it says nothing.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub enough_s: u32,
     /// Memory that a shadow of this kind says is enough, in MiB; 0 where there was none.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub shadow_mib: u32,
@@ -29,16 +32,22 @@ pub struct Evidence {
 pub struct Learned {
     /// For a job whose input is not known.
     pub evidence: Evidence,
-    /// Memory that is enough, by the input's size.
-    pub curve: Curve,
+    /// Memory in MiB that is enough, by the input's size.
+    pub memory: Curve,
+    /// Run time in seconds that is enough, by the input's size.
+    pub time: Curve,
 }
 
 impl Learned {
     /// What it means for a job with this much input, in bytes.
     pub fn for_input(&self, input_bytes: Option<u64>) -> Evidence {
-        let by_input = input_bytes.and_then(|bytes| self.curve.at(bytes));
+        let by_input = |curve: &Curve, usual| {
+            let enough = input_bytes.and_then(|bytes| curve.at(bytes));
+            enough.map_or(usual, |enough| enough.ceil() as u32)
+        };
         Evidence {
-            enough_mib: by_input.map_or(self.evidence.enough_mib, |mib| mib.ceil() as u32),
+            enough_mib: by_input(&self.memory, self.evidence.enough_mib),
+            enough_s: by_input(&self.time, self.evidence.enough_s),
             ..self.evidence
         }
     }

@@ -1,36 +1,13 @@
-//! What is learned about one kind of job, run by run.
-//!
-//! Each run is first predicted by every base from the runs before it, as it would have been, and only
-//! then learned from. What that would have cost is each base's score; the one with the least is followed
-//! (prequential selection, Dawid 1984). Runs with more input than any before have scores of their own:
-//! a base that is good where runs are known may be bad beyond.
+//! What is learned about one kind of job, run by run: what its runs used, and what is enough for the next.
 
-use super::base::{BASES, Sample};
-use super::curve::{Curve, Knot};
+use super::base::Sample;
 use super::evidence::{Evidence, Learned};
 use super::fit::Need;
-use super::margin::margin;
+use super::quantity::Quantity;
+use crate::config::Config;
 use crate::job::Usage;
 use crate::units::MIB;
 use std::collections::VecDeque;
-
-/// Scores count from this many runs on.
-const FIRST_SCORED: usize = 3;
-
-/// A score halves after about a dozen runs.
-const SCORE_KEPT: f64 = 0.945;
-
-/// Beyond the inputs seen, this much of the score within them counts too.
-const SCORE_WITHIN: f64 = 0.32;
-
-/// What a wrong choice of base costs when a run is killed, beyond its memory, as a share of that.
-const SCORE_PRICE: f64 = 0.67;
-
-/// Points at which a curve is asked for within the inputs seen, and their distances beyond the largest
-/// and below the smallest, in ln(input).
-const KNOTS: usize = 20;
-const BEYOND: [f64; 3] = [1e-3, 0.35, 0.7];
-const BELOW: f64 = 0.35;
 
 /// Of a run that died of its memory limit the need is not known; it is taken to be this much more.
 const OUTGROWN: f64 = 1.2;
@@ -48,52 +25,46 @@ pub struct Run {
     pub asked: Option<u64>,
 }
 
-/// What is known about one kind of job, and how good each base has been at it.
+/// What is known about one kind of job.
 pub struct Learner {
     window: usize,
-    price: f64,
     runs: VecDeque<Run>,
-    samples: VecDeque<Sample>,
-    largest_input: Option<f64>,
-    within: [f64; BASES.len()],
-    beyond: [f64; BASES.len()],
+    memory: Quantity,
+    time: Quantity,
 }
 
 impl Learner {
-    /// Remembers the latest `window` runs. `price` is what a killed run costs beyond its memory, as a
-    /// share of that.
-    pub fn new(window: u32, price: f64) -> Learner {
+    /// Nothing is known yet.
+    pub fn new(config: &Config) -> Learner {
+        let window = config.evidence.window;
         Learner {
             window: window as usize,
-            price,
             runs: VecDeque::new(),
-            samples: VecDeque::new(),
-            largest_input: None,
-            within: [0.0; BASES.len()],
-            beyond: [0.0; BASES.len()],
+            memory: Quantity::new(window, config.memory.failure_price),
+            time: Quantity::new(window, config.time.failure_price),
         }
     }
 
     /// Takes in a run.
     pub fn learn(&mut self, run: &Run) {
-        if let Some(sample) = self.sample(run) {
-            self.score(&sample);
-            let larger = sample
-                .input
-                .filter(|&input| self.largest_input.is_none_or(|l| input > l));
-            self.largest_input = larger.or(self.largest_input);
-            push(&mut self.samples, sample, self.window);
+        if let Some(sample) = self.memory_of(run) {
+            self.memory.learn(sample);
         }
-        push(&mut self.runs, *run, self.window);
+        if let Some(sample) = self.time_of(run) {
+            self.time.learn(sample);
+        }
+        self.runs.push_back(*run);
+        if self.runs.len() > self.window {
+            self.runs.pop_front();
+        }
     }
 
     /// What a run tells about memory. One that did not end well tells something only if it needed more
     /// than it would be given.
-    fn sample(&mut self, run: &Run) -> Option<Sample> {
+    fn memory_of(&self, run: &Run) -> Option<Sample> {
         let peak = run.usage.peak_bytes.filter(|&bytes| bytes > 0)? as f64 / MIB as f64;
-        let input = run.input_bytes.filter(|&bytes| bytes > 0);
         let sample = Sample {
-            input: input.map(|bytes| (bytes as f64).ln()),
+            input: ln_input(run),
             peak: if run.usage.peak_is_bound {
                 OUTGROWN * peak
             } else {
@@ -103,90 +74,35 @@ impl Learner {
             hours: run.usage.elapsed_s.max(1) as f64 / 3600.0,
             asked: run.asked.map(|bytes| bytes as f64 / MIB as f64),
         };
-        let outgrown = |enough: Option<f64>| enough.is_none_or(|enough| sample.peak > enough);
-        (run.completed || outgrown(self.enough(sample.input))).then_some(sample)
-    }
-
-    /// Memory in MiB that is enough for a job with this ln(input).
-    fn enough(&mut self, input: Option<f64>) -> Option<f64> {
-        let mut bases: [usize; BASES.len()] = std::array::from_fn(|base| base);
-        let known = self.largest_input.is_some();
-        if let Some(input) = input.filter(|_| known) {
-            let outside = self.is_beyond(input);
-            let score = |base: usize| match outside {
-                true => self.beyond[base] + SCORE_WITHIN * self.within[base],
-                false => self.within[base],
-            };
-            bases.sort_by(|&a, &b| score(a).total_cmp(&score(b)));
-        }
-        bases.into_iter().find_map(|base| self.told(base, input))
-    }
-
-    fn is_beyond(&self, input: f64) -> bool {
-        self.largest_input.is_some_and(|largest| input > largest)
-    }
-
-    /// What one base says, margin included, in MiB.
-    fn told(&mut self, base: usize, input: Option<f64>) -> Option<f64> {
-        let asked = self.samples.back()?.asked;
-        let estimate = BASES[base].estimate(self.samples.make_contiguous(), input)?;
-        let again = asked.map(|asked| asked / estimate.mib);
-        Some(estimate.mib * margin(estimate.ratios, again, self.price).exp())
-    }
-
-    /// Counts for each base what it would have cost to follow it for this run.
-    fn score(&mut self, sample: &Sample) {
-        // Without inputs there is nothing to choose between.
-        let Some(input) = sample.input.filter(|_| self.samples.len() >= FIRST_SCORED) else {
-            return;
+        let outgrown = || {
+            let enough = self.memory.enough(sample.input);
+            enough.is_none_or(|enough| sample.peak > enough)
         };
-        let Some(constant) = self.told(0, None) else {
-            return;
-        };
-        let costs: [f64; BASES.len()] = std::array::from_fn(|base| {
-            let set = self.told(base, sample.input).unwrap_or(constant);
-            cost(set, sample)
-        });
-        let scores = match self.is_beyond(input) {
-            true => &mut self.beyond,
-            false => &mut self.within,
-        };
-        for (score, cost) in scores.iter_mut().zip(costs) {
-            *score = *score * SCORE_KEPT + cost;
-        }
+        (run.completed || outgrown()).then_some(sample)
+    }
+
+    /// What a run tells about run time: only one that was left to its end tells all of it.
+    fn time_of(&self, run: &Run) -> Option<Sample> {
+        run.completed.then(|| Sample {
+            input: ln_input(run),
+            peak: run.usage.elapsed_s.max(1) as f64,
+            hours: 1.0,
+            asked: None,
+        })
     }
 
     /// All that is known by now; `shadow` is what a shadow of this kind told.
-    pub fn learned(&mut self, shadow: Option<Need>) -> Learned {
-        let enough = self.enough(None).map_or(0, |mib| mib.ceil() as u32);
+    pub fn learned(&self, shadow: Option<Need>) -> Learned {
+        let enough = |quantity: &Quantity| quantity.enough(None).map_or(0, |e| e.ceil() as u32);
         Learned {
             evidence: Evidence {
-                enough_mib: enough,
+                enough_mib: enough(&self.memory),
+                enough_s: enough(&self.time),
                 ..self.evidence(shadow)
             },
-            curve: self.curve(),
+            memory: self.memory.curve(),
+            time: self.time.curve(),
         }
-    }
-
-    fn curve(&mut self) -> Curve {
-        let mut inputs: Vec<f64> = self.samples.iter().filter_map(|s| s.input).collect();
-        inputs.sort_by(f64::total_cmp);
-        let (Some(&smallest), Some(largest)) = (inputs.first(), self.largest_input) else {
-            return Curve::default();
-        };
-        let last = inputs.len() - 1;
-        let ranks = (0..KNOTS).map(|n| (n * last + (KNOTS - 1) / 2) / (KNOTS - 1));
-        let mut at: Vec<f64> = ranks.map(|rank| inputs[rank]).collect();
-        at.extend(BEYOND.map(|distance| largest + distance));
-        at.push(smallest - BELOW);
-        at.sort_by(f64::total_cmp);
-        at.dedup_by(|a, b| *a - *b < 1e-4);
-        let knot = |input: f64| {
-            let enough = self.enough(Some(input))?.ln() as f32;
-            let input = input as f32;
-            Some(Knot { input, enough })
-        };
-        Curve(at.into_iter().filter_map(knot).collect()).simplified()
     }
 
     fn evidence(&self, shadow: Option<Need>) -> Evidence {
@@ -204,27 +120,14 @@ impl Learner {
             longest_s: longest.unwrap_or(0).min(u64::from(u32::MAX)) as u32,
             shadow_mib: shadow.map_or(0, |need| need.memory_mib),
             enough_mib: 0,
+            enough_s: 0,
         }
     }
 }
 
-fn push<T>(latest: &mut VecDeque<T>, new: T, window: usize) {
-    latest.push_back(new);
-    if latest.len() > window {
-        latest.pop_front();
-    }
-}
-
-/// GiB·h that a run would have cost beyond what it used, had it been given `set` MiB.
-fn cost(set: f64, run: &Sample) -> f64 {
-    if set >= run.peak {
-        return (set - run.peak) * run.hours;
-    }
-    let again = run
-        .asked
-        .filter(|&asked| asked > set)
-        .unwrap_or((2.0 * set).max(run.peak));
-    (set + again - run.peak + SCORE_PRICE * set) * run.hours
+fn ln_input(run: &Run) -> Option<f64> {
+    let input = run.input_bytes.filter(|&bytes| bytes > 0)?;
+    Some((input as f64).ln())
 }
 
 /// Nearest rank: the smallest value that at least 99 % do not exceed.
@@ -253,7 +156,7 @@ mod tests {
     }
 
     fn after(runs: impl IntoIterator<Item = Run>) -> Learned {
-        let mut learner = Learner::new(256, 2.0);
+        let mut learner = Learner::new(&Config::default());
         runs.into_iter().for_each(|run| learner.learn(&run));
         learner.learned(None)
     }
@@ -276,7 +179,7 @@ mod tests {
     fn memory_that_does_not_follow_the_input_is_one_figure() {
         let sizes = (0..90).map(|n| 1.0 + f64::from((n * 37) % 90));
         let steady = after(sizes.map(|gb| run(Some(gb), 11_000.0 + gb % 7.0)));
-        assert!(steady.curve.0.len() <= 4, "{:?}", steady.curve);
+        assert!(steady.memory.0.len() <= 4, "{:?}", steady.memory);
         for gb in [2.0, 85.0, 300.0] {
             let over = enough(&steady, gb) / 11_000.0;
             assert!((1.0..1.05).contains(&over), "{gb} GB: {over}");
@@ -325,13 +228,8 @@ mod tests {
             })
         });
         let learned = after(strange.cycle().take(40));
-        assert!(
-            learned
-                .curve
-                .0
-                .iter()
-                .all(|k| k.input.is_finite() && k.enough.is_finite())
-        );
+        let mut knots = learned.memory.0.iter().chain(&learned.time.0);
+        assert!(knots.all(|k| k.input.is_finite() && k.enough.is_finite()));
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub mod learner;
 #[cfg(feature = "programs")]
 mod margin;
 pub mod predict;
+#[cfg(feature = "programs")]
+mod quantity;
 pub mod snapshot;
 #[cfg(feature = "programs")]
 pub mod train;

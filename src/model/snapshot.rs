@@ -1,7 +1,7 @@
 //! The model in one file: what slurmctld holds in memory.
 //!
 //! Little-endian. An 80-byte header (magic, version, sizes, how far the training got, BLAKE3 of
-//! all the rest), then 44-byte entries sorted by key, then the knots of their curves, then the directory
+//! all the rest), then 52-byte entries sorted by key, then the knots of their curves, then the directory
 //! as JSON. The agent writes it beside the old one and renames it, so that a reader sees the old file or
 //! the new one.
 //!
@@ -20,9 +20,9 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"shadowft";
 /// Raised by every change of the layout; a snapshot of another version is not read.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const HEADER: usize = 80;
-const ENTRY: usize = 44;
+const ENTRY: usize = 52;
 const KNOT: usize = 8;
 const TOTAL_AT: usize = 16;
 const HASH_AT: usize = 48;
@@ -100,7 +100,7 @@ impl Snapshot {
         let mut knots: Vec<u8> = Vec::new();
         for (key, learned) in entries {
             push_entry(&mut bytes, *key, learned, knots.len() / KNOT);
-            for knot in &learned.curve.0 {
+            for knot in learned.memory.0.iter().chain(&learned.time.0) {
                 knots.extend_from_slice(&knot.input.to_le_bytes());
                 knots.extend_from_slice(&knot.enough.to_le_bytes());
             }
@@ -170,7 +170,8 @@ impl Snapshot {
 
     fn learned_at(&self, index: usize) -> Learned {
         let at = HEADER + index * ENTRY + 8;
-        let (first, count) = (self.word(at + 28) as usize, self.word(at + 32) as usize);
+        let [first, for_memory, for_time] = [32, 36, 40].map(|to| self.word(at + to) as usize);
+        let curve = |first, count| Curve(self.knots(first, count).unwrap_or_default());
         Learned {
             evidence: Evidence {
                 runs: self.word(at),
@@ -180,8 +181,10 @@ impl Snapshot {
                 longest_s: self.word(at + 16),
                 shadow_mib: self.word(at + 20),
                 enough_mib: self.word(at + 24),
+                enough_s: self.word(at + 28),
             },
-            curve: Curve(self.knots(first, count).unwrap_or_default()),
+            memory: curve(first, for_memory),
+            time: curve(first.saturating_add(for_memory), for_time),
         }
     }
 
@@ -225,8 +228,10 @@ fn push_entry(bytes: &mut Vec<u8>, key: Key, learned: &Learned, first_knot: usiz
         evidence.longest_s,
         evidence.shadow_mib,
         evidence.enough_mib,
+        evidence.enough_s,
         first_knot as u32,
-        learned.curve.0.len() as u32,
+        learned.memory.0.len() as u32,
+        learned.time.0.len() as u32,
     ] {
         bytes.extend_from_slice(&word.to_le_bytes());
     }
@@ -359,10 +364,15 @@ mod tests {
                     cores: 1.5,
                     shadow_mib: 2 * n as u32,
                     enough_mib: 3 * n as u32,
+                    enough_s: 4 * n as u32,
                     ..Evidence::default()
                 };
-                let curve = Curve((0..n % 3).map(knot).collect());
-                (Key(n * 7 + 1), Learned { evidence, curve })
+                let learned = Learned {
+                    evidence,
+                    memory: Curve((0..n % 3).map(knot).collect()),
+                    time: Curve((0..n % 5).map(knot).collect()),
+                };
+                (Key(n * 7 + 1), learned)
             })
             .collect()
     }

@@ -82,7 +82,7 @@ fn learned(
     through: Through,
 ) -> Result<Learner> {
     let window = config.evidence.window;
-    let mut learner = Learner::new(window, config.memory.failure_price);
+    let mut learner = Learner::new(config);
     for run in store.runs(level, key, through.jobs, window)?.iter().rev() {
         learner.learn(run);
     }

@@ -106,14 +106,10 @@ impl History<'_> {
             input_bytes: job.input_bytes,
             asked: job.asked.map(|bytes| bytes as u64),
         };
-        let (window, price) = (
-            self.config.evidence.window,
-            self.config.memory.failure_price,
-        );
         for (_, key) in job.kind.keys() {
             let kind = self.kinds.entry(key).or_insert_with(|| {
                 RefCell::new(Remembered {
-                    learner: Learner::new(window, price),
+                    learner: Learner::new(self.config),
                     learned: None,
                 })
             });

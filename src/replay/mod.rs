@@ -56,6 +56,8 @@ pub struct PastJob {
     pub input_bytes: Option<u64>,
     /// CPUs asked for and CPUs kept busy.
     pub cpus: Option<(u32, f64)>,
+    /// Time limit that its user asked for, in seconds.
+    pub time_s: Option<u64>,
 }
 
 /// Figures of a replay; memory in GB·h (GB = 10⁹ bytes).
@@ -204,11 +206,13 @@ fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Reco
         memory: Some(Memory::Node((asked / MIB as f64).ceil() as u64)),
         cpus: job.cpus.map_or(1, |(asked, _)| asked),
         shape: Shape::SINGLE,
-        time_s: None,
+        time_s: job.time_s,
+        own_time_min: false,
     };
     let modes = Modes {
         memory: Mode::Apply,
         cpus: Mode::Apply,
+        time: Mode::Apply,
     };
     size(config, modes, Some(history), job.kind, ask, job.input_bytes)
 }
@@ -241,6 +245,7 @@ pub fn past_job(job: FinishedJob, kind: Kind) -> Option<PastJob> {
     }
     let record = Record::parse(&job.comment);
     let asked = record.as_ref().and_then(Record::asked_on_a_node);
+    let asked_time = record.as_ref().and_then(|record| record.asked?.time_s);
     Some(PastJob {
         kind,
         times: Some([job.submitted, job.started, job.ended].map(|time| time as f64)),
@@ -249,6 +254,7 @@ pub fn past_job(job: FinishedJob, kind: Kind) -> Option<PastJob> {
         input_bytes: record.and_then(|record| record.input_bytes),
         peak: job.usage.peak_bytes? as f64,
         cpus: job.usage.cores.map(|cores| (job.cpus.max(1), cores)),
+        time_s: asked_time,
         label: job.name,
         user: job.user,
     })
@@ -269,6 +275,7 @@ mod tests {
             peak: peak_gib * (1u64 << 30) as f64,
             input_bytes: None,
             cpus: Some((4, 1.0)),
+            time_s: None,
         }
     }
 

@@ -24,6 +24,7 @@ struct Row {
     used_mem_bytes: Option<f64>,
     req_cpus: Option<f64>,
     used_cpus: Option<f64>,
+    req_time_s: Option<f64>,
     input_bytes: Option<f64>,
 }
 
@@ -102,6 +103,7 @@ fn past_job(row: Row) -> Result<PastJob, String> {
         asked: positive(row.req_mem_bytes),
         peak,
         input_bytes: positive(row.input_bytes).map(|bytes| bytes as u64),
+        time_s: positive(row.req_time_s).map(|seconds| seconds as u64),
         cpus: cpus.map(|(asked, busy)| (asked as u32, busy)),
     })
 }

@@ -35,6 +35,11 @@ pub fn decision(record: &Record) -> Vec<String> {
     );
     lines.extend(
         record
+            .time
+            .map(|change| changed("time, in minutes,", change, |minutes| minutes.to_string())),
+    );
+    lines.extend(
+        record
             .kept
             .as_deref()
             .map(|why| format!("kept      {}", printable(why))),

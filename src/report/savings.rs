@@ -188,6 +188,7 @@ mod tests {
             cpus: 4,
             shape: Shape::SINGLE,
             time_s: None,
+            own_time_min: false,
         };
         Record {
             memory: Some(Change {

@@ -2,9 +2,9 @@
 
 use super::{CommandError, Commands};
 use crate::job::{Ask, Memory};
-use crate::record::Record;
+use crate::record::{Change, Record};
 
-/// Gives a pending job the memory and CPUs that `record` has in force, and the record itself, all
+/// Gives a pending job the memory, CPUs and time that `record` has in force, and the record itself, all
 /// in one call. `start_now` also ends a wait for a begin time.
 pub fn set(
     commands: &dyn Commands,
@@ -28,6 +28,12 @@ pub fn set(
             format!("NumCPUs={total}"),
         ]);
     }
+    if let Some(time) = record.time.filter(Change::applies) {
+        arguments.push(format!("TimeMin={}", time.set));
+        if record.limits_time {
+            arguments.push(format!("TimeLimit={}", time.set));
+        }
+    }
     if let Some(comment) = record.to_comment() {
         arguments.push(format!("AdminComment={comment}"));
     }
@@ -36,6 +42,18 @@ pub fn set(
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     commands.run("scontrol", &arguments).map(drop)
+}
+
+/// Gives a pending job this time limit, in minutes, which nothing may shorten.
+pub fn limit_time(commands: &dyn Commands, handle: &str, minutes: u64) -> Result<(), CommandError> {
+    let (job, limit, least) = (
+        format!("JobId={handle}"),
+        format!("TimeLimit={minutes}"),
+        format!("TimeMin={minutes}"),
+    );
+    commands
+        .run("scontrol", &["update", &job, &limit, &least])
+        .map(drop)
 }
 
 /// Sets a job's AdminComment; refused once the job has ended.

@@ -25,6 +25,7 @@ pub struct Submission {
     tasks_per_node: Option<u32>,
     nodes: Option<(u32, u32)>,
     time_s: Option<u64>,
+    own_time_min: bool,
 }
 
 /// sbatch's short options and the long ones they stand for.
@@ -98,6 +99,7 @@ impl Submission {
                 cpus: self.cpus.unwrap_or(1).max(1),
                 shape: Shape::new(self.tasks, self.tasks_per_node, min_nodes, max_nodes),
                 time_s: self.time_s,
+                own_time_min: self.own_time_min,
             },
             input_bytes: None,
             left_alone: self.left_alone(),
@@ -173,6 +175,7 @@ impl Submission {
             "ntasks-per-node" => self.tasks_per_node = Some(count()?),
             "nodes" => self.nodes = Some(node_range(value)?),
             "time" => self.time_s = Some(time_limit(value)?),
+            "time-min" => self.own_time_min = true,
             "shadowfit" => self.opted_out = value == "off",
             "begin" | "reservation" | "gpus" | "gres" => self.cannot_wait = true,
             _ => {}

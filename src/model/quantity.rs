@@ -1,0 +1,180 @@
+//! What is learned about one quantity of one kind of job, run by run: memory, or run time.
+//!
+//! Each run is first predicted by every base from the runs before it, as it would have been, and only
+//! then learned from. What that would have cost is each base's score; the one with the least is followed
+//! (prequential selection, Dawid 1984). Runs with more input than any before have scores of their own:
+//! a base that is good where runs are known may be bad beyond.
+
+use super::base::{BASES, Fitted, Sample};
+use super::curve::{Curve, Knot};
+use std::cell::OnceCell;
+use std::collections::VecDeque;
+
+/// Scores count from this many runs on.
+const FIRST_SCORED: usize = 3;
+
+/// A score halves after about eight runs: what was good lately counts.
+const SCORE_KEPT: f64 = 0.92;
+
+/// Beyond the inputs seen, this much of the score within them counts too.
+const SCORE_WITHIN: f64 = 0.32;
+
+/// What a wrong choice of base costs when a run is killed, beyond what it was given, as a share of that.
+const SCORE_PRICE: f64 = 0.67;
+
+/// Points at which a curve is asked for within the inputs seen, and their distances beyond the largest
+/// and below the smallest, in ln(input).
+const KNOTS: usize = 40;
+const BEYOND: [f64; 3] = [1e-3, 0.35, 0.7];
+const BELOW: f64 = 0.35;
+
+type Scores = [f64; BASES.len()];
+
+/// One quantity of one kind.
+pub struct Quantity {
+    window: usize,
+    price: f64,
+    samples: VecDeque<Sample>,
+    largest_input: Option<f64>,
+    within: Scores,
+    beyond: Scores,
+}
+
+impl Quantity {
+    /// Remembers the latest `window` runs. `price` is what a killed run costs beyond what it was given, as a
+    /// share of that.
+    pub fn new(window: u32, price: f64) -> Quantity {
+        Quantity {
+            window: window as usize,
+            price,
+            samples: VecDeque::new(),
+            largest_input: None,
+            within: [0.0; BASES.len()],
+            beyond: [0.0; BASES.len()],
+        }
+    }
+
+    /// Takes in a run.
+    pub fn learn(&mut self, sample: Sample) {
+        self.score(&sample);
+        let larger = sample
+            .input
+            .filter(|&input| self.is_beyond(input) || self.largest_input.is_none());
+        self.largest_input = larger.or(self.largest_input);
+        self.samples.push_back(sample);
+        if self.samples.len() > self.window {
+            self.samples.pop_front();
+        }
+        self.samples.make_contiguous();
+    }
+
+    /// What is enough for a job with this ln(input).
+    pub fn enough(&self, input: Option<f64>) -> Option<f64> {
+        self.fitted().enough(input)
+    }
+
+    /// What is enough, by the input's size.
+    pub fn curve(&self) -> Curve {
+        let mut inputs: Vec<f64> = self.samples.iter().filter_map(|s| s.input).collect();
+        inputs.sort_by(f64::total_cmp);
+        let (Some(&smallest), Some(largest)) = (inputs.first(), self.largest_input) else {
+            return Curve::default();
+        };
+        let last = inputs.len() - 1;
+        let ranks = (0..KNOTS).map(|n| (n * last + (KNOTS - 1) / 2) / (KNOTS - 1));
+        let mut at: Vec<f64> = ranks.map(|rank| inputs[rank]).collect();
+        at.extend(BEYOND.map(|distance| largest + distance));
+        at.push(smallest - BELOW);
+        at.sort_by(f64::total_cmp);
+        at.dedup_by(|a, b| *a - *b < 1e-4);
+        let fitted = self.fitted();
+        let knot = |input: f64| {
+            let enough = fitted.enough(Some(input))?.ln() as f32;
+            let input = input as f32;
+            Some(Knot { input, enough })
+        };
+        Curve(at.into_iter().filter_map(knot).collect()).simplified()
+    }
+
+    fn fitted(&self) -> All<'_> {
+        All {
+            quantity: self,
+            fitted: Default::default(),
+        }
+    }
+
+    fn is_beyond(&self, input: f64) -> bool {
+        self.largest_input.is_some_and(|largest| input > largest)
+    }
+
+    /// The bases, the one to be followed first. Without inputs there is nothing to choose between.
+    fn order(&self, input: Option<f64>) -> [usize; BASES.len()] {
+        let mut bases: [usize; BASES.len()] = std::array::from_fn(|base| base);
+        if let Some(input) = input.filter(|_| self.largest_input.is_some()) {
+            let outside = self.is_beyond(input);
+            let score = |base: usize| match outside {
+                true => self.beyond[base] + SCORE_WITHIN * self.within[base],
+                false => self.within[base],
+            };
+            bases.sort_by(|&a, &b| score(a).total_cmp(&score(b)));
+        }
+        bases
+    }
+
+    /// Counts for each base what it would have cost to follow it for this run; where it had nothing to say,
+    /// the next best one would have been followed.
+    fn score(&mut self, sample: &Sample) {
+        let Some(input) = sample.input.filter(|_| self.samples.len() >= FIRST_SCORED) else {
+            return;
+        };
+        let fitted = self.fitted();
+        let told: [Option<f64>; BASES.len()] =
+            std::array::from_fn(|base| fitted.told(base, Some(input)));
+        let Some(usual) = self
+            .order(Some(input))
+            .into_iter()
+            .find_map(|base| told[base])
+        else {
+            return;
+        };
+        let costs = told.map(|told| cost(told.unwrap_or(usual), sample));
+        let scores = match self.is_beyond(input) {
+            true => &mut self.beyond,
+            false => &mut self.within,
+        };
+        for (score, cost) in scores.iter_mut().zip(costs) {
+            *score = *score * SCORE_KEPT + cost;
+        }
+    }
+}
+
+/// Every base, fitted to the same runs once it is asked.
+struct All<'a> {
+    quantity: &'a Quantity,
+    fitted: [OnceCell<Option<Fitted<'a>>>; BASES.len()],
+}
+
+impl All<'_> {
+    fn told(&self, base: usize, input: Option<f64>) -> Option<f64> {
+        let (samples, _) = self.quantity.samples.as_slices();
+        let fit = || BASES[base].fitted(samples, self.quantity.price);
+        self.fitted[base].get_or_init(fit).as_ref()?.enough(input)
+    }
+
+    fn enough(&self, input: Option<f64>) -> Option<f64> {
+        let order = self.quantity.order(input);
+        order.into_iter().find_map(|base| self.told(base, input))
+    }
+}
+
+/// What a run would have cost beyond what it used, had it been given `set`.
+fn cost(set: f64, run: &Sample) -> f64 {
+    if set >= run.peak {
+        return (set - run.peak) * run.hours;
+    }
+    let again = run
+        .asked
+        .filter(|&asked| asked > set)
+        .unwrap_or((2.0 * set).max(run.peak));
+    (set + again - run.peak + SCORE_PRICE * set) * run.hours
+}
