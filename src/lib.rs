@@ -28,6 +28,8 @@ pub mod fingerprint;
 pub mod job;
 pub mod model;
 pub mod record;
+#[cfg(feature = "programs")]
+pub mod rejects;
 pub mod units;
 
 #[cfg(feature = "programs")]

@@ -2,7 +2,7 @@
 //! the past. None of them is right everywhere: an aligner keeps an index of the same size whatever it
 //! reads, a sorter grows with its input, and some do neither.
 
-use super::margin::{Ratio, margin};
+use super::margin::{Margin, Ratio, SHARES, margin};
 use linfa::Dataset;
 use linfa::traits::Fit;
 use linfa_linear::LinearRegression;
@@ -60,10 +60,28 @@ const FAR: f64 = 1e-3;
 /// No line is followed below this share of the smallest peak.
 const LOWEST: f64 = 0.5;
 
+/// What is told about the next job.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Told {
+    /// Enough for it, as little as costs least.
+    pub enough: f64,
+    /// What each of [`SHARES`] of such jobs stay under.
+    pub quantiles: [f64; SHARES.len()],
+}
+
+impl Told {
+    fn new(estimate: f64, margin: &Margin) -> Told {
+        Told {
+            enough: estimate * margin.enough.exp(),
+            quantiles: margin.quantiles.map(|ln| estimate * ln.exp()),
+        }
+    }
+}
+
 /// A base that has been fitted to past jobs, ready to be asked about many inputs.
 pub enum Fitted<'a> {
     /// Of one shape everywhere: the margin on top of it is the same everywhere, too.
-    Shape(Shape, f64),
+    Shape(Shape, Margin),
     /// To be fitted anew around each input.
     Around(&'a [Sample], Base, f64),
 }
@@ -85,16 +103,16 @@ impl Base {
 }
 
 impl Fitted<'_> {
-    /// What is enough for a job with this ln(input); `None` where it has too little to go by.
-    pub fn enough(&self, input: Option<f64>) -> Option<f64> {
+    /// About a job with this ln(input); `None` where it has too little to go by.
+    pub fn told(&self, input: Option<f64>) -> Option<Told> {
         match self {
-            Fitted::Shape(shape, margin) => Some(shape.at(input)? * margin),
+            Fitted::Shape(shape, margin) => Some(Told::new(shape.at(input)?, margin)),
             Fitted::Around(samples, base, price) => around(samples, *base, input?, *price),
         }
     }
 }
 
-fn around(samples: &[Sample], base: Base, input: f64, price: f64) -> Option<f64> {
+fn around(samples: &[Sample], base: Base, input: f64, price: f64) -> Option<Told> {
     let width = match base {
         Base::Bend(width) | Base::Near(width) => width,
         _ => return None,
@@ -109,7 +127,8 @@ fn around(samples: &[Sample], base: Base, input: f64, price: f64) -> Option<f64>
         _ if samples.iter().map(weight).sum::<f64>() < LEAST_NEARBY => return None,
         _ => Shape::CONSTANT,
     };
-    Some(shape.at(Some(input))? * shape.margin(samples, weight, price))
+    let margin = shape.margin(samples, weight, price);
+    Some(Told::new(shape.at(Some(input))?, &margin))
 }
 
 /// In what input and peak are counted where a line is drawn.
@@ -194,7 +213,7 @@ impl Shape {
     }
 
     /// By how much what is set must lie above it.
-    fn margin(&self, samples: &[Sample], weight: impl Fn(&Sample) -> f64, price: f64) -> f64 {
+    fn margin(&self, samples: &[Sample], weight: impl Fn(&Sample) -> f64, price: f64) -> Margin {
         let against = |sample: &Sample| {
             let (told, count) = (self.at(sample.input)?, weight(sample));
             (count > 0.0).then(|| Ratio {
@@ -207,7 +226,7 @@ impl Shape {
         let retry = samples
             .last()
             .and_then(|last| Some(last.asked? / self.at(last.input)?));
-        margin(samples.iter().filter_map(against).collect(), retry, price).exp()
+        margin(samples.iter().filter_map(against).collect(), retry, price)
     }
 }
 
@@ -230,7 +249,7 @@ mod tests {
     }
 
     fn told(base: Base, samples: &[Sample], input: f64) -> Option<f64> {
-        base.fitted(samples, 1.7)?.enough(Some(input.ln()))
+        Some(base.fitted(samples, 1.7)?.told(Some(input.ln()))?.enough)
     }
 
     #[test]
@@ -255,7 +274,7 @@ mod tests {
         for base in &BASES[1..] {
             assert!(
                 base.fitted(&all, 1.0)
-                    .is_none_or(|f| f.enough(None).is_none())
+                    .is_none_or(|f| f.told(None).is_none())
             );
             assert!(told(*base, &all[..2], all[0].peak).is_none(), "{base:?}");
         }

@@ -3,6 +3,7 @@
 use super::base::Sample;
 use super::evidence::{Evidence, Learned};
 use super::fit::Need;
+use super::margin::SHARES;
 use super::quantity::Quantity;
 use crate::config::Config;
 use crate::job::Usage;
@@ -75,8 +76,8 @@ impl Learner {
             asked: run.asked.map(|bytes| bytes as f64 / MIB as f64),
         };
         let outgrown = || {
-            let enough = self.memory.enough(sample.input);
-            enough.is_none_or(|enough| sample.peak > enough)
+            let told = self.memory.told(sample.input);
+            told.is_none_or(|told| sample.peak > told.enough)
         };
         (run.completed || outgrown()).then_some(sample)
     }
@@ -91,9 +92,17 @@ impl Learner {
         })
     }
 
+    /// The memory in MiB that each of [`SHARES`] of such jobs with this much input, in bytes, stay under.
+    pub fn memory_quantiles(&self, input_bytes: Option<u64>) -> Option<[f64; SHARES.len()]> {
+        let input = input_bytes.map(|bytes| (bytes.max(1) as f64).ln());
+        let known = self.memory.told(input).or_else(|| self.memory.told(None));
+        Some(known?.quantiles)
+    }
+
     /// All that is known by now; `shadow` is what a shadow of this kind told.
     pub fn learned(&self, shadow: Option<Need>) -> Learned {
-        let enough = |quantity: &Quantity| quantity.enough(None).map_or(0, |e| e.ceil() as u32);
+        let enough =
+            |quantity: &Quantity| quantity.told(None).map_or(0, |t| t.enough.ceil() as u32);
         Learned {
             evidence: Evidence {
                 enough_mib: enough(&self.memory),

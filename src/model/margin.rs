@@ -26,6 +26,18 @@ const YOUNG: f64 = 20.0;
 /// At most this share of the smeared ratios may lie above what is set.
 const MOST_ABOVE: f64 = 0.029;
 
+/// The shares of jobs of which it is told what they stay under.
+pub const SHARES: [f64; 3] = [0.5, 0.9, 0.99];
+
+/// How far above an estimate things lie, in logarithms.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Margin {
+    /// What is to be set.
+    pub enough: f64,
+    /// What each of [`SHARES`] stays under.
+    pub quantiles: [f64; SHARES.len()],
+}
+
 /// A past job against its estimate.
 #[derive(Debug, Clone, Copy)]
 pub struct Ratio {
@@ -37,11 +49,11 @@ pub struct Ratio {
     pub count: f64,
 }
 
-/// ln(set / estimate) that costs least for a job like those of `ratios`, of which there is at least one.
+/// The margin that costs least for a job like those of `ratios`, of which there is at least one.
 ///
 /// `retry` is the memory of a second run against the estimate; where it is missing or smaller than what
 /// is set, that is doubled. `price` is what a killed run costs beyond its memory, as a share of that.
-pub fn margin(mut ratios: Vec<Ratio>, retry: Option<f64>, price: f64) -> f64 {
+pub fn margin(mut ratios: Vec<Ratio>, retry: Option<f64>, price: f64) -> Margin {
     ratios.sort_by(|a, b| a.ln.total_cmp(&b.ln));
     let possible = smeared(&ratios);
     let count: f64 = possible.iter().map(|r| r.count).sum();
@@ -63,7 +75,21 @@ pub fn margin(mut ratios: Vec<Ratio>, retry: Option<f64>, price: f64) -> f64 {
             best = (expected, ratio.ln);
         }
     }
-    best.1
+    Margin {
+        enough: best.1,
+        quantiles: SHARES.map(|share| quantile(&possible, share)),
+    }
+}
+
+/// The smallest ratio that at least `share` of them do not exceed.
+fn quantile(sorted: &[Ratio], share: f64) -> f64 {
+    let count: f64 = sorted.iter().map(|r| r.count).sum();
+    let mut below = 0.0;
+    let found = sorted.iter().find(|r| {
+        below += r.count;
+        below >= share * count
+    });
+    found.or(sorted.last()).map_or(0.0, |r| r.ln)
 }
 
 /// The ratios, smeared, in order, and the job that nobody has seen yet.
@@ -93,7 +119,7 @@ fn smeared(ratios: &[Ratio]) -> Vec<Ratio> {
 /// Root mean square distance from the median, in logarithms, shrunk towards the usual; mostly of the
 /// jobs above it.
 fn spread(ratios: &[Ratio], count: f64) -> f64 {
-    let median = median(ratios, count);
+    let median = quantile(ratios, 0.5);
     let below = 1.0 / (1.0 + count / YOUNG);
     let squares: f64 = ratios
         .iter()
@@ -105,15 +131,6 @@ fn spread(ratios: &[Ratio], count: f64) -> f64 {
         .sum();
     let usual = USUAL_WEIGHT * USUAL_SPREAD * USUAL_SPREAD;
     ((usual + squares) / (USUAL_WEIGHT + count)).sqrt()
-}
-
-fn median(sorted: &[Ratio], count: f64) -> f64 {
-    let mut below = 0.0;
-    let middle = sorted.iter().find(|r| {
-        below += r.count;
-        below >= 0.5 * count
-    });
-    middle.or(sorted.last()).map_or(0.0, |r| r.ln)
 }
 
 #[cfg(test)]
@@ -130,7 +147,18 @@ mod tests {
     }
 
     fn set(values: impl IntoIterator<Item = f64>, retry: f64, price: f64) -> f64 {
-        margin(ratios(values), Some(retry), price).exp()
+        margin(ratios(values), Some(retry), price).enough.exp()
+    }
+
+    #[test]
+    fn quantiles_leave_their_share_above() {
+        let values = (0..1000).map(|n| 1.0 + f64::from((n * 7919) % 1000) / 1000.0);
+        let told = margin(ratios(values), Some(4.0), 2.0)
+            .quantiles
+            .map(f64::exp);
+        for (told, right) in told.into_iter().zip([1.5, 1.9, 1.99]) {
+            assert!((told - right).abs() < 0.03, "{told} {right}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub mod fit;
 #[cfg(feature = "programs")]
 pub mod learner;
 #[cfg(feature = "programs")]
-mod margin;
+pub mod margin;
 pub mod predict;
 #[cfg(feature = "programs")]
 mod quantity;

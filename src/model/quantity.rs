@@ -5,7 +5,7 @@
 //! (prequential selection, Dawid 1984). Runs with more input than any before have scores of their own:
 //! a base that is good where runs are known may be bad beyond.
 
-use super::base::{BASES, Fitted, Sample};
+use super::base::{BASES, Fitted, Sample, Told};
 use super::curve::{Curve, Knot};
 use std::cell::OnceCell;
 use std::collections::VecDeque;
@@ -68,9 +68,9 @@ impl Quantity {
         self.samples.make_contiguous();
     }
 
-    /// What is enough for a job with this ln(input).
-    pub fn enough(&self, input: Option<f64>) -> Option<f64> {
-        self.fitted().enough(input)
+    /// About a job with this ln(input).
+    pub fn told(&self, input: Option<f64>) -> Option<Told> {
+        self.fitted().told(input)
     }
 
     /// What is enough, by the input's size.
@@ -89,7 +89,7 @@ impl Quantity {
         at.dedup_by(|a, b| *a - *b < 1e-4);
         let fitted = self.fitted();
         let knot = |input: f64| {
-            let enough = fitted.enough(Some(input))?.ln() as f32;
+            let enough = fitted.told(Some(input))?.enough.ln() as f32;
             let input = input as f32;
             Some(Knot { input, enough })
         };
@@ -129,7 +129,7 @@ impl Quantity {
         };
         let fitted = self.fitted();
         let told: [Option<f64>; BASES.len()] =
-            std::array::from_fn(|base| fitted.told(base, Some(input)));
+            std::array::from_fn(|base| Some(fitted.by(base, Some(input))?.enough));
         let Some(usual) = self
             .order(Some(input))
             .into_iter()
@@ -155,15 +155,15 @@ struct All<'a> {
 }
 
 impl All<'_> {
-    fn told(&self, base: usize, input: Option<f64>) -> Option<f64> {
+    fn by(&self, base: usize, input: Option<f64>) -> Option<Told> {
         let (samples, _) = self.quantity.samples.as_slices();
         let fit = || BASES[base].fitted(samples, self.quantity.price);
-        self.fitted[base].get_or_init(fit).as_ref()?.enough(input)
+        self.fitted[base].get_or_init(fit).as_ref()?.told(input)
     }
 
-    fn enough(&self, input: Option<f64>) -> Option<f64> {
+    fn told(&self, input: Option<f64>) -> Option<Told> {
         let order = self.quantity.order(input);
-        order.into_iter().find_map(|base| self.told(base, input))
+        order.into_iter().find_map(|base| self.by(base, input))
     }
 }
 

@@ -6,6 +6,7 @@ use crate::fingerprint::Key;
 use crate::job::Usage;
 use crate::model::evidence::{Evidence, Learned};
 use crate::model::learner::{Learner, Run};
+use crate::model::margin::SHARES;
 use crate::model::predict::Known;
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -117,6 +118,18 @@ impl History<'_> {
             kind.learner.learn(&run);
             kind.learned = None;
         }
+    }
+}
+
+impl History<'_> {
+    /// The memory in MiB that each of [`SHARES`] of the jobs of a kind stay under.
+    pub fn memory_quantiles(
+        &self,
+        key: Key,
+        input_bytes: Option<u64>,
+    ) -> Option<[f64; SHARES.len()]> {
+        let kind = self.kinds.get(&key)?.borrow();
+        kind.learner.memory_quantiles(input_bytes)
     }
 }
 

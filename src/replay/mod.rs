@@ -7,6 +7,8 @@
 //! run time, for each attempt that is killed.
 #![forbid(unsafe_code)]
 
+mod course;
+pub mod dump;
 mod history;
 pub mod series;
 pub mod trace;
@@ -15,8 +17,10 @@ use crate::config::{Config, Mode, Modes};
 use crate::decide::size;
 use crate::fingerprint::Kind;
 use crate::job::{Ask, FinishedJob, Memory, Shape};
-use crate::record::Record;
+use crate::model::margin::SHARES;
+use crate::record::{Change, Record};
 use crate::units::MIB;
+pub use course::{Course, Moment};
 use history::History;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -81,9 +85,26 @@ pub struct Figures {
     pub failed_tasks: u64,
     /// CPUs set and not kept busy, in core hours.
     pub cpu_waste_core_h: f64,
+    /// Jobs of kinds that were known, and how many of them stayed under what each of [`SHARES`] was told to.
+    pub told: u64,
+    /// See `told`.
+    pub within: [u64; SHARES.len()],
+    /// Jobs whose time limit would have been lowered.
+    pub time_set: u64,
+    /// Of those, the jobs that would have run out of time.
+    pub time_short: u64,
+    /// Time limits of those jobs in hours: as their users asked, as they would have been set, and as used.
+    pub time_h: [f64; 3],
 }
 
 impl Figures {
+    /// Shares of the jobs of known kinds that stayed under what each of [`SHARES`] was told to, in percent:
+    /// the nearer to those shares, the better calibrated.
+    pub fn coverage_pct(&self) -> [f64; SHARES.len()] {
+        self.within
+            .map(|within| 100.0 * within as f64 / self.told.max(1) as f64)
+    }
+
     /// Share of jobs with a killed attempt, in percent.
     pub fn failed_tasks_pct(&self) -> f64 {
         100.0 * self.failed_tasks as f64 / self.n.max(1) as f64
@@ -104,6 +125,21 @@ impl Figures {
         self.failed_attempts += outcome.failed_attempts;
         self.failed_tasks += u64::from(outcome.failed_attempts > 0);
         self.cpu_waste_core_h += outcome.cpu_waste;
+        if let Some(quantiles) = outcome.quantiles {
+            self.told += 1;
+            for (within, quantile) in self.within.iter_mut().zip(quantiles) {
+                *within += u64::from(job.peak <= quantile * MIB as f64);
+            }
+        }
+        if let Some(time) = outcome.time {
+            self.time_set += 1;
+            self.time_short += u64::from(job.hours * 60.0 > time.set as f64);
+            let hours = [time.asked as f64 / 60.0, time.set as f64 / 60.0, job.hours];
+            self.time_h
+                .iter_mut()
+                .zip(hours)
+                .for_each(|(sum, hours)| *sum += hours);
+        }
     }
 }
 
@@ -116,6 +152,8 @@ pub struct Replay {
     pub kinds: BTreeMap<String, Figures>,
     /// By user.
     pub users: BTreeMap<String, Figures>,
+    /// In the order of the decisions.
+    pub course: Course,
 }
 
 struct Outcome {
@@ -124,6 +162,12 @@ struct Outcome {
     waste: f64,
     failed_attempts: u64,
     cpu_waste: f64,
+    /// Memory in MiB that each of [`SHARES`] of such jobs stay under; `None` for a new kind.
+    quantiles: Option<[f64; SHARES.len()]>,
+    /// Minutes.
+    time: Option<Change>,
+    /// Bytes given at first.
+    set: f64,
 }
 
 /// Replays `jobs` in the order of their decisions, with what the jobs `before` them taught. Calls
@@ -165,6 +209,7 @@ pub fn replay(
             .entry(job.user.clone())
             .or_default()
             .add(&job, &outcome);
+        found.course.add(&found.total, &job, outcome.set);
         history.starts(job);
         advance();
     }
@@ -192,7 +237,14 @@ fn attempt(config: &Config, history: &History, job: &PastJob, ceiling: f64) -> O
         None => limit,
     };
     let (waste, failed_attempts) = cost(job, set.min(ceiling), ceiling);
+    let level = record
+        .level
+        .map(|level| job.kind.keys().find(|key| key.0 == level));
+    let key = level.flatten().map(|(_, key)| key);
     Outcome {
+        quantiles: key.and_then(|key| history.memory_quantiles(key, job.input_bytes)),
+        time: record.time,
+        set: set.min(ceiling),
         cold,
         request_waste: cost(job, request, ceiling).0,
         waste,
@@ -239,10 +291,7 @@ fn cpu_waste(record: &Record, job: &PastJob) -> f64 {
 }
 
 /// A job that accounting tells of, if what it used is known.
-pub fn past_job(job: FinishedJob, kind: Kind) -> Option<PastJob> {
-    if job.state != "COMPLETED" || job.started == 0 {
-        return None;
-    }
+fn past_job(job: FinishedJob, kind: Kind) -> Option<PastJob> {
     let record = Record::parse(&job.comment);
     let asked = record.as_ref().and_then(Record::asked_on_a_node);
     let asked_time = record.as_ref().and_then(|record| record.asked?.time_s);

@@ -3,12 +3,13 @@
 //! `task_type,task_id,t_s,used_mem_mb,peak_mem_mb,input_bytes,req_mem_bytes,req_cpus,start_s,end_s`,
 //! one row a point, plain or gzipped; MB = 10⁶ bytes. The points of a task follow one another.
 
-use super::trace::{Rejects, open, reason};
+use super::trace::{each_row, open};
 use crate::config::Config;
 use crate::decide::node_need;
 use crate::fingerprint::Level;
 use crate::model::evidence::Evidence;
 use crate::model::fit::{FINISHED_MARGIN, Fit, Sight};
+use crate::rejects::Rejects;
 use crate::units::MIB;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -58,14 +59,9 @@ pub struct SeriesFigures {
 pub fn read(path: &Path) -> Result<(Vec<Series>, Rejects)> {
     let place = || path.display().to_string();
     let mut rows = csv::Reader::from_reader(open(path).with_context(place)?);
-    let (mut all, mut rejects) = (Vec::<Series>::new(), Rejects::new());
-    for (index, row) in rows.deserialize::<Row>().enumerate() {
-        match row.map_err(reason).and_then(checked) {
-            Ok(row) => add(&mut all, row),
-            Err(reason) => rejects.entry(reason).or_insert((0, index as u64 + 2)).0 += 1,
-        }
-    }
-    Ok((all, rejects))
+    let mut all = Vec::<Series>::new();
+    let rejects = each_row(&mut rows, |row| checked(row).map(|row| add(&mut all, row)));
+    Ok((all, rejects.with_context(place)?))
 }
 
 fn checked(row: Row) -> Result<Row, String> {

@@ -4,10 +4,10 @@
 
 use super::PastJob;
 use crate::fingerprint::Kind;
+use crate::rejects::Rejects;
 use anyhow::{Context, Result};
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -31,8 +31,9 @@ struct Row {
 /// One recorder may count whole seconds where another counts fractions.
 const CLOCK_STEP: f64 = 1.0;
 
-/// Rows left out: by reason, how many and the line of the first.
-pub type Rejects = BTreeMap<String, (u64, u64)>;
+/// No node has more memory, no job runs longer: 1 PiB, and ten years in seconds.
+const MOST_BYTES: f64 = (1u64 << 50) as f64;
+const LONGEST_S: f64 = 10.0 * 365.0 * 86_400.0;
 
 /// Opens a file, plain or gzipped.
 pub(super) fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
@@ -54,35 +55,68 @@ pub fn read(path: &Path) -> Result<(Vec<PastJob>, Rejects)> {
             anyhow::bail!("{}: line 1: no column {column}", place());
         }
     }
-    let (mut jobs, mut rejects) = (Vec::new(), Rejects::new());
-    for row in rows.deserialize::<Row>() {
-        let line = jobs.len() as u64 + rejects.values().map(|(count, _)| count).sum::<u64>() + 2;
-        match row.map_err(reason).and_then(past_job) {
-            Ok(job) => jobs.push(job),
-            Err(reason) => rejects.entry(reason).or_insert((0, line)).0 += 1,
-        }
-    }
+    let mut jobs = Vec::new();
+    let rejects = each_row(&mut rows, |row| past_job(row).map(|job| jobs.push(job)))?;
     Ok((jobs, rejects))
 }
 
+/// Hands every row that can be read to `take`; what cannot be read or is not taken is left out.
+pub(super) fn each_row<T: serde::de::DeserializeOwned>(
+    rows: &mut csv::Reader<impl Read>,
+    mut take: impl FnMut(T) -> Result<(), String>,
+) -> Result<Rejects> {
+    let header = rows.byte_headers()?.clone();
+    let (mut rejects, mut record) = (Rejects::default(), csv::ByteRecord::new());
+    loop {
+        let line = rows.position().line();
+        let taken = match rows.read_byte_record(&mut record) {
+            Ok(false) => return Ok(rejects),
+            Ok(true) => record
+                .deserialize::<T>(Some(&header))
+                .map_err(reason)
+                .and_then(&mut take),
+            Err(error) => {
+                let at_end = matches!(error.kind(), csv::ErrorKind::Io(_));
+                rejects.add(reason(error), line, record.as_slice());
+                if at_end {
+                    return Ok(rejects);
+                }
+                continue;
+            }
+        };
+        if let Err(reason) = taken {
+            let line = record.position().map_or(line, |position| position.line());
+            rejects.add(reason, line, &joined(&record));
+        }
+    }
+}
+
+fn joined(record: &csv::ByteRecord) -> Vec<u8> {
+    record.iter().collect::<Vec<_>>().join(&b',')
+}
+
 /// Without what is particular to the row, so that rows are counted together.
-pub(super) fn reason(error: csv::Error) -> String {
+fn reason(error: csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::Io(error) => format!("the file ends early or is damaged: {error}"),
         csv::ErrorKind::UnequalLengths { .. } => "wrong number of fields".into(),
         csv::ErrorKind::Utf8 { .. } => "not UTF-8 text".into(),
-        _ => "a field that is no number".into(),
+        _ => "a field that is no number, or not UTF-8 text".into(),
     }
 }
 
 fn past_job(row: Row) -> Result<PastJob, String> {
     let positive = |value: Option<f64>| value.filter(|number| number.is_finite() && *number > 0.0);
     let peak = positive(row.used_mem_bytes).ok_or("no memory used")?;
-    if row
-        .runtime_s
-        .is_some_and(|seconds| !seconds.is_finite() || seconds < 0.0)
-    {
-        return Err("a negative run time".into());
+    let absurd = |value: Option<f64>, most| value.is_some_and(|v| !(0.0..=most).contains(&v));
+    if absurd(row.runtime_s, LONGEST_S) {
+        return Err("a run time that cannot be".into());
+    }
+    if absurd(Some(peak), MOST_BYTES) || absurd(row.req_mem_bytes, MOST_BYTES) {
+        return Err("memory that no node has".into());
+    }
+    if absurd(row.used_cpus, 1e7) || absurd(row.req_cpus, 1e7) {
+        return Err("CPUs that no cluster has".into());
     }
     let times = match (row.submit_s, row.start_s, row.end_s) {
         (Some(submit), Some(start), Some(end))
@@ -131,13 +165,13 @@ mod tests {
         assert_eq!(jobs[1].hours, 1.0);
         let reasons: Vec<_> = rejects
             .iter()
-            .map(|(reason, (count, line))| (reason.as_str(), *count, *line))
+            .map(|(reason, reject)| (reason, reject.count, reject.line))
             .collect();
         assert_eq!(
             reasons,
             [
-                ("a field that is no number", 1, 7),
-                ("a negative run time", 1, 5),
+                ("a field that is no number, or not UTF-8 text", 1, 7),
+                ("a run time that cannot be", 1, 5),
                 ("no memory used", 1, 4),
                 ("times that contradict each other", 1, 6),
                 ("wrong number of fields", 1, 8),
@@ -164,8 +198,8 @@ mod tests {
         assert!(jobs.len() < 5000);
         assert!(
             rejects
-                .keys()
-                .any(|reason| reason.starts_with("the file ends early")),
+                .iter()
+                .any(|(reason, _)| reason.starts_with("the file ends early")),
             "{rejects:?}"
         );
     }

@@ -3,6 +3,8 @@
 
 pub mod doctor;
 pub mod explain;
+pub mod page;
+mod plot;
 pub mod print;
 pub mod savings;
 pub mod shadow;

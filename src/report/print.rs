@@ -8,6 +8,7 @@ use crate::replay::{Figures, Replay};
 use crate::units::printable;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,47 +95,85 @@ fn cells(row: &Row) -> Vec<String> {
 /// How many kinds and users a replay's text names, the worst first.
 const WORST: usize = 15;
 
+/// The parts of a replay: by user or by kind.
+pub struct Replayed<'a>(pub &'a BTreeMap<String, Figures>);
+
+impl Replayed<'_> {
+    /// What is told of each, behind its name.
+    pub const COLUMNS: [&'static str; 10] = [
+        "Jobs",
+        "Cold",
+        "UsedGBh",
+        "ReqWasteGBh",
+        "WasteGBh",
+        "ColdWasteGBh",
+        "Failed",
+        "Failed%",
+        "P50/90/99%",
+        "CPUWasteh",
+    ];
+
+    /// Those that waste most first.
+    pub fn worst_first(&self) -> impl Iterator<Item = (&str, &Figures)> {
+        let mut parts: Vec<_> = self
+            .0
+            .iter()
+            .map(|(name, figures)| (name.as_str(), figures))
+            .collect();
+        parts.sort_by(|a, b| b.1.waste_gbh.total_cmp(&a.1.waste_gbh));
+        parts.into_iter()
+    }
+}
+
 /// A replay, printed as JSON or as text. `seconds` is how long it took.
 pub fn replay(json: bool, name: &str, found: &Replay, seconds: f64) -> String {
     let total = &found.total;
     if json {
-        let mut all = serde_json::json!(total);
+        let mut all = replay_json(total);
         all["trace"] = name.into();
-        all["failed_tasks_pct"] = total.failed_tasks_pct().into();
-        all["mean_over_allocation"] = total.mean_over_allocation().into();
         all["seconds"] = seconds.into();
+        for (title, parts) in [("users", &found.users), ("kinds", &found.kinds)] {
+            all[title] = Replayed(parts)
+                .worst_first()
+                .map(|(name, figures)| {
+                    let mut one = replay_json(figures);
+                    one["name"] = name.into();
+                    one
+                })
+                .collect();
+        }
         return format!("{all:#}");
     }
     let mut text = Vec::new();
     for (title, parts) in [("User", &found.users), ("Kind", &found.kinds)] {
-        let mut parts: Vec<_> = parts.iter().collect();
-        parts.sort_by(|a, b| b.1.waste_gbh.total_cmp(&a.1.waste_gbh));
-        let worst = parts
-            .iter()
-            .take(WORST)
-            .map(|(name, figures)| (name.as_str(), *figures));
-        let lines = worst
-            .chain([("TOTAL", total)])
-            .map(|(name, figures)| replay_cells(name, figures));
-        let header = [
-            title,
-            "Jobs",
-            "Cold",
-            "UsedGBh",
-            "ReqWasteGBh",
-            "WasteGBh",
-            "ColdWasteGBh",
-            "Failed",
-            "Failed%",
-            "CPUWasteh",
-        ];
+        let header: Vec<&str> = [title].into_iter().chain(Replayed::COLUMNS).collect();
+        let parts = Replayed(parts);
+        let worst = parts.worst_first().take(WORST).chain([("TOTAL", total)]);
+        let lines = worst.map(|(name, figures)| replay_cells(name, figures));
         text.push(table(Form::Text, &header, lines));
+    }
+    if total.time_set > 0 {
+        let [asked, set, used] = total.time_h;
+        text.push(format!(
+            "time limits: {} lowered, from {asked:.1} to {set:.1} h in all; {used:.1} h used, {} too short",
+            total.time_set, total.time_short
+        ));
     }
     text.join("\n\n")
 }
 
-fn replay_cells(name: &str, figures: &Figures) -> Vec<String> {
+fn replay_json(figures: &Figures) -> serde_json::Value {
+    let mut all = serde_json::json!(figures);
+    all["failed_tasks_pct"] = figures.failed_tasks_pct().into();
+    all["mean_over_allocation"] = figures.mean_over_allocation().into();
+    all["coverage_pct"] = figures.coverage_pct().to_vec().into();
+    all
+}
+
+/// One line of a replay's table.
+pub fn replay_cells(name: &str, figures: &Figures) -> Vec<String> {
     let amount = |value: f64| format!("{value:.2}");
+    let within = figures.coverage_pct().map(|share| format!("{share:.0}"));
     vec![
         name.into(),
         figures.n.to_string(),
@@ -145,6 +184,11 @@ fn replay_cells(name: &str, figures: &Figures) -> Vec<String> {
         amount(figures.cold_waste_gbh),
         figures.failed_attempts.to_string(),
         amount(figures.failed_tasks_pct()),
+        if figures.told > 0 {
+            within.join("/")
+        } else {
+            "-".into()
+        },
         amount(figures.cpu_waste_core_h),
     ]
 }

@@ -99,6 +99,9 @@ pub struct ReplayArguments {
     /// When a request is decided
     #[arg(long, value_enum, default_value = "start")]
     pub decide: DecideAt,
+    /// Write a page with plots to this file, too
+    #[arg(long, value_name = "FILE", conflicts_with = "series")]
+    pub html: Option<PathBuf>,
     /// One JSON object
     #[arg(long)]
     pub json: bool,

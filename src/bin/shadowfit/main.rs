@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use arguments::{Arguments, Command, Predict, ReplayArguments, Report, RunShadow};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use shadowfit_core::agent::{Clock, Users, WallClock, import};
+use shadowfit_core::agent::{Clock, WallClock, import};
 use shadowfit_core::config::Config;
 use shadowfit_core::counters::Counters;
 use shadowfit_core::decide::{decide, sentence};
@@ -16,12 +16,12 @@ use shadowfit_core::model::fit::Fit;
 use shadowfit_core::model::snapshot::Snapshot;
 use shadowfit_core::model::train::train;
 use shadowfit_core::record::Record;
-use shadowfit_core::replay::{PastJob, past_job, replay, series, trace};
+use shadowfit_core::replay::{PastJob, dump, replay, series, trace};
 use shadowfit_core::report::print::Form;
 use shadowfit_core::report::savings::savings;
-use shadowfit_core::report::{doctor, explain, print, shadow};
+use shadowfit_core::report::{doctor, explain, page, print, shadow};
 use shadowfit_core::slurm::queue::QueuedShadow;
-use shadowfit_core::slurm::sacct::{Reader, Rejects};
+use shadowfit_core::slurm::sacct::Reader;
 use shadowfit_core::slurm::{System, clone, queue};
 use shadowfit_core::store::{Filter, Store};
 use std::fs::File;
@@ -237,52 +237,33 @@ fn replay_jobs(config: &Config, arguments: &ReplayArguments) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.trim_end_matches(".gz").trim_end_matches(".csv");
     let seconds = started.elapsed().as_secs_f64();
+    if let Some(file) = &arguments.html {
+        std::fs::write(file, page::replay(name, &found)?)
+            .with_context(|| file.display().to_string())?;
+    }
     println!("{}", print::replay(arguments.json, name, &found, seconds));
     Ok(())
 }
 
 fn replay_series(config: &Config, path: &Path, window_s: f64, json: bool) -> Result<()> {
     let (all, rejects) = series::read(path)?;
-    report_left_out(rejects);
+    eprint!("{rejects}");
     let figures = series::evaluate(config, &all, window_s)?;
     let fit = series::fit(&all, window_s)?;
     println!("{}", print::series(json, &figures, &fit));
     Ok(())
 }
 
-fn report_left_out(rejects: trace::Rejects) {
-    for (reason, (count, line)) in rejects {
-        eprintln!("{count} rows left out: {reason}; first on line {line}");
-    }
-}
-
 fn read_trace(path: &Path) -> Result<Vec<PastJob>> {
     let (jobs, rejects) = trace::read(path)?;
-    report_left_out(rejects);
+    eprint!("{rejects}");
     Ok(jobs)
 }
 
 fn read_dump(path: &Path) -> Result<Vec<PastJob>> {
-    let place = || path.display().to_string();
-    let file = BufReader::with_capacity(1 << 20, File::open(path).with_context(place)?);
-    let mut reader = Reader::new(file, None).with_context(place)?;
-    let mut users = Users::default();
-    let mut jobs = Vec::new();
-    while let Some(job) = reader.next_job().with_context(place)? {
-        let known = users.with_kind(job);
-        jobs.extend(known.and_then(|(job, kind)| past_job(job, kind)));
-    }
-    report_rejects(&reader.rejects);
+    let (jobs, rejects) = dump::read(path)?;
+    eprint!("{rejects}");
     Ok(jobs)
-}
-
-fn report_rejects(rejects: &Rejects) {
-    for (reason, reject) in rejects.iter() {
-        eprintln!(
-            "{} rows left out: {reason}; first on line {}: {}",
-            reject.count, reject.line, reject.example
-        );
-    }
 }
 
 fn import_dump(config: &Config, file: &Path) -> Result<()> {
@@ -308,7 +289,7 @@ fn import_dump(config: &Config, file: &Path) -> Result<()> {
         "{} rows read, {read} finished runs, {new} of them new",
         reader.rows
     );
-    report_rejects(&reader.rejects);
+    eprint!("{}", reader.rejects);
     Ok(())
 }
 

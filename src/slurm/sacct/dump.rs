@@ -4,51 +4,12 @@ use super::FIELDS;
 use super::row::{Columns, Row, read_row};
 use super::steps::Open;
 use crate::job::FinishedJob;
+use crate::rejects::Rejects;
 use memchr::memmem::Finder;
-use std::collections::BTreeMap;
 use std::io::BufRead;
 
 /// A record is at most this many lines long before it is given up as broken.
 const MAX_LINES: usize = 64;
-
-/// What was left out, and why: by reason, how often and where first.
-#[derive(Debug, Default)]
-pub struct Rejects(BTreeMap<&'static str, Reject>);
-
-/// The rows left out for one reason.
-#[derive(Debug)]
-pub struct Reject {
-    /// How many.
-    pub count: u64,
-    /// The first one's line, counted from 1.
-    pub line: u64,
-    /// The first one's text, cut and without control characters.
-    pub example: String,
-}
-
-impl Rejects {
-    fn add(&mut self, reason: &'static str, line: u64, text: &[u8]) {
-        let entry = self.0.entry(reason).or_insert_with(|| Reject {
-            count: 0,
-            line,
-            example: example(text),
-        });
-        entry.count += 1;
-    }
-
-    /// By reason.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Reject)> {
-        self.0.iter().map(|(reason, reject)| (*reason, reject))
-    }
-}
-
-fn example(text: &[u8]) -> String {
-    String::from_utf8_lossy(text)
-        .chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .take(120)
-        .collect()
-}
 
 /// Why a dump cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +43,9 @@ pub struct Reader<R> {
     /// A line that belongs to the next record.
     ahead: Vec<u8>,
     open: Option<Open>,
+    /// Where the job that was returned last began.
+    pub job_line: u64,
+    open_line: u64,
     /// What was left out.
     pub rejects: Rejects,
 }
@@ -110,6 +74,8 @@ impl<R: BufRead> Reader<R> {
             record_line: 0,
             ahead: Vec::new(),
             open: None,
+            job_line: 0,
+            open_line: 0,
             rejects: Rejects::default(),
         })
     }
@@ -140,10 +106,12 @@ impl<R: BufRead> Reader<R> {
                     continue;
                 }
             };
+            self.job_line = std::mem::replace(&mut self.open_line, self.record_line);
             if let Some(done) = before {
                 return Ok(Some(done.close()));
             }
         }
+        self.job_line = self.open_line;
         Ok(self.open.take().map(Open::close))
     }
 

@@ -10,7 +10,7 @@ mod steps;
 
 use super::{CommandError, Commands};
 use crate::job::FinishedJob;
-pub use dump::{DumpError, Reader, Reject, Rejects};
+pub use dump::{DumpError, Reader};
 
 /// What we ask for. No free text comes last: its newlines could not be told from a record's end.
 const FIELDS: &str = "JobIDRaw,JobID,Submit,Start,End,State,ElapsedRaw,UID,User,Account,Partition,\
@@ -90,7 +90,7 @@ mod tests {
 
     const HEADER: &str = "JobIDRaw|JobID|Submit|Start|End|State|ElapsedRaw|UID|User|Account|Partition|AllocCPUS|NTasks|ReqMem|MaxRSS|TotalCPU|TRESUsageInTot|AdminComment|JobName|NNodes";
 
-    fn read(rows: &str) -> (Vec<FinishedJob>, Vec<(&'static str, u64, u64)>) {
+    fn read(rows: &str) -> (Vec<FinishedJob>, Vec<(String, u64, u64)>) {
         let text = format!("{HEADER}\n{rows}");
         let mut reader = Reader::new(text.as_bytes(), None).unwrap();
         let mut jobs = Vec::new();
@@ -100,7 +100,7 @@ mod tests {
         let rejects = reader
             .rejects
             .iter()
-            .map(|(r, n)| (r, n.count, n.line))
+            .map(|(r, n)| (r.to_owned(), n.count, n.line))
             .collect();
         (jobs, rejects)
     }
@@ -173,7 +173,7 @@ mod tests {
         let (jobs, rejects) = read(&rows);
         let names: Vec<_> = jobs.iter().map(|job| job.name.as_str()).collect();
         assert_eq!(names, ["two\nlines\n", "ok"]);
-        assert_eq!(rejects, [("no record", 2, 5)]);
+        assert_eq!(rejects, [("no record".to_owned(), 2, 5)]);
     }
 
     #[test]
@@ -205,8 +205,8 @@ mod tests {
         assert_eq!(
             rejects,
             [
-                ("an ended job without end time", 1, 4),
-                ("unknown state", 1, 3)
+                ("an ended job without end time".to_owned(), 1, 4),
+                ("unknown state".to_owned(), 1, 3)
             ]
         );
     }

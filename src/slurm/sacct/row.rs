@@ -97,7 +97,7 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
     let start = time(text(columns.start));
     let end = time(text(columns.end));
     if let Some((job_id, _step)) = id.split_once('.') {
-        let job_id = job_id.parse().map_err(|_| "no job number")?;
+        let job_id = number(job_id).ok_or("no job number")?;
         return Ok(Row::Step(
             job_id,
             Step {
@@ -113,7 +113,7 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
             },
         ));
     }
-    let job_id = id.parse().map_err(|_| "no job number")?;
+    let job_id = number(id).ok_or("no job number")?;
     if !has_ended(state)? {
         return Ok(Row::Running);
     }
@@ -152,6 +152,16 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
         },
         comment: lossy(columns.comment),
     })))
+}
+
+/// The number of a job. A dump may have JobID alone: then an array's task `33_5` or a component `33+1` gets
+/// one of its own, above those of all jobs.
+fn number(id: &str) -> Option<u64> {
+    let Some((job, part)) = id.split_once(['_', '+']) else {
+        return id.parse().ok();
+    };
+    let (job, part): (u32, u32) = (job.parse().ok()?, part.parse().ok()?);
+    Some((u64::from(job) << 32 | u64::from(part)) & i64::MAX as u64)
 }
 
 /// Whether a state is final. An unknown state is an error: a new release may have added one.

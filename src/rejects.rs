@@ -1,0 +1,77 @@
+//! Rows of somebody's file that were left out: counted by reason, each with an example, never silently.
+#![forbid(unsafe_code)]
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Longest part of a row that is shown, in characters.
+const SHOWN: usize = 120;
+
+/// What was left out, and why: by reason, how often and where first.
+#[derive(Debug, Default)]
+pub struct Rejects(BTreeMap<Cow<'static, str>, Reject>);
+
+/// The rows left out for one reason.
+#[derive(Debug)]
+pub struct Reject {
+    /// How many.
+    pub count: u64,
+    /// The first one's line, counted from 1.
+    pub line: u64,
+    /// The first one's text, cut and without control characters.
+    pub example: String,
+}
+
+impl Rejects {
+    /// Leaves out a row.
+    pub fn add(&mut self, reason: impl Into<Cow<'static, str>>, line: u64, text: &[u8]) {
+        let entry = self.0.entry(reason.into()).or_insert_with(|| Reject {
+            count: 0,
+            line,
+            example: example(text),
+        });
+        entry.count += 1;
+    }
+
+    /// By reason.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Reject)> {
+        self.0
+            .iter()
+            .map(|(reason, reject)| (reason.as_ref(), reject))
+    }
+
+    /// Nothing was left out.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// One line a reason.
+impl fmt::Display for Rejects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (
+            reason,
+            Reject {
+                count,
+                line,
+                example,
+            },
+        ) in self.iter()
+        {
+            writeln!(
+                f,
+                "{count} rows left out: {reason}; first on line {line}: {example}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn example(text: &[u8]) -> String {
+    String::from_utf8_lossy(&text[..text.len().min(4 * SHOWN)])
+        .chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .take(SHOWN)
+        .collect()
+}

@@ -1,0 +1,128 @@
+//! Reports as one HTML page that needs nothing else: no script, no file, no network.
+
+use super::plot::{self, Series};
+use super::print::{Replayed, replay_cells};
+use crate::model::margin::SHARES;
+use crate::replay::{Figures, Moment, Replay};
+use anyhow::Result;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use std::collections::BTreeMap;
+
+const STYLE: &str =
+    "body { font: 15px sans-serif; max-width: 80em; margin: 2em auto; padding: 0 1em }
+table { border-collapse: collapse; margin: 1em 0 } td, th { padding: .2em .7em; text-align: right }
+td:first-child, th:first-child { text-align: left; overflow-wrap: anywhere }
+tr:nth-child(even) { background: #f2f2f2 } figure { display: inline-block; margin: 1em 1em 1em 0 }
+svg { max-width: 100%; height: auto }";
+
+/// A page around `body`; maud escapes whatever users have named.
+pub fn page(title: &str, body: Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { h1 { (title) } (body) }
+        }
+    };
+    page.into_string()
+}
+
+fn figure(caption: &str, svg: Result<String>) -> Result<Markup> {
+    let svg = PreEscaped(svg?);
+    Ok(html! { figure { (svg) figcaption { (caption) } } })
+}
+
+/// What a replay found.
+pub fn replay(name: &str, found: &Replay) -> Result<String> {
+    let (total, moments) = (&found.total, found.course.moments());
+    let over_jobs =
+        |of: fn(&Moment) -> f64| moments.iter().map(|m| (m.jobs as f64, of(m))).collect();
+    let waste = [
+        Series {
+            name: "as requested",
+            points: over_jobs(|m| m.request_waste),
+        },
+        Series {
+            name: "as decided",
+            points: over_jobs(|m| m.waste),
+        },
+    ];
+    let requested = moments.iter().filter_map(|m| Some((m.used, m.asked?)));
+    let memory = [
+        Series {
+            name: "requested",
+            points: requested.collect(),
+        },
+        Series {
+            name: "set",
+            points: moments.iter().map(|m| (m.used, m.set)).collect(),
+        },
+    ];
+    let told: Vec<_> = SHARES.into_iter().zip(total.coverage_pct()).collect();
+    let coverage = [
+        Series {
+            name: "aim",
+            points: vec![(0.0, 0.0), (100.0, 100.0)],
+        },
+        Series {
+            name: "jobs within",
+            points: told
+                .iter()
+                .map(|(share, within)| (100.0 * share, *within))
+                .collect(),
+        },
+    ];
+    let saved = total.request_waste_gbh - total.waste_gbh;
+    let body = html! {
+        p {
+            (total.n) " jobs used " (format!("{:.1}", total.used_gbh)) " GB·h of memory. Their requests would have wasted "
+            (format!("{:.1}", total.request_waste_gbh)) " GB·h, the decisions " (format!("{:.1}", total.waste_gbh))
+            ": " (format!("{saved:.1}")) " GB·h saved. " (total.failed_tasks) " jobs ("
+            (format!("{:.2}", total.failed_tasks_pct())) " %) would have been killed and run again."
+        }
+        (figure("Memory wasted, killed attempts included, summed over the jobs", plot::lines("jobs", "GB·h", &waste))?)
+        (figure("Memory given against memory used, a point a job; below the line it is killed", plot::against("used, GB", "given, GB", &memory))?)
+        (figure("Jobs of known kinds within the 50, 90 and 99 % quantiles", plot::lines("told, %", "within, %", &coverage))?)
+        h2 { "Users, worst first" }
+        (table("User", &found.users, total))
+        h2 { "Kinds of jobs, worst first" }
+        (table("Kind", &found.kinds, total))
+    };
+    Ok(page(&format!("shadowfit replay: {name}"), body))
+}
+
+fn table(title: &str, parts: &BTreeMap<String, Figures>, total: &Figures) -> Markup {
+    html! {
+        table {
+            tr { th { (title) } @for column in Replayed::COLUMNS { th { (column) } } }
+            @for (name, figures) in Replayed(parts).worst_first().chain([("TOTAL", total)]) {
+                tr { @for cell in replay_cells(name, figures) { td { (cell) } } }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_stays_text() {
+        let hostile = "<script>alert(1)</script>\"&";
+        let parts: BTreeMap<String, Figures> = [(hostile.to_owned(), Figures::default())].into();
+        let found = Replay {
+            kinds: parts.clone(),
+            users: parts,
+            ..Replay::default()
+        };
+        let page = replay(hostile, &found).unwrap();
+        assert!(
+            !page.contains("<script") && page.matches("&lt;script&gt;").count() == 4,
+            "{page}"
+        );
+    }
+}
