@@ -127,6 +127,14 @@ impl Kind {
         }
     }
 
+    /// The same, told apart further by `feature`; without runs of its own, what the label tells counts.
+    pub fn with_feature(self, label: &[u8], feature: &[u8]) -> Kind {
+        Kind {
+            command: Some(key(Level::Command, &[label, feature])),
+            ..self
+        }
+    }
+
     /// The keys there are, most specific first.
     pub fn keys(&self) -> impl Iterator<Item = (Level, Key)> {
         [

@@ -39,6 +39,42 @@ pub enum DecideAt {
     Submit,
 }
 
+/// What more than their label may tell jobs apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Split {
+    /// The user.
+    User,
+    /// The hour of the day at which they were submitted, in UTC.
+    Hour,
+    /// The day of the week, in UTC.
+    Weekday,
+    /// CPUs asked for.
+    Cpus,
+    /// Memory asked for.
+    Memory,
+    /// Time limit asked for.
+    Time,
+}
+
+impl Split {
+    /// Splits the job's kind.
+    pub fn apply(self, job: &mut PastJob) {
+        let submitted = job.times.map(|[submit, ..]| submit);
+        let number = |value: Option<f64>| value.map_or("-".into(), |value| value.to_string());
+        let feature = match self {
+            Split::User => job.user.clone(),
+            Split::Hour => number(submitted.map(|s| (s / 3600.0).floor().rem_euclid(24.0))),
+            Split::Weekday => number(submitted.map(|s| (s / 86_400.0).floor().rem_euclid(7.0))),
+            Split::Cpus => number(job.cpus.map(|(asked, _)| f64::from(asked))),
+            Split::Memory => number(job.asked),
+            Split::Time => number(job.time_s.map(|s| s as f64)),
+        };
+        job.kind = job
+            .kind
+            .with_feature(job.label.as_bytes(), feature.as_bytes());
+    }
+}
+
 /// One past job.
 #[derive(Debug, Clone)]
 pub struct PastJob {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use shadowfit_core::replay::DecideAt;
+use shadowfit_core::replay::{DecideAt, Split};
 use shadowfit_core::report::savings::By;
 use shadowfit_core::slurm::sbatch::Submission;
 use std::path::PathBuf;
@@ -96,6 +96,9 @@ pub struct ReplayArguments {
     /// With --trace: a trace of jobs that had ended before, which teach and do not count
     #[arg(long, value_name = "TRACE", requires = "trace")]
     pub history: Option<PathBuf>,
+    /// With --trace: tell jobs apart by this, too, to see what it brings
+    #[arg(long, value_enum, requires = "trace")]
+    pub split: Option<Split>,
     /// When a request is decided
     #[arg(long, value_enum, default_value = "start")]
     pub decide: DecideAt,

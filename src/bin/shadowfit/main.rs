@@ -229,6 +229,10 @@ fn replay_jobs(config: &Config, arguments: &ReplayArguments) -> Result<()> {
         (_, Some(path)) => (path, read_dump(path)?),
         _ => bail!("--trace, --sacct or --series says what to replay"),
     };
+    let mut jobs = jobs;
+    if let Some(split) = arguments.split {
+        jobs.iter_mut().for_each(|job| split.apply(job));
+    }
     let before = arguments.history.as_deref().map(read_trace).transpose()?;
     let before = before.unwrap_or_default();
     let bar = ProgressBar::new(jobs.len() as u64);
