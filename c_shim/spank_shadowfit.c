@@ -3,8 +3,9 @@
  * to the job_submit plugin. On a node it puts the agent's shadows into their sandbox, starts the
  * sampler beside them, and sees to it that nothing of them stays.
  *
- * plugstack.conf:  optional spank_shadowfit.so [programs=FOLDER]
- * where FOLDER holds shadowfit-sampler and shadowfit-standin.
+ * plugstack.conf:  optional spank_shadowfit.so [programs=FOLDER] [profile=off]
+ * where FOLDER holds shadowfit-sampler and shadowfit-standin. Beside each batch job a sampler notes what
+ * it does, unless profile=off.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -19,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <slurm/slurm.h>
 #include <slurm/spank.h>
 
 #include "sandbox.h"
@@ -28,8 +30,9 @@ SPANK_PLUGIN(shadowfit, 1);
 /* In a shadow's environment: the license servers that its job may ask, "27000@lic1,27001@10.0.0.7". */
 #define LICENSE_SERVERS "SHADOWFIT_LICENSE_SERVERS"
 #define DEFAULT_PROGRAMS "/usr/local/libexec/shadowfit"
-/* How long the end of a shadow waits for its sampler's report, in milliseconds. */
+/* How long the end of a shadow waits for its sampler's report, and that of a job, in milliseconds. */
 #define REPORT_TIMEOUT_MS 10000
+#define PROFILE_TIMEOUT_MS 2000
 
 /* --shadowfit=shadow:JOB:UNTIL:CPUS:SCRATCH_MIB:PIDS:IO_MIB, as the agent writes it. A user may write it
  * too, and gets a sandbox: nothing of it may give more than Slurm has. */
@@ -42,6 +45,7 @@ struct shadow {
 
 static struct shadow shadow; /* job[0] is 0 in every other job */
 static const char *programs = DEFAULT_PROGRAMS;
+static int profiles = 1; /* batch jobs are watched */
 static int report[2] = { -1, -1 };  /* from the sandbox to the sampler */
 /* From the sampler: one byte for the sandbox once it watches; its end closes with the sampler. */
 static int sampler_lives[2] = { -1, -1 };
@@ -77,12 +81,24 @@ int slurm_spank_init(spank_t spank, int argc, char **argv)
 	for (int which = 0; which < argc; which++)
 		if (strncmp(argv[which], "programs=", 9) == 0)
 			programs = argv[which] + 9;
+		else if (strcmp(argv[which], "profile=off") == 0)
+			profiles = 0;
 	return spank_option_register(spank, &option) == ESPANK_SUCCESS ? 0 : -1;
 }
 
 static int is_shadow(spank_t spank)
 {
 	return spank_remote(spank) == 1 && shadow.job[0];
+}
+
+/* The batch script of a job that is no shadow: the sampler beside it sees all the job's steps here. */
+static int is_profiled(spank_t spank)
+{
+	uint32_t step = 0;
+
+	return profiles && spank_remote(spank) == 1 && !shadow.job[0] &&
+	       spank_get_item(spank, S_JOB_STEPID, &step) == ESPANK_SUCCESS &&
+	       step == SLURM_BATCH_SCRIPT;
 }
 
 /* The same name in slurmstepd and, after a restart, in the epilog. The cluster's name comes from the
@@ -102,9 +118,13 @@ static unsigned long own_job(spank_t spank)
 
 int slurm_spank_init_post_opt(spank_t spank, int argc, char **argv)
 {
-	if (is_shadow(spank) && (pipe2(report, O_CLOEXEC) < 0 || pipe2(sampler_lives, O_CLOEXEC) < 0)) {
+	if (!is_shadow(spank) && !is_profiled(spank))
+		return 0;
+	if (pipe2(report, O_CLOEXEC) < 0 || pipe2(sampler_lives, O_CLOEXEC) < 0) {
 		slurm_error("shadowfit: pipe: %m");
-		return -1;
+		/* A job runs without its sampler, a shadow does not. */
+		profiles = 0;
+		return is_shadow(spank) ? -1 : 0;
 	}
 	return 0;
 }
@@ -166,7 +186,20 @@ int slurm_spank_task_init_privileged(spank_t spank, int argc, char **argv)
 	return sandbox_enter(&wish);
 }
 
-/* In a grandchild, so that slurmstepd, which waits for all of its children, does not wait for it. */
+/* Exits only. */
+static void become_sampler_of_job(unsigned long own, pid_t task)
+{
+	char path[PATH_MAX], job[32], pid[16], input[16];
+
+	snprintf(path, sizeof(path), "%s/shadowfit-sampler", programs);
+	snprintf(job, sizeof(job), "%lu", own);
+	snprintf(pid, sizeof(pid), "%d", task);
+	snprintf(input, sizeof(input), "%d", fcntl(report[0], F_DUPFD, 10));
+	fcntl(sampler_lives[1], F_DUPFD, 10);
+	execl(path, path, "job", "--job", job, "--pid", pid, "--report-fd", input, (char *)NULL);
+	_exit(127);
+}
+
 static void become_sampler(const char *group, unsigned long own, const char *servers)
 {
 	char path[PATH_MAX], job[32], until[32], input[16], output[16];
@@ -177,7 +210,7 @@ static void become_sampler(const char *group, unsigned long own, const char *ser
 	/* Only these two descriptors may pass. */
 	snprintf(input, sizeof(input), "%d", fcntl(report[0], F_DUPFD, 10));
 	snprintf(output, sizeof(output), "%d", fcntl(sampler_lives[1], F_DUPFD, 10));
-	execl(path, path, "--job", job, "--shadow-of", shadow.job, "--until", until, "--group", group,
+	execl(path, path, "shadow", "--job", job, "--shadow-of", shadow.job, "--until", until, "--group", group,
 	      "--license-servers", servers, "--report-fd", input, "--go-fd", output, (char *)NULL);
 	_exit(127);
 }
@@ -185,43 +218,68 @@ static void become_sampler(const char *group, unsigned long own, const char *ser
 int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
 {
 	char group[160], cluster[128] = "", servers[2048] = "";
+	pid_t task = 0;
 
-	if (!is_shadow(spank))
+	if (!is_shadow(spank) && !is_profiled(spank))
 		return 0;
+	spank_get_item(spank, S_TASK_PID, &task);
 	spank_getenv(spank, "SLURM_CLUSTER_NAME", cluster, sizeof(cluster));
 	spank_getenv(spank, LICENSE_SERVERS, servers, sizeof(servers));
 	unsigned long own = own_job(spank);
 	group_name(group, sizeof(group), cluster, own);
+	/* A grandchild, so that slurmstepd, which waits for all of its children, does not wait for it. */
 	pid_t child = fork();
 	if (child < 0) {
 		slurm_error("shadowfit: fork: %m");
-		return -1;
+		return is_shadow(spank) ? -1 : 0;
 	}
 	if (child == 0) {
-		if (fork() == 0)
+		if (fork() != 0)
+			_exit(0);
+		if (is_shadow(spank))
 			become_sampler(group, own, servers);
-		_exit(0);
+		become_sampler_of_job(own, task);
 	}
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
-	/* From here on the pipes' other ends close when sandbox and sampler end. */
+	/* From here on the pipes' other ends close when sandbox and sampler end. A job's end is told here. */
 	close(report[0]);
-	close(report[1]);
+	if (is_shadow(spank))
+		close(report[1]);
 	close(sampler_lives[1]);
+	return 0;
+}
+
+int slurm_spank_task_exit(spank_t spank, int argc, char **argv)
+{
+	struct pollfd reader = { .fd = report[1] };
+	int status = 0;
+
+	/* A sampler that is gone cannot be told. */
+	if (!is_profiled(spank) || report[1] < 0 || poll(&reader, 1, 0) != 0)
+		return 0;
+	if (spank_get_item(spank, S_TASK_EXIT_STATUS, &status) == ESPANK_SUCCESS)
+		dprintf(report[1], "exit %d\n",
+			WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 	return 0;
 }
 
 /* The step must not end before its counters are in AdminComment. */
 int slurm_spank_exit(spank_t spank, int argc, char **argv)
 {
-	if (!is_shadow(spank) || sampler_lives[0] < 0)
+	if ((!is_shadow(spank) && !is_profiled(spank)) || sampler_lives[0] < 0)
 		return 0;
+	int patience = REPORT_TIMEOUT_MS;
+	if (!is_shadow(spank)) {
+		close(report[1]);
+		patience = PROFILE_TIMEOUT_MS;
+	}
 	struct pollfd end = { .fd = sampler_lives[0], .events = POLLIN };
 	char byte;
 	/* A sandbox that was killed early has left its byte there. */
 	do {
-		if (poll(&end, 1, REPORT_TIMEOUT_MS) == 0)
-			slurm_error("shadowfit: the sampler of this shadow does not end");
+		if (poll(&end, 1, patience) == 0)
+			slurm_error("shadowfit: the sampler does not end");
 	} while (end.revents & POLLIN && read(sampler_lives[0], &byte, 1) == 1);
 	close(sampler_lives[0]);
 	return 0;

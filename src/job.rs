@@ -1,6 +1,8 @@
 //! The nouns: what a user asks for and what a job used.
 #![forbid(unsafe_code)]
 
+use crate::counters::Counters;
+use crate::units::MIB;
 use serde::{Deserialize, Serialize};
 
 /// The texts of a submission, borrowed for the time of one decision. Bytes, not strings: nothing
@@ -189,7 +191,7 @@ pub struct Usage {
 }
 
 /// A job that has ended, as accounting tells it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct FinishedJob {
     /// The number that is unique among jobs and array tasks (JobIDRaw).
     pub job_id: u64,
@@ -225,9 +227,46 @@ pub struct FinishedJob {
     pub comment: String,
 }
 
+impl FinishedJob {
+    /// Takes over what the sampler beside the job saw: it looks often, and the cgroup tells it of bursts
+    /// between two looks. It sits on the first node alone, and a job that died of its limit needed more.
+    pub fn measured(&mut self, profile: &Counters) {
+        if self.usage.peak_is_bound || profile.peak_mib <= 0.0 {
+            return;
+        }
+        let seen = (f64::from(profile.peak_mib) * MIB as f64) as u64;
+        let sampled = self.usage.peak_bytes.filter(|_| self.nodes > 1);
+        self.usage.peak_bytes = Some(seen).max(sampled);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counters::Ended;
+
+    #[test]
+    fn what_the_sampler_saw_takes_the_place_of_what_was_sampled() {
+        let job = |nodes, peak_is_bound| {
+            let mut job = FinishedJob {
+                nodes,
+                usage: Usage {
+                    peak_bytes: Some(900 * MIB),
+                    peak_is_bound,
+                    ..Usage::default()
+                },
+                ..FinishedJob::default()
+            };
+            job.measured(&Counters {
+                peak_mib: 512.0,
+                ..Counters::nothing(Ended::Finished)
+            });
+            job.usage.peak_bytes.map(|bytes| bytes / MIB)
+        };
+        assert_eq!(job(1, false), Some(512));
+        assert_eq!(job(2, false), Some(900));
+        assert_eq!(job(1, true), Some(900));
+    }
 
     #[test]
     fn a_shape_fills_in_slurms_defaults() {

@@ -14,8 +14,11 @@ use std::borrow::Cow;
 /// Raised by every change that an older reader would misunderstand.
 const VERSION: u8 = 1;
 
-/// AdminComment holds at most this many bytes of ours.
+/// AdminComment holds at most this many bytes of a decision.
 pub const MAX_SIZE: usize = 1024;
+
+/// And so many of what the job did.
+const MAX_PROFILE_SIZE: usize = 2048;
 
 /// One resource, asked and set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -93,6 +96,9 @@ pub struct Record {
     /// A shadow runs first, and the job waits for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub shadow: Option<Wait>,
+    /// What the job did, told by the sampler beside it as it ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub profile: Option<Box<Counters>>,
     /// The job runs again, and with what its user asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub given_back: bool,
@@ -114,7 +120,17 @@ impl Record {
             limits_time: false,
             kept: Some(why.into()),
             shadow: None,
+            profile: None,
             given_back: false,
+        }
+    }
+
+    /// The record of a job that has ended, `None` if nothing was decided about it, with what it did.
+    pub fn with_profile(record: Option<Record>, profile: Counters) -> Record {
+        let nothing = || Record::kept(Kind::default(), None, "nothing was decided about it");
+        Record {
+            profile: Some(Box::new(profile)),
+            ..record.unwrap_or_else(nothing)
         }
     }
 
@@ -133,6 +149,7 @@ impl Record {
             memory: None,
             cpus: None,
             time: None,
+            profile: None,
             given_back: true,
             kept: Some("an earlier run of this job was rewritten and ended early".into()),
             ..self.clone()
@@ -147,9 +164,10 @@ impl Record {
 
     /// The AdminComment; `None` if it would be too large.
     pub fn to_comment(&self) -> Option<String> {
+        let most = MAX_SIZE + self.profile.as_ref().map_or(0, |_| MAX_PROFILE_SIZE);
         serde_json::to_string(self)
             .ok()
-            .filter(|text| text.len() <= MAX_SIZE)
+            .filter(|text| text.len() <= most)
     }
 
     /// It still waits for a shadow at `now`, in seconds since 1970.

@@ -95,13 +95,20 @@ pub fn import<R: BufRead>(
 pub struct Users(HashMap<String, Option<u32>>);
 
 impl Users {
-    /// The job with its fingerprint: from its record, else from what accounting alone tells. `None`
-    /// for a shadow, which is no job of its user's.
-    pub fn with_kind(&mut self, job: FinishedJob) -> Option<(FinishedJob, Kind)> {
+    /// The job with its fingerprint: from its record, else from what accounting alone tells. What the
+    /// sampler beside it saw counts more than what accounting sampled. `None` for a shadow, which is no
+    /// job of its user's.
+    pub fn with_kind(&mut self, mut job: FinishedJob) -> Option<(FinishedJob, Kind)> {
         if ShadowRecord::parse(&job.comment).is_some() {
             return None;
         }
-        let kind = Record::parse(&job.comment).map(|record| record.kind);
+        let record = Record::parse(&job.comment);
+        if let Some(profile) = record.as_ref().and_then(|record| record.profile.as_ref()) {
+            job.measured(profile);
+        }
+        let kind = record
+            .map(|record| record.kind)
+            .filter(|kind| *kind != Kind::default());
         let kind = kind.unwrap_or_else(|| match self.uid(&job) {
             Some(uid) if job.nodes == 1 => Kind::of_accounting(uid, job.name.as_bytes()),
             _ => Kind::default(),

@@ -32,11 +32,34 @@ impl Group {
         }
     }
 
+    /// The group that Slurm keeps a job in, all its steps on this node, found by one of its processes;
+    /// `None` while that is not in one.
+    pub fn of_job(root: &Path, proc: &Path, pid: i32, job: u64) -> Option<Group> {
+        let text = std::fs::read_to_string(proc.join(format!("{pid}/cgroup"))).ok()?;
+        let end = format!("/job_{job}");
+        let name = text.lines().find_map(|line| {
+            let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+            let counts_memory =
+                controllers.is_empty() || controllers.split(',').any(|c| c == "memory");
+            let at = path.find(&format!("{end}/"))? + end.len();
+            counts_memory.then(|| path[..at].trim_start_matches('/').to_owned())
+        })?;
+        Some(Group::new(root, &name))
+    }
+
+    fn folder(&self, controller: &str) -> PathBuf {
+        match self {
+            Group::V1 { root, name } => root.join(controller).join(name),
+            Group::V2(path) => path.clone(),
+        }
+    }
+
     fn file(&self, controller: &str, v1: &str, v2: &str) -> io::Result<String> {
-        std::fs::read_to_string(match self {
-            Group::V1 { root, name } => root.join(controller).join(name).join(v1),
-            Group::V2(path) => path.join(v2),
-        })
+        let name = match self {
+            Group::V1 { .. } => v1,
+            Group::V2(_) => v2,
+        };
+        std::fs::read_to_string(self.folder(controller).join(name))
     }
 
     /// Anonymous and shared memory in bytes: what has no file to fall back on.
@@ -47,6 +70,22 @@ impl Group {
             Group::V2(_) => ["anon", "shmem"],
         };
         Ok(names.iter().filter_map(|name| field(&text, name)).sum())
+    }
+
+    /// The same at its peak, between two looks too: of what was charged at most, all but the page cache
+    /// and the kernel's part, which change little. `None` where the kernel does not tell.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let text = self.file("memory", "memory.stat", "memory.stat").ok()?;
+        let now = self
+            .file("memory", "memory.usage_in_bytes", "memory.current")
+            .ok()?;
+        let names = match self {
+            Group::V1 { .. } => ["total_rss", "total_shmem"],
+            Group::V2(_) => ["anon", "shmem"],
+        };
+        let ours: u64 = names.iter().filter_map(|name| field(&text, name)).sum();
+        let rest = now.trim().parse::<u64>().ok()?.saturating_sub(ours);
+        Some(self.charged().saturating_sub(rest)).filter(|&bytes| bytes > 0)
     }
 
     /// Most memory ever charged, in bytes, page cache included; 0 where the kernel does not tell.
@@ -76,16 +115,32 @@ impl Group {
 
     /// Every thread.
     pub fn threads(&self) -> io::Result<Vec<u32>> {
-        Ok(numbers(&self.file("memory", "tasks", "cgroup.threads")?))
+        self.members("tasks", "cgroup.threads")
     }
 
     /// Every process.
     pub fn processes(&self) -> io::Result<Vec<u32>> {
-        Ok(numbers(&self.file(
-            "memory",
-            "cgroup.procs",
-            "cgroup.procs",
-        )?))
+        self.members("cgroup.procs", "cgroup.procs")
+    }
+
+    /// Of this group and all below it: Slurm keeps each step, and each task of it, in one of its own.
+    fn members(&self, v1: &str, v2: &str) -> io::Result<Vec<u32>> {
+        let name = match self {
+            Group::V1 { .. } => v1,
+            Group::V2(_) => v2,
+        };
+        let mut folders = vec![self.folder("memory")];
+        let mut found = numbers(&std::fs::read_to_string(folders[0].join(name))?);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    let text = std::fs::read_to_string(entry.path().join(name));
+                    found.extend(numbers(&text.unwrap_or_default()));
+                    folders.push(entry.path());
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Removes the directories, once nothing runs in them. v2's belongs to Slurm and stays.
@@ -174,6 +229,47 @@ mod tests {
         assert_eq!((group.charged(), group.oom_kills()), (8192, 1));
         assert_eq!(group.threads().unwrap(), [7]);
         assert_eq!(group.cpu_s().unwrap(), 1.5);
+    }
+
+    #[test]
+    fn a_job_is_found_by_its_process_and_its_steps_are_part_of_it() {
+        let below = "slurm_n1/uid_7/job_5";
+        let v1 = tree(&[
+            (
+                "1/cgroup",
+                &format!("9:cpuset:/x/job_5/y\n4:memory:/{below}/step_batch/task_0\n"),
+            ),
+            (&format!("memory/{below}/tasks"), ""),
+            (&format!("memory/{below}/step_batch/tasks"), "7\n"),
+            (&format!("memory/{below}/step_0/task_1/tasks"), "8\n9\n"),
+        ]);
+        let group = Group::of_job(v1.path(), v1.path(), 1, 5).unwrap();
+        let mut threads = group.threads().unwrap();
+        threads.sort_unstable();
+        assert_eq!(threads, [7, 8, 9]);
+        assert!(Group::of_job(v1.path(), v1.path(), 1, 55).is_none());
+        let v2 = tree(&[
+            (
+                "1/cgroup",
+                "0::/system.slice/slurmstepd.scope/job_5/step_batch/user/task_0\n",
+            ),
+            ("system.slice/slurmstepd.scope/job_5/cgroup.threads", "3\n"),
+        ]);
+        let group = Group::of_job(v2.path(), v2.path(), 1, 5).unwrap();
+        assert_eq!(group.threads().unwrap(), [3]);
+    }
+
+    #[test]
+    fn a_burst_between_two_looks_is_seen() {
+        let dir = tree(&[
+            (
+                "memory/job/memory.stat",
+                "total_cache 500\ntotal_rss 1000\ntotal_shmem 100\n",
+            ),
+            ("memory/job/memory.usage_in_bytes", "1650\n"),
+            ("memory/job/memory.max_usage_in_bytes", "9000\n"),
+        ]);
+        assert_eq!(Group::new(dir.path(), "job").peak_memory(), Some(8450));
     }
 
     #[test]

@@ -9,14 +9,18 @@ pub mod curve;
 #[cfg(feature = "programs")]
 pub mod license;
 #[cfg(feature = "programs")]
+pub mod pace;
+#[cfg(feature = "programs")]
 pub mod process;
 #[cfg(feature = "programs")]
 pub mod sampler;
+#[cfg(feature = "programs")]
+mod spread;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How a shadow ended.
+/// How a shadow or a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ended {
@@ -34,7 +38,7 @@ pub enum Ended {
     Refused,
 }
 
-/// What a shadow did. Sizes in MiB, times in seconds; small enough for AdminComment.
+/// What a shadow or a job did. Sizes in MiB, times in seconds; small enough for AdminComment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Counters {
     /// How it ended.
@@ -48,7 +52,10 @@ pub struct Counters {
     pub peak_mib: f32,
     /// Largest memory charged to its slice, page cache and written files included.
     pub charged_mib: f32,
-    /// Largest memory in each twelfth of the time, oldest first.
+    /// Its mean over time, and what it stayed under for 95 % of the time; of jobs alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub usual_mib: Option<[f32; 2]>,
+    /// Largest memory in each slice of the time, oldest first: twelfths of a shadow's, 24ths of a job's.
     pub curve_mib: Vec<u32>,
     /// Address space of all its processes at most: mapped, whether touched or not.
     pub mapped_mib: u32,
@@ -103,6 +110,7 @@ impl Counters {
             wall_s: 0.0,
             peak_mib: 0.0,
             charged_mib: 0.0,
+            usual_mib: None,
             curve_mib: Vec::new(),
             mapped_mib: 0,
             cpu_s: 0.0,

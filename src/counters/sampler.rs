@@ -1,73 +1,95 @@
-//! The sampler: a process of its own beside each shadow. It looks at memory fifty times a second and
-//! at threads ten times, writes to memory only, and ends the shadow when enough has been seen.
+//! The sampler: a process of its own beside each shadow or job. It writes to memory only, and tells
+//! everything it saw in one small object.
 
 use super::cgroup::Group;
 use super::curve::Curve;
+use super::pace::Pace;
 use super::process::{Processes, Threads};
+use super::spread::Spread;
 use super::{Counters, Ended};
 use crate::units::MIB;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Between two looks at memory, whose bursts are short.
-pub const INTERVAL: Duration = Duration::from_millis(20);
+/// A point of the curve stands for so many milliseconds at least; a rarer look counts for several.
+const SLICE_MS: u128 = 100;
 
-/// Every so many looks the threads are looked at, too.
-const THREADS_LOOK: u32 = 5;
-
-/// Every so many looks the processes are looked at closely: files, I/O, faults.
-const CLOSE_LOOK: u32 = 50;
-
-/// Points of the memory curve.
-const POINTS: usize = 12;
+/// The share of the time for which memory stays under what is usual.
+const USUAL: f64 = 0.95;
 
 /// A shadow has settled when it was watched this long, in seconds, and its memory has not grown by
 /// more than a hundredth in the last two thirds of that.
 const SETTLED_S: f32 = 30.0;
 const SETTLED_GROWTH: f64 = 1.01;
 
-/// The process of the sandbox itself: its init.
-const OURS: usize = 1;
-
 /// What has been seen so far.
 pub struct Sampler {
     group: Group,
+    pace: Pace,
+    /// Processes that are not the job's: the init of a sandbox.
+    ours: usize,
     scratch: Option<PathBuf>,
     started: Instant,
-    looks: u32,
+    last_look: f32,
+    next_threads: f32,
+    next_close: f32,
     threads: Threads,
     processes: Processes,
     curve: Curve,
+    spread: Spread,
     peak: u64,
     /// When the peak was last raised by more than [`SETTLED_GROWTH`], and to what.
     raised: (f32, u64),
     most_threads: usize,
     most_processes: usize,
     cpu_s: f64,
-    last_close: (f32, f64),
+    last_demand: (f32, f64),
     demand_peak: f64,
 }
 
 impl Sampler {
-    /// Watches `group`. `scratch` is where what the shadow writes to files is kept, in memory.
-    pub fn new(group: Group, scratch: Option<PathBuf>) -> Sampler {
+    /// Watches a shadow in `group`; `scratch` is where what it writes to files is kept, in memory.
+    pub fn of_shadow(group: Group, scratch: PathBuf) -> Sampler {
+        Sampler {
+            scratch: Some(scratch),
+            ours: 1,
+            ..Sampler::new(group, Pace::Shadow)
+        }
+    }
+
+    /// Watches a job in `group`.
+    pub fn of_job(group: Group) -> Sampler {
+        Sampler::new(group, Pace::Job)
+    }
+
+    fn new(group: Group, pace: Pace) -> Sampler {
         let proc = Path::new("/proc");
         Sampler {
             group,
-            scratch,
+            pace,
+            ours: 0,
+            scratch: None,
             started: Instant::now(),
-            looks: 0,
+            last_look: 0.0,
+            next_threads: 0.0,
+            next_close: 0.0,
             threads: Threads::new(proc),
             processes: Processes::new(proc),
-            curve: Curve::new(POINTS),
+            curve: Curve::new(pace.points()),
+            spread: Spread::default(),
             peak: 0,
             raised: (0.0, 0),
             most_threads: 0,
             most_processes: 0,
             cpu_s: 0.0,
-            last_close: (0.0, 0.0),
+            last_demand: (0.0, 0.0),
             demand_peak: 0.0,
         }
+    }
+
+    /// How long to wait until the next look.
+    pub fn rest(&self) -> Duration {
+        self.pace.memory(self.elapsed_s())
     }
 
     /// One look; true if it was a close one.
@@ -76,15 +98,24 @@ impl Sampler {
         if let Ok(memory) = self.group.memory() {
             self.note_memory(at, memory.saturating_sub(self.written_to_memory()));
         }
-        if self.looks.is_multiple_of(THREADS_LOOK) {
+        if at >= self.next_threads {
+            self.next_threads = at + self.pace.threads_s();
             self.look_at_threads();
         }
-        let close = self.looks.is_multiple_of(CLOSE_LOOK);
+        let close = at >= self.next_close;
         if close {
-            self.look_closely(at);
+            self.next_close = at + self.pace.close_s(at);
+            self.look_closely();
         }
-        self.looks += 1;
+        self.note_demand(at);
         close
+    }
+
+    /// The last look at a job that is about to be gone, which also sees bursts that fell between two looks.
+    pub fn look_back(&mut self) {
+        self.next_close = 0.0;
+        self.look();
+        self.peak = self.peak.max(self.group.peak_memory().unwrap_or(0));
     }
 
     fn look_at_threads(&mut self) {
@@ -92,31 +123,43 @@ impl Sampler {
             self.cpu_s = cpu_s;
         }
         if let Ok(ids) = self.group.threads() {
-            self.most_threads = self.most_threads.max(ids.len().saturating_sub(OURS));
+            self.most_threads = self.most_threads.max(ids.len().saturating_sub(self.ours));
             self.threads.look(&ids);
         }
     }
 
     fn note_memory(&mut self, at: f32, memory: u64) {
-        self.curve.push((memory / MIB) as u32);
+        let seconds = at - self.last_look;
+        self.last_look = at;
+        self.spread.push(memory, seconds.into());
+        // Of a shadow each look is a slice of its own.
+        let slices = match self.pace {
+            Pace::Shadow => 1,
+            Pace::Job => self.rest().as_millis().div_ceil(SLICE_MS),
+        };
+        (0..slices).for_each(|_| self.curve.push((memory / MIB) as u32));
         self.peak = self.peak.max(memory);
         if self.peak as f64 > self.raised.1 as f64 * SETTLED_GROWTH {
             self.raised = (at, self.peak);
         }
     }
 
-    fn look_closely(&mut self, at: f32) {
+    fn look_closely(&mut self) {
         if let Ok(ids) = self.group.processes() {
-            self.most_processes = self.most_processes.max(ids.len().saturating_sub(OURS));
+            self.most_processes = self.most_processes.max(ids.len().saturating_sub(self.ours));
             self.processes.look(&ids);
         }
-        let wanted = self.wanted_s();
-        let (last_at, last_wanted) = self.last_close;
-        if at - last_at > 0.5 {
+    }
+
+    /// What it wanted in the last second.
+    fn note_demand(&mut self, at: f32) {
+        let (last_at, last_wanted) = self.last_demand;
+        if at - last_at >= 1.0 {
+            let wanted = self.wanted_s();
             let demand = (wanted - last_wanted) / f64::from(at - last_at);
             self.demand_peak = self.demand_peak.max(demand);
+            self.last_demand = (at, wanted);
         }
-        self.last_close = (at, wanted);
     }
 
     /// CPU time that it used or waited for, in seconds.
@@ -135,7 +178,7 @@ impl Sampler {
         })
     }
 
-    /// Seconds since the shadow started.
+    /// Seconds since it started.
     pub fn elapsed_s(&self) -> f32 {
         self.started.elapsed().as_secs_f32()
     }
@@ -148,14 +191,17 @@ impl Sampler {
         at >= SETTLED_S && self.raised.0 <= at / 3.0 && !still_reading
     }
 
-    /// Everything that was seen of a shadow that ended like this.
+    /// Everything that was seen of a shadow or job that ended like this.
     pub fn counters(&self, ended: Ended, exit_code: Option<i32>) -> Counters {
         let killed = self.group.oom_kills() > 0;
         let wall_s = self.elapsed_s();
         let mib = |bytes: u64| (bytes as f64 / MIB as f64) as f32;
         let deeds = self.processes.deeds();
         let input = self.processes.input();
+        let usual = self.spread.mean().zip(self.spread.quantile(USUAL));
+        let usual_mib = usual.map(|(mean, most)| [mean, most].map(|bytes| mib(bytes as u64)));
         Counters {
+            usual_mib: usual_mib.filter(|_| self.pace == Pace::Job),
             ended: if killed { Ended::Oom } else { ended },
             why: exit_code
                 .filter(|&code| code != 0)

@@ -34,6 +34,11 @@ pub const FINISHED_MARGIN: f64 = 1.1;
 /// told then, and the request stays.
 const STILL_GROWING: f64 = 1.15;
 
+/// Memory that grows with the input is told by the share of it that was read, within these: of less nothing
+/// can be told, and growth after it was read has another cause.
+const LEAST_SHARE: f64 = 0.1;
+const MOST_SHARE: f64 = 0.9;
+
 const TERMS: usize = 3;
 
 /// What a job needs, as its kind's shadow tells.
@@ -136,7 +141,9 @@ impl Fit {
         let seen_mib = f64::from(counters.peak_mib);
         let memory_mib = match counters.ended {
             Ended::Finished => seen_mib * FINISHED_MARGIN,
-            Ended::Settled | Ended::Window => self.enough_mib(half_of(counters), seen_mib)?,
+            Ended::Settled | Ended::Window => self
+                .enough_mib(half_of(counters), seen_mib)
+                .or_else(|| enough_by_input(counters))?,
             Ended::Oom | Ended::Failed | Ended::Refused => return None,
         };
         // A launcher was told to start more of the same: rank 0 stood for all of them.
@@ -146,6 +153,14 @@ impl Fit {
             cores: counters.demand.max(counters.demand_peak) * ranks as f32,
         })
     }
+}
+
+/// Memory that is enough, in MiB, where it still grew while the input was being read: it may go on in
+/// proportion until all of that has been read, and not beyond.
+fn enough_by_input(counters: &Counters) -> Option<f64> {
+    let share = f64::from(counters.input_share?);
+    let tells = (LEAST_SHARE..MOST_SHARE).contains(&share);
+    tells.then(|| f64::from(counters.peak_mib) / share * FINISHED_MARGIN)
 }
 
 /// The peak in the first half of a shadow's time, in MiB.
@@ -292,6 +307,21 @@ mod tests {
     #[test]
     fn memory_that_still_grows_tells_nothing() {
         assert_eq!(Fit::PRIOR.enough_mib(300.0, 500.0), None);
+    }
+
+    #[test]
+    fn memory_that_grows_with_the_input_is_told_by_the_share_read() {
+        let grows = |input_share| Counters {
+            peak_mib: 200.0,
+            curve_mib: vec![20, 40, 60, 80, 100, 110, 120, 140, 160, 180, 190, 200],
+            input_share,
+            ..Counters::nothing(Ended::Window)
+        };
+        let need = |share| Fit::PRIOR.need(&grows(share)).map(|need| need.memory_mib);
+        assert_eq!(need(Some(0.25)), Some(881));
+        for share in [None, Some(0.01), Some(1.0), Some(f32::NAN)] {
+            assert_eq!(need(share), None, "{share:?}");
+        }
     }
 
     #[test]

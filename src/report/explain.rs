@@ -1,5 +1,6 @@
 //! One decision in words: what was asked, what was set, from which evidence, what it used.
 
+use super::shadow::curve;
 use crate::config::Mode;
 use crate::fingerprint::Level;
 use crate::job::{FinishedJob, Memory};
@@ -105,6 +106,8 @@ pub fn run(job: &FinishedJob) -> Vec<String> {
         None => lines.push("kept      shadowfit did not decide about this run".into()),
     }
     lines.push(format!("used      {}", used(job)));
+    let profile = record.as_ref().and_then(|record| record.profile.as_ref());
+    lines.extend(profile.map(|counters| format!("profile   {}", curve(&counters.curve_mib))));
     lines.extend(record.and_then(|record| saved(&record, job)));
     lines
 }

@@ -6,5 +6,6 @@ pub mod explain;
 pub mod page;
 mod plot;
 pub mod print;
+pub mod profile;
 pub mod savings;
 pub mod shadow;

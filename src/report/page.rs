@@ -31,7 +31,8 @@ pub fn page(title: &str, body: Markup) -> String {
     page.into_string()
 }
 
-fn figure(caption: &str, svg: Result<String>) -> Result<Markup> {
+/// A plot and what it shows.
+pub fn figure(caption: &str, svg: Result<String>) -> Result<Markup> {
     let svg = PreEscaped(svg?);
     Ok(html! { figure { (svg) figcaption { (caption) } } })
 }

@@ -71,7 +71,7 @@ fn rest(counters: &Counters) -> String {
 }
 
 /// Memory over time as a line of bars.
-fn curve(points: &[u32]) -> String {
+pub fn curve(points: &[u32]) -> String {
     let top = points.iter().copied().max().unwrap_or(0).max(1);
     let bar = |point: &u32| BARS[(*point as usize * (BARS.len() - 1)).div_ceil(top as usize)];
     points.iter().map(bar).collect()

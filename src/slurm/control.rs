@@ -1,6 +1,7 @@
 //! scontrol: changing a job that waits, running one again.
 
-use super::{CommandError, Commands};
+use super::{CommandError, Commands, queue};
+use crate::counters::Counters;
 use crate::job::{Ask, Memory};
 use crate::record::{Change, Record};
 
@@ -62,6 +63,18 @@ pub fn comment(commands: &dyn Commands, handle: &str, comment: &str) -> Result<(
     commands
         .run("scontrol", &["update", &job, &comment])
         .map(drop)
+}
+
+/// Joins what a job did to its record: read and written once, while the job is ending. A comment that
+/// somebody else uses is left alone.
+pub fn join_profile(
+    commands: &dyn Commands,
+    job: &str,
+    profile: Counters,
+) -> Result<(), CommandError> {
+    let record = queue::record_of(commands, job)?;
+    let joined = Record::with_profile(record, profile).to_comment();
+    joined.map_or(Ok(()), |text| comment(commands, job, &text))
 }
 
 /// Lets a job that waits begin `delay_s` seconds from now at the earliest, and notes that in its record.

@@ -89,18 +89,46 @@ pub struct QueuedJob {
     pub original: Original,
 }
 
+/// Asks for the record of one job that has not ended yet; `None` where nothing was decided about it. A
+/// comment of somebody else's is an error.
+pub fn record_of(commands: &dyn Commands, job: &str) -> Result<Option<Record>, CommandError> {
+    let arguments = ["--json", "--states=all", "--jobs", job];
+    let jobs = ask(commands, &arguments)?;
+    let this = jobs
+        .iter()
+        .find(|one| number(&one["job_id"]).is_some_and(|id| id.to_string() == job))
+        .ok_or_else(|| unreadable(&arguments, "the job is not there".into()))?;
+    match this["admin_comment"].as_str().unwrap_or_default() {
+        "" => Ok(None),
+        text => Record::parse(text)
+            .map(Some)
+            .ok_or_else(|| unreadable(&arguments, "its AdminComment is somebody else's".into())),
+    }
+}
+
+fn unreadable(arguments: &[&str], problem: String) -> CommandError {
+    CommandError::Unreadable {
+        command: format!("squeue {}", arguments.join(" ")),
+        problem,
+    }
+}
+
+fn ask(commands: &dyn Commands, arguments: &[&str]) -> Result<Vec<Value>, CommandError> {
+    let output = commands.run("squeue", arguments)?;
+    let mut answer: Value = serde_json::from_slice(&output)
+        .map_err(|error| unreadable(arguments, error.to_string()))?;
+    match answer.get_mut("jobs").map(Value::take) {
+        Some(Value::Array(jobs)) => Ok(jobs),
+        _ => Err(unreadable(
+            arguments,
+            "no list of jobs in the answer".into(),
+        )),
+    }
+}
+
 /// Asks for the whole queue.
 pub fn query(commands: &dyn Commands) -> Result<Queue, CommandError> {
-    let output = commands.run("squeue", &["--json"])?;
-    let unreadable = |problem: String| CommandError::Unreadable {
-        command: "squeue --json".into(),
-        problem,
-    };
-    let answer: Value =
-        serde_json::from_slice(&output).map_err(|error| unreadable(error.to_string()))?;
-    let jobs = answer["jobs"]
-        .as_array()
-        .ok_or_else(|| unreadable("no list of jobs in the answer".into()))?;
+    let jobs = ask(commands, &["--json"])?;
     Ok(Queue {
         shadows: jobs.iter().filter_map(read_shadow).collect(),
         jobs: jobs.iter().filter_map(read_job).collect(),

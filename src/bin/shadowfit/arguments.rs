@@ -27,6 +27,8 @@ pub enum Command {
         /// A job or array task as sacct names it: 33 or 33_5
         job: String,
     },
+    /// What a job did, over time
+    Profile(Profile),
     /// What would be decided about a script, without submitting it
     Predict(Predict),
     /// Runs a script as a shadow, in a sandbox that throws away all it does, and tells what it needs
@@ -107,6 +109,18 @@ pub struct ReplayArguments {
     pub html: Option<PathBuf>,
     /// One JSON object
     #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Profile {
+    /// A job or array task as sacct names it: 33 or 33_5
+    pub job: String,
+    /// Write a page with plots to this file
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// One JSON object a run
+    #[arg(long, conflicts_with = "html")]
     pub json: bool,
 }
 

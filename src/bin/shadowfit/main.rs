@@ -4,7 +4,7 @@
 mod arguments;
 
 use anyhow::{Context, Result, bail};
-use arguments::{Arguments, Command, Predict, ReplayArguments, Report, RunShadow};
+use arguments::{Arguments, Command, Predict, Profile, ReplayArguments, Report, RunShadow};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use shadowfit_core::agent::{Clock, WallClock, import};
@@ -18,6 +18,7 @@ use shadowfit_core::model::train::train;
 use shadowfit_core::record::Record;
 use shadowfit_core::replay::{PastJob, dump, replay, series, trace};
 use shadowfit_core::report::print::Form;
+use shadowfit_core::report::profile::Profiled;
 use shadowfit_core::report::savings::savings;
 use shadowfit_core::report::{doctor, explain, page, print, shadow};
 use shadowfit_core::slurm::queue::QueuedShadow;
@@ -50,6 +51,7 @@ fn run(config_path: &Path, command: Command) -> Result<ExitCode> {
     match command {
         Command::Report(report) => print_report(&config, report)?,
         Command::Explain { job } => print_explanation(&config, &job)?,
+        Command::Profile(profile) => print_profile(&config, &profile)?,
         Command::Shadow(shadow) => run_shadow(&config, shadow)?,
         Command::Predict(predict) => print_prediction(&config, predict)?,
         Command::Replay(arguments) => replay_jobs(&config, &arguments)?,
@@ -121,6 +123,36 @@ fn print_explanation(config: &Config, job: &str) -> Result<()> {
     }
     for run in runs {
         println!("{}\n", run.join("\n  "));
+    }
+    Ok(())
+}
+
+fn print_profile(config: &Config, arguments: &Profile) -> Result<()> {
+    let filter = Filter {
+        job: Some(arguments.job.clone()),
+        ..Filter::default()
+    };
+    let mut runs = Vec::new();
+    let store = Store::open_to_read(&config.database_path())?;
+    store.each_job(&filter, |run, _| runs.extend(Profiled::of(&run)))?;
+    let Some(last) = runs.last() else {
+        bail!(
+            "job {}: no profile in the database; it is there once the job has ended and shadowfitd has seen it",
+            arguments.job
+        );
+    };
+    if let Some(file) = &arguments.html {
+        return std::fs::write(file, last.html()?).with_context(|| file.display().to_string());
+    }
+    for run in &runs {
+        println!(
+            "{}",
+            if arguments.json {
+                run.json()
+            } else {
+                run.text()
+            }
+        );
     }
     Ok(())
 }

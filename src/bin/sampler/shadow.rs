@@ -1,104 +1,34 @@
-//! shadowfit-sampler: started by SPANK beside each shadow, as root, outside of its job. Watches it,
-//! ends it when its window is over, and reports its counters through AdminComment.
-#![forbid(unsafe_code)]
+//! Beside a shadow: lets it start, watches it, ends it when its window is over.
 
-use clap::Parser;
+use super::news::{News, listen};
+use super::{CGROUPS, REPORT_TIMEOUT_S, Shadow};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use shadowfit_core::agent::{Clock, WallClock};
-use shadowfit_core::counters::cgroup::{self, Group};
+use shadowfit_core::counters::cgroup::Group;
 use shadowfit_core::counters::license::Sensor;
-use shadowfit_core::counters::sampler::{INTERVAL, Sampler};
+use shadowfit_core::counters::sampler::Sampler;
 use shadowfit_core::counters::{Counters, Ended};
 use shadowfit_core::record::ShadowRecord;
 use shadowfit_core::slurm::{System, control, notes};
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
-
-const CGROUPS: &str = "/sys/fs/cgroup";
 
 /// How long the sandbox may take until it tells its pid.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often, 20 ms apart, it is tried to remove the shadow's cgroups.
 const LOOKS_AT_THE_END: u32 = 200;
-/// Seconds that scontrol has to write the report.
-const REPORT_TIMEOUT_S: u32 = 4;
 
-/// Watches one shadow. SPANK starts it; nobody else needs to.
-#[derive(Parser)]
-#[command(version, name = "shadowfit-sampler")]
-struct Arguments {
-    /// The shadow's own job
-    #[arg(long)]
-    job: u64,
-    /// The job whose shadow it is
-    #[arg(long)]
-    shadow_of: String,
-    /// When its window ends, in seconds since 1970
-    #[arg(long)]
-    until: i64,
-    /// Its cgroup
-    #[arg(long)]
-    group: String,
-    /// License servers to stand in for: 27000@lic1,27001@10.0.0.7
-    #[arg(long, default_value = "")]
-    license_servers: String,
-    /// The pipe on which the sandbox tells its pid and its end
-    #[arg(long)]
-    report_fd: u32,
-    /// The pipe on which the sandbox is told that it is watched
-    #[arg(long)]
-    go_fd: u32,
-}
-
-/// What the sandbox tells.
-enum News {
-    /// There is an init, with this pid.
-    Started(i32),
-    /// All its parts have been taken.
-    Ready,
-    /// It could not be built.
-    Refused(String),
-    /// The program ended with this code.
-    Exited(i32),
-}
-
-fn main() {
-    let arguments = Arguments::parse();
-    cgroup::leave(Path::new(CGROUPS));
+/// Watches it to its end.
+pub fn run(arguments: &Shadow) {
     let news = listen(arguments.report_fd);
-    let group = Group::new(Path::new(CGROUPS), &arguments.group);
-    let counters = watch(&arguments, &news, group);
-    report(&arguments, counters);
-    clear(&Group::new(Path::new(CGROUPS), &arguments.group));
-}
-
-/// Reads the pipe in a thread of its own, so that a look is never late.
-fn listen(fd: u32) -> Receiver<News> {
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || read_news(fd, &sender));
-    receiver
-}
-
-fn read_news(fd: u32, sender: &Sender<News>) {
-    let Ok(pipe) = File::open(format!("/proc/self/fd/{fd}")) else {
-        return;
-    };
-    for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-        let news = match line.split_once(' ').unwrap_or((&line, "")) {
-            ("pid", pid) => pid.parse().ok().map(News::Started),
-            ("ready", _) => Some(News::Ready),
-            ("exit", code) => code.parse().ok().map(News::Exited),
-            ("refused", why) => Some(News::Refused(why.to_owned())),
-            _ => None,
-        };
-        if news.is_some_and(|news| sender.send(news).is_err()) {
-            return;
-        }
-    }
+    let group = || Group::new(Path::new(CGROUPS), &arguments.group);
+    let counters = watch(arguments, &news, group());
+    report(arguments, counters);
+    clear(&group());
 }
 
 /// Waits until the sandbox is whole, and returns its init; or why there is none. The two lines come
@@ -126,20 +56,20 @@ fn go(fd: u32) -> std::io::Result<()> {
     pipe.write_all(b"\n")
 }
 
-fn watch(arguments: &Arguments, news: &Receiver<News>, group: Group) -> Counters {
+fn watch(arguments: &Shadow, news: &Receiver<News>, group: Group) -> Counters {
     let init = match whole(news) {
         Ok(init) => init,
         Err(why) => return Counters::refused(&why),
     };
     let run = PathBuf::from(format!("/proc/{init}/root/run/shadowfit"));
-    let mut sampler = Sampler::new(group, Some(run.join("scratch")));
+    let mut sampler = Sampler::of_shadow(group, run.join("scratch"));
     let mut noted = notes::Notes::default();
     let licenses = Sensor::start(&arguments.license_servers, init);
     if let Err(error) = go(arguments.go_fd) {
         return Counters::refused(&format!("the job could not be let go: {error}"));
     }
     let (ended, code) = loop {
-        match news.recv_timeout(INTERVAL) {
+        match news.recv_timeout(sampler.rest()) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(News::Refused(why)) => return Counters::refused(&why),
             Ok(News::Exited(0)) => break (Ended::Finished, Some(0)),
@@ -168,7 +98,7 @@ fn watch(arguments: &Arguments, news: &Receiver<News>, group: Group) -> Counters
 }
 
 /// Writes the counters where the agent finds them. A controller that is away is asked again once.
-fn report(arguments: &Arguments, counters: Counters) {
+fn report(arguments: &Shadow, counters: Counters) {
     let commands = System {
         timeout_s: REPORT_TIMEOUT_S,
     };

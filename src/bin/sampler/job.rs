@@ -1,0 +1,57 @@
+//! Beside a batch job: watches all its steps on this node until its script ends, and joins what it saw to
+//! the decision in its AdminComment, in one call.
+
+use super::news::{News, listen};
+use super::{CGROUPS, Job, REPORT_TIMEOUT_S};
+use shadowfit_core::counters::cgroup::Group;
+use shadowfit_core::counters::sampler::Sampler;
+use shadowfit_core::counters::{Counters, Ended};
+use shadowfit_core::slurm::{System, control};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+/// How often, 10 ms apart, it is looked whether Slurm has put the job into its cgroup.
+const LOOKS_AT_THE_START: u32 = 100;
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Watches it to its end. Whatever fails, the job does not notice.
+pub fn run(arguments: &Job) {
+    let news = listen(arguments.report_fd);
+    let Some(group) = group(arguments) else {
+        return;
+    };
+    let counters = watch(&news, group);
+    let commands = System {
+        timeout_s: REPORT_TIMEOUT_S,
+    };
+    let job = arguments.job.to_string();
+    let _sacct_still_tells_something = control::join_profile(&commands, &job, counters);
+}
+
+/// Slurm moves a job into its cgroup a moment after it was started.
+fn group(arguments: &Job) -> Option<Group> {
+    (0..LOOKS_AT_THE_START).find_map(|_| {
+        let (root, proc) = (Path::new(CGROUPS), Path::new("/proc"));
+        let found = Group::of_job(root, proc, arguments.pid, arguments.job);
+        if found.is_none() {
+            std::thread::sleep(LOOK);
+        }
+        found
+    })
+}
+
+fn watch(news: &Receiver<News>, group: Group) -> Counters {
+    let mut sampler = Sampler::of_job(group);
+    loop {
+        sampler.look();
+        let (ended, code) = match news.recv_timeout(sampler.rest()) {
+            Ok(News::Exited(0)) => (Ended::Finished, Some(0)),
+            Ok(News::Exited(code)) => (Ended::Failed, Some(code)),
+            Err(RecvTimeoutError::Disconnected) => (Ended::Failed, None),
+            _ => continue,
+        };
+        sampler.look_back();
+        return sampler.counters(ended, code);
+    }
+}

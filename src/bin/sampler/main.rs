@@ -1,0 +1,78 @@
+//! shadowfit-sampler: started by SPANK beside each shadow or batch job, as root, outside of its cgroup.
+//! Watches it and reports its counters through AdminComment.
+#![forbid(unsafe_code)]
+
+mod job;
+mod news;
+mod shadow;
+
+use clap::{Args, Parser, Subcommand};
+use shadowfit_core::counters::cgroup;
+use std::path::Path;
+
+const CGROUPS: &str = "/sys/fs/cgroup";
+/// Seconds that scontrol has to write the report.
+const REPORT_TIMEOUT_S: u32 = 4;
+
+/// Watches one shadow or job. SPANK starts it; nobody else needs to.
+#[derive(Parser)]
+#[command(version, name = "shadowfit-sampler")]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// A shadow, in its sandbox
+    Shadow(Shadow),
+    /// A batch job, all its steps on this node
+    Job(Job),
+}
+
+#[derive(Args)]
+struct Shadow {
+    /// The shadow's own job
+    #[arg(long)]
+    job: u64,
+    /// The job whose shadow it is
+    #[arg(long)]
+    shadow_of: String,
+    /// When its window ends, in seconds since 1970
+    #[arg(long)]
+    until: i64,
+    /// Its cgroup
+    #[arg(long)]
+    group: String,
+    /// License servers to stand in for: 27000@lic1,27001@10.0.0.7
+    #[arg(long, default_value = "")]
+    license_servers: String,
+    /// The pipe on which the sandbox tells its pid and its end
+    #[arg(long)]
+    report_fd: u32,
+    /// The pipe on which the sandbox is told that it is watched
+    #[arg(long)]
+    go_fd: u32,
+}
+
+#[derive(Args)]
+struct Job {
+    /// The job
+    #[arg(long)]
+    job: u64,
+    /// A process of it
+    #[arg(long)]
+    pid: i32,
+    /// The pipe on which its end is told
+    #[arg(long)]
+    report_fd: u32,
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    cgroup::leave(Path::new(CGROUPS));
+    match arguments.what {
+        What::Shadow(shadow) => shadow::run(&shadow),
+        What::Job(job) => job::run(&job),
+    }
+}

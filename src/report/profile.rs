@@ -1,0 +1,163 @@
+//! What one job did, as the sampler beside it saw it: figures, and memory over time as a plot.
+
+use super::page::{figure, page};
+use super::plot::{self, Series};
+use crate::counters::Counters;
+use crate::job::FinishedJob;
+use crate::record::Record;
+use crate::units::{MIB, memory_text, printable};
+use anyhow::Result;
+use maud::html;
+use textplots::{Chart, Plot, Shape};
+
+/// Width and height of a plot in the terminal, in dots.
+const WIDTH: u32 = 140;
+const HEIGHT: u32 = 40;
+
+/// A run that was profiled.
+pub struct Profiled {
+    title: String,
+    counters: Box<Counters>,
+}
+
+impl Profiled {
+    /// `None` for a run without a profile.
+    pub fn of(job: &FinishedJob) -> Option<Profiled> {
+        Some(Profiled {
+            title: format!(
+                "JobId={} JobName={} User={} State={}",
+                job.label,
+                printable(&job.name),
+                printable(&job.user),
+                job.state
+            ),
+            counters: Record::parse(&job.comment)?.profile?,
+        })
+    }
+
+    /// One JSON object.
+    pub fn json(&self) -> String {
+        serde_json::to_string(&self.counters).unwrap_or_default()
+    }
+
+    /// For a terminal.
+    pub fn text(&self) -> String {
+        let points: Vec<(f32, f32)> = self
+            .memory()
+            .into_iter()
+            .map(|(at, mib)| (at as f32, mib as f32))
+            .collect();
+        let most = points.iter().map(|point| point.1).fold(1.0, f32::max);
+        let plot =
+            Chart::new_with_y_range(WIDTH, HEIGHT, 0.0, self.counters.wall_s.max(1.0), 0.0, most)
+                .lineplot(&Shape::Steps(&points))
+                .to_string();
+        let lines = lines(&self.counters).join("\n  ");
+        format!(
+            "{}\n  {lines}\n\nmemory in MiB over seconds\n{plot}",
+            self.title
+        )
+    }
+
+    /// A page of its own.
+    pub fn html(&self) -> Result<String> {
+        let memory = [Series {
+            name: "memory",
+            points: self.memory(),
+        }];
+        let body = html! {
+            ul { @for line in lines(&self.counters) { li { (line) } } }
+            (figure("The most memory in each slice of the time", plot::lines("seconds", "MiB", &memory))?)
+        };
+        Ok(page(&self.title, body))
+    }
+
+    /// Seconds and MiB.
+    fn memory(&self) -> Vec<(f64, f64)> {
+        let curve = &self.counters.curve_mib;
+        let slice = f64::from(self.counters.wall_s) / curve.len().max(1) as f64;
+        let point = |(index, mib): (usize, &u32)| (slice * (index as f64 + 0.5), f64::from(*mib));
+        curve.iter().enumerate().map(point).collect()
+    }
+}
+
+/// What a job did, a line each.
+pub fn lines(counters: &Counters) -> Vec<String> {
+    let mib = |mib: f32| memory_text(mib.ceil() as u64);
+    let usual = counters.usual_mib.map_or(String::new(), |[mean, most]| {
+        let burst = counters.peak_mib / mean.max(0.1);
+        format!(
+            ", {} on average, under {} for 95% of the time, peak {burst:.1} times the average",
+            mib(mean),
+            mib(most)
+        )
+    });
+    let calls = counters.calls[0] + counters.calls[1];
+    let moved = f64::from(counters.read_mib[0] + counters.written_mib[0]) * MIB as f64;
+    vec![
+        format!(
+            "memory    {} at its peak{usual}; with page cache {}",
+            mib(counters.peak_mib),
+            mib(counters.charged_mib)
+        ),
+        format!(
+            "CPUs      {:.1} s used, {:.2} busy or waited for on average, {:.1} in the busiest second; {} processes, {} threads",
+            counters.cpu_s,
+            counters.demand,
+            counters.demand_peak.max(counters.demand),
+            counters.processes,
+            counters.threads
+        ),
+        format!(
+            "I/O       read {} ({} from storage), wrote {} ({} to storage), {calls} calls of {:.0} bytes on average",
+            mib(counters.read_mib[0]),
+            mib(counters.read_mib[1]),
+            mib(counters.written_mib[0]),
+            mib(counters.written_mib[1]),
+            moved / calls.max(1) as f64
+        ),
+        format!(
+            "kernel    {} context switches, {} page faults",
+            counters.switches, counters.faults
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counters::Ended;
+
+    fn profiled(name: &str) -> Profiled {
+        let counters = Counters {
+            wall_s: 24.0,
+            peak_mib: 512.0,
+            usual_mib: Some([40.0, 45.0]),
+            curve_mib: (0..24).map(|n| if n == 7 { 512 } else { 30 }).collect(),
+            ..Counters::nothing(Ended::Finished)
+        };
+        let job = FinishedJob {
+            name: name.into(),
+            comment: Record::with_profile(None, counters).to_comment().unwrap(),
+            ..FinishedJob::default()
+        };
+        Profiled::of(&job).unwrap()
+    }
+
+    #[test]
+    fn a_burst_is_told_and_drawn() {
+        let text = profiled("align").text();
+        assert!(
+            text.contains("512M at its peak, 40M on average") && text.contains("512.0"),
+            "{text}"
+        );
+        assert!(Profiled::of(&FinishedJob::default()).is_none());
+    }
+
+    #[test]
+    fn a_hostile_name_stays_text() {
+        let hostile = profiled("\x1b[2J<script>");
+        assert!(!hostile.text().contains('\x1b'));
+        assert!(!hostile.html().unwrap().contains("<script"));
+    }
+}
