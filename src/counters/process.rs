@@ -80,13 +80,18 @@ impl Threads {
     }
 }
 
-/// What a process did until it was last looked at.
+/// What a process did by itself until it was last looked at.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Deeds {
     /// Page faults.
     pub faults: u64,
     /// Context switches.
     pub switches: u64,
+}
+
+/// What processes read and wrote.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Transfers {
     /// Bytes by system calls, and from storage.
     pub read: [u64; 2],
     /// Bytes by system calls, and to storage.
@@ -95,14 +100,12 @@ pub struct Deeds {
     pub calls: [u64; 2],
 }
 
-impl std::ops::AddAssign for Deeds {
-    fn add_assign(&mut self, other: Deeds) {
-        self.faults += other.faults;
-        self.switches += other.switches;
+impl Transfers {
+    fn combine(&mut self, other: &Transfers, with: fn(u64, u64) -> u64) {
         for which in 0..2 {
-            self.read[which] += other.read[which];
-            self.written[which] += other.written[which];
-            self.calls[which] += other.calls[which];
+            self.read[which] = with(self.read[which], other.read[which]);
+            self.written[which] = with(self.written[which], other.written[which]);
+            self.calls[which] = with(self.calls[which], other.calls[which]);
         }
     }
 }
@@ -111,6 +114,7 @@ impl std::ops::AddAssign for Deeds {
 pub struct Processes {
     proc: PathBuf,
     deeds: HashMap<u32, Deeds>,
+    transfers: Transfers,
     inputs: HashMap<(u64, u64), Input>,
     mapped: u64,
 }
@@ -128,12 +132,38 @@ impl Processes {
         Processes {
             proc: proc.into(),
             deeds: HashMap::new(),
+            transfers: Transfers::default(),
             inputs: HashMap::new(),
             mapped: 0,
         }
     }
 
-    /// Looks at these processes.
+    /// Looks at what these processes, all that there are, read and wrote. The kernel adds what a process did
+    /// to its parent's, once that has waited for it: the sum over those that live is the sum over all.
+    pub fn look_at_transfers(&mut self, ids: &[u32]) {
+        let mut now = Transfers::default();
+        for id in ids.iter().take(MAX_PROCESSES) {
+            let process = Process::new_with_root(self.proc.join(id.to_string()));
+            let Some(io) = process.ok().and_then(|process| process.io().ok()) else {
+                continue;
+            };
+            let one = Transfers {
+                read: [io.rchar, io.read_bytes],
+                written: [io.wchar, io.write_bytes],
+                calls: [io.syscr, io.syscw],
+            };
+            now.combine(&one, u64::saturating_add);
+        }
+        // Between a process's end and its parent's wait, a part of it is nowhere.
+        self.transfers.combine(&now, u64::max);
+    }
+
+    /// What all of them read and wrote.
+    pub fn transfers(&self) -> Transfers {
+        self.transfers
+    }
+
+    /// Looks at these processes closely.
     pub fn look(&mut self, ids: &[u32]) {
         let mut mapped = 0;
         for &id in ids.iter().take(MAX_PROCESSES) {
@@ -165,11 +195,11 @@ impl Processes {
 
     /// Everything done by all of them.
     pub fn deeds(&self) -> Deeds {
-        let mut all = Deeds::default();
-        for deeds in self.deeds.values() {
-            all += *deeds;
+        let sum = |of: fn(&Deeds) -> u64| self.deeds.values().map(of).sum();
+        Deeds {
+            faults: sum(|deeds| deeds.faults),
+            switches: sum(|deeds| deeds.switches),
         }
-        all
     }
 
     /// Largest address space of all together, in bytes.
@@ -193,16 +223,10 @@ fn deeds(process: &Process) -> Option<(Deeds, u64)> {
     let (stat, status) = (process.stat().ok()?, process.status().ok()?);
     let switches = status.voluntary_ctxt_switches.unwrap_or(0)
         + status.nonvoluntary_ctxt_switches.unwrap_or(0);
-    let mut deeds = Deeds {
+    let deeds = Deeds {
         faults: stat.minflt + stat.majflt,
         switches,
-        ..Deeds::default()
     };
-    if let Ok(io) = process.io() {
-        deeds.read = [io.rchar, io.read_bytes];
-        deeds.written = [io.wchar, io.write_bytes];
-        deeds.calls = [io.syscr, io.syscw];
-    }
     Some((deeds, stat.vsize))
 }
 
@@ -254,9 +278,10 @@ mod tests {
         file.read_exact(&mut vec![0; 1 << 20]).unwrap();
         let mut processes = Processes::new(Path::new("/proc"));
         processes.look(&[std::process::id()]);
+        processes.look_at_transfers(&[std::process::id()]);
         let (share, size) = processes.input().unwrap();
         assert!(size >= 4 << 20 && share > 0.0, "{share} of {size}");
-        assert!(processes.deeds().read[0] >= 1 << 20);
+        assert!(processes.transfers().read[0] >= 1 << 20);
         assert!(processes.mapped() > 1 << 20);
     }
 }

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// A point of the curve stands for so many milliseconds at least; a rarer look counts for several.
 const SLICE_MS: u128 = 100;
 
+/// Seconds between two looks at what is read and written.
+const TRANSFERS_S: f32 = 1.0;
+
 /// The share of the time for which memory stays under what is usual.
 const USUAL: f64 = 0.95;
 
@@ -32,6 +35,7 @@ pub struct Sampler {
     started: Instant,
     last_look: f32,
     next_threads: f32,
+    next_transfers: f32,
     next_close: f32,
     threads: Threads,
     processes: Processes,
@@ -72,6 +76,7 @@ impl Sampler {
             started: Instant::now(),
             last_look: 0.0,
             next_threads: 0.0,
+            next_transfers: 0.0,
             next_close: 0.0,
             threads: Threads::new(proc),
             processes: Processes::new(proc),
@@ -101,6 +106,11 @@ impl Sampler {
         if at >= self.next_threads {
             self.next_threads = at + self.pace.threads_s();
             self.look_at_threads();
+        }
+        if at >= self.next_transfers {
+            self.next_transfers = at + TRANSFERS_S;
+            let ids = self.group.processes().unwrap_or_default();
+            self.processes.look_at_transfers(&ids);
         }
         let close = at >= self.next_close;
         if close {
@@ -197,6 +207,7 @@ impl Sampler {
         let wall_s = self.elapsed_s();
         let mib = |bytes: u64| (bytes as f64 / MIB as f64) as f32;
         let deeds = self.processes.deeds();
+        let transfers = self.processes.transfers();
         let input = self.processes.input();
         let usual = self.spread.mean().zip(self.spread.quantile(USUAL));
         let usual_mib = usual.map(|(mean, most)| [mean, most].map(|bytes| mib(bytes as u64)));
@@ -218,9 +229,9 @@ impl Sampler {
             threads: self.most_threads as u32,
             switches: deeds.switches,
             faults: deeds.faults,
-            read_mib: deeds.read.map(mib),
-            written_mib: deeds.written.map(mib),
-            calls: deeds.calls,
+            read_mib: transfers.read.map(mib),
+            written_mib: transfers.written.map(mib),
+            calls: transfers.calls,
             input_share: input.map(|(share, _)| share),
             input_mib: input.map(|(_, size)| mib(size)),
             ..Counters::nothing(ended)

@@ -8,6 +8,7 @@ mod faults;
 mod hostile;
 mod leaves_nothing;
 mod policy;
+mod profile;
 mod shadow;
 mod spine;
 
@@ -102,6 +103,26 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a_restart_of_slurmctld_keeps_what_was_set",
         faults::a_restart_of_slurmctld_keeps_what_was_set,
+    ),
+    (
+        "a_burst_that_sacct_misses_is_in_the_profile",
+        profile::a_burst_that_sacct_misses_is_in_the_profile,
+    ),
+    (
+        "what_a_job_does_is_counted_right",
+        profile::what_a_job_does_is_counted_right,
+    ),
+    (
+        "a_job_outlives_its_sampler",
+        profile::a_job_outlives_its_sampler,
+    ),
+    (
+        "a_foreign_comment_outlives_the_sampler",
+        profile::a_foreign_comment_outlives_the_sampler,
+    ),
+    (
+        "a_known_kind_may_be_backfilled_sooner",
+        profile::a_known_kind_may_be_backfilled_sooner,
     ),
     (
         "a_new_kind_of_job_is_measured_and_starts_sized",

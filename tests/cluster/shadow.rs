@@ -34,7 +34,7 @@ fn enable(cluster: &Cluster, window_s: u32, more: &str) -> Result<()> {
     Ok(())
 }
 
-fn write_script(cluster: &Cluster, name: &str, text: &str) -> Result<PathBuf> {
+pub fn write_script(cluster: &Cluster, name: &str, text: &str) -> Result<PathBuf> {
     let path = cluster.scratch.join(name);
     std::fs::write(&path, text)?;
     Ok(path)
@@ -78,7 +78,7 @@ fn counters(cluster: &Cluster, shadow: u64) -> Result<Value> {
     Ok(found)
 }
 
-fn near(what: &str, value: &Value, low: f64, high: f64) -> Result<()> {
+pub fn near(what: &str, value: &Value, low: f64, high: f64) -> Result<()> {
     let number = value.as_f64().unwrap_or(-1.0);
     ensure(
         (low..=high).contains(&number),

@@ -1,0 +1,139 @@
+//! The sampler beside every job: known workloads with known truth, and jobs that outlive it.
+
+use crate::cluster::{Cluster, Result, checked, ensure, eventually};
+use crate::shadow::{near, write_script};
+use serde_json::Value;
+use std::process::Command;
+
+/// Waits for the job's end and returns what its sampler told.
+fn profile(cluster: &Cluster, job: u64) -> Result<Value> {
+    cluster.wait_for(job, "COMPLETED")?;
+    let record = cluster.job(job)?.record();
+    ensure(
+        record["profile"].is_object(),
+        format!("no profile: {record}"),
+    )?;
+    Ok(record["profile"].clone())
+}
+
+fn run(cluster: &Cluster, name: &str, script: &str) -> Result<(u64, Value)> {
+    let script = write_script(cluster, name, script)?;
+    let job = cluster.submit("alice", &["--mem=3000", "-c2"], &script, &[])?;
+    Ok((job, profile(cluster, job)?))
+}
+
+/// 512 MiB for a third of a second: sacct, which looks once a second at most, may see nothing of it.
+const BURST: &str = "#!/bin/bash\nsleep 1\npython3 -c '
+import time
+held = bytearray(512 << 20)
+held[::4096] = bytes(len(held[::4096]))
+time.sleep(0.2)
+del held
+time.sleep(2)'\n";
+
+/// 200 MiB in pieces of 4 KiB, and 2.5 CPUs' worth of work in a burst.
+const WRITES: &str = "#!/bin/bash\npython3 -c '
+import os
+file = os.open(\"'$(mktemp -p /var/tmp)'\", os.O_WRONLY)
+for n in range(51200): os.write(file, bytes(4096))
+import time
+time.sleep(1.2)'\nrm -f /var/tmp/tmp.*\n";
+
+const BUSY: &str =
+    "#!/bin/bash\nfor n in 1 2; do timeout 4 sh -c 'while :; do :; done' & done\nwait\nsleep 2\n";
+
+pub fn a_burst_that_sacct_misses_is_in_the_profile(cluster: &mut Cluster) -> Result<()> {
+    let (job, seen) = run(cluster, "burst.sh", BURST)?;
+    // Python's own 4 MiB come on top.
+    near("peak_mib", &seen["peak_mib"], 512.0, 523.0)?;
+    ensure(seen["ended"] == "finished", seen.to_string())?;
+    eventually("the peak in the store", 20, || {
+        cluster.pass()?;
+        let used = cluster.run(
+            "root",
+            &["shadowfit", "report", "--json", "-j", &job.to_string()],
+        )?;
+        Ok(serde_json::from_str::<Value>(&used)?["total"]["runs"] == 1)
+    })?;
+    let told = cluster.run("root", &["shadowfit", "profile", &job.to_string()])?;
+    ensure(told.contains("at its peak"), told)?;
+    let told = cluster.run(
+        "root",
+        &["shadowfit", "profile", "--json", &job.to_string()],
+    )?;
+    ensure(serde_json::from_str::<Value>(&told)? == seen, told)?;
+    let explained = cluster.run("root", &["shadowfit", "explain", &job.to_string()])?;
+    ensure(
+        explained.contains("profile   ") && explained.contains("used      51"),
+        explained,
+    )
+}
+
+pub fn what_a_job_does_is_counted_right(cluster: &mut Cluster) -> Result<()> {
+    let (_, wrote) = run(cluster, "writes.sh", WRITES)?;
+    near("written_mib", &wrote["written_mib"][0], 195.0, 210.0)?;
+    near("write calls", &wrote["calls"][1], 51_000.0, 54_000.0)?;
+    let (_, busy) = run(cluster, "busy.sh", BUSY)?;
+    near("cpu_s and waiting", &busy["demand_peak"], 1.7, 2.3)?;
+    near("threads", &busy["threads"], 3.0, 12.0)
+}
+
+pub fn a_job_outlives_its_sampler(cluster: &mut Cluster) -> Result<()> {
+    let script = write_script(cluster, "outlives.sh", "#!/bin/bash\nsleep 4\n")?;
+    let job = cluster.submit("alice", &["--mem=100"], &script, &[])?;
+    let pattern = format!("shadowfit-sampler job --job {job} ");
+    eventually("a sampler", 20, || {
+        Ok(Command::new("pgrep")
+            .args(["-f", &pattern])
+            .output()?
+            .status
+            .success())
+    })?;
+    checked(Command::new("pkill").args(["-KILL", "-f", &pattern]))?;
+    cluster.wait_for(job, "COMPLETED")?;
+    let record = cluster.job(job)?.record();
+    ensure(
+        record["shadowfit"] == 1 && record["profile"].is_null(),
+        record.to_string(),
+    )
+}
+
+/// Somebody else's AdminComment stays, whatever the sampler saw.
+pub fn a_foreign_comment_outlives_the_sampler(cluster: &mut Cluster) -> Result<()> {
+    let script = write_script(cluster, "foreign.sh", "#!/bin/bash\nsleep 2\n")?;
+    let job = cluster.submit("alice", &["--mem=100", "--hold"], &script, &[])?;
+    let name = format!("JobId={job}");
+    cluster.run(
+        "root",
+        &["scontrol", "update", &name, "AdminComment=ticket 42"],
+    )?;
+    cluster.run("root", &["scontrol", "release", &job.to_string()])?;
+    cluster.wait_for(job, "COMPLETED")?;
+    let comment = cluster.job(job)?.comment;
+    ensure(comment == "ticket 42", comment)
+}
+
+/// Where the site names time, backfill may shorten a known kind's limit, and only then.
+pub fn a_known_kind_may_be_backfilled_sooner(cluster: &mut Cluster) -> Result<()> {
+    let known = cluster.known.clone();
+    let shown = |cluster: &Cluster, options: &[&str]| {
+        let options = [&["--mem=4000", "-c2", "--hold"], options].concat();
+        let job = cluster.submit("alice", &options, &known, &["105"])?;
+        cluster.run("root", &["scontrol", "show", "job", &job.to_string()])
+    };
+    let untouched = shown(cluster, &["--time=120"])?;
+    ensure(untouched.contains("TimeMin=N/A"), untouched)?;
+    cluster.configure("[[rule]]\ntime = 'apply'\n")?;
+    cluster.let_the_plugin_look();
+    let shortened = shown(cluster, &["--time=120"])?;
+    ensure(
+        shortened.contains("TimeLimit=02:00:00 TimeMin=00:10:00"),
+        shortened,
+    )?;
+    let own = shown(cluster, &["--time=120", "--time-min=60"])?;
+    ensure(own.contains("TimeMin=01:00:00"), own)?;
+    cluster.configure("[[rule]]\ntime = 'apply'\n[time]\nlimit = true\n")?;
+    cluster.let_the_plugin_look();
+    let limited = shown(cluster, &["--time=120"])?;
+    ensure(limited.contains("TimeLimit=00:10:00"), limited)
+}
