@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import afterwards
 import newkind
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -164,10 +165,10 @@ def show(rounds):
     print(f"GiB·h and CPU·h count run time: with more jobs at once on {os.cpu_count()} real CPUs, each takes longer.")
 
 
-def summarize(rounds, fresh):
+def summarize(rounds, more):
     whole = {key: sum(one[key] for one in rounds) for key in ("jobs_submitted", "jobs_lost", "rescues")}
     per_round = [{key: value for key, value in one.items() if key not in whole} for one in rounds]
-    summary = {**whole, "round1": per_round[0], "round2": per_round[1], "new_kind": fresh}
+    summary = {**whole, "round1": per_round[0], "round2": per_round[1], **more}
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     return summary
@@ -184,15 +185,18 @@ def main():
         time.sleep(2)
         second = play("round 2: the same jobs, sized; one of them has outgrown its history", OUTGROWN)
         fresh = newkind.show(inside, CONFIG, SCRATCH)
-        time.sleep(5)  # the agent's next pass
+        seen = afterwards.burst(inside, SCRATCH)
         print(f"\n$ shadowfit report\n{inside('shadowfit', 'report')[0]}", end="")
+        replayed = afterwards.replay(inside, SCRATCH)
     finally:
         agent.terminate()
         agent.wait()
     show([first, second])
-    summary = summarize([first, second], fresh)
-    good = summary["jobs_lost"] == 0 and second["makespan_s"] < first["makespan_s"] and newkind.is_good(fresh)
+    summary = summarize([first, second], {"new_kind": fresh, "burst": seen, "replay": replayed})
+    good = summary["jobs_lost"] == 0 and second["makespan_s"] < first["makespan_s"] and newkind.is_good(fresh) and afterwards.is_good(seen, replayed)
     print(f"a new kind: set {fresh['set_mib']} MiB of 6144, {fresh['waited_s']} s after its submission; files untouched by its shadow: {fresh['files_untouched']}")
+    print(f"a burst: sacct says {seen['sacct_mib']:.0f} MiB, the sampler beside the job {seen['profile_mib']:.0f}")
+    print(f"replay and report: {replayed['jobs']} and {replayed['reported_runs']} completed runs, {replayed['used_gbh']:.3f} and {replayed['reported_gbh']:.3f} GB·h used")
     print(f"\ndemo: {summary['jobs_submitted']} jobs, {summary['jobs_lost']} lost, {summary['rescues']} rescued: {'ok' if good else 'FAILED'}")
     return 0 if good else 1
 

@@ -100,6 +100,8 @@ pub struct Filter {
     pub partition: Option<String>,
     /// JobIDRaw, or what users see.
     pub job: Option<String>,
+    /// State, as `COMPLETED`.
+    pub state: Option<String>,
 }
 
 impl Store {
@@ -281,7 +283,7 @@ impl Store {
              WHERE (?1 IS NULL OR ended >= ?1) AND (?2 IS NULL OR ended < ?2) AND (?3 IS NULL OR user = ?3) \
              AND (?4 IS NULL OR account = ?4) AND (?5 IS NULL OR partition = ?5) \
              AND (?6 IS NULL OR label = ?6 OR job_id = CAST(?6 AS INTEGER) AND CAST(job_id AS TEXT) = ?6) \
-             ORDER BY ended, id",
+             AND (?7 IS NULL OR state = ?7) ORDER BY ended, id",
         )?;
         let bound = params![
             filter.since,
@@ -289,7 +291,8 @@ impl Store {
             filter.user,
             filter.account,
             filter.partition,
-            filter.job
+            filter.job,
+            filter.state
         ];
         let mut rows = query.query(bound)?;
         while let Some(row) = rows.next()? {

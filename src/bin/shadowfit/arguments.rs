@@ -70,6 +70,9 @@ pub struct Report {
     /// This job's runs
     #[arg(short, long)]
     pub job: Option<String>,
+    /// Runs that ended in this state, as COMPLETED
+    #[arg(short, long)]
+    pub state: Option<String>,
     /// One row for each
     #[arg(long, value_enum, default_value = "user")]
     pub by: By,

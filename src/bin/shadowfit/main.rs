@@ -71,6 +71,7 @@ fn print_report(config: &Config, report: Report) -> Result<()> {
         account: report.account,
         partition: report.partition,
         job: report.job,
+        state: report.state.map(|state| state.to_uppercase()),
     };
     let form = match (report.parsable2, report.json) {
         (true, _) => Form::Parsable,
