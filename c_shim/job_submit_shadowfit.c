@@ -132,6 +132,7 @@ static void copy_request(const job_desc_msg_t *job, uint32_t uid, struct shadowf
 	request->argv = (const char *const *)job->argv;
 	request->argc = job->argv ? job->argc : 0;
 	request->admin_comment = job->admin_comment;
+	request->licenses = job->licenses;
 	request->spank_env = (const char *const *)job->spank_job_env;
 	request->spank_env_count = job->spank_job_env ? job->spank_job_env_size : 0;
 	copy_memory(job, request);
@@ -168,6 +169,10 @@ static void apply(const struct shadowfit_answer *answer, job_desc_msg_t *job, ch
 		job->time_min = answer->time_min;
 	if (answer->actions & SHADOWFIT_SET_TIME_LIMIT)
 		job->time_limit = answer->time_min;
+	if (answer->actions & SHADOWFIT_SET_LICENSES) {
+		slurm_xfree((void **)&job->licenses);
+		job->licenses = answer->licenses[0] ? slurm_xstrdup(answer->licenses) : NULL;
+	}
 	if (answer->actions & SHADOWFIT_SET_COMMENT) {
 		slurm_xfree((void **)&job->admin_comment);
 		job->admin_comment = slurm_xstrdup(answer->comment);

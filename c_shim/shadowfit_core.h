@@ -34,9 +34,11 @@
 #define SHADOWFIT_DELAY 32u
 #define SHADOWFIT_SET_TIME_MIN 64u
 #define SHADOWFIT_SET_TIME_LIMIT 128u
+#define SHADOWFIT_SET_LICENSES 256u
 
 #define SHADOWFIT_COMMENT_SIZE 1025
 #define SHADOWFIT_TEXT_SIZE 512
+#define SHADOWFIT_LICENSES_SIZE 256
 
 /* What a user asked for. Texts end in NUL and may be NULL; they are read during the call only. */
 struct shadowfit_request {
@@ -49,6 +51,7 @@ struct shadowfit_request {
 	const char *const *argv; /* argv[0] is the script */
 	uint32_t argc;
 	const char *admin_comment;
+	const char *licenses;
 	const char *const *spank_env; /* NAME=value, as SPANK options travel */
 	uint32_t spank_env_count;
 	uint64_t memory_per_node_mib; /* 0: all the memory of the node */
@@ -68,6 +71,7 @@ struct shadowfit_answer {
 	uint32_t time_min; /* minutes; also the time limit where that is set */
 	uint64_t memory_mib; /* in the form of the request: per node or per CPU */
 	uint64_t delay_s; /* from now until the job may begin */
+	char licenses[SHADOWFIT_LICENSES_SIZE]; /* empty for none */
 	char comment[SHADOWFIT_COMMENT_SIZE]; /* for AdminComment */
 	char text[SHADOWFIT_TEXT_SIZE]; /* for the user */
 	char log[SHADOWFIT_TEXT_SIZE]; /* for slurmctld's log */

@@ -169,6 +169,8 @@ pub struct Request<'a> {
     pub texts: Texts<'a>,
     /// What may be sized.
     pub ask: Ask,
+    /// Licenses, as Slurm writes them; empty for none.
+    pub licenses: &'a str,
     /// Size of the input files that the command line names, in bytes, where it is known.
     pub input_bytes: Option<u64>,
     /// Set when the job must stay as it is.

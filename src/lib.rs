@@ -26,6 +26,7 @@ pub mod counters;
 pub mod decide;
 pub mod fingerprint;
 pub mod job;
+pub mod licenses;
 pub mod model;
 pub mod record;
 #[cfg(feature = "programs")]

@@ -38,6 +38,19 @@ impl Change {
     }
 }
 
+/// Licenses, asked and set, as Slurm writes them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relicensed {
+    /// Whether they were really set.
+    pub mode: Mode,
+    /// By the user; empty for none.
+    pub asked: String,
+    /// Instead; empty for none.
+    pub set: String,
+    /// In how many runs what was used.
+    pub why: String,
+}
+
 /// How long a job waits for a shadow of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {
@@ -90,6 +103,9 @@ pub struct Record {
     /// That was set as the time limit itself, and not only as what Slurm may shorten it to.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub limits_time: bool,
+    /// The rewrite of licenses.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub licenses: Option<Relicensed>,
     /// Why nothing was changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kept: Option<Cow<'static, str>>,
@@ -118,6 +134,7 @@ impl Record {
             cpus: None,
             time: None,
             limits_time: false,
+            licenses: None,
             kept: Some(why.into()),
             shadow: None,
             profile: None,
@@ -149,6 +166,7 @@ impl Record {
             memory: None,
             cpus: None,
             time: None,
+            licenses: None,
             profile: None,
             given_back: true,
             kept: Some("an earlier run of this job was rewritten and ended early".into()),
@@ -179,7 +197,14 @@ impl Record {
     /// Something of this job's request was really rewritten.
     pub fn rewrites(&self) -> bool {
         let changes = [self.memory, self.cpus, self.time];
-        changes.iter().flatten().any(Change::applies)
+        changes.iter().flatten().any(Change::applies) || self.relicenses()
+    }
+
+    /// The job's licenses were really rewritten.
+    pub fn relicenses(&self) -> bool {
+        self.licenses
+            .as_ref()
+            .is_some_and(|licenses| licenses.mode == Mode::Apply)
     }
 
     /// A run that ended in `state` may have died of what was rewritten.

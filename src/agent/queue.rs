@@ -84,6 +84,7 @@ impl Agent<'_> {
         let given_back = again
             .filter(|job| {
                 self.give_time_back(job);
+                self.give_licenses_back(job);
                 self.set(job, &job.record.give_back(), true)
             })
             .count();
@@ -97,6 +98,19 @@ impl Agent<'_> {
             return;
         };
         let given = control::limit_time(self.commands, &job.handle, time.asked);
+        given.unwrap_or_else(|error| tracing::warn!(job = job.handle, "{error}"));
+    }
+
+    fn give_licenses_back(&self, job: &QueuedJob) {
+        let applied = job
+            .record
+            .licenses
+            .as_ref()
+            .filter(|_| job.record.relicenses());
+        let Some(licenses) = applied else {
+            return;
+        };
+        let given = control::license(self.commands, &job.handle, &licenses.asked);
         given.unwrap_or_else(|error| tracing::warn!(job = job.handle, "{error}"));
     }
 
@@ -146,14 +160,19 @@ impl Agent<'_> {
             account: Some(job.account.as_bytes()),
             partition: Some(job.partition.as_bytes()),
         });
-        Some(size(
+        let sized = size(
             &self.config,
             modes,
             known(self.snapshot.as_ref()),
             job.record.kind,
             job.record.asked?,
             job.record.input_bytes,
-        ))
+        );
+        Some(Record {
+            // Decided at submission, with the script in sight.
+            licenses: job.record.licenses.clone(),
+            ..sized
+        })
     }
 
     /// What the job would be given today, if that differs enough from what it has.

@@ -1,8 +1,10 @@
 //! The one configuration file, `shadowfit.toml`, and every default in one table: [`Config::default`].
 #![forbid(unsafe_code)]
 
+mod license;
 mod limits;
 
+pub use license::{License, LicenseLimits};
 pub use limits::{AgentLimits, CpuLimits, EvidenceLimits, MemoryLimits, ShadowLimits, TimeLimits};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -28,6 +30,8 @@ pub struct Modes {
     pub memory: Mode,
     /// `--cpus-per-task`.
     pub cpus: Mode,
+    /// `--licenses`.
+    pub licenses: Mode,
     /// `--time-min`, and `--time` where the site wants that.
     pub time: Mode,
 }
@@ -35,7 +39,7 @@ pub struct Modes {
 impl Modes {
     /// Nothing is to be done with this job at all.
     pub fn all_off(self) -> bool {
-        [self.memory, self.cpus, self.time] == [Mode::Off; 3]
+        [self.memory, self.cpus, self.licenses, self.time] == [Mode::Off; 4]
     }
 }
 
@@ -55,6 +59,10 @@ pub struct Config {
     pub memory: MemoryLimits,
     /// How CPUs are set.
     pub cpus: CpuLimits,
+    /// How licenses are set.
+    pub licenses: LicenseLimits,
+    /// What shows that licenses are in use.
+    pub license: Vec<License>,
     /// How time is set.
     pub time: TimeLimits,
     /// Shadows of new kinds of jobs.
@@ -73,7 +81,7 @@ pub struct ModeTable {
     pub memory: Option<Mode>,
     /// CPUs per task.
     pub cpus: Option<Mode>,
-    /// Licenses: accepted, and not yet predicted.
+    /// Licenses; no more than advised unless they are named.
     pub licenses: Option<Mode>,
     /// Time; no more than observed unless it is named.
     pub time: Option<Mode>,
@@ -95,7 +103,7 @@ pub struct Rule {
     pub memory: Option<Mode>,
     /// CPUs per task.
     pub cpus: Option<Mode>,
-    /// Licenses: accepted, and not yet predicted.
+    /// Licenses; no more than advised unless they are named.
     pub licenses: Option<Mode>,
     /// Time; no more than observed unless it is named.
     pub time: Option<Mode>,
@@ -112,6 +120,8 @@ impl Default for Config {
             evidence: EvidenceLimits::default(),
             memory: MemoryLimits::default(),
             cpus: CpuLimits::default(),
+            licenses: LicenseLimits::default(),
+            license: Vec::new(),
             time: TimeLimits::default(),
             shadow: ShadowLimits::default(),
             agent: AgentLimits::default(),
@@ -211,12 +221,16 @@ impl Config {
         let mut modes = Modes {
             memory: table.memory.unwrap_or(table.default),
             cpus: table.cpus.unwrap_or(table.default),
+            // A job that lacks a license fails: only where it is named.
+            licenses: table.licenses.unwrap_or(table.default.min(Mode::Advise)),
             // A job that runs out of time loses all its work: only where it is named.
             time: table.time.unwrap_or(table.default.min(Mode::Observe)),
         };
         for rule in self.rule.iter().filter(|rule| rule.matches(owner)) {
             modes.memory = rule.memory.or(rule.mode).unwrap_or(modes.memory);
             modes.cpus = rule.cpus.or(rule.mode).unwrap_or(modes.cpus);
+            let unnamed = rule.mode.map(|mode| mode.min(Mode::Advise));
+            modes.licenses = rule.licenses.or(unnamed).unwrap_or(modes.licenses);
             let unnamed = rule.mode.map(|mode| mode.min(Mode::Observe));
             modes.time = rule.time.or(unnamed).unwrap_or(modes.time);
         }
@@ -263,7 +277,7 @@ impl Config {
 impl Rule {
     /// It lets something be set.
     pub fn applies(&self) -> bool {
-        [self.mode, self.memory, self.cpus, self.time].contains(&Some(Mode::Apply))
+        [self.mode, self.memory, self.cpus, self.licenses, self.time].contains(&Some(Mode::Apply))
     }
 
     fn matches(&self, owner: Owner) -> bool {

@@ -17,8 +17,10 @@ pub const SHADOWFIT_LOG: u32 = 16;
 pub const SHADOWFIT_DELAY: u32 = 32;
 pub const SHADOWFIT_SET_TIME_MIN: u32 = 64;
 pub const SHADOWFIT_SET_TIME_LIMIT: u32 = 128;
+pub const SHADOWFIT_SET_LICENSES: u32 = 256;
 pub const SHADOWFIT_COMMENT_SIZE: u32 = 1025;
 pub const SHADOWFIT_TEXT_SIZE: u32 = 512;
+pub const SHADOWFIT_LICENSES_SIZE: u32 = 256;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
 pub struct shadowfit_request {
@@ -31,6 +33,7 @@ pub struct shadowfit_request {
     pub argv: *const *const ::std::os::raw::c_char,
     pub argc: u32,
     pub admin_comment: *const ::std::os::raw::c_char,
+    pub licenses: *const ::std::os::raw::c_char,
     pub spank_env: *const *const ::std::os::raw::c_char,
     pub spank_env_count: u32,
     pub memory_per_node_mib: u64,
@@ -44,7 +47,7 @@ pub struct shadowfit_request {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of shadowfit_request"][::std::mem::size_of::<shadowfit_request>() - 144usize];
+    ["Size of shadowfit_request"][::std::mem::size_of::<shadowfit_request>() - 152usize];
     ["Alignment of shadowfit_request"][::std::mem::align_of::<shadowfit_request>() - 8usize];
     ["Offset of field: shadowfit_request::uid"]
         [::std::mem::offset_of!(shadowfit_request, uid) - 0usize];
@@ -64,26 +67,28 @@ const _: () = {
         [::std::mem::offset_of!(shadowfit_request, argc) - 48usize];
     ["Offset of field: shadowfit_request::admin_comment"]
         [::std::mem::offset_of!(shadowfit_request, admin_comment) - 56usize];
+    ["Offset of field: shadowfit_request::licenses"]
+        [::std::mem::offset_of!(shadowfit_request, licenses) - 64usize];
     ["Offset of field: shadowfit_request::spank_env"]
-        [::std::mem::offset_of!(shadowfit_request, spank_env) - 64usize];
+        [::std::mem::offset_of!(shadowfit_request, spank_env) - 72usize];
     ["Offset of field: shadowfit_request::spank_env_count"]
-        [::std::mem::offset_of!(shadowfit_request, spank_env_count) - 72usize];
+        [::std::mem::offset_of!(shadowfit_request, spank_env_count) - 80usize];
     ["Offset of field: shadowfit_request::memory_per_node_mib"]
-        [::std::mem::offset_of!(shadowfit_request, memory_per_node_mib) - 80usize];
+        [::std::mem::offset_of!(shadowfit_request, memory_per_node_mib) - 88usize];
     ["Offset of field: shadowfit_request::memory_per_cpu_mib"]
-        [::std::mem::offset_of!(shadowfit_request, memory_per_cpu_mib) - 88usize];
+        [::std::mem::offset_of!(shadowfit_request, memory_per_cpu_mib) - 96usize];
     ["Offset of field: shadowfit_request::cpus_per_task"]
-        [::std::mem::offset_of!(shadowfit_request, cpus_per_task) - 96usize];
+        [::std::mem::offset_of!(shadowfit_request, cpus_per_task) - 104usize];
     ["Offset of field: shadowfit_request::tasks"]
-        [::std::mem::offset_of!(shadowfit_request, tasks) - 104usize];
+        [::std::mem::offset_of!(shadowfit_request, tasks) - 112usize];
     ["Offset of field: shadowfit_request::tasks_per_node"]
-        [::std::mem::offset_of!(shadowfit_request, tasks_per_node) - 112usize];
+        [::std::mem::offset_of!(shadowfit_request, tasks_per_node) - 120usize];
     ["Offset of field: shadowfit_request::min_nodes"]
-        [::std::mem::offset_of!(shadowfit_request, min_nodes) - 120usize];
+        [::std::mem::offset_of!(shadowfit_request, min_nodes) - 128usize];
     ["Offset of field: shadowfit_request::max_nodes"]
-        [::std::mem::offset_of!(shadowfit_request, max_nodes) - 128usize];
+        [::std::mem::offset_of!(shadowfit_request, max_nodes) - 136usize];
     ["Offset of field: shadowfit_request::time_limit_min"]
-        [::std::mem::offset_of!(shadowfit_request, time_limit_min) - 136usize];
+        [::std::mem::offset_of!(shadowfit_request, time_limit_min) - 144usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -93,13 +98,14 @@ pub struct shadowfit_answer {
     pub time_min: u32,
     pub memory_mib: u64,
     pub delay_s: u64,
+    pub licenses: [::std::os::raw::c_char; 256usize],
     pub comment: [::std::os::raw::c_char; 1025usize],
     pub text: [::std::os::raw::c_char; 512usize],
     pub log: [::std::os::raw::c_char; 512usize],
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of shadowfit_answer"][::std::mem::size_of::<shadowfit_answer>() - 2088usize];
+    ["Size of shadowfit_answer"][::std::mem::size_of::<shadowfit_answer>() - 2344usize];
     ["Alignment of shadowfit_answer"][::std::mem::align_of::<shadowfit_answer>() - 8usize];
     ["Offset of field: shadowfit_answer::actions"]
         [::std::mem::offset_of!(shadowfit_answer, actions) - 0usize];
@@ -111,10 +117,12 @@ const _: () = {
         [::std::mem::offset_of!(shadowfit_answer, memory_mib) - 16usize];
     ["Offset of field: shadowfit_answer::delay_s"]
         [::std::mem::offset_of!(shadowfit_answer, delay_s) - 24usize];
+    ["Offset of field: shadowfit_answer::licenses"]
+        [::std::mem::offset_of!(shadowfit_answer, licenses) - 32usize];
     ["Offset of field: shadowfit_answer::comment"]
-        [::std::mem::offset_of!(shadowfit_answer, comment) - 32usize];
+        [::std::mem::offset_of!(shadowfit_answer, comment) - 288usize];
     ["Offset of field: shadowfit_answer::text"]
-        [::std::mem::offset_of!(shadowfit_answer, text) - 1057usize];
+        [::std::mem::offset_of!(shadowfit_answer, text) - 1313usize];
     ["Offset of field: shadowfit_answer::log"]
-        [::std::mem::offset_of!(shadowfit_answer, log) - 1569usize];
+        [::std::mem::offset_of!(shadowfit_answer, log) - 1825usize];
 };

@@ -16,7 +16,7 @@ const OPTION: &[u8] = b"_SLURM_SPANK_OPTION_shadowfit_shadowfit=";
 /// them outlive `raw`.
 pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
     // SAFETY: the caller's promise covers every pointer in `raw`.
-    let (texts, opted_out) = unsafe {
+    let (texts, licenses, opted_out) = unsafe {
         let texts = Texts {
             account: bytes(raw.account),
             partition: bytes(raw.partition),
@@ -24,12 +24,14 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
             script: bytes(raw.script).unwrap_or_default(),
             arguments: list(raw.argv, raw.argc).skip(1).collect(),
         };
-        (texts, option(raw) == Some(b"off"))
+        (texts, bytes(raw.licenses), option(raw) == Some(b"off"))
     };
     Request {
         uid: raw.uid,
         texts,
         ask: ask(raw),
+        // What is not UTF-8 names no license of ours.
+        licenses: licenses.map_or("", |text| str::from_utf8(text).unwrap_or("|")),
         input_bytes: None,
         left_alone: left_alone(raw, opted_out),
         may_wait: raw.traits & (SHADOWFIT_CANNOT_WAIT | SHADOWFIT_GPUS) == 0,
@@ -123,6 +125,11 @@ pub fn answer(record: &Record, comment_is_taken: bool, answer: &mut shadowfit_an
         if record.limits_time {
             answer.actions |= SHADOWFIT_SET_TIME_LIMIT;
         }
+    }
+    let licenses = record.licenses.as_ref().filter(|_| record.relicenses());
+    if let Some(licenses) = licenses.filter(|l| l.set.len() < answer.licenses.len()) {
+        text(&licenses.set, &mut answer.licenses);
+        answer.actions |= SHADOWFIT_SET_LICENSES;
     }
     if let Some(wait) = &record.shadow {
         answer.delay_s = wait.delay_s();

@@ -237,6 +237,7 @@ mod tests {
                 script: b"#!/bin/sh\nbwa\n",
                 ..Texts::default()
             },
+            licenses: "",
             ask: Ask {
                 memory: Some(Memory::Node(65536)),
                 cpus: 1,

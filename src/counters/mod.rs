@@ -15,6 +15,8 @@ pub mod process;
 #[cfg(feature = "programs")]
 pub mod sampler;
 #[cfg(feature = "programs")]
+pub mod seats;
+#[cfg(feature = "programs")]
 mod spread;
 
 use serde::{Deserialize, Serialize};
@@ -88,7 +90,8 @@ pub struct Counters {
     /// Ranks that a launcher was asked to start.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ranks: Option<u32>,
-    /// License servers that it asked, as `port@host`, with the number of connections.
+    /// Of a shadow: license servers that it asked, as `port@host`, with the number of connections. Of a job:
+    /// the most seats that it held at the same time, of each license that it was watched for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub licenses: BTreeMap<String, u32>,
 }

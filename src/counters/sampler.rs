@@ -5,8 +5,10 @@ use super::cgroup::Group;
 use super::curve::Curve;
 use super::pace::Pace;
 use super::process::{Processes, Threads};
+use super::seats::Seats;
 use super::spread::Spread;
 use super::{Counters, Ended};
+use crate::config::License;
 use crate::units::MIB;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,7 +16,7 @@ use std::time::{Duration, Instant};
 /// A point of the curve stands for so many milliseconds at least; a rarer look counts for several.
 const SLICE_MS: u128 = 100;
 
-/// Seconds between two looks at what is read and written.
+/// Seconds between two looks at what is read and written, and at licenses.
 const TRANSFERS_S: f32 = 1.0;
 
 /// The share of the time for which memory stays under what is usual.
@@ -39,6 +41,7 @@ pub struct Sampler {
     next_close: f32,
     threads: Threads,
     processes: Processes,
+    seats: Seats,
     curve: Curve,
     spread: Spread,
     peak: u64,
@@ -62,8 +65,11 @@ impl Sampler {
     }
 
     /// Watches a job in `group`.
-    pub fn of_job(group: Group) -> Sampler {
-        Sampler::new(group, Pace::Job)
+    pub fn of_job(group: Group, licenses: &[License]) -> Sampler {
+        Sampler {
+            seats: Seats::new(Path::new("/proc"), licenses),
+            ..Sampler::new(group, Pace::Job)
+        }
     }
 
     fn new(group: Group, pace: Pace) -> Sampler {
@@ -80,6 +86,7 @@ impl Sampler {
             next_close: 0.0,
             threads: Threads::new(proc),
             processes: Processes::new(proc),
+            seats: Seats::new(proc, &[]),
             curve: Curve::new(pace.points()),
             spread: Spread::default(),
             peak: 0,
@@ -111,6 +118,7 @@ impl Sampler {
             self.next_transfers = at + TRANSFERS_S;
             let ids = self.group.processes().unwrap_or_default();
             self.processes.look_at_transfers(&ids);
+            self.seats.look(&ids);
         }
         let close = at >= self.next_close;
         if close {
@@ -234,6 +242,7 @@ impl Sampler {
             calls: transfers.calls,
             input_share: input.map(|(share, _)| share),
             input_mib: input.map(|(_, size)| mib(size)),
+            licenses: self.seats.most(),
             ..Counters::nothing(ended)
         }
     }

@@ -1,6 +1,7 @@
 //! What is known about one kind of job.
 
 use super::curve::Curve;
+use super::seats::Seats;
 use serde::{Deserialize, Serialize};
 
 /// What past runs of one kind used.
@@ -36,6 +37,8 @@ pub struct Learned {
     pub memory: Curve,
     /// Run time in seconds that is enough, by the input's size.
     pub time: Curve,
+    /// Licenses that its runs were watched for.
+    pub seats: Vec<Seats>,
 }
 
 impl Learned {

@@ -5,16 +5,17 @@ use super::evidence::{Evidence, Learned};
 use super::fit::Need;
 use super::margin::SHARES;
 use super::quantity::Quantity;
+use super::seats::{Seats, id};
 use crate::config::Config;
 use crate::job::Usage;
 use crate::units::MIB;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Of a run that died of its memory limit the need is not known; it is taken to be this much more.
 const OUTGROWN: f64 = 1.2;
 
 /// One run of a kind, as training wants it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Run {
     /// It ended well, so that what it used is what such a job needs.
     pub completed: bool,
@@ -24,6 +25,8 @@ pub struct Run {
     pub input_bytes: Option<u64>,
     /// Memory on a node that its user asked for, in bytes.
     pub asked: Option<u64>,
+    /// Seats that it held at most, of each license that it was watched for.
+    pub seats: BTreeMap<String, u32>,
 }
 
 /// What is known about one kind of job.
@@ -54,7 +57,7 @@ impl Learner {
         if let Some(sample) = self.time_of(run) {
             self.time.learn(sample);
         }
-        self.runs.push_back(*run);
+        self.runs.push_back(run.clone());
         if self.runs.len() > self.window {
             self.runs.pop_front();
         }
@@ -111,7 +114,22 @@ impl Learner {
             },
             memory: self.memory.curve(),
             time: self.time.curve(),
+            seats: self.seats(),
         }
+    }
+
+    fn seats(&self) -> Vec<Seats> {
+        let mut found: BTreeMap<&str, Seats> = BTreeMap::new();
+        for run in self.runs.iter().filter(|run| run.completed) {
+            for (name, &held) in &run.seats {
+                let seats = found.entry(name).or_default();
+                seats.license = id(name);
+                seats.watched = seats.watched.saturating_add(1);
+                seats.used = seats.used.saturating_add(u8::from(held > 0));
+                seats.most = seats.most.max(held.min(u16::MAX.into()) as u16);
+            }
+        }
+        found.into_values().collect()
     }
 
     fn evidence(&self, shadow: Option<Need>) -> Evidence {
@@ -161,6 +179,7 @@ mod tests {
             },
             input_bytes: input_gb.map(|gb| (gb * 1e9) as u64),
             asked: Some(64 << 30),
+            seats: BTreeMap::new(),
         }
     }
 

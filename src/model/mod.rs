@@ -14,6 +14,7 @@ pub mod margin;
 pub mod predict;
 #[cfg(feature = "programs")]
 mod quantity;
+pub mod seats;
 pub mod snapshot;
 #[cfg(feature = "programs")]
 pub mod train;

@@ -1,7 +1,8 @@
 //! The model in one file: what slurmctld holds in memory.
 //!
 //! Little-endian. An 80-byte header (magic, version, sizes, how far the training got, BLAKE3 of
-//! all the rest), then 52-byte entries sorted by key, then the knots of their curves, then the directory
+//! all the rest), then 56-byte entries sorted by key, then what belongs to them in cells of 8 bytes: the knots of
+//! their curves and the seats of licenses; then the directory
 //! as JSON. The agent writes it beside the old one and renames it, so that a reader sees the old file or
 //! the new one.
 //!
@@ -11,7 +12,8 @@
 use super::curve::{Curve, Knot};
 use super::evidence::{Evidence, Learned};
 use super::predict::Known;
-use crate::fingerprint::Key;
+use super::seats::Seats;
+use crate::fingerprint::{Key, Kind};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::File;
@@ -20,10 +22,10 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"shadowft";
 /// Raised by every change of the layout; a snapshot of another version is not read.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 const HEADER: usize = 80;
-const ENTRY: usize = 52;
-const KNOT: usize = 8;
+const ENTRY: usize = 56;
+const CELL: usize = 8;
 const TOTAL_AT: usize = 16;
 const HASH_AT: usize = 48;
 /// A larger file is no snapshot of ours, whatever its header says: 256 MiB.
@@ -36,6 +38,9 @@ pub struct Directory {
     pub default_partition: Option<String>,
     /// By uid.
     pub users: HashMap<u32, User>,
+    /// How many of each license the cluster has.
+    #[serde(default)]
+    pub licenses: HashMap<String, u32>,
 }
 
 /// One user of the cluster.
@@ -97,15 +102,16 @@ impl Snapshot {
         bytes.extend_from_slice(&through.jobs.to_le_bytes());
         bytes.extend_from_slice(&through.shadows.to_le_bytes());
         bytes.resize(HEADER, 0);
-        let mut knots: Vec<u8> = Vec::new();
+        let mut cells: Vec<u8> = Vec::new();
         for (key, learned) in entries {
-            push_entry(&mut bytes, *key, learned, knots.len() / KNOT);
+            push_entry(&mut bytes, *key, learned, cells.len() / CELL);
             for knot in learned.memory.0.iter().chain(&learned.time.0) {
-                knots.extend_from_slice(&knot.input.to_le_bytes());
-                knots.extend_from_slice(&knot.enough.to_le_bytes());
+                cells.extend_from_slice(&knot.input.to_le_bytes());
+                cells.extend_from_slice(&knot.enough.to_le_bytes());
             }
+            cells.extend(learned.seats.iter().flat_map(|seats| seats.to_bytes()));
         }
-        bytes.extend_from_slice(&knots);
+        bytes.extend_from_slice(&cells);
         bytes.extend_from_slice(&tail);
         let total = bytes.len() as u64;
         bytes[TOTAL_AT..TOTAL_AT + 8].copy_from_slice(&total.to_le_bytes());
@@ -170,8 +176,11 @@ impl Snapshot {
 
     fn learned_at(&self, index: usize) -> Learned {
         let at = HEADER + index * ENTRY + 8;
-        let [first, for_memory, for_time] = [32, 36, 40].map(|to| self.word(at + to) as usize);
-        let curve = |first, count| Curve(self.knots(first, count).unwrap_or_default());
+        let [first, for_memory, for_time, for_seats] =
+            [32, 36, 40, 44].map(|to| self.word(at + to) as usize);
+        let curve = |first, count| Curve(self.cells(first, count, knot).unwrap_or_default());
+        let [time, seats] = [for_memory, for_memory.saturating_add(for_time)]
+            .map(|before| first.saturating_add(before));
         Learned {
             evidence: Evidence {
                 runs: self.word(at),
@@ -184,30 +193,35 @@ impl Snapshot {
                 enough_s: self.word(at + 28),
             },
             memory: curve(first, for_memory),
-            time: curve(first.saturating_add(for_memory), for_time),
+            time: curve(time, for_time),
+            seats: self
+                .cells(seats, for_seats, Seats::from_bytes)
+                .unwrap_or_default(),
         }
     }
 
-    fn knots(&self, first: usize, count: usize) -> Option<Vec<Knot>> {
-        let start = HEADER + self.entries * ENTRY + first.checked_mul(KNOT)?;
-        let knots = self.bytes.get(start..)?.get(..count.checked_mul(KNOT)?)?;
-        let knot = |bytes: &[u8]| Knot {
-            input: f32::from_bits(u32_at(bytes, 0)),
-            enough: f32::from_bits(u32_at(bytes, 4)),
-        };
-        Some(knots.chunks_exact(KNOT).map(knot).collect())
+    fn cells<T>(&self, first: usize, count: usize, read: fn([u8; CELL]) -> T) -> Option<Vec<T>> {
+        let start = HEADER + self.entries * ENTRY + first.checked_mul(CELL)?;
+        let cells = self.bytes.get(start..)?.get(..count.checked_mul(CELL)?)?;
+        Some(cells.as_chunks().0.iter().map(|cell| read(*cell)).collect())
     }
-}
 
-impl Known for Snapshot {
-    fn find(&self, key: Key, input_bytes: Option<u64>) -> Option<Evidence> {
+    /// What is known about licenses of the most specific kind with at least `min_runs` watched runs.
+    pub fn seats(&self, kind: &Kind, min_runs: u32) -> Vec<Seats> {
+        let enough = |seats: &Vec<Seats>| seats.iter().any(|s| u32::from(s.watched) >= min_runs);
+        let known = |(_, key)| Some(self.learned_at(self.position(key)?).seats);
+        kind.keys()
+            .filter_map(known)
+            .find(enough)
+            .unwrap_or_default()
+    }
+
+    fn position(&self, key: Key) -> Option<usize> {
         let (mut low, mut high) = (0, self.entries);
         while low < high {
             let middle = low + (high - low) / 2;
             match self.key_at(middle).cmp(&key) {
-                std::cmp::Ordering::Equal => {
-                    return Some(self.learned_at(middle).for_input(input_bytes));
-                }
+                std::cmp::Ordering::Equal => return Some(middle),
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
             }
@@ -216,8 +230,22 @@ impl Known for Snapshot {
     }
 }
 
-/// `first_knot` is the number of knots before this entry's.
-fn push_entry(bytes: &mut Vec<u8>, key: Key, learned: &Learned, first_knot: usize) {
+fn knot(cell: [u8; CELL]) -> Knot {
+    Knot {
+        input: f32::from_bits(u32_at(&cell, 0)),
+        enough: f32::from_bits(u32_at(&cell, 4)),
+    }
+}
+
+impl Known for Snapshot {
+    fn find(&self, key: Key, input_bytes: Option<u64>) -> Option<Evidence> {
+        let position = self.position(key)?;
+        Some(self.learned_at(position).for_input(input_bytes))
+    }
+}
+
+/// `first_cell` is the number of cells before this entry's.
+fn push_entry(bytes: &mut Vec<u8>, key: Key, learned: &Learned, first_cell: usize) {
     let evidence = &learned.evidence;
     bytes.extend_from_slice(&key.0.to_le_bytes());
     for word in [
@@ -229,9 +257,10 @@ fn push_entry(bytes: &mut Vec<u8>, key: Key, learned: &Learned, first_knot: usiz
         evidence.shadow_mib,
         evidence.enough_mib,
         evidence.enough_s,
-        first_knot as u32,
+        first_cell as u32,
         learned.memory.0.len() as u32,
         learned.time.0.len() as u32,
+        learned.seats.len() as u32,
     ] {
         bytes.extend_from_slice(&word.to_le_bytes());
     }
@@ -338,11 +367,11 @@ fn check_header(header: &[u8; HEADER]) -> Result<usize, String> {
         ));
     }
     let (tail, total, entries) = (u32_at(header, 12), u64_at(header, 16), u64_at(header, 24));
-    let without_knots = entries
+    let without_cells = entries
         .checked_mul(ENTRY as u64)
         .and_then(|size| size.checked_add(HEADER as u64 + u64::from(tail)));
-    let knots = without_knots.and_then(|size| total.checked_sub(size));
-    if total > MAX_SIZE || knots.is_none_or(|size| size % KNOT as u64 != 0) {
+    let cells = without_cells.and_then(|size| total.checked_sub(size));
+    if total > MAX_SIZE || cells.is_none_or(|size| size % CELL as u64 != 0) {
         return Err("its header contradicts itself".into());
     }
     Ok(total as usize)
@@ -371,6 +400,15 @@ mod tests {
                     evidence,
                     memory: Curve((0..n % 3).map(knot).collect()),
                     time: Curve((0..n % 5).map(knot).collect()),
+                    seats: vec![
+                        Seats {
+                            license: n as u32,
+                            watched: 9,
+                            used: 3,
+                            most: 700
+                        };
+                        n as usize % 2
+                    ],
                 };
                 (Key(n * 7 + 1), learned)
             })
@@ -385,6 +423,7 @@ mod tests {
         Directory {
             default_partition: Some("batch".into()),
             users: [(1001, user)].into(),
+            licenses: [("matlab".into(), 4)].into(),
         }
     }
 

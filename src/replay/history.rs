@@ -106,6 +106,7 @@ impl History<'_> {
             },
             input_bytes: job.input_bytes,
             asked: job.asked.map(|bytes| bytes as u64),
+            seats: Default::default(),
         };
         for (_, key) in job.kind.keys() {
             let kind = self.kinds.entry(key).or_insert_with(|| {

@@ -300,6 +300,7 @@ fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Reco
     let modes = Modes {
         memory: Mode::Apply,
         cpus: Mode::Apply,
+        licenses: Mode::Off,
         time: Mode::Apply,
     };
     size(config, modes, Some(history), job.kind, ask, job.input_bytes)

@@ -1,6 +1,6 @@
 //! Is everything loaded, fresh and readable? Each finding with the command that mends it.
 
-use crate::config::{Config, Mode, ModeTable};
+use crate::config::{Config, Mode};
 use crate::model::snapshot::Snapshot;
 use crate::slurm::Commands;
 use crate::store::Store;
@@ -57,7 +57,7 @@ pub fn examine(config_path: &Path, commands: &dyn Commands) -> Vec<Finding> {
         }
     };
     let mut findings = vec![Finding::good(what)];
-    findings.extend(modes(&config.modes));
+    findings.extend(licenses(&config));
     findings.push(kill_switch(&config));
     findings.extend(slurm(commands, &config));
     findings.push(snapshot(&config));
@@ -65,19 +65,16 @@ pub fn examine(config_path: &Path, commands: &dyn Commands) -> Vec<Finding> {
     findings
 }
 
-fn modes(modes: &ModeTable) -> Vec<Finding> {
-    let set = [("licenses", modes.licenses), ("time", modes.time)];
-    set.into_iter()
-        .filter(|(_, mode)| mode.is_some_and(|mode| mode > Mode::Off))
-        .map(|(name, _)| {
-            let problem = "this release predicts memory and CPUs; the setting has no effect";
-            Finding::bad(
-                format!("modes: {name}"),
-                problem,
-                format!("remove {name} from [modes]"),
-            )
-        })
-        .collect()
+/// A mode for licenses without a word of what shows their use does nothing.
+fn licenses(config: &Config) -> Option<Finding> {
+    let named = config.modes.licenses.is_some_and(|mode| mode > Mode::Off);
+    (named && config.license.is_empty()).then(|| {
+        Finding::bad(
+            "modes: licenses",
+            "no [[license]] says what shows that one is in use; the setting has no effect",
+            "add a [[license]], or remove licenses from [modes]",
+        )
+    })
 }
 
 fn kill_switch(config: &Config) -> Finding {
@@ -277,7 +274,7 @@ mod tests {
         std::fs::write(
             &path,
             format!(
-                "state_dir = '{}'\nmodes.time = 'apply'",
+                "state_dir = '{}'\nmodes.licenses = 'apply'",
                 dir.path().display()
             ),
         )
@@ -294,7 +291,7 @@ mod tests {
         assert_eq!(
             bad,
             [
-                "modes: time",
+                "modes: licenses",
                 "plugin in slurm.conf",
                 "accounting",
                 "requeue",

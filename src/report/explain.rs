@@ -39,6 +39,15 @@ pub fn decision(record: &Record) -> Vec<String> {
             .time
             .map(|change| changed("time, in minutes,", change, |minutes| minutes.to_string())),
     );
+    lines.extend(record.licenses.as_ref().map(|licenses| {
+        format!(
+            "{:<9} licenses {} -> {} ({})",
+            verb(licenses.mode),
+            or_none(&licenses.asked),
+            or_none(&licenses.set),
+            printable(&licenses.why)
+        )
+    }));
     lines.extend(
         record
             .kept
@@ -57,14 +66,25 @@ pub fn decision(record: &Record) -> Vec<String> {
     lines
 }
 
-fn changed(what: &str, change: Change, show: impl Fn(u64) -> String) -> String {
-    let verb = match change.mode {
+fn verb(mode: Mode) -> &'static str {
+    match mode {
         Mode::Apply => "set",
         Mode::Advise => "advised",
         Mode::Off | Mode::Observe => "would set",
-    };
+    }
+}
+
+fn or_none(licenses: &str) -> String {
+    match licenses {
+        "" => "none".into(),
+        _ => printable(licenses),
+    }
+}
+
+fn changed(what: &str, change: Change, show: impl Fn(u64) -> String) -> String {
     format!(
-        "{verb:<9} {what} {} -> {}",
+        "{:<9} {what} {} -> {}",
+        verb(change.mode),
         show(change.asked),
         show(change.set)
     )

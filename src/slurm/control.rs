@@ -57,6 +57,14 @@ pub fn limit_time(commands: &dyn Commands, handle: &str, minutes: u64) -> Result
         .map(drop)
 }
 
+/// Gives a pending job these licenses; empty for none.
+pub fn license(commands: &dyn Commands, handle: &str, licenses: &str) -> Result<(), CommandError> {
+    let (job, licenses) = (format!("JobId={handle}"), format!("Licenses={licenses}"));
+    commands
+        .run("scontrol", &["update", &job, &licenses])
+        .map(drop)
+}
+
 /// Sets a job's AdminComment; refused once the job has ended.
 pub fn comment(commands: &dyn Commands, handle: &str, comment: &str) -> Result<(), CommandError> {
     let (job, comment) = (format!("JobId={handle}"), format!("AdminComment={comment}"));

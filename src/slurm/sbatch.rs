@@ -26,15 +26,17 @@ pub struct Submission {
     nodes: Option<(u32, u32)>,
     time_s: Option<u64>,
     own_time_min: bool,
+    licenses: Option<String>,
 }
 
 /// sbatch's short options and the long ones they stand for.
-const SHORT: [(char, &str); 9] = [
+const SHORT: [(char, &str); 10] = [
     ('A', "account"),
     ('b', "begin"),
     ('c', "cpus-per-task"),
     ('G', "gpus"),
     ('J', "job-name"),
+    ('L', "licenses"),
     ('n', "ntasks"),
     ('N', "nodes"),
     ('p', "partition"),
@@ -94,6 +96,7 @@ impl Submission {
                 script: &self.script,
                 arguments: self.arguments.iter().map(String::as_bytes).collect(),
             },
+            licenses: self.licenses.as_deref().unwrap_or_default(),
             ask: Ask {
                 memory: self.memory,
                 cpus: self.cpus.unwrap_or(1).max(1),
@@ -175,6 +178,7 @@ impl Submission {
             "ntasks-per-node" => self.tasks_per_node = Some(count()?),
             "nodes" => self.nodes = Some(node_range(value)?),
             "time" => self.time_s = Some(time_limit(value)?),
+            "licenses" => self.licenses = Some(value.into()),
             "time-min" => self.own_time_min = true,
             "shadowfit" => self.opted_out = value == "off",
             "begin" | "reservation" | "gpus" | "gres" => self.cannot_wait = true,

@@ -2,6 +2,7 @@
 
 use super::{CommandError, Commands};
 use crate::model::snapshot::{Directory, User};
+use std::collections::HashMap;
 
 /// Asks slurmctld for the default partition and slurmdbd for the users and their default accounts.
 pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
@@ -16,7 +17,9 @@ pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
             "format=user,defaultaccount",
         ],
     )?;
+    let licenses = commands.run("scontrol", &["show", "license", "--oneliner"])?;
     Ok(Directory {
+        licenses: totals(&String::from_utf8_lossy(&licenses)),
         default_partition: default_partition(&String::from_utf8_lossy(&partitions)),
         users: String::from_utf8_lossy(&users)
             .lines()
@@ -29,6 +32,19 @@ pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
             })
             .collect(),
     })
+}
+
+/// `LicenseName=matlab Total=4 Used=0 ...`, a line each.
+fn totals(oneliner: &str) -> HashMap<String, u32> {
+    let total = |line: &str| {
+        let field = |name: &str| {
+            line.split_whitespace()
+                .find_map(|word| word.strip_prefix(name))
+        };
+        let name = field("LicenseName=")?.to_owned();
+        Some((name, field("Total=")?.parse().ok()?))
+    };
+    oneliner.lines().filter_map(total).collect()
 }
 
 /// How full the cluster is, in CPUs.
@@ -73,6 +89,13 @@ fn default_partition(oneliner: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn licenses_are_counted() {
+        let text =
+            "LicenseName=ansys Total=10 Used=0 Free=10 Remote=no\nLicenseName=x Total=?\nnone\n";
+        assert_eq!(super::totals(text), [("ansys".to_owned(), 10)].into());
+    }
+
     #[test]
     fn the_load_is_read_or_refused() {
         let load = super::read_load("4/28/0/32\n").unwrap();

@@ -19,7 +19,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Each brings the database from its position in this list to the next.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE jobs (
         id INTEGER PRIMARY KEY,      -- in order of arrival
@@ -77,6 +77,9 @@ const MIGRATIONS: [&str; 3] = [
     "
     ALTER TABLE jobs ADD COLUMN asked INTEGER; -- memory on a node that the user asked for, in bytes
     ALTER TABLE jobs ADD COLUMN input INTEGER; -- size of the input, in bytes
+",
+    "
+    ALTER TABLE usages ADD COLUMN seats TEXT; -- most seats held of each license watched for, as JSON
 ",
 ];
 
@@ -179,7 +182,7 @@ impl Store {
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?;
             let mut insert_usage = step.prepare_cached(
-                "INSERT INTO usages (job, peak, peak_is_bound, cores, elapsed) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO usages (job, peak, peak_is_bound, cores, elapsed, seats) VALUES (?, ?, ?, ?, ?, ?)",
             )?;
             for (job, kind) in jobs {
                 let key = |key: Option<Key>| key.map(|key| key.0 as i64);
@@ -218,6 +221,7 @@ impl Store {
                         usage.peak_is_bound,
                         usage.cores,
                         usage.elapsed_s as i64,
+                        record.as_ref().and_then(seats),
                     ])?;
                     new += 1;
                 }
@@ -255,7 +259,7 @@ impl Store {
     pub fn runs(&self, level: Level, key: Key, row: i64, limit: u32) -> Result<Vec<Run>> {
         let column = column(level);
         let mut query = self.db.prepare_cached(&format!(
-            "SELECT peak, peak_is_bound, cores, elapsed, state, input, coalesce(asked, memory) FROM jobs JOIN usages ON job = id \
+            "SELECT peak, peak_is_bound, cores, elapsed, state, input, coalesce(asked, memory), seats FROM jobs JOIN usages ON job = id \
              WHERE {column} = ? AND id <= ? AND started > 0 ORDER BY ended DESC, id DESC LIMIT ?"
         ))?;
         let runs = query.query_map(params![key.0 as i64, row, limit], |row| {
@@ -264,6 +268,11 @@ impl Store {
                 usage: usage(row, 0)?,
                 input_bytes: bytes(row, 5)?,
                 asked: bytes(row, 6)?,
+                seats: row
+                    .get_ref(7)?
+                    .as_str_or_null()?
+                    .and_then(|text| serde_json::from_str(text).ok())
+                    .unwrap_or_default(),
             })
         })?;
         Ok(runs.collect::<rusqlite::Result<_>>()?)
@@ -329,6 +338,12 @@ pub fn make_for_owner_of_folder(path: &Path) -> std::io::Result<()> {
     let folder = std::fs::metadata(path.parent().unwrap_or(Path::new(".")))?;
     std::fs::File::create(path)?;
     std::os::unix::fs::chown(path, Some(folder.uid()), Some(folder.gid()))
+}
+
+/// What the sampler beside a job saw of licenses, as JSON.
+fn seats(record: &Record) -> Option<String> {
+    let licenses = &record.profile.as_ref()?.licenses;
+    (!licenses.is_empty()).then(|| serde_json::to_string(licenses).ok())?
 }
 
 fn column(level: Level) -> &'static str {

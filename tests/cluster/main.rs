@@ -125,6 +125,10 @@ const TESTS: &[(&str, Test)] = &[
         profile::a_known_kind_may_be_backfilled_sooner,
     ),
     (
+        "licenses_are_set_to_what_was_in_use",
+        profile::licenses_are_set_to_what_was_in_use,
+    ),
+    (
         "a_new_kind_of_job_is_measured_and_starts_sized",
         shadow::a_new_kind_of_job_is_measured_and_starts_sized,
     ),

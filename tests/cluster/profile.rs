@@ -3,6 +3,7 @@
 use crate::cluster::{Cluster, Result, checked, ensure, eventually};
 use crate::shadow::{near, write_script};
 use serde_json::Value;
+use std::net::TcpListener;
 use std::process::Command;
 
 /// Waits for the job's end and returns what its sampler told.
@@ -136,4 +137,50 @@ pub fn a_known_kind_may_be_backfilled_sooner(cluster: &mut Cluster) -> Result<()
     cluster.let_the_plugin_look();
     let limited = shown(cluster, &["--time=120"])?;
     ensure(limited.contains("TimeLimit=00:10:00"), limited)
+}
+
+/// Holds as many seats as it is told for two seconds: `seats.sh PORT SEATS`.
+const SEATS: &str = "#!/bin/bash\npython3 -c '
+import socket, sys, time
+held = [socket.create_connection((\"127.0.0.1\", int(sys.argv[1]))) for n in range(int(sys.argv[2]))]
+time.sleep(2)' $1 $2\n";
+
+pub fn licenses_are_set_to_what_was_in_use(cluster: &mut Cluster) -> Result<()> {
+    let server = TcpListener::bind("127.0.0.1:0")?;
+    let port = server.local_addr()?.port().to_string();
+    std::thread::spawn(move || server.incoming().collect::<Vec<_>>());
+    cluster.configure(&format!(
+        "[licenses]\nmin_runs = 2\n[[rule]]\nlicenses = 'apply'\n\
+         [[license]]\nname = 'matlab'\nservers = ['{port}@127.0.0.1']\n\
+         [[license]]\nname = 'ansys'\nprocesses = ['ansys']\n"
+    ))?;
+    cluster.let_the_plugin_look();
+    let script = write_script(cluster, "seats.sh", SEATS)?;
+    let submit = |seats: &str, more: &[&str]| {
+        let options = [&["--mem=500"], more].concat();
+        cluster.sbatch("alice", &options, &script, &[&port, seats])
+    };
+    for _ in 0..2 {
+        let (job, said) = submit("3", &["-L", "matlab:4,ansys"])?;
+        ensure(!said.contains("licenses"), said)?;
+        let seen = profile(cluster, job)?;
+        ensure(
+            seen["licenses"]["matlab"] == 3 && seen["licenses"]["ansys"] == 0,
+            seen.to_string(),
+        )?;
+    }
+    cluster.books_agree()?;
+    cluster.let_the_plugin_look();
+    let (job, said) = submit("3", &["-L", "matlab:4,ansys", "--hold"])?;
+    ensure(
+        said.contains("licenses matlab:4,ansys -> matlab:3 (2 runs used at most 3 of matlab, none of 2 runs used ansys)"),
+        said,
+    )?;
+    let shown = cluster.run("root", &["scontrol", "show", "job", &job.to_string()])?;
+    ensure(shown.contains("Licenses=matlab:3 "), shown)?;
+    let (_, said) = submit("3", &["--hold"])?;
+    ensure(
+        said.contains("--licenses=matlab:3 would do (2 of 2 runs used matlab)"),
+        said,
+    )
 }

@@ -3,6 +3,7 @@
 
 use super::news::{News, listen};
 use super::{CGROUPS, Job, REPORT_TIMEOUT_S};
+use shadowfit_core::config::Config;
 use shadowfit_core::counters::cgroup::Group;
 use shadowfit_core::counters::sampler::Sampler;
 use shadowfit_core::counters::{Counters, Ended};
@@ -21,7 +22,9 @@ pub fn run(arguments: &Job) {
     let Some(group) = group(arguments) else {
         return;
     };
-    let counters = watch(&news, group);
+    // Without a readable configuration no license is watched for.
+    let config = Config::load(&Config::default_path()).unwrap_or_default();
+    let counters = watch(&news, Sampler::of_job(group, &config.license));
     let commands = System {
         timeout_s: REPORT_TIMEOUT_S,
     };
@@ -41,8 +44,7 @@ fn group(arguments: &Job) -> Option<Group> {
     })
 }
 
-fn watch(news: &Receiver<News>, group: Group) -> Counters {
-    let mut sampler = Sampler::of_job(group);
+fn watch(news: &Receiver<News>, mut sampler: Sampler) -> Counters {
     loop {
         sampler.look();
         let (ended, code) = match news.recv_timeout(sampler.rest()) {

@@ -4,6 +4,9 @@
 //! `shadowfit predict` for nothing but the answer: one implementation for all three.
 #![forbid(unsafe_code)]
 
+mod licenses;
+mod words;
+
 use crate::config::{Config, Mode, Modes, Owner};
 use crate::fingerprint::{Kind, Level};
 use crate::job::{Ask, LeftAlone, Memory, Request};
@@ -11,7 +14,8 @@ use crate::model::evidence::Evidence;
 use crate::model::predict::{Known, predict};
 use crate::model::snapshot::Snapshot;
 use crate::record::{Change, Record, Wait};
-use crate::units::memory_text;
+use licenses::relicense;
+pub use words::sentence;
 
 /// A program that never kept more CPUs busy than this on average is serial; the rest above 1.0 is
 /// the shell around it and the rounding of accounting.
@@ -69,6 +73,13 @@ pub fn decide(
                 request.ask,
                 request.input_bytes,
             );
+            let record = Record {
+                licenses: snapshot.and_then(|snapshot| {
+                    let (asked, script) = (request.licenses, request.texts.script);
+                    relicense(config, modes.licenses, snapshot, &kind, asked, script)
+                }),
+                ..record
+            };
             let first = record.level.is_none() && config.shadows(owner, modes);
             match first.then(|| wait(config, request, now)).flatten() {
                 Some(wait) => record.after_shadow(wait),
@@ -217,85 +228,6 @@ fn change(config: &Config, mode: Mode, asked: u64, set: u64) -> Option<Change> {
     (mode != Mode::Off && worth).then_some(Change { mode, asked, set })
 }
 
-/// The line that the user sees, if there is anything to say.
-pub fn sentence(record: &Record) -> Option<String> {
-    if let Some(wait) = &record.shadow {
-        return Some(format!(
-            "shadowfit: a new kind of job: a trial run measures what it needs, which delays it by {} s at \
-             most; --shadowfit=off starts it at once, as requested",
-            wait.delay_s()
-        ));
-    }
-    let evidence = record.evidence?;
-    let memory = record.memory.filter(|change| change.mode >= Mode::Advise);
-    let cpus = record.cpus.filter(|change| change.mode >= Mode::Advise);
-    let time = record.time.filter(Change::applies);
-    let applied: Vec<String> = [
-        memory
-            .filter(|c| c.applies())
-            .map(|c| format!("memory {} -> {}", memory_text(c.asked), memory_text(c.set))),
-        cpus.filter(|c| c.applies())
-            .map(|c| format!("CPUs {} -> {}", c.asked, c.set)),
-        time.map(|c| format!("time {} -> at least {} min", c.asked, c.set)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let advised: Vec<String> = [
-        memory
-            .filter(|c| !c.applies())
-            .map(|c| format!("{}={}", option_of(record), memory_text(c.set))),
-        cpus.filter(|c| !c.applies())
-            .map(|c| format!("--cpus-per-task={}", c.set)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let runs = seen(record.level, &evidence, memory.is_some(), cpus.is_some());
-    match (applied.is_empty(), advised.is_empty()) {
-        (true, true) => None,
-        (true, false) => Some(format!(
-            "shadowfit: {} would do ({runs})",
-            advised.join(" ")
-        )),
-        (false, true) => Some(format!(
-            "shadowfit: {} ({runs}); --shadowfit=off keeps your request",
-            applied.join(", ")
-        )),
-        (false, false) => Some(format!(
-            "shadowfit: {} ({runs}); --shadowfit=off keeps your request; {} would do",
-            applied.join(", "),
-            advised.join(" ")
-        )),
-    }
-}
-
-fn option_of(record: &Record) -> &'static str {
-    match record.asked.and_then(|asked| asked.memory) {
-        Some(Memory::Cpu(_)) => "--mem-per-cpu",
-        _ => "--mem",
-    }
-}
-
-fn seen(level: Option<Level>, evidence: &Evidence, memory: bool, cpus: bool) -> String {
-    if level == Some(Level::Shadow) {
-        return format!(
-            "a trial run says {} and {:.1} CPUs",
-            memory_text(evidence.shadow_mib.into()),
-            evidence.cores
-        );
-    }
-    let memory =
-        memory.then(|| format!(", 99% were under {}", memory_text(evidence.p99_mib.into())));
-    let cpus = cpus.then(|| format!(", {:.1} CPUs busy at most", evidence.cores));
-    format!(
-        "{} runs{}{}",
-        evidence.runs,
-        memory.unwrap_or_default(),
-        cpus.unwrap_or_default()
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -329,6 +261,7 @@ mod tests {
         let modes = Modes {
             memory: mode,
             cpus: mode,
+            licenses: mode,
             time: mode,
         };
         size(

@@ -1,0 +1,204 @@
+//! Licenses: those that no run of a kind ever used are dropped, counts lowered to what was used, and a
+//! forgotten one is suggested. Never beyond what the cluster has, and alternatives are left alone.
+
+use crate::config::{Config, License, Mode};
+use crate::fingerprint::Kind;
+use crate::licenses::{parse, write};
+use crate::model::seats::{Seats, id};
+use crate::model::snapshot::Snapshot;
+use crate::record::Relicensed;
+
+/// A license is forgotten where at least this share of the runs used it.
+const USUALLY: f64 = 0.5;
+
+/// What is set instead of `asked`, if that differs. `script` is the job's.
+pub fn relicense(
+    config: &Config,
+    mode: Mode,
+    snapshot: &Snapshot,
+    kind: &Kind,
+    asked: &str,
+    script: &[u8],
+) -> Option<Relicensed> {
+    if mode == Mode::Off || config.license.is_empty() {
+        return None;
+    }
+    let wanted = parse(asked)?;
+    let known = snapshot.seats(kind, config.licenses.min_runs);
+    let about = |name: &str| {
+        let license = config.license.iter().find(|license| license.name == name)?;
+        let seats = known.iter().find(|seats| seats.license == id(name))?;
+        (u32::from(seats.watched) >= config.licenses.min_runs).then_some((license, seats))
+    };
+    let (mut kept, mut reasons) = (Vec::new(), Vec::new());
+    for &(name, count) in &wanted {
+        let enough = about(name).and_then(|known| fewer(known, count, script));
+        match enough {
+            Some((0, why)) => reasons.push(why),
+            Some((less, why)) => {
+                kept.push((name, less));
+                reasons.push(why);
+            }
+            None => kept.push((name, count)),
+        }
+    }
+    let lowered = !reasons.is_empty();
+    let forgotten = config.license.iter().filter(|license| {
+        config.licenses.add >= Mode::Advise && !wanted.iter().any(|(name, _)| *name == license.name)
+    });
+    let mut added = Vec::new();
+    for license in forgotten {
+        let Some((_, seats)) = about(&license.name) else {
+            continue;
+        };
+        let total = snapshot.directory().licenses.get(&license.name).copied();
+        let count = u32::from(seats.most).min(total.unwrap_or(0));
+        if f64::from(seats.used) >= USUALLY * f64::from(seats.watched) && count > 0 {
+            added.push((license.name.as_str(), count));
+            reasons.push(format!(
+                "{} of {} runs used {}",
+                seats.used, seats.watched, license.name
+            ));
+        }
+    }
+    if reasons.is_empty() {
+        return None;
+    }
+    // What is only advised for a license that is added is not set with what is taken away.
+    let adds = config.licenses.add == Mode::Apply || !lowered;
+    let mode = if lowered {
+        mode
+    } else {
+        mode.min(config.licenses.add)
+    };
+    Some(Relicensed {
+        mode,
+        asked: asked.to_owned(),
+        set: write(kept.into_iter().chain(added.into_iter().filter(|_| adds))),
+        why: reasons.join(", "),
+    })
+}
+
+/// How many seats would do where `count` are asked for, if that is fewer, and why.
+fn fewer((license, seats): (&License, &Seats), count: u32, script: &[u8]) -> Option<(u32, String)> {
+    let most = u32::from(seats.most);
+    let named = || license.modules.iter().any(|module| loads(script, module));
+    if most >= count || (most == 0 && named()) {
+        return None;
+    }
+    let why = match most {
+        0 => format!("none of {} runs used {}", seats.watched, license.name),
+        _ => format!(
+            "{} runs used at most {most} of {}",
+            seats.watched, license.name
+        ),
+    };
+    Some((most, why))
+}
+
+/// A line of the script speaks of modules and of this one.
+fn loads(script: &[u8], module: &str) -> bool {
+    script.split(|&b| b == b'\n').any(|line| {
+        let has = |word: &str| memchr::memmem::find(line, word.as_bytes()).is_some();
+        (has("module") || has("ml ")) && has(module)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::evidence::Learned;
+    use crate::model::snapshot::{Directory, Through};
+
+    fn snapshot(kind: &Kind, seats: &[(&str, u8, u16)]) -> Snapshot {
+        let learned = Learned {
+            seats: seats
+                .iter()
+                .map(|&(name, used, most)| Seats {
+                    license: id(name),
+                    watched: 8,
+                    used,
+                    most,
+                })
+                .collect(),
+            ..Learned::default()
+        };
+        let directory = Directory {
+            licenses: [("matlab".into(), 4), ("ansys".into(), 2)].into(),
+            ..Directory::default()
+        };
+        let entries = [(kind.name.unwrap(), learned)];
+        let bytes = Snapshot::encode(entries.iter(), Through::default(), &directory);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("snapshot");
+        Snapshot::publish(&path, &bytes).unwrap();
+        Snapshot::load(&path).unwrap()
+    }
+
+    fn decided(
+        add: Mode,
+        seats: &[(&str, u8, u16)],
+        asked: &str,
+        script: &str,
+    ) -> Option<(Mode, String)> {
+        let kind = Kind::of_accounting(1, b"solve");
+        let license = |name: &str| License {
+            name: name.into(),
+            modules: vec![format!("{name}/2026")],
+            ..License::default()
+        };
+        let mut config = Config {
+            license: vec![license("matlab"), license("ansys")],
+            ..Config::default()
+        };
+        config.licenses.add = add;
+        let snapshot = snapshot(&kind, seats);
+        let found = relicense(
+            &config,
+            Mode::Apply,
+            &snapshot,
+            &kind,
+            asked,
+            script.as_bytes(),
+        );
+        found.map(|found| (found.mode, found.set))
+    }
+
+    #[test]
+    fn what_was_never_used_is_dropped_and_counts_are_lowered() {
+        let seats = [("matlab", 0, 0), ("ansys", 8, 1)];
+        let set = |asked: &str| decided(Mode::Advise, &seats, asked, "");
+        assert_eq!(set("matlab,ansys"), Some((Mode::Apply, "ansys".into())));
+        assert_eq!(
+            set("ansys:3,other:2"),
+            Some((Mode::Apply, "ansys,other:2".into()))
+        );
+        assert_eq!(set("ansys"), None);
+        for left_alone in ["matlab|ansys", "matlab:x", "other:2,ansys"] {
+            assert_eq!(set(left_alone), None, "{left_alone}");
+        }
+        let named = decided(
+            Mode::Advise,
+            &seats,
+            "matlab,ansys",
+            "module load matlab/2026\n",
+        );
+        assert_eq!(named, None);
+    }
+
+    #[test]
+    fn a_forgotten_one_is_advised_and_never_beyond_what_there_is() {
+        let seats = [("ansys", 7, 9)];
+        let set = |add| decided(add, &seats, "other", "");
+        assert_eq!(
+            set(Mode::Advise),
+            Some((Mode::Advise, "other,ansys:2".into()))
+        );
+        assert_eq!(
+            set(Mode::Apply),
+            Some((Mode::Apply, "other,ansys:2".into()))
+        );
+        assert_eq!(set(Mode::Off), None);
+        assert_eq!(decided(Mode::Advise, &[("ansys", 3, 1)], "other", ""), None);
+    }
+}

@@ -1,0 +1,110 @@
+//! A decision in one line, for the user.
+
+use crate::config::Mode;
+use crate::fingerprint::Level;
+use crate::job::Memory;
+use crate::model::evidence::Evidence;
+use crate::record::{Change, Record, Relicensed};
+use crate::units::memory_text;
+
+/// The line that the user sees, if there is anything to say.
+pub fn sentence(record: &Record) -> Option<String> {
+    if let Some(wait) = &record.shadow {
+        return Some(format!(
+            "shadowfit: a new kind of job: a trial run measures what it needs, which delays it by {} s at \
+             most; --shadowfit=off starts it at once, as requested",
+            wait.delay_s()
+        ));
+    }
+    let sized = sized(record);
+    let licenses = record.licenses.as_ref().filter(|l| l.mode >= Mode::Advise);
+    let licenses = licenses.map(licenses_text);
+    match (sized, licenses) {
+        (Some(sized), Some(licenses)) => Some(format!("{sized}; {licenses}")),
+        (Some(sized), None) => Some(sized),
+        (None, licenses) => licenses.map(|text| format!("shadowfit: {text}")),
+    }
+}
+
+fn licenses_text(change: &Relicensed) -> String {
+    let shown = |licenses: &str| match licenses {
+        "" => "none".to_owned(),
+        _ => licenses.to_owned(),
+    };
+    let (asked, set, why) = (shown(&change.asked), shown(&change.set), &change.why);
+    match change.mode {
+        Mode::Apply => format!("licenses {asked} -> {set} ({why})"),
+        _ => format!("--licenses={set} would do ({why})"),
+    }
+}
+
+fn sized(record: &Record) -> Option<String> {
+    let evidence = record.evidence?;
+    let memory = record.memory.filter(|change| change.mode >= Mode::Advise);
+    let cpus = record.cpus.filter(|change| change.mode >= Mode::Advise);
+    let time = record.time.filter(Change::applies);
+    let applied: Vec<String> = [
+        memory
+            .filter(|c| c.applies())
+            .map(|c| format!("memory {} -> {}", memory_text(c.asked), memory_text(c.set))),
+        cpus.filter(|c| c.applies())
+            .map(|c| format!("CPUs {} -> {}", c.asked, c.set)),
+        time.map(|c| format!("time {} -> at least {} min", c.asked, c.set)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let advised: Vec<String> = [
+        memory
+            .filter(|c| !c.applies())
+            .map(|c| format!("{}={}", option_of(record), memory_text(c.set))),
+        cpus.filter(|c| !c.applies())
+            .map(|c| format!("--cpus-per-task={}", c.set)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let runs = seen(record.level, &evidence, memory.is_some(), cpus.is_some());
+    match (applied.is_empty(), advised.is_empty()) {
+        (true, true) => None,
+        (true, false) => Some(format!(
+            "shadowfit: {} would do ({runs})",
+            advised.join(" ")
+        )),
+        (false, true) => Some(format!(
+            "shadowfit: {} ({runs}); --shadowfit=off keeps your request",
+            applied.join(", ")
+        )),
+        (false, false) => Some(format!(
+            "shadowfit: {} ({runs}); --shadowfit=off keeps your request; {} would do",
+            applied.join(", "),
+            advised.join(" ")
+        )),
+    }
+}
+
+fn option_of(record: &Record) -> &'static str {
+    match record.asked.and_then(|asked| asked.memory) {
+        Some(Memory::Cpu(_)) => "--mem-per-cpu",
+        _ => "--mem",
+    }
+}
+
+fn seen(level: Option<Level>, evidence: &Evidence, memory: bool, cpus: bool) -> String {
+    if level == Some(Level::Shadow) {
+        return format!(
+            "a trial run says {} and {:.1} CPUs",
+            memory_text(evidence.shadow_mib.into()),
+            evidence.cores
+        );
+    }
+    let memory =
+        memory.then(|| format!(", 99% were under {}", memory_text(evidence.p99_mib.into())));
+    let cpus = cpus.then(|| format!(", {:.1} CPUs busy at most", evidence.cores));
+    format!(
+        "{} runs{}{}",
+        evidence.runs,
+        memory.unwrap_or_default(),
+        cpus.unwrap_or_default()
+    )
+}
