@@ -71,6 +71,7 @@ impl Submission {
             argv: argv.as_ptr(),
             argc: 2,
             admin_comment: null(),
+            licenses: std::ptr::null(),
             spank_env: null(),
             spank_env_count: 0,
             memory_per_node_mib: 65536,
@@ -128,6 +129,7 @@ fn snapshot(fingerprints: u64, known: &[Submission]) -> Vec<u8> {
         )
     };
     let directory = Directory {
+        licenses: Default::default(),
         default_partition: Some("batch".into()),
         users: (1000..3000).map(user).collect(),
     };

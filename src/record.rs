@@ -47,6 +47,9 @@ pub struct Relicensed {
     pub asked: String,
     /// Instead; empty for none.
     pub set: String,
+    /// What the job may need beyond that, and is only told about; empty for none.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub forgotten: String,
     /// In how many runs what was used.
     pub why: String,
 }

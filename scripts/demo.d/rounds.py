@@ -12,6 +12,7 @@ import sys
 import time
 
 import afterwards
+import licenses
 import newkind
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -186,14 +187,15 @@ def main():
         second = play("round 2: the same jobs, sized; one of them has outgrown its history", OUTGROWN)
         fresh = newkind.show(inside, CONFIG, SCRATCH)
         seen = afterwards.burst(inside, SCRATCH)
+        licensed = licenses.show(inside, CONFIG, SCRATCH, afterwards.wait_for_profile)
         print(f"\n$ shadowfit report\n{inside('shadowfit', 'report')[0]}", end="")
         replayed = afterwards.replay(inside, SCRATCH)
     finally:
         agent.terminate()
         agent.wait()
     show([first, second])
-    summary = summarize([first, second], {"new_kind": fresh, "burst": seen, "replay": replayed})
-    good = summary["jobs_lost"] == 0 and second["makespan_s"] < first["makespan_s"] and newkind.is_good(fresh) and afterwards.is_good(seen, replayed)
+    summary = summarize([first, second], {"new_kind": fresh, "burst": seen, "licenses": licensed, "replay": replayed})
+    good = summary["jobs_lost"] == 0 and second["makespan_s"] < first["makespan_s"] and newkind.is_good(fresh) and afterwards.is_good(seen, replayed) and licenses.is_good(licensed)
     print(f"a new kind: set {fresh['set_mib']} MiB of 6144, {fresh['waited_s']} s after its submission; files untouched by its shadow: {fresh['files_untouched']}")
     print(f"a burst: sacct says {seen['sacct_mib']:.0f} MiB, the sampler beside the job {seen['profile_mib']:.0f}")
     print(f"replay and report: {replayed['jobs']} and {replayed['reported_runs']} completed runs, {replayed['used_gbh']:.3f} and {replayed['reported_gbh']:.3f} GB·h used")

@@ -42,45 +42,63 @@ pub fn relicense(
             None => kept.push((name, count)),
         }
     }
-    let lowered = !reasons.is_empty();
-    let forgotten = config.license.iter().filter(|license| {
-        config.licenses.add >= Mode::Advise && !wanted.iter().any(|(name, _)| *name == license.name)
-    });
-    let mut added = Vec::new();
-    for license in forgotten {
-        let Some((_, seats)) = about(&license.name) else {
-            continue;
-        };
-        let total = snapshot.directory().licenses.get(&license.name).copied();
-        let count = u32::from(seats.most).min(total.unwrap_or(0));
-        if f64::from(seats.used) >= USUALLY * f64::from(seats.watched) && count > 0 {
-            added.push((license.name.as_str(), count));
-            reasons.push(format!(
-                "{} of {} runs used {}",
-                seats.used, seats.watched, license.name
-            ));
-        }
-    }
-    if reasons.is_empty() {
-        return None;
-    }
-    // What is only advised for a license that is added is not set with what is taken away.
-    let adds = config.licenses.add == Mode::Apply || !lowered;
-    let mode = if lowered {
-        mode
-    } else {
+    let forgotten = forgotten(config, snapshot, &wanted, about);
+    let missing = |(name, count, _): &(&'_ str, u32, String)| write([(*name, *count)]);
+    let adds = config.licenses.add == Mode::Apply || reasons.is_empty();
+    let mode = if reasons.is_empty() {
         mode.min(config.licenses.add)
+    } else {
+        mode
     };
-    Some(Relicensed {
+    // What is to be added is only told where something else is set and this is not to be.
+    let told = forgotten
+        .iter()
+        .filter(|_| !adds)
+        .map(missing)
+        .collect::<Vec<_>>();
+    if adds {
+        kept.extend(forgotten.iter().map(|&(name, count, _)| (name, count)));
+    }
+    reasons.extend(forgotten.into_iter().map(|(_, _, why)| why));
+    (!reasons.is_empty()).then(|| Relicensed {
         mode,
         asked: asked.to_owned(),
-        set: write(kept.into_iter().chain(added.into_iter().filter(|_| adds))),
+        set: write(kept),
+        forgotten: told.join(","),
         why: reasons.join(", "),
     })
 }
 
+type Known<'a> = (&'a License, &'a Seats);
+
+/// Licenses that most runs used and this job does not ask for, with their seats and why.
+fn forgotten<'a>(
+    config: &'a Config,
+    snapshot: &Snapshot,
+    wanted: &[(&str, u32)],
+    about: impl Fn(&str) -> Option<Known<'a>>,
+) -> Vec<(&'a str, u32, String)> {
+    let look = |license: &'a License| {
+        let (_, seats) = about(&license.name)?;
+        let total = snapshot.directory().licenses.get(&license.name)?;
+        let count = u32::from(seats.most).min(*total);
+        let usual = f64::from(seats.used) >= USUALLY * f64::from(seats.watched) && count > 0;
+        let why = format!(
+            "{} of {} runs used {}",
+            seats.used, seats.watched, license.name
+        );
+        usual.then_some((license.name.as_str(), count, why))
+    };
+    let unasked = |license: &&License| !wanted.iter().any(|(name, _)| *name == license.name);
+    let licenses = config
+        .license
+        .iter()
+        .filter(|_| config.licenses.add >= Mode::Advise);
+    licenses.filter(unasked).filter_map(look).collect()
+}
+
 /// How many seats would do where `count` are asked for, if that is fewer, and why.
-fn fewer((license, seats): (&License, &Seats), count: u32, script: &[u8]) -> Option<(u32, String)> {
+fn fewer((license, seats): Known, count: u32, script: &[u8]) -> Option<(u32, String)> {
     let most = u32::from(seats.most);
     let named = || license.modules.iter().any(|module| loads(script, module));
     if most >= count || (most == 0 && named()) {
