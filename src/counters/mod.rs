@@ -84,6 +84,9 @@ pub struct Counters {
     /// How far its input files have been read, 0 to 1; absent where none was seen.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub input_share: Option<f32>,
+    /// How far when half of the time was over.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub input_share_half: Option<f32>,
     /// Size of those files.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub input_mib: Option<f32>,
@@ -127,6 +130,7 @@ impl Counters {
             written_mib: [0.0; 2],
             calls: [0; 2],
             input_share: None,
+            input_share_half: None,
             input_mib: None,
             ranks: None,
             licenses: BTreeMap::new(),

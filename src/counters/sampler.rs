@@ -42,6 +42,8 @@ pub struct Sampler {
     threads: Threads,
     processes: Processes,
     seats: Seats,
+    /// Share of the input that had been read, at each close look at a shadow.
+    shares: Vec<(f32, f32)>,
     curve: Curve,
     spread: Spread,
     peak: u64,
@@ -87,6 +89,7 @@ impl Sampler {
             threads: Threads::new(proc),
             processes: Processes::new(proc),
             seats: Seats::new(proc, &[]),
+            shares: Vec::new(),
             curve: Curve::new(pace.points()),
             spread: Spread::default(),
             peak: 0,
@@ -123,7 +126,7 @@ impl Sampler {
         let close = at >= self.next_close;
         if close {
             self.next_close = at + self.pace.close_s(at);
-            self.look_closely();
+            self.look_closely(at);
         }
         self.note_demand(at);
         close
@@ -162,11 +165,21 @@ impl Sampler {
         }
     }
 
-    fn look_closely(&mut self) {
+    fn look_closely(&mut self, at: f32) {
         if let Ok(ids) = self.group.processes() {
             self.most_processes = self.most_processes.max(ids.len().saturating_sub(self.ours));
             self.processes.look(&ids);
         }
+        if self.pace == Pace::Shadow {
+            let share = self.processes.input().map(|(share, _)| share);
+            self.shares.push((at, share.unwrap_or(0.0)));
+        }
+    }
+
+    /// How much of the input had been read by `at`.
+    fn share_at(&self, at: f32) -> Option<f32> {
+        let before = self.shares.iter().take_while(|(seen, _)| *seen <= at);
+        before.last().map(|(_, share)| *share)
     }
 
     /// What it wanted in the last second.
@@ -241,6 +254,7 @@ impl Sampler {
             written_mib: transfers.written.map(mib),
             calls: transfers.calls,
             input_share: input.map(|(share, _)| share),
+            input_share_half: input.and(self.share_at(wall_s / 2.0)),
             input_mib: input.map(|(_, size)| mib(size)),
             licenses: self.seats.most(),
             ..Counters::nothing(ended)

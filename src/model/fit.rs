@@ -39,6 +39,9 @@ const STILL_GROWING: f64 = 1.15;
 const LEAST_SHARE: f64 = 0.1;
 const MOST_SHARE: f64 = 0.9;
 
+/// At least this part of what was read must have been read in the second half: else it grew for another cause.
+const STILL_READ: f64 = 0.25;
+
 const TERMS: usize = 3;
 
 /// What a job needs, as its kind's shadow tells.
@@ -158,8 +161,9 @@ impl Fit {
 /// Memory that is enough, in MiB, where it still grew while the input was being read: it may go on in
 /// proportion until all of that has been read, and not beyond.
 fn enough_by_input(counters: &Counters) -> Option<f64> {
-    let share = f64::from(counters.input_share?);
-    let tells = (LEAST_SHARE..MOST_SHARE).contains(&share);
+    let [share, half] = [counters.input_share?, counters.input_share_half?].map(f64::from);
+    let goes_on = half <= share * (1.0 - STILL_READ);
+    let tells = (LEAST_SHARE..MOST_SHARE).contains(&share) && goes_on;
     tells.then(|| f64::from(counters.peak_mib) / share * FINISHED_MARGIN)
 }
 
@@ -311,16 +315,19 @@ mod tests {
 
     #[test]
     fn memory_that_grows_with_the_input_is_told_by_the_share_read() {
-        let grows = |input_share| Counters {
+        let grows = |[input_share, input_share_half]: [Option<f32>; 2]| Counters {
             peak_mib: 200.0,
             curve_mib: vec![20, 40, 60, 80, 100, 110, 120, 140, 160, 180, 190, 200],
             input_share,
+            input_share_half,
             ..Counters::nothing(Ended::Window)
         };
         let need = |share| Fit::PRIOR.need(&grows(share)).map(|need| need.memory_mib);
-        assert_eq!(need(Some(0.25)), Some(881));
-        for share in [None, Some(0.01), Some(1.0), Some(f32::NAN)] {
-            assert_eq!(need(share), None, "{share:?}");
+        assert_eq!(need([Some(0.25), Some(0.125)]), Some(881));
+        let nothing = [None, Some(0.01), Some(1.0), Some(f32::NAN)].map(|share| [share, Some(0.0)]);
+        let read_long_ago = [Some(0.25), Some(0.25)];
+        for shares in nothing.into_iter().chain([read_long_ago]) {
+            assert_eq!(need(shares), None, "{shares:?}");
         }
     }
 
