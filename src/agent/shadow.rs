@@ -26,6 +26,23 @@ const LOST_AFTER_S: i64 = 120;
 
 const HOUR: i64 = 3600;
 
+/// In a full cluster a shadow has this share of its window.
+const LEAST_WINDOW: f64 = 0.5;
+
+/// In less memory a shadow would tell nothing.
+const LEAST_SLICE_MIB: u64 = 256;
+
+/// What shadows may start with.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    /// How many.
+    shadows: u64,
+    /// The share of the window that they have.
+    window: f64,
+    /// Memory for each, in MiB.
+    free_mib: u64,
+}
+
 impl Agent<'_> {
     pub(super) fn tend_shadows(&mut self, queue: &Queue, pass: &mut Pass) -> Result<()> {
         let waiting = waiting(queue);
@@ -82,12 +99,12 @@ impl Agent<'_> {
         Ok(true)
     }
 
-    /// `room` is how many shadows may still start, once one of the kinds had to ask.
+    /// `room` is what shadows may still start with, once one of the kinds had to ask.
     fn tend_kind(
         &self,
         kind: Key,
         jobs: &[&QueuedJob],
-        room: &mut Option<u64>,
+        room: &mut Option<Room>,
         pass: &mut Pass,
     ) -> Result<()> {
         let last = self.store.shadow_of_kind(kind)?;
@@ -152,7 +169,7 @@ impl Agent<'_> {
         &self,
         kind: Key,
         jobs: &[&QueuedJob],
-        room: &mut Option<u64>,
+        room: &mut Option<Room>,
         pass: &mut Pass,
     ) -> Result<()> {
         let now = self.clock.now();
@@ -164,15 +181,17 @@ impl Agent<'_> {
         let Some((job, wait, asked)) = first else {
             return Ok(());
         };
-        let left = match *room {
+        let left = match room.take() {
             Some(left) => left,
             None => self.room(now)?,
         };
         *room = Some(left);
-        if left == 0 {
+        if left.shadows == 0 {
             return Ok(());
         }
-        let slice = limits.slice(&asked, wait.until - REPORT_TIME_S);
+        let window = (f64::from(limits.window_s) * left.window).ceil() as i64;
+        let until = wait.until.min(now + window.max(LEAST_TIME_S)) - REPORT_TIME_S;
+        let slice = limits.slice(&asked, until).at_most(left.free_mib);
         let folder = self.config.shadow_folder();
         match submit(
             self.commands,
@@ -190,7 +209,10 @@ impl Agent<'_> {
                     "shadow submitted"
                 );
                 pass.shadows_started += 1;
-                *room = Some(left - 1);
+                *room = Some(Room {
+                    shadows: left.shadows - 1,
+                    ..left
+                });
                 self.store.start_shadow(&Shadow {
                     job_id,
                     shadow_of: job.handle.clone(),
@@ -217,8 +239,8 @@ impl Agent<'_> {
         }
     }
 
-    /// How many shadows may start: fewer as the cluster fills, and none beyond their CPU time of an hour.
-    fn room(&self, now: i64) -> Result<u64> {
+    /// What shadows may start with: less as the cluster fills, and nothing beyond their CPU time of an hour.
+    fn room(&self, now: i64) -> Result<Room> {
         let limits = &self.config.shadow;
         let running = self.store.running_shadows()?.len() as u64;
         let used: f64 = self
@@ -228,13 +250,18 @@ impl Agent<'_> {
             .filter_map(|shadow| shadow.counters.as_ref())
             .map(|counters| f64::from(counters.cpu_s))
             .sum();
-        let Load { idle, total } = load(self.commands)?;
-        let share = idle as f64 / total.max(1) as f64;
-        let allowed = (f64::from(limits.max_running) * share).ceil();
-        Ok(if used < f64::from(limits.max_cpu_s_per_hour) {
-            (allowed as u64).saturating_sub(running)
-        } else {
-            0
+        let Load { idle, free_mib } = load(self.commands)?;
+        let allowed = (f64::from(limits.max_running) * idle).ceil() as u64;
+        let within_budget =
+            used < f64::from(limits.max_cpu_s_per_hour) && free_mib >= LEAST_SLICE_MIB;
+        Ok(Room {
+            shadows: if within_budget {
+                allowed.saturating_sub(running)
+            } else {
+                0
+            },
+            window: LEAST_WINDOW + (1.0 - LEAST_WINDOW) * idle,
+            free_mib,
         })
     }
 }

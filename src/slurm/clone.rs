@@ -64,6 +64,16 @@ pub struct Slice {
     pub until: i64,
 }
 
+impl Slice {
+    /// The same with no more memory than a node has free.
+    pub fn at_most(self, free_mib: u64) -> Slice {
+        Slice {
+            memory_mib: self.memory_mib.min(free_mib),
+            ..self
+        }
+    }
+}
+
 impl ShadowLimits {
     /// The slice for a shadow of a job that asks for `ask`, which must have ended at `until`.
     pub fn slice(&self, ask: &Ask, until: i64) -> Slice {

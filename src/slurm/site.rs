@@ -2,7 +2,7 @@
 
 use super::{CommandError, Commands};
 use crate::model::snapshot::{Directory, User};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Asks slurmctld for the default partition and slurmdbd for the users and their default accounts.
 pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
@@ -47,35 +47,57 @@ fn totals(oneliner: &str) -> HashMap<String, u32> {
     oneliner.lines().filter_map(total).collect()
 }
 
-/// How full the cluster is, in CPUs.
-#[derive(Debug, Clone, Copy)]
+/// How full the cluster is.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Load {
-    /// Free for jobs.
-    pub idle: u64,
-    /// All there are.
-    pub total: u64,
+    /// Share of its CPUs that no job has, 0 to 1.
+    pub idle: f64,
+    /// Most memory that no job has on one node, in MiB.
+    pub free_mib: u64,
 }
 
 /// Asks slurmctld.
 pub fn load(commands: &dyn Commands) -> Result<Load, CommandError> {
-    let arguments = ["--noheader", "--format=%C"];
+    let arguments = [
+        "--noheader",
+        "--Node",
+        "--Format=NodeList:|,CPUsState:|,Memory:|,AllocMem:|",
+    ];
     let answer = commands.run("sinfo", &arguments)?;
     read_load(&String::from_utf8_lossy(&answer)).ok_or_else(|| CommandError::Unreadable {
         command: format!("sinfo {}", arguments.join(" ")),
-        problem: "expected CPUs as allocated/idle/other/total".into(),
+        problem:
+            "expected for each node its name, its CPUs as allocated/idle/other/total, and memory"
+                .into(),
     })
 }
 
+/// A node stands there once for each of its partitions.
 fn read_load(text: &str) -> Option<Load> {
-    let fields: Vec<u64> = text
-        .trim()
-        .split('/')
-        .map(|field| field.parse().ok())
-        .collect::<Option<_>>()?;
-    match fields[..] {
-        [_allocated, idle, _other, total] => Some(Load { idle, total }),
-        _ => None,
+    let (mut nodes, mut idle, mut total, mut free_mib) = (HashSet::new(), 0, 0, 0);
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [name, cpus, memory, allocated] = *fields.first_chunk()?;
+        let cpus: Vec<u64> = cpus
+            .split('/')
+            .map(|n| n.parse().ok())
+            .collect::<Option<_>>()?;
+        let [_allocated, idle_here, _other, total_here] = *cpus.first_chunk()?;
+        if nodes.insert(name) {
+            idle += idle_here;
+            total += total_here;
+            // A node that is down has no CPU that is idle.
+            let free = memory
+                .parse::<u64>()
+                .ok()?
+                .saturating_sub(allocated.parse().ok()?);
+            free_mib = free_mib.max(if idle_here > 0 { free } else { 0 });
+        }
     }
+    (total > 0).then(|| Load {
+        idle: idle as f64 / total as f64,
+        free_mib,
+    })
 }
 
 fn default_partition(oneliner: &str) -> Option<String> {
@@ -98,9 +120,12 @@ mod tests {
 
     #[test]
     fn the_load_is_read_or_refused() {
-        let load = super::read_load("4/28/0/32\n").unwrap();
-        assert_eq!((load.idle, load.total), (28, 32));
-        assert!(super::read_load("4/28").is_none() && super::read_load("N/A").is_none());
+        let text = "n1|4/4/0/8|8000|5000|\nn1|4/4/0/8|8000|5000|\nn2|0/0/8/8|8000|0|\n";
+        let load = super::read_load(text).unwrap();
+        assert_eq!((load.idle, load.free_mib), (0.25, 3000));
+        for text in ["", "n1|4/4|8000|0|", "n1|N/A|8000|0|", "n1|0/8/0/8|x|0|"] {
+            assert_eq!(super::read_load(text), None, "{text}");
+        }
     }
 
     #[test]
