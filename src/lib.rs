@@ -10,7 +10,8 @@
 //!    ([`slurm::clone`]), which runs on a slice of a node in a sandbox (c_shim/sandbox.c), watched by
 //!    a sampler ([`counters`]); what the whole job needs is fitted from that ([`model::fit`]) and set
 //!    before the job starts.
-//! 3. The job runs. `shadowfitd` ([`agent`]) reads what it used from sacct ([`slurm`]), keeps it
+//! 3. The job runs, watched by a sampler beside it ([`counters`]), which joins what it saw to the decision in
+//!    AdminComment. `shadowfitd` ([`agent`]) reads what it used from sacct ([`slurm`]), keeps it
 //!    ([`store`]), trains ([`model`]) and publishes a new snapshot; pending jobs are decided again,
 //!    and a job that died of our rewrite runs again with what its user asked for.
 //! 4. `shadowfit` ([`report`]) proves what was asked, set, used and saved, and tells from past jobs
