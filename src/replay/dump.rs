@@ -3,6 +3,7 @@
 use super::trace::open;
 use super::{PastJob, past_job};
 use crate::agent::Users;
+use crate::fingerprint::Kind;
 use crate::job::FinishedJob;
 use crate::rejects::Rejects;
 use crate::slurm::sacct::Reader;
@@ -10,6 +11,7 @@ use anyhow::{Context, Result};
 use std::collections::HashSet;
 use std::io::BufReader;
 use std::path::Path;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Reads a whole dump. What tells nothing of a job's needs is left out and counted.
 pub fn read(path: &Path) -> Result<(Vec<PastJob>, Rejects)> {
@@ -46,5 +48,60 @@ fn take(job: FinishedJob, users: &mut Users) -> Result<PastJob, String> {
         return Err("its memory was not measured".into());
     }
     let (job, kind) = users.with_kind(job).ok_or("a shadow")?;
+    // A dump from elsewhere names users that nobody here knows: told apart they are all the same.
+    let of_stranger =
+        || Kind::of_accounting(xxh3_64(job.user.as_bytes()) as u32, job.name.as_bytes());
+    let is_told = kind != Kind::default() || job.nodes > 1;
+    let kind = if is_told { kind } else { of_stranger() };
     past_job(job, kind).ok_or_else(|| "its memory was not measured".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn row(id: u32, user: &str, state: &str, rss: &str) -> String {
+        let (start, end) = (1_700_000_000 + 100 * id, 1_700_000_050 + 100 * id);
+        format!(
+            "{id}|{start}|{start}|{end}|{state}|{user}|4000M||align\n\
+             {id}.batch|{start}|{start}|{end}|COMPLETED|||{rss}|batch\n"
+        )
+    }
+
+    #[test]
+    fn a_dump_from_elsewhere_is_read_and_what_tells_nothing_is_counted() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(
+            file,
+            "JobID|Submit|Start|End|State|User|ReqMem|MaxRSS|JobName"
+        )
+        .unwrap();
+        let rows: String = (1..5)
+            .map(|id| row(id, "nobody-here", "COMPLETED", "100M"))
+            .collect();
+        let useless = row(7, "x", "CANCELLED by 3", "1M") + &row(8, "x", "COMPLETED", "");
+        write!(
+            file,
+            "{rows}{useless}{}",
+            row(1, "nobody-here", "COMPLETED", "100M")
+        )
+        .unwrap();
+        let (jobs, rejects) = read(file.path()).unwrap();
+        assert_eq!(jobs.len(), 4);
+        assert!(
+            jobs.iter()
+                .all(|job| job.kind == jobs[0].kind && job.kind.name.is_some())
+        );
+        let left_out: Vec<_> = rejects
+            .iter()
+            .map(|(why, one)| (why, one.count, one.line))
+            .collect();
+        let expected = [
+            ("CANCELLED: it did not show what it needs", 1, 10),
+            ("its memory was not measured", 1, 12),
+            ("the same run again", 1, 14),
+        ];
+        assert_eq!(left_out, expected);
+    }
 }
