@@ -12,9 +12,11 @@ use crate::config::Config;
 use crate::model::snapshot::{Directory, Snapshot};
 use crate::model::train::train;
 use crate::slurm::{Commands, site};
-use crate::store::Store;
+use crate::store::{Store, make_for_owner_of_folder};
 use anyhow::{Context, Result};
 pub use ingest::{Users, import};
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -43,6 +45,17 @@ impl Clock for WallClock {
     fn sleep(&self, duration: Duration) {
         std::thread::sleep(duration);
     }
+}
+
+/// Keeps others from working on the same database for as long as it is held: two agents would do everything
+/// twice.
+pub fn lock(config: &Config) -> Result<Flock<File>> {
+    let path = config.state_dir.join("agent.lock");
+    make_for_owner_of_folder(&path).with_context(|| path.display().to_string())?;
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|(_, error)| error)
+        .with_context(|| format!("{}: another shadowfitd is at work here", path.display()))
 }
 
 /// What one pass did.

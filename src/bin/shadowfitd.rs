@@ -1,14 +1,11 @@
 //! shadowfitd: learns from finished jobs and tends the queue. Runs on the controller, as SlurmUser.
 #![forbid(unsafe_code)]
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
-use nix::fcntl::{Flock, FlockArg};
-use shadowfit_core::agent::{Agent, Clock, WallClock};
+use shadowfit_core::agent::{Agent, Clock, WallClock, lock};
 use shadowfit_core::config::Config;
 use shadowfit_core::slurm::System;
-use shadowfit_core::store::make_for_owner_of_folder;
-use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -71,14 +68,4 @@ fn glance(agent: &mut Agent, clock: &WallClock) {
         rest = LEAST_REST.max(started.elapsed() * 20);
     }
     clock.sleep(end.saturating_duration_since(Instant::now()));
-}
-
-/// Two agents would do everything twice.
-fn lock(config: &Config) -> Result<Flock<File>> {
-    let path = config.state_dir.join("agent.lock");
-    make_for_owner_of_folder(&path).with_context(|| path.display().to_string())?;
-    let file = File::create(&path).with_context(|| path.display().to_string())?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock)
-        .map_err(|(_, error)| error)
-        .with_context(|| format!("{}: another shadowfitd is at work here", path.display()))
 }

@@ -7,6 +7,7 @@
 
 mod filter;
 mod shadows;
+pub mod upkeep;
 
 use crate::fingerprint::{Key, Kind, Level};
 use crate::job::{FinishedJob, Usage};

@@ -46,8 +46,38 @@ pub enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// The database: is it whole, copied, brought back, made smaller, handed on
+    Db {
+        #[command(subcommand)]
+        what: Db,
+    },
     /// Is everything loaded, fresh and readable?
     Doctor,
+}
+
+#[derive(Subcommand)]
+pub enum Db {
+    /// Is the file whole?
+    Check,
+    /// Copy it, while the agent works
+    Backup {
+        /// A file that is not there yet
+        file: PathBuf,
+    },
+    /// Put a backup in its place; stop shadowfitd first
+    Restore {
+        /// A backup
+        file: PathBuf,
+    },
+    /// Give back the space of what is gone
+    Vacuum,
+    /// Write every run as CSV
+    Export {
+        /// A file, or - for standard output
+        file: PathBuf,
+    },
+    /// Begin anew: shadowfitd fills it from accounting; stop it first
+    Rebuild,
 }
 
 #[derive(Args)]

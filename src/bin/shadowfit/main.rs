@@ -4,10 +4,10 @@
 mod arguments;
 
 use anyhow::{Context, Result, bail};
-use arguments::{Arguments, Command, Predict, Profile, ReplayArguments, Report, RunShadow};
+use arguments::{Arguments, Command, Db, Predict, Profile, ReplayArguments, Report, RunShadow};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use shadowfit_core::agent::{Clock, WallClock, import};
+use shadowfit_core::agent::{Clock, WallClock, import, lock};
 use shadowfit_core::config::Config;
 use shadowfit_core::counters::Counters;
 use shadowfit_core::decide::{decide, sentence};
@@ -24,10 +24,10 @@ use shadowfit_core::report::{doctor, explain, page, print, shadow};
 use shadowfit_core::slurm::queue::QueuedShadow;
 use shadowfit_core::slurm::sacct::Reader;
 use shadowfit_core::slurm::{System, clone, queue};
-use shadowfit_core::store::{Filter, Store};
+use shadowfit_core::store::{Filter, Store, upkeep};
 use std::fs::File;
-use std::io::{BufReader, Read, stdin};
-use std::path::Path;
+use std::io::{BufReader, BufWriter, Read, stdin, stdout};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -56,6 +56,7 @@ fn run(config_path: &Path, command: Command) -> Result<ExitCode> {
         Command::Predict(predict) => print_prediction(&config, predict)?,
         Command::Replay(arguments) => replay_jobs(&config, &arguments)?,
         Command::Import { file } => import_dump(&config, &file)?,
+        Command::Db { what } => return keep_up(&config, what),
         Command::Train { all } => train_snapshot(&config, all)?,
         Command::Doctor => {}
     }
@@ -349,6 +350,48 @@ fn train_snapshot(config: &Config, all: bool) -> Result<()> {
         Snapshot::load(&path)?.len()
     );
     Ok(())
+}
+
+fn keep_up(config: &Config, what: Db) -> Result<ExitCode> {
+    let path = &config.database_path();
+    let kept = |old: Option<PathBuf>| {
+        if let Some(old) = old {
+            println!("the old one is {}", old.display());
+        }
+    };
+    match what {
+        Db::Check => {
+            let problems = upkeep::check(path)?;
+            problems.iter().for_each(|problem| println!("{problem}"));
+            if !problems.is_empty() {
+                let name = path.display();
+                println!(
+                    "{name}: damaged; 'shadowfit db restore FILE' or 'shadowfit db rebuild' mends it"
+                );
+                return Ok(ExitCode::FAILURE);
+            }
+            println!("{}: whole", path.display());
+        }
+        Db::Backup { file } => upkeep::backup(path, &file)?,
+        Db::Restore { file } => {
+            let _alone = lock(config)?;
+            kept(upkeep::restore(path, &file)?);
+        }
+        Db::Vacuum => Store::open(path)?.vacuum()?,
+        Db::Export { file } if file == Path::new("-") => {
+            Store::open_to_read(path)?.export(stdout().lock())?;
+        }
+        Db::Export { file } => {
+            let out = File::create(&file).with_context(|| file.display().to_string())?;
+            let runs = Store::open_to_read(path)?.export(BufWriter::new(out))?;
+            println!("{}: {runs} runs", file.display());
+        }
+        Db::Rebuild => {
+            let _alone = lock(config)?;
+            kept(upkeep::rebuild(path)?);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn diagnose(config_path: &Path) -> ExitCode {
