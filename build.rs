@@ -15,6 +15,7 @@ const SHIMS: [(&str, &[&str]); 2] = [
         "spank_shadowfit.so",
         &[
             "spank_shadowfit.c",
+            "hints.c",
             "sandbox.c",
             "sandbox_refusal.c",
             "sandbox_cgroups.c",

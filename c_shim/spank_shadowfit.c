@@ -1,6 +1,6 @@
 /*
- * The SPANK plugin. In sbatch it gives the option --shadowfit=off; Slurm itself carries the option
- * to the job_submit plugin. On a node it puts the agent's shadows into their sandbox, starts the
+ * The SPANK plugin. In sbatch it gives the option --shadowfit=off and looks how large the input is that the
+ * command line names; Slurm itself carries both to the job_submit plugin. On a node it puts the agent's shadows into their sandbox, starts the
  * sampler beside them, and sees to it that nothing of them stays.
  *
  * plugstack.conf:  optional spank_shadowfit.so [programs=FOLDER] [profile=off]
@@ -23,6 +23,7 @@
 #include <slurm/slurm.h>
 #include <slurm/spank.h>
 
+#include "hints.h"
 #include "sandbox.h"
 
 SPANK_PLUGIN(shadowfit, 1);
@@ -116,8 +117,21 @@ static unsigned long own_job(spank_t spank)
 	return job;
 }
 
+/* Slurm carries this to the job_submit plugin, and not to the job. */
+static void tell_input(spank_t spank)
+{
+	char text[32];
+	uint64_t bytes = hints_input_bytes();
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
+	if (bytes)
+		spank_job_control_setenv(spank, "SHADOWFIT_INPUT_BYTES", text, 1);
+}
+
 int slurm_spank_init_post_opt(spank_t spank, int argc, char **argv)
 {
+	if (spank_context() == S_CTX_ALLOCATOR)
+		tell_input(spank);
 	if (!is_shadow(spank) && !is_profiled(spank))
 		return 0;
 	if (pipe2(report, O_CLOEXEC) < 0 || pipe2(sampler_lives, O_CLOEXEC) < 0) {

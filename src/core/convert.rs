@@ -9,6 +9,9 @@ use std::ffi::{CStr, c_char};
 /// How SPANK hands an option to job_submit.
 const OPTION: &[u8] = b"_SLURM_SPANK_OPTION_shadowfit_shadowfit=";
 
+/// How c_shim/spank_shadowfit.c tells the size of the input.
+const INPUT: &[u8] = b"SHADOWFIT_INPUT_BYTES=";
+
 /// Reads a request.
 ///
 /// # Safety
@@ -16,7 +19,7 @@ const OPTION: &[u8] = b"_SLURM_SPANK_OPTION_shadowfit_shadowfit=";
 /// them outlive `raw`.
 pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
     // SAFETY: the caller's promise covers every pointer in `raw`.
-    let (texts, licenses, opted_out) = unsafe {
+    let (texts, licenses, input_bytes, opted_out) = unsafe {
         let texts = Texts {
             account: bytes(raw.account),
             partition: bytes(raw.partition),
@@ -24,7 +27,12 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
             script: bytes(raw.script).unwrap_or_default(),
             arguments: list(raw.argv, raw.argc).skip(1).collect(),
         };
-        (texts, bytes(raw.licenses), option(raw) == Some(b"off"))
+        (
+            texts,
+            bytes(raw.licenses),
+            input_bytes(raw),
+            option(raw) == Some(b"off"),
+        )
     };
     Request {
         uid: raw.uid,
@@ -32,7 +40,7 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
         ask: ask(raw),
         // What is not UTF-8 names no license of ours.
         licenses: licenses.map_or("", |text| str::from_utf8(text).unwrap_or("|")),
-        input_bytes: None,
+        input_bytes,
         left_alone: left_alone(raw, opted_out),
         may_wait: raw.traits & (SHADOWFIT_CANNOT_WAIT | SHADOWFIT_GPUS) == 0,
     }
@@ -47,6 +55,21 @@ pub unsafe fn shadow_of(raw: &shadowfit_request) -> Option<String> {
     let option = unsafe { option(raw) }?.strip_prefix(b"shadow:")?;
     let job = option.split(|&b| b == b':').next()?;
     Some(String::from_utf8_lossy(job).into_owned())
+}
+
+/// The size of the input, as sbatch's side found it.
+///
+/// # Safety
+/// As for [`request`].
+unsafe fn input_bytes(raw: &shadowfit_request) -> Option<u64> {
+    // SAFETY: the caller's promise covers `spank_env` and its length.
+    let mut entries = unsafe { list(raw.spank_env, raw.spank_env_count) };
+    let value = entries.find_map(|entry| entry.strip_prefix(INPUT))?;
+    str::from_utf8(value)
+        .ok()?
+        .parse()
+        .ok()
+        .filter(|&bytes| bytes > 0)
 }
 
 /// The value of `--shadowfit`.

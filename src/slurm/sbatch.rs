@@ -59,6 +59,20 @@ const FLAGS: [&str; 11] = [
 ];
 
 impl Submission {
+    /// Size of the files that the arguments name, as c_shim/hints.c finds it in sbatch.
+    fn input_bytes(&self) -> Option<u64> {
+        let size_of = |name: &str| {
+            let file = std::fs::metadata(name).ok().filter(|file| file.is_file());
+            file.map_or(0, |file| file.len())
+        };
+        let size_named_by = |word: &String| match (size_of(word), word.split_once('=')) {
+            (0, Some((_, value))) => size_of(value),
+            (size, _) => size,
+        };
+        let sum = self.arguments.iter().map(size_named_by).sum();
+        Some(sum).filter(|&bytes| bytes > 0)
+    }
+
     /// What `sbatch [options] SCRIPT [arguments]` would submit. Options on the command line win over
     /// those in the script.
     pub fn new(
@@ -104,7 +118,7 @@ impl Submission {
                 time_s: self.time_s,
                 own_time_min: self.own_time_min,
             },
-            input_bytes: None,
+            input_bytes: self.input_bytes(),
             left_alone: self.left_alone(),
             may_wait: !self.cannot_wait,
         }

@@ -129,6 +129,10 @@ const TESTS: &[(&str, Test)] = &[
         profile::licenses_are_set_to_what_was_in_use,
     ),
     (
+        "the_size_of_the_input_is_told",
+        profile::the_size_of_the_input_is_told,
+    ),
+    (
         "a_new_kind_of_job_is_measured_and_starts_sized",
         shadow::a_new_kind_of_job_is_measured_and_starts_sized,
     ),

@@ -114,6 +114,24 @@ pub fn a_foreign_comment_outlives_the_sampler(cluster: &mut Cluster) -> Result<(
     ensure(comment == "ticket 42", comment)
 }
 
+/// Sizes of files travel with the submission, their names do not.
+pub fn the_size_of_the_input_is_told(cluster: &mut Cluster) -> Result<()> {
+    let known = cluster.known.clone();
+    let input = cluster.scratch.join("secret-sample.fq");
+    std::fs::write(&input, vec![b'A'; 5000])?;
+    let path = input.display().to_string();
+    let named = format!("in={path}");
+    let arguments = ["105", &path, "/nonexistent", &named];
+    let job = cluster.submit("alice", &["--mem=4000", "--hold"], &known, &arguments)?;
+    let job = cluster.job(job)?;
+    ensure(
+        job.record()["input_bytes"] == 10_000 && !job.comment.contains("secret"),
+        job.comment,
+    )?;
+    let without = cluster.submit_known(&[])?;
+    ensure(without.record()["input_bytes"].is_null(), without.comment)
+}
+
 /// Where the site names time, backfill may shorten a known kind's limit, and only then.
 pub fn a_known_kind_may_be_backfilled_sooner(cluster: &mut Cluster) -> Result<()> {
     let known = cluster.known.clone();
