@@ -48,10 +48,12 @@ impl Profiled {
             .map(|(at, mib)| (at as f32, mib as f32))
             .collect();
         let most = points.iter().map(|point| point.1).fold(1.0, f32::max);
-        let plot =
-            Chart::new_with_y_range(WIDTH, HEIGHT, 0.0, self.counters.wall_s.max(1.0), 0.0, most)
-                .lineplot(&Shape::Steps(&points))
-                .to_string();
+        let shape = Shape::Steps(&points);
+        let seconds = self.counters.wall_s.max(1.0);
+        let mut chart = Chart::new_with_y_range(WIDTH, HEIGHT, 0.0, seconds, 0.0, most);
+        let plot = chart.lineplot(&shape);
+        plot.axis();
+        plot.figures();
         let lines = lines(&self.counters).join("\n  ");
         format!(
             "{}\n  {lines}\n\nmemory in MiB over seconds\n{plot}",
@@ -147,10 +149,10 @@ mod tests {
     #[test]
     fn a_burst_is_told_and_drawn() {
         let text = profiled("align").text();
-        assert!(
-            text.contains("512M at its peak, 40M on average") && text.contains("512.0"),
-            "{text}"
-        );
+        assert!(text.contains("512M at its peak, 40M on average"), "{text}");
+        let is_drawn = |c: &char| ('\u{2801}'..='\u{28ff}').contains(c);
+        let dots = text.chars().filter(is_drawn).count();
+        assert!(text.contains("512.0") && dots > 100, "{dots} {text}");
         assert!(Profiled::of(&FinishedJob::default()).is_none());
     }
 
