@@ -97,7 +97,7 @@ def sampler(cluster, seconds=20):
     bench = Bench(cluster)
     job = bench.start_shadow(bench.script("many.sh", MANY), seconds + 30)
     time.sleep(5)
-    pid = subprocess.run(["pgrep", "-f", f"shadowfit-sampler --job {job} "], capture_output=True, text=True, check=True).stdout.split()[0]
+    pid = subprocess.run(["pgrep", "-f", f"shadowfit-sampler shadow --job {job} "], capture_output=True, text=True, check=True).stdout.split()[0]
     processes = len(pathlib.Path(f"/sys/fs/cgroup/memory/shadowfit_bench_{job}/cgroup.procs").read_text().split())
     before, start = cpu_seconds(pid), time.monotonic()
     time.sleep(seconds)

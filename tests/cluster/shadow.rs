@@ -459,7 +459,7 @@ pub fn whatever_ends_a_shadow_nothing_is_left(cluster: &mut Cluster) -> Result<(
                 .map(drop)
         }),
         ("a killed sampler", |_, shadow| {
-            kill(&format!("shadowfit-sampler --job {shadow} "))
+            kill(&format!("shadowfit-sampler shadow --job {shadow} "))
         }),
         ("a killed slurmstepd", |_, shadow| {
             kill(&format!("slurmstepd: \\[{shadow}.batch\\]"))
@@ -515,7 +515,7 @@ fn nothing_is_left(cluster: &Cluster) -> Result<()> {
     eventually("no cgroup, process, mount or file of a shadow", 30, || {
         let mounts = std::fs::read_to_string("/proc/mounts")?;
         let samplers = Command::new("pgrep")
-            .args(["-f", "shadowfit-sampler --job|sleep 71[0-4]"])
+            .args(["-f", "shadowfit-sampler shadow --job|sleep 71[0-4]"])
             .output()?;
         let files = std::fs::read_dir(cluster.dir.join("shadowfit/shadows"))
             .map_or(0, |files| files.count());
