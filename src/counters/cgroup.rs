@@ -54,11 +54,15 @@ impl Group {
         }
     }
 
-    fn file(&self, controller: &str, v1: &str, v2: &str) -> io::Result<String> {
-        let name = match self {
+    fn called<'a>(&self, v1: &'a str, v2: &'a str) -> &'a str {
+        match self {
             Group::V1 { .. } => v1,
             Group::V2(_) => v2,
-        };
+        }
+    }
+
+    fn file(&self, controller: &str, v1: &str, v2: &str) -> io::Result<String> {
+        let name = self.called(v1, v2);
         std::fs::read_to_string(self.folder(controller).join(name))
     }
 
@@ -75,15 +79,10 @@ impl Group {
     /// The same at its peak, between two looks too: of what was charged at most, all but the page cache
     /// and the kernel's part, which change little. `None` where the kernel does not tell.
     pub fn peak_memory(&self) -> Option<u64> {
-        let text = self.file("memory", "memory.stat", "memory.stat").ok()?;
+        let ours = self.memory().ok()?;
         let now = self
             .file("memory", "memory.usage_in_bytes", "memory.current")
             .ok()?;
-        let names = match self {
-            Group::V1 { .. } => ["total_rss", "total_shmem"],
-            Group::V2(_) => ["anon", "shmem"],
-        };
-        let ours: u64 = names.iter().filter_map(|name| field(&text, name)).sum();
         let rest = now.trim().parse::<u64>().ok()?.saturating_sub(ours);
         Some(self.charged().saturating_sub(rest)).filter(|&bytes| bytes > 0)
     }
@@ -125,10 +124,7 @@ impl Group {
 
     /// Of this group and all below it: Slurm keeps each step, and each task of it, in one of its own.
     fn members(&self, v1: &str, v2: &str) -> io::Result<Vec<u32>> {
-        let name = match self {
-            Group::V1 { .. } => v1,
-            Group::V2(_) => v2,
-        };
+        let name = self.called(v1, v2);
         let mut folders = vec![self.folder("memory")];
         let mut found = numbers(&std::fs::read_to_string(folders[0].join(name))?);
         while let Some(folder) = folders.pop() {

@@ -68,7 +68,7 @@ impl Learner {
     fn memory_of(&self, run: &Run) -> Option<Sample> {
         let peak = run.usage.peak_bytes.filter(|&bytes| bytes > 0)? as f64 / MIB as f64;
         let sample = Sample {
-            input: ln_input(run),
+            input: ln_input(run.input_bytes),
             peak: if run.usage.peak_is_bound {
                 OUTGROWN * peak
             } else {
@@ -88,7 +88,7 @@ impl Learner {
     /// What a run tells about run time: only one that was left to its end tells all of it.
     fn time_of(&self, run: &Run) -> Option<Sample> {
         run.completed.then(|| Sample {
-            input: ln_input(run),
+            input: ln_input(run.input_bytes),
             peak: run.usage.elapsed_s.max(1) as f64,
             hours: 1.0,
             asked: None,
@@ -97,8 +97,8 @@ impl Learner {
 
     /// The memory in MiB that each of [`SHARES`] of such jobs with this much input, in bytes, stay under.
     pub fn memory_quantiles(&self, input_bytes: Option<u64>) -> Option<[f64; SHARES.len()]> {
-        let input = input_bytes.map(|bytes| (bytes.max(1) as f64).ln());
-        let known = self.memory.told(input).or_else(|| self.memory.told(None));
+        let known = self.memory.told(ln_input(input_bytes));
+        let known = known.or_else(|| self.memory.told(None));
         Some(known?.quantiles)
     }
 
@@ -152,8 +152,8 @@ impl Learner {
     }
 }
 
-fn ln_input(run: &Run) -> Option<f64> {
-    let input = run.input_bytes.filter(|&bytes| bytes > 0)?;
+fn ln_input(input_bytes: Option<u64>) -> Option<f64> {
+    let input = input_bytes.filter(|&bytes| bytes > 0)?;
     Some((input as f64).ln())
 }
 

@@ -26,11 +26,7 @@ pub fn lines(x: &str, y: &str, all: &[Series]) -> Result<String> {
     let most = |of: fn(&(f64, f64)) -> f64| largest(all.iter().flat_map(|s| &s.points).map(of));
     draw(|area| {
         let (width, height) = (most(|p| p.0), most(|p| p.1));
-        let mut chart = ChartBuilder::on(&area)
-            .margin(10)
-            .x_label_area_size(40)
-            .y_label_area_size(70)
-            .build_cartesian_2d(0.0..width, 0.0..height * 1.05)?;
+        let mut chart = framed(&area).build_cartesian_2d(0.0..width, 0.0..height * 1.05)?;
         chart
             .configure_mesh()
             .x_desc(x)
@@ -68,10 +64,7 @@ pub fn against(x: &str, y: &str, all: &[Series]) -> Result<String> {
     let (least, most) = (values().fold(f64::INFINITY, f64::min), largest(values()));
     let range = least.min(most / 10.0)..most * 1.2;
     draw(|area| {
-        let mut chart = ChartBuilder::on(&area)
-            .margin(10)
-            .x_label_area_size(40)
-            .y_label_area_size(70)
+        let mut chart = framed(&area)
             .build_cartesian_2d(range.clone().log_scale(), range.clone().log_scale())?;
         chart
             .configure_mesh()
@@ -103,6 +96,13 @@ pub fn against(x: &str, y: &str, all: &[Series]) -> Result<String> {
 fn largest(values: impl Iterator<Item = f64>) -> f64 {
     let largest = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
     if largest > 0.0 { largest } else { 1.0 }
+}
+
+/// Room for the axes and what is written beside them.
+fn framed<'a, 'b>(area: &'a Area<'b>) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
+    let mut chart = ChartBuilder::on(area);
+    chart.margin(10).x_label_area_size(40).y_label_area_size(70);
+    chart
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
