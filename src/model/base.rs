@@ -60,6 +60,12 @@ const FAR: f64 = 1e-3;
 /// No line is followed below this share of the smallest peak.
 const LOWEST: f64 = 0.5;
 
+/// How often a straight line is drawn again without the runs that are strange to it, and how far off a run
+/// must lie to be that: so many times the usual distance, which is at least this, in logarithms.
+const REDRAWN: usize = 3;
+const STRANGE: f64 = 4.0;
+const LEAST_DISTANCE: f64 = 0.03;
+
 /// What is told about the next job.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Told {
@@ -93,7 +99,7 @@ impl Base {
         samples.first()?;
         let shape = match self {
             Base::Constant => Shape::CONSTANT,
-            Base::Line => Shape::line(samples, |_| 1.0, Scale::Plain)?,
+            Base::Line => Shape::robust_line(samples)?,
             Base::Power => Shape::line(samples, |_| 1.0, Scale::Logarithmic)?,
             Base::Bend(_) | Base::Near(_) => return Some(Fitted::Around(samples, self, price)),
         };
@@ -148,6 +154,8 @@ pub struct Shape {
     slope: f64,
     lowest: f64,
     scale: Scale,
+    /// Runs farther off than this, in logarithms, are strange to it.
+    reach: f64,
 }
 
 impl Shape {
@@ -157,6 +165,7 @@ impl Shape {
         slope: 0.0,
         lowest: 1.0,
         scale: Scale::Flat,
+        reach: f64::INFINITY,
     };
 
     /// The line of least squares, each job counted by its weight.
@@ -199,7 +208,43 @@ impl Shape {
             slope,
             lowest: LOWEST * smallest,
             scale,
+            reach: f64::INFINITY,
         })
+    }
+
+    /// The line through most of the runs: a few that did something else do not bend it (iteratively
+    /// reweighted least squares with the biweight of Beaton and Tukey 1974).
+    fn robust_line(samples: &[Sample]) -> Option<Shape> {
+        let line = |weight: &dyn Fn(&Sample) -> f64| Shape::line(samples, weight, Scale::Plain);
+        let mut shape = line(&|_| 1.0)?;
+        for _ in 0..REDRAWN {
+            shape.reach = STRANGE * shape.usual_distance(samples).max(LEAST_DISTANCE);
+            let counted = |sample: &Sample| shape.off(sample).map_or(0.0, |off| shape.counted(off));
+            let Some(next) = line(&counted) else { break };
+            let reach = shape.reach;
+            shape = Shape { reach, ..next };
+        }
+        Some(shape)
+    }
+
+    /// How far off it a run lies, in logarithms.
+    fn off(&self, sample: &Sample) -> Option<f64> {
+        Some((sample.peak / self.at(sample.input)?).ln())
+    }
+
+    /// How far off it most runs lie: what would be a standard deviation if they lay as in a normal
+    /// distribution.
+    fn usual_distance(&self, samples: &[Sample]) -> f64 {
+        let off = |sample| self.off(sample).map(f64::abs);
+        let mut distances: Vec<f64> = samples.iter().filter_map(off).collect();
+        let middle = distances.len() / 2;
+        1.4826 * *distances.select_nth_unstable_by(middle, f64::total_cmp).1
+    }
+
+    /// How much a run that lies so far off counts.
+    fn counted(&self, off: f64) -> f64 {
+        let share = off / self.reach;
+        (1.0 - share * share).max(0.0).powi(2)
     }
 
     /// `None` where it needs an input and there is none.
@@ -215,9 +260,11 @@ impl Shape {
     /// By how much what is set must lie above it.
     fn margin(&self, samples: &[Sample], weight: impl Fn(&Sample) -> f64, price: f64) -> Margin {
         let against = |sample: &Sample| {
-            let (told, count) = (self.at(sample.input)?, weight(sample));
-            (count > 0.0).then(|| Ratio {
-                ln: (sample.peak / told).ln(),
+            let (told, ln) = (self.at(sample.input)?, self.off(sample)?);
+            // Strange runs below it tell nothing of what is needed above it.
+            let count = weight(sample) * self.counted(ln.min(0.0));
+            (count > 0.0).then_some(Ratio {
+                ln,
                 cost: count * sample.hours * told,
                 count,
             })
@@ -266,6 +313,17 @@ mod tests {
         let steps = samples(|input| if input > 20e9 { 9000.0 } else { 1000.0 });
         near(Base::Near(0.07), &steps, 12e9, 1000.0);
         near(Base::Constant, &steps, 5e9, 9000.0);
+    }
+
+    #[test]
+    fn a_few_strange_runs_do_not_bend_a_line() {
+        let mut all = samples(|input| 500.0 + input / 1e7);
+        for n in 0..4 {
+            all[n].input = Some((5e7 * (n + 1) as f64).ln());
+            all[n].peak = 20.0;
+        }
+        let over = told(Base::Line, &all, 20e9).unwrap() / 2500.0;
+        assert!((1.0..1.03).contains(&over), "{over}");
     }
 
     #[test]
