@@ -58,6 +58,8 @@ pub enum Level {
     Name,
     /// Same as [`Level::Command`], known from a shadow.
     Shadow,
+    /// Same script and shape, whoever runs it.
+    Application,
 }
 
 impl Level {
@@ -68,6 +70,7 @@ impl Level {
             Level::Script => "script",
             Level::Name => "name",
             Level::Shadow => "shadow",
+            Level::Application => "application",
         }
     }
 }
@@ -84,6 +87,9 @@ pub struct Kind {
     /// See [`Level::Name`]; absent for names that Slurm chose and for jobs of several tasks.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub name: Option<Key>,
+    /// See [`Level::Application`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub application: Option<Key>,
 }
 
 impl Kind {
@@ -108,6 +114,7 @@ impl Kind {
             command: Some(key(Level::Command, &command)),
             script: Some(key(Level::Script, &[&user, &script, spread.as_flattened()])),
             name: single_and_named.then(|| key(Level::Name, &[&user, &name])),
+            application: Some(key(Level::Application, &[&script, spread.as_flattened()])),
         }
     }
 
@@ -135,7 +142,7 @@ impl Kind {
         }
     }
 
-    /// The keys there are, most specific first.
+    /// The keys of its user's own kinds there are, most specific first.
     pub fn keys(&self) -> impl Iterator<Item = (Level, Key)> {
         [
             (Level::Command, self.command),

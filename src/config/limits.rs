@@ -9,6 +9,8 @@ pub struct EvidenceLimits {
     /// Completed runs of a kind before it is sized; at least 1.
     #[serde(deserialize_with = "at_least_one")]
     pub min_runs: u32,
+    /// Completed runs of a script by other users before it is sized for one who never ran it; 0: never.
+    pub application_min_runs: u32,
     /// Latest runs of a kind that count; at least 1.
     #[serde(deserialize_with = "at_least_one")]
     pub window: u32,
@@ -107,6 +109,7 @@ impl Default for EvidenceLimits {
     fn default() -> Self {
         EvidenceLimits {
             min_runs: 3,
+            application_min_runs: 20,
             window: 256,
             min_saving: 0.1,
         }

@@ -129,8 +129,7 @@ pub fn size(
     let Some(known) = known else {
         return keep("no snapshot");
     };
-    let Some((level, evidence)) = predict(known, &kind, input_bytes, config.evidence.min_runs)
-    else {
+    let Some((level, evidence)) = predict(known, &kind, input_bytes, &config.evidence) else {
         return keep("too few runs of this kind");
     };
     let need = node_need(config, level, &evidence);

@@ -1,6 +1,7 @@
 //! From a kind of job to what its runs used.
 
 use super::evidence::Evidence;
+use crate::config::EvidenceLimits;
 use crate::fingerprint::{Key, Kind, Level};
 
 /// Whatever remembers kinds of jobs: the snapshot in slurmctld, or a history that is replayed.
@@ -12,27 +13,37 @@ pub trait Known {
 /// A kind with so many runs is believed as much as the more general kind that it belongs to.
 const BELIEVED_HALF: f64 = 8.0;
 
-/// The evidence of the most specific key of `kind` that has at least `min_runs` completed runs, shrunk
-/// towards the next more general one while it is young; where there is none, that of a shadow of this
-/// very command.
+/// The evidence of the most specific of its user's kinds that has enough completed runs, shrunk towards
+/// the next more general one with more of them while it is young; where there is none, that of a shadow
+/// of this very command, or else what others saw who ran the same script.
 pub fn predict(
     known: &dyn Known,
     kind: &Kind,
     input_bytes: Option<u64>,
-    min_runs: u32,
+    limits: &EvidenceLimits,
 ) -> Option<(Level, Evidence)> {
-    let mut levels = kind.keys().filter_map(|(level, key)| {
+    let find = |level, key, least| {
         let evidence = known.find(key, input_bytes)?;
-        (evidence.runs >= min_runs).then_some((level, evidence))
-    });
-    if let Some((level, own)) = levels.next() {
-        let general = levels
-            .map(|(_, evidence)| evidence)
-            .find(|e| e.runs > own.runs);
-        return Some((level, general.map_or(own, |general| shrunk(own, &general))));
+        (evidence.runs >= least).then_some((level, evidence))
+    };
+    let others = || {
+        let least = limits.application_min_runs;
+        let key = kind.application.filter(|_| least > 0)?;
+        find(Level::Application, key, least)
+    };
+    let mut own = kind
+        .keys()
+        .filter_map(|(level, key)| find(level, key, limits.min_runs));
+    if let Some((level, evidence)) = own.next() {
+        let more = |(_, general): &(Level, Evidence)| general.runs > evidence.runs;
+        let general = own.find(more).or_else(|| others().filter(more));
+        let shrunk = general.map_or(evidence, |(_, general)| shrunk(evidence, &general));
+        return Some((level, shrunk));
     }
-    let evidence = known.find(kind.command?, input_bytes)?;
-    (evidence.shadow_mib > 0).then_some((Level::Shadow, evidence))
+    let shadow = kind.command.and_then(|key| find(Level::Shadow, key, 0));
+    shadow
+        .filter(|(_, evidence)| evidence.shadow_mib > 0)
+        .or_else(others)
 }
 
 /// What few runs say, with what many runs of a wider kind say mixed in: never less than the few alone, as
@@ -66,19 +77,43 @@ mod tests {
         }
     }
 
-    fn enough(own: (u32, u32), general: (u32, u32)) -> Option<(Level, u32)> {
-        let kind = Kind {
-            command: Some(Key(1)),
-            script: None,
-            name: Some(Key(3)),
-        };
-        let evidence = |(runs, enough_mib)| Evidence {
+    const KIND: Kind = Kind {
+        command: Some(Key(1)),
+        script: None,
+        name: Some(Key(3)),
+        application: Some(Key(4)),
+    };
+
+    fn evidence((runs, enough_mib): (u32, u32)) -> Evidence {
+        Evidence {
             runs,
             enough_mib,
             ..Evidence::default()
-        };
-        let site = Site([(Key(1), evidence(own)), (Key(3), evidence(general))].into());
-        predict(&site, &kind, None, 3).map(|(level, evidence)| (level, evidence.enough_mib))
+        }
+    }
+
+    fn told(site: &[(Key, Evidence)]) -> Option<(Level, u32)> {
+        let site = Site(site.iter().copied().collect());
+        predict(&site, &KIND, None, &EvidenceLimits::default())
+            .map(|(level, evidence)| (level, evidence.enough_mib))
+    }
+
+    fn enough(own: (u32, u32), general: (u32, u32)) -> Option<(Level, u32)> {
+        told(&[(Key(1), evidence(own)), (Key(3), evidence(general))])
+    }
+
+    #[test]
+    fn what_others_saw_counts_where_its_user_knows_nothing() {
+        let others = |runs| (Key(4), evidence((runs, 4000)));
+        let own = (Key(3), evidence((3, 1000)));
+        assert_eq!(told(&[others(19)]), None);
+        assert_eq!(told(&[others(20)]), Some((Level::Application, 4000)));
+        let (level, young) = told(&[own, others(20)]).unwrap();
+        assert!(level == Level::Name && (2000..3000).contains(&young));
+        let mut shadow = evidence((0, 0));
+        shadow.shadow_mib = 700;
+        let (level, _) = told(&[(Key(1), shadow), others(99)]).unwrap();
+        assert_eq!(level, Level::Shadow);
     }
 
     #[test]

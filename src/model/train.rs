@@ -12,7 +12,12 @@ use crate::store::Store;
 use anyhow::Result;
 use std::collections::BTreeMap;
 
-const LEVELS: [Level; 3] = [Level::Command, Level::Script, Level::Name];
+const LEVELS: [Level; 4] = [
+    Level::Command,
+    Level::Script,
+    Level::Name,
+    Level::Application,
+];
 
 /// Levels at which a shadow counts: its own command's alone.
 fn shadow_of(store: &Store, level: Level, key: Key, through: Through) -> Result<Option<Need>> {

@@ -4,7 +4,8 @@ use super::{Store, bytes, usage};
 use crate::fingerprint::Key;
 use crate::job::FinishedJob;
 use anyhow::Result;
-use rusqlite::{Row, params};
+use rusqlite::types::Value;
+use rusqlite::{Row, params_from_iter};
 
 /// Which runs a report is about; `None` is all.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +26,29 @@ pub struct Filter {
     pub state: Option<String>,
 }
 
+impl Filter {
+    /// Its conditions and their values; each names its column alone, so that SQLite finds an index for it.
+    fn conditions(&self) -> (Vec<&'static str>, Vec<Value>) {
+        let text = |value: &Option<String>| value.clone().map(Value::from);
+        let job = self.job.as_ref();
+        let number = job.and_then(|job| job.parse::<i64>().ok());
+        [
+            ("ended >= ?", self.since.map(Value::from)),
+            ("ended < ?", self.until.map(Value::from)),
+            ("user = ?", text(&self.user)),
+            ("account = ?", text(&self.account)),
+            ("partition = ?", text(&self.partition)),
+            ("state = ?", text(&self.state)),
+            ("job_id = ?", number.map(Value::from)),
+            // Array tasks and the like: what users see is not a number.
+            ("label = ?", text(&self.job).filter(|_| number.is_none())),
+        ]
+        .into_iter()
+        .filter_map(|(condition, value)| Some((condition, value?)))
+        .unzip()
+    }
+}
+
 impl Store {
     /// Calls `each` with every run that `filter` lets through, in the order in which they ended, and
     /// with its most specific fingerprint.
@@ -33,25 +57,18 @@ impl Store {
         filter: &Filter,
         mut each: impl FnMut(FinishedJob, Option<Key>),
     ) -> Result<()> {
-        let mut query = self.db.prepare_cached(
+        let (conditions, values) = filter.conditions();
+        let only = match conditions.is_empty() {
+            true => String::new(),
+            false => format!("WHERE {}", conditions.join(" AND ")),
+        };
+        let mut query = self.db.prepare_cached(&format!(
             "SELECT peak, peak_is_bound, cores, elapsed, job_id, label, submitted, started, ended, state, \
              name, user, account, partition, nodes, cpus, memory, coalesce(comment, ''), \
              coalesce(command_key, script_key, name_key) FROM jobs JOIN usages ON job = id \
-             WHERE (?1 IS NULL OR ended >= ?1) AND (?2 IS NULL OR ended < ?2) AND (?3 IS NULL OR user = ?3) \
-             AND (?4 IS NULL OR account = ?4) AND (?5 IS NULL OR partition = ?5) \
-             AND (?6 IS NULL OR label = ?6 OR job_id = CAST(?6 AS INTEGER) AND CAST(job_id AS TEXT) = ?6) \
-             AND (?7 IS NULL OR state = ?7) ORDER BY ended, id",
-        )?;
-        let bound = params![
-            filter.since,
-            filter.until,
-            filter.user,
-            filter.account,
-            filter.partition,
-            filter.job,
-            filter.state
-        ];
-        let mut rows = query.query(bound)?;
+             {only} ORDER BY ended, id"
+        ))?;
+        let mut rows = query.query(params_from_iter(values))?;
         while let Some(row) = rows.next()? {
             let key = row.get::<_, Option<i64>>(18)?.map(|key| Key(key as u64));
             each(stored_job(row)?, key);

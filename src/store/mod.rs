@@ -22,7 +22,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Each brings the database from its position in this list to the next.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
     CREATE TABLE jobs (
         id INTEGER PRIMARY KEY,      -- in order of arrival
@@ -83,6 +83,12 @@ const MIGRATIONS: [&str; 4] = [
 ",
     "
     ALTER TABLE usages ADD COLUMN seats TEXT; -- most seats held of each license watched for, as JSON
+",
+    "
+    ALTER TABLE jobs ADD COLUMN application_key INTEGER;
+    CREATE INDEX jobs_by_application ON jobs (application_key, ended) WHERE application_key IS NOT NULL;
+    CREATE INDEX jobs_by_user ON jobs (user, ended);
+    CREATE INDEX jobs_by_label ON jobs (label) WHERE label IS NOT NULL;
 ",
 ];
 
@@ -162,8 +168,8 @@ impl Store {
         {
             let mut insert_job = step.prepare_cached(
                 "INSERT OR IGNORE INTO jobs (job_id, submitted, started, ended, label, state, name, user, account, \
-                 partition, nodes, cpus, memory, command_key, script_key, name_key, comment, asked, input) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 partition, nodes, cpus, memory, command_key, script_key, name_key, application_key, comment, asked, input) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?;
             let mut insert_usage = step.prepare_cached(
                 "INSERT INTO usages (job, peak, peak_is_bound, cores, elapsed, seats) VALUES (?, ?, ?, ?, ?, ?)",
@@ -193,6 +199,7 @@ impl Store {
                     key(kind.command),
                     key(kind.script),
                     key(kind.name),
+                    key(kind.application),
                     comment,
                     bytes(asked.or(job.memory)),
                     bytes(input),
@@ -302,6 +309,7 @@ fn column(level: Level) -> &'static str {
         Level::Command | Level::Shadow => "command_key",
         Level::Script => "script_key",
         Level::Name => "name_key",
+        Level::Application => "application_key",
     }
 }
 
