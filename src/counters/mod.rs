@@ -3,11 +3,15 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "programs")]
+mod busiest;
+#[cfg(feature = "programs")]
 pub mod cgroup;
 #[cfg(feature = "programs")]
 pub mod curve;
 #[cfg(feature = "programs")]
 pub mod license;
+#[cfg(feature = "programs")]
+pub mod network;
 #[cfg(feature = "programs")]
 pub mod pace;
 #[cfg(feature = "programs")]
@@ -81,6 +85,15 @@ pub struct Counters {
     pub written_mib: [f32; 2],
     /// Read calls and write calls.
     pub calls: [u64; 2],
+    /// Received and sent over the network; absent where that was not watched.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub network_mib: Option<[f32; 2]>,
+    /// Most TCP connections to other nodes at the same time.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub connections: u32,
+    /// Through storage and network in their busiest seconds, a second; absent where those were not watched.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub peak_mib_s: Option<[f32; 2]>,
     /// How far its input files have been read, 0 to 1; absent where none was seen.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub input_share: Option<f32>,
@@ -97,6 +110,10 @@ pub struct Counters {
     /// the most seats that it held at the same time, of each license that it was watched for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub licenses: BTreeMap<String, u32>,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Counters {
@@ -129,6 +146,9 @@ impl Counters {
             read_mib: [0.0; 2],
             written_mib: [0.0; 2],
             calls: [0; 2],
+            network_mib: None,
+            connections: 0,
+            peak_mib_s: None,
             input_share: None,
             input_share_half: None,
             input_mib: None,

@@ -1,6 +1,6 @@
 //! Threads and processes, read from /proc under a root path.
 
-use procfs::process::Process;
+use procfs::process::{FDTarget, Process};
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -108,6 +108,17 @@ impl Transfers {
             self.calls[which] = with(self.calls[which], other.calls[which]);
         }
     }
+}
+
+/// The inodes of the sockets that a process holds.
+pub fn sockets(process: &Process) -> Vec<u64> {
+    let files = process.fd().into_iter().flatten().flatten();
+    files
+        .filter_map(|file| match file.target {
+            FDTarget::Socket(inode) => Some(inode),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The processes of a job, those that have ended included.

@@ -1,8 +1,10 @@
 //! The sampler: a process of its own beside each shadow or job. It writes to memory only, and tells
 //! everything it saw in one small object.
 
+use super::busiest::Busiest;
 use super::cgroup::Group;
 use super::curve::Curve;
+use super::network::{Network, Traffic};
 use super::pace::Pace;
 use super::process::{Processes, Threads};
 use super::seats::Seats;
@@ -42,6 +44,8 @@ pub struct Sampler {
     threads: Threads,
     processes: Processes,
     seats: Seats,
+    /// Of a job alone: a shadow has no network.
+    network: Option<Network>,
     /// Share of the input that had been read, at each close look at a shadow.
     shares: Vec<(f32, f32)>,
     curve: Curve,
@@ -52,8 +56,9 @@ pub struct Sampler {
     most_threads: usize,
     most_processes: usize,
     cpu_s: f64,
-    last_demand: (f32, f64),
-    demand_peak: f64,
+    demand: Busiest,
+    storage: Busiest,
+    traffic: Busiest,
 }
 
 impl Sampler {
@@ -70,6 +75,7 @@ impl Sampler {
     pub fn of_job(group: Group, licenses: &[License]) -> Sampler {
         Sampler {
             seats: Seats::new(Path::new("/proc"), licenses),
+            network: Some(Network::new(Path::new("/proc"))),
             ..Sampler::new(group, Pace::Job)
         }
     }
@@ -89,6 +95,7 @@ impl Sampler {
             threads: Threads::new(proc),
             processes: Processes::new(proc),
             seats: Seats::new(proc, &[]),
+            network: None,
             shares: Vec::new(),
             curve: Curve::new(pace.points()),
             spread: Spread::default(),
@@ -97,8 +104,9 @@ impl Sampler {
             most_threads: 0,
             most_processes: 0,
             cpu_s: 0.0,
-            last_demand: (0.0, 0.0),
-            demand_peak: 0.0,
+            demand: Busiest::default(),
+            storage: Busiest::default(),
+            traffic: Busiest::default(),
         }
     }
 
@@ -119,24 +127,36 @@ impl Sampler {
         }
         if at >= self.next_transfers {
             self.next_transfers = at + TRANSFERS_S;
-            let ids = self.group.processes().unwrap_or_default();
-            self.processes.look_at_transfers(&ids);
-            self.seats.look(&ids);
+            self.look_at_transfers(at);
         }
         let close = at >= self.next_close;
         if close {
             self.next_close = at + self.pace.close_s(at);
             self.look_closely(at);
         }
-        self.note_demand(at);
+        self.demand.note(at, self.wanted_s());
         close
     }
 
     /// The last look at a job that is about to be gone, which also sees bursts that fell between two looks.
     pub fn look_back(&mut self) {
-        self.next_close = 0.0;
+        (self.next_close, self.next_transfers) = (0.0, 0.0);
         self.look();
         self.peak = self.peak.max(self.group.peak_memory().unwrap_or(0));
+    }
+
+    fn look_at_transfers(&mut self, at: f32) {
+        let ids = self.group.processes().unwrap_or_default();
+        self.processes.look_at_transfers(&ids);
+        self.seats.look(&ids);
+        let stored = self.processes.transfers();
+        let stored = stored.read[1] + stored.written[1];
+        self.storage.note(at, stored as f64);
+        if let Some(network) = &mut self.network {
+            network.look(&ids);
+            let Traffic { received, sent } = network.traffic();
+            self.traffic.note(at, (received + sent) as f64);
+        }
     }
 
     fn look_at_threads(&mut self) {
@@ -182,17 +202,6 @@ impl Sampler {
         before.last().map(|(_, share)| *share)
     }
 
-    /// What it wanted in the last second.
-    fn note_demand(&mut self, at: f32) {
-        let (last_at, last_wanted) = self.last_demand;
-        if at - last_at >= 1.0 {
-            let wanted = self.wanted_s();
-            let demand = (wanted - last_wanted) / f64::from(at - last_at);
-            self.demand_peak = self.demand_peak.max(demand);
-            self.last_demand = (at, wanted);
-        }
-    }
-
     /// CPU time that it used or waited for, in seconds.
     fn wanted_s(&self) -> f64 {
         self.cpu_s + self.threads.waited_s()
@@ -229,6 +238,10 @@ impl Sampler {
         let mib = |bytes: u64| (bytes as f64 / MIB as f64) as f32;
         let deeds = self.processes.deeds();
         let transfers = self.processes.transfers();
+        let traffic = self.network.as_ref().map(Network::traffic);
+        let connections = self.network.as_ref().map(Network::most_connections);
+        let a_second = |bytes: &Busiest| mib(bytes.a_second() as u64);
+        let peak_mib_s = [&self.storage, &self.traffic].map(a_second);
         let input = self.processes.input();
         let usual = self.spread.mean().zip(self.spread.quantile(USUAL));
         let usual_mib = usual.map(|(mean, most)| [mean, most].map(|bytes| mib(bytes as u64)));
@@ -245,7 +258,7 @@ impl Sampler {
             mapped_mib: mib(self.processes.mapped()) as u32,
             cpu_s: self.cpu_s as f32,
             demand: (self.wanted_s() / f64::from(wall_s.max(0.05))) as f32,
-            demand_peak: self.demand_peak as f32,
+            demand_peak: self.demand.a_second() as f32,
             processes: self.most_processes as u32,
             threads: self.most_threads as u32,
             switches: deeds.switches,
@@ -253,6 +266,9 @@ impl Sampler {
             read_mib: transfers.read.map(mib),
             written_mib: transfers.written.map(mib),
             calls: transfers.calls,
+            network_mib: traffic.map(|t| [t.received, t.sent].map(mib)),
+            connections: connections.unwrap_or(0) as u32,
+            peak_mib_s: traffic.map(|_| peak_mib_s),
             input_share: input.map(|(share, _)| share),
             input_share_half: input.and(self.share_at(wall_s / 2.0)),
             input_mib: input.map(|(_, size)| mib(size)),

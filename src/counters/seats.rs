@@ -2,9 +2,10 @@
 //! processes that hold a seat while they run.
 
 use super::license::Server;
+use super::process::sockets;
 use crate::config::License;
 use procfs::net::TcpState;
-use procfs::process::{FDTarget, Process};
+use procfs::process::Process;
 use std::collections::{BTreeMap, HashSet};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -108,16 +109,6 @@ impl Seats {
 /// IPv4 in IPv6's clothes is IPv4.
 fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-fn sockets(process: &Process) -> Vec<u64> {
-    let files = process.fd().into_iter().flatten().flatten();
-    files
-        .filter_map(|file| match file.target {
-            FDTarget::Socket(inode) => Some(inode),
-            _ => None,
-        })
-        .collect()
 }
 
 #[cfg(test)]

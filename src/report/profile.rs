@@ -96,7 +96,12 @@ pub fn lines(counters: &Counters) -> Vec<String> {
     });
     let calls = counters.calls[0] + counters.calls[1];
     let moved = f64::from(counters.read_mib[0] + counters.written_mib[0]) * MIB as f64;
-    vec![
+    let [stored, sent] = counters
+        .peak_mib_s
+        .map_or([String::new(), String::new()], |peaks| {
+            peaks.map(|peak| format!(", at most {peak:.1} MiB a second"))
+        });
+    let mut lines = vec![
         format!(
             "memory    {} at its peak{usual}; with page cache {}",
             mib(counters.peak_mib),
@@ -111,7 +116,7 @@ pub fn lines(counters: &Counters) -> Vec<String> {
             counters.threads
         ),
         format!(
-            "I/O       read {} ({} from storage), wrote {} ({} to storage), {calls} calls of {:.0} bytes on average",
+            "I/O       read {} ({} from storage), wrote {} ({} to storage){stored}, {calls} calls of {:.0} bytes on average",
             mib(counters.read_mib[0]),
             mib(counters.read_mib[1]),
             mib(counters.written_mib[0]),
@@ -122,7 +127,16 @@ pub fn lines(counters: &Counters) -> Vec<String> {
             "kernel    {} context switches, {} page faults",
             counters.switches, counters.faults
         ),
-    ]
+    ];
+    lines.extend(counters.network_mib.map(|[received, out]| {
+        format!(
+            "network   received {}, sent {}{sent}; {} connections at the same time",
+            mib(received),
+            mib(out),
+            counters.connections
+        )
+    }));
+    lines
 }
 
 #[cfg(test)]
@@ -135,6 +149,9 @@ mod tests {
             wall_s: 24.0,
             peak_mib: 512.0,
             usual_mib: Some([40.0, 45.0]),
+            network_mib: Some([100.2, 3.0]),
+            peak_mib_s: Some([0.0, 55.0]),
+            connections: 2,
             curve_mib: (0..24).map(|n| if n == 7 { 512 } else { 30 }).collect(),
             ..Counters::nothing(Ended::Finished)
         };
@@ -150,6 +167,8 @@ mod tests {
     fn a_burst_is_told_and_drawn() {
         let text = profiled("align").text();
         assert!(text.contains("512M at its peak, 40M on average"), "{text}");
+        let network = "network   received 101M, sent 3M, at most 55.0 MiB a second; 2 connections";
+        assert!(text.contains(network), "{text}");
         let is_drawn = |c: &char| ('\u{2801}'..='\u{28ff}').contains(c);
         let dots = text.chars().filter(is_drawn).count();
         assert!(text.contains("512.0") && dots > 100, "{dots} {text}");

@@ -287,6 +287,11 @@ impl Cluster {
         checked(script("stop", self.name).arg(service)).map(drop)
     }
 
+    /// As a crash would end it.
+    pub fn kill(&self, service: &str) -> Result<()> {
+        checked(script("kill", self.name).arg(service)).map(drop)
+    }
+
     pub fn start(&self, service: &str) -> Result<()> {
         checked(script("start", self.name).arg(service)).map(drop)
     }

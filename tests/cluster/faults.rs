@@ -137,6 +137,62 @@ pub fn a_killed_agent_loses_and_doubles_nothing(cluster: &mut Cluster) -> Result
     cluster.is_well()
 }
 
+/// SIGKILL for samplers, a slurmstepd, a slurmd, slurmctld and slurmdbd in turn while 50 jobs run: every
+/// job ends, and the outcome of each arrives once.
+pub fn fifty_jobs_outlive_every_kill(cluster: &mut Cluster) -> Result<()> {
+    let script = cluster.scratch.join("steady.sh");
+    std::fs::write(&script, "#!/bin/sh\nsleep 15\n")?;
+    let jobs: Vec<u64> = (0..50)
+        .map(|n| cluster.submit(["alice", "bob"][n % 2], &["--mem=100"], &script, &[]))
+        .collect::<Result<_>>()?;
+    cluster.wait_for(jobs[0], "RUNNING")?;
+    // What slurmctld has not saved yet is lost with it, whoever's plugins it has: it saves every 5 s.
+    std::thread::sleep(Duration::from_secs(7));
+    for job in &jobs[..3] {
+        kill_watched(&format!("shadowfit-sampler job --job {job} "))?;
+    }
+    let orphan = jobs[3].to_string();
+    let node = cluster.run("root", &["squeue", "-h", "-o", "%N", "-j", &orphan])?;
+    kill_watched(&format!("slurmstepd: \\[{orphan}.batch\\]"))?;
+    for service in ["slurmctld", "slurmdbd", &node] {
+        cluster.kill(service)?;
+        cluster.start(service)?;
+        std::thread::sleep(Duration::from_secs(3));
+    }
+    // A job without its slurmstepd is missed as its node registers anew, 20 s after slurmctld heard of it
+    // last (BatchStartTimeout and MessageTimeout); then it runs again.
+    eventually("the job without slurmstepd is put back", 90, || {
+        cluster.stop(&node)?;
+        cluster.start(&node)?;
+        std::thread::sleep(Duration::from_secs(4));
+        let waiting = ["squeue", "-h", "-t", "PENDING", "-j", &orphan];
+        Ok(!cluster.run("root", &waiting)?.is_empty())
+    })?;
+    let job = format!("JobId={orphan}");
+    cluster.run("root", &["scontrol", "update", &job, "StartTime=now"])?;
+    eventually("all jobs' end", 120, || {
+        Ok(cluster.run("root", &["squeue", "-h"])?.is_empty())
+    })?;
+    let all: Vec<String> = jobs.iter().map(u64::to_string).collect();
+    let mut completed = 0;
+    let done = eventually("all completed in accounting", 60, || {
+        completed = cluster.completed(&all.join(","))?;
+        Ok(completed == jobs.len())
+    });
+    done.map_err(|_| format!("{completed} of {} jobs completed", jobs.len()))?;
+    cluster.books_agree()?;
+    cluster.is_well()
+}
+
+fn kill_watched(pattern: &str) -> Result<()> {
+    eventually(pattern, 20, || {
+        let killed = Command::new("pkill")
+            .args(["-KILL", "-f", pattern])
+            .status()?;
+        Ok(killed.success())
+    })
+}
+
 pub fn an_absent_slurmdbd_loses_nothing(cluster: &mut Cluster) -> Result<()> {
     cluster.stop("slurmdbd")?;
     let known = cluster.known.clone();

@@ -97,6 +97,10 @@ const TESTS: &[(&str, Test)] = &[
         faults::a_killed_agent_loses_and_doubles_nothing,
     ),
     (
+        "fifty_jobs_outlive_every_kill",
+        faults::fifty_jobs_outlive_every_kill,
+    ),
+    (
         "an_absent_slurmdbd_loses_nothing",
         faults::an_absent_slurmdbd_loses_nothing,
     ),
@@ -111,6 +115,14 @@ const TESTS: &[(&str, Test)] = &[
     (
         "what_a_job_does_is_counted_right",
         profile::what_a_job_does_is_counted_right,
+    ),
+    (
+        "bursts_of_cpu_are_counted_right",
+        profile::bursts_of_cpu_are_counted_right,
+    ),
+    (
+        "what_a_job_sends_is_counted_right",
+        profile::what_a_job_sends_is_counted_right,
     ),
     (
         "a_job_outlives_its_sampler",

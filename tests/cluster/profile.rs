@@ -4,6 +4,7 @@ use crate::cluster::{Cluster, Result, checked, ensure, eventually};
 use crate::shadow::{near, write_script};
 use serde_json::Value;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 /// Waits for the job's end and returns what its sampler told.
@@ -32,7 +33,7 @@ time.sleep(0.2)
 del held
 time.sleep(2)'\n";
 
-/// 200 MiB in pieces of 4 KiB, and 2.5 CPUs' worth of work in a burst.
+/// 200 MiB in pieces of 4 KiB.
 const WRITES: &str = "#!/bin/bash\npython3 -c '
 import os
 file = os.open(\"'$(mktemp -p /var/tmp)'\", os.O_WRONLY)
@@ -40,8 +41,48 @@ for n in range(51200): os.write(file, bytes(4096))
 import time
 time.sleep(1.2)'\nrm -f /var/tmp/tmp.*\n";
 
-const BUSY: &str =
-    "#!/bin/bash\nfor n in 1 2; do timeout 4 sh -c 'while :; do :; done' & done\nwait\nsleep 2\n";
+/// 2.5 CPUs in bursts of three seconds: two that never rest and one that rests half of the time. It writes
+/// down what the kernel says that it used.
+const BUSY: &str = "#!/bin/bash\npython3 - $1 <<'PYTHON'
+import multiprocessing, resource, sys, time
+def burn(rests):
+    for burst in range(2):
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            stop = time.monotonic() + 0.02
+            while time.monotonic() < stop: pass
+            time.sleep(0.02 if rests else 0)
+        time.sleep(1)
+burners = [multiprocessing.Process(target=burn, args=(n == 2,)) for n in range(3)]
+for burner in burners: burner.start()
+for burner in burners: burner.join()
+used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+open(sys.argv[1], 'w').write(str(sum(u.ru_utime + u.ru_stime for u in used)))
+PYTHON
+";
+
+/// 100 MiB from one network to another, both the job's own, joined by a veth.
+const SENDS: &str = "#!/bin/bash\nexec unshare -rn bash -c '
+unshare -n sleep 30 & other=$!
+until [ \"$(readlink /proc/$other/ns/net)\" != \"$(readlink /proc/self/ns/net)\" ]; do sleep 0.05; done
+ip link add here type veth peer name there netns $other
+ip addr add 10.9.9.1/24 dev here && ip link set here up
+nsenter -t $other -n ip addr add 10.9.9.2/24 dev there && nsenter -t $other -n ip link set there up
+nsenter -t $other -n python3 -c \"
+import socket
+server = socket.create_server((str(), 5000))
+client = server.accept()[0]
+while client.recv(1 << 20): pass
+\" & server=$!
+sleep 2
+python3 -c \"
+import socket
+to = socket.create_connection((\\\"10.9.9.2\\\", 5000))
+for n in range(100): to.sendall(bytes(1 << 20))
+to.close()
+\"
+wait $server; sleep 1.5; kill $other'
+";
 
 pub fn a_burst_that_sacct_misses_is_in_the_profile(cluster: &mut Cluster) -> Result<()> {
     let (job, seen) = run(cluster, "burst.sh", BURST)?;
@@ -74,9 +115,35 @@ pub fn what_a_job_does_is_counted_right(cluster: &mut Cluster) -> Result<()> {
     let (_, wrote) = run(cluster, "writes.sh", WRITES)?;
     near("written_mib", &wrote["written_mib"][0], 195.0, 210.0)?;
     near("write calls", &wrote["calls"][1], 51_000.0, 54_000.0)?;
-    let (_, busy) = run(cluster, "busy.sh", BUSY)?;
-    near("cpu_s and waiting", &busy["demand_peak"], 1.7, 2.3)?;
-    near("threads", &busy["threads"], 3.0, 12.0)
+    near("threads", &wrote["threads"], 2.0, 12.0)
+}
+
+pub fn bursts_of_cpu_are_counted_right(cluster: &mut Cluster) -> Result<()> {
+    let truth = cluster.scratch.join("cpu-seconds");
+    std::fs::write(&truth, "")?;
+    std::fs::set_permissions(&truth, std::fs::Permissions::from_mode(0o666))?;
+    let script = write_script(cluster, "busy.sh", BUSY)?;
+    let options = ["--mem=3000", "-c3"];
+    let path = truth.display().to_string();
+    let job = cluster.submit("alice", &options, &script, &[&path])?;
+    let busy = profile(cluster, job)?;
+    let used: f64 = std::fs::read_to_string(&truth)?
+        .parse()
+        .map_err(|_| "no truth")?;
+    near("cpu_s", &busy["cpu_s"], 0.95 * used, 1.05 * used)?;
+    near(
+        "CPUs wanted in a burst",
+        &busy["demand_peak"],
+        0.95 * 2.5,
+        1.05 * 2.5,
+    )
+}
+
+pub fn what_a_job_sends_is_counted_right(cluster: &mut Cluster) -> Result<()> {
+    let (_, sent) = run(cluster, "sends.sh", SENDS)?;
+    near("received", &sent["network_mib"][0], 100.0, 105.0)?;
+    near("sent", &sent["network_mib"][1], 100.0, 105.0)?;
+    near("MiB a second", &sent["peak_mib_s"][1], 80.0, 210.0)
 }
 
 pub fn a_job_outlives_its_sampler(cluster: &mut Cluster) -> Result<()> {

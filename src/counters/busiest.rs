@@ -1,0 +1,46 @@
+//! The busiest second of something that only adds up: CPU time, bytes.
+
+/// What was added a second at most so far.
+#[derive(Debug, Default)]
+pub struct Busiest {
+    last: (f32, f64),
+    most: f64,
+}
+
+impl Busiest {
+    /// Notes that it was `total` by second `at`; looks closer together than a second count as one.
+    pub fn note(&mut self, at: f32, total: f64) {
+        let (last_at, last_total) = self.last;
+        if at - last_at >= 1.0 {
+            self.most = self
+                .most
+                .max((total - last_total) / f64::from(at - last_at));
+            self.last = (at, total);
+        }
+    }
+
+    /// The most a second.
+    pub fn a_second(&self) -> f64 {
+        self.most
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_second_is_found() {
+        let mut busiest = Busiest::default();
+        for (at, total) in [
+            (0.5, 9.0),
+            (1.0, 10.0),
+            (1.5, 80.0),
+            (2.0, 90.0),
+            (4.0, 100.0),
+        ] {
+            busiest.note(at, total);
+        }
+        assert_eq!(busiest.a_second(), 80.0);
+    }
+}

@@ -1,0 +1,350 @@
+//! What a job sends and receives: the kernel's own count of each of its TCP connections, and of the network
+//! interfaces of a network that is the job's alone.
+//!
+//! A connection is the job's if one of its processes holds it. What it did is asked once a second, and told
+//! once more by the kernel as it ends; one that begins and ends between two looks is not seen. Connections
+//! within the node are no network.
+
+use super::process::sockets;
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use netlink_packet_sock_diag::SockDiagMessage;
+use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
+use netlink_packet_sock_diag::inet::nlas::Nla;
+use netlink_packet_sock_diag::inet::{
+    ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags,
+};
+use netlink_sys::protocols::NETLINK_SOCK_DIAG;
+use netlink_sys::{Socket, SocketAddr};
+use procfs::process::Process;
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+/// Of more processes the rest is not looked at.
+const MAX_PROCESSES: usize = 256;
+
+/// The groups in which the kernel tells of TCP connections that end, over IPv4 and IPv6
+/// (sock_diag's SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY).
+const ENDINGS: [u32; 2] = [1, 3];
+
+/// Where `struct tcp_info` has bytes acknowledged and bytes received.
+const BYTES_ACKED: usize = 120;
+const BYTES_RECEIVED: usize = 128;
+
+/// Names a connection for as long as the kernel runs.
+type Cookie = [u8; 8];
+
+/// Bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Received.
+    pub received: u64,
+    /// Sent, and acknowledged by the other side.
+    pub sent: u64,
+}
+
+impl Traffic {
+    fn plus(self, other: Traffic) -> Traffic {
+        Traffic {
+            received: self.received + other.received,
+            sent: self.sent + other.sent,
+        }
+    }
+
+    fn since(self, before: Traffic) -> Traffic {
+        Traffic {
+            received: self.received.saturating_sub(before.received),
+            sent: self.sent.saturating_sub(before.sent),
+        }
+    }
+}
+
+/// A connection of this node.
+struct Connection {
+    ours: bool,
+    traffic: Traffic,
+}
+
+/// Interfaces of a network of the job's own: what they had counted when it was first seen, and now.
+struct Interfaces {
+    first: Traffic,
+    now: Traffic,
+}
+
+/// Watches the network.
+pub struct Network {
+    proc: PathBuf,
+    counts: fn(IpAddr) -> bool,
+    endings: Option<Socket>,
+    connections: HashMap<Cookie, Connection>,
+    ended: Traffic,
+    networks: HashMap<u64, Interfaces>,
+    own_network: Option<u64>,
+    most: usize,
+}
+
+impl Network {
+    /// Nothing seen yet; `proc` is `/proc`.
+    pub fn new(proc: &Path) -> Network {
+        Network::counting(proc, |to| !to.to_canonical().is_loopback())
+    }
+
+    fn counting(proc: &Path, counts: fn(IpAddr) -> bool) -> Network {
+        Network {
+            proc: proc.into(),
+            counts,
+            endings: endings().ok(),
+            connections: HashMap::new(),
+            ended: Traffic::default(),
+            networks: HashMap::new(),
+            own_network: network_of(&proc.join("self")),
+            most: 0,
+        }
+    }
+
+    /// Looks at these processes, all of a job.
+    pub fn look(&mut self, ids: &[u32]) {
+        self.note_endings();
+        let open = |id: &u32| Process::new_with_root(self.proc.join(id.to_string())).ok();
+        let processes: Vec<Process> = ids.iter().take(MAX_PROCESSES).filter_map(open).collect();
+        let now = connections().unwrap_or_default();
+        self.note_connections(&now, &processes);
+        self.note_interfaces(ids);
+    }
+
+    /// What was seen so far.
+    pub fn traffic(&self) -> Traffic {
+        let connections = self.connections.values().filter(|c| c.ours);
+        let interfaces = self.networks.values().map(|i| i.now.since(i.first));
+        connections
+            .map(|connection| connection.traffic)
+            .chain(interfaces)
+            .fold(self.ended, Traffic::plus)
+    }
+
+    /// Most connections held at the same time.
+    pub fn most_connections(&self) -> usize {
+        self.most
+    }
+
+    fn note_connections(&mut self, now: &[InetResponse], processes: &[Process]) {
+        let now: Vec<&InetResponse> = now
+            .iter()
+            .filter(|c| (self.counts)(c.header.socket_id.destination_address))
+            .collect();
+        let is_new = |c: &&&InetResponse| !self.connections.contains_key(&cookie(c));
+        // Files of processes are looked through only where there is something new to find.
+        let held: HashSet<u64> = match now.iter().find(is_new) {
+            Some(_) => processes.iter().flat_map(sockets).collect(),
+            None => HashSet::new(),
+        };
+        for connection in &now {
+            let ours = held.contains(&connection.header.inode.into());
+            let traffic = traffic(connection);
+            let known = self.connections.entry(cookie(connection));
+            known
+                .and_modify(|known| known.traffic = traffic)
+                .or_insert(Connection { ours, traffic });
+        }
+        let there: HashSet<Cookie> = now.iter().map(|connection| cookie(connection)).collect();
+        self.most = self.most.max(self.ours().count());
+        // One of ours that the kernel has not told the end of was missed only then.
+        let gone: Vec<Cookie> = self
+            .connections
+            .keys()
+            .filter(|cookie| !there.contains(*cookie))
+            .copied()
+            .collect();
+        gone.iter().for_each(|cookie| self.note_end(cookie, None));
+    }
+
+    fn ours(&self) -> impl Iterator<Item = &Connection> {
+        self.connections.values().filter(|c| c.ours)
+    }
+
+    /// A connection is over, having done `all` if that is known.
+    fn note_end(&mut self, cookie: &Cookie, all: Option<Traffic>) {
+        if let Some(known) = self.connections.remove(cookie).filter(|known| known.ours) {
+            self.ended = self.ended.plus(all.unwrap_or(known.traffic));
+        }
+    }
+
+    fn note_endings(&mut self) {
+        let Some(socket) = &self.endings else { return };
+        let mut told = Vec::new();
+        while let Ok((bytes, _)) = socket.recv_from_full() {
+            read(&bytes, &mut told);
+        }
+        for connection in told {
+            self.note_end(&cookie(&connection), Some(traffic(&connection)));
+        }
+    }
+
+    /// Networks that the sampler is not in itself.
+    fn note_interfaces(&mut self, ids: &[u32]) {
+        let mut seen = HashSet::new();
+        for id in ids.iter().take(MAX_PROCESSES) {
+            let folder = self.proc.join(id.to_string());
+            let Some(network) = network_of(&folder) else {
+                continue;
+            };
+            if Some(network) == self.own_network || !seen.insert(network) {
+                continue;
+            }
+            let Some(now) = interfaces(&folder) else {
+                continue;
+            };
+            let known = self.networks.entry(network);
+            known.or_insert(Interfaces { first: now, now }).now = now;
+        }
+    }
+}
+
+/// Its inode number names a network.
+fn network_of(process: &Path) -> Option<u64> {
+    let link = std::fs::read_link(process.join("ns/net")).ok()?;
+    let text = link.to_str()?;
+    text.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
+}
+
+/// All interfaces of a process's network but loopback.
+fn interfaces(process: &Path) -> Option<Traffic> {
+    let text = std::fs::read_to_string(process.join("net/dev")).ok()?;
+    let count = |line: &str| {
+        let (name, numbers) = line.split_once(':')?;
+        let mut numbers = numbers.split_ascii_whitespace();
+        let received = numbers.next()?.parse().ok()?;
+        let sent = numbers.nth(7)?.parse().ok()?;
+        (name.trim() != "lo").then_some(Traffic { received, sent })
+    };
+    Some(
+        text.lines()
+            .filter_map(count)
+            .fold(Traffic::default(), Traffic::plus),
+    )
+}
+
+/// A socket on which the kernel tells of connections that end; only root gets it.
+fn endings() -> io::Result<Socket> {
+    let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
+    socket.bind_auto()?;
+    for group in ENDINGS {
+        socket.add_membership(group)?;
+    }
+    socket.set_non_blocking(true)?;
+    Ok(socket)
+}
+
+/// All TCP connections of this network.
+fn connections() -> io::Result<Vec<InetResponse>> {
+    let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    let mut found = Vec::new();
+    for (family, socket_id) in [
+        (AF_INET, SocketId::new_v4()),
+        (AF_INET6, SocketId::new_v6()),
+    ] {
+        let request = InetRequest {
+            family,
+            protocol: IPPROTO_TCP,
+            extensions: ExtensionFlags::INFO,
+            states: StateFlags::ESTABLISHED | StateFlags::CLOSE_WAIT,
+            socket_id,
+        };
+        let mut message = NetlinkMessage::from(SockDiagMessage::InetRequest(request));
+        message.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        socket.send(&bytes, 0)?;
+        while read(&socket.recv_from_full()?.0, &mut found) {}
+    }
+    Ok(found)
+}
+
+/// Reads the messages of one packet; true if more packets come.
+fn read(mut bytes: &[u8], found: &mut Vec<InetResponse>) -> bool {
+    while !bytes.is_empty() {
+        let Ok(message) = NetlinkMessage::<SockDiagMessage>::deserialize(bytes) else {
+            return false;
+        };
+        match message.payload {
+            NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
+                found.push(*response);
+            }
+            _ => return false,
+        }
+        // Each begins at a multiple of four bytes.
+        let length = (message.header.length as usize).next_multiple_of(4);
+        bytes = bytes.get(length.max(4)..).unwrap_or_default();
+    }
+    true
+}
+
+fn cookie(connection: &InetResponse) -> Cookie {
+    connection.header.socket_id.cookie
+}
+
+fn traffic(connection: &InetResponse) -> Traffic {
+    let info = connection.nlas.iter().find_map(|nla| match nla {
+        Nla::TcpInfo(info) => Some(info),
+        _ => None,
+    });
+    let number = |at: usize| {
+        let bytes = info?.get(at..at + 8)?;
+        Some(u64::from_ne_bytes(bytes.try_into().ok()?))
+    };
+    Traffic {
+        received: number(BYTES_RECEIVED).unwrap_or(0),
+        sent: number(BYTES_ACKED).unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn connections_are_counted_to_the_last_byte() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut network = Network::counting(Path::new("/proc"), |_| true);
+        let own = [std::process::id()];
+        let mut to = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+        let mut from = server.accept().unwrap().0;
+        network.look(&own);
+        let before = network.traffic();
+        let writer = std::thread::spawn(move || to.write_all(&[7; 3_000_000]).map(|()| to));
+        let mut bytes = vec![0; 3_000_000];
+        from.read_exact(&mut bytes).unwrap();
+        let to = writer.join().unwrap().unwrap();
+        network.look(&own);
+        // Both ends are this process's. Other tests may use the network at the same time, too.
+        let all = network.traffic().since(before);
+        assert!(all.received >= 3_000_000 && all.sent > 2_900_000, "{all:?}");
+        assert!(network.most_connections() >= 2);
+        drop((to, from));
+        network.look(&own);
+        assert!(network.traffic().since(before).received >= 3_000_000);
+    }
+
+    #[test]
+    fn interfaces_are_read_and_loopback_is_not_one() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("net")).unwrap();
+        let text = "Inter-|   Receive | Transmit\n face |bytes packets | bytes\n    lo: 9 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n  \
+                    eth0: 1000 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\n veth:5 1 0 0 0 0 0 0 6 1 0 0 0 0 0 0\n";
+        std::fs::write(dir.path().join("net/dev"), text).unwrap();
+        let seen = interfaces(dir.path()).unwrap();
+        assert_eq!(
+            seen,
+            Traffic {
+                received: 1005,
+                sent: 26
+            }
+        );
+    }
+}
