@@ -1,4 +1,4 @@
-//! `[licenses]` and `[[license]]`: what shows that a license is in use, and what is done about it.
+//! `[licenses]`, `[[license]]` and `[io]`: what shows that a license is in use, and what is done about it.
 
 use super::{Mode, limits::at_least_one};
 use serde::Deserialize;
@@ -39,4 +39,67 @@ pub struct License {
     /// Environment modules: a script that names one may need the license, whatever earlier runs did.
     #[serde(default)]
     pub modules: Vec<String>,
+    /// One seat for each MB a second that a job moves in its busiest second; as `[io]` names it.
+    #[serde(skip)]
+    pub rate: Option<Rate>,
+}
+
+/// What is moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// From and to storage.
+    Storage,
+    /// Over the network.
+    Network,
+}
+
+/// `[io]`: bandwidth as licenses, so that Slurm itself keeps jobs apart that would saturate a file system
+/// or a network together. A license has one seat for each MB (10⁶ bytes) a second.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Io {
+    /// For what goes from and to storage.
+    pub license: Option<String>,
+    /// For what goes over the network.
+    pub network_license: Option<String>,
+}
+
+impl Io {
+    /// What it names, as licenses to be watched for.
+    pub fn licenses(&self) -> Vec<License> {
+        let named = [
+            (&self.license, Rate::Storage),
+            (&self.network_license, Rate::Network),
+        ];
+        let license = |(name, rate): (&Option<String>, Rate)| {
+            Some(License {
+                name: name.clone()?,
+                rate: Some(rate),
+                ..License::default()
+            })
+        };
+        named.into_iter().filter_map(license).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn bandwidth_is_a_license_like_others() {
+        let text = "[[license]]\nname = 'matlab'\n[io]\nlicense = 'lustre_mbps'\n";
+        let config = Config::parse(Path::new("x"), text.as_bytes()).unwrap();
+        let named: Vec<_> = config
+            .license
+            .iter()
+            .map(|l| (l.name.as_str(), l.rate))
+            .collect();
+        assert_eq!(
+            named,
+            [("matlab", None), ("lustre_mbps", Some(Rate::Storage))]
+        );
+    }
 }

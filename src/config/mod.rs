@@ -4,7 +4,7 @@
 mod license;
 mod limits;
 
-pub use license::{License, LicenseLimits};
+pub use license::{Io, License, LicenseLimits, Rate};
 pub use limits::{AgentLimits, CpuLimits, EvidenceLimits, MemoryLimits, ShadowLimits, TimeLimits};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -63,6 +63,8 @@ pub struct Config {
     pub licenses: LicenseLimits,
     /// What shows that licenses are in use.
     pub license: Vec<License>,
+    /// Bandwidth as licenses; they are in `license`, too.
+    pub io: Io,
     /// How time is set.
     pub time: TimeLimits,
     /// Shadows of new kinds of jobs.
@@ -122,6 +124,7 @@ impl Default for Config {
             cpus: CpuLimits::default(),
             licenses: LicenseLimits::default(),
             license: Vec::new(),
+            io: Io::default(),
             time: TimeLimits::default(),
             shadow: ShadowLimits::default(),
             agent: AgentLimits::default(),
@@ -209,10 +212,12 @@ impl Config {
             let good = &bytes[..error.valid_up_to()];
             invalid(line_at(good, good.len()), "not UTF-8 text")
         })?;
-        toml::from_str(text).map_err(|error| {
+        let mut config: Config = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             invalid(line_at(bytes, at), error.message())
-        })
+        })?;
+        config.license.extend(config.io.licenses());
+        Ok(config)
     }
 
     /// The modes of a job of `owner`.

@@ -10,8 +10,9 @@ use super::process::{Processes, Threads};
 use super::seats::Seats;
 use super::spread::Spread;
 use super::{Counters, Ended};
-use crate::config::License;
+use crate::config::{License, Rate};
 use crate::units::MIB;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,7 @@ pub struct Sampler {
     threads: Threads,
     processes: Processes,
     seats: Seats,
+    rates: Vec<(String, Rate)>,
     /// Of a job alone: a shadow has no network.
     network: Option<Network>,
     /// Share of the input that had been read, at each close look at a shadow.
@@ -73,7 +75,9 @@ impl Sampler {
 
     /// Watches a job in `group`.
     pub fn of_job(group: Group, licenses: &[License]) -> Sampler {
+        let rate = |license: &License| Some((license.name.clone(), license.rate?));
         Sampler {
+            rates: licenses.iter().filter_map(rate).collect(),
             seats: Seats::new(Path::new("/proc"), licenses),
             network: Some(Network::new(Path::new("/proc"))),
             ..Sampler::new(group, Pace::Job)
@@ -95,6 +99,7 @@ impl Sampler {
             threads: Threads::new(proc),
             processes: Processes::new(proc),
             seats: Seats::new(proc, &[]),
+            rates: Vec::new(),
             network: None,
             shares: Vec::new(),
             curve: Curve::new(pace.points()),
@@ -231,6 +236,18 @@ impl Sampler {
         at >= SETTLED_S && self.raised.0 <= at / 3.0 && !still_reading
     }
 
+    /// Seats held at most, of each license that is watched for.
+    fn licenses(&self) -> BTreeMap<String, u32> {
+        let megabytes = |rate: &Rate| match rate {
+            Rate::Storage => self.storage.a_second() / 1e6,
+            Rate::Network => self.traffic.a_second() / 1e6,
+        };
+        let mut licenses = self.seats.most();
+        let rates = self.rates.iter();
+        licenses.extend(rates.map(|(name, rate)| (name.clone(), megabytes(rate).round() as u32)));
+        licenses
+    }
+
     /// Everything that was seen of a shadow or job that ended like this.
     pub fn counters(&self, ended: Ended, exit_code: Option<i32>) -> Counters {
         let killed = self.group.oom_kills() > 0;
@@ -272,7 +289,7 @@ impl Sampler {
             input_share: input.map(|(share, _)| share),
             input_share_half: input.and(self.share_at(wall_s / 2.0)),
             input_mib: input.map(|(_, size)| mib(size)),
-            licenses: self.seats.most(),
+            licenses: self.licenses(),
             ..Counters::nothing(ended)
         }
     }

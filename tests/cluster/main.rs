@@ -141,6 +141,10 @@ const TESTS: &[(&str, Test)] = &[
         profile::licenses_are_set_to_what_was_in_use,
     ),
     (
+        "bandwidth_becomes_a_license",
+        profile::bandwidth_becomes_a_license,
+    ),
+    (
         "the_size_of_the_input_is_told",
         profile::the_size_of_the_input_is_told,
     ),

@@ -269,3 +269,34 @@ pub fn licenses_are_set_to_what_was_in_use(cluster: &mut Cluster) -> Result<()> 
         said,
     )
 }
+
+/// 50 MB a second for four seconds.
+const STREAM: &str = "#!/bin/bash\npython3 -c '
+import tempfile, time
+with tempfile.TemporaryFile(dir=\"/var/tmp\") as file:
+    start = time.monotonic()
+    for n in range(80):
+        file.write(bytes(2_500_000))
+        file.flush()
+        time.sleep(max(0, start + 0.05 * (n + 1) - time.monotonic()))
+    time.sleep(1)'\n";
+
+/// Bandwidth as a license: Slurm keeps jobs apart that would saturate a file system together.
+pub fn bandwidth_becomes_a_license(cluster: &mut Cluster) -> Result<()> {
+    cluster.configure(
+        "[licenses]\nmin_runs = 2\nadd = 'apply'\n[[rule]]\nlicenses = 'apply'\n[io]\nlicense = 'lustre_mbps'\n",
+    )?;
+    for _ in 0..2 {
+        let (_, seen) = run(cluster, "stream.sh", STREAM)?;
+        near("MB a second", &seen["licenses"]["lustre_mbps"], 47.0, 56.0)?;
+    }
+    cluster.books_agree()?;
+    cluster.let_the_plugin_look();
+    let script = cluster.scratch.join("stream.sh");
+    let job = cluster.submit("alice", &["--mem=3000", "-c2", "--hold"], &script, &[])?;
+    let shown = cluster.run("root", &["scontrol", "show", "job", &job.to_string()])?;
+    ensure(
+        shown.contains("Licenses=lustre_mbps:5") || shown.contains("Licenses=lustre_mbps:4"),
+        shown,
+    )
+}
