@@ -33,6 +33,9 @@ fn main() {
     println!("cargo:rerun-if-changed=/usr/include/slurm/slurm_version.h");
     // Another thread of slurmctld may still be inside when a plugin is unloaded.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    if std::env::var_os("CARGO_FEATURE_PROGRAMS").is_some() {
+        base().file("c_shim/hints.c").compile("hints");
+    }
     for include in header_sets() {
         if let Some(release) = release_of(&include) {
             build_shims(&include, &profile_dir().join(format!("slurm-{release}")));
@@ -100,14 +103,16 @@ fn build_shims(include: &Path, out: &Path) {
 }
 
 fn compiler(include: &Path) -> Command {
-    cc::Build::new()
-        .std("gnu11")
+    base().include(include).get_compiler().to_command()
+}
+
+fn base() -> cc::Build {
+    let mut base = cc::Build::new();
+    base.std("gnu11")
         .warnings(true)
         .flag("-Werror")
         .flag("-Wno-unused-parameter")
         // A path that is cut names a file that is not there, and that is an error of its own.
-        .flag("-Wno-format-truncation")
-        .include(include)
-        .get_compiler()
-        .to_command()
+        .flag("-Wno-format-truncation");
+    base
 }

@@ -1,10 +1,12 @@
 /*
- * In sbatch, as the user: the input that a command line names, before the job waits anywhere.
+ * In sbatch, as the user: the input that a submission names, before the job waits anywhere. The programs
+ * link it, too, so that 'shadowfit predict' tells what sbatch would.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -12,9 +14,27 @@
 
 #include "hints.h"
 
-/* A longer command line is read up to here. */
+/* Longer command lines and scripts are read up to here. */
 #define MOST_TEXT 65536
+/* Of more files the rest is not counted. */
+#define MOST_FILES 512
 #define MOST_MS 50
+
+/* What ends a file's name in a script. */
+#define BETWEEN " \t\r\n\"'`=;,()<>|&"
+/* What a shell turns into another name. */
+#define NOT_YET_A_NAME "$*?{}[]"
+
+/* Files counted so far. */
+struct input {
+	int64_t until_ms;
+	uint64_t bytes;
+	size_t files;
+	struct {
+		dev_t device;
+		ino_t inode;
+	} counted[MOST_FILES];
+};
 
 static int64_t now_ms(void)
 {
@@ -24,10 +44,10 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Fills `text` with this process's words, each ended by NUL. */
-static size_t own_words(char *text, size_t room)
+/* Reads up to `room` bytes; returns how many. */
+static size_t read_file(const char *path, char *text, size_t room)
 {
-	int file = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	size_t length = 0;
 	ssize_t count = 0;
 
@@ -36,44 +56,98 @@ static size_t own_words(char *text, size_t room)
 	while (length < room && (count = read(file, text + length, room - length)) > 0)
 		length += (size_t)count;
 	close(file);
-	/* The last word may be cut, and then is no file's name. */
-	while (length > 0 && text[length - 1])
-		length--;
 	return length;
 }
 
-/* Size of a regular file; 0 for all else. */
-static uint64_t size_of(const char *name)
+static bool is_file(const char *name, struct stat *file)
+{
+	return stat(name, file) == 0 && S_ISREG(file->st_mode);
+}
+
+/* Counts a file, once; whether there is one. */
+static bool count(struct input *input, const char *name, bool programs_too)
 {
 	struct stat file;
 
-	return stat(name, &file) == 0 && S_ISREG(file.st_mode) ? (uint64_t)file.st_size : 0;
+	if (now_ms() >= input->until_ms || !is_file(name, &file))
+		return false;
+	if (input->files == MOST_FILES || (!programs_too && file.st_mode & 0111))
+		return true;
+	for (size_t which = 0; which < input->files; which++)
+		if (input->counted[which].device == file.st_dev && input->counted[which].inode == file.st_ino)
+			return true;
+	input->counted[input->files].device = file.st_dev;
+	input->counted[input->files++].inode = file.st_ino;
+	input->bytes += (uint64_t)file.st_size;
+	return true;
 }
 
 /* `reads.fq`, or `in=reads.fq`. */
-static uint64_t size_named_by(const char *word)
+static void count_argument(struct input *input, const char *word)
 {
 	const char *value = strchr(word, '=');
-	uint64_t size = size_of(word);
 
-	return size || !value ? size : size_of(value + 1);
+	if (!count(input, word, true) && value)
+		count(input, value + 1, true);
 }
 
-uint64_t hints_input_bytes(void)
+/* Files that the lines of a script name outright; no comments, and no programs. Changes the text. */
+static void count_in_script(struct input *input, char *text)
 {
-	static char text[MOST_TEXT];
-	size_t length = own_words(text, sizeof(text));
-	int64_t end = now_ms() + MOST_MS;
-	uint64_t sum = 0;
-	int is_argument = 0;
+	char *line, *lines = text;
 
-	/* sbatch's own options come first, then the script: the first word that names a file. */
-	for (size_t at = strnlen(text, length) + 1; at < length && now_ms() < end; at += strlen(text + at) + 1) {
-		const char *word = text + at;
-		if (is_argument)
-			sum += size_named_by(word);
-		else if (word[0] != '-' && size_of(word))
-			is_argument = 1;
+	while ((line = strsep(&lines, "\n"))) {
+		line += strspn(line, " \t");
+		if (line[0] == '#')
+			continue;
+		char *rest = NULL;
+		for (char *word = strtok_r(line, BETWEEN, &rest); word; word = strtok_r(NULL, BETWEEN, &rest))
+			if (strpbrk(word, "./") && !strpbrk(word, NOT_YET_A_NAME))
+				count(input, word, false);
 	}
-	return sum;
+}
+
+/* The text of --wrap, as one word or two. */
+static const char *wrapped(const char *word, const char *next)
+{
+	if (strncmp(word, "--wrap=", 7) == 0)
+		return word + 7;
+	return strcmp(word, "--wrap") == 0 ? next : NULL;
+}
+
+uint64_t hints_input_bytes(const char *words, size_t length)
+{
+	static char script[MOST_TEXT + 1];
+	struct input input = { .until_ms = now_ms() + MOST_MS };
+	const char *path = NULL;
+	struct stat file;
+
+	script[0] = '\0';
+	/* sbatch's own options come first, then the script: the first word that names a file. */
+	for (size_t at = strnlen(words, length) + 1; at < length; at += strlen(words + at) + 1) {
+		const char *word = words + at, *next = word + strlen(word) + 1;
+		const char *text = path ? NULL : wrapped(word, next < words + length ? next : "");
+		if (text)
+			strncpy(script, text, MOST_TEXT);
+		if (path)
+			count_argument(&input, word);
+		else if (word[0] != '-' && is_file(word, &file))
+			path = word;
+	}
+	if (!input.bytes && path)
+		script[read_file(path, script, MOST_TEXT)] = '\0';
+	if (!input.bytes)
+		count_in_script(&input, script);
+	return input.bytes;
+}
+
+uint64_t hints_own_input_bytes(void)
+{
+	static char words[MOST_TEXT];
+	size_t length = read_file("/proc/self/cmdline", words, sizeof(words));
+
+	/* The last word may be cut, and then is no file's name. */
+	while (length > 0 && words[length - 1])
+		length--;
+	return hints_input_bytes(words, length);
 }

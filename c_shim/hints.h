@@ -1,15 +1,20 @@
 /*
- * What a submission tells beyond its request.
+ * What a submission tells beyond its request: the size of its input. Names of files stay here.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #ifndef SHADOWFIT_HINTS_H
 #define SHADOWFIT_HINTS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-/* Size in bytes of the files that the arguments of this sbatch's script name; 0 if none. Their names stay
- * here. Gives up after 50 ms: a submission must not wait for a slow file system. */
-uint64_t hints_input_bytes(void);
+/* Size in bytes of the files that the arguments of sbatch's script name, or else of those that the script
+ * itself names, each counted once; 0 if none. `words` are sbatch's words, each ended by NUL. Gives up after
+ * 50 ms: a submission must not wait for a slow file system. */
+uint64_t hints_input_bytes(const char *words, size_t length);
+
+/* The same for this process's own words. */
+uint64_t hints_own_input_bytes(void);
 
 #endif

@@ -121,7 +121,7 @@ static unsigned long own_job(spank_t spank)
 static void tell_input(spank_t spank)
 {
 	char text[32];
-	uint64_t bytes = hints_input_bytes();
+	uint64_t bytes = hints_own_input_bytes();
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
 	if (bytes)

@@ -9,6 +9,8 @@
 pub mod contract;
 mod convert;
 mod guard;
+#[cfg(feature = "programs")]
+pub mod hints;
 mod live;
 
 use contract::{SHADOWFIT_ABI, shadowfit_answer, shadowfit_request};

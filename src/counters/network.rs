@@ -1,7 +1,7 @@
 //! What a job sends and receives: the kernel's own count of each of its TCP connections, and of the network
 //! interfaces of a network that is the job's alone.
 //!
-//! A connection is the job's if one of its processes holds it. What it did is asked once a second, and told
+//! A connection is the job's if one of its processes holds it. What it did is asked at each look, and told
 //! once more by the kernel as it ends; one that begins and ends between two looks is not seen. Connections
 //! within the node are no network.
 
@@ -76,6 +76,7 @@ struct Interfaces {
 pub struct Network {
     proc: PathBuf,
     counts: fn(IpAddr) -> bool,
+    asked: Option<Socket>,
     endings: Option<Socket>,
     connections: HashMap<Cookie, Connection>,
     ended: Traffic,
@@ -94,6 +95,7 @@ impl Network {
         Network {
             proc: proc.into(),
             counts,
+            asked: asked().ok(),
             endings: endings().ok(),
             connections: HashMap::new(),
             ended: Traffic::default(),
@@ -105,11 +107,15 @@ impl Network {
 
     /// Looks at these processes, all of a job.
     pub fn look(&mut self, ids: &[u32]) {
+        let ids = &ids[..ids.len().min(MAX_PROCESSES)];
         self.note_endings();
-        let open = |id: &u32| Process::new_with_root(self.proc.join(id.to_string())).ok();
-        let processes: Vec<Process> = ids.iter().take(MAX_PROCESSES).filter_map(open).collect();
-        let now = connections().unwrap_or_default();
-        self.note_connections(&now, &processes);
+        if let Some(now) = self
+            .asked
+            .as_ref()
+            .and_then(|socket| connections(socket).ok())
+        {
+            self.note_connections(&now, ids);
+        }
         self.note_interfaces(ids);
     }
 
@@ -128,7 +134,7 @@ impl Network {
         self.most
     }
 
-    fn note_connections(&mut self, now: &[InetResponse], processes: &[Process]) {
+    fn note_connections(&mut self, now: &[InetResponse], ids: &[u32]) {
         let now: Vec<&InetResponse> = now
             .iter()
             .filter(|c| (self.counts)(c.header.socket_id.destination_address))
@@ -136,7 +142,7 @@ impl Network {
         let is_new = |c: &&&InetResponse| !self.connections.contains_key(&cookie(c));
         // Files of processes are looked through only where there is something new to find.
         let held: HashSet<u64> = match now.iter().find(is_new) {
-            Some(_) => processes.iter().flat_map(sockets).collect(),
+            Some(_) => self.held_by(ids),
             None => HashSet::new(),
         };
         for connection in &now {
@@ -157,6 +163,13 @@ impl Network {
             .copied()
             .collect();
         gone.iter().for_each(|cookie| self.note_end(cookie, None));
+    }
+
+    /// Inodes of all sockets of these processes.
+    fn held_by(&self, ids: &[u32]) -> HashSet<u64> {
+        let open = |id: &u32| Process::new_with_root(self.proc.join(id.to_string())).ok();
+        let processes = ids.iter().filter_map(open);
+        processes.flat_map(|process| sockets(&process)).collect()
     }
 
     fn ours(&self) -> impl Iterator<Item = &Connection> {
@@ -184,7 +197,7 @@ impl Network {
     /// Networks that the sampler is not in itself.
     fn note_interfaces(&mut self, ids: &[u32]) {
         let mut seen = HashSet::new();
-        for id in ids.iter().take(MAX_PROCESSES) {
+        for id in ids {
             let folder = self.proc.join(id.to_string());
             let Some(network) = network_of(&folder) else {
                 continue;
@@ -236,11 +249,16 @@ fn endings() -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// All TCP connections of this network.
-fn connections() -> io::Result<Vec<InetResponse>> {
+/// A socket on which the kernel is asked for connections.
+fn asked() -> io::Result<Socket> {
     let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
+    Ok(socket)
+}
+
+/// All TCP connections of this network.
+fn connections(socket: &Socket) -> io::Result<Vec<InetResponse>> {
     let mut found = Vec::new();
     for (family, socket_id) in [
         (AF_INET, SocketId::new_v4()),

@@ -31,6 +31,11 @@ impl Pace {
         }
     }
 
+    /// Seconds between two looks at connections: the kernel walks through a large table for each.
+    pub fn network_s(self, at: f32) -> f32 {
+        if at < 60.0 { 1.0 } else { 5.0 }
+    }
+
     /// Seconds between two close looks at processes, their files and I/O: a short job is looked at, too.
     pub fn close_s(self, at: f32) -> f32 {
         match self {

@@ -41,6 +41,7 @@ pub struct Sampler {
     last_look: f32,
     next_threads: f32,
     next_transfers: f32,
+    next_network: f32,
     next_close: f32,
     threads: Threads,
     processes: Processes,
@@ -95,6 +96,7 @@ impl Sampler {
             last_look: 0.0,
             next_threads: 0.0,
             next_transfers: 0.0,
+            next_network: 0.0,
             next_close: 0.0,
             threads: Threads::new(proc),
             processes: Processes::new(proc),
@@ -134,6 +136,10 @@ impl Sampler {
             self.next_transfers = at + TRANSFERS_S;
             self.look_at_transfers(at);
         }
+        if at >= self.next_network {
+            self.next_network = at + self.pace.network_s(at);
+            self.look_at_network(at);
+        }
         let close = at >= self.next_close;
         if close {
             self.next_close = at + self.pace.close_s(at);
@@ -145,7 +151,7 @@ impl Sampler {
 
     /// The last look at a job that is about to be gone, which also sees bursts that fell between two looks.
     pub fn look_back(&mut self) {
-        (self.next_close, self.next_transfers) = (0.0, 0.0);
+        (self.next_close, self.next_transfers, self.next_network) = (0.0, 0.0, 0.0);
         self.look();
         self.peak = self.peak.max(self.group.peak_memory().unwrap_or(0));
     }
@@ -157,11 +163,15 @@ impl Sampler {
         let stored = self.processes.transfers();
         let stored = stored.read[1] + stored.written[1];
         self.storage.note(at, stored as f64);
-        if let Some(network) = &mut self.network {
-            network.look(&ids);
-            let Traffic { received, sent } = network.traffic();
-            self.traffic.note(at, (received + sent) as f64);
-        }
+    }
+
+    fn look_at_network(&mut self, at: f32) {
+        let Some(network) = &mut self.network else {
+            return;
+        };
+        network.look(&self.group.processes().unwrap_or_default());
+        let Traffic { received, sent } = network.traffic();
+        self.traffic.note(at, (received + sent) as f64);
     }
 
     fn look_at_threads(&mut self) {

@@ -1,5 +1,6 @@
 //! sbatch's options, as far as a decision depends on them: for `shadowfit predict`.
 
+use crate::core::hints::input_bytes;
 use crate::job::{Ask, LeftAlone, Memory, Request, Shape, Texts};
 use crate::units::{MIB, parse_memory};
 use anyhow::{Context, Result, anyhow, bail};
@@ -7,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 /// A submission that was not made.
 #[derive(Debug, Default)]
 pub struct Submission {
+    path: String,
     /// The batch script.
     pub script: Vec<u8>,
     /// Its arguments.
@@ -59,20 +61,6 @@ const FLAGS: [&str; 11] = [
 ];
 
 impl Submission {
-    /// Size of the files that the arguments name, as c_shim/hints.c finds it in sbatch.
-    fn input_bytes(&self) -> Option<u64> {
-        let size_of = |name: &str| {
-            let file = std::fs::metadata(name).ok().filter(|file| file.is_file());
-            file.map_or(0, |file| file.len())
-        };
-        let size_named_by = |word: &String| match (size_of(word), word.split_once('=')) {
-            (0, Some((_, value))) => size_of(value),
-            (size, _) => size,
-        };
-        let sum = self.arguments.iter().map(size_named_by).sum();
-        Some(sum).filter(|&bytes| bytes > 0)
-    }
-
     /// What `sbatch [options] SCRIPT [arguments]` would submit. Options on the command line win over
     /// those in the script.
     pub fn new(
@@ -83,6 +71,7 @@ impl Submission {
     ) -> Result<Self> {
         let mut submission = Submission {
             arguments,
+            path: path.to_owned(),
             name: path.rsplit('/').next().map(str::to_owned),
             ..Submission::default()
         };
@@ -118,7 +107,7 @@ impl Submission {
                 time_s: self.time_s,
                 own_time_min: self.own_time_min,
             },
-            input_bytes: self.input_bytes(),
+            input_bytes: input_bytes(&self.path, self.arguments.iter().map(String::as_str)),
             left_alone: self.left_alone(),
             may_wait: !self.cannot_wait,
         }

@@ -181,7 +181,7 @@ pub fn a_foreign_comment_outlives_the_sampler(cluster: &mut Cluster) -> Result<(
     ensure(comment == "ticket 42", comment)
 }
 
-/// Sizes of files travel with the submission, their names do not.
+/// Sizes of files that the command line or the script names travel with the submission, their names do not.
 pub fn the_size_of_the_input_is_told(cluster: &mut Cluster) -> Result<()> {
     let known = cluster.known.clone();
     let input = cluster.scratch.join("secret-sample.fq");
@@ -192,9 +192,25 @@ pub fn the_size_of_the_input_is_told(cluster: &mut Cluster) -> Result<()> {
     let job = cluster.submit("alice", &["--mem=4000", "--hold"], &known, &arguments)?;
     let job = cluster.job(job)?;
     ensure(
-        job.record()["input_bytes"] == 10_000 && !job.comment.contains("secret"),
+        job.record()["input_bytes"] == 5000 && !job.comment.contains("secret"),
         job.comment,
     )?;
+    let names_it = write_script(cluster, "reads.sh", &format!("#!/bin/sh\nwc <{path}\n"))?;
+    let job = cluster.submit("alice", &["--mem=4000", "--hold"], &names_it, &["105"])?;
+    let job = cluster.job(job)?;
+    ensure(job.record()["input_bytes"] == 5000, job.comment)?;
+    let wrap = format!("wc {path}");
+    let wrapped = [
+        "sbatch",
+        "--parsable",
+        "--mem=4000",
+        "--hold",
+        "--wrap",
+        &wrap,
+    ];
+    let job = cluster.run("alice", &wrapped)?.parse()?;
+    let job = cluster.job(job)?;
+    ensure(job.record()["input_bytes"] == 5000, job.comment)?;
     let without = cluster.submit_known(&[])?;
     ensure(without.record()["input_bytes"].is_null(), without.comment)
 }
