@@ -6,6 +6,7 @@ use shadowfit_core::config::Mode;
 use shadowfit_core::counters::{Counters, Ended};
 use shadowfit_core::fingerprint::Kind;
 use shadowfit_core::job::{Ask, Memory, Shape, Texts};
+use shadowfit_core::model::snapshot::Snapshot;
 use shadowfit_core::record::{Change, Record, ShadowRecord, Wait};
 use shadowfit_core::slurm::{CommandError, Commands};
 use std::cell::{Cell, RefCell};
@@ -207,6 +208,21 @@ fn accounting_is_read_without_gaps_across_restarts_and_clock_changes() {
         15,
         "once a day everything is read again"
     );
+}
+
+#[test]
+fn what_is_too_old_is_forgotten_once_a_day() {
+    let site = Site::new();
+    *site.slurm.rows.borrow_mut() = (1..=5).map(|id| finished(id, 1 << 20)).collect();
+    let kinds = || {
+        let snapshot = Snapshot::load(&site.config.with_file_name("snapshot")).unwrap();
+        snapshot.len()
+    };
+    site.agent().pass(true).unwrap();
+    assert_eq!(kinds(), 1);
+    site.watch.0.set(NOON + 1096 * DAY);
+    assert_eq!(site.agent().pass(true).unwrap().new_runs, 0);
+    assert_eq!(kinds(), 0, "learned anew from what is left");
 }
 
 #[test]

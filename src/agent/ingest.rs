@@ -18,6 +18,8 @@ const BATCH: usize = 10_000;
 /// How far sacct has been read, and when it was last read far back, in the store's `progress`.
 const READ_THROUGH: &str = "sacct";
 const LOOKED_BACK: &str = "lookback";
+/// When old runs were last taken out.
+const FORGOT: &str = "forgot";
 
 impl Agent<'_> {
     /// Reads what is new in accounting. Returns the number of runs that the store did not have.
@@ -43,6 +45,29 @@ impl Agent<'_> {
             self.store.set_progress(LOOKED_BACK, now)?;
         }
         Ok(new)
+    }
+
+    /// Once a day, what is too old to be kept goes.
+    pub(super) fn forget(&mut self) -> Result<()> {
+        let now = self.clock.now();
+        let forgot = self.store.progress(FORGOT)?;
+        if forgot.is_some_and(|at| (0..DAY).contains(&(now - at))) {
+            return Ok(());
+        }
+        let before = |days: u32| Some(now - i64::from(days) * DAY).filter(|_| days > 0);
+        if let Some(before) = before(self.config.database.curves_days) {
+            self.store.forget_curves(before)?;
+        }
+        let old = before(self.config.database.keep_days);
+        if old
+            .map(|before| self.store.forget_runs(before))
+            .transpose()?
+            > Some(0)
+        {
+            // What is left is learned anew.
+            self.snapshot = None;
+        }
+        self.store.set_progress(FORGOT, now)
     }
 
     /// A day at a time, so that no answer is too large to hold.

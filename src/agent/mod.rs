@@ -135,6 +135,7 @@ impl<'a> Agent<'a> {
             Err(error) => failures.push(anyhow::Error::new(error)),
         }
         failures.extend(self.ingest().map(|new| pass.new_runs = new).err());
+        failures.extend(self.forget().err());
         failures.extend(self.ask_directory().err());
         failures.extend(
             self.publish()

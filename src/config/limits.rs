@@ -105,6 +105,25 @@ pub struct AgentLimits {
     pub lookback_days: u32,
 }
 
+/// `[database]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseLimits {
+    /// Days for which the curve of a run's profile is kept; 0: for good.
+    pub curves_days: u32,
+    /// Days for which a run is kept; then it counts in the sums of its month alone; 0: for good.
+    pub keep_days: u32,
+}
+
+impl Default for DatabaseLimits {
+    fn default() -> Self {
+        DatabaseLimits {
+            curves_days: 180,
+            keep_days: 1095,
+        }
+    }
+}
+
 impl Default for EvidenceLimits {
     fn default() -> Self {
         EvidenceLimits {

@@ -5,7 +5,9 @@ mod license;
 mod limits;
 
 pub use license::{Io, License, LicenseLimits, Rate};
-pub use limits::{AgentLimits, CpuLimits, EvidenceLimits, MemoryLimits, ShadowLimits, TimeLimits};
+pub use limits::{
+    AgentLimits, CpuLimits, DatabaseLimits, EvidenceLimits, MemoryLimits, ShadowLimits, TimeLimits,
+};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -71,6 +73,8 @@ pub struct Config {
     pub shadow: ShadowLimits,
     /// How shadowfitd works.
     pub agent: AgentLimits,
+    /// How long it remembers.
+    pub database: DatabaseLimits,
 }
 
 /// `[modes]`: one mode for all resources, and one for each that differs.
@@ -128,6 +132,7 @@ impl Default for Config {
             time: TimeLimits::default(),
             shadow: ShadowLimits::default(),
             agent: AgentLimits::default(),
+            database: DatabaseLimits::default(),
         }
     }
 }

@@ -62,6 +62,8 @@ pub struct Counters {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub usual_mib: Option<[f32; 2]>,
     /// Largest memory in each slice of the time, oldest first: twelfths of a shadow's, 24ths of a job's.
+    /// Empty once the run is old.
+    #[serde(default)]
     pub curve_mib: Vec<u32>,
     /// Address space of all its processes at most: mapped, whether touched or not.
     pub mapped_mib: u32,

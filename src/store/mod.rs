@@ -1,11 +1,13 @@
 //! The behavioural database: every job that ended, what it used, and what was decided about it.
 //!
 //! SQLite in WAL mode, so that reports read while the agent writes. `jobs` holds one row a run,
-//! `usages` what it used, `shadows` what the shadows of new kinds saw. A run is known by JobIDRaw and submit time, as in slurmdbd: telling the
-//! store twice changes nothing.
+//! `usages` what it used, `shadows` what the shadows of new kinds saw, `sums` what is left of old runs. A
+//! run is known by JobIDRaw and submit time, as in slurmdbd: telling the store twice changes nothing.
 #![forbid(unsafe_code)]
 
 mod filter;
+mod retention;
+mod schema;
 mod shadows;
 pub mod upkeep;
 
@@ -17,80 +19,10 @@ use crate::record::Record;
 use anyhow::{Context, Result, bail};
 pub use filter::Filter;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use schema::MIGRATIONS;
 pub use shadows::Shadow;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-
-/// Each brings the database from its position in this list to the next.
-const MIGRATIONS: [&str; 5] = [
-    "
-    CREATE TABLE jobs (
-        id INTEGER PRIMARY KEY,      -- in order of arrival
-        job_id INTEGER NOT NULL,
-        submitted INTEGER NOT NULL,  -- all times in seconds since 1970
-        started INTEGER NOT NULL,    -- 0: never
-        ended INTEGER NOT NULL,
-        label TEXT,                  -- where it differs from job_id, as for array tasks
-        state TEXT NOT NULL,
-        name TEXT NOT NULL,
-        user TEXT NOT NULL,
-        account TEXT NOT NULL,
-        partition TEXT NOT NULL,
-        nodes INTEGER NOT NULL,
-        cpus INTEGER NOT NULL,
-        memory INTEGER,              -- given on each node, in bytes
-        command_key INTEGER,
-        script_key INTEGER,
-        name_key INTEGER,
-        comment TEXT,                -- AdminComment with our record
-        UNIQUE (job_id, submitted)
-    );
-    CREATE INDEX jobs_by_command ON jobs (command_key, ended) WHERE command_key IS NOT NULL;
-    CREATE INDEX jobs_by_script ON jobs (script_key, ended) WHERE script_key IS NOT NULL;
-    CREATE INDEX jobs_by_name ON jobs (name_key, ended) WHERE name_key IS NOT NULL;
-    CREATE INDEX jobs_by_end ON jobs (ended);
-    CREATE TABLE usages (
-        job INTEGER PRIMARY KEY REFERENCES jobs (id),
-        peak INTEGER,                -- largest memory on one node, in bytes
-        peak_is_bound INTEGER NOT NULL,
-        cores REAL,                  -- busy on average
-        elapsed INTEGER NOT NULL     -- seconds
-    );
-    CREATE TABLE progress (
-        name TEXT PRIMARY KEY,
-        value INTEGER NOT NULL
-    );
-",
-    "
-    CREATE TABLE shadows (
-        id INTEGER PRIMARY KEY,
-        job_id INTEGER NOT NULL,     -- the shadow's own
-        shadow_of TEXT NOT NULL,     -- the job that it ran for, as scontrol names it
-        command_key INTEGER NOT NULL,
-        submitted INTEGER NOT NULL,
-        asked TEXT NOT NULL,         -- what that job asked for, as JSON
-        ended INTEGER UNIQUE,        -- in order of their end; NULL: not ended yet
-        counters TEXT,               -- as JSON; NULL: lost
-        need_mib INTEGER,            -- memory that is enough; NULL: nothing can be told
-        cores REAL                   -- CPUs that it would have kept busy
-    );
-    CREATE INDEX shadows_by_command ON shadows (command_key);
-    CREATE INDEX shadows_by_time ON shadows (submitted);
-",
-    "
-    ALTER TABLE jobs ADD COLUMN asked INTEGER; -- memory on a node that the user asked for, in bytes
-    ALTER TABLE jobs ADD COLUMN input INTEGER; -- size of the input, in bytes
-",
-    "
-    ALTER TABLE usages ADD COLUMN seats TEXT; -- most seats held of each license watched for, as JSON
-",
-    "
-    ALTER TABLE jobs ADD COLUMN application_key INTEGER;
-    CREATE INDEX jobs_by_application ON jobs (application_key, ended) WHERE application_key IS NOT NULL;
-    CREATE INDEX jobs_by_user ON jobs (user, ended);
-    CREATE INDEX jobs_by_label ON jobs (label) WHERE label IS NOT NULL;
-",
-];
 
 /// An open database.
 pub struct Store {
@@ -163,6 +95,7 @@ impl Store {
 
     /// Stores runs that are not there yet, all or none. Returns how many were new.
     pub fn insert(&mut self, jobs: &[(FinishedJob, Kind)]) -> Result<usize> {
+        let kept_from = self.progress(retention::KEPT_FROM)?.unwrap_or(0);
         let step = self.db.transaction()?;
         let mut new = 0;
         {
@@ -174,7 +107,7 @@ impl Store {
             let mut insert_usage = step.prepare_cached(
                 "INSERT INTO usages (job, peak, peak_is_bound, cores, elapsed, seats) VALUES (?, ?, ?, ?, ?, ?)",
             )?;
-            for (job, kind) in jobs {
+            for (job, kind) in jobs.iter().filter(|(job, _)| job.ended >= kept_from) {
                 let key = |key: Option<Key>| key.map(|key| key.0 as i64);
                 let label = Some(&job.label).filter(|label| **label != job.job_id.to_string());
                 let comment = Some(&job.comment).filter(|comment| !comment.is_empty());

@@ -75,6 +75,9 @@ pub enum Db {
     Export {
         /// A file, or - for standard output
         file: PathBuf,
+        /// The sums by month of runs that were too old to be kept, instead
+        #[arg(long)]
+        sums: bool,
     },
     /// Begin anew: shadowfitd fills it from accounting; stop it first
     Rebuild,

@@ -26,7 +26,7 @@ use shadowfit_core::slurm::sacct::Reader;
 use shadowfit_core::slurm::{System, clone, queue};
 use shadowfit_core::store::{Filter, Store, upkeep};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, stdin, stdout};
+use std::io::{BufReader, BufWriter, Read, Write, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -378,13 +378,19 @@ fn keep_up(config: &Config, what: Db) -> Result<ExitCode> {
             kept(upkeep::restore(path, &file)?);
         }
         Db::Vacuum => Store::open(path)?.vacuum()?,
-        Db::Export { file } if file == Path::new("-") => {
-            Store::open_to_read(path)?.export(stdout().lock())?;
-        }
-        Db::Export { file } => {
-            let out = File::create(&file).with_context(|| file.display().to_string())?;
-            let runs = Store::open_to_read(path)?.export(BufWriter::new(out))?;
-            println!("{}: {runs} runs", file.display());
+        Db::Export { file, sums } => {
+            let store = Store::open_to_read(path)?;
+            let out: Box<dyn Write> = match file == Path::new("-") {
+                true => Box::new(stdout().lock()),
+                false => Box::new(BufWriter::new(
+                    File::create(&file).with_context(|| file.display().to_string())?,
+                )),
+            };
+            let rows = match sums {
+                true => store.export_sums(out)?,
+                false => store.export(out)?,
+            };
+            eprintln!("{}: {rows} rows", file.display());
         }
         Db::Rebuild => {
             let _alone = lock(config)?;

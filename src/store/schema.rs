@@ -1,0 +1,85 @@
+//! The tables, as they came about.
+
+/// Each brings the database from its position in this list to the next.
+pub const MIGRATIONS: [&str; 5] = [
+    "
+    CREATE TABLE jobs (
+        id INTEGER PRIMARY KEY,      -- in order of arrival
+        job_id INTEGER NOT NULL,
+        submitted INTEGER NOT NULL,  -- all times in seconds since 1970
+        started INTEGER NOT NULL,    -- 0: never
+        ended INTEGER NOT NULL,
+        label TEXT,                  -- where it differs from job_id, as for array tasks
+        state TEXT NOT NULL,
+        name TEXT NOT NULL,
+        user TEXT NOT NULL,
+        account TEXT NOT NULL,
+        partition TEXT NOT NULL,
+        nodes INTEGER NOT NULL,
+        cpus INTEGER NOT NULL,
+        memory INTEGER,              -- given on each node, in bytes
+        command_key INTEGER,
+        script_key INTEGER,
+        name_key INTEGER,
+        comment TEXT,                -- AdminComment with our record
+        UNIQUE (job_id, submitted)
+    );
+    CREATE INDEX jobs_by_command ON jobs (command_key, ended) WHERE command_key IS NOT NULL;
+    CREATE INDEX jobs_by_script ON jobs (script_key, ended) WHERE script_key IS NOT NULL;
+    CREATE INDEX jobs_by_name ON jobs (name_key, ended) WHERE name_key IS NOT NULL;
+    CREATE INDEX jobs_by_end ON jobs (ended);
+    CREATE TABLE usages (
+        job INTEGER PRIMARY KEY REFERENCES jobs (id),
+        peak INTEGER,                -- largest memory on one node, in bytes
+        peak_is_bound INTEGER NOT NULL,
+        cores REAL,                  -- busy on average
+        elapsed INTEGER NOT NULL     -- seconds
+    );
+    CREATE TABLE progress (
+        name TEXT PRIMARY KEY,
+        value INTEGER NOT NULL
+    );
+",
+    "
+    CREATE TABLE shadows (
+        id INTEGER PRIMARY KEY,
+        job_id INTEGER NOT NULL,     -- the shadow's own
+        shadow_of TEXT NOT NULL,     -- the job that it ran for, as scontrol names it
+        command_key INTEGER NOT NULL,
+        submitted INTEGER NOT NULL,
+        asked TEXT NOT NULL,         -- what that job asked for, as JSON
+        ended INTEGER UNIQUE,        -- in order of their end; NULL: not ended yet
+        counters TEXT,               -- as JSON; NULL: lost
+        need_mib INTEGER,            -- memory that is enough; NULL: nothing can be told
+        cores REAL                   -- CPUs that it would have kept busy
+    );
+    CREATE INDEX shadows_by_command ON shadows (command_key);
+    CREATE INDEX shadows_by_time ON shadows (submitted);
+",
+    "
+    ALTER TABLE jobs ADD COLUMN asked INTEGER; -- memory on a node that the user asked for, in bytes
+    ALTER TABLE jobs ADD COLUMN input INTEGER; -- size of the input, in bytes
+",
+    "
+    ALTER TABLE usages ADD COLUMN seats TEXT; -- most seats held of each license watched for, as JSON
+",
+    "
+    ALTER TABLE jobs ADD COLUMN application_key INTEGER;
+    CREATE INDEX jobs_by_application ON jobs (application_key, ended) WHERE application_key IS NOT NULL;
+    CREATE INDEX jobs_by_user ON jobs (user, ended);
+    CREATE INDEX jobs_by_label ON jobs (label) WHERE label IS NOT NULL;
+    CREATE TABLE sums (              -- of runs that are too old to be kept
+        month TEXT NOT NULL,         -- in which they ended, as 2026-11, UTC
+        user TEXT NOT NULL,
+        account TEXT NOT NULL,
+        partition TEXT NOT NULL,
+        runs INTEGER NOT NULL,
+        completed INTEGER NOT NULL,
+        node_hours REAL NOT NULL,
+        asked_gbh REAL NOT NULL,     -- memory times run time; GB = 10^9 bytes
+        given_gbh REAL NOT NULL,
+        used_gbh REAL NOT NULL,
+        PRIMARY KEY (month, user, account, partition)
+    ) WITHOUT ROWID;
+",
+];
