@@ -6,10 +6,12 @@ use crate::config::Mode;
 use crate::counters::Counters;
 use crate::fingerprint::{Kind, Level};
 use crate::job::Ask;
+use crate::licenses::parse;
 use crate::model::evidence::Evidence;
 use crate::units::MIB;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// Raised by every change that an older reader would misunderstand.
 const VERSION: u8 = 1;
@@ -215,9 +217,24 @@ impl Record {
         let changes = match state {
             "OUT_OF_MEMORY" => [self.memory, None],
             "TIMEOUT" => [self.time, self.cpus],
+            "FAILED" => return self.lacked_a_license(),
             _ => [None, None],
         };
         changes.iter().flatten().any(Change::applies)
+    }
+
+    /// The job was seen to use more of a license than the rewrite had left it.
+    fn lacked_a_license(&self) -> bool {
+        let (Some(licenses), Some(profile)) = (&self.licenses, &self.profile) else {
+            return false;
+        };
+        let counts = |text| parse(text).unwrap_or_default();
+        let set: BTreeMap<&str, u32> = counts(&licenses.set).into_iter().collect();
+        let lacked = |(name, asked): (&str, u32)| {
+            let had = set.get(name).copied().unwrap_or(0);
+            had < asked && profile.licenses.get(name).is_some_and(|&held| held > had)
+        };
+        self.relicenses() && counts(&licenses.asked).into_iter().any(lacked)
     }
 
     /// The memory that the user asked for on each node, in bytes.

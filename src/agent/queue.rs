@@ -5,7 +5,7 @@
 use super::{Agent, Pass};
 use crate::config::Owner;
 use crate::decide::{known, size};
-use crate::record::{Change, Record};
+use crate::record::Record;
 use crate::slurm::queue::{Dependent, Queue, QueuedJob};
 use crate::slurm::{control, queue};
 use anyhow::Result;
@@ -82,36 +82,10 @@ impl Agent<'_> {
                 && !is_above_its_request(job)
         });
         let given_back = again
-            .filter(|job| {
-                self.give_time_back(job);
-                self.give_licenses_back(job);
-                self.set(job, &job.record.give_back(), true)
-            })
+            .filter(|job| self.set(job, &job.record.give_back(), true))
             .count();
         pass.given_back += given_back;
         given_back
-    }
-
-    /// Slurm may have shortened the first run's limit, and would start the second with that.
-    fn give_time_back(&self, job: &QueuedJob) {
-        let Some(time) = job.record.time.filter(Change::applies) else {
-            return;
-        };
-        let given = control::limit_time(self.commands, &job.handle, time.asked);
-        given.unwrap_or_else(|error| tracing::warn!(job = job.handle, "{error}"));
-    }
-
-    fn give_licenses_back(&self, job: &QueuedJob) {
-        let applied = job
-            .record
-            .licenses
-            .as_ref()
-            .filter(|_| job.record.relicenses());
-        let Some(licenses) = applied else {
-            return;
-        };
-        let given = control::license(self.commands, &job.handle, &licenses.asked);
-        given.unwrap_or_else(|error| tracing::warn!(job = job.handle, "{error}"));
     }
 
     /// The first run's death has failed the dependencies on it, for good. The second run revives them.
@@ -196,7 +170,14 @@ impl Agent<'_> {
         let Some(ask) = record.asked else {
             return false;
         };
-        match control::set(self.commands, &job.handle, &ask, record, start_now) {
+        match control::set(
+            self.commands,
+            &job.handle,
+            &ask,
+            &job.record,
+            record,
+            start_now,
+        ) {
             Ok(()) => {
                 tracing::info!(
                     job = job.handle,

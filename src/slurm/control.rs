@@ -5,72 +5,82 @@ use crate::counters::Counters;
 use crate::job::{Ask, Memory};
 use crate::record::{Change, Record};
 
-/// Gives a pending job the memory, CPUs and time that `record` has in force, and the record itself, all
-/// in one call. `start_now` also ends a wait for a begin time.
+/// Gives a pending job what `record` has in force instead of what `before` had, and the record itself,
+/// all in one call. `start_now` also ends a wait for a begin time.
 pub fn set(
     commands: &dyn Commands,
     handle: &str,
     ask: &Ask,
+    before: &Record,
     record: &Record,
     start_now: bool,
 ) -> Result<(), CommandError> {
-    let mut arguments = vec!["update".to_owned(), format!("JobId={handle}")];
+    let mut changes = sizes(ask, record);
+    changes.extend(times(before, record));
+    if let Some(licenses) = before.licenses.as_ref().filter(|_| before.relicenses())
+        && !record.relicenses()
+    {
+        changes.push(format!("Licenses={}", licenses.asked));
+    }
+    if let Some(comment) = record.to_comment() {
+        changes.push(format!("AdminComment={comment}"));
+    }
+    if start_now {
+        changes.push("StartTime=now".into());
+    }
+    update(commands, handle, &changes)
+}
+
+/// Memory and CPUs.
+fn sizes(ask: &Ask, record: &Record) -> Vec<String> {
+    let mut changes = Vec::new();
     match (ask.memory, record.memory_in_force()) {
-        (Some(Memory::Node(_)), Some(mib)) => arguments.push(format!("MinMemoryNode={mib}")),
-        (Some(Memory::Cpu(_)), Some(mib)) => arguments.push(format!("MinMemoryCPU={mib}")),
+        (Some(Memory::Node(_)), Some(mib)) => changes.push(format!("MinMemoryNode={mib}")),
+        (Some(Memory::Cpu(_)), Some(mib)) => changes.push(format!("MinMemoryCPU={mib}")),
         _ => {}
     }
     if let Some(cpus) = record.cpus_in_force().filter(|_| ask.cpus > 1) {
         let total = cpus * u64::from(ask.shape.tasks);
         // Without MinCPUsNode the job keeps the larger number.
-        arguments.extend([
+        changes.extend([
             format!("CpusPerTask={cpus}"),
             format!("MinCPUsNode={cpus}"),
             format!("NumCPUs={total}"),
         ]);
     }
-    if let Some(time) = record.time.filter(Change::applies) {
-        arguments.push(format!("TimeMin={}", time.set));
-        if record.limits_time {
-            arguments.push(format!("TimeLimit={}", time.set));
+    changes
+}
+
+/// The time limit, and what backfill may shorten it to. Slurm may have shortened it already: what is given
+/// back may not be shortened again.
+fn times(before: &Record, record: &Record) -> Vec<String> {
+    let applied = |record: &Record| record.time.filter(Change::applies);
+    match (applied(before), applied(record)) {
+        (_, Some(time)) => {
+            let limit = record
+                .limits_time
+                .then(|| format!("TimeLimit={}", time.set));
+            let least = format!("TimeMin={}", time.set);
+            std::iter::once(least).chain(limit).collect()
         }
+        (Some(time), None) => vec![
+            format!("TimeLimit={}", time.asked),
+            format!("TimeMin={}", time.asked),
+        ],
+        (None, None) => Vec::new(),
     }
-    if let Some(comment) = record.to_comment() {
-        arguments.push(format!("AdminComment={comment}"));
-    }
-    if start_now {
-        arguments.push("StartTime=now".into());
-    }
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    commands.run("scontrol", &arguments).map(drop)
 }
 
-/// Gives a pending job this time limit, in minutes, which nothing may shorten.
-pub fn limit_time(commands: &dyn Commands, handle: &str, minutes: u64) -> Result<(), CommandError> {
-    let (job, limit, least) = (
-        format!("JobId={handle}"),
-        format!("TimeLimit={minutes}"),
-        format!("TimeMin={minutes}"),
-    );
-    commands
-        .run("scontrol", &["update", &job, &limit, &least])
-        .map(drop)
-}
-
-/// Gives a pending job these licenses; empty for none.
-pub fn license(commands: &dyn Commands, handle: &str, licenses: &str) -> Result<(), CommandError> {
-    let (job, licenses) = (format!("JobId={handle}"), format!("Licenses={licenses}"));
-    commands
-        .run("scontrol", &["update", &job, &licenses])
-        .map(drop)
+fn update(commands: &dyn Commands, handle: &str, changes: &[String]) -> Result<(), CommandError> {
+    let job = format!("JobId={handle}");
+    let words = ["update", &job].into_iter();
+    let words: Vec<&str> = words.chain(changes.iter().map(String::as_str)).collect();
+    commands.run("scontrol", &words).map(drop)
 }
 
 /// Sets a job's AdminComment; refused once the job has ended.
 pub fn comment(commands: &dyn Commands, handle: &str, comment: &str) -> Result<(), CommandError> {
-    let (job, comment) = (format!("JobId={handle}"), format!("AdminComment={comment}"));
-    commands
-        .run("scontrol", &["update", &job, &comment])
-        .map(drop)
+    update(commands, handle, &[format!("AdminComment={comment}")])
 }
 
 /// Joins what a job did to its record: read and written once, while the job is ending. A comment that
@@ -93,15 +103,11 @@ pub fn delay(
     record: &Record,
 ) -> Result<(), CommandError> {
     let comment = record.to_comment().unwrap_or_default();
-    let arguments = [
-        "update".to_owned(),
-        format!("JobId={handle}"),
+    let changes = [
         format!("StartTime=now+{delay_s}seconds"),
         format!("AdminComment={comment}"),
     ];
-    commands
-        .run("scontrol", &arguments.each_ref().map(String::as_str))
-        .map(drop)
+    update(commands, handle, &changes)
 }
 
 /// Cancels a job.
@@ -116,11 +122,5 @@ pub fn requeue(commands: &dyn Commands, handle: &str) -> Result<(), CommandError
 
 /// Gives a job that waits in vain its dependency anew, so that slurmctld looks at it again.
 pub fn depend(commands: &dyn Commands, handle: &str, dependency: &str) -> Result<(), CommandError> {
-    let (job, dependency) = (
-        format!("JobId={handle}"),
-        format!("Dependency={dependency}"),
-    );
-    commands
-        .run("scontrol", &["update", &job, &dependency])
-        .map(drop)
+    update(commands, handle, &[format!("Dependency={dependency}")])
 }

@@ -244,7 +244,10 @@ pub fn a_known_kind_may_be_backfilled_sooner(cluster: &mut Cluster) -> Result<()
 const SEATS: &str = "#!/bin/bash\npython3 -c '
 import socket, sys, time
 held = [socket.create_connection((\"127.0.0.1\", int(sys.argv[1]))) for n in range(int(sys.argv[2]))]
-time.sleep(2)' $1 $2\n";
+time.sleep(2)' $1 $2
+[ -e \"$NEEDS\" ] || exit 0
+folder=$(mktemp -d) && cp /bin/sleep $folder/ansys && $folder/ansys 2
+exit 1\n";
 
 pub fn licenses_are_set_to_what_was_in_use(cluster: &mut Cluster) -> Result<()> {
     let server = TcpListener::bind("127.0.0.1:0")?;
@@ -283,6 +286,28 @@ pub fn licenses_are_set_to_what_was_in_use(cluster: &mut Cluster) -> Result<()> 
     ensure(
         said.contains("--licenses=matlab:3 would do (2 of 2 runs used matlab)"),
         said,
+    )?;
+    // One that needs what was dropped, and fails without it, runs again with what its user asked for.
+    let needs = format!("{}/needs-ansys", cluster.scratch.display());
+    std::fs::write(&needs, "")?;
+    let (job, said) = submit(
+        "3",
+        &[
+            "-L",
+            "matlab:4,ansys",
+            "--export",
+            &format!("NEEDS={needs}"),
+        ],
+    )?;
+    ensure(said.contains("-> matlab:3"), said)?;
+    cluster.wait_for(job, "FAILED")?;
+    std::fs::remove_file(&needs)?;
+    cluster.pass()?;
+    cluster.wait_for(job, "COMPLETED")?;
+    let shown = cluster.run("root", &["scontrol", "show", "job", &job.to_string()])?;
+    ensure(
+        shown.contains("Licenses=matlab:4,ansys") && shown.contains("Restarts=1"),
+        shown,
     )
 }
 
