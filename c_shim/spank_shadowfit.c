@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +35,8 @@ SPANK_PLUGIN(shadowfit, 1);
 /* How long the end of a shadow waits for its sampler's report, and that of a job, in milliseconds. */
 #define REPORT_TIMEOUT_MS 10000
 #define PROFILE_TIMEOUT_MS 2000
+/* Files that slurmstepd may have open, where the kernel cannot close all of them at once. */
+#define MOST_FILES 65536
 
 /* --shadowfit=shadow:JOB:UNTIL:CPUS:SCRATCH_MIB:PIDS:IO_MIB, as the agent writes it. A user may write it
  * too, and gets a sandbox: nothing of it may give more than Slurm has. */
@@ -100,6 +103,46 @@ static int is_profiled(spank_t spank)
 	return profiles && spank_remote(spank) == 1 && !shadow.job[0] &&
 	       spank_get_item(spank, S_JOB_STEPID, &step) == ESPANK_SUCCESS &&
 	       step == SLURM_BATCH_SCRIPT;
+}
+
+/* Host number `index` of a list in the job's environment, as "n[1-4]". */
+static int host_of(spank_t spank, const char *variable, uint32_t index, char *host, size_t size)
+{
+	static char hosts[65536];
+
+	host[0] = '\0';
+	if (spank_getenv(spank, variable, hosts, sizeof(hosts)) != ESPANK_SUCCESS)
+		return -1;
+	hostlist_t list = slurm_hostlist_create(hosts);
+	char *name = NULL;
+	for (uint32_t at = 0; list && at <= index; at++) {
+		free(name);
+		name = slurm_hostlist_shift(list);
+	}
+	if (name)
+		snprintf(host, size, "%s", name);
+	free(name);
+	if (list)
+		slurm_hostlist_destroy(list);
+	return host[0] ? 0 : -1;
+}
+
+/* The first task of a step on a node where the batch script does not run: its name is put into `here`. The
+ * sampler there sees all of the job's steps; a second one ends at once. */
+static int is_elsewhere(spank_t spank, char *here, size_t size)
+{
+	uint32_t step = SLURM_BATCH_SCRIPT, task = 1, node = 0;
+	char first[256];
+
+	if (!profiles || spank_remote(spank) != 1 || shadow.job[0])
+		return 0;
+	spank_get_item(spank, S_JOB_STEPID, &step);
+	spank_get_item(spank, S_TASK_ID, &task);
+	spank_get_item(spank, S_JOB_NODEID, &node);
+	/* The node's number is its place among the step's. */
+	return step <= SLURM_MAX_NORMAL_STEP_ID && task == 0 &&
+	       host_of(spank, "SLURM_JOB_NODELIST", 0, first, sizeof(first)) == 0 &&
+	       host_of(spank, "SLURM_STEP_NODELIST", node, here, size) == 0 && strcmp(first, here) != 0;
 }
 
 /* The same name in slurmstepd and, after a restart, in the epilog. The cluster's name comes from the
@@ -229,12 +272,42 @@ static void become_sampler(const char *group, unsigned long own, const char *ser
 	_exit(127);
 }
 
+/* slurmstepd waits for the end of its tasks' output, which must not be held open by a sampler: not even by
+ * its standard files, any of which may be an end of a pipe to a task. */
+static void close_all(void)
+{
+	int nothing = open("/dev/null", O_RDWR);
+
+	for (int file = 0; file <= 2; file++)
+		dup2(nothing, file);
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, 3U, ~0U, 0U) == 0)
+		return;
+#endif
+	for (int file = 3; file < MOST_FILES; file++)
+		close(file);
+}
+
+/* Exits only. */
+static void become_sampler_of_node(unsigned long own, pid_t task, const char *here)
+{
+	char path[PATH_MAX], job[32], pid[16];
+
+	snprintf(path, sizeof(path), "%s/shadowfit-sampler", programs);
+	snprintf(job, sizeof(job), "%lu", own);
+	snprintf(pid, sizeof(pid), "%d", task);
+	close_all();
+	execl(path, path, "node", "--job", job, "--pid", pid, "--node", here, (char *)NULL);
+	_exit(127);
+}
+
 int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
 {
-	char group[160], cluster[128] = "", servers[2048] = "";
+	char group[160], cluster[128] = "", servers[2048] = "", here[256];
 	pid_t task = 0;
+	int elsewhere = is_elsewhere(spank, here, sizeof(here));
 
-	if (!is_shadow(spank) && !is_profiled(spank))
+	if (!is_shadow(spank) && !is_profiled(spank) && !elsewhere)
 		return 0;
 	spank_get_item(spank, S_TASK_PID, &task);
 	spank_getenv(spank, "SLURM_CLUSTER_NAME", cluster, sizeof(cluster));
@@ -252,10 +325,14 @@ int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
 			_exit(0);
 		if (is_shadow(spank))
 			become_sampler(group, own, servers);
+		if (elsewhere)
+			become_sampler_of_node(own, task, here);
 		become_sampler_of_job(own, task);
 	}
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
+	if (elsewhere)
+		return 0;
 	/* From here on the pipes' other ends close when sandbox and sampler end. A job's end is told here. */
 	close(report[0]);
 	if (is_shadow(spank))

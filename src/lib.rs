@@ -43,4 +43,6 @@ pub mod report;
 #[cfg(feature = "programs")]
 pub mod slurm;
 #[cfg(feature = "programs")]
+pub mod spool;
+#[cfg(feature = "programs")]
 pub mod store;

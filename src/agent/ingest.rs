@@ -5,10 +5,12 @@ use crate::fingerprint::Kind;
 use crate::job::FinishedJob;
 use crate::record::{Record, ShadowRecord};
 use crate::slurm::sacct::{self, Reader};
+use crate::spool::{Spool, TOLERANCE_S};
 use crate::store::Store;
 use anyhow::Result;
 use std::collections::HashMap;
 use std::io::BufRead;
+use std::path::Path;
 
 const DAY: i64 = 86_400;
 
@@ -73,20 +75,43 @@ impl Agent<'_> {
     /// A day at a time, so that no answer is too large to hold.
     fn read_days(&mut self, since: i64, until: i64) -> Result<usize> {
         let mut users = Users::default();
+        let spool = self.config.profile.spool_dir.as_deref();
+        let spool = spool.map(|folder| Spool::look(folder, until)).transpose()?;
         let mut new = 0;
         let mut start = since;
         while start < until {
             let end = (start + DAY).min(until);
-            let jobs = sacct::query(self.commands, start, end)?;
+            let mut jobs = sacct::query(self.commands, start, end)?;
+            let taken = spool.as_ref().map(|spool| join(spool, &mut jobs, until));
             let jobs: Vec<_> = jobs
                 .into_iter()
                 .filter_map(|job| users.with_kind(job))
                 .collect();
             new += self.store.insert(&jobs)?;
+            for path in taken.into_iter().flatten() {
+                let _gone_already = std::fs::remove_file(path);
+            }
             start = end;
         }
         Ok(new)
     }
+}
+
+/// Joins what nodes have left to the jobs' records; what ended a moment ago is left for the next pass, as
+/// its nodes may still be writing. Returns the files that are done with.
+fn join<'a>(spool: &'a Spool, jobs: &mut Vec<FinishedJob>, now: i64) -> Vec<&'a Path> {
+    jobs.retain(|job| job.ended < now - TOLERANCE_S);
+    let mut done = Vec::new();
+    for job in jobs {
+        if let Some((counters, paths)) = spool.of(job) {
+            let joined = Record::with_profile(Record::parse(&job.comment), counters);
+            job.comment = joined
+                .to_comment()
+                .unwrap_or(std::mem::take(&mut job.comment));
+            done.extend(paths);
+        }
+    }
+    done
 }
 
 /// Stores a dump of `sacct --parsable2`. Calls `advance` with the bytes read so far. Returns how many

@@ -1,6 +1,7 @@
 //! The file's sections of numbers: what they mean, what is allowed, what they are if nobody says.
 
 use serde::{Deserialize, Deserializer};
+use std::path::PathBuf;
 
 /// `[evidence]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -103,6 +104,15 @@ pub struct AgentLimits {
     /// The first pass, and one pass a day, look back this many days; at least 1.
     #[serde(deserialize_with = "at_least_one")]
     pub lookback_days: u32,
+}
+
+/// `[profile]`
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProfileLimits {
+    /// A folder that all nodes and the controller share, writable by root alone. There every node of a job
+    /// leaves its profile; without it the first node's goes into AdminComment, and others' are lost.
+    pub spool_dir: Option<PathBuf>,
 }
 
 /// `[database]`

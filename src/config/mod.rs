@@ -6,7 +6,8 @@ mod limits;
 
 pub use license::{Io, License, LicenseLimits, Rate};
 pub use limits::{
-    AgentLimits, CpuLimits, DatabaseLimits, EvidenceLimits, MemoryLimits, ShadowLimits, TimeLimits,
+    AgentLimits, CpuLimits, DatabaseLimits, EvidenceLimits, MemoryLimits, ProfileLimits,
+    ShadowLimits, TimeLimits,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -73,6 +74,8 @@ pub struct Config {
     pub shadow: ShadowLimits,
     /// How shadowfitd works.
     pub agent: AgentLimits,
+    /// Where profiles go.
+    pub profile: ProfileLimits,
     /// How long it remembers.
     pub database: DatabaseLimits,
 }
@@ -132,6 +135,7 @@ impl Default for Config {
             time: TimeLimits::default(),
             shadow: ShadowLimits::default(),
             agent: AgentLimits::default(),
+            profile: ProfileLimits::default(),
             database: DatabaseLimits::default(),
         }
     }

@@ -127,6 +127,41 @@ impl Counters {
         }
     }
 
+    /// What two nodes saw of the same job: memory is that of the node with more, all else adds up.
+    pub fn with(self, other: Counters) -> Counters {
+        let (more, less) = match self.peak_mib >= other.peak_mib {
+            true => (self, other),
+            false => (other, self),
+        };
+        let both = |a: Option<[f32; 2]>, b: Option<[f32; 2]>| match (a, b) {
+            (Some(a), Some(b)) => Some([a[0] + b[0], a[1] + b[1]]),
+            (one, None) | (None, one) => one,
+        };
+        let mut licenses = more.licenses;
+        for (name, held) in less.licenses {
+            *licenses.entry(name).or_default() += held;
+        }
+        Counters {
+            wall_s: more.wall_s.max(less.wall_s),
+            charged_mib: more.charged_mib.max(less.charged_mib),
+            cpu_s: more.cpu_s + less.cpu_s,
+            demand: more.demand + less.demand,
+            demand_peak: more.demand_peak + less.demand_peak,
+            processes: more.processes + less.processes,
+            threads: more.threads + less.threads,
+            switches: more.switches + less.switches,
+            faults: more.faults + less.faults,
+            read_mib: [0, 1].map(|n| more.read_mib[n] + less.read_mib[n]),
+            written_mib: [0, 1].map(|n| more.written_mib[n] + less.written_mib[n]),
+            calls: [0, 1].map(|n| more.calls[n] + less.calls[n]),
+            network_mib: both(more.network_mib, less.network_mib),
+            peak_mib_s: both(more.peak_mib_s, less.peak_mib_s),
+            connections: more.connections + less.connections,
+            licenses,
+            ..more
+        }
+    }
+
     /// All zero.
     pub fn nothing(ended: Ended) -> Counters {
         Counters {

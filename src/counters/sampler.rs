@@ -153,7 +153,17 @@ impl Sampler {
     pub fn look_back(&mut self) {
         (self.next_close, self.next_transfers, self.next_network) = (0.0, 0.0, 0.0);
         self.look();
+        self.note_peak();
+    }
+
+    /// The kernel's own note of the peak.
+    pub fn note_peak(&mut self) {
         self.peak = self.peak.max(self.group.peak_memory().unwrap_or(0));
+    }
+
+    /// Its cgroup is there no more.
+    pub fn is_over(&self) -> bool {
+        self.group.memory().is_err()
     }
 
     fn look_at_transfers(&mut self, at: f32) {

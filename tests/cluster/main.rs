@@ -141,6 +141,10 @@ const TESTS: &[(&str, Test)] = &[
         profile::licenses_are_set_to_what_was_in_use,
     ),
     (
+        "every_node_of_a_job_tells_what_it_saw",
+        profile::every_node_of_a_job_tells_what_it_saw,
+    ),
+    (
         "bandwidth_becomes_a_license",
         profile::bandwidth_becomes_a_license,
     ),

@@ -341,3 +341,40 @@ pub fn bandwidth_becomes_a_license(cluster: &mut Cluster) -> Result<()> {
         shown,
     )
 }
+
+/// Rank 1, on another node than the batch script, holds 300 MiB for two seconds.
+const RANKS: &str = "#!/bin/bash\nsrun python3 -c '
+import os, time
+held = bytearray((300 << 20) * int(os.environ[\"SLURM_PROCID\"]))
+held[::4096] = bytes(len(held[::4096]))
+time.sleep(2.5)'\n";
+
+/// Where nodes share a folder, all of them tell, and AdminComment may hold what it wants.
+pub fn every_node_of_a_job_tells_what_it_saw(cluster: &mut Cluster) -> Result<()> {
+    let spool = cluster.scratch.join("spool");
+    std::fs::create_dir(&spool)?;
+    std::fs::set_permissions(&spool, std::fs::Permissions::from_mode(0o700))?;
+    let folder = spool.display().to_string();
+    cluster.configure(&format!("[profile]\nspool_dir = '{folder}'\n"))?;
+    let script = write_script(cluster, "ranks.sh", RANKS)?;
+    let options = ["--mem=1000", "-N2", "-n2", "--hold"];
+    let job = cluster.submit("alice", &options, &script, &[])?.to_string();
+    let name = format!("JobId={job}");
+    cluster.run(
+        "root",
+        &["scontrol", "update", &name, "AdminComment=ticket 42"],
+    )?;
+    cluster.run("root", &["scontrol", "release", &job])?;
+    let told = ["shadowfit", "profile", "--json", &job];
+    eventually("a profile in the store", 60, || {
+        cluster.pass_as_root()?;
+        Ok(cluster.run("root", &told).is_ok())
+    })?;
+    let seen: Value = serde_json::from_str(&cluster.run("root", &told)?)?;
+    near("the second node's peak", &seen["peak_mib"], 300.0, 312.0)?;
+    ensure(seen["processes"].as_u64() >= Some(3), seen.to_string())?;
+    ensure(
+        std::fs::read_dir(&spool)?.count() == 0,
+        "files stay in the spool folder",
+    )
+}

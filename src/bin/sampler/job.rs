@@ -1,13 +1,15 @@
 //! Beside a batch job: watches all its steps on this node until its script ends, and joins what it saw to
-//! the decision in its AdminComment, in one call.
+//! the decision in its AdminComment, in one call, or leaves it in the folder that all nodes share.
 
 use super::news::{News, listen};
 use super::{CGROUPS, Job, REPORT_TIMEOUT_S};
+use shadowfit_core::agent::{Clock, WallClock};
 use shadowfit_core::config::Config;
 use shadowfit_core::counters::cgroup::Group;
 use shadowfit_core::counters::sampler::Sampler;
 use shadowfit_core::counters::{Counters, Ended};
 use shadowfit_core::slurm::{System, control};
+use shadowfit_core::spool::{self, Told};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -19,12 +21,15 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Watches it to its end. Whatever fails, the job does not notice.
 pub fn run(arguments: &Job) {
     let news = listen(arguments.report_fd);
-    let Some(group) = group(arguments) else {
+    let Some(group) = group(arguments.job, arguments.pid) else {
         return;
     };
     // Without a readable configuration no license is watched for.
     let config = Config::load(&Config::default_path()).unwrap_or_default();
     let counters = watch(&news, Sampler::of_job(group, &config.license));
+    if let Some(folder) = &config.profile.spool_dir {
+        return leave(folder, arguments.job, "first", counters);
+    }
     let commands = System {
         timeout_s: REPORT_TIMEOUT_S,
     };
@@ -32,11 +37,22 @@ pub fn run(arguments: &Job) {
     let _sacct_still_tells_something = control::join_profile(&commands, &job, counters);
 }
 
+/// Leaves what was seen in the folder that all nodes share.
+pub fn leave(folder: &Path, job: u64, node: &str, counters: Counters) {
+    let told = Told {
+        job,
+        node: node.to_owned(),
+        ended: WallClock.now(),
+        counters,
+    };
+    let _sacct_still_tells_something = spool::leave(folder, &told);
+}
+
 /// Slurm moves a job into its cgroup a moment after it was started.
-fn group(arguments: &Job) -> Option<Group> {
+pub fn group(job: u64, pid: i32) -> Option<Group> {
     (0..LOOKS_AT_THE_START).find_map(|_| {
         let (root, proc) = (Path::new(CGROUPS), Path::new("/proc"));
-        let found = Group::of_job(root, proc, arguments.pid, arguments.job);
+        let found = Group::of_job(root, proc, pid, job);
         if found.is_none() {
             std::thread::sleep(LOOK);
         }

@@ -4,6 +4,7 @@
 
 mod job;
 mod news;
+mod node;
 mod shadow;
 
 use clap::{Args, Parser, Subcommand};
@@ -28,6 +29,8 @@ enum What {
     Shadow(Shadow),
     /// A batch job, all its steps on this node
     Job(Job),
+    /// A batch job on one of its other nodes
+    Node(Node),
 }
 
 #[derive(Args)]
@@ -68,11 +71,25 @@ struct Job {
     report_fd: u32,
 }
 
+#[derive(Args)]
+struct Node {
+    /// The job
+    #[arg(long)]
+    job: u64,
+    /// A process of it
+    #[arg(long)]
+    pid: i32,
+    /// This node's name
+    #[arg(long)]
+    node: String,
+}
+
 fn main() {
     let arguments = Arguments::parse();
     cgroup::leave(Path::new(CGROUPS));
     match arguments.what {
         What::Shadow(shadow) => shadow::run(&shadow),
         What::Job(job) => job::run(&job),
+        What::Node(node) => node::run(&node),
     }
 }

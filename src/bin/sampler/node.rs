@@ -1,0 +1,45 @@
+//! On a node where a job's steps run and its batch script does not: watches all of them until Slurm takes
+//! the job's cgroup away, and leaves what it saw in the folder that all nodes share.
+
+use super::Node;
+use super::job::{group, leave};
+use nix::fcntl::{Flock, FlockArg};
+use shadowfit_core::config::Config;
+use shadowfit_core::counters::Ended;
+use shadowfit_core::counters::sampler::Sampler;
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+/// Where samplers keep each other away.
+const LOCKS: &str = "/run/shadowfit";
+
+/// The end is looked for this often at least.
+const LONGEST_REST: Duration = Duration::from_secs(1);
+
+/// Watches the job to its end here, unless another sampler does, or nobody would hear of it.
+pub fn run(arguments: &Node) {
+    let config = Config::load(&Config::default_path()).unwrap_or_default();
+    let Some(folder) = config.profile.spool_dir else {
+        return;
+    };
+    let lock = Path::new(LOCKS).join(format!("{}.{}", arguments.node, arguments.job));
+    let Some(_alone) = take(&lock) else { return };
+    if let Some(group) = group(arguments.job, arguments.pid) {
+        let mut sampler = Sampler::of_job(group, &config.license);
+        while !sampler.is_over() {
+            sampler.look();
+            sampler.note_peak();
+            std::thread::sleep(sampler.rest().min(LONGEST_REST));
+        }
+        let counters = sampler.counters(Ended::Finished, None);
+        leave(&folder, arguments.job, &arguments.node, counters);
+    }
+    let _somebody_cleaned_up = std::fs::remove_file(lock);
+}
+
+fn take(path: &Path) -> Option<Flock<File>> {
+    std::fs::create_dir_all(LOCKS).ok()?;
+    let file = File::create(path).ok()?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
+}
