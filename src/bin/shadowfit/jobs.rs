@@ -1,0 +1,142 @@
+//! What became of jobs: report, explain, profile.
+
+use crate::arguments::{Profile, Report};
+use anyhow::{Context, Result, bail};
+use shadowfit_core::config::Config;
+use shadowfit_core::fingerprint::Level;
+use shadowfit_core::record::Record;
+use shadowfit_core::report::print::Form;
+use shadowfit_core::report::profile::Profiled;
+use shadowfit_core::report::savings::savings;
+use shadowfit_core::report::{explain, print, shadow};
+use shadowfit_core::slurm::{System, queue};
+use shadowfit_core::store::{Filter, Store};
+
+pub fn print_report(config: &Config, report: Report) -> Result<()> {
+    let store = Store::open_to_read(&config.database_path())?;
+    let filter = Filter {
+        since: report.starttime.as_deref().map(time).transpose()?,
+        until: report.endtime.as_deref().map(time).transpose()?,
+        user: report.user,
+        account: report.account,
+        partition: report.partition,
+        job: report.job,
+        state: report.state.map(|state| state.to_uppercase()),
+    };
+    let form = match (report.parsable2, report.json) {
+        (true, _) => Form::Parsable,
+        (_, true) => Form::Json,
+        _ => Form::Text,
+    };
+    let (rows, total) = savings(&store, &filter, report.by)?;
+    let shadows = shadow::shadows(&store, &filter)?;
+    println!(
+        "{}",
+        print::savings(form, &format!("{:?}", report.by), &rows, &total, &shadows)
+    );
+    Ok(())
+}
+
+/// Local time as sacct takes it, or seconds since 1970.
+fn time(text: &str) -> Result<i64> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(seconds);
+    }
+    let civil = text
+        .parse::<jiff::civil::DateTime>()
+        .or_else(|_| text.parse::<jiff::civil::Date>().map(Into::into))
+        .with_context(|| {
+            format!("'{text}': expected a time such as 2026-11-30 or 2026-11-30T12:00:00")
+        })?;
+    let zoned = civil.to_zoned(jiff::tz::TimeZone::system())?;
+    Ok(zoned.timestamp().as_second())
+}
+
+pub fn print_explanation(config: &Config, job: &str) -> Result<()> {
+    let filter = Filter {
+        job: Some(job.to_owned()),
+        ..Filter::default()
+    };
+    let mut runs = Vec::new();
+    let store = Store::open_to_read(&config.database_path())?;
+    store.each_job(&filter, |run, _| {
+        runs.push((explain::run(&run), run.comment))
+    })?;
+    let mut runs: Vec<Vec<String>> = runs
+        .into_iter()
+        .map(|(lines, comment)| with_shadow(&store, lines, &comment))
+        .collect::<Result<_>>()?;
+    if runs.is_empty() {
+        runs = queued(job)?;
+    }
+    if runs.is_empty() {
+        bail!("job {job}: neither in the database nor, with a decision of ours, in the queue");
+    }
+    for run in runs {
+        println!("{}\n", run.join("\n  "));
+    }
+    Ok(())
+}
+
+pub fn print_profile(config: &Config, arguments: &Profile) -> Result<()> {
+    let filter = Filter {
+        job: Some(arguments.job.clone()),
+        ..Filter::default()
+    };
+    let mut runs = Vec::new();
+    let store = Store::open_to_read(&config.database_path())?;
+    store.each_job(&filter, |run, _| runs.extend(Profiled::of(&run)))?;
+    let Some(last) = runs.last() else {
+        bail!(
+            "job {}: no profile in the database; it is there once the job has ended and shadowfitd has seen it",
+            arguments.job
+        );
+    };
+    if let Some(file) = &arguments.html {
+        return std::fs::write(file, last.html()?).with_context(|| file.display().to_string());
+    }
+    for run in &runs {
+        println!(
+            "{}",
+            if arguments.json {
+                run.json()
+            } else {
+                run.text()
+            }
+        );
+    }
+    Ok(())
+}
+
+/// Adds what the shadow of the job's kind told, where one sized it.
+fn with_shadow(store: &Store, mut lines: Vec<String>, comment: &str) -> Result<Vec<String>> {
+    let kind = Record::parse(comment)
+        .filter(|record| record.level == Some(Level::Shadow))
+        .and_then(|record| record.kind.command);
+    let shadow = kind
+        .map(|kind| store.shadow_of_kind(kind))
+        .transpose()?
+        .flatten();
+    if let Some((counters, need)) = shadow.and_then(|shadow| Some((shadow.counters?, shadow.need)))
+    {
+        lines.extend(shadow::told(&counters, need));
+    }
+    Ok(lines)
+}
+
+/// A job that has not ended yet, from the queue.
+fn queued(job: &str) -> Result<Vec<Vec<String>>> {
+    let jobs = queue::query(&System::default())?.jobs;
+    let this = jobs.into_iter().filter(|queued| queued.handle == job);
+    Ok(this
+        .map(|queued| {
+            let head = format!(
+                "JobId={} User={} State={}",
+                queued.handle, queued.user, queued.state
+            );
+            std::iter::once(head)
+                .chain(explain::decision(&queued.record))
+                .collect()
+        })
+        .collect())
+}
