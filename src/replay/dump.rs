@@ -1,7 +1,7 @@
 //! Past jobs from a dump of sacct, plain or gzipped.
 
+use super::PastJob;
 use super::trace::open;
-use super::{PastJob, past_job};
 use crate::agent::Users;
 use crate::fingerprint::Kind;
 use crate::job::FinishedJob;
@@ -53,7 +53,7 @@ fn take(job: FinishedJob, users: &mut Users) -> Result<PastJob, String> {
         || Kind::of_accounting(xxh3_64(job.user.as_bytes()) as u32, job.name.as_bytes());
     let is_told = kind != Kind::default() || job.nodes > 1;
     let kind = if is_told { kind } else { of_stranger() };
-    past_job(job, kind).ok_or_else(|| "its memory was not measured".into())
+    PastJob::of(job, kind).ok_or_else(|| "its memory was not measured".into())
 }
 
 #[cfg(test)]

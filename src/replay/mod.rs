@@ -9,20 +9,22 @@
 
 mod course;
 pub mod dump;
+mod figures;
 mod history;
+mod past;
 pub mod series;
 pub mod trace;
 
 use crate::config::{Config, Mode, Modes};
 use crate::decide::size;
-use crate::fingerprint::Kind;
-use crate::job::{Ask, FinishedJob, Memory, Shape};
+use crate::job::{Ask, Memory, Shape};
 use crate::model::margin::SHARES;
 use crate::record::{Change, Record};
 use crate::units::MIB;
 pub use course::{Course, Moment};
+pub use figures::Figures;
 use history::History;
-use serde::Serialize;
+pub use past::{PastJob, Split};
 use std::collections::BTreeMap;
 
 const GB: f64 = 1e9;
@@ -37,146 +39,6 @@ pub enum DecideAt {
     Start,
     /// As it is submitted.
     Submit,
-}
-
-/// What more than their label may tell jobs apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Split {
-    /// The user.
-    User,
-    /// The hour of the day at which they were submitted, in UTC.
-    Hour,
-    /// The day of the week, in UTC.
-    Weekday,
-    /// CPUs asked for.
-    Cpus,
-    /// Memory asked for.
-    Memory,
-    /// Time limit asked for.
-    Time,
-}
-
-impl Split {
-    /// Splits the job's kind.
-    pub fn apply(self, job: &mut PastJob) {
-        let submitted = job.times.map(|[submit, ..]| submit);
-        let number = |value: Option<f64>| value.map_or("-".into(), |value| value.to_string());
-        let feature = match self {
-            Split::User => job.user.clone(),
-            Split::Hour => number(submitted.map(|s| (s / 3600.0).floor().rem_euclid(24.0))),
-            Split::Weekday => number(submitted.map(|s| (s / 86_400.0).floor().rem_euclid(7.0))),
-            Split::Cpus => number(job.cpus.map(|(asked, _)| f64::from(asked))),
-            Split::Memory => number(job.asked),
-            Split::Time => number(job.time_s.map(|s| s as f64)),
-        };
-        job.kind = job
-            .kind
-            .with_feature(job.label.as_bytes(), feature.as_bytes());
-    }
-}
-
-/// One past job.
-#[derive(Debug, Clone)]
-pub struct PastJob {
-    /// What kind of job it was.
-    pub kind: Kind,
-    /// The kind's name, for reports.
-    pub label: String,
-    /// User name.
-    pub user: String,
-    /// Submit, start and end in seconds since an epoch; `None`: then it sees every job listed before it.
-    pub times: Option<[f64; 3]>,
-    /// Run time in hours.
-    pub hours: f64,
-    /// Memory asked for, in bytes.
-    pub asked: Option<f64>,
-    /// Peak memory in bytes.
-    pub peak: f64,
-    /// Size of its input in bytes, where it was known at submission.
-    pub input_bytes: Option<u64>,
-    /// CPUs asked for and CPUs kept busy.
-    pub cpus: Option<(u32, f64)>,
-    /// Time limit that its user asked for, in seconds.
-    pub time_s: Option<u64>,
-}
-
-/// Figures of a replay; memory in GB·h (GB = 10⁹ bytes).
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Figures {
-    /// Jobs.
-    pub n: u64,
-    /// Jobs of kinds that were not known yet.
-    pub cold: u64,
-    /// Memory used: peak times run time.
-    pub used_gbh: f64,
-    /// What the users' own requests would have wasted.
-    pub request_waste_gbh: f64,
-    /// What the decisions waste.
-    pub waste_gbh: f64,
-    /// The part of that on kinds that were not known yet.
-    pub cold_waste_gbh: f64,
-    /// Attempts that would have been killed.
-    pub failed_attempts: u64,
-    /// Jobs with such an attempt.
-    pub failed_tasks: u64,
-    /// CPUs set and not kept busy, in core hours.
-    pub cpu_waste_core_h: f64,
-    /// Jobs of kinds that were known, and how many of them stayed under what each of [`SHARES`] was told to.
-    pub told: u64,
-    /// See `told`.
-    pub within: [u64; SHARES.len()],
-    /// Jobs whose time limit would have been lowered.
-    pub time_set: u64,
-    /// Of those, the jobs that would have run out of time.
-    pub time_short: u64,
-    /// Time limits of those jobs in hours: as their users asked, as they would have been set, and as used.
-    pub time_h: [f64; 3],
-}
-
-impl Figures {
-    /// Shares of the jobs of known kinds that stayed under what each of [`SHARES`] was told to, in percent:
-    /// the nearer to those shares, the better calibrated.
-    pub fn coverage_pct(&self) -> [f64; SHARES.len()] {
-        self.within
-            .map(|within| 100.0 * within as f64 / self.told.max(1) as f64)
-    }
-
-    /// Share of jobs with a killed attempt, in percent.
-    pub fn failed_tasks_pct(&self) -> f64 {
-        100.0 * self.failed_tasks as f64 / self.n.max(1) as f64
-    }
-
-    /// Memory set, killed attempts included, for each GB·h that was used.
-    pub fn mean_over_allocation(&self) -> f64 {
-        (self.waste_gbh + self.used_gbh) / self.used_gbh
-    }
-
-    fn add(&mut self, job: &PastJob, outcome: &Outcome) {
-        self.n += 1;
-        self.cold += u64::from(outcome.cold);
-        self.used_gbh += job.peak / GB * job.hours;
-        self.request_waste_gbh += outcome.request_waste;
-        self.waste_gbh += outcome.waste;
-        self.cold_waste_gbh += if outcome.cold { outcome.waste } else { 0.0 };
-        self.failed_attempts += outcome.failed_attempts;
-        self.failed_tasks += u64::from(outcome.failed_attempts > 0);
-        self.cpu_waste_core_h += outcome.cpu_waste;
-        if let Some(quantiles) = outcome.quantiles {
-            self.told += 1;
-            for (within, quantile) in self.within.iter_mut().zip(quantiles) {
-                *within += u64::from(job.peak <= quantile * MIB as f64);
-            }
-        }
-        if let Some(time) = outcome.time {
-            self.time_set += 1;
-            self.time_short += u64::from(job.hours * 60.0 > time.set as f64);
-            let hours = [time.asked as f64 / 60.0, time.set as f64 / 60.0, job.hours];
-            self.time_h
-                .iter_mut()
-                .zip(hours)
-                .for_each(|(sum, hours)| *sum += hours);
-        }
-    }
 }
 
 /// What a replay found: in all, by kind and by user.
@@ -327,28 +189,10 @@ fn cpu_waste(record: &Record, job: &PastJob) -> f64 {
     (set - busy).max(0.0) * job.hours
 }
 
-/// A job that accounting tells of, if what it used is known.
-fn past_job(job: FinishedJob, kind: Kind) -> Option<PastJob> {
-    let record = Record::parse(&job.comment);
-    let asked = record.as_ref().and_then(Record::asked_on_a_node);
-    let asked_time = record.as_ref().and_then(|record| record.asked?.time_s);
-    Some(PastJob {
-        kind,
-        times: Some([job.submitted, job.started, job.ended].map(|time| time as f64)),
-        hours: job.usage.elapsed_s as f64 / 3600.0,
-        asked: asked.or(job.memory).map(|bytes| bytes as f64),
-        input_bytes: record.and_then(|record| record.input_bytes),
-        peak: job.usage.peak_bytes? as f64,
-        cpus: job.usage.cores.map(|cores| (job.cpus.max(1), cores)),
-        time_s: asked_time,
-        label: job.name,
-        user: job.user,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fingerprint::Kind;
 
     fn job(start: f64, end: f64, asked: Option<f64>, peak_gib: f64) -> PastJob {
         PastJob {
