@@ -30,43 +30,45 @@ pub fn relicense(
         let seats = known.iter().find(|seats| seats.license == id(name))?;
         (u32::from(seats.watched) >= config.licenses.min_runs).then_some((license, seats))
     };
-    let (mut kept, mut reasons) = (Vec::new(), Vec::new());
-    for &(name, count) in &wanted {
-        let enough = about(name).and_then(|known| fewer(known, count, script));
-        match enough {
-            Some((0, why)) => reasons.push(why),
-            Some((less, why)) => {
-                kept.push((name, less));
-                reasons.push(why);
-            }
-            None => kept.push((name, count)),
-        }
-    }
+    let (mut kept, mut reasons) = lowered(&wanted, script, about);
     let forgotten = forgotten(config, snapshot, &wanted, about);
-    let missing = |(name, count, _): &(&'_ str, u32, String)| write([(*name, *count)]);
-    let adds = config.licenses.add == Mode::Apply || reasons.is_empty();
-    let mode = if reasons.is_empty() {
-        mode.min(config.licenses.add)
-    } else {
-        mode
-    };
+    let nothing_lowered = reasons.is_empty();
+    reasons.extend(forgotten.iter().map(|(_, _, why)| why.clone()));
+    let missing = forgotten.iter().map(|&(name, count, _)| (name, count));
     // What is to be added is only told where something else is set and this is not to be.
-    let told = forgotten
-        .iter()
-        .filter(|_| !adds)
-        .map(missing)
-        .collect::<Vec<_>>();
-    if adds {
-        kept.extend(forgotten.iter().map(|&(name, count, _)| (name, count)));
-    }
-    reasons.extend(forgotten.into_iter().map(|(_, _, why)| why));
+    let told = match nothing_lowered || config.licenses.add == Mode::Apply {
+        true => {
+            kept.extend(missing);
+            String::new()
+        }
+        false => write(missing),
+    };
     (!reasons.is_empty()).then(|| Relicensed {
-        mode,
+        mode: match nothing_lowered {
+            true => mode.min(config.licenses.add),
+            false => mode,
+        },
         asked: asked.to_owned(),
         set: write(kept),
-        forgotten: told.join(","),
+        forgotten: told,
         why: reasons.join(", "),
     })
+}
+
+/// What is left of `wanted` without the seats that no run used, and why.
+fn lowered<'a, 'b>(
+    wanted: &[(&'a str, u32)],
+    script: &[u8],
+    about: impl Fn(&str) -> Option<Known<'b>>,
+) -> (Vec<(&'a str, u32)>, Vec<String>) {
+    let (mut kept, mut reasons) = (Vec::new(), Vec::new());
+    for &(name, count) in wanted {
+        let enough = about(name).and_then(|known| fewer(known, count, script));
+        let (count, why) = enough.map_or((count, None), |(less, why)| (less, Some(why)));
+        kept.extend((count > 0).then_some((name, count)));
+        reasons.extend(why);
+    }
+    (kept, reasons)
 }
 
 type Known<'a> = (&'a License, &'a Seats);

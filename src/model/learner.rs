@@ -1,6 +1,6 @@
 //! What is learned about one kind of job, run by run: what its runs used, and what is enough for the next.
 
-use super::base::Sample;
+use super::base::{Sample, Told};
 use super::evidence::{Evidence, Learned};
 use super::fit::Need;
 use super::margin::SHARES;
@@ -104,16 +104,17 @@ impl Learner {
 
     /// All that is known by now; `shadow` is what a shadow of this kind told.
     pub fn learned(&self, shadow: Option<Need>) -> Learned {
-        let enough =
-            |quantity: &Quantity| quantity.told(None).map_or(0, |t| t.enough.ceil() as u32);
+        let enough = |told: Option<Told>| told.map_or(0, |told| told.enough.ceil() as u32);
+        let (any_memory, memory) = self.memory.learned();
+        let (any_time, time) = self.time.learned();
         Learned {
             evidence: Evidence {
-                enough_mib: enough(&self.memory),
-                enough_s: enough(&self.time),
+                enough_mib: enough(any_memory),
+                enough_s: enough(any_time),
                 ..self.evidence(shadow)
             },
-            memory: self.memory.curve(),
-            time: self.time.curve(),
+            memory,
+            time,
             seats: self.seats(),
         }
     }

@@ -73,8 +73,13 @@ impl Quantity {
         self.fitted().told(input)
     }
 
-    /// What is enough, by the input's size.
-    pub fn curve(&self) -> Curve {
+    /// What is enough for a job of unknown input, and by the input's size.
+    pub fn learned(&self) -> (Option<Told>, Curve) {
+        let fitted = self.fitted();
+        (fitted.told(None), self.curve(&fitted))
+    }
+
+    fn curve(&self, fitted: &All) -> Curve {
         let mut inputs: Vec<f64> = self.samples.iter().filter_map(|s| s.input).collect();
         inputs.sort_by(f64::total_cmp);
         let (Some(&smallest), Some(largest)) = (inputs.first(), self.largest_input) else {
@@ -87,7 +92,6 @@ impl Quantity {
         at.push(smallest - BELOW);
         at.sort_by(f64::total_cmp);
         at.dedup_by(|a, b| *a - *b < 1e-4);
-        let fitted = self.fitted();
         let knot = |input: f64| {
             let enough = fitted.told(Some(input))?.enough.ln() as f32;
             let input = input as f32;

@@ -2,9 +2,8 @@
 
 use crate::config::{Config, Mode};
 use crate::model::snapshot::Snapshot;
-use crate::slurm::Commands;
+use crate::slurm::{Commands, site};
 use crate::store::Store;
-use std::collections::HashMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::SystemTime;
@@ -58,6 +57,7 @@ pub fn examine(config_path: &Path, commands: &dyn Commands) -> Vec<Finding> {
     };
     let mut findings = vec![Finding::good(what)];
     findings.extend(licenses(&config));
+    findings.extend(spool(&config));
     findings.push(kill_switch(&config));
     findings.extend(slurm(commands, &config));
     findings.push(snapshot(&config));
@@ -77,6 +77,17 @@ fn licenses(config: &Config) -> Option<Finding> {
     })
 }
 
+/// Without its folder no profile arrives, and no outcome either: they are read together.
+fn spool(config: &Config) -> Option<Finding> {
+    let folder = config.profile.spool_dir.as_ref()?;
+    let missing = (!folder.is_dir()).then(|| "it is no folder here".to_owned());
+    let mend = format!(
+        "mkdir -m 700 {}, on a file system that all nodes share",
+        folder.display()
+    );
+    Some(Finding::check("profile: spool_dir", missing, mend))
+}
+
 fn kill_switch(config: &Config) -> Finding {
     let path = config.kill_switch_path();
     let thrown = path
@@ -86,8 +97,8 @@ fn kill_switch(config: &Config) -> Finding {
 }
 
 fn slurm(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
-    let settings = match commands.run("scontrol", &["show", "config"]) {
-        Ok(output) => read_settings(&String::from_utf8_lossy(&output)),
+    let settings = match site::settings(commands) {
+        Ok(settings) => settings,
         Err(error) => {
             return vec![Finding::bad(
                 "slurmctld",
@@ -186,13 +197,6 @@ fn shadows<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> Vec<Findi
             "set mode \"apply\" somewhere, or [shadow] enabled = false",
         ),
     ]
-}
-
-fn read_settings(text: &str) -> HashMap<String, String> {
-    text.lines()
-        .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
-        .collect()
 }
 
 fn libraries(plugin_dirs: &str) -> Finding {

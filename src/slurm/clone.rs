@@ -3,7 +3,7 @@
 //! The clone's script is a stub of two lines that does nothing, followed by the user's script. Only a
 //! node's sandbox unwraps it: where there is none, nothing of the user's ever runs.
 
-use super::{CommandError, Commands};
+use super::{CommandError, Commands, site};
 use crate::config::ShadowLimits;
 use crate::counters::license;
 use crate::job::Ask;
@@ -225,14 +225,9 @@ fn script(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, CommandErr
 
 /// The job's environment from where slurmctld keeps it: nothing else tells that of a job that waits.
 fn environment(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, String> {
-    let config = commands
-        .run("scontrol", &["show", "config"])
-        .map_err(|error| error.to_string())?;
-    let config = String::from_utf8_lossy(&config);
-    let state = config
-        .lines()
-        .find_map(|line| line.strip_prefix("StateSaveLocation")?.split_once('='))
-        .map(|(_, path)| path.trim())
+    let settings = site::settings(commands).map_err(|error| error.to_string())?;
+    let state = settings
+        .get("StateSaveLocation")
         .ok_or("scontrol show config names no StateSaveLocation")?;
     let path = format!(
         "{state}/hash.{}/job.{}/environment",

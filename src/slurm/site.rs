@@ -34,6 +34,16 @@ pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
     })
 }
 
+/// slurm.conf as slurmctld has it in force: names and values.
+pub fn settings(commands: &dyn Commands) -> Result<HashMap<String, String>, CommandError> {
+    let output = commands.run("scontrol", &["show", "config"])?;
+    let lines = String::from_utf8_lossy(&output);
+    let settings = lines.lines().filter_map(|line| line.split_once('='));
+    Ok(settings
+        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+        .collect())
+}
+
 /// `LicenseName=matlab Total=4 Used=0 ...`, a line each.
 fn totals(oneliner: &str) -> HashMap<String, u32> {
     let total = |line: &str| {
