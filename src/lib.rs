@@ -28,6 +28,8 @@ pub mod decide;
 pub mod fingerprint;
 pub mod job;
 pub mod licenses;
+#[cfg(feature = "programs")]
+pub mod lmstat;
 pub mod model;
 pub mod record;
 #[cfg(feature = "programs")]

@@ -38,6 +38,7 @@ struct Slurm {
     slurmdbd_is_down: Cell<bool>,
     refuses_shadows: Cell<bool>,
     state: RefCell<PathBuf>,
+    seats: RefCell<String>,
 }
 
 impl Slurm {
@@ -79,6 +80,7 @@ impl Commands for Slurm {
                 };
                 Ok(format!("{{\"jobs\": [{answer}]}}").into_bytes())
             }
+            "lmstat" => Ok(self.seats.borrow().clone().into_bytes()),
             "sinfo" => Ok(b"n1|0/32/0/32|64000|0|\n".to_vec()),
             "sbatch" if self.refuses_shadows.get() => Err(CommandError::Failed {
                 command: line,
@@ -551,4 +553,48 @@ fn the_budget_holds() {
     site.slurm.queue.replace(vec![new_kind(9)]);
     assert_eq!(site.agent().pass(true).unwrap().shadows_started, 0);
     assert_eq!(site.slurm.calls("sbatch"), [""; 0]);
+}
+
+/// What a license manager tells of running jobs teaches as what their samplers saw does.
+#[test]
+fn seats_that_a_license_manager_sees_are_the_running_jobs() {
+    let site = Site::new();
+    let license = "[[license]]\nname = 'matlab'\nlmstat = ['lmstat', '-a']\nfeature = 'MATLAB'\n";
+    let config = std::fs::read_to_string(&site.config).unwrap();
+    std::fs::write(&site.config, format!("{config}{license}")).unwrap();
+    let mut running: serde_json::Value =
+        serde_json::from_str(&queued(1, "RUNNING", 0, 8000, &record(None))).unwrap();
+    running["nodes"] = "n[1-2],m7".into();
+    running["start_time"] = (NOON - 3600).into();
+    site.slurm.queue.borrow_mut().push(running.to_string());
+    let told = |minutes: i64| {
+        let since = jiff::Timestamp::from_second(NOON + 60 * minutes).unwrap();
+        since
+            .to_zoned(jiff::tz::TimeZone::system())
+            .strftime("%a %m/%d %H:%M")
+            .to_string()
+    };
+    *site.slurm.seats.borrow_mut() = format!(
+        "Users of MATLAB:  (Total of 10 licenses issued;  Total of 9 licenses in use)\n\
+           alice n2.site.org /dev/pts/1 (v44) (lic1/27000 1), start {}, 2 licenses\n\
+           alice n2 /dev/pts/2 (v44) (lic1/27000 2), start {}\n\
+           alice n3 /dev/pts/2 (v44) (lic1/27000 3), start {}\n\
+           bob n2 /dev/pts/2 (v44) (lic1/27000 4), start {}, 4 licenses\n\
+           alice n2 /dev/pts/2 (v44) (lic1/27000 5), start {}\n",
+        told(-10),
+        told(-5),
+        told(-5),
+        told(-5),
+        told(-90)
+    );
+    site.agent().pass(true).unwrap();
+    site.slurm.queue.borrow_mut().clear();
+    *site.slurm.rows.borrow_mut() = finished(1, 1 << 20);
+    site.watch.0.set(NOON + 60);
+    assert_eq!(site.agent().pass(true).unwrap().new_runs, 1);
+    let database = rusqlite::Connection::open(site.config.with_file_name("jobs.db")).unwrap();
+    let seats: String = database
+        .query_row("SELECT seats FROM usages", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(seats, r#"{"matlab":3}"#);
 }

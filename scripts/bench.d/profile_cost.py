@@ -131,6 +131,8 @@ def shares(pids, seconds):
 def delay(cluster, conf, rounds):
     """From Slurm's prolog to the script's first line, and from its last line to Slurm's epilog; pairs."""
     bench = Bench(cluster, conf)
+    for stamp in FOLDER.glob("[0-9]*"):
+        stamp.unlink()
     for when in ("prolog", "epilog"):
         bench.write(f"{when}.sh", STAMP.format(FOLDER, when))
     bench.set(Prolog=FOLDER / "prolog.sh", Epilog=FOLDER / "epilog.sh")

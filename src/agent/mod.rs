@@ -6,6 +6,7 @@
 
 mod ingest;
 mod queue;
+mod seats;
 mod shadow;
 
 use crate::config::Config;

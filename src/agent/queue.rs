@@ -39,6 +39,7 @@ impl Agent<'_> {
             if look == 0 {
                 waiting_for += self.requeue_killed(&jobs, pass);
                 self.decide_again(&jobs, pass);
+                self.watch_licenses(&jobs)?;
             }
             if waiting_for == 0 {
                 break;

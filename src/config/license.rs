@@ -36,6 +36,13 @@ pub struct License {
     /// Programs that hold a seat while they run.
     #[serde(default)]
     pub processes: Vec<String>,
+    /// The command that tells who holds seats, as `["lmutil", "lmstat", "-a", "-c", "27000@lic1"]` or rlmstat;
+    /// shadowfitd runs it in every pass.
+    #[serde(default)]
+    pub lmstat: Vec<String>,
+    /// What that command calls it; default: its name.
+    #[serde(default)]
+    pub feature: Option<String>,
     /// Environment modules: a script that names one may need the license, whatever earlier runs did.
     #[serde(default)]
     pub modules: Vec<String>,

@@ -4,6 +4,7 @@ use super::clone::Original;
 use super::{CommandError, Commands};
 use crate::counters::{Counters, Ended};
 use crate::record::{Record, ShadowRecord};
+use hostlist_parser::parse;
 use serde_json::Value;
 
 /// What slurmctld remembers.
@@ -67,8 +68,14 @@ pub struct QueuedJob {
     pub names: Vec<String>,
     /// How scontrol names it: `33`, or `33_[5-30]` for array tasks that still wait together.
     pub handle: String,
+    /// JobIDRaw.
+    pub job_id: u64,
     /// JOB_STATE, without flags.
     pub state: String,
+    /// Where it runs.
+    pub nodes: Vec<String>,
+    /// When it started, or may, in seconds since 1970.
+    pub started: i64,
     /// It waits for other jobs, whose results it may need.
     pub waits_for_others: bool,
     /// The user.
@@ -221,6 +228,9 @@ fn read_job(job: &Value) -> Option<QueuedJob> {
     Some(QueuedJob {
         handle: handle(job)?,
         names: names(job),
+        job_id: number(&job["job_id"])?,
+        nodes: parse(&text("nodes")).unwrap_or_default(),
+        started: number(&job["start_time"]).unwrap_or(0) as i64,
         state: state(&job["job_state"]),
         // The reason for which it is said to wait is set later than this.
         waits_for_others: !text("dependency").is_empty(),

@@ -8,6 +8,7 @@
 mod filter;
 mod retention;
 mod schema;
+mod seats;
 mod shadows;
 pub mod upkeep;
 
@@ -145,7 +146,7 @@ impl Store {
                         usage.peak_is_bound,
                         usage.cores,
                         usage.elapsed_s as i64,
-                        record.as_ref().and_then(seats),
+                        seats::of_run(&step, job.job_id, record.as_ref())?,
                     ])?;
                     new += 1;
                 }
@@ -229,12 +230,6 @@ pub fn make_for_owner_of_folder(path: &Path) -> std::io::Result<()> {
     let folder = std::fs::metadata(path.parent().unwrap_or(Path::new(".")))?;
     std::fs::File::create(path)?;
     std::os::unix::fs::chown(path, Some(folder.uid()), Some(folder.gid()))
-}
-
-/// What the sampler beside a job saw of licenses, as JSON.
-fn seats(record: &Record) -> Option<String> {
-    let licenses = &record.profile.as_ref()?.licenses;
-    (!licenses.is_empty()).then(|| serde_json::to_string(licenses).ok())?
 }
 
 fn column(level: Level) -> &'static str {

@@ -68,6 +68,12 @@ pub const MIGRATIONS: [&str; 5] = [
     CREATE INDEX jobs_by_application ON jobs (application_key, ended) WHERE application_key IS NOT NULL;
     CREATE INDEX jobs_by_user ON jobs (user, ended);
     CREATE INDEX jobs_by_label ON jobs (label) WHERE label IS NOT NULL;
+    CREATE TABLE seats (             -- of licenses, held by jobs that run, as license managers tell
+        job_id INTEGER NOT NULL,
+        license TEXT NOT NULL,
+        most INTEGER NOT NULL,
+        PRIMARY KEY (job_id, license)
+    ) WITHOUT ROWID;
     CREATE TABLE sums (              -- of runs that are too old to be kept
         month TEXT NOT NULL,         -- in which they ended, as 2026-11, UTC
         user TEXT NOT NULL,

@@ -1,0 +1,41 @@
+//! Seats of licenses that jobs held: as license managers tell while they run, and as samplers do at the end.
+
+use super::Store;
+use crate::record::Record;
+use anyhow::Result;
+use rusqlite::{Connection, params};
+use std::collections::BTreeMap;
+
+impl Store {
+    /// A running job holds so many seats now.
+    pub fn note_seats(&self, job_id: u64, license: &str, seats: u32) -> Result<()> {
+        let mut note = self.db.prepare_cached(
+            "INSERT INTO seats VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET most = max(most, excluded.most)",
+        )?;
+        note.execute(params![job_id as i64, license, seats])?;
+        Ok(())
+    }
+}
+
+/// The most that a run held of each license that anybody watched for, as JSON; `None` if nobody did. What
+/// license managers told is taken out: the job may run again.
+pub(super) fn of_run(
+    db: &Connection,
+    job_id: u64,
+    record: Option<&Record>,
+) -> Result<Option<String>> {
+    let profile = record.and_then(|record| record.profile.as_ref());
+    let mut most: BTreeMap<String, u32> = profile.map(|p| p.licenses.clone()).unwrap_or_default();
+    let mut told =
+        db.prepare_cached("DELETE FROM seats WHERE job_id = ? RETURNING license, most")?;
+    for row in told.query_map([job_id as i64], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?))
+    })? {
+        let (license, seats) = row?;
+        let held = most.entry(license).or_default();
+        *held = seats.max(*held);
+    }
+    Ok((!most.is_empty())
+        .then(|| serde_json::to_string(&most))
+        .transpose()?)
+}
