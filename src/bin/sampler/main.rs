@@ -80,8 +80,18 @@ struct Node {
     #[arg(long)]
     pid: i32,
     /// This node's name
-    #[arg(long)]
+    #[arg(long, value_parser = node_name)]
     node: String,
+}
+
+/// It comes from the job's environment, and becomes part of a path.
+fn node_name(text: &str) -> Result<String, String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let is_name =
+        text.chars().all(is_part) && text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    is_name
+        .then(|| text.to_owned())
+        .ok_or_else(|| "no name of a node".into())
 }
 
 fn main() {
@@ -91,5 +101,29 @@ fn main() {
         What::Shadow(shadow) => shadow::run(&shadow),
         What::Job(job) => job::run(&job),
         What::Node(node) => node::run(&node),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::node_name;
+
+    #[test]
+    fn only_a_name_is_a_name() {
+        for name in ["n1", "gpu-07.site.org", "a_b"] {
+            assert!(node_name(name).is_ok(), "{name}");
+        }
+        for name in [
+            "",
+            ".",
+            "..",
+            "../../etc/cron.d/x",
+            "a/b",
+            "-n",
+            "a b",
+            "a\n",
+        ] {
+            assert!(node_name(name).is_err(), "{name:?}");
+        }
     }
 }
