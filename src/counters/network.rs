@@ -268,7 +268,7 @@ fn connections(socket: &Socket) -> io::Result<Vec<InetResponse>> {
             family,
             protocol: IPPROTO_TCP,
             extensions: ExtensionFlags::INFO,
-            states: StateFlags::ESTABLISHED | StateFlags::CLOSE_WAIT,
+            states: open_states(),
             socket_id,
         };
         let mut message = NetlinkMessage::from(SockDiagMessage::InetRequest(request));
@@ -280,6 +280,16 @@ fn connections(socket: &Socket) -> io::Result<Vec<InetResponse>> {
         while read(&socket.recv_from_full()?.0, &mut found) {}
     }
     Ok(found)
+}
+
+/// All in which something was sent and the kernel has not told the end yet.
+fn open_states() -> StateFlags {
+    StateFlags::ESTABLISHED
+        | StateFlags::FIN_WAIT1
+        | StateFlags::FIN_WAIT2
+        | StateFlags::CLOSE_WAIT
+        | StateFlags::LAST_ACK
+        | StateFlags::CLOSING
 }
 
 /// Reads the messages of one packet; true if more packets come.
