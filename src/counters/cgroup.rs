@@ -1,5 +1,7 @@
-//! The cgroup of a job, v1 or v2, under a root path so that a recorded tree is a test.
+//! The cgroup of a job, v1 or v2, under a root path so that a recorded tree is a test; or its processes,
+//! where Slurm keeps no cgroup.
 
+use super::tree::Tree;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +19,8 @@ pub enum Group {
     },
     /// The one directory.
     V2(PathBuf),
+    /// None: its processes alone.
+    Processes(Tree),
 }
 
 impl Group {
@@ -51,13 +55,14 @@ impl Group {
         match self {
             Group::V1 { root, name } => root.join(controller).join(name),
             Group::V2(path) => path.clone(),
+            Group::Processes(_) => PathBuf::new(),
         }
     }
 
     fn called<'a>(&self, v1: &'a str, v2: &'a str) -> &'a str {
         match self {
             Group::V1 { .. } => v1,
-            Group::V2(_) => v2,
+            _ => v2,
         }
     }
 
@@ -68,10 +73,13 @@ impl Group {
 
     /// Anonymous and shared memory in bytes: what has no file to fall back on.
     pub fn memory(&self) -> io::Result<u64> {
+        if let Group::Processes(tree) = self {
+            return tree.memory().ok_or(io::ErrorKind::NotFound.into());
+        }
         let text = self.file("memory", "memory.stat", "memory.stat")?;
         let names = match self {
             Group::V1 { .. } => ["total_rss", "total_shmem"],
-            Group::V2(_) => ["anon", "shmem"],
+            _ => ["anon", "shmem"],
         };
         Ok(names.iter().filter_map(|name| field(&text, name)).sum())
     }
@@ -105,21 +113,30 @@ impl Group {
 
     /// CPU time used, in seconds, by those that have ended too.
     pub fn cpu_s(&self) -> io::Result<f64> {
+        if let Group::Processes(tree) = self {
+            return tree.cpu_s().ok_or(io::ErrorKind::NotFound.into());
+        }
         let text = self.file("cpuacct", "cpuacct.usage", "cpu.stat")?;
         Ok(match self {
             Group::V1 { .. } => text.trim().parse::<u64>().unwrap_or(0) as f64 / 1e9,
-            Group::V2(_) => field(&text, "usage_usec").unwrap_or(0) as f64 / 1e6,
+            _ => field(&text, "usage_usec").unwrap_or(0) as f64 / 1e6,
         })
     }
 
     /// Every thread.
     pub fn threads(&self) -> io::Result<Vec<u32>> {
-        self.members("tasks", "cgroup.threads")
+        match self {
+            Group::Processes(tree) => Ok(tree.threads()),
+            _ => self.members("tasks", "cgroup.threads"),
+        }
     }
 
     /// Every process.
     pub fn processes(&self) -> io::Result<Vec<u32>> {
-        self.members("cgroup.procs", "cgroup.procs")
+        match self {
+            Group::Processes(tree) => Ok(tree.processes()),
+            _ => self.members("cgroup.procs", "cgroup.procs"),
+        }
     }
 
     /// Of this group and all below it: Slurm keeps each step, and each task of it, in one of its own.

@@ -22,6 +22,8 @@ pub mod sampler;
 pub mod seats;
 #[cfg(feature = "programs")]
 mod spread;
+#[cfg(feature = "programs")]
+pub mod tree;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

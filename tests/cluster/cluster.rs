@@ -287,6 +287,20 @@ impl Cluster {
         checked(script("stop", self.name).arg(service)).map(drop)
     }
 
+    /// For what slurm.conf's daemons read as they start.
+    pub fn restart_all(&self) -> Result<()> {
+        let nodes = self.run("root", &["sinfo", "-h", "-N", "-p", "batch", "-o", "%N"])?;
+        let services: Vec<&str> = ["slurmctld"].into_iter().chain(nodes.lines()).collect();
+        services.iter().try_for_each(|service| self.stop(service))?;
+        services
+            .iter()
+            .try_for_each(|service| self.start(service))?;
+        eventually("all nodes idle", 30, || {
+            let idle = ["sinfo", "-h", "-N", "-p", "batch", "-t", "idle", "-o", "%N"];
+            Ok(self.run("root", &idle)?.lines().count() + 1 == services.len())
+        })
+    }
+
     /// As a crash would end it.
     pub fn kill(&self, service: &str) -> Result<()> {
         checked(script("kill", self.name).arg(service)).map(drop)

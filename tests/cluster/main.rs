@@ -145,6 +145,10 @@ const TESTS: &[(&str, Test)] = &[
         profile::every_node_of_a_job_tells_what_it_saw,
     ),
     (
+        "a_cluster_without_cgroups_is_profiled_too",
+        profile::a_cluster_without_cgroups_is_profiled_too,
+    ),
+    (
         "bandwidth_becomes_a_license",
         profile::bandwidth_becomes_a_license,
     ),

@@ -400,3 +400,33 @@ pub fn every_node_of_a_job_tells_what_it_saw(cluster: &mut Cluster) -> Result<()
         "files stay in the spool folder",
     )
 }
+
+/// Where Slurm keeps no cgroups, a job's processes are found in /proc.
+pub fn a_cluster_without_cgroups_is_profiled_too(cluster: &mut Cluster) -> Result<()> {
+    let conf = cluster.dir.join("etc/slurm.conf");
+    let with_cgroups = std::fs::read_to_string(&conf)?;
+    let without = with_cgroups
+        .replace("proctrack/cgroup", "proctrack/linuxproc")
+        .replace("task/cgroup", "task/none")
+        .replace("jobacct_gather/cgroup", "jobacct_gather/linux");
+    ensure(!without.contains("cgroup"), without.clone())?;
+    std::fs::write(&conf, without)?;
+    cluster.restart_all()?;
+    let seen = run(cluster, "steps.sh", STEPS);
+    std::fs::write(&conf, with_cgroups)?;
+    cluster.restart_all()?;
+    let (_, seen) = seen?;
+    near("peak_mib", &seen["peak_mib"], 300.0, 330.0)?;
+    near("cpu_s", &seen["cpu_s"], 1.9, 2.4)
+}
+
+/// Two steps at the same time, one of 200 MiB and one of 100 MiB, each of which burns a second of CPU.
+const STEPS: &str = "#!/bin/bash\nfor mib in 200 100; do
+    srun --exact -n1 -c1 --mem=$((mib + 100)) python3 -c '
+import sys, time
+held = bytearray(int(sys.argv[1]) << 20)
+held[::4096] = bytes(len(held[::4096]))
+while time.process_time() < 1: pass
+time.sleep(5)' $mib &
+done
+wait\n";

@@ -7,6 +7,7 @@ use shadowfit_core::agent::{Clock, WallClock};
 use shadowfit_core::config::Config;
 use shadowfit_core::counters::cgroup::Group;
 use shadowfit_core::counters::sampler::Sampler;
+use shadowfit_core::counters::tree::Tree;
 use shadowfit_core::counters::{Counters, Ended};
 use shadowfit_core::slurm::{System, control};
 use shadowfit_core::spool::{self, Told};
@@ -48,16 +49,20 @@ pub fn leave(folder: &Path, job: u64, node: &str, counters: Counters) {
     let _sacct_still_tells_something = spool::leave(folder, &told);
 }
 
-/// Slurm moves a job into its cgroup a moment after it was started.
+/// Slurm moves a job into its cgroup a moment after it was started, unless it keeps none. `None` for a job
+/// that is gone already.
 pub fn group(job: u64, pid: i32) -> Option<Group> {
-    (0..LOOKS_AT_THE_START).find_map(|_| {
-        let (root, proc) = (Path::new(CGROUPS), Path::new("/proc"));
-        let found = Group::of_job(root, proc, pid, job);
-        if found.is_none() {
-            std::thread::sleep(LOOK);
+    let (root, proc) = (Path::new(CGROUPS), Path::new("/proc"));
+    for _ in 0..LOOKS_AT_THE_START {
+        if let Some(found) = Group::of_job(root, proc, pid, job) {
+            return Some(found);
         }
-        found
-    })
+        if !proc.join(pid.to_string()).exists() {
+            return None;
+        }
+        std::thread::sleep(LOOK);
+    }
+    Some(Group::Processes(Tree::new(proc, job)))
 }
 
 fn watch(news: &Receiver<News>, mut sampler: Sampler) -> Counters {
