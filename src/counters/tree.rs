@@ -2,7 +2,7 @@
 //! environment, or as children of those.
 
 use procfs::process::{Process, all_processes_with_root};
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -23,8 +23,21 @@ pub struct Tree {
 #[derive(Default)]
 struct Found {
     looked: Option<Instant>,
-    /// Every process of the node by when it started, which makes it that one, and whether it is the job's.
-    known: HashMap<i32, (u64, bool)>,
+    known: HashMap<i32, Known>,
+    /// CPU time, in ticks, of those of the job's that have ended.
+    ended: u64,
+}
+
+/// A process of the node.
+#[derive(Clone, Copy)]
+struct Known {
+    /// When it started: with its number that makes it this one.
+    started: u64,
+    parent: i32,
+    /// It is the job's.
+    ours: bool,
+    /// CPU time, that of children which have ended and were waited for included.
+    ticks: u64,
 }
 
 impl Tree {
@@ -39,16 +52,23 @@ impl Tree {
 
     /// Every process.
     pub fn processes(&self) -> Vec<u32> {
-        let mut found = self.found.borrow_mut();
-        if found.looked.is_none_or(|looked| looked.elapsed() >= OFTEN) {
-            found.known = self.look(&found.known);
-            found.looked = Some(Instant::now());
-        }
-        let ours = found.known.iter().filter(|(_, (_, ours))| *ours);
+        let found = self.found();
+        let ours = found.known.iter().filter(|(_, known)| known.ours);
         ours.map(|(&id, _)| id as u32).collect()
     }
 
-    fn look(&self, before: &HashMap<i32, (u64, bool)>) -> HashMap<i32, (u64, bool)> {
+    fn found(&self) -> RefMut<'_, Found> {
+        let mut found = self.found.borrow_mut();
+        if found.looked.is_none_or(|looked| looked.elapsed() >= OFTEN) {
+            let now = self.look(&found.known);
+            found.ended += ended(&found.known, &now);
+            found.known = now;
+            found.looked = Some(Instant::now());
+        }
+        found
+    }
+
+    fn look(&self, before: &HashMap<i32, Known>) -> HashMap<i32, Known> {
         let all = all_processes_with_root(&self.proc)
             .into_iter()
             .flatten()
@@ -58,15 +78,21 @@ impl Tree {
             .collect();
         // Parents first, as nearly always; a child that comes before its parent is found by its environment.
         stats.sort_by_key(|(stat, _)| stat.starttime);
-        let mut now = HashMap::with_capacity(stats.len());
+        let mut now: HashMap<i32, Known> = HashMap::with_capacity(stats.len());
         for (stat, process) in stats {
-            let known = before.get(&stat.pid).filter(|one| one.0 == stat.starttime);
-            let of_ours = now
-                .get(&stat.ppid)
-                .is_some_and(|parent: &(u64, bool)| parent.1);
-            let ours = known.map(|one| one.1);
-            let ours = of_ours || ours.unwrap_or_else(|| self.has_number(&process));
-            now.insert(stat.pid, (stat.starttime, ours));
+            let known = before.get(&stat.pid);
+            let known = known.filter(|known| known.started == stat.starttime);
+            let of_ours = now.get(&stat.ppid).is_some_and(|parent| parent.ours);
+            let ours =
+                of_ours || known.map_or_else(|| self.has_number(&process), |known| known.ours);
+            let waited = (stat.cutime + stat.cstime).max(0) as u64;
+            let this = Known {
+                started: stat.starttime,
+                parent: stat.ppid,
+                ours,
+                ticks: stat.utime + stat.stime + waited,
+            };
+            now.insert(stat.pid, this);
         }
         now
     }
@@ -79,29 +105,21 @@ impl Tree {
 
     /// Anonymous memory in bytes; `None` once no process is left.
     pub fn memory(&self) -> Option<u64> {
-        let page = procfs::page_size();
-        let anonymous = |process: &Process| {
+        let anonymous = |id: &u32| {
+            let process = Process::new_with_root(self.proc.join(id.to_string())).ok()?;
             let pages = process.statm().ok()?;
-            Some(pages.resident.saturating_sub(pages.shared) * page)
+            Some(pages.resident.saturating_sub(pages.shared) * procfs::page_size())
         };
-        self.sum(anonymous)
+        let sizes: Vec<u64> = self.processes().iter().filter_map(anonymous).collect();
+        (!sizes.is_empty()).then(|| sizes.iter().sum())
     }
 
-    /// CPU time in seconds, that of children which have ended and were waited for included.
-    pub fn cpu_s(&self) -> Option<f64> {
-        let ticks = self.sum(|process| {
-            let stat = process.stat().ok()?;
-            let waited = (stat.cutime + stat.cstime).max(0) as u64;
-            Some(stat.utime + stat.stime + waited)
-        });
-        Some(ticks? as f64 / procfs::ticks_per_second() as f64)
-    }
-
-    fn sum(&self, of: impl Fn(&Process) -> Option<u64>) -> Option<u64> {
-        let open = |id: &u32| Process::new_with_root(self.proc.join(id.to_string())).ok();
-        let processes = self.processes();
-        let values: Vec<u64> = processes.iter().filter_map(|id| of(&open(id)?)).collect();
-        (!values.is_empty()).then(|| values.iter().sum())
+    /// CPU time in seconds, of those that have ended too.
+    pub fn cpu_s(&self) -> f64 {
+        let found = self.found();
+        let living = found.known.values().filter(|known| known.ours);
+        let ticks = found.ended + living.map(|known| known.ticks).sum::<u64>();
+        ticks as f64 / procfs::ticks_per_second() as f64
     }
 
     /// Every thread.
@@ -113,6 +131,19 @@ impl Tree {
         };
         self.processes().into_iter().flat_map(of).collect()
     }
+}
+
+/// CPU time of the job's processes that are there no more. What a parent of theirs that is the job's has
+/// waited for is in its own.
+fn ended(before: &HashMap<i32, Known>, now: &HashMap<i32, Known>) -> u64 {
+    let is_gone =
+        |id: &i32, was: &Known| now.get(id).is_none_or(|known| known.started != was.started);
+    let has_parent = |was: &Known| before.get(&was.parent).is_some_and(|parent| parent.ours);
+    before
+        .iter()
+        .filter(|(id, was)| was.ours && is_gone(id, was) && !has_parent(was))
+        .map(|(_, was)| was.ticks)
+        .sum()
 }
 
 #[cfg(test)]
@@ -139,7 +170,7 @@ mod tests {
         };
         let mut found = tree.processes();
         let threads = tree.threads();
-        let (memory, cpu_s) = (tree.memory(), tree.cpu_s());
+        let memory = tree.memory();
         for id in &found {
             let pid = nix::unistd::Pid::from_raw(*id as i32);
             nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
@@ -148,6 +179,6 @@ mod tests {
         found.sort_unstable();
         assert!(found.len() == 2 && found.contains(&job.id()), "{found:?}");
         assert_eq!(threads.len(), 2);
-        assert!(memory > Some(50_000) && cpu_s.is_some(), "{memory:?}");
+        assert!(memory > Some(50_000), "{memory:?}");
     }
 }
