@@ -287,6 +287,38 @@ impl Cluster {
         checked(script("stop", self.name).arg(service)).map(drop)
     }
 
+    /// This cluster's processes whose command line matches; those of others on the machine do not count.
+    pub fn processes(&self, pattern: &str) -> Result<Vec<u32>> {
+        let found = Command::new("pgrep").args(["-f", pattern]).output()?;
+        let pids = text(&found.stdout);
+        let pids = pids.lines().filter_map(|pid| pid.parse().ok());
+        Ok(pids.filter(|&pid| self.is_ours(pid)).collect())
+    }
+
+    /// Its program, or a file that it has open, is the cluster's.
+    fn is_ours(&self, pid: u32) -> bool {
+        let process = PathBuf::from(format!("/proc/{pid}"));
+        let files = std::fs::read_dir(process.join("fd"));
+        let files = files.into_iter().flatten().flatten();
+        files
+            .map(|file| file.path())
+            .chain([process.join("exe")])
+            .filter_map(|link| std::fs::read_link(link).ok())
+            .any(|path| path.starts_with(&self.dir))
+    }
+
+    /// SIGKILL for the one process of this cluster whose command line matches, once it is there.
+    pub fn kill_process(&self, pattern: &str) -> Result<()> {
+        eventually(pattern, 20, || {
+            let found = self.processes(pattern)?;
+            let killed = found.iter().map(|pid| {
+                checked(Command::new("kill").args(["-KILL", &pid.to_string()])).map(drop)
+            });
+            killed.collect::<Result<()>>()?;
+            Ok(!found.is_empty())
+        })
+    }
+
     /// For what slurm.conf's daemons read as they start.
     pub fn restart_all(&self) -> Result<()> {
         let nodes = self.run("root", &["sinfo", "-h", "-N", "-p", "batch", "-o", "%N"])?;

@@ -149,11 +149,11 @@ pub fn fifty_jobs_outlive_every_kill(cluster: &mut Cluster) -> Result<()> {
     // What slurmctld has not saved yet is lost with it, whoever's plugins it has: it saves every 5 s.
     std::thread::sleep(Duration::from_secs(7));
     for job in &jobs[..3] {
-        kill_watched(&format!("shadowfit-sampler job --job {job} "))?;
+        cluster.kill_process(&format!("shadowfit-sampler job --job {job} "))?;
     }
     let orphan = jobs[3].to_string();
     let node = cluster.run("root", &["squeue", "-h", "-o", "%N", "-j", &orphan])?;
-    kill_watched(&format!("slurmstepd: \\[{orphan}.batch\\]"))?;
+    cluster.kill_process(&format!("slurmstepd: \\[{orphan}.batch\\]"))?;
     for service in ["slurmctld", "slurmdbd", &node] {
         cluster.kill(service)?;
         cluster.start(service)?;
@@ -182,15 +182,6 @@ pub fn fifty_jobs_outlive_every_kill(cluster: &mut Cluster) -> Result<()> {
     done.map_err(|_| format!("{completed} of {} jobs completed", jobs.len()))?;
     cluster.books_agree()?;
     cluster.is_well()
-}
-
-fn kill_watched(pattern: &str) -> Result<()> {
-    eventually(pattern, 20, || {
-        let killed = Command::new("pkill")
-            .args(["-KILL", "-f", pattern])
-            .status()?;
-        Ok(killed.success())
-    })
 }
 
 pub fn an_absent_slurmdbd_loses_nothing(cluster: &mut Cluster) -> Result<()> {

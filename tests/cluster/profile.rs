@@ -1,12 +1,11 @@
 //! The sampler beside every job: known workloads with known truth, and jobs that outlive it.
 
-use crate::cluster::{Cluster, Result, checked, ensure, eventually};
+use crate::cluster::{Cluster, Result, ensure, eventually};
 use crate::shadow::{near, write_script};
 use serde_json::Value;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Waits for the job's end and returns what its sampler told.
 fn profile(cluster: &Cluster, job: u64) -> Result<Value> {
@@ -171,15 +170,7 @@ pub fn what_a_job_sends_is_counted_right(cluster: &mut Cluster) -> Result<()> {
 pub fn a_job_outlives_its_sampler(cluster: &mut Cluster) -> Result<()> {
     let script = write_script(cluster, "outlives.sh", "#!/bin/bash\nsleep 4\n")?;
     let job = cluster.submit("alice", &["--mem=100"], &script, &[])?;
-    let pattern = format!("shadowfit-sampler job --job {job} ");
-    eventually("a sampler", 20, || {
-        Ok(Command::new("pgrep")
-            .args(["-f", &pattern])
-            .output()?
-            .status
-            .success())
-    })?;
-    checked(Command::new("pkill").args(["-KILL", "-f", &pattern]))?;
+    cluster.kill_process(&format!("shadowfit-sampler job --job {job} "))?;
     cluster.wait_for(job, "COMPLETED")?;
     let record = cluster.job(job)?.record();
     ensure(

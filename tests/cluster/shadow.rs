@@ -458,11 +458,11 @@ pub fn whatever_ends_a_shadow_nothing_is_left(cluster: &mut Cluster) -> Result<(
                 .run("root", &["scancel", &shadow.to_string()])
                 .map(drop)
         }),
-        ("a killed sampler", |_, shadow| {
-            kill(&format!("shadowfit-sampler shadow --job {shadow} "))
+        ("a killed sampler", |cluster, shadow| {
+            cluster.kill_process(&format!("shadowfit-sampler shadow --job {shadow} "))
         }),
-        ("a killed slurmstepd", |_, shadow| {
-            kill(&format!("slurmstepd: \\[{shadow}.batch\\]"))
+        ("a killed slurmstepd", |cluster, shadow| {
+            cluster.kill_process(&format!("slurmstepd: \\[{shadow}.batch\\]"))
         }),
         ("a restart of slurmd", |cluster, _| {
             cluster.stop("test1")?;
@@ -480,10 +480,6 @@ pub fn whatever_ends_a_shadow_nothing_is_left(cluster: &mut Cluster) -> Result<(
         cluster.pass_as_root()?;
     }
     Ok(())
-}
-
-fn kill(pattern: &str) -> Result<()> {
-    checked(Command::new("pkill").args(["-KILL", "-f", pattern])).map(drop)
 }
 
 /// Processes in a shadow's cgroup.
@@ -514,13 +510,15 @@ fn groups() -> Vec<PathBuf> {
 fn nothing_is_left(cluster: &Cluster) -> Result<()> {
     eventually("no cgroup, process, mount or file of a shadow", 30, || {
         let mounts = std::fs::read_to_string("/proc/mounts")?;
-        let samplers = Command::new("pgrep")
-            .args(["-f", "shadowfit-sampler shadow --job|sleep 71[0-4]"])
+        let samplers = cluster.processes("shadowfit-sampler shadow --job")?;
+        let sleepers = Command::new("pgrep")
+            .args(["-f", "sleep 71[0-4]"])
             .output()?;
         let files = std::fs::read_dir(cluster.dir.join("shadowfit/shadows"))
             .map_or(0, |files| files.count());
         Ok(groups().is_empty()
-            && samplers.stdout.is_empty()
+            && samplers.is_empty()
+            && sleepers.stdout.is_empty()
             && !mounts.contains("shadowfit/scratch")
             && files == 0
             && !Path::new("/home/alice/left").exists()
