@@ -3,10 +3,10 @@
 import os
 import pathlib
 import statistics
-import subprocess
 import time
 
-FOLDER = pathlib.Path("/var/tmp/shadowfit-bench")
+from place import FOLDER, Bench, cpu_s, only, resident_mib
+
 # A fixed amount of work for every real CPU, timed by itself: no queue, no start of a job counts.
 LIVE = """#!/bin/bash
 /usr/bin/python3 - "$1" "$2" <<'PYTHON'
@@ -35,20 +35,7 @@ wait
 """
 
 
-class Bench:
-    def __init__(self, cluster):
-        self.cluster = cluster
-        FOLDER.mkdir(exist_ok=True)
-        FOLDER.chmod(0o777)
-
-    def inside(self, *command, user="root"):
-        return self.cluster("exec", "--user", user, "--", *command, cwd=FOLDER)
-
-    def script(self, name, text):
-        path = FOLDER / name
-        path.write_text(text)
-        return path
-
+class Shadows(Bench):
     def start_shadow(self, script, seconds):
         """A shadow of nobody's job, as 'shadowfit shadow' submits it, without waiting for its end."""
         stub = self.script(f"shadow-{script.name}", "#!/bin/sh\nexit 64\n" + script.read_text())
@@ -71,7 +58,7 @@ class Bench:
 
 def live_jobs(cluster, rounds, shadows):
     """Pairs of runs of the same live job: alone, and beside `shadows` greedy shadows."""
-    bench = Bench(cluster)
+    bench = Shadows(cluster)
     live, greedy = bench.script("live.sh", LIVE), bench.script("greedy.sh", GREEDY)
     ratios = []
     bench.live_seconds(live)
@@ -87,21 +74,16 @@ def live_jobs(cluster, rounds, shadows):
     print(f"median ratio {statistics.median(ratios):.3f}, {min(ratios):.3f}..{max(ratios):.3f}")
 
 
-def cpu_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def sampler(cluster, seconds=20):
     """CPU and memory of the sampler beside a shadow of more than 64 processes."""
-    bench = Bench(cluster)
+    bench = Shadows(cluster)
     job = bench.start_shadow(bench.script("many.sh", MANY), seconds + 30)
     time.sleep(5)
-    pid = subprocess.run(["pgrep", "-f", f"shadowfit-sampler shadow --job {job} "], capture_output=True, text=True, check=True).stdout.split()[0]
+    pid = only(f"shadowfit-sampler shadow --job {job} ")
     processes = len(pathlib.Path(f"/sys/fs/cgroup/memory/shadowfit_bench_{job}/cgroup.procs").read_text().split())
-    before, start = cpu_seconds(pid), time.monotonic()
+    before, start = cpu_s(pid), time.monotonic()
     time.sleep(seconds)
-    share = (cpu_seconds(pid) - before) / (time.monotonic() - start)
-    resident = next(line for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    share = (cpu_s(pid) - before) / (time.monotonic() - start)
+    resident = resident_mib(pid)
     bench.cancel([job])
-    print(f"sampler beside {processes} processes: {100 * share:.2f} % of one CPU, {resident.split(':')[1].strip()} resident")
+    print(f"sampler beside {processes} processes: {100 * share:.2f} % of one CPU, {resident:.1f} MiB resident")

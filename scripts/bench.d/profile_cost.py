@@ -1,13 +1,12 @@
 """What the profile of a job costs: the sampler beside Slurm's own gatherers and a psutil loop, all watching
 the same job at the same rate, and how much later jobs start and end."""
 
-import os
-import pathlib
 import statistics
 import subprocess
 import time
 
-FOLDER = pathlib.Path("/var/tmp/shadowfit-bench")
+from place import FOLDER, Bench, cpu_s, only, resident_mib
+
 SIZES = (1, 16, 256)
 # The sampler looks ten times a second in the first minute of a job, once a second after it.
 FAST_S, SLOW_S = (5, 50), (65, 125)
@@ -41,35 +40,10 @@ STAMP = "#!/bin/sh\ndate +%s%N >>{0}/$SLURM_JOB_ID.{1}\nchmod a+rw {0}/$SLURM_JO
 BRIEF = "#!/bin/bash\nt=$(date +%s%N)\nsleep 1\necho $t $(date +%s%N) >{0}/$SLURM_JOB_ID.script\n"
 
 
-def cpu_s(pid):
-    """Of all threads, to the nanosecond."""
-    threads = pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(path.read_text().split()[0]) for path in threads) / 1e9
-
-
-def resident_mib(pid):
-    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
-
-
-def only(pattern):
-    return int(subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=True).stdout.split()[0])
-
-
-class Bench:
+class Watched(Bench):
     def __init__(self, cluster, conf):
-        self.cluster, self.conf = cluster, conf
-        FOLDER.mkdir(exist_ok=True)
-        FOLDER.chmod(0o777)
-
-    def inside(self, *command, user="root"):
-        return self.cluster("exec", "--user", user, "--", *command, cwd=FOLDER)
-
-    def write(self, name, text):
-        path = FOLDER / name
-        path.write_text(text)
-        path.chmod(0o755)
-        return path
+        super().__init__(cluster)
+        self.conf = conf
 
     def submit(self, script, *arguments, wait=False):
         words = ["sbatch", "--parsable", "-o", "/dev/null", "--mem=3000", *(["--wait"] if wait else []), script, *map(str, arguments)]
@@ -97,9 +71,9 @@ def watchers(job):
 
 def cost(cluster, conf):
     """Shares of one CPU over the same stretch of time."""
-    bench = Bench(cluster, conf)
-    bench.write("watch.py", PSUTIL)
-    script = bench.write("many.sh", MANY)
+    bench = Watched(cluster, conf)
+    bench.script("watch.py", PSUTIL)
+    script = bench.script("many.sh", MANY)
     print(f"{'gatherer':10} {'processes':>9} {'sampler 10 Hz':>13} {'at 1 Hz':>8} {'MiB':>5} {'slurmstepd':>10} {'psutil':>8} {'MiB':>5} {'sampler/psutil':>14}   (CPU: % of one core)")
     for gatherer in ("none", "linux", "cgroup"):
         bench.set(JobAcctGatherType=f"jobacct_gather/{gatherer}", JobAcctGatherFrequency="task=1")
@@ -130,13 +104,13 @@ def shares(pids, seconds):
 
 def delay(cluster, conf, rounds):
     """From Slurm's prolog to the script's first line, and from its last line to Slurm's epilog; pairs."""
-    bench = Bench(cluster, conf)
+    bench = Watched(cluster, conf)
     for stamp in FOLDER.glob("[0-9]*"):
         stamp.unlink()
     for when in ("prolog", "epilog"):
-        bench.write(f"{when}.sh", STAMP.format(FOLDER, when))
+        bench.script(f"{when}.sh", STAMP.format(FOLDER, when))
     bench.set(Prolog=FOLDER / "prolog.sh", Epilog=FOLDER / "epilog.sh")
-    script, plugstack = bench.write("brief.sh", BRIEF.format(FOLDER)), conf.parent / "plugstack.conf"
+    script, plugstack = bench.script("brief.sh", BRIEF.format(FOLDER)), conf.parent / "plugstack.conf"
     line = plugstack.read_text().strip()
     figures = {True: [], False: []}
     for number in range(2 * rounds):
