@@ -112,6 +112,13 @@ pub fn a_burst_that_sacct_misses_is_in_the_profile(cluster: &mut Cluster) -> Res
     let seen = profile(cluster, job)?;
     let held = told(&truth)? / 1024.0;
     ensure(held > 512.0, format!("{held} MiB held"))?;
+    let batch = format!("{job}.batch");
+    let sacct = ["sacct", "-n", "-P", "-o", "MaxRSS", "-j", &batch];
+    let sampled = cluster.run("root", &sacct)?;
+    println!(
+        "held {held:.1} MiB; the sampler told {}, sacct's MaxRSS is '{sampled}'",
+        seen["peak_mib"]
+    );
     near("peak_mib", &seen["peak_mib"], 0.99 * held, 1.01 * held)?;
     ensure(seen["ended"] == "finished", seen.to_string())?;
     eventually("the peak in the store", 20, || {
