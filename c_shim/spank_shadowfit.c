@@ -1,7 +1,7 @@
 /*
  * The SPANK plugin. In sbatch it gives the option --shadowfit=off and looks how large the input is that the
- * command line names; Slurm itself carries both to the job_submit plugin. On a node it puts the agent's shadows into their sandbox, starts the
- * sampler beside them, and sees to it that nothing of them stays.
+ * submission names; Slurm itself carries both to the job_submit plugin. On a node it puts the agent's
+ * shadows into their sandbox, starts the sampler beside them, and sees to it that nothing of them stays.
  *
  * plugstack.conf:  optional spank_shadowfit.so [programs=FOLDER] [profile=off]
  * where FOLDER holds shadowfit-sampler and shadowfit-standin. Beside each batch job a sampler notes what

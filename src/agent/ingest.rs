@@ -105,9 +105,9 @@ fn join<'a>(spool: &'a Spool, jobs: &mut Vec<FinishedJob>, now: i64) -> Vec<&'a 
     for job in jobs {
         if let Some((counters, paths)) = spool.of(job) {
             let joined = Record::with_profile(Record::parse(&job.comment), counters);
-            job.comment = joined
-                .to_comment()
-                .unwrap_or(std::mem::take(&mut job.comment));
+            if let Some(comment) = joined.to_comment() {
+                job.comment = comment;
+            }
             done.extend(paths);
         }
     }

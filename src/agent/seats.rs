@@ -6,6 +6,7 @@ use crate::lmstat::{Checkout, read};
 use crate::slurm::queue::QueuedJob;
 use anyhow::Result;
 use jiff::tz::TimeZone;
+use std::collections::HashMap;
 
 /// A seat is of a job that started at most so many seconds after it, the clocks of machines being what they
 /// are.
@@ -16,19 +17,24 @@ impl Agent<'_> {
     /// answer is asked again in the next pass.
     pub(super) fn watch_licenses(&self, jobs: &[QueuedJob]) -> Result<()> {
         let running: Vec<&QueuedJob> = jobs.iter().filter(|job| job.state == "RUNNING").collect();
+        // One command often tells of many licenses.
+        let mut told: HashMap<&[String], Option<Vec<Checkout>>> = HashMap::new();
         for license in self.config.license.iter().filter(|_| !running.is_empty()) {
-            let Some((program, arguments)) = license.lmstat.split_first() else {
-                continue;
-            };
-            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            match self.commands.run(program, &arguments) {
-                Ok(output) => {
-                    self.note(license, &read(&String::from_utf8_lossy(&output)), &running)?
-                }
-                Err(error) => tracing::warn!(license = license.name, "{error}"),
+            let command = license.lmstat.as_slice();
+            let checkouts = told.entry(command).or_insert_with(|| self.ask(command));
+            if let Some(checkouts) = checkouts {
+                self.note(license, checkouts, &running)?;
             }
         }
         Ok(())
+    }
+
+    fn ask(&self, command: &[String]) -> Option<Vec<Checkout>> {
+        let (program, arguments) = command.split_first()?;
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = self.commands.run(program, &arguments);
+        let output = output.inspect_err(|error| tracing::warn!("{error}")).ok()?;
+        Some(read(&String::from_utf8_lossy(&output)))
     }
 
     fn note(

@@ -5,7 +5,7 @@
 //! once more by the kernel as it ends; one that begins and ends between two looks is not seen. Connections
 //! within the node are no network.
 
-use super::process::sockets;
+use super::process::{MAX_PROCESSES, open, sockets};
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
@@ -15,14 +15,10 @@ use netlink_packet_sock_diag::inet::{
 };
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use netlink_sys::{Socket, SocketAddr};
-use procfs::process::Process;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-
-/// Of more processes the rest is not looked at.
-const MAX_PROCESSES: usize = 256;
 
 /// The groups in which the kernel tells of TCP connections that end, over IPv4 and IPv6
 /// (sock_diag's SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY).
@@ -167,8 +163,7 @@ impl Network {
 
     /// Inodes of all sockets of these processes.
     fn held_by(&self, ids: &[u32]) -> HashSet<u64> {
-        let open = |id: &u32| Process::new_with_root(self.proc.join(id.to_string())).ok();
-        let processes = ids.iter().filter_map(open);
+        let processes = ids.iter().filter_map(|&id| open(&self.proc, id));
         processes.flat_map(|process| sockets(&process)).collect()
     }
 

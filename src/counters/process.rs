@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Threads whose schedstat is kept open at the same time; of more, the rest is not waited for.
 const MAX_THREADS: usize = 4096;
 /// Processes that are looked at closely, and open files of each.
-const MAX_PROCESSES: usize = 256;
+pub const MAX_PROCESSES: usize = 256;
 const MAX_FILES: usize = 64;
 /// Smaller files are configuration, not input, in bytes.
 const LEAST_INPUT: u64 = 1 << 20;
@@ -110,6 +110,11 @@ impl Transfers {
     }
 }
 
+/// A process by its number; `None` if it has ended.
+pub fn open(proc: &Path, id: u32) -> Option<Process> {
+    Process::new_with_root(proc.join(id.to_string())).ok()
+}
+
 /// The inodes of the sockets that a process holds.
 pub fn sockets(process: &Process) -> Vec<u64> {
     let files = process.fd().into_iter().flatten().flatten();
@@ -154,8 +159,7 @@ impl Processes {
     pub fn look_at_transfers(&mut self, ids: &[u32]) {
         let mut now = Transfers::default();
         for id in ids.iter().take(MAX_PROCESSES) {
-            let process = Process::new_with_root(self.proc.join(id.to_string()));
-            let Some(io) = process.ok().and_then(|process| process.io().ok()) else {
+            let Some(io) = open(&self.proc, *id).and_then(|process| process.io().ok()) else {
                 continue;
             };
             let one = Transfers {
@@ -179,7 +183,7 @@ impl Processes {
         let mut mapped = 0;
         for &id in ids.iter().take(MAX_PROCESSES) {
             // Whatever cannot be read has just ended.
-            let Ok(process) = Process::new_with_root(self.proc.join(id.to_string())) else {
+            let Some(process) = open(&self.proc, id) else {
                 continue;
             };
             if let Some((deeds, address_space)) = deeds(&process) {

@@ -132,18 +132,22 @@ impl Sampler {
             self.next_threads = at + self.pace.threads_s();
             self.look_at_threads();
         }
+        let close = at >= self.next_close;
+        let ids = match close || at >= self.next_transfers || at >= self.next_network {
+            true => self.group.processes().unwrap_or_default(),
+            false => Vec::new(),
+        };
         if at >= self.next_transfers {
             self.next_transfers = at + TRANSFERS_S;
-            self.look_at_transfers(at);
+            self.look_at_transfers(at, &ids);
         }
         if at >= self.next_network {
             self.next_network = at + self.pace.network_s(at);
-            self.look_at_network(at);
+            self.look_at_network(at, &ids);
         }
-        let close = at >= self.next_close;
         if close {
             self.next_close = at + self.pace.close_s(at);
-            self.look_closely(at);
+            self.look_closely(at, &ids);
         }
         self.demand.note(at, self.wanted_s());
         close
@@ -166,20 +170,19 @@ impl Sampler {
         self.group.memory().is_err()
     }
 
-    fn look_at_transfers(&mut self, at: f32) {
-        let ids = self.group.processes().unwrap_or_default();
-        self.processes.look_at_transfers(&ids);
-        self.seats.look(&ids);
+    fn look_at_transfers(&mut self, at: f32, ids: &[u32]) {
+        self.processes.look_at_transfers(ids);
+        self.seats.look(ids);
         let stored = self.processes.transfers();
         let stored = stored.read[1] + stored.written[1];
         self.storage.note(at, stored as f64);
     }
 
-    fn look_at_network(&mut self, at: f32) {
+    fn look_at_network(&mut self, at: f32, ids: &[u32]) {
         let Some(network) = &mut self.network else {
             return;
         };
-        network.look(&self.group.processes().unwrap_or_default());
+        network.look(ids);
         let Traffic { received, sent } = network.traffic();
         self.traffic.note(at, (received + sent) as f64);
     }
@@ -210,11 +213,9 @@ impl Sampler {
         }
     }
 
-    fn look_closely(&mut self, at: f32) {
-        if let Ok(ids) = self.group.processes() {
-            self.most_processes = self.most_processes.max(ids.len().saturating_sub(self.ours));
-            self.processes.look(&ids);
-        }
+    fn look_closely(&mut self, at: f32, ids: &[u32]) {
+        self.most_processes = self.most_processes.max(ids.len().saturating_sub(self.ours));
+        self.processes.look(ids);
         if self.pace == Pace::Shadow {
             let share = self.processes.input().map(|(share, _)| share);
             self.shares.push((at, share.unwrap_or(0.0)));

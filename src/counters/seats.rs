@@ -2,16 +2,13 @@
 //! processes that hold a seat while they run.
 
 use super::license::Server;
-use super::process::sockets;
+use super::process::{MAX_PROCESSES, open, sockets};
 use crate::config::License;
 use procfs::net::TcpState;
 use procfs::process::Process;
 use std::collections::{BTreeMap, HashSet};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-
-/// Of more processes the rest is not looked at.
-const MAX_PROCESSES: usize = 256;
 
 /// Watches for the licenses of a site.
 pub struct Seats {
@@ -44,9 +41,12 @@ impl Seats {
             processes: license.processes.clone(),
             most: 0,
         };
+        // What only a license manager or a rate tells of is not seen here, and is no zero.
+        let is_seen_here =
+            |license: &&License| !license.servers.is_empty() || !license.processes.is_empty();
         Seats {
             proc: proc.into(),
-            licenses: licenses.iter().map(watched).collect(),
+            licenses: licenses.iter().filter(is_seen_here).map(watched).collect(),
         }
     }
 
@@ -55,8 +55,8 @@ impl Seats {
         if self.licenses.is_empty() {
             return;
         }
-        let open = |id: &u32| Process::new_with_root(self.proc.join(id.to_string())).ok();
-        let processes: Vec<Process> = ids.iter().take(MAX_PROCESSES).filter_map(open).collect();
+        let ids = ids.iter().take(MAX_PROCESSES);
+        let processes: Vec<Process> = ids.filter_map(|&id| open(&self.proc, id)).collect();
         let names: Vec<String> = processes
             .iter()
             .filter_map(|p| Some(p.stat().ok()?.comm))
@@ -125,7 +125,12 @@ mod tests {
             servers: vec![format!("{port}@127.0.0.1"), "/a/license/file".into()],
             ..License::default()
         };
-        let licenses = [license("used", port), license("other", 1)];
+        let told_by_others = License {
+            name: "told".into(),
+            lmstat: vec!["lmstat".into()],
+            ..License::default()
+        };
+        let licenses = [license("used", port), license("other", 1), told_by_others];
         let mut seats = Seats::new(Path::new("/proc"), &licenses);
         let held: Vec<TcpStream> = (0..3)
             .map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap())

@@ -1,6 +1,7 @@
 //! The processes of a job where Slurm keeps no cgroup for it: found in /proc by the job's number in their
 //! environment, or as children of those.
 
+use super::process::open;
 use procfs::process::{Process, all_processes_with_root};
 use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
@@ -106,8 +107,7 @@ impl Tree {
     /// Anonymous memory in bytes; `None` once no process is left.
     pub fn memory(&self) -> Option<u64> {
         let anonymous = |id: &u32| {
-            let process = Process::new_with_root(self.proc.join(id.to_string())).ok()?;
-            let pages = process.statm().ok()?;
+            let pages = open(&self.proc, *id)?.statm().ok()?;
             Some(pages.resident.saturating_sub(pages.shared) * procfs::page_size())
         };
         let sizes: Vec<u64> = self.processes().iter().filter_map(anonymous).collect();
