@@ -3,14 +3,16 @@
 //!
 //! usage: cargo bench --bench decision [-- --count FINGERPRINTS]
 
-use shadowfit_core::core::contract::{
+use shadowfit_core::fingerprint::{Key, Kind};
+use shadowfit_core::job::directory::{Directory, User, Watermark};
+use shadowfit_core::job::evidence::Evidence;
+use shadowfit_core::job::{Layout, Texts};
+use shadowfit_core::model::learned::Learned;
+use shadowfit_core::model::snapshot::Snapshot;
+use shadowfit_core::slurmctld::contract::{
     SHADOWFIT_REQUEUEABLE, SHADOWFIT_SET_MEMORY, shadowfit_answer, shadowfit_request,
 };
-use shadowfit_core::core::{shadowfit_decide, shadowfit_open};
-use shadowfit_core::fingerprint::{Key, Kind};
-use shadowfit_core::job::{Shape, Texts};
-use shadowfit_core::model::evidence::{Evidence, Learned};
-use shadowfit_core::model::snapshot::{Directory, Snapshot, Through, User};
+use shadowfit_core::slurmctld::{shadowfit_decide, shadowfit_open};
 use std::ffi::CString;
 use std::hint::black_box;
 use std::path::Path;
@@ -53,7 +55,7 @@ impl Submission {
             arguments: vec![self.argument.as_bytes()],
             ..Texts::default()
         };
-        Kind::of(1000, &texts, Shape::SINGLE)
+        Kind::of(1000, &texts, Layout::SINGLE)
             .script
             .expect("a script has a key")
     }
@@ -133,7 +135,7 @@ fn snapshot(fingerprints: u64, known: &[Submission]) -> Vec<u8> {
         default_partition: Some("batch".into()),
         users: (1000..3000).map(user).collect(),
     };
-    Snapshot::encode(entries.iter(), Through::default(), &directory)
+    Snapshot::encode(entries.iter(), Watermark::default(), &directory)
 }
 
 fn resident_mib() -> u64 {

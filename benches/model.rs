@@ -4,8 +4,9 @@
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use shadowfit_core::config::Config;
+use shadowfit_core::job::Run;
 use shadowfit_core::job::Usage;
-use shadowfit_core::model::learner::{Learner, Run};
+use shadowfit_core::model::kind::KindModel;
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
@@ -29,10 +30,10 @@ fn run(number: u64) -> Run {
     }
 }
 
-fn trained() -> Learner {
-    let mut learner = Learner::new(&Config::default());
-    (0..WINDOW).for_each(|number| learner.learn(&run(number)));
-    learner
+fn trained() -> KindModel {
+    let mut model = KindModel::new(&Config::default());
+    (0..WINDOW).for_each(|number| model.learn(&run(number)));
+    model
 }
 
 fn training(bench: &mut Criterion) {
@@ -40,13 +41,13 @@ fn training(bench: &mut Criterion) {
     bench.bench_function("one run more", |b| {
         b.iter_batched_ref(
             trained,
-            |learner| learner.learn(&run(WINDOW)),
+            |model| model.learn(&run(WINDOW)),
             BatchSize::SmallInput,
         )
     });
-    let learner = trained();
+    let model = trained();
     bench.bench_function("what a snapshot holds of it", |b| {
-        b.iter(|| black_box(learner.learned(None)))
+        b.iter(|| black_box(model.learned(None)))
     });
 }
 

@@ -1,7 +1,7 @@
 /*
  * The contract between the shims, which Slurm loads, and the core, which decides.
  * No Slurm type stands here: whoever reads a Slurm struct copies it into these.
- * Rust's side of this file is src/core/contract.rs, made from it by bindgen.
+ * Rust's side of this file is src/slurmctld/contract.rs, made from it by bindgen.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

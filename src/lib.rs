@@ -2,15 +2,15 @@
 //!
 //! How a job flows through the rooms:
 //!
-//! 1. `sbatch` reaches slurmctld; the C shim copies the request and calls [`core`], which turns it
+//! 1. `sbatch` reaches slurmctld; the C shim copies the request and calls [`slurmctld`], which turns it
 //!    into the nouns of [`job`], finds out what kind of job it is ([`fingerprint`]), looks up what
 //!    that kind used before ([`model`]'s snapshot, in memory) and applies the policy ([`decide`],
 //!    [`config`]). The answer and its reasons travel in AdminComment ([`record`]).
 //! 2. A job of a new kind waits a moment. `shadowfitd` ([`agent`]) submits a clone of it, its shadow
-//!    ([`slurm::clone`]), which runs on a slice of a node in a sandbox (c_shim/sandbox.c), watched by
-//!    a sampler ([`counters`]); what the whole job needs is fitted from that ([`model::fit`]) and set
+//!    ([`slurm::clone`]), which runs on a slice of a node in a sandbox (c_shim/sandbox), watched by
+//!    a sampler ([`sampler`]); what the whole job needs is fitted from that ([`model::extrapolation`]) and set
 //!    before the job starts.
-//! 3. The job runs, watched by a sampler beside it ([`counters`]), which joins what it saw to the decision in
+//! 3. The job runs, watched by a sampler beside it ([`sampler`]), which joins what it saw to the decision in
 //!    AdminComment. `shadowfitd` ([`agent`]) reads what it used from sacct ([`slurm`]), keeps it
 //!    ([`store`]), trains ([`model`]) and publishes a new snapshot; pending jobs are decided again,
 //!    and a job that died of our rewrite runs again with what its user asked for.
@@ -19,22 +19,17 @@
 //!
 //! Only what the feature `programs` does not guard is loaded into slurmctld.
 
-#[allow(unsafe_code)]
-pub mod core;
-
+#[cfg(feature = "programs")]
+pub mod clock;
 pub mod config;
-pub mod counters;
 pub mod decide;
 pub mod fingerprint;
 pub mod job;
-pub mod licenses;
-#[cfg(feature = "programs")]
-pub mod lmstat;
 pub mod model;
 pub mod record;
-#[cfg(feature = "programs")]
-pub mod rejects;
-pub mod units;
+#[allow(unsafe_code)]
+pub mod slurmctld;
+pub mod text;
 
 #[cfg(feature = "programs")]
 pub mod agent;
@@ -43,8 +38,8 @@ pub mod replay;
 #[cfg(feature = "programs")]
 pub mod report;
 #[cfg(feature = "programs")]
-pub mod slurm;
+pub mod sampler;
 #[cfg(feature = "programs")]
-pub mod spool;
+pub mod slurm;
 #[cfg(feature = "programs")]
 pub mod store;

@@ -3,12 +3,13 @@
 #![forbid(unsafe_code)]
 
 use crate::config::Mode;
-use crate::counters::Counters;
 use crate::fingerprint::{Kind, Level};
 use crate::job::Ask;
-use crate::licenses::parse;
-use crate::model::evidence::Evidence;
-use crate::units::MIB;
+use crate::job::counters::Counters;
+use crate::job::evidence::Evidence;
+use crate::job::licenses::parse;
+use crate::job::shadow::Wait;
+use crate::text::units::MIB;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -54,27 +55,6 @@ pub struct Relicensed {
     pub forgotten: String,
     /// In how many runs what was used.
     pub why: String,
-}
-
-/// How long a job waits for a shadow of its kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wait {
-    /// When it was submitted, in seconds since 1970.
-    pub since: i64,
-    /// When its shadow must have reported; the job starts by itself [`START_GRACE_S`] later.
-    pub until: i64,
-    /// Number of the script's arguments: Slurm tells them later joined by blanks.
-    pub arguments: u32,
-}
-
-/// Seconds that the agent has, after a shadow's window, to set what was learned.
-const START_GRACE_S: i64 = 2;
-
-impl Wait {
-    /// Seconds from the submission until the job starts by itself.
-    pub fn delay_s(&self) -> u64 {
-        (self.until - self.since + START_GRACE_S).max(0) as u64
-    }
 }
 
 /// What was decided about one job, and why.
@@ -195,8 +175,7 @@ impl Record {
 
     /// It still waits for a shadow at `now`, in seconds since 1970.
     pub fn waits(&self, now: i64) -> bool {
-        self.shadow
-            .is_some_and(|wait| now < wait.until + START_GRACE_S)
+        self.shadow.is_some_and(|wait| now < wait.starts_at())
     }
 
     /// Something of this job's request was really rewritten.

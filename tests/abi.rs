@@ -1,7 +1,7 @@
 //! The C ABI: what a caller may throw at it, and what the built libraries show to the world.
 
-use shadowfit_core::core::contract::*;
-use shadowfit_core::core::{shadowfit_abi, shadowfit_decide, shadowfit_open};
+use shadowfit_core::slurmctld::contract::*;
+use shadowfit_core::slurmctld::{shadowfit_abi, shadowfit_decide, shadowfit_open};
 use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,13 +1,15 @@
 //! The agent's passes with answers instead of commands: what it asks for, and what it makes of
 //! failures. The same passes run against a real Slurm in tests/cluster.
 
-use shadowfit_core::agent::{Agent, Clock};
+use shadowfit_core::agent::Agent;
+use shadowfit_core::clock::Clock;
 use shadowfit_core::config::Mode;
-use shadowfit_core::counters::{Counters, Ended};
 use shadowfit_core::fingerprint::Kind;
-use shadowfit_core::job::{Ask, Memory, Shape, Texts};
+use shadowfit_core::job::counters::{Counters, Ended};
+use shadowfit_core::job::shadow::Wait;
+use shadowfit_core::job::{Ask, Layout, Memory, Texts};
 use shadowfit_core::model::snapshot::Snapshot;
-use shadowfit_core::record::{Change, Record, ShadowRecord, Wait};
+use shadowfit_core::record::{Change, Record, ShadowRecord};
 use shadowfit_core::slurm::{CommandError, Commands};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
@@ -164,7 +166,7 @@ fn record(set: Option<u64>) -> Record {
     let ask = Ask {
         memory: Some(Memory::Node(8000)),
         cpus: 1,
-        shape: Shape::SINGLE,
+        shape: Layout::SINGLE,
         time_s: None,
         own_time_min: false,
     };
@@ -391,7 +393,7 @@ fn new_kind(id: u32) -> String {
         script: b"#!/bin/sh\nwork\n",
         ..Texts::default()
     };
-    let kind = Kind::of(7, &texts, Shape::SINGLE);
+    let kind = Kind::of(7, &texts, Layout::SINGLE);
     let wait = Wait {
         since: NOON,
         until: NOON + 60,

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 const HEADER: &str = "c_shim/shadowfit_core.h";
-const BINDING: &str = "src/core/contract.rs";
+const BINDING: &str = "src/slurmctld/contract.rs";
 
 #[test]
 #[ignore = "needs libclang; scripts/test runs it"]

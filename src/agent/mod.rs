@@ -5,13 +5,16 @@
 #![forbid(unsafe_code)]
 
 mod ingest;
+mod lmstat;
 mod queue;
 mod seats;
 mod shadow;
+pub mod train;
 
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::model::snapshot::{Directory, Snapshot};
-use crate::model::train::train;
+use crate::job::directory::Directory;
+use crate::model::snapshot::Snapshot;
 use crate::slurm::{Commands, site};
 use crate::store::{Store, make_for_owner_of_folder};
 use anyhow::{Context, Result};
@@ -20,33 +23,13 @@ use nix::fcntl::{Flock, FlockArg};
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
+use train::train;
 
 /// Who is who is asked again after this many seconds.
 const DIRECTORY_AGE: i64 = 600;
 
 /// Who the agent ran as when it last started, in the store's `progress`.
 pub const AGENT_UID: &str = "agent uid";
-
-/// Time, as a parameter.
-pub trait Clock {
-    /// Seconds since 1970.
-    fn now(&self) -> i64;
-    /// Waits.
-    fn sleep(&self, duration: Duration);
-}
-
-/// The clock on the wall.
-pub struct WallClock;
-
-impl Clock for WallClock {
-    fn now(&self) -> i64 {
-        jiff::Timestamp::now().as_second()
-    }
-
-    fn sleep(&self, duration: Duration) {
-        std::thread::sleep(duration);
-    }
-}
 
 /// Keeps others from working on the same database for as long as it is held: two agents would do everything
 /// twice.

@@ -1,8 +1,8 @@
 //! Seats that license managers see: who holds them is matched to running jobs by user, node and time.
 
 use super::Agent;
+use super::lmstat::{Checkout, read};
 use crate::config::License;
-use crate::lmstat::{Checkout, read};
 use crate::slurm::queue::QueuedJob;
 use anyhow::Result;
 use jiff::tz::TimeZone;

@@ -3,10 +3,11 @@
 
 use super::queue::is_as_we_left_it;
 use super::{Agent, Pass};
-use crate::counters::{Counters, Ended};
 use crate::fingerprint::Key;
-use crate::model::fit::Fit;
-use crate::record::{Record, Wait};
+use crate::job::counters::{Counters, Ended};
+use crate::job::shadow::Wait;
+use crate::model::extrapolation::Extrapolation;
+use crate::record::Record;
 use crate::slurm::clone::submit;
 use crate::slurm::control;
 use crate::slurm::queue::{Queue, QueuedJob, QueuedShadow};
@@ -83,7 +84,7 @@ impl Agent<'_> {
             self.store.end_shadow(shadow.job_id, None, None)?;
             return Ok(true);
         };
-        let fit = Fit::of_site(&self.store.sights()?);
+        let fit = Extrapolation::of_site(&self.store.observations()?);
         let need = fit.need(&counters);
         tracing::info!(
             shadow = shadow.job_id,

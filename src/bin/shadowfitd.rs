@@ -3,7 +3,8 @@
 
 use anyhow::Result;
 use clap::Parser;
-use shadowfit_core::agent::{Agent, Clock, WallClock, lock};
+use shadowfit_core::agent::{Agent, lock};
+use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
 use shadowfit_core::slurm::System;
 use std::path::PathBuf;

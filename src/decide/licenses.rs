@@ -3,8 +3,8 @@
 
 use crate::config::{Config, License, Mode};
 use crate::fingerprint::Kind;
-use crate::licenses::{parse, write};
-use crate::model::seats::{Seats, id};
+use crate::job::licenses::{parse, write};
+use crate::model::seats::{SeatUse, id};
 use crate::model::snapshot::Snapshot;
 use crate::record::Relicensed;
 
@@ -71,7 +71,7 @@ fn lowered<'a, 'b>(
     (kept, reasons)
 }
 
-type Known<'a> = (&'a License, &'a Seats);
+type Known<'a> = (&'a License, &'a SeatUse);
 
 /// Licenses that most runs used and this job does not ask for, with their seats and why.
 fn forgotten<'a>(
@@ -127,14 +127,14 @@ fn loads(script: &[u8], module: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::evidence::Learned;
-    use crate::model::snapshot::{Directory, Through};
+    use crate::job::directory::{Directory, Watermark};
+    use crate::model::learned::Learned;
 
     fn snapshot(kind: &Kind, seats: &[(&str, u8, u16)]) -> Snapshot {
         let learned = Learned {
             seats: seats
                 .iter()
-                .map(|&(name, used, most)| Seats {
+                .map(|&(name, used, most)| SeatUse {
                     license: id(name),
                     watched: 8,
                     used,
@@ -148,7 +148,7 @@ mod tests {
             ..Directory::default()
         };
         let entries = [(kind.name.unwrap(), learned)];
-        let bytes = Snapshot::encode(entries.iter(), Through::default(), &directory);
+        let bytes = Snapshot::encode(entries.iter(), Watermark::default(), &directory);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("snapshot");
         Snapshot::publish(&path, &bytes).unwrap();

@@ -5,17 +5,18 @@
 #![forbid(unsafe_code)]
 
 mod licenses;
-mod words;
+mod sentence;
 
 use crate::config::{Config, Mode, Modes, Owner};
 use crate::fingerprint::{Kind, Level};
+use crate::job::evidence::Evidence;
+use crate::job::shadow::Wait;
 use crate::job::{Ask, LeftAlone, Memory, Request};
-use crate::model::evidence::Evidence;
-use crate::model::predict::{Known, predict};
+use crate::model::predict::{KnownKinds, predict};
 use crate::model::snapshot::Snapshot;
-use crate::record::{Change, Record, Wait};
+use crate::record::{Change, Record};
 use licenses::relicense;
-pub use words::sentence;
+pub use sentence::sentence;
 
 /// A program that never kept more CPUs busy than this on average is serial; the rest above 1.0 is
 /// the shell around it and the rounding of accounting.
@@ -109,15 +110,15 @@ fn stake_gib_h(ask: &Ask) -> Option<f64> {
 }
 
 /// A snapshot as what it is to a decision.
-pub fn known(snapshot: Option<&Snapshot>) -> Option<&dyn Known> {
-    snapshot.map(|snapshot| snapshot as &dyn Known)
+pub fn known(snapshot: Option<&Snapshot>) -> Option<&dyn KnownKinds> {
+    snapshot.map(|snapshot| snapshot as &dyn KnownKinds)
 }
 
 /// Decides what a job of `kind` that asks for `ask` gets.
 pub fn size(
     config: &Config,
     modes: Modes,
-    known: Option<&dyn Known>,
+    known: Option<&dyn KnownKinds>,
     kind: Kind,
     ask: Ask,
     input_bytes: Option<u64>,
@@ -230,9 +231,9 @@ fn change(config: &Config, mode: Mode, asked: u64, set: u64) -> Option<Change> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::Shape;
-    use crate::model::evidence::Learned;
-    use crate::model::snapshot::{Directory, Through};
+    use crate::job::Layout;
+    use crate::job::directory::{Directory, Watermark};
+    use crate::model::learned::Learned;
 
     const SEEN: Evidence = Evidence {
         runs: 23,
@@ -252,7 +253,7 @@ mod tests {
             ..Learned::default()
         };
         let entries = [(kind.name.unwrap(), learned)];
-        let bytes = Snapshot::encode(entries.iter(), Through::default(), &Directory::default());
+        let bytes = Snapshot::encode(entries.iter(), Watermark::default(), &Directory::default());
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("snapshot");
         Snapshot::publish(&path, &bytes).unwrap();
@@ -266,7 +267,7 @@ mod tests {
         size(
             &Config::default(),
             modes,
-            Some(&snapshot as &dyn Known),
+            Some(&snapshot as &dyn KnownKinds),
             kind,
             ask,
             None,
@@ -277,7 +278,7 @@ mod tests {
         Ask {
             memory,
             cpus,
-            shape: Shape::new(Some(tasks), None, Some(1), Some(1)),
+            shape: Layout::new(Some(tasks), None, Some(1), Some(1)),
             time_s: None,
             own_time_min: false,
         }
@@ -330,7 +331,7 @@ mod tests {
     fn tasks_that_slurm_may_spread_keep_their_request() {
         for memory in [Memory::Node(65536), Memory::Cpu(65536)] {
             let spread = Ask {
-                shape: Shape::new(Some(4), None, Some(1), None),
+                shape: Layout::new(Some(4), None, Some(1), None),
                 ..ask(Some(memory), 8, 4)
             };
             assert_eq!(sets(&sized(spread, SEEN, Mode::Apply)), (None, None));

@@ -6,7 +6,7 @@
 
 mod normal;
 
-use crate::job::{Shape, Texts};
+use crate::job::{Layout, Texts};
 use normal::{join, normal, normal_script};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -88,7 +88,7 @@ pub struct Kind {
 
 impl Kind {
     /// The kind of a submission by user `uid`.
-    pub fn of(uid: u32, texts: &Texts, shape: Shape) -> Kind {
+    pub fn of(uid: u32, texts: &Texts, shape: Layout) -> Kind {
         let script = xxh3_128(&normal_script(texts.script)).to_le_bytes();
         let name = normal(texts.name);
         let arguments = normal(&join(&texts.arguments));
@@ -103,7 +103,7 @@ impl Kind {
             &arguments,
             spread.as_flattened(),
         ];
-        let single_and_named = shape == Shape::SINGLE && has_meaning(texts.name);
+        let single_and_named = shape == Layout::SINGLE && has_meaning(texts.name);
         Kind {
             command: Some(key(Level::Command, &command)),
             script: Some(key(Level::Script, &[&user, &script, spread.as_flattened()])),
@@ -179,7 +179,7 @@ mod tests {
             arguments: arguments.iter().map(|a| a.as_bytes()).collect(),
             ..Texts::default()
         };
-        Kind::of(1000, &texts, Shape::SINGLE)
+        Kind::of(1000, &texts, Layout::SINGLE)
     }
 
     fn shown(text: &str) -> String {
@@ -246,7 +246,7 @@ mod tests {
             arguments: vec![&junk, b"", &junk],
             ..Texts::default()
         };
-        assert!(Kind::of(0, &texts, Shape::SINGLE).command.is_some());
+        assert!(Kind::of(0, &texts, Layout::SINGLE).command.is_some());
     }
 
     #[test]

@@ -1,20 +1,18 @@
-//! What is known about kinds of jobs: predict from it, carry it, train it.
+//! What is known about kinds of jobs: predict from it, carry it, train it. It knows no database.
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "programs")]
-mod base;
 pub mod curve;
-pub mod evidence;
 #[cfg(feature = "programs")]
-pub mod fit;
+mod estimator;
 #[cfg(feature = "programs")]
-pub mod learner;
+pub mod extrapolation;
+#[cfg(feature = "programs")]
+pub mod kind;
+pub mod learned;
 #[cfg(feature = "programs")]
 pub mod margin;
 pub mod predict;
-#[cfg(feature = "programs")]
-mod quantity;
 pub mod seats;
-pub mod snapshot;
 #[cfg(feature = "programs")]
-pub mod train;
+mod selection;
+pub mod snapshot;

@@ -1,11 +1,11 @@
 //! From a kind of job to what its runs used.
 
-use super::evidence::Evidence;
 use crate::config::EvidenceLimits;
 use crate::fingerprint::{Key, Kind, Level};
+use crate::job::evidence::Evidence;
 
 /// Whatever remembers kinds of jobs: the snapshot in slurmctld, or a history that is replayed.
-pub trait Known {
+pub trait KnownKinds {
     /// What is known about `key`, for a job with this much input, in bytes.
     fn find(&self, key: Key, input_bytes: Option<u64>) -> Option<Evidence>;
 }
@@ -17,7 +17,7 @@ const BELIEVED_HALF: f64 = 8.0;
 /// the next more general one with more of them while it is young; where there is none, that of a shadow
 /// of this very command, or else what others saw who ran the same script.
 pub fn predict(
-    known: &dyn Known,
+    known: &dyn KnownKinds,
     kind: &Kind,
     input_bytes: Option<u64>,
     limits: &EvidenceLimits,
@@ -71,7 +71,7 @@ mod tests {
 
     struct Site(HashMap<Key, Evidence>);
 
-    impl Known for Site {
+    impl KnownKinds for Site {
         fn find(&self, key: Key, _: Option<u64>) -> Option<Evidence> {
             self.0.get(&key).copied()
         }
@@ -92,27 +92,27 @@ mod tests {
         }
     }
 
-    fn told(site: &[(Key, Evidence)]) -> Option<(Level, u32)> {
+    fn predicted(site: &[(Key, Evidence)]) -> Option<(Level, u32)> {
         let site = Site(site.iter().copied().collect());
         predict(&site, &KIND, None, &EvidenceLimits::default())
             .map(|(level, evidence)| (level, evidence.enough_mib))
     }
 
     fn enough(own: (u32, u32), general: (u32, u32)) -> Option<(Level, u32)> {
-        told(&[(Key(1), evidence(own)), (Key(3), evidence(general))])
+        predicted(&[(Key(1), evidence(own)), (Key(3), evidence(general))])
     }
 
     #[test]
     fn what_others_saw_counts_where_its_user_knows_nothing() {
         let others = |runs| (Key(4), evidence((runs, 4000)));
         let own = (Key(3), evidence((3, 1000)));
-        assert_eq!(told(&[others(19)]), None);
-        assert_eq!(told(&[others(20)]), Some((Level::Application, 4000)));
-        let (level, young) = told(&[own, others(20)]).unwrap();
+        assert_eq!(predicted(&[others(19)]), None);
+        assert_eq!(predicted(&[others(20)]), Some((Level::Application, 4000)));
+        let (level, young) = predicted(&[own, others(20)]).unwrap();
         assert!(level == Level::Name && (2000..3000).contains(&young));
         let mut shadow = evidence((0, 0));
         shadow.shadow_mib = 700;
-        let (level, _) = told(&[(Key(1), shadow), others(99)]).unwrap();
+        let (level, _) = predicted(&[(Key(1), shadow), others(99)]).unwrap();
         assert_eq!(level, Level::Shadow);
     }
 

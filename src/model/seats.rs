@@ -4,7 +4,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// A license, known by a hash of its name, and what the latest watched runs of one kind did with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Seats {
+pub struct SeatUse {
     /// See [`id`].
     pub license: u32,
     /// Completed runs that were watched, up to 255.
@@ -20,7 +20,7 @@ pub fn id(name: &str) -> u32 {
     xxh3_64(name.as_bytes()) as u32
 }
 
-impl Seats {
+impl SeatUse {
     /// Eight bytes of a snapshot.
     pub fn to_bytes(self) -> [u8; 8] {
         let ([a, b, c, d], [e, f]) = (self.license.to_le_bytes(), self.most.to_le_bytes());
@@ -28,8 +28,8 @@ impl Seats {
     }
 
     /// The same the other way round.
-    pub fn from_bytes([a, b, c, d, watched, used, e, f]: [u8; 8]) -> Seats {
-        Seats {
+    pub fn from_bytes([a, b, c, d, watched, used, e, f]: [u8; 8]) -> SeatUse {
+        SeatUse {
             license: u32::from_le_bytes([a, b, c, d]),
             watched,
             used,

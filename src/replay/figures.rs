@@ -2,7 +2,7 @@
 
 use super::{GB, Outcome, PastJob};
 use crate::model::margin::SHARES;
-use crate::units::MIB;
+use crate::text::units::MIB;
 use serde::Serialize;
 
 /// Figures of a replay; memory in GB·h (GB = 10⁹ bytes).

@@ -3,11 +3,13 @@
 use super::PastJob;
 use crate::config::Config;
 use crate::fingerprint::Key;
+use crate::job::Run;
 use crate::job::Usage;
-use crate::model::evidence::{Evidence, Learned};
-use crate::model::learner::{Learner, Run};
+use crate::job::evidence::Evidence;
+use crate::model::kind::KindModel;
+use crate::model::learned::Learned;
 use crate::model::margin::SHARES;
-use crate::model::predict::Known;
+use crate::model::predict::KnownKinds;
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -22,7 +24,7 @@ pub struct History<'a> {
 
 /// One kind of job, and what a snapshot would hold of it; `None` once that has grown old.
 struct Remembered {
-    learner: Learner,
+    model: KindModel,
     learned: Option<Learned>,
 }
 
@@ -111,12 +113,12 @@ impl History<'_> {
         for (_, key) in job.kind.keys() {
             let kind = self.kinds.entry(key).or_insert_with(|| {
                 RefCell::new(Remembered {
-                    learner: Learner::new(self.config),
+                    model: KindModel::new(self.config),
                     learned: None,
                 })
             });
             let kind = kind.get_mut();
-            kind.learner.learn(&run);
+            kind.model.learn(&run);
             kind.learned = None;
         }
     }
@@ -130,15 +132,15 @@ impl History<'_> {
         input_bytes: Option<u64>,
     ) -> Option<[f64; SHARES.len()]> {
         let kind = self.kinds.get(&key)?.borrow();
-        kind.learner.memory_quantiles(input_bytes)
+        kind.model.memory_quantiles(input_bytes)
     }
 }
 
-impl Known for History<'_> {
+impl KnownKinds for History<'_> {
     fn find(&self, key: Key, input_bytes: Option<u64>) -> Option<Evidence> {
         let mut kind = self.kinds.get(&key)?.borrow_mut();
-        let Remembered { learner, learned } = &mut *kind;
-        let learned = learned.get_or_insert_with(|| learner.learned(None));
+        let Remembered { model, learned } = &mut *kind;
+        let learned = learned.get_or_insert_with(|| model.learned(None));
         Some(learned.for_input(input_bytes))
     }
 }

@@ -17,10 +17,10 @@ pub mod trace;
 
 use crate::config::{Config, Mode, Modes};
 use crate::decide::size;
-use crate::job::{Ask, Memory, Shape};
+use crate::job::{Ask, Layout, Memory};
 use crate::model::margin::SHARES;
 use crate::record::{Change, Record};
-use crate::units::MIB;
+use crate::text::units::MIB;
 pub use course::{Course, Moment};
 pub use figures::Figures;
 use history::History;
@@ -155,7 +155,7 @@ fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Reco
     let ask = Ask {
         memory: Some(Memory::Node((asked / MIB as f64).ceil() as u64)),
         cpus: job.cpus.map_or(1, |(asked, _)| asked),
-        shape: Shape::SINGLE,
+        shape: Layout::SINGLE,
         time_s: job.time_s,
         own_time_min: false,
     };

@@ -7,10 +7,11 @@ use super::trace::{each_row, open};
 use crate::config::Config;
 use crate::decide::node_need;
 use crate::fingerprint::Level;
-use crate::model::evidence::Evidence;
-use crate::model::fit::{FINISHED_MARGIN, Fit, Sight};
-use crate::rejects::Rejects;
-use crate::units::MIB;
+use crate::job::evidence::Evidence;
+use crate::job::shadow::Observation;
+use crate::model::extrapolation::{Extrapolation, FINISHED_MARGIN};
+use crate::text::rejects::Rejects;
+use crate::text::units::MIB;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -106,9 +107,9 @@ impl Series {
         seen.map(|(_, memory)| *memory).fold(0.0, f64::max)
     }
 
-    fn sight(&self, window_s: f64, kind: u64) -> Sight {
+    fn observation(&self, window_s: f64, kind: u64) -> Observation {
         let mib = |bytes: f64| bytes / MIB as f64;
-        Sight {
+        Observation {
             kind,
             half_mib: mib(self.seen(window_s / 2.0)),
             seen_mib: mib(self.seen(window_s)),
@@ -118,19 +119,20 @@ impl Series {
 }
 
 /// The model that these jobs, cut off after `window_s` seconds, give.
-pub fn fit(all: &[Series], window_s: f64) -> Result<Fit> {
-    Fit::on(&sights(all, window_s, None)).context("too few jobs or kinds of jobs to fit a model")
+pub fn fit(all: &[Series], window_s: f64) -> Result<Extrapolation> {
+    Extrapolation::on(&observations(all, window_s, None))
+        .context("too few jobs or kinds of jobs to fit a model")
 }
 
 /// Sights of the jobs that a window cuts off, without those of one kind.
-fn sights(all: &[Series], window_s: f64, left_out: Option<&str>) -> Vec<Sight> {
+fn observations(all: &[Series], window_s: f64, left_out: Option<&str>) -> Vec<Observation> {
     let names: BTreeSet<&str> = all.iter().map(|series| series.kind.as_str()).collect();
     let numbers: Vec<&str> = names.into_iter().collect();
     all.iter()
         .filter(|series| series.runtime_s > window_s && left_out != Some(series.kind.as_str()))
         .map(|series| {
             let kind = numbers.partition_point(|name| *name < series.kind.as_str());
-            series.sight(window_s, kind as u64)
+            series.observation(window_s, kind as u64)
         })
         .collect()
 }
@@ -140,7 +142,7 @@ pub fn evaluate(config: &Config, all: &[Series], window_s: f64) -> Result<Series
     let kinds: BTreeSet<&str> = all.iter().map(|series| series.kind.as_str()).collect();
     let (mut errors, mut waste, mut asked_waste, mut failed) = (Vec::new(), 0.0, 0.0, 0u64);
     for kind in kinds {
-        let fit = Fit::on(&sights(all, window_s, Some(kind)))
+        let fit = Extrapolation::on(&observations(all, window_s, Some(kind)))
             .context("too few jobs or kinds of jobs to fit a model")?;
         for series in all.iter().filter(|series| series.kind == kind) {
             let asked = series.asked.unwrap_or(2.0 * series.peak);
@@ -164,11 +166,20 @@ pub fn evaluate(config: &Config, all: &[Series], window_s: f64) -> Result<Series
 }
 
 /// The likely peak and what would be set, in bytes, with the policy's own margin, floor and least saving.
-fn predict(config: &Config, fit: &Fit, series: &Series, window_s: f64, asked: f64) -> (f64, f64) {
-    let sight = series.sight(window_s, 0);
-    let (half, seen) = (sight.half_mib, sight.seen_mib);
+fn predict(
+    config: &Config,
+    fit: &Extrapolation,
+    series: &Series,
+    window_s: f64,
+    asked: f64,
+) -> (f64, f64) {
+    let observation = series.observation(window_s, 0);
+    let (half, seen) = (observation.half_mib, observation.seen_mib);
     let (likely, enough) = if series.runtime_s <= window_s {
-        (sight.peak_mib, Some(sight.peak_mib * FINISHED_MARGIN))
+        (
+            observation.peak_mib,
+            Some(observation.peak_mib * FINISHED_MARGIN),
+        )
     } else {
         (fit.likely_mib(half, seen), fit.enough_mib(half, seen))
     };

@@ -4,7 +4,7 @@
 
 use super::PastJob;
 use crate::fingerprint::Kind;
-use crate::rejects::Rejects;
+use crate::text::rejects::Rejects;
 use anyhow::{Context, Result};
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;

@@ -3,10 +3,10 @@
 use super::shadow::curve;
 use crate::config::Mode;
 use crate::fingerprint::Level;
+use crate::job::evidence::Evidence;
 use crate::job::{FinishedJob, Memory};
-use crate::model::evidence::Evidence;
 use crate::record::{Change, Record};
-use crate::units::{MIB, memory_text, printable};
+use crate::text::units::{MIB, memory_text, printable};
 
 /// The decision itself, a line each: what is asked and set, the evidence, the fingerprint.
 pub fn decision(record: &Record) -> Vec<String> {

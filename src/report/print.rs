@@ -2,10 +2,10 @@
 
 use super::savings::Row;
 use super::shadow::Shadows;
-use crate::model::fit::Fit;
+use crate::model::extrapolation::Extrapolation;
 use crate::replay::series::SeriesFigures;
 use crate::replay::{Figures, Replay};
-use crate::units::printable;
+use crate::text::units::printable;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -221,7 +221,7 @@ pub fn table(form: Form, header: &[&str], lines: impl Iterator<Item = Vec<String
 }
 
 /// What shadows would have told, and the model fitted on all of these jobs.
-pub fn series(json: bool, figures: &SeriesFigures, fit: &Fit) -> String {
+pub fn series(json: bool, figures: &SeriesFigures, fit: &Extrapolation) -> String {
     if json {
         return serde_json::to_string(figures).unwrap_or_default();
     }

@@ -2,10 +2,10 @@
 
 use super::page::{figure, page};
 use super::plot::{self, Series};
-use crate::counters::Counters;
 use crate::job::FinishedJob;
+use crate::job::counters::Counters;
 use crate::record::Record;
-use crate::units::{MIB, memory_text, printable};
+use crate::text::units::{MIB, memory_text, printable};
 use anyhow::Result;
 use maud::html;
 use textplots::{Chart, Plot, Shape};
@@ -142,7 +142,7 @@ pub fn lines(counters: &Counters) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counters::Ended;
+    use crate::job::counters::Ended;
 
     fn profiled(name: &str) -> Profiled {
         let counters = Counters {

@@ -178,15 +178,16 @@ mod tests {
     use super::*;
     use crate::config::Mode;
     use crate::fingerprint::Kind;
-    use crate::job::{Ask, Shape};
+    use crate::job::tests::finished;
+    use crate::job::{Ask, Layout};
     use crate::record::Change;
-    use crate::store::tests::{finished, store};
+    use crate::store::tests::store;
 
     fn record(set: u64) -> Record {
         let asked = Ask {
             memory: Some(Memory::Node(8192)),
             cpus: 4,
-            shape: Shape::SINGLE,
+            shape: Layout::SINGLE,
             time_s: None,
             own_time_min: false,
         };

@@ -1,11 +1,11 @@
 //! Shadows in words: what one told, what all of them cost, how good they were.
 
-use crate::counters::{Counters, Ended};
 use crate::fingerprint::Level;
-use crate::model::fit::Need;
+use crate::job::counters::{Counters, Ended};
+use crate::job::shadow::Need;
 use crate::record::Record;
 use crate::store::{Filter, Store};
-use crate::units::{MIB, memory_text, printable};
+use crate::text::units::{MIB, memory_text, printable};
 use anyhow::Result;
 use serde::Serialize;
 

@@ -5,8 +5,8 @@
 
 use super::{CommandError, Commands, site};
 use crate::config::ShadowLimits;
-use crate::counters::license;
 use crate::job::Ask;
+use crate::job::licenses::Server;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -264,7 +264,7 @@ fn license_servers(site: &[String], environment: &[u8]) -> String {
         .flat_map(|(_, value)| value.split([':', ',', ';']));
     let mut servers: Vec<&str> = Vec::new();
     for server in site.iter().map(String::as_str).chain(named) {
-        if license::Server::parse(server).is_some() && !servers.contains(&server) {
+        if Server::parse(server).is_some() && !servers.contains(&server) {
             servers.push(server);
         }
     }

@@ -1,7 +1,7 @@
 //! scontrol: changing a job that waits, running one again.
 
 use super::{CommandError, Commands, queue};
-use crate::counters::Counters;
+use crate::job::counters::Counters;
 use crate::job::{Ask, Memory};
 use crate::record::{Change, Record};
 

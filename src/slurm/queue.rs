@@ -2,7 +2,7 @@
 
 use super::clone::Original;
 use super::{CommandError, Commands};
-use crate::counters::{Counters, Ended};
+use crate::job::counters::{Counters, Ended};
 use crate::record::{Record, ShadowRecord};
 use hostlist_parser::parse;
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! sbatch's options, as far as a decision depends on them: for `shadowfit predict`.
 
-use crate::core::hints::input_bytes;
-use crate::job::{Ask, LeftAlone, Memory, Request, Shape, Texts};
-use crate::units::{MIB, parse_memory};
+use super::hints::input_bytes;
+use crate::job::{Ask, Layout, LeftAlone, Memory, Request, Texts};
+use crate::text::units::{MIB, parse_memory};
 use anyhow::{Context, Result, anyhow, bail};
 
 /// A submission that was not made.
@@ -103,7 +103,7 @@ impl Submission {
             ask: Ask {
                 memory: self.memory,
                 cpus: self.cpus.unwrap_or(1).max(1),
-                shape: Shape::new(self.tasks, self.tasks_per_node, min_nodes, max_nodes),
+                shape: Layout::new(self.tasks, self.tasks_per_node, min_nodes, max_nodes),
                 time_s: self.time_s,
                 own_time_min: self.own_time_min,
             },

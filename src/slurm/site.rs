@@ -1,7 +1,7 @@
 //! Who and what the cluster has, for the snapshot's directory.
 
 use super::{CommandError, Commands};
-use crate::model::snapshot::{Directory, User};
+use crate::job::directory::{Directory, User};
 use std::collections::{HashMap, HashSet};
 
 /// Asks slurmctld for the default partition and slurmdbd for the users and their default accounts.

@@ -13,9 +13,9 @@ mod shadows;
 pub mod upkeep;
 
 use crate::fingerprint::{Key, Kind, Level};
+use crate::job::Run;
+use crate::job::directory::Watermark;
 use crate::job::{FinishedJob, Usage};
-use crate::model::learner::Run;
-use crate::model::snapshot::Through;
 use crate::record::Record;
 use anyhow::{Context, Result, bail};
 pub use filter::Filter;
@@ -157,12 +157,12 @@ impl Store {
     }
 
     /// How far it reaches: the job that arrived last and the shadow that ended last.
-    pub fn through(&self) -> Result<Through> {
+    pub fn watermark(&self) -> Result<Watermark> {
         Ok(self.db.query_row(
             "SELECT (SELECT coalesce(max(id), 0) FROM jobs), (SELECT coalesce(max(ended), 0) FROM shadows)",
             [],
             |row| {
-                Ok(Through {
+                Ok(Watermark {
                     jobs: row.get(0)?,
                     shadows: row.get(1)?,
                 })
@@ -257,33 +257,7 @@ fn usage(row: &Row, at: usize) -> rusqlite::Result<Usage> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-
-    /// A run that ended well, for tests of this and other rooms.
-    pub fn finished(job_id: u64, submitted: i64, peak_mib: u64) -> FinishedJob {
-        FinishedJob {
-            job_id,
-            label: job_id.to_string(),
-            submitted,
-            started: submitted + 1,
-            ended: submitted + 11,
-            state: "COMPLETED".into(),
-            name: "align".into(),
-            uid: Some(1001),
-            user: "alice".into(),
-            account: "physics".into(),
-            partition: "batch".into(),
-            nodes: 1,
-            cpus: 2,
-            memory: Some(4 << 30),
-            usage: Usage {
-                peak_bytes: Some(peak_mib << 20),
-                peak_is_bound: false,
-                cores: Some(1.0),
-                elapsed_s: 10,
-            },
-            comment: String::new(),
-        }
-    }
+    use crate::job::tests::finished;
 
     /// A store in a folder that goes with the test.
     pub fn store() -> (tempfile::TempDir, Store) {
@@ -321,7 +295,7 @@ pub mod tests {
         );
         assert_eq!(
             store
-                .keys_after(store.through().unwrap().jobs, Level::Name)
+                .keys_after(store.watermark().unwrap().jobs, Level::Name)
                 .unwrap(),
             []
         );

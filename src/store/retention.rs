@@ -94,11 +94,12 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use crate::counters::{Counters, Ended};
     use crate::fingerprint::{Kind, Level};
+    use crate::job::counters::{Counters, Ended};
+    use crate::job::tests::finished;
     use crate::record::Record;
     use crate::store::Filter;
-    use crate::store::tests::{finished, store};
+    use crate::store::tests::store;
 
     const DAY: i64 = 86_400;
 

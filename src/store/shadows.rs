@@ -1,10 +1,10 @@
 //! Shadows in the store: what was submitted, what it told, what can be learned from it.
 
 use super::Store;
-use crate::counters::Counters;
 use crate::fingerprint::Key;
 use crate::job::Ask;
-use crate::model::fit::{Need, Sight};
+use crate::job::counters::Counters;
+use crate::job::shadow::{Need, Observation};
 use anyhow::Result;
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -99,7 +99,7 @@ impl Store {
     }
 
     /// Shadows that were cut off, of kinds that have completed since: what the model can learn from.
-    pub fn sights(&self) -> Result<Vec<Sight>> {
+    pub fn observations(&self) -> Result<Vec<Observation>> {
         let mut query = self.db.prepare_cached(
             "SELECT command_key, counters, max(peak) FROM shadows JOIN jobs USING (command_key) JOIN usages ON job = jobs.id \
              WHERE need_mib IS NOT NULL AND state = 'COMPLETED' AND peak IS NOT NULL GROUP BY shadows.id",
@@ -108,7 +108,7 @@ impl Store {
             let counters: String = row.get(1)?;
             let seen = serde_json::from_str::<Counters>(&counters).ok();
             let (kind, peak): (i64, i64) = (row.get(0)?, row.get(2)?);
-            Ok(seen.and_then(|seen| Sight::of(&seen, kind as u64, peak as u64)))
+            Ok(seen.and_then(|seen| Observation::of(&seen, kind as u64, peak as u64)))
         })?;
         Ok(rows
             .collect::<rusqlite::Result<Vec<_>>>()?

@@ -135,7 +135,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::fingerprint::Kind;
-    use crate::store::tests::finished;
+    use crate::job::tests::finished;
 
     fn filled(path: &Path, count: u64) -> Store {
         let mut store = Store::open(path).unwrap();
@@ -174,6 +174,6 @@ mod tests {
         std::fs::write(&path, b"no database").unwrap();
         assert!(!check(&path).unwrap().is_empty());
         assert!(rebuild(&path).unwrap().unwrap().exists());
-        assert_eq!(Store::open(&path).unwrap().through().unwrap().jobs, 0);
+        assert_eq!(Store::open(&path).unwrap().watermark().unwrap().jobs, 0);
     }
 }

@@ -3,14 +3,14 @@
 
 use super::news::{News, listen};
 use super::{CGROUPS, Job, REPORT_TIMEOUT_S};
-use shadowfit_core::agent::{Clock, WallClock};
+use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
-use shadowfit_core::counters::cgroup::Group;
-use shadowfit_core::counters::sampler::Sampler;
-use shadowfit_core::counters::tree::Tree;
-use shadowfit_core::counters::{Counters, Ended};
+use shadowfit_core::job::counters::{Counters, Ended};
+use shadowfit_core::sampler::Sampler;
+use shadowfit_core::sampler::cgroup::Group;
+use shadowfit_core::sampler::cgroup::Tree;
+use shadowfit_core::sampler::spool::{self, Told};
 use shadowfit_core::slurm::{System, control};
-use shadowfit_core::spool::{self, Told};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;

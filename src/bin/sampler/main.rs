@@ -8,7 +8,7 @@ mod node;
 mod shadow;
 
 use clap::{Args, Parser, Subcommand};
-use shadowfit_core::counters::cgroup;
+use shadowfit_core::sampler::cgroup;
 use std::path::Path;
 
 const CGROUPS: &str = "/sys/fs/cgroup";

@@ -3,10 +3,10 @@
 use crate::arguments::Db;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use shadowfit_core::agent::train::train;
 use shadowfit_core::agent::{import, lock};
 use shadowfit_core::config::Config;
 use shadowfit_core::model::snapshot::Snapshot;
-use shadowfit_core::model::train::train;
 use shadowfit_core::slurm::sacct::Reader;
 use shadowfit_core::store::{Store, upkeep};
 use std::fs::File;

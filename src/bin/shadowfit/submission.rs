@@ -3,11 +3,11 @@
 use crate::arguments::{Predict, RunShadow};
 use anyhow::{Result, bail};
 use indicatif::ProgressBar;
-use shadowfit_core::agent::{Clock, WallClock};
+use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
-use shadowfit_core::counters::Counters;
 use shadowfit_core::decide::{decide, sentence};
-use shadowfit_core::model::fit::Fit;
+use shadowfit_core::job::counters::Counters;
+use shadowfit_core::model::extrapolation::Extrapolation;
 use shadowfit_core::model::snapshot::Snapshot;
 use shadowfit_core::report::{explain, shadow};
 use shadowfit_core::slurm::queue::QueuedShadow;
@@ -53,7 +53,7 @@ pub fn run_shadow(config: &Config, arguments: RunShadow) -> Result<()> {
     } else {
         println!(
             "{}",
-            shadow::told(&counters, Fit::PRIOR.need(&counters)).join("\n")
+            shadow::told(&counters, Extrapolation::PRIOR.need(&counters)).join("\n")
         );
     }
     Ok(())

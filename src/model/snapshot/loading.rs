@@ -1,9 +1,9 @@
 //! Reading a snapshot a piece at a time, so that no submission waits for a whole load, and checking it.
 
 use super::{
-    CELL, Directory, ENTRY, HASH_AT, HEADER, MAGIC, MAX_SIZE, Snapshot, SnapshotError, Through,
-    VERSION, u32_at, u64_at,
+    CELL, ENTRY, HASH_AT, HEADER, MAGIC, MAX_SIZE, Snapshot, SnapshotError, VERSION, u32_at, u64_at,
 };
+use crate::job::directory::{Directory, Watermark};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ impl Loading {
             .map_err(|error| self.invalid(&format!("its directory is broken: {error}")))?;
         Ok(Snapshot {
             entries: u64_at(&self.bytes, 24) as usize,
-            through: Through {
+            watermark: Watermark {
                 jobs: u64_at(&self.bytes, 32) as i64,
                 shadows: u64_at(&self.bytes, 40) as i64,
             },

@@ -12,13 +12,13 @@
 mod loading;
 
 use super::curve::{Curve, Knot};
-use super::evidence::{Evidence, Learned};
-use super::predict::Known;
-use super::seats::Seats;
+use super::learned::Learned;
+use super::predict::KnownKinds;
+use super::seats::SeatUse;
 use crate::fingerprint::{Key, Kind};
+use crate::job::directory::{Directory, Watermark};
+use crate::job::evidence::Evidence;
 pub use loading::Loading;
-use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,41 +34,11 @@ const HASH_AT: usize = 48;
 /// A larger file is no snapshot of ours, whatever its header says: 256 MiB.
 const MAX_SIZE: u64 = 256 << 20;
 
-/// Who is who, as the agent learned it: slurmctld must not ask a name service.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Directory {
-    /// The partition of jobs that name none.
-    pub default_partition: Option<String>,
-    /// By uid.
-    pub users: HashMap<u32, User>,
-    /// How many of each license the cluster has.
-    #[serde(default)]
-    pub licenses: HashMap<String, u32>,
-}
-
-/// One user of the cluster.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct User {
-    /// Login name.
-    pub name: String,
-    /// The account of jobs that name none.
-    pub account: Option<String>,
-}
-
-/// How far the store counts in a snapshot.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Through {
-    /// The last row of a job.
-    pub jobs: i64,
-    /// The last shadow that ended.
-    pub shadows: i64,
-}
-
 /// A complete, checked model.
 pub struct Snapshot {
     bytes: Vec<u8>,
     entries: usize,
-    through: Through,
+    watermark: Watermark,
     directory: Directory,
 }
 
@@ -92,7 +62,7 @@ impl Snapshot {
     /// Builds the file's content from entries sorted by key without duplicates.
     pub fn encode<'a>(
         entries: impl ExactSizeIterator<Item = &'a (Key, Learned)>,
-        through: Through,
+        watermark: Watermark,
         directory: &Directory,
     ) -> Vec<u8> {
         let tail = serde_json::to_vec(directory).unwrap_or_default();
@@ -102,8 +72,8 @@ impl Snapshot {
         bytes.extend_from_slice(&(tail.len() as u32).to_le_bytes());
         bytes.extend_from_slice(&[0; 8]);
         bytes.extend_from_slice(&(entries.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(&through.jobs.to_le_bytes());
-        bytes.extend_from_slice(&through.shadows.to_le_bytes());
+        bytes.extend_from_slice(&watermark.jobs.to_le_bytes());
+        bytes.extend_from_slice(&watermark.shadows.to_le_bytes());
         bytes.resize(HEADER, 0);
         let mut cells: Vec<u8> = Vec::new();
         for (key, learned) in entries {
@@ -160,8 +130,8 @@ impl Snapshot {
     }
 
     /// How far the store counts in it.
-    pub fn through(&self) -> Through {
-        self.through
+    pub fn watermark(&self) -> Watermark {
+        self.watermark
     }
 
     /// Who is who.
@@ -198,7 +168,7 @@ impl Snapshot {
             memory: curve(first, for_memory),
             time: curve(time, for_time),
             seats: self
-                .cells(seats, for_seats, Seats::from_bytes)
+                .cells(seats, for_seats, SeatUse::from_bytes)
                 .unwrap_or_default(),
         }
     }
@@ -210,8 +180,8 @@ impl Snapshot {
     }
 
     /// What is known about licenses of the most specific kind with at least `min_runs` watched runs.
-    pub fn seats(&self, kind: &Kind, min_runs: u32) -> Vec<Seats> {
-        let enough = |seats: &Vec<Seats>| seats.iter().any(|s| u32::from(s.watched) >= min_runs);
+    pub fn seats(&self, kind: &Kind, min_runs: u32) -> Vec<SeatUse> {
+        let enough = |seats: &Vec<SeatUse>| seats.iter().any(|s| u32::from(s.watched) >= min_runs);
         let known = |(_, key)| Some(self.learned_at(self.position(key)?).seats);
         kind.keys()
             .filter_map(known)
@@ -240,7 +210,7 @@ fn knot(cell: [u8; CELL]) -> Knot {
     }
 }
 
-impl Known for Snapshot {
+impl KnownKinds for Snapshot {
     fn find(&self, key: Key, input_bytes: Option<u64>) -> Option<Evidence> {
         let position = self.position(key)?;
         Some(self.learned_at(position).for_input(input_bytes))
@@ -284,6 +254,7 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::directory::User;
 
     fn entries(count: u64) -> Vec<(Key, Learned)> {
         let knot = |n: u64| Knot {
@@ -305,7 +276,7 @@ mod tests {
                     memory: Curve((0..n % 3).map(knot).collect()),
                     time: Curve((0..n % 5).map(knot).collect()),
                     seats: vec![
-                        Seats {
+                        SeatUse {
                             license: n as u32,
                             watched: 9,
                             used: 3,
@@ -341,7 +312,7 @@ mod tests {
     #[test]
     fn what_was_written_is_found_again() {
         let entries = entries(1000);
-        let through = Through {
+        let through = Watermark {
             jobs: 42,
             shadows: 7,
         };
@@ -353,14 +324,14 @@ mod tests {
         assert_eq!((with_input.runs, with_input.enough_mib), (2, 1));
         assert_eq!(snapshot.find(Key(9), None), None);
         assert_eq!(snapshot.directory(), &directory());
-        assert_eq!(snapshot.through(), through);
+        assert_eq!(snapshot.watermark(), through);
     }
 
     #[test]
     fn a_load_in_pieces_gives_the_same() {
         let (_dir, path) = write(&Snapshot::encode(
             entries(100).iter(),
-            Through::default(),
+            Watermark::default(),
             &directory(),
         ));
         let mut loading = Loading::begin(&path).unwrap();
@@ -377,7 +348,7 @@ mod tests {
 
     #[test]
     fn every_damaged_byte_is_noticed() {
-        let good = Snapshot::encode(entries(3).iter(), Through::default(), &directory());
+        let good = Snapshot::encode(entries(3).iter(), Watermark::default(), &directory());
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 0x10;

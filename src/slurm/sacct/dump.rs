@@ -4,7 +4,7 @@ use super::FIELDS;
 use super::row::{Columns, Row, read_row};
 use super::steps::Open;
 use crate::job::FinishedJob;
-use crate::rejects::Rejects;
+use crate::text::rejects::Rejects;
 use memchr::memmem::Finder;
 use std::io::BufRead;
 

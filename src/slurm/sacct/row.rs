@@ -2,7 +2,7 @@
 
 use super::steps::Step;
 use crate::job::{FinishedJob, Usage};
-use crate::units::parse_memory;
+use crate::text::units::parse_memory;
 
 /// Where each column stands; `None` where the dump lacks it.
 pub struct Columns {
@@ -223,7 +223,7 @@ fn step_peak(rss: &str, tasks: &str, nodes: &str, total: &str) -> u64 {
 
 /// ReqMem, per node. Since 21.08 it is the job's total; before, `n` and `c` told per node and per CPU.
 pub fn given_memory(text: &str, nodes: u32, cpus: u32) -> Option<u64> {
-    let bytes = parse_memory(text, crate::units::MIB).filter(|&bytes| bytes > 0)?;
+    let bytes = parse_memory(text, crate::text::units::MIB).filter(|&bytes| bytes > 0)?;
     let nodes = u64::from(nodes);
     match text.as_bytes().last() {
         Some(b'n') => Some(bytes),

@@ -198,9 +198,10 @@ impl Live {
 mod tests {
     use super::*;
     use crate::fingerprint::{Key, Kind};
-    use crate::job::{Ask, Memory, Shape, Texts};
-    use crate::model::evidence::{Evidence, Learned};
-    use crate::model::snapshot::{Directory, Through};
+    use crate::job::directory::{Directory, Watermark};
+    use crate::job::evidence::Evidence;
+    use crate::job::{Ask, Layout, Memory, Texts};
+    use crate::model::learned::Learned;
 
     struct Site {
         dir: tempfile::TempDir,
@@ -241,7 +242,7 @@ mod tests {
             ask: Ask {
                 memory: Some(Memory::Node(65536)),
                 cpus: 1,
-                shape: Shape::SINGLE,
+                shape: Layout::SINGLE,
                 time_s: None,
                 own_time_min: false,
             },
@@ -261,12 +262,12 @@ mod tests {
             evidence,
             ..Learned::default()
         };
-        let own = Kind::of(1, &request().texts, Shape::SINGLE)
+        let own = Kind::of(1, &request().texts, Layout::SINGLE)
             .command
             .unwrap();
         let mut entries: Vec<_> = (0..extra).map(|n| (Key(n), learned.clone())).collect();
         entries.push((own, learned));
-        Snapshot::encode(entries.iter(), Through::default(), &Directory::default())
+        Snapshot::encode(entries.iter(), Watermark::default(), &Directory::default())
     }
 
     fn set(record: Option<Record>) -> Option<u64> {

@@ -2,12 +2,12 @@
 
 /// What was added a second at most so far.
 #[derive(Debug, Default)]
-pub struct Busiest {
+pub struct PeakRate {
     last: (f32, f64),
     most: f64,
 }
 
-impl Busiest {
+impl PeakRate {
     /// Notes that it was `total` by second `at`; looks closer together than a second count as one.
     pub fn note(&mut self, at: f32, total: f64) {
         let (last_at, last_total) = self.last;
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn the_busiest_second_is_found() {
-        let mut busiest = Busiest::default();
+        let mut rate = PeakRate::default();
         for (at, total) in [
             (0.5, 9.0),
             (1.0, 10.0),
@@ -39,8 +39,8 @@ mod tests {
             (2.0, 90.0),
             (4.0, 100.0),
         ] {
-            busiest.note(at, total);
+            rate.note(at, total);
         }
-        assert_eq!(busiest.a_second(), 80.0);
+        assert_eq!(rate.a_second(), 80.0);
     }
 }

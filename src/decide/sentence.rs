@@ -3,9 +3,9 @@
 use crate::config::Mode;
 use crate::fingerprint::Level;
 use crate::job::Memory;
-use crate::model::evidence::Evidence;
+use crate::job::evidence::Evidence;
 use crate::record::{Change, Record, Relicensed};
-use crate::units::memory_text;
+use crate::text::units::memory_text;
 
 /// The line that the user sees, if there is anything to say.
 pub fn sentence(record: &Record) -> Option<String> {

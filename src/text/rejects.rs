@@ -1,5 +1,4 @@
 //! Rows of somebody's file that were left out: counted by reason, each with an example, never silently.
-#![forbid(unsafe_code)]
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

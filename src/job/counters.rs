@@ -1,29 +1,4 @@
-//! What a running job does, counted from outside: readers of cgroups and /proc, each under a root
-//! path, and the sampler that turns their answers into one small object.
-#![forbid(unsafe_code)]
-
-#[cfg(feature = "programs")]
-mod busiest;
-#[cfg(feature = "programs")]
-pub mod cgroup;
-#[cfg(feature = "programs")]
-pub mod curve;
-#[cfg(feature = "programs")]
-pub mod license;
-#[cfg(feature = "programs")]
-pub mod network;
-#[cfg(feature = "programs")]
-pub mod pace;
-#[cfg(feature = "programs")]
-pub mod process;
-#[cfg(feature = "programs")]
-pub mod sampler;
-#[cfg(feature = "programs")]
-pub mod seats;
-#[cfg(feature = "programs")]
-mod spread;
-#[cfg(feature = "programs")]
-pub mod tree;
+//! What a shadow or a job did, as the sampler beside it counted it.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -127,6 +102,13 @@ impl Counters {
             why: Some(why.chars().take(200).collect()),
             ..Counters::nothing(Ended::Refused)
         }
+    }
+
+    /// The peak in the first half of the time, in MiB.
+    pub fn half_peak_mib(&self) -> f64 {
+        let half = self.curve_mib.len().div_ceil(2);
+        let peak = self.curve_mib[..half].iter().copied().max().unwrap_or(0);
+        f64::from(peak).min(f64::from(self.peak_mib))
     }
 
     /// What two nodes saw of the same job: memory is that of the node with more, all else adds up.

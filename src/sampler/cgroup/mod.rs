@@ -1,9 +1,11 @@
 //! The cgroup of a job, v1 or v2, under a root path so that a recorded tree is a test; or its processes,
 //! where Slurm keeps no cgroup.
 
-use super::tree::Tree;
+mod tree;
+
 use std::io;
 use std::path::{Path, PathBuf};
+pub use tree::Tree;
 
 /// The v1 hierarchies that count or limit something for us.
 const CONTROLLERS: [&str; 5] = ["memory", "pids", "cpu", "cpuacct", "blkio"];

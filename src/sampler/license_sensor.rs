@@ -1,6 +1,7 @@
 //! The license sensor: inside a shadow's network, in the place of license servers, it counts who is asked
 //! and how often. It never answers: demand is seen and no license is taken.
 
+use crate::job::licenses::Server;
 use nix::sched::{CloneFlags, setns};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,43 +10,18 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Longest name of a host that is one.
-const MAX_HOST: usize = 253;
-
 /// Between two looks whether somebody asks.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A license server as users write it: `27000@lic1`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server<'a> {
-    /// TCP port.
-    pub port: u16,
-    /// Name or address.
-    pub host: &'a str,
-}
-
-impl<'a> Server<'a> {
-    /// Reads one; `None` for anything else, such as the path of a license file.
-    pub fn parse(text: &'a str) -> Option<Server<'a>> {
-        let (port, host) = text.split_once('@')?;
-        let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        let good = !host.is_empty() && host.len() <= MAX_HOST && host.chars().all(is_host);
-        good.then_some(Server {
-            port: port.parse().ok().filter(|&port| port > 0)?,
-            host,
-        })
-    }
-
-    /// Where the sandbox's loopback answers for server number `index` of the list;
-    /// c_shim/sandbox_network.c puts it there.
-    fn address(&self, index: usize) -> IpAddr {
-        let given = self.host.parse::<Ipv4Addr>();
-        IpAddr::V4(given.unwrap_or(Ipv4Addr::new(127, 77, 0, (index + 1).min(254) as u8)))
-    }
-}
-
 /// How often each server was asked.
 type Asked = BTreeMap<String, u32>;
+
+/// Where the sandbox's loopback answers for server number `index` of the list; c_shim/sandbox/network.c puts
+/// it there.
+fn address(server: &Server, index: usize) -> IpAddr {
+    let given = server.host.parse::<Ipv4Addr>();
+    IpAddr::V4(given.unwrap_or(Ipv4Addr::new(127, 77, 0, (index + 1).min(254) as u8)))
+}
 
 /// A sensor at work.
 #[derive(Debug, Default, Clone)]
@@ -87,7 +63,7 @@ impl Sensor {
             .enumerate()
             .filter_map(|(index, text)| {
                 let server = Server::parse(text)?;
-                Some((text, listener((server.address(index), server.port))?))
+                Some((text, listener((address(&server, index), server.port))?))
             })
             .collect();
         drop(listening);
@@ -137,9 +113,9 @@ mod tests {
         ] {
             assert_eq!(Server::parse(text), None, "{text:?}");
         }
-        assert_eq!(good.address(2).to_string(), "127.77.0.3");
+        assert_eq!(address(&good, 2).to_string(), "127.77.0.3");
         assert_eq!(
-            Server::parse("1@10.0.0.7").unwrap().address(2).to_string(),
+            address(&Server::parse("1@10.0.0.7").unwrap(), 2).to_string(),
             "10.0.0.7"
         );
     }

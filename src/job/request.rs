@@ -1,8 +1,5 @@
-//! The nouns: what a user asks for and what a job used.
-#![forbid(unsafe_code)]
+//! What a user asks for.
 
-use crate::counters::Counters;
-use crate::units::MIB;
 use serde::{Deserialize, Serialize};
 
 /// The texts of a submission, borrowed for the time of one decision. Bytes, not strings: nothing
@@ -58,7 +55,7 @@ impl Memory {
 
 /// How a job is spread: tasks over nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shape {
+pub struct Layout {
     /// Tasks of the whole job, at least 1.
     pub tasks: u32,
     /// Nodes asked for at least, at least 1.
@@ -68,9 +65,9 @@ pub struct Shape {
     pub per_node: Option<u32>,
 }
 
-impl Shape {
+impl Layout {
     /// One task on one node.
-    pub const SINGLE: Shape = Shape {
+    pub const SINGLE: Layout = Layout {
         tasks: 1,
         nodes: 1,
         per_node: None,
@@ -83,14 +80,14 @@ impl Shape {
         per_node: Option<u32>,
         min_nodes: Option<u32>,
         max_nodes: Option<u32>,
-    ) -> Shape {
+    ) -> Layout {
         let per_node = per_node.filter(|&n| n > 0);
         let nodes = min_nodes.unwrap_or(1).max(1);
         let tasks = tasks
             .unwrap_or_else(|| per_node.unwrap_or(1).saturating_mul(nodes))
             .max(1);
         let one_node = nodes == 1 && (tasks == 1 || max_nodes == Some(1));
-        Shape {
+        Layout {
             tasks,
             nodes,
             per_node: per_node.or((one_node && tasks > 1).then_some(tasks)),
@@ -117,7 +114,7 @@ pub struct Ask {
     pub cpus: u32,
     /// Tasks and nodes.
     #[serde(flatten)]
-    pub shape: Shape,
+    pub shape: Layout,
     /// Time limit in seconds, when the user set one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub time_s: Option<u64>,
@@ -179,108 +176,21 @@ pub struct Request<'a> {
     pub may_wait: bool,
 }
 
-/// What a finished job used, as far as accounting knows.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Usage {
-    /// Largest memory on one node, in bytes; `None` when nothing was sampled.
-    pub peak_bytes: Option<u64>,
-    /// The job died of its memory limit: the true peak is higher.
-    pub peak_is_bound: bool,
-    /// CPUs busy on average while it ran (1.0 is one core); `None` when unknown.
-    pub cores: Option<f64>,
-    /// Run time in seconds.
-    pub elapsed_s: u64,
-}
-
-/// A job that has ended, as accounting tells it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct FinishedJob {
-    /// The number that is unique among jobs and array tasks (JobIDRaw).
-    pub job_id: u64,
-    /// The number that users see: `33_5` for an array task.
-    pub label: String,
-    /// Seconds since 1970; with `job_id` the identity of this run, since a requeue submits anew.
-    pub submitted: i64,
-    /// Seconds since 1970; 0 if it never started.
-    pub started: i64,
-    /// Seconds since 1970.
-    pub ended: i64,
-    /// State without its details: `CANCELLED`, not `CANCELLED by 1000`.
-    pub state: String,
-    /// Job name.
-    pub name: String,
-    /// User number, where the output has it.
-    pub uid: Option<u32>,
-    /// User name.
-    pub user: String,
-    /// Account.
-    pub account: String,
-    /// Partition it ran in.
-    pub partition: String,
-    /// Nodes it had.
-    pub nodes: u32,
-    /// CPUs it had in all.
-    pub cpus: u32,
-    /// Memory it was given on each node, in bytes, when that was limited.
-    pub memory: Option<u64>,
-    /// What it used.
-    pub usage: Usage,
-    /// AdminComment, empty if there was none.
-    pub comment: String,
-}
-
-impl FinishedJob {
-    /// Takes over what the sampler beside the job saw: it looks often, and the cgroup tells it of bursts
-    /// between two looks. It sits on the first node alone, and a job that died of its limit needed more.
-    pub fn measured(&mut self, profile: &Counters) {
-        if self.usage.peak_is_bound || profile.peak_mib <= 0.0 {
-            return;
-        }
-        let seen = (f64::from(profile.peak_mib) * MIB as f64) as u64;
-        let sampled = self.usage.peak_bytes.filter(|_| self.nodes > 1);
-        self.usage.peak_bytes = Some(seen).max(sampled);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counters::Ended;
-
-    #[test]
-    fn what_the_sampler_saw_takes_the_place_of_what_was_sampled() {
-        let job = |nodes, peak_is_bound| {
-            let mut job = FinishedJob {
-                nodes,
-                usage: Usage {
-                    peak_bytes: Some(900 * MIB),
-                    peak_is_bound,
-                    ..Usage::default()
-                },
-                ..FinishedJob::default()
-            };
-            job.measured(&Counters {
-                peak_mib: 512.0,
-                ..Counters::nothing(Ended::Finished)
-            });
-            job.usage.peak_bytes.map(|bytes| bytes / MIB)
-        };
-        assert_eq!(job(1, false), Some(512));
-        assert_eq!(job(2, false), Some(900));
-        assert_eq!(job(1, true), Some(900));
-    }
 
     #[test]
     fn a_shape_fills_in_slurms_defaults() {
-        assert_eq!(Shape::new(None, None, None, None), Shape::SINGLE);
-        let spread = Shape::new(None, Some(4), Some(2), None);
+        assert_eq!(Layout::new(None, None, None, None), Layout::SINGLE);
+        let spread = Layout::new(None, Some(4), Some(2), None);
         assert_eq!((spread.tasks, spread.tasks_on_a_node()), (8, Some(4)));
         assert_eq!(
-            Shape::new(Some(8), None, Some(1), None).tasks_on_a_node(),
+            Layout::new(Some(8), None, Some(1), None).tasks_on_a_node(),
             None
         );
         assert_eq!(
-            Shape::new(Some(8), None, Some(1), Some(1)).tasks_on_a_node(),
+            Layout::new(Some(8), None, Some(1), Some(1)).tasks_on_a_node(),
             Some(8)
         );
     }

@@ -23,7 +23,7 @@ pub struct Sample {
 
 /// A way in which a quantity may follow the input.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Base {
+pub enum Estimator {
     /// Not at all.
     Constant,
     /// In proportion, above a constant.
@@ -39,15 +39,15 @@ pub enum Base {
 
 /// All of them; the first needs no input. The narrowest stands for jobs of the very same input, as they
 /// come again and again where inputs are of a few standard sizes.
-pub const BASES: [Base; 8] = [
-    Base::Constant,
-    Base::Power,
-    Base::Line,
-    Base::Near(0.21),
-    Base::Near(0.63),
-    Base::Near(0.07),
-    Base::Near(0.001),
-    Base::Bend(0.5),
+pub const ESTIMATORS: [Estimator; 8] = [
+    Estimator::Constant,
+    Estimator::Power,
+    Estimator::Line,
+    Estimator::Near(0.21),
+    Estimator::Near(0.63),
+    Estimator::Near(0.07),
+    Estimator::Near(0.001),
+    Estimator::Bend(0.5),
 ];
 
 /// A line needs more jobs than a constant; a neighbourhood needs this weight of them.
@@ -60,67 +60,71 @@ const FAR: f64 = 1e-3;
 /// No line is followed below this share of the smallest peak.
 const LOWEST: f64 = 0.5;
 
-/// How often a straight line is drawn again without the runs that are strange to it, and how far off a run
+/// How often a straight line is drawn again without the runs that are outliers, and how far off a run
 /// must lie to be that: so many times the usual distance, which is at least this, in logarithms.
 const REDRAWN: usize = 3;
-const STRANGE: f64 = 4.0;
+const OUTLIER: f64 = 4.0;
 const LEAST_DISTANCE: f64 = 0.03;
 
-/// What is told about the next job.
+/// What is predicted about the next job.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Told {
+pub struct Prediction {
     /// Enough for it, as little as costs least.
     pub enough: f64,
     /// What each of [`SHARES`] of such jobs stay under.
     pub quantiles: [f64; SHARES.len()],
 }
 
-impl Told {
-    fn new(estimate: f64, margin: &Margin) -> Told {
-        Told {
+impl Prediction {
+    fn new(estimate: f64, margin: &Margin) -> Prediction {
+        Prediction {
             enough: estimate * margin.enough.exp(),
             quantiles: margin.quantiles.map(|ln| estimate * ln.exp()),
         }
     }
 }
 
-/// A base that has been fitted to past jobs, ready to be asked about many inputs.
+/// A estimator that has been fitted to past jobs, ready to be asked about many inputs.
 pub enum Fitted<'a> {
-    /// Of one shape everywhere: the margin on top of it is the same everywhere, too.
-    Shape(Shape, Margin),
+    /// Of one trend everywhere: the margin on top of it is the same everywhere, too.
+    Trend(Trend, Margin),
     /// To be fitted anew around each input.
-    Around(&'a [Sample], Base, f64),
+    Around(&'a [Sample], Estimator, f64),
 }
 
-impl Base {
+impl Estimator {
     /// Fits it to `samples`; `None` where they are too few. `price` is that of a failure, as [`margin`]
     /// takes it.
     pub fn fitted(self, samples: &[Sample], price: f64) -> Option<Fitted<'_>> {
         samples.first()?;
-        let shape = match self {
-            Base::Constant => Shape::CONSTANT,
-            Base::Line => Shape::robust_line(samples)?,
-            Base::Power => Shape::line(samples, |_| 1.0, Scale::Logarithmic)?,
-            Base::Bend(_) | Base::Near(_) => return Some(Fitted::Around(samples, self, price)),
+        let trend = match self {
+            Estimator::Constant => Trend::CONSTANT,
+            Estimator::Line => Trend::robust_line(samples)?,
+            Estimator::Power => Trend::line(samples, |_| 1.0, Scale::Logarithmic)?,
+            Estimator::Bend(_) | Estimator::Near(_) => {
+                return Some(Fitted::Around(samples, self, price));
+            }
         };
-        let margin = shape.margin(samples, |_| 1.0, price);
-        Some(Fitted::Shape(shape, margin))
+        let margin = trend.margin(samples, |_| 1.0, price);
+        Some(Fitted::Trend(trend, margin))
     }
 }
 
 impl Fitted<'_> {
     /// About a job with this ln(input); `None` where it has too little to go by.
-    pub fn told(&self, input: Option<f64>) -> Option<Told> {
+    pub fn predict(&self, input: Option<f64>) -> Option<Prediction> {
         match self {
-            Fitted::Shape(shape, margin) => Some(Told::new(shape.at(input)?, margin)),
-            Fitted::Around(samples, base, price) => around(samples, *base, input?, *price),
+            Fitted::Trend(trend, margin) => Some(Prediction::new(trend.at(input)?, margin)),
+            Fitted::Around(samples, estimator, price) => {
+                around(samples, *estimator, input?, *price)
+            }
         }
     }
 }
 
-fn around(samples: &[Sample], base: Base, input: f64, price: f64) -> Option<Told> {
-    let width = match base {
-        Base::Bend(width) | Base::Near(width) => width,
+fn around(samples: &[Sample], estimator: Estimator, input: f64, price: f64) -> Option<Prediction> {
+    let width = match estimator {
+        Estimator::Bend(width) | Estimator::Near(width) => width,
         _ => return None,
     };
     let weight = |sample: &Sample| {
@@ -128,13 +132,13 @@ fn around(samples: &[Sample], base: Base, input: f64, price: f64) -> Option<Told
         let weight = distance.map_or(0.0, |distance| (-0.5 * distance * distance).exp());
         if weight > FAR { weight } else { 0.0 }
     };
-    let shape = match base {
-        Base::Bend(_) => Shape::line(samples, weight, Scale::Logarithmic)?,
+    let trend = match estimator {
+        Estimator::Bend(_) => Trend::line(samples, weight, Scale::Logarithmic)?,
         _ if samples.iter().map(weight).sum::<f64>() < LEAST_NEARBY => return None,
-        _ => Shape::CONSTANT,
+        _ => Trend::CONSTANT,
     };
-    let margin = shape.margin(samples, weight, price);
-    Some(Told::new(shape.at(Some(input))?, &margin))
+    let margin = trend.margin(samples, weight, price);
+    Some(Prediction::new(trend.at(Some(input))?, &margin))
 }
 
 /// In what input and peak are counted where a line is drawn.
@@ -148,28 +152,28 @@ enum Scale {
     Logarithmic,
 }
 
-/// What is told about every input.
-pub struct Shape {
+/// What is predicted about every input.
+pub struct Trend {
     intercept: f64,
     slope: f64,
     lowest: f64,
     scale: Scale,
-    /// Runs farther off than this, in logarithms, are strange to it.
-    reach: f64,
+    /// Runs farther off than this, in logarithms, are outliers.
+    cutoff: f64,
 }
 
-impl Shape {
+impl Trend {
     /// One, whatever the input: all is in the margin.
-    const CONSTANT: Shape = Shape {
+    const CONSTANT: Trend = Trend {
         intercept: 1.0,
         slope: 0.0,
         lowest: 1.0,
         scale: Scale::Flat,
-        reach: f64::INFINITY,
+        cutoff: f64::INFINITY,
     };
 
     /// The line of least squares, each job counted by its weight.
-    fn line(samples: &[Sample], weight: impl Fn(&Sample) -> f64, scale: Scale) -> Option<Shape> {
+    fn line(samples: &[Sample], weight: impl Fn(&Sample) -> f64, scale: Scale) -> Option<Trend> {
         let points: Vec<[f64; 3]> = samples
             .iter()
             .filter_map(|sample| {
@@ -203,69 +207,73 @@ impl Shape {
         // A slope that few jobs speak for is taken to be flatter than it looks.
         let slope = fitted.params()[0] / (1.0 + 1.0 / count);
         let smallest = samples.iter().map(|s| s.peak).fold(f64::INFINITY, f64::min);
-        Some(Shape {
+        Some(Trend {
             intercept: height - slope * middle,
             slope,
             lowest: LOWEST * smallest,
             scale,
-            reach: f64::INFINITY,
+            cutoff: f64::INFINITY,
         })
     }
 
     /// The line through most of the runs: a few that did something else do not bend it (iteratively
     /// reweighted least squares with the biweight of Beaton and Tukey 1974).
-    fn robust_line(samples: &[Sample]) -> Option<Shape> {
-        let line = |weight: &dyn Fn(&Sample) -> f64| Shape::line(samples, weight, Scale::Plain);
-        let mut shape = line(&|_| 1.0)?;
+    fn robust_line(samples: &[Sample]) -> Option<Trend> {
+        let line = |weight: &dyn Fn(&Sample) -> f64| Trend::line(samples, weight, Scale::Plain);
+        let mut trend = line(&|_| 1.0)?;
         for _ in 0..REDRAWN {
-            shape.reach = STRANGE * shape.usual_distance(samples).max(LEAST_DISTANCE);
-            let counted = |sample: &Sample| shape.off(sample).map_or(0.0, |off| shape.counted(off));
+            trend.cutoff = OUTLIER * trend.usual_distance(samples).max(LEAST_DISTANCE);
+            let counted = |sample: &Sample| {
+                trend
+                    .residual(sample)
+                    .map_or(0.0, |residual| trend.counted(residual))
+            };
             let Some(next) = line(&counted) else { break };
-            let reach = shape.reach;
-            shape = Shape { reach, ..next };
+            let cutoff = trend.cutoff;
+            trend = Trend { cutoff, ..next };
         }
-        Some(shape)
+        Some(trend)
     }
 
     /// How far off it a run lies, in logarithms.
-    fn off(&self, sample: &Sample) -> Option<f64> {
+    fn residual(&self, sample: &Sample) -> Option<f64> {
         Some((sample.peak / self.at(sample.input)?).ln())
     }
 
     /// How far off it most runs lie: what would be a standard deviation if they lay as in a normal
     /// distribution.
     fn usual_distance(&self, samples: &[Sample]) -> f64 {
-        let off = |sample| self.off(sample).map(f64::abs);
-        let mut distances: Vec<f64> = samples.iter().filter_map(off).collect();
+        let residual = |sample| self.residual(sample).map(f64::abs);
+        let mut distances: Vec<f64> = samples.iter().filter_map(residual).collect();
         let middle = distances.len() / 2;
         1.4826 * *distances.select_nth_unstable_by(middle, f64::total_cmp).1
     }
 
     /// How much a run that lies so far off counts.
-    fn counted(&self, off: f64) -> f64 {
-        let share = off / self.reach;
+    fn counted(&self, residual: f64) -> f64 {
+        let share = residual / self.cutoff;
         (1.0 - share * share).max(0.0).powi(2)
     }
 
     /// `None` where it needs an input and there is none.
     fn at(&self, input: Option<f64>) -> Option<f64> {
-        let told = match self.scale {
+        let predicted = match self.scale {
             Scale::Flat => self.intercept,
             Scale::Plain => self.intercept + self.slope * input?.exp(),
             Scale::Logarithmic => (self.intercept + self.slope * input?).exp(),
         };
-        Some(told.max(self.lowest))
+        Some(predicted.max(self.lowest))
     }
 
     /// By how much what is set must lie above it.
     fn margin(&self, samples: &[Sample], weight: impl Fn(&Sample) -> f64, price: f64) -> Margin {
         let against = |sample: &Sample| {
-            let (told, ln) = (self.at(sample.input)?, self.off(sample)?);
-            // Strange runs below it tell nothing of what is needed above it.
+            let (predicted, ln) = (self.at(sample.input)?, self.residual(sample)?);
+            // Outliers below it tell nothing of what is needed above it.
             let count = weight(sample) * self.counted(ln.min(0.0));
             (count > 0.0).then_some(Ratio {
                 ln,
-                cost: count * sample.hours * told,
+                cost: count * sample.hours * predicted,
                 count,
             })
         };
@@ -295,53 +303,62 @@ mod tests {
             .collect()
     }
 
-    fn told(base: Base, samples: &[Sample], input: f64) -> Option<f64> {
-        Some(base.fitted(samples, 1.7)?.told(Some(input.ln()))?.enough)
+    fn predicted(estimator: Estimator, samples: &[Sample], input: f64) -> Option<f64> {
+        Some(
+            estimator
+                .fitted(samples, 1.7)?
+                .predict(Some(input.ln()))?
+                .enough,
+        )
     }
 
     #[test]
     fn each_base_tells_what_it_is_made_for() {
-        let near = |base, samples: &[Sample], input: f64, right: f64| {
-            let over = told(base, samples, input).unwrap() / right;
-            assert!((1.0..1.07).contains(&over), "{base:?}: {over}");
+        let near = |estimator, samples: &[Sample], input: f64, right: f64| {
+            let over = predicted(estimator, samples, input).unwrap() / right;
+            assert!((1.0..1.07).contains(&over), "{estimator:?}: {over}");
         };
-        near(Base::Line, &samples(|i| 500.0 + i / 1e7), 20e9, 2500.0);
+        near(Estimator::Line, &samples(|i| 500.0 + i / 1e7), 20e9, 2500.0);
         let power = samples(|input| input.sqrt() / 100.0);
-        near(Base::Power, &power, 9e9, 948.7);
+        near(Estimator::Power, &power, 9e9, 948.7);
         let saturated = samples(|input| 100.0 + 5000.0 * (1.0 - (-input / 4e9).exp()));
-        near(Base::Bend(0.5), &saturated, 20e9, 5066.3);
+        near(Estimator::Bend(0.5), &saturated, 20e9, 5066.3);
         let steps = samples(|input| if input > 20e9 { 9000.0 } else { 1000.0 });
-        near(Base::Near(0.07), &steps, 12e9, 1000.0);
-        near(Base::Constant, &steps, 5e9, 9000.0);
+        near(Estimator::Near(0.07), &steps, 12e9, 1000.0);
+        near(Estimator::Constant, &steps, 5e9, 9000.0);
     }
 
     #[test]
-    fn a_few_strange_runs_do_not_bend_a_line() {
+    fn a_few_outliers_do_not_bend_a_line() {
         let mut all = samples(|input| 500.0 + input / 1e7);
-        for strange in &mut all[..4] {
-            *strange = Sample {
-                input: strange.input.map(|input| input - 3.0),
+        for outlier in &mut all[..4] {
+            *outlier = Sample {
+                input: outlier.input.map(|input| input - 3.0),
                 peak: 20.0,
-                ..*strange
+                ..*outlier
             };
         }
-        let over = told(Base::Line, &all, 20e9).unwrap() / 2500.0;
+        let over = predicted(Estimator::Line, &all, 20e9).unwrap() / 2500.0;
         assert!((1.0..1.03).contains(&over), "{over}");
     }
 
     #[test]
     fn a_base_without_enough_to_go_by_says_nothing() {
         let all = samples(|_| 100.0);
-        for base in &BASES[1..] {
+        for estimator in &ESTIMATORS[1..] {
             assert!(
-                base.fitted(&all, 1.0)
-                    .is_none_or(|f| f.told(None).is_none())
+                estimator
+                    .fitted(&all, 1.0)
+                    .is_none_or(|f| f.predict(None).is_none())
             );
-            assert!(told(*base, &all[..2], all[0].peak).is_none(), "{base:?}");
+            assert!(
+                predicted(*estimator, &all[..2], all[0].peak).is_none(),
+                "{estimator:?}"
+            );
         }
         let same: Vec<Sample> = vec![all[3]; 9];
-        assert!(Base::Line.fitted(&same, 1.0).is_none());
-        assert!(Base::Power.fitted(&same, 1.0).is_none());
-        assert!(told(Base::Near(0.07), &all, 99f64.exp()).is_none());
+        assert!(Estimator::Line.fitted(&same, 1.0).is_none());
+        assert!(Estimator::Power.fitted(&same, 1.0).is_none());
+        assert!(predicted(Estimator::Near(0.07), &all, 99f64.exp()).is_none());
     }
 }

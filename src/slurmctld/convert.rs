@@ -2,7 +2,7 @@
 
 use super::contract::*;
 use crate::decide::sentence;
-use crate::job::{Ask, LeftAlone, Memory, Request, Shape, Texts};
+use crate::job::{Ask, Layout, LeftAlone, Memory, Request, Texts};
 use crate::record::{Change, Record, ShadowRecord};
 use std::ffi::{CStr, c_char};
 
@@ -88,7 +88,7 @@ fn ask(raw: &shadowfit_request) -> Ask {
     Ask {
         memory,
         cpus: small(raw.cpus_per_task).unwrap_or(1).max(1),
-        shape: Shape::new(
+        shape: Layout::new(
             small(raw.tasks),
             small(raw.tasks_per_node),
             small(raw.min_nodes),

@@ -1,18 +1,18 @@
-//! A curve of fixed size over a time whose length nobody knows in advance.
+//! The largest value in each slice of a time.
 
 /// Maxima of slices of equal length; the slices double when there are too many.
 #[derive(Debug)]
-pub struct Curve {
+pub struct Timeline {
     points: Vec<u32>,
     limit: usize,
     per_point: u32,
     in_last: u32,
 }
 
-impl Curve {
-    /// A curve that is told in `limit` points at the end.
-    pub fn new(limit: usize) -> Curve {
-        Curve {
+impl Timeline {
+    /// At most `limit` points at the end.
+    pub fn new(limit: usize) -> Timeline {
+        Timeline {
             points: Vec::with_capacity(2 * limit),
             limit,
             per_point: 1,
@@ -54,11 +54,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_curve_keeps_its_shape_and_its_peak_whatever_its_length() {
+    fn a_timeline_keeps_its_shape_and_its_peak_whatever_its_length() {
         for length in [1, 12, 13, 100, 5000] {
-            let mut curve = Curve::new(12);
-            (0..length).for_each(|n| curve.push(n));
-            let points = curve.points();
+            let mut timeline = Timeline::new(12);
+            (0..length).for_each(|n| timeline.push(n));
+            let points = timeline.points();
             assert!(points.len() <= 12 && points.is_sorted(), "{points:?}");
             assert_eq!(points.last(), Some(&(length - 1)));
         }

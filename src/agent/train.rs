@@ -2,12 +2,13 @@
 //! latest runs alone, so that a pass costs in proportion to what is new; training from nothing
 //! gives the same snapshot bit for bit.
 
-use super::evidence::Learned;
-use super::fit::Need;
-use super::learner::Learner;
-use super::snapshot::{Directory, Snapshot, Through};
 use crate::config::Config;
 use crate::fingerprint::{Key, Level};
+use crate::job::directory::{Directory, Watermark};
+use crate::job::shadow::Need;
+use crate::model::kind::KindModel;
+use crate::model::learned::Learned;
+use crate::model::snapshot::Snapshot;
 use crate::store::Store;
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -20,9 +21,9 @@ const LEVELS: [Level; 4] = [
 ];
 
 /// Levels at which a shadow counts: its own command's alone.
-fn shadow_of(store: &Store, level: Level, key: Key, through: Through) -> Result<Option<Need>> {
+fn shadow_of(store: &Store, level: Level, key: Key, watermark: Watermark) -> Result<Option<Need>> {
     match level {
-        Level::Command => store.shadow_need(key, through.shadows),
+        Level::Command => store.shadow_need(key, watermark.shadows),
         _ => Ok(None),
     }
 }
@@ -35,21 +36,21 @@ pub fn train(
     config: &Config,
     directory: &Directory,
 ) -> Result<Option<Vec<u8>>> {
-    let last = store.through()?;
+    let last = store.watermark()?;
     // A store that was made anew starts its rows anew.
     let previous = previous.filter(|snapshot| {
-        let old = snapshot.through();
+        let old = snapshot.watermark();
         old.jobs <= last.jobs && old.shadows <= last.shadows
     });
-    let through = previous.map_or(Through::default(), Snapshot::through);
-    if previous.is_some_and(|old| through == last && old.directory() == directory) {
+    let watermark = previous.map_or(Watermark::default(), Snapshot::watermark);
+    if previous.is_some_and(|old| watermark == last && old.directory() == directory) {
         return Ok(None);
     }
     let mut changed = BTreeMap::new();
     for level in LEVELS {
-        let mut keys = store.keys_after(through.jobs, level)?;
+        let mut keys = store.keys_after(watermark.jobs, level)?;
         if level == Level::Command {
-            keys.extend(store.shadowed_after(through.shadows)?);
+            keys.extend(store.shadowed_after(watermark.shadows)?);
         }
         for key in keys {
             let shadow = shadow_of(store, level, key, last)?;
@@ -84,14 +85,14 @@ fn learned(
     config: &Config,
     level: Level,
     key: Key,
-    through: Through,
-) -> Result<Learner> {
+    watermark: Watermark,
+) -> Result<KindModel> {
     let window = config.evidence.window;
-    let mut learner = Learner::new(config);
-    for run in store.runs(level, key, through.jobs, window)?.iter().rev() {
-        learner.learn(run);
+    let mut model = KindModel::new(config);
+    for run in store.runs(level, key, watermark.jobs, window)?.iter().rev() {
+        model.learn(run);
     }
-    Ok(learner)
+    Ok(model)
 }
 
 #[cfg(test)]
@@ -99,8 +100,9 @@ mod tests {
     use super::*;
     use crate::fingerprint::Kind;
     use crate::job::FinishedJob;
-    use crate::model::predict::Known;
-    use crate::store::tests::{finished, store};
+    use crate::job::tests::finished;
+    use crate::model::predict::KnownKinds;
+    use crate::store::tests::store;
 
     fn kind(n: u64) -> Kind {
         Kind::of_accounting(

@@ -1,9 +1,9 @@
 //! Seats of licenses that a job holds: established connections of its processes to a license server, or
 //! processes that hold a seat while they run.
 
-use super::license::Server;
 use super::process::{MAX_PROCESSES, open, sockets};
 use crate::config::License;
+use crate::job::licenses::Server;
 use procfs::net::TcpState;
 use procfs::process::Process;
 use std::collections::{BTreeMap, HashSet};
@@ -11,7 +11,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
 /// Watches for the licenses of a site.
-pub struct Seats {
+pub struct SeatWatch {
     proc: PathBuf,
     licenses: Vec<Watched>,
 }
@@ -23,9 +23,9 @@ struct Watched {
     most: u32,
 }
 
-impl Seats {
+impl SeatWatch {
     /// Servers that cannot be found by name now are not looked for later.
-    pub fn new(proc: &Path, licenses: &[License]) -> Seats {
+    pub fn new(proc: &Path, licenses: &[License]) -> SeatWatch {
         let addresses = |text: &String| {
             let server = Server::parse(text)?;
             (server.host, server.port).to_socket_addrs().ok()
@@ -44,7 +44,7 @@ impl Seats {
         // What only a license manager or a rate tells of is not seen here, and is no zero.
         let is_seen_here =
             |license: &&License| !license.servers.is_empty() || !license.processes.is_empty();
-        Seats {
+        SeatWatch {
             proc: proc.into(),
             licenses: licenses.iter().filter(is_seen_here).map(watched).collect(),
         }
@@ -131,7 +131,7 @@ mod tests {
             ..License::default()
         };
         let licenses = [license("used", port), license("other", 1), told_by_others];
-        let mut seats = Seats::new(Path::new("/proc"), &licenses);
+        let mut seats = SeatWatch::new(Path::new("/proc"), &licenses);
         let held: Vec<TcpStream> = (0..3)
             .map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap())
             .collect();

@@ -1,5 +1,7 @@
 //! License requests as Slurm writes them: `matlab:2,ansys`.
-#![forbid(unsafe_code)]
+
+/// Longest name of a host that is one.
+const MAX_HOST: usize = 253;
 
 /// Licenses and their counts, in the order in which they were asked for. `None` for a request with
 /// alternatives (`|`), or anything else that is better left alone.
@@ -24,6 +26,28 @@ pub fn write<'a>(items: impl IntoIterator<Item = (&'a str, u32)>) -> String {
         _ => format!("{name}:{count}"),
     });
     items.collect::<Vec<_>>().join(",")
+}
+
+/// A license server as users write it: `27000@lic1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server<'a> {
+    /// TCP port.
+    pub port: u16,
+    /// Name or address.
+    pub host: &'a str,
+}
+
+impl<'a> Server<'a> {
+    /// Reads one; `None` for anything else, such as the path of a license file.
+    pub fn parse(text: &'a str) -> Option<Server<'a>> {
+        let (port, host) = text.split_once('@')?;
+        let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let good = !host.is_empty() && host.len() <= MAX_HOST && host.chars().all(is_host);
+        good.then_some(Server {
+            port: port.parse().ok().filter(|&port| port > 0)?,
+            host,
+        })
+    }
 }
 
 #[cfg(test)]

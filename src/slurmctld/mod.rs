@@ -9,8 +9,6 @@
 pub mod contract;
 mod convert;
 mod guard;
-#[cfg(feature = "programs")]
-pub mod hints;
 mod live;
 
 use contract::{SHADOWFIT_ABI, shadowfit_answer, shadowfit_request};

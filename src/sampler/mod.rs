@@ -1,17 +1,26 @@
-//! The sampler: a process of its own beside each shadow or job. It writes to memory only, and tells
-//! everything it saw in one small object.
+//! What a running job does, counted from outside: readers of cgroups and /proc, each under a root
+//! path, and the sampler that turns their answers into one small object. It is a process of its own
+//! beside each shadow or job, and writes to memory only.
+#![forbid(unsafe_code)]
 
-use super::busiest::Busiest;
-use super::cgroup::Group;
-use super::curve::Curve;
-use super::network::{Network, Traffic};
-use super::pace::Pace;
-use super::process::{Processes, Threads};
-use super::seats::Seats;
-use super::spread::Spread;
-use super::{Counters, Ended};
+pub mod cadence;
+pub mod cgroup;
+pub mod license_sensor;
+pub mod network;
+pub mod process;
+pub mod seats;
+pub mod spool;
+pub mod stats;
+
 use crate::config::{License, Rate};
-use crate::units::MIB;
+use crate::job::counters::{Counters, Ended};
+use crate::text::units::MIB;
+use cadence::Cadence;
+use cgroup::Group;
+use network::{Network, Traffic};
+use process::{Processes, Threads};
+use seats::SeatWatch;
+use stats::{PeakRate, Spread, Timeline};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -33,7 +42,7 @@ const SETTLED_GROWTH: f64 = 1.01;
 /// What has been seen so far.
 pub struct Sampler {
     group: Group,
-    pace: Pace,
+    cadence: Cadence,
     /// Processes that are not the job's: the init of a sandbox.
     ours: usize,
     scratch: Option<PathBuf>,
@@ -45,13 +54,13 @@ pub struct Sampler {
     next_close: f32,
     threads: Threads,
     processes: Processes,
-    seats: Seats,
+    seats: SeatWatch,
     rates: Vec<(String, Rate)>,
     /// Of a job alone: a shadow has no network.
     network: Option<Network>,
     /// Share of the input that had been read, at each close look at a shadow.
     shares: Vec<(f32, f32)>,
-    curve: Curve,
+    curve: Timeline,
     spread: Spread,
     peak: u64,
     /// When the peak was last raised by more than [`SETTLED_GROWTH`], and to what.
@@ -59,9 +68,9 @@ pub struct Sampler {
     most_threads: usize,
     most_processes: usize,
     cpu_s: f64,
-    demand: Busiest,
-    storage: Busiest,
-    traffic: Busiest,
+    demand: PeakRate,
+    storage: PeakRate,
+    traffic: PeakRate,
 }
 
 impl Sampler {
@@ -70,7 +79,7 @@ impl Sampler {
         Sampler {
             scratch: Some(scratch),
             ours: 1,
-            ..Sampler::new(group, Pace::Shadow)
+            ..Sampler::new(group, Cadence::Shadow)
         }
     }
 
@@ -79,17 +88,17 @@ impl Sampler {
         let rate = |license: &License| Some((license.name.clone(), license.rate?));
         Sampler {
             rates: licenses.iter().filter_map(rate).collect(),
-            seats: Seats::new(Path::new("/proc"), licenses),
+            seats: SeatWatch::new(Path::new("/proc"), licenses),
             network: Some(Network::new(Path::new("/proc"))),
-            ..Sampler::new(group, Pace::Job)
+            ..Sampler::new(group, Cadence::Job)
         }
     }
 
-    fn new(group: Group, pace: Pace) -> Sampler {
+    fn new(group: Group, cadence: Cadence) -> Sampler {
         let proc = Path::new("/proc");
         Sampler {
             group,
-            pace,
+            cadence,
             ours: 0,
             scratch: None,
             started: Instant::now(),
@@ -100,26 +109,26 @@ impl Sampler {
             next_close: 0.0,
             threads: Threads::new(proc),
             processes: Processes::new(proc),
-            seats: Seats::new(proc, &[]),
+            seats: SeatWatch::new(proc, &[]),
             rates: Vec::new(),
             network: None,
             shares: Vec::new(),
-            curve: Curve::new(pace.points()),
+            curve: Timeline::new(cadence.points()),
             spread: Spread::default(),
             peak: 0,
             raised: (0.0, 0),
             most_threads: 0,
             most_processes: 0,
             cpu_s: 0.0,
-            demand: Busiest::default(),
-            storage: Busiest::default(),
-            traffic: Busiest::default(),
+            demand: PeakRate::default(),
+            storage: PeakRate::default(),
+            traffic: PeakRate::default(),
         }
     }
 
     /// How long to wait until the next look.
     pub fn rest(&self) -> Duration {
-        self.pace.memory(self.elapsed_s())
+        self.cadence.memory(self.elapsed_s())
     }
 
     /// One look; true if it was a close one.
@@ -129,7 +138,7 @@ impl Sampler {
             self.note_memory(at, memory.saturating_sub(self.written_to_memory()));
         }
         if at >= self.next_threads {
-            self.next_threads = at + self.pace.threads_s();
+            self.next_threads = at + self.cadence.threads_s();
             self.look_at_threads();
         }
         let close = at >= self.next_close;
@@ -142,11 +151,11 @@ impl Sampler {
             self.look_at_transfers(at, &ids);
         }
         if at >= self.next_network {
-            self.next_network = at + self.pace.network_s(at);
+            self.next_network = at + self.cadence.network_s(at);
             self.look_at_network(at, &ids);
         }
         if close {
-            self.next_close = at + self.pace.close_s(at);
+            self.next_close = at + self.cadence.close_s(at);
             self.look_closely(at, &ids);
         }
         self.demand.note(at, self.wanted_s());
@@ -202,9 +211,9 @@ impl Sampler {
         self.last_look = at;
         self.spread.push(memory, seconds.into());
         // Of a shadow each look is a slice of its own.
-        let slices = match self.pace {
-            Pace::Shadow => 1,
-            Pace::Job => self.rest().as_millis().div_ceil(SLICE_MS),
+        let slices = match self.cadence {
+            Cadence::Shadow => 1,
+            Cadence::Job => self.rest().as_millis().div_ceil(SLICE_MS),
         };
         (0..slices).for_each(|_| self.curve.push((memory / MIB) as u32));
         self.peak = self.peak.max(memory);
@@ -216,7 +225,7 @@ impl Sampler {
     fn look_closely(&mut self, at: f32, ids: &[u32]) {
         self.most_processes = self.most_processes.max(ids.len().saturating_sub(self.ours));
         self.processes.look(ids);
-        if self.pace == Pace::Shadow {
+        if self.cadence == Cadence::Shadow {
             let share = self.processes.input().map(|(share, _)| share);
             self.shares.push((at, share.unwrap_or(0.0)));
         }
@@ -257,7 +266,7 @@ impl Sampler {
         at >= SETTLED_S && self.raised.0 <= at / 3.0 && !still_reading
     }
 
-    /// Seats held at most, of each license that is watched for.
+    /// SeatWatch held at most, of each license that is watched for.
     fn licenses(&self) -> BTreeMap<String, u32> {
         let megabytes = |rate: &Rate| match rate {
             Rate::Storage => self.storage.a_second() / 1e6,
@@ -278,13 +287,13 @@ impl Sampler {
         let transfers = self.processes.transfers();
         let traffic = self.network.as_ref().map(Network::traffic);
         let connections = self.network.as_ref().map(Network::most_connections);
-        let a_second = |bytes: &Busiest| mib(bytes.a_second() as u64);
+        let a_second = |bytes: &PeakRate| mib(bytes.a_second() as u64);
         let peak_mib_s = [&self.storage, &self.traffic].map(a_second);
         let input = self.processes.input();
         let usual = self.spread.mean().zip(self.spread.quantile(USUAL));
         let usual_mib = usual.map(|(mean, most)| [mean, most].map(|bytes| mib(bytes as u64)));
         Counters {
-            usual_mib: usual_mib.filter(|_| self.pace == Pace::Job),
+            usual_mib: usual_mib.filter(|_| self.cadence == Cadence::Job),
             ended: if killed { Ended::Oom } else { ended },
             why: exit_code
                 .filter(|&code| code != 0)

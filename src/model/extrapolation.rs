@@ -6,8 +6,8 @@
 //! that grew. What is set lies above its estimate by a quantile of the errors it made on kinds that it
 //! was not fitted on (split conformal prediction, Vovk et al. 2005, with kinds as the units).
 
-use crate::counters::{Counters, Ended};
-use crate::units::MIB;
+use crate::job::counters::{Counters, Ended};
+use crate::job::shadow::{Need, Observation};
 use linfa::Dataset;
 use linfa::traits::Fit as _;
 use linfa_linear::LinearRegression;
@@ -24,7 +24,7 @@ const CENTRE: f64 = 6.0;
 const CONFIDENCE: f64 = 0.95;
 
 /// A site's own shadows take the place of the prior from this many on, of this many kinds.
-const ENOUGH_SIGHTS: usize = 50;
+const ENOUGH_OBSERVATIONS: usize = 50;
 const ENOUGH_KINDS: usize = 8;
 
 /// What is set after a shadow that ran to its end, against what it used: no two runs are the same.
@@ -44,76 +44,47 @@ const STILL_READ: f64 = 0.25;
 
 const TERMS: usize = 3;
 
-/// What a job needs, as its kind's shadow tells.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Need {
-    /// Memory on its node that is enough, in MiB; never below what the shadow used.
-    pub memory_mib: u32,
-    /// CPUs that it keeps busy.
-    pub cores: f32,
-}
-
-/// What a first view of a job showed, in MiB, and what the whole job came to.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sight {
-    /// Tells kinds apart.
-    pub kind: u64,
-    /// Peak in the first half of the view.
-    pub half_mib: f64,
-    /// Peak in the whole view.
-    pub seen_mib: f64,
-    /// Peak of the whole job.
-    pub peak_mib: f64,
-}
-
-impl Sight {
-    /// Of a shadow that was cut off, whose job's peak, in bytes, is known by now.
-    pub fn of(counters: &Counters, kind: u64, peak: u64) -> Option<Sight> {
-        let cut_off = matches!(counters.ended, Ended::Window | Ended::Settled);
-        cut_off.then(|| Sight {
-            kind,
-            half_mib: half_of(counters),
-            seen_mib: f64::from(counters.peak_mib),
-            peak_mib: peak as f64 / MIB as f64,
-        })
-    }
-}
-
 /// The model.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Fit {
+pub struct Extrapolation {
     /// Of 1, ln(seen) and ln(seen / seen in the first half).
     pub coefficients: [f64; TERMS],
     /// Added for what is set.
     pub offset: f64,
 }
 
-impl Fit {
+impl Extrapolation {
     /// Where a site starts: fitted on the Nextflow tasks of 14 kinds that a window of 60 s cuts off (the
     /// memory-over-time data of k-Segments, Bader et al. 2023), by
     /// `shadowfit replay --series memory-over-time-eager.csv.gz --window 60`, which prints it.
-    pub const PRIOR: Fit = Fit {
+    pub const PRIOR: Extrapolation = Extrapolation {
         coefficients: [0.2057, 0.1130, 0.0167],
         offset: 0.4241,
     };
 
-    /// Fits the model; `None` when the sights do not determine it.
-    pub fn on(sights: &[Sight]) -> Option<Fit> {
-        let steady = |sight: &&Sight| !still_grows(sight.half_mib, sight.seen_mib);
-        let sights: Vec<Sight> = sights.iter().filter(steady).copied().collect();
-        let coefficients = regress(&sights)?;
-        let offset = conformal_offset(&sights)?;
-        Some(Fit {
+    /// Fits the model; `None` when the observations do not determine it.
+    pub fn on(observations: &[Observation]) -> Option<Extrapolation> {
+        let steady =
+            |observation: &&Observation| !still_grows(observation.half_mib, observation.seen_mib);
+        let observations: Vec<Observation> = observations.iter().filter(steady).copied().collect();
+        let coefficients = regress(&observations)?;
+        let offset = conformal_offset(&observations)?;
+        Some(Extrapolation {
             coefficients,
             offset,
         })
     }
 
     /// A site's model: its own once it has seen enough.
-    pub fn of_site(sights: &[Sight]) -> Fit {
-        let enough = sights.len() >= ENOUGH_SIGHTS && by_kind(sights).len() >= ENOUGH_KINDS;
-        let own = if enough { Fit::on(sights) } else { None };
-        own.unwrap_or(Fit::PRIOR)
+    pub fn of_site(observations: &[Observation]) -> Extrapolation {
+        let enough = observations.len() >= ENOUGH_OBSERVATIONS
+            && by_kind(observations).len() >= ENOUGH_KINDS;
+        let own = if enough {
+            Extrapolation::on(observations)
+        } else {
+            None
+        };
+        own.unwrap_or(Extrapolation::PRIOR)
     }
 
     /// The likely peak of a job cut off after a view like this, in MiB.
@@ -145,7 +116,7 @@ impl Fit {
         let memory_mib = match counters.ended {
             Ended::Finished => seen_mib * FINISHED_MARGIN,
             Ended::Settled | Ended::Window => self
-                .enough_mib(half_of(counters), seen_mib)
+                .enough_mib(counters.half_peak_mib(), seen_mib)
                 .or_else(|| enough_by_input(counters))?,
             Ended::Oom | Ended::Failed | Ended::Refused => return None,
         };
@@ -167,17 +138,6 @@ fn enough_by_input(counters: &Counters) -> Option<f64> {
     tells.then(|| f64::from(counters.peak_mib) / share * FINISHED_MARGIN)
 }
 
-/// The peak in the first half of a shadow's time, in MiB.
-pub fn half_of(counters: &Counters) -> f64 {
-    let half = counters.curve_mib.len().div_ceil(2);
-    let peak = counters.curve_mib[..half]
-        .iter()
-        .copied()
-        .max()
-        .unwrap_or(0);
-    f64::from(peak).min(f64::from(counters.peak_mib))
-}
-
 fn still_grows(half_mib: f64, seen_mib: f64) -> bool {
     log(seen_mib) - log(half_mib) > STILL_GROWING.ln()
 }
@@ -191,28 +151,31 @@ fn terms(half_mib: f64, seen_mib: f64) -> [f64; TERMS] {
     [1.0, seen - CENTRE, seen - log(half_mib)]
 }
 
-fn by_kind(sights: &[Sight]) -> BTreeMap<u64, Vec<Sight>> {
-    let mut kinds: BTreeMap<u64, Vec<Sight>> = BTreeMap::new();
-    for sight in sights {
-        kinds.entry(sight.kind).or_default().push(*sight);
+fn by_kind(observations: &[Observation]) -> BTreeMap<u64, Vec<Observation>> {
+    let mut kinds: BTreeMap<u64, Vec<Observation>> = BTreeMap::new();
+    for observation in observations {
+        kinds
+            .entry(observation.kind)
+            .or_default()
+            .push(*observation);
     }
     kinds
 }
 
-/// A kind's many sights count for more than one, and for less than their number.
-fn weight(kind: &[Sight]) -> f64 {
+/// A kind's many observations count for more than one, and for less than their number.
+fn weight(kind: &[Observation]) -> f64 {
     1.0 / (kind.len() as f64).sqrt()
 }
 
 /// Weighted least squares: rows scaled by the root of their weight.
-fn regress(sights: &[Sight]) -> Option<[f64; TERMS]> {
+fn regress(observations: &[Observation]) -> Option<[f64; TERMS]> {
     let (mut rows, mut targets) = (Vec::new(), Vec::new());
-    for kind in by_kind(sights).values() {
+    for kind in by_kind(observations).values() {
         let scale = weight(kind).sqrt();
-        for sight in kind {
-            let terms = terms(sight.half_mib, sight.seen_mib);
+        for observation in kind {
+            let terms = terms(observation.half_mib, observation.seen_mib);
             rows.extend(terms.map(|term| term * scale));
-            targets.push((log(sight.peak_mib) - log(sight.seen_mib)) * scale);
+            targets.push((log(observation.peak_mib) - log(observation.seen_mib)) * scale);
         }
     }
     // A pull towards zero, so that a term which nothing speaks for stays out.
@@ -230,22 +193,22 @@ fn regress(sights: &[Sight]) -> Option<[f64; TERMS]> {
 }
 
 /// The quantile of the errors on kinds left out of the fit.
-fn conformal_offset(sights: &[Sight]) -> Option<f64> {
-    let kinds = by_kind(sights);
+fn conformal_offset(observations: &[Observation]) -> Option<f64> {
+    let kinds = by_kind(observations);
     let mut errors = Vec::new();
     for (left_out, of_kind) in &kinds {
-        let rest: Vec<Sight> = sights
+        let rest: Vec<Observation> = observations
             .iter()
             .filter(|s| s.kind != *left_out)
             .copied()
             .collect();
-        let fit = Fit {
+        let fit = Extrapolation {
             coefficients: regress(&rest)?,
             offset: 0.0,
         };
-        errors.extend(of_kind.iter().map(|sight| {
-            let likely = fit.likely_mib(sight.half_mib, sight.seen_mib);
-            (log(sight.peak_mib) - log(likely), weight(of_kind))
+        errors.extend(of_kind.iter().map(|observation| {
+            let likely = fit.likely_mib(observation.half_mib, observation.seen_mib);
+            (log(observation.peak_mib) - log(likely), weight(of_kind))
         }));
     }
     quantile(errors, CONFIDENCE)
@@ -270,12 +233,12 @@ mod tests {
     use super::*;
 
     /// Kinds whose jobs grow to `growth` times what was seen, on average.
-    fn sights(growth: f64) -> Vec<Sight> {
+    fn observations(growth: f64) -> Vec<Observation> {
         (0..200u64)
             .map(|n| {
                 let seen_mib = 200.0 * (1.0 + (n % 23) as f64);
                 let noise = 1.0 + ((n * 7919) % 11) as f64 / 100.0;
-                Sight {
+                Observation {
                     kind: n % 10,
                     half_mib: seen_mib * 0.9,
                     seen_mib,
@@ -287,9 +250,9 @@ mod tests {
 
     #[test]
     fn growth_is_learned_and_what_is_set_covers_it() {
-        let sights = sights(1.6);
-        let fit = Fit::on(&sights).unwrap();
-        let covered = sights
+        let observations = observations(1.6);
+        let fit = Extrapolation::on(&observations).unwrap();
+        let covered = observations
             .iter()
             .filter(|s| fit.enough_mib(s.half_mib, s.seen_mib).unwrap() >= s.peak_mib)
             .count();
@@ -300,17 +263,17 @@ mod tests {
 
     #[test]
     fn nothing_is_set_below_what_was_seen() {
-        let shrinking = Fit {
+        let shrinking = Extrapolation {
             coefficients: [-5.0, 0.0, 0.0],
             offset: -1.0,
         };
         assert_eq!(shrinking.enough_mib(490.0, 500.0), Some(500.0));
-        assert!(Fit::PRIOR.enough_mib(490.0, 500.0).unwrap() > 500.0);
+        assert!(Extrapolation::PRIOR.enough_mib(490.0, 500.0).unwrap() > 500.0);
     }
 
     #[test]
     fn memory_that_still_grows_tells_nothing() {
-        assert_eq!(Fit::PRIOR.enough_mib(300.0, 500.0), None);
+        assert_eq!(Extrapolation::PRIOR.enough_mib(300.0, 500.0), None);
     }
 
     #[test]
@@ -322,7 +285,11 @@ mod tests {
             input_share_half,
             ..Counters::nothing(Ended::Window)
         };
-        let need = |share| Fit::PRIOR.need(&grows(share)).map(|need| need.memory_mib);
+        let need = |share| {
+            Extrapolation::PRIOR
+                .need(&grows(share))
+                .map(|need| need.memory_mib)
+        };
         assert_eq!(need([Some(0.25), Some(0.125)]), Some(881));
         let nothing = [None, Some(0.01), Some(1.0), Some(f32::NAN)].map(|share| [share, Some(0.0)]);
         let read_long_ago = [Some(0.25), Some(0.25)];
@@ -334,7 +301,7 @@ mod tests {
     #[test]
     fn a_shadow_that_did_not_do_its_work_tells_nothing() {
         for ended in [Ended::Oom, Ended::Failed, Ended::Refused] {
-            assert_eq!(Fit::PRIOR.need(&Counters::nothing(ended)), None);
+            assert_eq!(Extrapolation::PRIOR.need(&Counters::nothing(ended)), None);
         }
         let finished = Counters {
             peak_mib: 300.2,
@@ -342,19 +309,25 @@ mod tests {
             demand_peak: 2.0,
             ..Counters::nothing(Ended::Finished)
         };
-        let need = Fit::PRIOR.need(&finished).unwrap();
+        let need = Extrapolation::PRIOR.need(&finished).unwrap();
         assert_eq!((need.memory_mib, need.cores), (331, 2.0));
         let of_four = Counters {
             ranks: Some(4),
             ..finished
         };
-        assert_eq!(Fit::PRIOR.need(&of_four).unwrap().cores, 8.0);
+        assert_eq!(Extrapolation::PRIOR.need(&of_four).unwrap().cores, 8.0);
     }
 
     #[test]
     fn a_site_starts_with_the_prior() {
-        assert_eq!(Fit::of_site(&sights(1.6)[..20]), Fit::PRIOR);
-        assert_ne!(Fit::of_site(&sights(1.6)), Fit::PRIOR);
-        assert_eq!(Fit::on(&[]), None);
+        assert_eq!(
+            Extrapolation::of_site(&observations(1.6)[..20]),
+            Extrapolation::PRIOR
+        );
+        assert_ne!(
+            Extrapolation::of_site(&observations(1.6)),
+            Extrapolation::PRIOR
+        );
+        assert_eq!(Extrapolation::on(&[]), None);
     }
 }

@@ -1,12 +1,12 @@
 //! What is learned about one quantity of one kind of job, run by run: memory, or run time.
 //!
-//! Each run is first predicted by every base from the runs before it, as it would have been, and only
-//! then learned from. What that would have cost is each base's score; the one with the least is followed
+//! Each run is first predicted by every estimator from the runs before it, as it would have been, and only
+//! then learned from. What that would have cost is each estimator's score; the one with the least is followed
 //! (prequential selection, Dawid 1984). Runs with more input than any before have scores of their own:
-//! a base that is good where runs are known may be bad beyond.
+//! a estimator that is good where runs are known may be bad beyond.
 
-use super::base::{BASES, Fitted, Sample, Told};
 use super::curve::{Curve, Knot};
+use super::estimator::{ESTIMATORS, Fitted, Prediction, Sample};
 use std::cell::OnceCell;
 use std::collections::VecDeque;
 
@@ -19,7 +19,7 @@ const SCORE_KEPT: f64 = 0.92;
 /// Beyond the inputs seen, this much of the score within them counts too.
 const SCORE_WITHIN: f64 = 0.32;
 
-/// What a wrong choice of base costs when a run is killed, beyond what it was given, as a share of that.
+/// What a wrong choice of estimator costs when a run is killed, beyond what it was given, as a share of that.
 const SCORE_PRICE: f64 = 0.67;
 
 /// Points at which a curve is asked for within the inputs seen, and their distances beyond the largest
@@ -28,10 +28,10 @@ const KNOTS: usize = 40;
 const BEYOND: [f64; 3] = [1e-3, 0.35, 0.7];
 const BELOW: f64 = 0.35;
 
-type Scores = [f64; BASES.len()];
+type Scores = [f64; ESTIMATORS.len()];
 
 /// One quantity of one kind.
-pub struct Quantity {
+pub struct Selection {
     window: usize,
     price: f64,
     samples: VecDeque<Sample>,
@@ -40,17 +40,17 @@ pub struct Quantity {
     beyond: Scores,
 }
 
-impl Quantity {
+impl Selection {
     /// Remembers the latest `window` runs. `price` is what a killed run costs beyond what it was given, as a
     /// share of that.
-    pub fn new(window: u32, price: f64) -> Quantity {
-        Quantity {
+    pub fn new(window: u32, price: f64) -> Selection {
+        Selection {
             window: window as usize,
             price,
             samples: VecDeque::new(),
             largest_input: None,
-            within: [0.0; BASES.len()],
-            beyond: [0.0; BASES.len()],
+            within: [0.0; ESTIMATORS.len()],
+            beyond: [0.0; ESTIMATORS.len()],
         }
     }
 
@@ -69,14 +69,14 @@ impl Quantity {
     }
 
     /// About a job with this ln(input).
-    pub fn told(&self, input: Option<f64>) -> Option<Told> {
-        self.fitted().told(input)
+    pub fn predict(&self, input: Option<f64>) -> Option<Prediction> {
+        self.fitted().predict(input)
     }
 
     /// What is enough for a job of unknown input, and by the input's size.
-    pub fn learned(&self) -> (Option<Told>, Curve) {
+    pub fn learned(&self) -> (Option<Prediction>, Curve) {
         let fitted = self.fitted();
-        (fitted.told(None), self.curve(&fitted))
+        (fitted.predict(None), self.curve(&fitted))
     }
 
     fn curve(&self, fitted: &All) -> Curve {
@@ -93,7 +93,7 @@ impl Quantity {
         at.sort_by(f64::total_cmp);
         at.dedup_by(|a, b| *a - *b < 1e-4);
         let knot = |input: f64| {
-            let enough = fitted.told(Some(input))?.enough.ln() as f32;
+            let enough = fitted.predict(Some(input))?.enough.ln() as f32;
             let input = input as f32;
             Some(Knot { input, enough })
         };
@@ -102,7 +102,7 @@ impl Quantity {
 
     fn fitted(&self) -> All<'_> {
         All {
-            quantity: self,
+            selection: self,
             fitted: Default::default(),
         }
     }
@@ -111,37 +111,37 @@ impl Quantity {
         self.largest_input.is_some_and(|largest| input > largest)
     }
 
-    /// The bases, the one to be followed first. Without inputs there is nothing to choose between.
-    fn order(&self, input: Option<f64>) -> [usize; BASES.len()] {
-        let mut bases: [usize; BASES.len()] = std::array::from_fn(|base| base);
+    /// The estimators, the one to be followed first. Without inputs there is nothing to choose between.
+    fn order(&self, input: Option<f64>) -> [usize; ESTIMATORS.len()] {
+        let mut estimators: [usize; ESTIMATORS.len()] = std::array::from_fn(|estimator| estimator);
         if let Some(input) = input.filter(|_| self.largest_input.is_some()) {
             let outside = self.is_beyond(input);
-            let score = |base: usize| match outside {
-                true => self.beyond[base] + SCORE_WITHIN * self.within[base],
-                false => self.within[base],
+            let score = |estimator: usize| match outside {
+                true => self.beyond[estimator] + SCORE_WITHIN * self.within[estimator],
+                false => self.within[estimator],
             };
-            bases.sort_by(|&a, &b| score(a).total_cmp(&score(b)));
+            estimators.sort_by(|&a, &b| score(a).total_cmp(&score(b)));
         }
-        bases
+        estimators
     }
 
-    /// Counts for each base what it would have cost to follow it for this run; where it had nothing to say,
+    /// Counts for each estimator what it would have cost to follow it for this run; where it had nothing to say,
     /// the next best one would have been followed.
     fn score(&mut self, sample: &Sample) {
         let Some(input) = sample.input.filter(|_| self.samples.len() >= FIRST_SCORED) else {
             return;
         };
         let fitted = self.fitted();
-        let told: [Option<f64>; BASES.len()] =
-            std::array::from_fn(|base| Some(fitted.by(base, Some(input))?.enough));
+        let predicted: [Option<f64>; ESTIMATORS.len()] =
+            std::array::from_fn(|estimator| Some(fitted.by(estimator, Some(input))?.enough));
         let Some(usual) = self
             .order(Some(input))
             .into_iter()
-            .find_map(|base| told[base])
+            .find_map(|estimator| predicted[estimator])
         else {
             return;
         };
-        let costs = told.map(|told| cost(told.unwrap_or(usual), sample));
+        let costs = predicted.map(|predicted| cost(predicted.unwrap_or(usual), sample));
         let scores = match self.is_beyond(input) {
             true => &mut self.beyond,
             false => &mut self.within,
@@ -152,22 +152,27 @@ impl Quantity {
     }
 }
 
-/// Every base, fitted to the same runs once it is asked.
+/// Every estimator, fitted to the same runs once it is asked.
 struct All<'a> {
-    quantity: &'a Quantity,
-    fitted: [OnceCell<Option<Fitted<'a>>>; BASES.len()],
+    selection: &'a Selection,
+    fitted: [OnceCell<Option<Fitted<'a>>>; ESTIMATORS.len()],
 }
 
 impl All<'_> {
-    fn by(&self, base: usize, input: Option<f64>) -> Option<Told> {
-        let (samples, _) = self.quantity.samples.as_slices();
-        let fit = || BASES[base].fitted(samples, self.quantity.price);
-        self.fitted[base].get_or_init(fit).as_ref()?.told(input)
+    fn by(&self, estimator: usize, input: Option<f64>) -> Option<Prediction> {
+        let (samples, _) = self.selection.samples.as_slices();
+        let fit = || ESTIMATORS[estimator].fitted(samples, self.selection.price);
+        self.fitted[estimator]
+            .get_or_init(fit)
+            .as_ref()?
+            .predict(input)
     }
 
-    fn told(&self, input: Option<f64>) -> Option<Told> {
-        let order = self.quantity.order(input);
-        order.into_iter().find_map(|base| self.by(base, input))
+    fn predict(&self, input: Option<f64>) -> Option<Prediction> {
+        let order = self.selection.order(input);
+        order
+            .into_iter()
+            .find_map(|estimator| self.by(estimator, input))
     }
 }
 

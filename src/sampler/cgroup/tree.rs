@@ -1,7 +1,7 @@
 //! The processes of a job where Slurm keeps no cgroup for it: found in /proc by the job's number in their
 //! environment, or as children of those.
 
-use super::process::open;
+use crate::sampler::process::open;
 use procfs::process::{Process, all_processes_with_root};
 use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
@@ -24,14 +24,14 @@ pub struct Tree {
 #[derive(Default)]
 struct Found {
     looked: Option<Instant>,
-    known: HashMap<i32, Known>,
+    known: HashMap<i32, KnownProcess>,
     /// CPU time, in ticks, of those of the job's that have ended.
     ended: u64,
 }
 
 /// A process of the node.
 #[derive(Clone, Copy)]
-struct Known {
+struct KnownProcess {
     /// When it started: with its number that makes it this one.
     started: u64,
     parent: i32,
@@ -69,7 +69,7 @@ impl Tree {
         found
     }
 
-    fn look(&self, before: &HashMap<i32, Known>) -> HashMap<i32, Known> {
+    fn look(&self, before: &HashMap<i32, KnownProcess>) -> HashMap<i32, KnownProcess> {
         let all = all_processes_with_root(&self.proc)
             .into_iter()
             .flatten()
@@ -79,7 +79,7 @@ impl Tree {
             .collect();
         // Parents first, as nearly always; a child that comes before its parent is found by its environment.
         stats.sort_by_key(|(stat, _)| stat.starttime);
-        let mut now: HashMap<i32, Known> = HashMap::with_capacity(stats.len());
+        let mut now: HashMap<i32, KnownProcess> = HashMap::with_capacity(stats.len());
         for (stat, process) in stats {
             let known = before.get(&stat.pid);
             let known = known.filter(|known| known.started == stat.starttime);
@@ -87,7 +87,7 @@ impl Tree {
             let ours =
                 of_ours || known.map_or_else(|| self.has_number(&process), |known| known.ours);
             let waited = (stat.cutime + stat.cstime).max(0) as u64;
-            let this = Known {
+            let this = KnownProcess {
                 started: stat.starttime,
                 parent: stat.ppid,
                 ours,
@@ -135,10 +135,10 @@ impl Tree {
 
 /// CPU time of the job's processes that are there no more. What a parent of theirs that is the job's has
 /// waited for is in its own.
-fn ended(before: &HashMap<i32, Known>, now: &HashMap<i32, Known>) -> u64 {
+fn ended(before: &HashMap<i32, KnownProcess>, now: &HashMap<i32, KnownProcess>) -> u64 {
     let is_gone =
-        |id: &i32, was: &Known| now.get(id).is_none_or(|known| known.started != was.started);
-    let has_parent = |was: &Known| before.get(&was.parent).is_some_and(|parent| parent.ours);
+        |id: &i32, was: &KnownProcess| now.get(id).is_none_or(|known| known.started != was.started);
+    let has_parent = |was: &KnownProcess| before.get(&was.parent).is_some_and(|parent| parent.ours);
     before
         .iter()
         .filter(|(id, was)| was.ours && is_gone(id, was) && !has_parent(was))

@@ -1,51 +1,37 @@
 //! What is learned about one kind of job, run by run: what its runs used, and what is enough for the next.
 
-use super::base::{Sample, Told};
-use super::evidence::{Evidence, Learned};
-use super::fit::Need;
+use super::estimator::{Prediction, Sample};
+use super::learned::Learned;
 use super::margin::SHARES;
-use super::quantity::Quantity;
-use super::seats::{Seats, id};
+use super::seats::{SeatUse, id};
+use super::selection::Selection;
 use crate::config::Config;
-use crate::job::Usage;
-use crate::units::MIB;
+use crate::job::Run;
+use crate::job::evidence::Evidence;
+use crate::job::shadow::Need;
+use crate::text::units::MIB;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Of a run that died of its memory limit the need is not known; it is taken to be this much more.
 const OUTGROWN: f64 = 1.2;
 
-/// One run of a kind, as training wants it.
-#[derive(Debug, Clone)]
-pub struct Run {
-    /// It ended well, so that what it used is what such a job needs.
-    pub completed: bool,
-    /// What it used.
-    pub usage: Usage,
-    /// Size of its input in bytes, where the submission told it.
-    pub input_bytes: Option<u64>,
-    /// Memory on a node that its user asked for, in bytes.
-    pub asked: Option<u64>,
-    /// Seats that it held at most, of each license that it was watched for.
-    pub seats: BTreeMap<String, u32>,
-}
-
 /// What is known about one kind of job.
-pub struct Learner {
+pub struct KindModel {
     window: usize,
     runs: VecDeque<Run>,
-    memory: Quantity,
-    time: Quantity,
+    memory: Selection,
+    time: Selection,
 }
 
-impl Learner {
+impl KindModel {
     /// Nothing is known yet.
-    pub fn new(config: &Config) -> Learner {
+    pub fn new(config: &Config) -> KindModel {
         let window = config.evidence.window;
-        Learner {
+        KindModel {
             window: window as usize,
             runs: VecDeque::new(),
-            memory: Quantity::new(window, config.memory.failure_price),
-            time: Quantity::new(window, config.time.failure_price),
+            memory: Selection::new(window, config.memory.failure_price),
+            time: Selection::new(window, config.time.failure_price),
         }
     }
 
@@ -79,8 +65,8 @@ impl Learner {
             asked: run.asked.map(|bytes| bytes as f64 / MIB as f64),
         };
         let outgrown = || {
-            let told = self.memory.told(sample.input);
-            told.is_none_or(|told| sample.peak > told.enough)
+            let predicted = self.memory.predict(sample.input);
+            predicted.is_none_or(|predicted| sample.peak > predicted.enough)
         };
         (run.completed || outgrown()).then_some(sample)
     }
@@ -97,14 +83,16 @@ impl Learner {
 
     /// The memory in MiB that each of [`SHARES`] of such jobs with this much input, in bytes, stay under.
     pub fn memory_quantiles(&self, input_bytes: Option<u64>) -> Option<[f64; SHARES.len()]> {
-        let known = self.memory.told(ln_input(input_bytes));
-        let known = known.or_else(|| self.memory.told(None));
+        let known = self.memory.predict(ln_input(input_bytes));
+        let known = known.or_else(|| self.memory.predict(None));
         Some(known?.quantiles)
     }
 
-    /// All that is known by now; `shadow` is what a shadow of this kind told.
+    /// All that is known by now; `shadow` is what a shadow of this kind predicted.
     pub fn learned(&self, shadow: Option<Need>) -> Learned {
-        let enough = |told: Option<Told>| told.map_or(0, |told| told.enough.ceil() as u32);
+        let enough = |predicted: Option<Prediction>| {
+            predicted.map_or(0, |predicted| predicted.enough.ceil() as u32)
+        };
         let (any_memory, memory) = self.memory.learned();
         let (any_time, time) = self.time.learned();
         Learned {
@@ -119,8 +107,8 @@ impl Learner {
         }
     }
 
-    fn seats(&self) -> Vec<Seats> {
-        let mut found: BTreeMap<&str, Seats> = BTreeMap::new();
+    fn seats(&self) -> Vec<SeatUse> {
+        let mut found: BTreeMap<&str, SeatUse> = BTreeMap::new();
         for run in self.runs.iter().filter(|run| run.completed) {
             for (name, &held) in &run.seats {
                 let seats = found.entry(name).or_default();
@@ -168,6 +156,7 @@ fn percentile_99(values: &mut [u32]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::Usage;
 
     fn run(input_gb: Option<f64>, peak_mib: f64) -> Run {
         Run {
@@ -185,9 +174,9 @@ mod tests {
     }
 
     fn after(runs: impl IntoIterator<Item = Run>) -> Learned {
-        let mut learner = Learner::new(&Config::default());
-        runs.into_iter().for_each(|run| learner.learn(&run));
-        learner.learned(None)
+        let mut model = KindModel::new(&Config::default());
+        runs.into_iter().for_each(|run| model.learn(&run));
+        model.learned(None)
     }
 
     fn enough(learned: &Learned, input_gb: f64) -> f64 {

@@ -2,8 +2,8 @@
 //! holds something else. Each sampler writes one file a job, the agent reads it with the job's outcome.
 #![forbid(unsafe_code)]
 
-use crate::counters::Counters;
 use crate::job::FinishedJob;
+use crate::job::counters::Counters;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -100,8 +100,8 @@ fn read(path: &Path) -> Option<Told> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counters::Ended;
-    use crate::store::tests::finished;
+    use crate::job::counters::Ended;
+    use crate::job::tests::finished;
 
     fn told(job: u64, node: &str, ended: i64, peak_mib: f32) -> Told {
         let counters = Counters {

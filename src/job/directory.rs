@@ -1,0 +1,34 @@
+//! Who is who on the site, and how far what is known reaches.
+
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// Who is who, as the agent learned it: slurmctld must not ask a name service.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Directory {
+    /// The partition of jobs that name none.
+    pub default_partition: Option<String>,
+    /// By uid.
+    pub users: HashMap<u32, User>,
+    /// How many of each license the cluster has.
+    #[serde(default)]
+    pub licenses: HashMap<String, u32>,
+}
+
+/// One user of the cluster.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// The account of jobs that name none.
+    pub account: Option<String>,
+}
+
+/// How far the store counts in a snapshot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Watermark {
+    /// The last row of a job.
+    pub jobs: i64,
+    /// The last shadow that ended.
+    pub shadows: i64,
+}

@@ -1,0 +1,15 @@
+//! The nouns: what a user asks for, what is seen of a job, and what it used. They stand on nothing else.
+#![forbid(unsafe_code)]
+
+pub mod counters;
+pub mod directory;
+pub mod evidence;
+pub mod licenses;
+mod request;
+mod run;
+pub mod shadow;
+
+pub use request::{Ask, Layout, LeftAlone, Memory, Request, Texts};
+#[cfg(test)]
+pub use run::tests;
+pub use run::{FinishedJob, Run, Usage};

@@ -1,0 +1,6 @@
+//! Figures and rows as people read and write them.
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "programs")]
+pub mod rejects;
+pub mod units;
