@@ -3,6 +3,9 @@
 //!
 //! usage: cargo bench --bench decision [-- --count FINGERPRINTS]
 
+// A caller from C is played here.
+#![allow(unsafe_code)]
+
 use shadowfit_core::fingerprint::{Key, Kind};
 use shadowfit_core::job::directory::{Directory, User, Watermark};
 use shadowfit_core::job::evidence::Evidence;

@@ -2,7 +2,7 @@
 //!
 //! usage: cargo bench --bench model
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_main};
 use shadowfit_core::config::Config;
 use shadowfit_core::job::Run;
 use shadowfit_core::job::Usage;
@@ -62,5 +62,9 @@ fn prediction(bench: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, training, prediction);
-criterion_main!(benches);
+// criterion_group! makes a public function.
+#[allow(missing_docs)]
+mod groups {
+    criterion::criterion_group!(benches, super::training, super::prediction);
+}
+criterion_main!(groups::benches);

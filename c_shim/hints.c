@@ -49,12 +49,12 @@ static size_t read_file(const char *path, char *text, size_t room)
 {
 	int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	size_t length = 0;
-	ssize_t count = 0;
+	ssize_t got = 0;
 
 	if (file < 0)
 		return 0;
-	while (length < room && (count = read(file, text + length, room - length)) > 0)
-		length += (size_t)count;
+	while (length < room && (got = read(file, text + length, room - length)) > 0)
+		length += (size_t)got;
 	close(file);
 	return length;
 }

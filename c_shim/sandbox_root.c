@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,12 +62,17 @@ static int is_left_out(const struct place *place)
 	return 0;
 }
 
+static bool is_octal(const char *digits)
+{
+	return strspn(digits, "01234567") >= 3;
+}
+
 /* mountinfo writes blanks and backslashes as \ooo. */
 static void unescape(char *text)
 {
 	char *to = text;
 	for (const char *from = text; *from; from++) {
-		if (from[0] == '\\' && from[1] && from[2] && from[3]) {
+		if (from[0] == '\\' && is_octal(from + 1)) {
 			*to++ = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
 			from += 3;
 		} else {

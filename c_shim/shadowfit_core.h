@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Raised by every change of this file; a core with another number is not used. */
-#define SHADOWFIT_ABI 3
+#define SHADOWFIT_ABI 3u
 
 /* "The user did not say" in a number, whatever Slurm's NO_VAL of that width is. */
 #define SHADOWFIT_UNSET 0xffffffffffffffffu

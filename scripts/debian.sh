@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Which Debian suite brings which release of Slurm, and packages of a suite that this machine does not run.
 # Sourced after lib.sh.
 

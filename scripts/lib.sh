@@ -1,5 +1,9 @@
+# shellcheck shell=bash
 # What every script here shares: where the project is and how it speaks.
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Programs that Debian lacks or has too old.
+# shellcheck disable=SC2034  # for those who read this file
+tools=$project/target/tools
 
 say() { printf '%s\n' "$*"; }
 fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Roots with other releases of Slurm: each a Debian suite of its own in a folder, entered in a mount namespace
 # of its own. Nothing is mounted where the machine's other processes could see it.
 # Sourced after lib.sh and debian.sh.
@@ -39,6 +40,7 @@ bootstrap() {
     echo "$root_packages" >"$root/etc/shadowfit-root"
 }
 
+# shellcheck disable=SC2154  # lib.sh says where the project is
 # Becomes a process that holds the root of a release, with the machine's users, names and those of its
 # folders that a cluster needs, as / of its own mount namespace.
 hold_root() {
@@ -52,7 +54,7 @@ hold_root() {
         mount --bind "$folder" "$root$folder"
     done
     mkdir -p "$root/old"
-    cd "$root"
+    cd "$root" || fail "cannot enter $root"
     pivot_root . old
     umount -l /old
     exec sleep infinity

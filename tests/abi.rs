@@ -1,5 +1,8 @@
 //! The C ABI: what a caller may throw at it, and what the built libraries show to the world.
 
+// A caller from C is played here.
+#![allow(unsafe_code)]
+
 use shadowfit_core::slurmctld::contract::*;
 use shadowfit_core::slurmctld::{shadowfit_abi, shadowfit_decide, shadowfit_open};
 use std::ffi::{CStr, CString};

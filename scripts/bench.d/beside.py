@@ -41,7 +41,9 @@ class Shadows(Bench):
         stub = self.script(f"shadow-{script.name}", "#!/bin/sh\nexit 64\n" + script.read_text())
         until = int(time.time()) + seconds
         mark = f"shadow:0:{until}:4:300:1024:100"
-        return self.inside("sbatch", "--parsable", "-o", "/dev/null", "--mem=1000", "-t", "5", "--no-requeue", f"--shadowfit={mark}", stub, user="alice").strip()
+        return self.inside(
+            "sbatch", "--parsable", "-o", "/dev/null", "--mem=1000", "-t", "5", "--no-requeue", f"--shadowfit={mark}", stub, user="alice"
+        ).strip()
 
     def cancel(self, jobs):
         for job in jobs:

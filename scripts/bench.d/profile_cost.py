@@ -74,7 +74,9 @@ def cost(cluster, conf):
     bench = Watched(cluster, conf)
     bench.script("watch.py", PSUTIL)
     script = bench.script("many.sh", MANY)
-    print(f"{'gatherer':10} {'processes':>9} {'sampler 10 Hz':>13} {'at 1 Hz':>8} {'MiB':>5} {'slurmstepd':>10} {'psutil':>8} {'MiB':>5} {'sampler/psutil':>14}   (CPU: % of one core)")
+    print(
+        f"{'gatherer':10} {'processes':>9} {'sampler 10 Hz':>13} {'at 1 Hz':>8} {'MiB':>5} {'slurmstepd':>10} {'psutil':>8} {'MiB':>5} {'sampler/psutil':>14}   (CPU: % of one core)"
+    )
     for gatherer in ("none", "linux", "cgroup"):
         bench.set(JobAcctGatherType=f"jobacct_gather/{gatherer}", JobAcctGatherFrequency="task=1")
         for size in SIZES:
@@ -99,7 +101,9 @@ def shares(pids, seconds):
     before, start = {name: cpu_s(pid) for name, pid in pids.items()}, time.monotonic()
     time.sleep(seconds)
     passed = time.monotonic() - start
-    return {name: 100 * (cpu_s(pid) - before[name]) / passed for name, pid in pids.items()}, {name: resident_mib(pid) for name, pid in pids.items()}
+    return {name: 100 * (cpu_s(pid) - before[name]) / passed for name, pid in pids.items()}, {
+        name: resident_mib(pid) for name, pid in pids.items()
+    }
 
 
 def delay(cluster, conf, rounds):
@@ -125,8 +129,10 @@ def delay(cluster, conf, rounds):
     plugstack.write_text(line + "\n")
     for which, name in enumerate(("start", "end")):
         on, off = ([pair[which] for pair in figures[profiled]] for profiled in (True, False))
-        later = statistics.median(a - b for a, b in zip(on, off))
-        print(f"a job's {name}: {statistics.median(off):.1f} ms without, {statistics.median(on):.1f} ms with the profile; median of the differences {later:.1f} ms")
+        later = statistics.median(a - b for a, b in zip(on, off, strict=True))
+        print(
+            f"a job's {name}: {statistics.median(off):.1f} ms without, {statistics.median(on):.1f} ms with the profile; median of the differences {later:.1f} ms"
+        )
 
 
 def run(cluster, conf, rounds):

@@ -60,7 +60,9 @@ def published(rows):
 def chronological(replay, traces):
     baselines = json.loads((traces / "baselines.json").read_text())
     print("decided at start; waste on known kinds in GBh; 'blind': without the input's size")
-    print(f"{'trace':20} {'jobs':>6} {'waste':>10} {'max x1.1':>10} {'ratio':>6} {'blind':>6} {'best published':>26} {'ratio':>6} {'failed %':>8} {'P50/90/99 %':>12} {'s':>6}")
+    print(
+        f"{'trace':20} {'jobs':>6} {'waste':>10} {'max x1.1':>10} {'ratio':>6} {'blind':>6} {'best published':>26} {'ratio':>6} {'failed %':>8} {'P50/90/99 %':>12} {'s':>6}"
+    )
     ratios, above, failed = [], 0, []
     for trace in sorted((traces / "jobs").glob("*.csv.gz")):
         ours = replay("--trace", trace)
@@ -112,24 +114,39 @@ def sizey(replay, traces):
         wastes = sorted(answer["waste_gbh"] for answer in answers)
         fails = sorted(answer["failed_attempts"] for answer in answers)
         ours, ours_failed = statistics.median(wastes), statistics.median(fails)
-        print(f"{name:20} {ours:10.2f} GBh ({wastes[0]:.2f}..{wastes[-1]:.2f}) [{waste}], {ours_failed} failed attempts ({fails[0]}..{fails[-1]}) [{attempts}]", flush=True)
+        print(
+            f"{name:20} {ours:10.2f} GBh ({wastes[0]:.2f}..{wastes[-1]:.2f}) [{waste}], {ours_failed} failed attempts ({fails[0]}..{fails[-1]}) [{attempts}]",
+            flush=True,
+        )
         goal(f"below {waste} GBh", ours < waste)
         goal(f"at most {attempts / 5:.0f} failed attempts", ours_failed <= attempts / 5)
 
 
 def features(replay, traces):
-    print("\njobs told apart by one feature more: waste on known kinds against that without it, geometric mean over the traces that have it")
+    print(
+        "\njobs told apart by one feature more: waste on known kinds against that without it, geometric mean over the traces that have it"
+    )
     plain = {trace: replay("--trace", trace)["waste_gbh"] for trace in sorted((traces / "jobs").glob("*.csv.gz"))}
     for split in SPLITS:
         told_apart = {trace: replay("--trace", trace, "--split", split)["waste_gbh"] for trace in plain}
         ratios = [told_apart[trace] / waste for trace, waste in plain.items() if told_apart[trace] != waste]
-        print(f"{split:20} {statistics.geometric_mean(ratios):6.3f} ({min(ratios):.3f}..{max(ratios):.3f}) on {len(ratios)}" if ratios else f"{split:20} makes no difference", flush=True)
+        print(
+            f"{split:20} {statistics.geometric_mean(ratios):6.3f} ({min(ratios):.3f}..{max(ratios):.3f}) on {len(ratios)}"
+            if ratios
+            else f"{split:20} makes no difference",
+            flush=True,
+        )
 
 
 def series(replay, traces):
     ours = replay("--series", traces / "memory-over-time-eager.csv.gz", "--window", str(WINDOW_S))
-    print(f"\nmemory over time, window {WINDOW_S} s, kinds never seen: median error {100 * ours['median_ape']:.1f} %, waste {ours['waste_ratio']:.3f} of the requests', failed {ours['failed_tasks_pct']:.2f} %")
-    goal("median error at most 25 %, waste at most 0.5, failed at most 2 %", ours["median_ape"] <= 0.25 and ours["waste_ratio"] <= 0.5 and ours["failed_tasks_pct"] <= 2)
+    print(
+        f"\nmemory over time, window {WINDOW_S} s, kinds never seen: median error {100 * ours['median_ape']:.1f} %, waste {ours['waste_ratio']:.3f} of the requests', failed {ours['failed_tasks_pct']:.2f} %"
+    )
+    goal(
+        "median error at most 25 %, waste at most 0.5, failed at most 2 %",
+        ours["median_ape"] <= 0.25 and ours["waste_ratio"] <= 0.5 and ours["failed_tasks_pct"] <= 2,
+    )
 
 
 def speed(replay, write_dump, rows=1_000_000):
@@ -138,7 +155,19 @@ def speed(replay, write_dump, rows=1_000_000):
     start = time.time()
     subprocess.run(["awk", "-F|", "{ fields += NF } END { print fields }", dump], check=True, capture_output=True)
     awk, start = time.time() - start, time.time()
-    words = ["/usr/bin/env", "time", "-f", "%M", replay.program, "--config", replay.folder / "none.toml", "replay", "--sacct", dump, "--json"]
+    words = [
+        "/usr/bin/env",
+        "time",
+        "-f",
+        "%M",
+        replay.program,
+        "--config",
+        replay.folder / "none.toml",
+        "replay",
+        "--sacct",
+        dump,
+        "--json",
+    ]
     done = subprocess.run(words, check=True, text=True, capture_output=True)
     seconds, mib = time.time() - start, int(done.stderr.split()[-1]) / 1024
     print(f"\n{rows} rows of sacct: {seconds:.1f} s ({seconds / awk:.1f} times awk only splitting them), {mib:.0f} MiB")

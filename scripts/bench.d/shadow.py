@@ -1,5 +1,6 @@
 """Cold starts: real programs that the cluster has never seen, each measured by a shadow before it runs."""
 
+import functools
 import json
 import pathlib
 import random
@@ -54,7 +55,7 @@ def write_reads(folder, genome, thousands):
     with open(folder / "reads.fq", "w") as out:
         for number in range(thousands * 1000):
             start = random.randrange(len(genome) - 100)
-            out.write(f"@r{number}\n{genome[start:start + 100]}\n+\n{'I' * 100}\n")
+            out.write(f"@r{number}\n{genome[start : start + 100]}\n+\n{'I' * 100}\n")
 
 
 def write_numbers(folder, size):
@@ -76,7 +77,9 @@ def write_problem(folder, size):
         out.write("Maximize\n obj: " + " + ".join(f"{random.randrange(1, 99)} x{n}" for n in range(columns)) + "\nSubject To\n")
         for row in range(rows):
             chosen = random.sample(range(columns), 30)
-            out.write(f" c{row}: " + " + ".join(f"{random.randrange(1, 50)} x{n}" for n in chosen) + f" <= {random.randrange(1000, 9000)}\n")
+            out.write(
+                f" c{row}: " + " + ".join(f"{random.randrange(1, 50)} x{n}" for n in chosen) + f" <= {random.randrange(1000, 9000)}\n"
+            )
         out.write("End\n")
 
 
@@ -104,13 +107,17 @@ def write_input(name, folder, size):
             subprocess.run(["bwa", "index", "indexed.fa"], cwd=folder, check=True, capture_output=True)
         if name == "samtools-sort":
             with open(folder / "reads.sam", "w") as out:
-                subprocess.run(["bwa", "mem", "-t2", "indexed.fa", "reads.fq"], cwd=folder, check=True, stdout=out, stderr=subprocess.DEVNULL)
+                subprocess.run(
+                    ["bwa", "mem", "-t2", "indexed.fa", "reads.fq"], cwd=folder, check=True, stdout=out, stderr=subprocess.DEVNULL
+                )
     elif name in ("sort", "xz", "zstd"):
         write_numbers(folder, size)
     elif name == "gcc":
         write_program(folder, size)
     elif name == "numpy-svd":
-        (folder / "svd.py").write_text(f"import numpy\na = numpy.random.default_rng(1).standard_normal(({size}00, {size}00))\nfor n in range(3): numpy.linalg.svd(a)\n")
+        (folder / "svd.py").write_text(
+            f"import numpy\na = numpy.random.default_rng(1).standard_normal(({size}00, {size}00))\nfor n in range(3): numpy.linalg.svd(a)\n"
+        )
     elif name == "pari":
         (folder / "matrix.gp").write_text(f"M = matrix({size}00, {size}00, i, j, random(10^6)); D = matdet(M); print(#digits(D)); quit\n")
     elif name == "glpsol":
@@ -189,7 +196,11 @@ class Bench:
             f"#!/bin/bash\n: {name} {size}\nIN={self.folder}/input/{name}-{size}\nexport OMP_NUM_THREADS=2\n"
             f"cd $(mktemp -d) || exit 1\n{command}\nstatus=$?\nrm -rf $PWD\nexit $status\n"
         )
-        number = int(self.inside("sbatch", "--parsable", "-o", "/dev/null", "-t", "30", f"--mem={REQUEST_MIB}", f"-c{REQUEST_CPUS}", script, user="alice"))
+        number = int(
+            self.inside(
+                "sbatch", "--parsable", "-o", "/dev/null", "-t", "30", f"--mem={REQUEST_MIB}", f"-c{REQUEST_CPUS}", script, user="alice"
+            )
+        )
         deadline = time.time() + JOB_TIMEOUT_S
         updated = None
         truth = Truth(number)
@@ -201,7 +212,16 @@ class Bench:
                 break
             time.sleep(0.5)
         rescued = own["restart_cnt"] > 0 or own["job_state"] == "OUT_OF_MEMORY"
-        return {"program": name, "size": size, "state": own["job_state"], "rescued": rescued, "updated_s": updated, **self.told(own, shadow), **self.used(number), "used_mib": truth.peak_mib()}
+        return {
+            "program": name,
+            "size": size,
+            "state": own["job_state"],
+            "rescued": rescued,
+            "updated_s": updated,
+            **self.told(own, shadow),
+            **self.used(number),
+            "used_mib": truth.peak_mib(),
+        }
 
     def told(self, own, shadow):
         record = json.loads(own["admin_comment"] or "{}")
@@ -225,7 +245,9 @@ class Bench:
             if batch and batch[-1][1]:
                 mib = float(batch[-1][1].rstrip("K")) / 1024
                 elapsed = int(batch[-1][2])
-                cpu = sum(float(part) * unit for part, unit in zip(reversed(batch[-1][3].split("-")[-1].split(":")), (1, 60, 3600)))
+                cpu = sum(
+                    float(part) * unit for part, unit in zip(reversed(batch[-1][3].split("-")[-1].split(":")), (1, 60, 3600), strict=False)
+                )
                 return {"sacct_mib": round(mib), "elapsed_s": elapsed, "cores": round(cpu / max(elapsed, 1), 2)}
             time.sleep(0.5)
         return {"sacct_mib": None, "elapsed_s": None, "cores": None}
@@ -233,7 +255,10 @@ class Bench:
 
 def waste(rows, given):
     """MiB·s that were given and not used; a rescued job wasted its first attempt too."""
-    return sum(max(given(row) - row["used_mib"], 0) * max(row["elapsed_s"], 1) + (given(row) * row["elapsed_s"] if row["rescued"] else 0) for row in rows)
+    return sum(
+        max(given(row) - row["used_mib"], 0) * max(row["elapsed_s"], 1) + (given(row) * row["elapsed_s"] if row["rescued"] else 0)
+        for row in rows
+    )
 
 
 def summarize(rows):
@@ -258,22 +283,31 @@ def summarize(rows):
     }
 
 
+def show_figure(row, key, digits=0):
+    return "-" if row[key] is None else f"{row[key]:.{digits}f}"
+
+
 def run(cluster, window_s, out, only=None):
     bench = Bench(cluster, window_s)
     shutil.rmtree(bench.folder, ignore_errors=True)
     bench.folder.mkdir()
     bench.folder.chmod(0o777)
     rows = []
-    print(f"{'program':15} {'size':7} {'shadow':9} {'after s':>7} {'seen':>6} {'set':>6} {'used':>6} {'sacct':>6} MiB {'CPUs wanted':>11} {'set':>4} {'busy':>5} {'run s':>6}")
+    print(
+        f"{'program':15} {'size':7} {'shadow':9} {'after s':>7} {'seen':>6} {'set':>6} {'used':>6} {'sacct':>6} MiB {'CPUs wanted':>11} {'set':>4} {'busy':>5} {'run s':>6}"
+    )
     for name, (command, sizes) in PROGRAMS.items():
-        for size, amount in zip(SIZES, sizes):
+        for size, amount in zip(SIZES, sizes, strict=True):
             if only and name not in only:
                 continue
             write_input(name, bench.folder / "input" / f"{name}-{size}", amount)
             row = bench.measure(name, size, command)
             rows.append(row)
-            show = lambda key, digits=0: "-" if row[key] is None else f"{row[key]:.{digits}f}"
-            print(f"{name:15} {size:7} {row['ended'] or '-':9} {show('shadow_s', 1):>7} {show('seen_mib'):>6} {show('set_mib'):>6} {show('used_mib'):>6} {show('sacct_mib'):>6}     {show('demand', 1):>11} {show('set_cpus'):>4} {show('cores', 1):>5} {show('elapsed_s'):>6} {'KILLED, rescued' if row['rescued'] else ''} {row['why'] or ''}", flush=True)
+            show = functools.partial(show_figure, row)
+            print(
+                f"{name:15} {size:7} {row['ended'] or '-':9} {show('shadow_s', 1):>7} {show('seen_mib'):>6} {show('set_mib'):>6} {show('used_mib'):>6} {show('sacct_mib'):>6}     {show('demand', 1):>11} {show('set_cpus'):>4} {show('cores', 1):>5} {show('elapsed_s'):>6} {'KILLED, rescued' if row['rescued'] else ''} {row['why'] or ''}",
+                flush=True,
+            )
             shutil.rmtree(bench.folder / "input" / f"{name}-{size}")
     summary = summarize(rows)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
 """A kind of job that nobody has run before: its shadow runs first, beside live work, and changes nothing."""
 
 import json
-import pathlib
 import shutil
 import time
 

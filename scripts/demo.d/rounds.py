@@ -93,8 +93,17 @@ def to_be_rescued(jobs):
 def all_runs(jobs):
     fields = "JobIDRaw,Submit,Start,End,State"
     rows, _ = inside(
-        "sacct", "--allusers", "--duplicates", "--allocations", "--parsable2", "--noheader", "--jobs", ",".join(jobs),
-        "--format", fields, env={**os.environ, "SLURM_TIME_FORMAT": "%s"},
+        "sacct",
+        "--allusers",
+        "--duplicates",
+        "--allocations",
+        "--parsable2",
+        "--noheader",
+        "--jobs",
+        ",".join(jobs),
+        "--format",
+        fields,
+        env={**os.environ, "SLURM_TIME_FORMAT": "%s"},
     )
     for row in rows.splitlines():
         job, submit_s, start, end, state = row.split("|")
@@ -195,11 +204,23 @@ def main():
         agent.wait()
     show([first, second])
     summary = summarize([first, second], {"new_kind": fresh, "burst": seen, "licenses": licensed, "replay": replayed})
-    good = summary["jobs_lost"] == 0 and second["makespan_s"] < first["makespan_s"] and newkind.is_good(fresh) and afterwards.is_good(seen, replayed) and licenses.is_good(licensed)
-    print(f"a new kind: set {fresh['set_mib']} MiB of 6144, {fresh['waited_s']} s after its submission; files untouched by its shadow: {fresh['files_untouched']}")
+    good = (
+        summary["jobs_lost"] == 0
+        and second["makespan_s"] < first["makespan_s"]
+        and newkind.is_good(fresh)
+        and afterwards.is_good(seen, replayed)
+        and licenses.is_good(licensed)
+    )
+    print(
+        f"a new kind: set {fresh['set_mib']} MiB of 6144, {fresh['waited_s']} s after its submission; files untouched by its shadow: {fresh['files_untouched']}"
+    )
     print(f"a burst: sacct says {seen['sacct_mib']:.0f} MiB, the sampler beside the job {seen['profile_mib']:.0f}")
-    print(f"replay and report: {replayed['jobs']} and {replayed['reported_runs']} completed runs, {replayed['used_gbh']:.3f} and {replayed['reported_gbh']:.3f} GB·h used")
-    print(f"\ndemo: {summary['jobs_submitted']} jobs, {summary['jobs_lost']} lost, {summary['rescues']} rescued: {'ok' if good else 'FAILED'}")
+    print(
+        f"replay and report: {replayed['jobs']} and {replayed['reported_runs']} completed runs, {replayed['used_gbh']:.3f} and {replayed['reported_gbh']:.3f} GB·h used"
+    )
+    print(
+        f"\ndemo: {summary['jobs_submitted']} jobs, {summary['jobs_lost']} lost, {summary['rescues']} rescued: {'ok' if good else 'FAILED'}"
+    )
     return 0 if good else 1
 
 

@@ -11,5 +11,5 @@ pub mod shadow;
 
 pub use request::{Ask, Layout, LeftAlone, Memory, Request, Texts};
 #[cfg(test)]
-pub use run::tests;
+pub(crate) use run::tests;
 pub use run::{FinishedJob, Run, Usage};

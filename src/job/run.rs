@@ -83,7 +83,7 @@ pub struct Run {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use super::super::counters::Ended;
     use super::*;
 

@@ -255,7 +255,7 @@ fn usage(row: &Row, at: usize) -> rusqlite::Result<Usage> {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::job::tests::finished;
 

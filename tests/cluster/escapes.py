@@ -10,6 +10,7 @@
 An attempt that can only be judged from inside counts as successful by its return value; their number
 is the exit code.
 """
+
 import ctypes
 import json
 import mmap
@@ -467,11 +468,15 @@ def _(place):
     subprocess.run([place.path("touch-as-root"), place.path("of-root/file")])
 
 
-@escape("cron and at", effect=lambda place: any(
-    MARK in open(os.path.join(folder, name), errors="replace").read()
-    for folder in ("/var/spool/cron/crontabs", "/var/spool/cron/atjobs") if os.path.isdir(folder)
-    for name in os.listdir(folder)
-))
+@escape(
+    "cron and at",
+    effect=lambda place: any(
+        MARK in open(os.path.join(folder, name), errors="replace").read()
+        for folder in ("/var/spool/cron/crontabs", "/var/spool/cron/atjobs")
+        if os.path.isdir(folder)
+        for name in os.listdir(folder)
+    ),
+)
 def _(_place):
     for command in (["crontab", "-"], ["at", "now + 1 year"]):
         if shutil.which(command[0]):
@@ -484,9 +489,7 @@ def key_found(place):
         f"sys.exit(0 if libc.syscall(250, 10, -4, b'user', b'{place.mark('key')}', 0) > 0 else 1)"
     )
     uid = place.facts["uid"]
-    return subprocess.run(
-        ["setpriv", "--reuid", str(uid), "--clear-groups", sys.executable, "-c", program]
-    ).returncode == 0
+    return subprocess.run(["setpriv", "--reuid", str(uid), "--clear-groups", sys.executable, "-c", program]).returncode == 0
 
 
 @escape("keyring", effect=key_found)
