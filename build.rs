@@ -14,15 +14,18 @@ const SHIMS: [(&str, &[&str]); 2] = [
     (
         "spank_shadowfit.so",
         &[
-            "spank_shadowfit.c",
-            "hints.c",
-            "sandbox.c",
-            "sandbox_refusal.c",
-            "sandbox_cgroups.c",
-            "sandbox_root.c",
-            "sandbox_network.c",
-            "sandbox_standins.c",
-            "sandbox_privileges.c",
+            "spank/plugin.c",
+            "spank/option.c",
+            "spank/hints.c",
+            "spank/shadow.c",
+            "spank/sampler.c",
+            "sandbox/enter.c",
+            "sandbox/cgroups.c",
+            "sandbox/root.c",
+            "sandbox/network.c",
+            "sandbox/privileges.c",
+            "sandbox/standins.c",
+            "sandbox/refusal.c",
         ],
     ),
 ];
@@ -34,7 +37,7 @@ fn main() {
     // Another thread of slurmctld may still be inside when a plugin is unloaded.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     if std::env::var_os("CARGO_FEATURE_PROGRAMS").is_some() {
-        base().file("c_shim/hints.c").compile("hints");
+        base().file("c_shim/spank/hints.c").compile("hints");
     }
     for include in header_sets() {
         if let Some(release) = release_of(&include) {
@@ -110,6 +113,7 @@ fn base() -> cc::Build {
     let mut base = cc::Build::new();
     base.std("gnu11")
         .warnings(true)
+        .extra_warnings(true)
         .flag("-Werror")
         .flag("-Wno-unused-parameter")
         // A path that is cut names a file that is not there, and that is an error of its own.

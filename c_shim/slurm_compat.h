@@ -10,12 +10,12 @@
 #include <stdbool.h>
 #include <slurm/slurm.h>
 #include <slurm/slurm_errno.h>
+/* Declares slurm_info and slurm_error, for all plugins. */
+#include <slurm/spank.h>
 
 /* slurmctld frees what a plugin hands it with its own allocator; these are that allocator's. */
 extern char *slurm_xstrdup(const char *text);
 extern void slurm_xfree(void **pointer);
-extern void slurm_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
-extern int slurm_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* job_modify learned to explain itself in 23.02. */
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
@@ -23,5 +23,8 @@ extern int slurm_error(const char *format, ...) __attribute__((format(printf, 1,
 #else
 #define SHADOWFIT_JOB_MODIFY_ERR_MSG
 #endif
+
+/* A list of hosts is a pointer, which hid in the name of its type until it showed. */
+typedef __typeof__(slurm_hostlist_create(NULL)) shadowfit_hostlist;
 
 #endif

@@ -21,7 +21,7 @@ const NOT_CLONED: [&[u8]; 2] = [SPANK_OPTION.as_bytes(), b"SLURM_RLIMIT_"];
 /// How Slurm carries our option to the nodes.
 const SPANK_OPTION: &str = "_SLURM_SPANK_OPTION_shadowfit_shadowfit";
 
-/// Tells the node which license servers to stand in for; c_shim/spank_shadowfit.c reads it.
+/// Tells the node which license servers to stand in for; c_shim/spank/shadow.c reads it.
 const LICENSE_SERVERS: &str = "SHADOWFIT_LICENSE_SERVERS";
 
 /// Most servers that are stood in for.
@@ -166,7 +166,7 @@ fn sbatch(commands: &dyn Commands, words: &[String]) -> Result<u64, CommandError
     number.ok_or_else(|| unreadable("a script", format!("sbatch answered '{}'", text.trim())))
 }
 
-/// What tells the node that this is a shadow, and how it is to run; c_shim/spank_shadowfit.c reads it.
+/// What tells the node that this is a shadow, and how it is to run; c_shim/spank/option.c reads it.
 fn mark(limits: &ShadowLimits, of: u64, slice: Slice) -> String {
     format!(
         "shadow:{of}:{}:{}:{}:{}:{}",

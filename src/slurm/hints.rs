@@ -1,4 +1,4 @@
-//! The size of a submission's input, as sbatch finds it: c_shim/hints.c, for `shadowfit predict`.
+//! The size of a submission's input, as sbatch finds it: c_shim/spank/hints.c, for `shadowfit predict`.
 
 use std::ffi::c_char;
 

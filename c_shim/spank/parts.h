@@ -1,0 +1,58 @@
+/*
+ * What the parts of the SPANK plugin have in common. Each part is a file; plugin.c holds Slurm's entry
+ * points and calls them.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef SHADOWFIT_SPANK_PARTS_H
+#define SHADOWFIT_SPANK_PARTS_H
+
+#include <limits.h>
+#include <stddef.h>
+
+#include "../slurm_compat.h"
+
+/* Room for the name of a shadow's cgroups. */
+#define GROUP_SIZE 160
+/* Room for a list of license servers. */
+#define SERVERS_SIZE 2048
+
+/* plugin.c: what plugstack.conf says. */
+struct settings {
+	const char *programs; /* the folder of shadowfit-sampler and shadowfit-standin */
+	int profiles;	      /* batch jobs are watched */
+};
+extern struct settings settings;
+
+/* option.c: what --shadowfit says. */
+struct shadow {
+	char job[32];	 /* whose shadow it is; empty in every other job */
+	long long until; /* seconds since 1970 */
+	unsigned cpus;	 /* that the job asked for */
+	unsigned long scratch_mib, pids, io_mib;
+};
+extern struct shadow shadow;
+int option_register(spank_t spank);
+/* This step, on its node, is a shadow. */
+int is_shadow(spank_t spank);
+
+/* shadow.c */
+unsigned long own_job(spank_t spank);
+void shadow_group(spank_t spank, char *name);
+void shadow_license_servers(spank_t spank, char *servers);
+/* In the process that is about to become the shadow: returns inside of its sandbox, or -1. */
+int shadow_enter(spank_t spank);
+/* After whatever killed sampler and slurmstepd: nothing of a shadow stays. */
+void shadow_clear(void);
+
+/* sampler.c: the program beside each batch job and shadow, outside of its cgroup. */
+int sampler_prepare(spank_t spank);
+int sampler_start(spank_t spank);
+void sampler_tell_exit(spank_t spank);
+/* The step must not end before its counters are in AdminComment. */
+void sampler_await(spank_t spank);
+/* Ends of its pipes, for a sandbox: lines to it; one byte from it once it watches. */
+int sampler_report_pipe(void);
+int sampler_go_pipe(void);
+
+#endif

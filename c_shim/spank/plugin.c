@@ -1,0 +1,82 @@
+/*
+ * The SPANK plugin, as Slurm calls it. In sbatch it gives the option --shadowfit=off and looks how large the
+ * input is that the submission names; Slurm itself carries both to the job_submit plugin. On a node it puts
+ * the agent's shadows into their sandbox, starts the sampler beside them, and sees to it that nothing of
+ * them stays.
+ *
+ * plugstack.conf:  optional spank_shadowfit.so [programs=FOLDER] [profile=off]
+ * where FOLDER holds shadowfit-sampler and shadowfit-standin. Beside each batch job a sampler notes what
+ * it does, unless profile=off.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "hints.h"
+#include "parts.h"
+
+SPANK_PLUGIN(shadowfit, 1);
+
+struct settings settings = { .programs = "/usr/local/libexec/shadowfit", .profiles = 1 };
+
+static void read_setting(const char *word)
+{
+	if (strncmp(word, "programs=", 9) == 0)
+		settings.programs = word + 9;
+	else if (strcmp(word, "profile=off") == 0)
+		settings.profiles = 0;
+}
+
+/* Slurm carries this to the job_submit plugin, and not to the job. */
+static void tell_input(spank_t spank)
+{
+	char text[32];
+	uint64_t bytes = hints_own_input_bytes();
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
+	if (bytes)
+		spank_job_control_setenv(spank, "SHADOWFIT_INPUT_BYTES", text, 1);
+}
+
+int slurm_spank_init(spank_t spank, int argc, char **argv)
+{
+	for (int which = 0; which < argc; which++)
+		read_setting(argv[which]);
+	return option_register(spank);
+}
+
+int slurm_spank_init_post_opt(spank_t spank, int argc, char **argv)
+{
+	if (spank_context() == S_CTX_ALLOCATOR)
+		tell_input(spank);
+	return sampler_prepare(spank);
+}
+
+int slurm_spank_task_init_privileged(spank_t spank, int argc, char **argv)
+{
+	return is_shadow(spank) ? shadow_enter(spank) : 0;
+}
+
+int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
+{
+	return sampler_start(spank);
+}
+
+int slurm_spank_task_exit(spank_t spank, int argc, char **argv)
+{
+	sampler_tell_exit(spank);
+	return 0;
+}
+
+int slurm_spank_exit(spank_t spank, int argc, char **argv)
+{
+	sampler_await(spank);
+	return 0;
+}
+
+int slurm_spank_job_epilog(spank_t spank, int argc, char **argv)
+{
+	shadow_clear();
+	return 0;
+}

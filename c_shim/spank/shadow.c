@@ -1,0 +1,124 @@
+/*
+ * The shadow's start: what Slurm tells of the job becomes the wish for a sandbox.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../sandbox/sandbox.h"
+#include "parts.h"
+
+/* In a shadow's environment: the license servers that its job may ask, "27000@lic1,27001@10.0.0.7". */
+#define LICENSE_SERVERS "SHADOWFIT_LICENSE_SERVERS"
+
+unsigned long own_job(spank_t spank)
+{
+	uint32_t job = 0;
+
+	spank_get_item(spank, S_JOB_ID, &job);
+	return job;
+}
+
+/* The same name in slurmstepd and, after a restart, in the epilog. The cluster's name comes from the
+ * job's environment, and becomes part of a path only if it is one. */
+static void group_name(char *name, const char *cluster, unsigned long job)
+{
+	int is_name = cluster && *cluster && !strpbrk(cluster, "/.");
+
+	snprintf(name, GROUP_SIZE, "shadowfit_%s_%lu", is_name ? cluster : "cluster", job);
+}
+
+/* Empty where the job has no such variable. */
+static void job_variable(spank_t spank, const char *name, char *value, int size)
+{
+	if (spank_getenv(spank, name, value, size) != ESPANK_SUCCESS)
+		value[0] = '\0';
+}
+
+void shadow_group(spank_t spank, char *name)
+{
+	char cluster[128];
+
+	job_variable(spank, "SLURM_CLUSTER_NAME", cluster, sizeof(cluster));
+	group_name(name, cluster, own_job(spank));
+}
+
+void shadow_license_servers(spank_t spank, char *servers)
+{
+	job_variable(spank, LICENSE_SERVERS, servers, SERVERS_SIZE);
+}
+
+static const char *own_script(spank_t spank)
+{
+	char **argv = NULL;
+	int argc = 0;
+
+	spank_get_item(spank, S_JOB_ARGV, &argc, &argv);
+	return argc > 0 ? argv[0] : "";
+}
+
+static uint64_t own_memory_bytes(spank_t spank)
+{
+	uint64_t mib = 0;
+
+	spank_get_item(spank, S_JOB_ALLOC_MEM, &mib);
+	return mib << 20;
+}
+
+static void describe(spank_t spank, struct sandbox *wish)
+{
+	static char name[GROUP_SIZE], standin[PATH_MAX], path[4096], home[PATH_MAX], servers[SERVERS_SIZE];
+
+	shadow_group(spank, name);
+	shadow_license_servers(spank, servers);
+	snprintf(standin, sizeof(standin), "%s/shadowfit-standin", settings.programs);
+	job_variable(spank, "PATH", path, sizeof(path));
+	job_variable(spank, "HOME", home, sizeof(home));
+	*wish = (struct sandbox){
+		.name = name,
+		.script = own_script(spank),
+		.standin = standin,
+		.path = path,
+		.home = home[0] ? home : NULL,
+		.license_servers = servers,
+		.memory_bytes = own_memory_bytes(spank),
+		.scratch_bytes = (uint64_t)shadow.scratch_mib << 20,
+		.io_bytes_per_s = (uint64_t)shadow.io_mib << 20,
+		.pids = (unsigned)shadow.pids,
+		.report = sampler_report_pipe(),
+		.go = sampler_go_pipe(),
+	};
+}
+
+/* The program must size itself as in its job, though it has one CPU here. */
+static void show_cpus_of_job(spank_t spank)
+{
+	char cpus[16];
+
+	snprintf(cpus, sizeof(cpus), "%u", shadow.cpus);
+	spank_setenv(spank, "SLURM_CPUS_PER_TASK", cpus, 1);
+	spank_setenv(spank, "SLURM_CPUS_ON_NODE", cpus, 1);
+	spank_setenv(spank, "SLURM_JOB_CPUS_PER_NODE", cpus, 1);
+}
+
+int shadow_enter(spank_t spank)
+{
+	struct sandbox wish;
+
+	describe(spank, &wish);
+	show_cpus_of_job(spank);
+	return sandbox_enter(&wish);
+}
+
+void shadow_clear(void)
+{
+	char group[GROUP_SIZE];
+	const char *job = getenv("SLURM_JOB_ID");
+
+	if (!job)
+		return;
+	group_name(group, getenv("SLURM_CLUSTER_NAME"), strtoul(job, NULL, 10));
+	sandbox_clear(group);
+}
