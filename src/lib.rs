@@ -14,7 +14,7 @@
 //!    AdminComment. `shadowfitd` ([`agent`]) reads what it used from sacct ([`slurm`]), keeps it
 //!    ([`store`]), trains ([`model`]) and publishes a new snapshot; pending jobs are decided again,
 //!    and a job that died of our rewrite runs again with what its user asked for.
-//! 4. `shadowfit` ([`report`]) proves what was asked, set, used and saved, and tells from past jobs
+//! 4. `shadowfit` ([`report`]) proves what was asked, set, used and saved, and shows from past jobs
 //!    what it would have been ([`replay`]).
 //!
 //! Only what the feature `programs` does not guard is loaded into slurmctld.

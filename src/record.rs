@@ -26,7 +26,7 @@ const MAX_PROFILE_SIZE: usize = 2048;
 /// One resource, asked and set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Change {
-    /// Whether it was really set ([`Mode::Apply`]) or only told or noted.
+    /// Whether it was really set ([`Mode::Apply`]) or only reported or noted.
     pub mode: Mode,
     /// In the user's form: MiB per node or per CPU; CPUs per task.
     pub asked: u64,
@@ -50,7 +50,7 @@ pub struct Relicensed {
     pub asked: String,
     /// Instead; empty for none.
     pub set: String,
-    /// What the job may need beyond that, and is only told about; empty for none.
+    /// What the job may need beyond that, and is only advised; empty for none.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub forgotten: String,
     /// In how many runs what was used.
@@ -67,7 +67,7 @@ pub struct Record {
     /// What the user asked for; absent for jobs that are left alone.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub asked: Option<Ask>,
-    /// Size of the input files that the command line names, in bytes, where the submission told it.
+    /// Size of the input files that the command line names, in bytes, where the submission named it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub input_bytes: Option<u64>,
     /// The key that the evidence came from.
@@ -97,7 +97,7 @@ pub struct Record {
     /// A shadow runs first, and the job waits for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub shadow: Option<Wait>,
-    /// What the job did, told by the sampler beside it as it ended.
+    /// What the job did, as measured by the sampler beside it as it ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub profile: Option<Box<Counters>>,
     /// The job runs again, and with what its user asked for.

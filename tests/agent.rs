@@ -449,11 +449,11 @@ fn a_shadow_is_submitted_once_and_what_it_told_is_set_in_all_jobs_of_its_kind() 
         "it is still at work"
     );
 
-    let told = Counters {
+    let seen = Counters {
         peak_mib: 1000.0,
         ..Counters::nothing(Ended::Finished)
     };
-    let ended = [jobs, shadow("COMPLETED", Some(told))].join(",");
+    let ended = [jobs, shadow("COMPLETED", Some(seen))].join(",");
     site.slurm.queue.replace(vec![ended]);
     let pass = agent.glance().unwrap();
     assert_eq!((pass.shadows_ended, pass.decided_again), (1, 2));
@@ -557,7 +557,7 @@ fn the_budget_holds() {
     assert_eq!(site.slurm.calls("sbatch"), [""; 0]);
 }
 
-/// What a license manager tells of running jobs teaches as what their samplers saw does.
+/// What a license manager reports of running jobs teaches as what their samplers saw does.
 #[test]
 fn seats_that_a_license_manager_sees_are_the_running_jobs() {
     let site = Site::new();
@@ -569,7 +569,7 @@ fn seats_that_a_license_manager_sees_are_the_running_jobs() {
     running["nodes"] = "n[1-2],m7".into();
     running["start_time"] = (NOON - 3600).into();
     site.slurm.queue.borrow_mut().push(running.to_string());
-    let told = |minutes: i64| {
+    let checkout = |minutes: i64| {
         let since = jiff::Timestamp::from_second(NOON + 60 * minutes).unwrap();
         since
             .to_zoned(jiff::tz::TimeZone::system())
@@ -583,11 +583,11 @@ fn seats_that_a_license_manager_sees_are_the_running_jobs() {
            alice n3 /dev/pts/2 (v44) (lic1/27000 3), start {}\n\
            bob n2 /dev/pts/2 (v44) (lic1/27000 4), start {}, 4 licenses\n\
            alice n2 /dev/pts/2 (v44) (lic1/27000 5), start {}\n",
-        told(-10),
-        told(-5),
-        told(-5),
-        told(-5),
-        told(-90)
+        checkout(-10),
+        checkout(-5),
+        checkout(-5),
+        checkout(-5),
+        checkout(-90)
     );
     site.agent().pass(true).unwrap();
     site.slurm.queue.borrow_mut().clear();

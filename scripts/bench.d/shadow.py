@@ -218,12 +218,12 @@ class Bench:
             "state": own["job_state"],
             "rescued": rescued,
             "updated_s": updated,
-            **self.told(own, shadow),
+            **self.predicted(own, shadow),
             **self.used(number),
             "used_mib": truth.peak_mib(),
         }
 
-    def told(self, own, shadow):
+    def predicted(self, own, shadow):
         record = json.loads(own["admin_comment"] or "{}")
         counters = json.loads((shadow or {}).get("admin_comment") or "{}").get("counters") or {}
         memory, cpus = record.get("memory") or {}, record.get("cpus") or {}
@@ -235,7 +235,7 @@ class Bench:
             "demand": counters.get("demand_peak"),
             "set_mib": memory.get("set", REQUEST_MIB),
             "set_cpus": cpus.get("set", REQUEST_CPUS),
-            "told_mib": (record.get("evidence") or {}).get("shadow_mib"),
+            "predicted_mib": (record.get("evidence") or {}).get("shadow_mib"),
         }
 
     def used(self, number):
@@ -263,15 +263,15 @@ def waste(rows, given):
 
 def summarize(rows):
     known = [row for row in rows if row["used_mib"]]
-    told = [row for row in known if row["told_mib"]]
+    predicted = [row for row in known if row["predicted_mib"]]
     asked = waste([{**row, "rescued": False} for row in known], lambda row: REQUEST_MIB)
-    errors = sorted(abs(row["set_mib"] - row["used_mib"]) / row["used_mib"] for row in told if row["used_mib"] > 232)
-    seen = sorted(abs(row["seen_mib"] - row["used_mib"]) / row["used_mib"] for row in told if row["used_mib"])
-    right = [abs(max(1, row["demand"]) - max(1, row["cores"])) <= 1 for row in told]
+    errors = sorted(abs(row["set_mib"] - row["used_mib"]) / row["used_mib"] for row in predicted if row["used_mib"] > 232)
+    seen = sorted(abs(row["seen_mib"] - row["used_mib"]) / row["used_mib"] for row in predicted if row["used_mib"])
+    right = [abs(max(1, row["demand"]) - max(1, row["cores"])) <= 1 for row in predicted]
     fixed = waste([{**row, "rescued": row["used_mib"] > FIXED_DEFAULT_MIB} for row in known], lambda row: FIXED_DEFAULT_MIB)
     return {
         "runs": len(known),
-        "told": len(told),
+        "predicted": len(predicted),
         "waste_of_request": waste(known, lambda row: row["set_mib"]) / asked,
         "waste_of_request_fixed_default": fixed / asked,
         "waste_of_request_perfect": 0.0,

@@ -9,7 +9,7 @@ PRECIOUS = "last week's results\n"
 
 
 def show(inside, config, scratch):
-    """Enables shadows, submits one new job and tells what happens. `inside` runs a command in the cluster."""
+    """Enables shadows, submits one new job and shows what happens. `inside` runs a command in the cluster."""
     print("\n== a new kind of job: its shadow runs first, in a sandbox; the script deletes alice's files", flush=True)
     config.write_text(config.read_text() + "\n[shadow]\nenabled = true\nwindow_s = 30\n")
     time.sleep(2)

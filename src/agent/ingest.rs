@@ -145,7 +145,7 @@ pub fn import<R: BufRead>(
 pub struct Users(HashMap<String, Option<u32>>);
 
 impl Users {
-    /// The job with its fingerprint: from its record, else from what accounting alone tells. What the
+    /// The job with its fingerprint: from its record, else from what accounting alone knows. What the
     /// sampler beside it saw counts more than what accounting sampled. `None` for a shadow, which is no
     /// job of its user's.
     pub fn with_kind(&mut self, mut job: FinishedJob) -> Option<(FinishedJob, Kind)> {

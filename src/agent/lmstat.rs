@@ -1,4 +1,4 @@
-//! What license managers tell of who holds seats: FlexNet's lmstat and Reprise's rlmstat.
+//! What license managers report of who holds seats: FlexNet's lmstat and Reprise's rlmstat.
 
 use jiff::civil::date;
 use jiff::tz::TimeZone;
@@ -19,7 +19,7 @@ pub struct Checkout {
 }
 
 impl Checkout {
-    /// Since when, in seconds since 1970: neither tells the year, so it is the latest that is not after `now`.
+    /// Since when, in seconds since 1970: neither gives the year, so it is the latest that is not after `now`.
     pub fn since(&self, now: i64, zone: &TimeZone) -> Option<i64> {
         let [month, day, hour, minute] = self.since;
         let year = jiff::Timestamp::from_second(now)

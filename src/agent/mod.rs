@@ -53,7 +53,7 @@ pub struct Pass {
     pub decided_again: usize,
     /// Shadows that were submitted.
     pub shadows_started: usize,
-    /// Shadows that ended, whatever they told.
+    /// Shadows that ended, whatever they showed.
     pub shadows_ended: usize,
     /// Jobs that died of a rewrite and were put back into the queue.
     pub requeued: usize,

@@ -17,11 +17,11 @@ impl Agent<'_> {
     /// answer is asked again in the next pass.
     pub(super) fn watch_licenses(&self, jobs: &[QueuedJob]) -> Result<()> {
         let running: Vec<&QueuedJob> = jobs.iter().filter(|job| job.state == "RUNNING").collect();
-        // One command often tells of many licenses.
-        let mut told: HashMap<&[String], Option<Vec<Checkout>>> = HashMap::new();
+        // One command often reports many licenses.
+        let mut reported: HashMap<&[String], Option<Vec<Checkout>>> = HashMap::new();
         for license in self.config.license.iter().filter(|_| !running.is_empty()) {
             let command = license.lmstat.as_slice();
-            let checkouts = told.entry(command).or_insert_with(|| self.ask(command));
+            let checkouts = reported.entry(command).or_insert_with(|| self.ask(command));
             if let Some(checkouts) = checkouts {
                 self.note(license, checkouts, &running)?;
             }

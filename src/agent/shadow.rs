@@ -1,5 +1,5 @@
 //! Shadows: a job of a new kind waits a moment; one clone for all jobs of that kind runs on a slice,
-//! and what it tells is set in the jobs before they start.
+//! and what it predicts is set in the jobs before they start.
 
 use super::queue::is_as_we_left_it;
 use super::{Agent, Pass};
@@ -16,7 +16,7 @@ use crate::store::Shadow;
 use anyhow::Result;
 use std::collections::BTreeMap;
 
-/// A shadow that has less time than this, in seconds, would tell nothing.
+/// A shadow that has less time than this, in seconds, would show nothing.
 const LEAST_TIME_S: i64 = 5;
 
 /// Seconds kept between the end of a shadow's sampling and the moment its report is due.
@@ -30,7 +30,7 @@ const HOUR: i64 = 3600;
 /// In a full cluster a shadow has this share of its window.
 const LEAST_WINDOW: f64 = 0.5;
 
-/// In less memory a shadow would tell nothing.
+/// In less memory a shadow would show nothing.
 const LEAST_SLICE_MIB: u64 = 256;
 
 /// What shadows may start with.
@@ -150,7 +150,7 @@ impl Agent<'_> {
         delayed.unwrap_or_else(|error| tracing::warn!(job = job.handle, "{error}"));
     }
 
-    /// Gives a job what the shadow of its kind told, and lets it start.
+    /// Gives a job what the shadow of its kind predicted, and lets it start.
     fn start_job(&self, job: &QueuedJob, shadow: &Shadow, pass: &mut Pass) {
         let Some(today) = self.today(job).filter(|_| is_as_we_left_it(job)) else {
             return;
@@ -282,7 +282,7 @@ fn waiting(queue: &Queue) -> BTreeMap<Key, Vec<&QueuedJob>> {
     kinds
 }
 
-/// A shadow of an earlier time told nothing then, and may tell something now.
+/// A shadow of an earlier time showed nothing then, and may show something now.
 fn belongs_to(shadow: &Shadow, jobs: &[&QueuedJob]) -> bool {
     let first = jobs
         .iter()

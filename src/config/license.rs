@@ -36,7 +36,7 @@ pub struct License {
     /// Programs that hold a seat while they run.
     #[serde(default)]
     pub processes: Vec<String>,
-    /// The command that tells who holds seats, as `["lmutil", "lmstat", "-a", "-c", "27000@lic1"]` or rlmstat;
+    /// The command that reports who holds seats, as `["lmutil", "lmstat", "-a", "-c", "27000@lic1"]` or rlmstat;
     /// shadowfitd runs it in every pass.
     #[serde(default)]
     pub lmstat: Vec<String>,

@@ -35,8 +35,8 @@ pub fn relicense(
     let nothing_lowered = reasons.is_empty();
     reasons.extend(forgotten.iter().map(|(_, _, why)| why.clone()));
     let missing = forgotten.iter().map(|&(name, count, _)| (name, count));
-    // What is to be added is only told where something else is set and this is not to be.
-    let told = match nothing_lowered || config.licenses.add == Mode::Apply {
+    // What is to be added is only reported where something else is set and this is not to be.
+    let reported = match nothing_lowered || config.licenses.add == Mode::Apply {
         true => {
             kept.extend(missing);
             String::new()
@@ -50,7 +50,7 @@ pub fn relicense(
         },
         asked: asked.to_owned(),
         set: write(kept),
-        forgotten: told,
+        forgotten: reported,
         why: reasons.join(", "),
     })
 }

@@ -211,7 +211,7 @@ fn time(
 }
 
 /// How many CPUs each task must keep because memory comes with them; `None` when that cannot be
-/// told: a site's default memory may be counted per CPU, and tasks that Slurm is free to spread would
+/// known: a site's default memory may be counted per CPU, and tasks that Slurm is free to spread would
 /// move closer together on fewer CPUs and share the memory of one node.
 fn cpus_for_memory(ask: &Ask, need: u64) -> Option<u64> {
     let tasks = u64::from(ask.shape.tasks_on_a_node()?);

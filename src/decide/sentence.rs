@@ -32,13 +32,13 @@ fn licenses_text(change: &Relicensed) -> String {
         _ => licenses.to_owned(),
     };
     let (asked, set, why) = (shown(&change.asked), shown(&change.set), &change.why);
-    let told = match change.mode {
+    let said = match change.mode {
         Mode::Apply => format!("licenses {asked} -> {set}"),
         _ => format!("--licenses={set} would do"),
     };
     match change.forgotten.as_str() {
-        "" => format!("{told} ({why})"),
-        forgotten => format!("{told}; it may need {forgotten}, too ({why})"),
+        "" => format!("{said} ({why})"),
+        forgotten => format!("{said}; it may need {forgotten}, too ({why})"),
     }
 }
 

@@ -48,7 +48,7 @@ pub enum Level {
     Command,
     /// Same user, script and shape.
     Script,
-    /// Same user and job name; all that accounting alone can tell.
+    /// Same user and job name; all that accounting alone knows.
     Name,
     /// Same as [`Level::Command`], known from a shadow.
     Shadow,
@@ -120,7 +120,7 @@ impl Kind {
         }
     }
 
-    /// A kind that somebody else has told apart, such as the task type of a trace.
+    /// A kind that somebody else has named, such as the task type of a trace.
     pub fn of_label(label: &[u8]) -> Kind {
         Kind {
             name: Some(key(Level::Name, &[label])),
@@ -128,7 +128,7 @@ impl Kind {
         }
     }
 
-    /// The same, told apart further by `feature`; without runs of its own, what the label tells counts.
+    /// The same, divided further by `feature`; without runs of its own, what the label knows counts.
     pub fn with_feature(self, label: &[u8], feature: &[u8]) -> Kind {
         Kind {
             command: Some(key(Level::Command, &[label, feature])),

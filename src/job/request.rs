@@ -126,7 +126,7 @@ pub struct Ask {
 /// Why a job is left exactly as it is, whatever is known about its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeftAlone {
-    /// srun or salloc: there is no script to tell what kind of job it is, and somebody waits.
+    /// srun or salloc: there is no script to say what kind of job it is, and somebody waits.
     NoScript,
     /// `--mem=0`: all the memory of the node.
     WholeNodeMemory,
@@ -162,7 +162,7 @@ impl LeftAlone {
 pub struct Request<'a> {
     /// The user.
     pub uid: u32,
-    /// What tells kinds of jobs apart.
+    /// What distinguishes kinds of jobs.
     pub texts: Texts<'a>,
     /// What may be sized.
     pub ask: Ask,

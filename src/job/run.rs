@@ -17,7 +17,7 @@ pub struct Usage {
     pub elapsed_s: u64,
 }
 
-/// A job that has ended, as accounting tells it.
+/// A job that has ended, as accounting reports it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct FinishedJob {
     /// The number that is unique among jobs and array tasks (JobIDRaw).
@@ -55,7 +55,7 @@ pub struct FinishedJob {
 }
 
 impl FinishedJob {
-    /// Takes over what the sampler beside the job saw: it looks often, and the cgroup tells it of bursts
+    /// Takes over what the sampler beside the job saw: it looks often, and the cgroup shows it bursts
     /// between two looks. It sits on the first node alone, and a job that died of its limit needed more.
     pub fn measured(&mut self, profile: &Counters) {
         if self.usage.peak_is_bound || profile.peak_mib <= 0.0 {
@@ -74,7 +74,7 @@ pub struct Run {
     pub completed: bool,
     /// What it used.
     pub usage: Usage,
-    /// Size of its input in bytes, where the submission told it.
+    /// Size of its input in bytes, where the submission named it.
     pub input_bytes: Option<u64>,
     /// Memory on a node that its user asked for, in bytes.
     pub asked: Option<u64>,

@@ -11,7 +11,7 @@ pub struct Wait {
     pub since: i64,
     /// When its shadow must have reported; the job starts by itself [`START_GRACE_S`] later.
     pub until: i64,
-    /// Number of the script's arguments: Slurm tells them later joined by blanks.
+    /// Number of the script's arguments: Slurm reports them later joined by blanks.
     pub arguments: u32,
 }
 
@@ -30,7 +30,7 @@ impl Wait {
     }
 }
 
-/// What a job needs, as its kind's shadow tells.
+/// What a job needs, as its kind's shadow showed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Need {
     /// Memory on its node that is enough, in MiB; never below what the shadow used.

@@ -19,7 +19,7 @@ pub struct Curve(pub Vec<Knot>);
 /// Beyond the last knot it is taken to grow at the rate before it, never faster than the input.
 const STEEPEST: f32 = 1.0;
 
-/// A knot whose neighbours tell it this well, in logarithms, is not worth keeping.
+/// A knot whose neighbours predict it this well, in logarithms, is not worth keeping.
 const TOLERANCE: f32 = 0.002;
 
 impl Curve {
@@ -48,14 +48,14 @@ impl Curve {
         }
     }
 
-    /// The same curve without the knots that a straight line between the others tells as well.
+    /// The same curve without the knots that a straight line between the others replaces.
     pub fn simplified(&self) -> Curve {
         let mut kept: Vec<Knot> = Vec::new();
         let mut skipped: Vec<Knot> = Vec::new();
         for &knot in &self.0 {
             let straight = kept.last().is_some_and(|&from| {
-                let told = |s: &Knot| (between(from, knot, s.input) - s.enough).abs() <= TOLERANCE;
-                skipped.iter().all(told)
+                let close = |s: &Knot| (between(from, knot, s.input) - s.enough).abs() <= TOLERANCE;
+                skipped.iter().all(close)
             });
             if !straight {
                 kept.extend(skipped.last());

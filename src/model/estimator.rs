@@ -30,10 +30,10 @@ pub enum Estimator {
     Line,
     /// As a power of it.
     Power,
-    /// As a power that changes along the way: jobs of about this input tell, those farther away in
+    /// As a power that changes along the way: jobs of about this input count, those farther away in
     /// ln(input) the less (local regression, Cleveland 1979).
     Bend(f64),
-    /// Somehow: jobs of about this input tell, in the same sense.
+    /// Somehow: jobs of about this input count, in the same sense.
     Near(f64),
 }
 
@@ -60,8 +60,8 @@ const FAR: f64 = 1e-3;
 /// No line is followed below this share of the smallest peak.
 const LOWEST: f64 = 0.5;
 
-/// How often a straight line is drawn again without the runs that are outliers, and how far off a run
-/// must lie to be that: so many times the usual distance, which is at least this, in logarithms.
+/// How often a straight line is drawn again without the runs that are outliers, and how large the residual of a run
+/// must be for that: so many times the usual distance, which is at least this, in logarithms.
 const REDRAWN: usize = 3;
 const OUTLIER: f64 = 4.0;
 const LEAST_DISTANCE: f64 = 0.03;
@@ -158,7 +158,7 @@ pub struct Trend {
     slope: f64,
     lowest: f64,
     scale: Scale,
-    /// Runs farther off than this, in logarithms, are outliers.
+    /// Runs with a larger residual than this, in logarithms, are outliers.
     cutoff: f64,
 }
 
@@ -269,7 +269,7 @@ impl Trend {
     fn margin(&self, samples: &[Sample], weight: impl Fn(&Sample) -> f64, price: f64) -> Margin {
         let against = |sample: &Sample| {
             let (predicted, ln) = (self.at(sample.input)?, self.residual(sample)?);
-            // Outliers below it tell nothing of what is needed above it.
+            // Outliers below it say nothing of what is needed above it.
             let count = weight(sample) * self.counted(ln.min(0.0));
             (count > 0.0).then_some(Ratio {
                 ln,

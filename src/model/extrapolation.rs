@@ -1,7 +1,7 @@
 //! From the counters of a shadow to what the whole job needs.
 //!
 //! A shadow that ran to its end has seen everything. One that was cut off has not: memory may still
-//! have grown. How much is told by a linear model in logarithms, fitted over all kinds of jobs
+//! have grown. How much is predicted by a linear model in logarithms, fitted over all kinds of jobs
 //! together so that it serves kinds never seen: ln(peak / seen) from how much was seen and how fast
 //! that grew. What is set lies above its estimate by a quantile of the errors it made on kinds that it
 //! was not fitted on (split conformal prediction, Vovk et al. 2005, with kinds as the units).
@@ -31,11 +31,11 @@ const ENOUGH_KINDS: usize = 8;
 pub const FINISHED_MARGIN: f64 = 1.1;
 
 /// Memory that grew by more than this in the second half of a view may grow on without end: nothing is
-/// told then, and the request stays.
+/// predicted then, and the request stays.
 const STILL_GROWING: f64 = 1.15;
 
-/// Memory that grows with the input is told by the share of it that was read, within these: of less nothing
-/// can be told, and growth after it was read has another cause.
+/// Memory that grows with the input is predicted from the share of it that was read, within these: of less nothing
+/// can be predicted, and growth after it was read has another cause.
 const LEAST_SHARE: f64 = 0.1;
 const MOST_SHARE: f64 = 0.9;
 
@@ -92,7 +92,7 @@ impl Extrapolation {
         self.grown(half_mib, seen_mib, 0.0)
     }
 
-    /// Memory that is enough for such a job, in MiB; `None` when it still grew too fast to tell.
+    /// Memory that is enough for such a job, in MiB; `None` when it still grew too fast to say.
     pub fn enough_mib(&self, half_mib: f64, seen_mib: f64) -> Option<f64> {
         let enough = self.grown(half_mib, seen_mib, self.offset);
         (!still_grows(half_mib, seen_mib)).then_some(enough)
@@ -110,7 +110,7 @@ impl Extrapolation {
         grown.max(seen_mib)
     }
 
-    /// What `counters` tell about their job; `None` when they tell too little.
+    /// What `counters` say about their job; `None` when they say too little.
     pub fn need(&self, counters: &Counters) -> Option<Need> {
         let seen_mib = f64::from(counters.peak_mib);
         let memory_mib = match counters.ended {
@@ -120,7 +120,7 @@ impl Extrapolation {
                 .or_else(|| enough_by_input(counters))?,
             Ended::Oom | Ended::Failed | Ended::Refused => return None,
         };
-        // A launcher was told to start more of the same: rank 0 stood for all of them.
+        // A launcher was asked to start more of the same: rank 0 stood for all of them.
         let ranks = counters.ranks.unwrap_or(1).max(1);
         Some(Need {
             memory_mib: (memory_mib * f64::from(ranks)).ceil().max(1.0) as u32,
@@ -134,8 +134,8 @@ impl Extrapolation {
 fn enough_by_input(counters: &Counters) -> Option<f64> {
     let [share, half] = [counters.input_share?, counters.input_share_half?].map(f64::from);
     let goes_on = half <= share * (1.0 - STILL_READ);
-    let tells = (LEAST_SHARE..MOST_SHARE).contains(&share) && goes_on;
-    tells.then(|| f64::from(counters.peak_mib) / share * FINISHED_MARGIN)
+    let says = (LEAST_SHARE..MOST_SHARE).contains(&share) && goes_on;
+    says.then(|| f64::from(counters.peak_mib) / share * FINISHED_MARGIN)
 }
 
 fn still_grows(half_mib: f64, seen_mib: f64) -> bool {

@@ -49,7 +49,7 @@ impl KindModel {
         }
     }
 
-    /// What a run tells about memory. One that did not end well tells something only if it needed more
+    /// What a run says about memory. One that did not end well says something only if it needed more
     /// than it would be given.
     fn memory_of(&self, run: &Run) -> Option<Sample> {
         let peak = run.usage.peak_bytes.filter(|&bytes| bytes > 0)? as f64 / MIB as f64;
@@ -71,7 +71,7 @@ impl KindModel {
         (run.completed || outgrown()).then_some(sample)
     }
 
-    /// What a run tells about run time: only one that was left to its end tells all of it.
+    /// What a run says about run time: only one that was left to its end says all of it.
     fn time_of(&self, run: &Run) -> Option<Sample> {
         run.completed.then(|| Sample {
             input: ln_input(run.input_bytes),

@@ -19,14 +19,14 @@ const UNSEEN_WEIGHT: f64 = 0.87;
 const USUAL_SPREAD: f64 = 0.087;
 const USUAL_WEIGHT: f64 = 2.0;
 
-/// While a kind is young, jobs far below the middle tell of others far above; after about so many it has
+/// While a kind is young, jobs far below the middle speak of others far above; after about so many it has
 /// shown its upper side itself.
 const YOUNG: f64 = 20.0;
 
 /// At most this share of the smeared ratios may lie above what is set.
 const MOST_ABOVE: f64 = 0.029;
 
-/// The shares of jobs of which it is told what they stay under.
+/// The shares of jobs for which it is predicted what they stay under.
 pub const SHARES: [f64; 3] = [0.5, 0.9, 0.99];
 
 /// How far above an estimate things lie, in logarithms.
@@ -153,11 +153,11 @@ mod tests {
     #[test]
     fn quantiles_leave_their_share_above() {
         let values = (0..1000).map(|n| 1.0 + f64::from((n * 7919) % 1000) / 1000.0);
-        let told = margin(ratios(values), Some(4.0), 2.0)
+        let found = margin(ratios(values), Some(4.0), 2.0)
             .quantiles
             .map(f64::exp);
-        for (told, right) in told.into_iter().zip([1.5, 1.9, 1.99]) {
-            assert!((told - right).abs() < 0.03, "{told} {right}");
+        for (found, right) in found.into_iter().zip([1.5, 1.9, 1.99]) {
+            assert!((found - right).abs() < 0.03, "{found} {right}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Figures, GB, PastJob};
 
-/// More moments than this tell nothing more to the eye.
+/// More moments than this show nothing more to the eye.
 const MOST: usize = 4000;
 
 /// One decision and what had come together until then. Memory in GB (10⁹ bytes).

@@ -13,7 +13,7 @@ use std::io::BufReader;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Reads a whole dump. What tells nothing of a job's needs is left out and counted.
+/// Reads a whole dump. What says nothing of a job's needs is left out and counted.
 pub fn read(path: &Path) -> Result<(Vec<PastJob>, Rejects)> {
     let place = || path.display().to_string();
     let file = BufReader::with_capacity(1 << 20, open(path).with_context(place)?);
@@ -48,7 +48,7 @@ fn take(job: FinishedJob, users: &mut Users) -> Result<PastJob, String> {
         return Err("its memory was not measured".into());
     }
     let (job, kind) = users.with_kind(job).ok_or("a shadow")?;
-    // A dump from elsewhere names users that nobody here knows: told apart they are all the same.
+    // A dump from elsewhere names users that nobody here knows: seen from here they are all the same.
     let of_stranger =
         || Kind::of_accounting(xxh3_64(job.user.as_bytes()) as u32, job.name.as_bytes());
     let is_told = kind != Kind::default() || job.nodes > 1;

@@ -26,9 +26,9 @@ pub struct Figures {
     pub failed_tasks: u64,
     /// CPUs set and not kept busy, in core hours.
     pub cpu_waste_core_h: f64,
-    /// Jobs of kinds that were known, and how many of them stayed under what each of [`SHARES`] was told to.
-    pub told: u64,
-    /// See `told`.
+    /// Jobs of kinds that were known, and how many of them stayed under what each of [`SHARES`] was predicted to.
+    pub predicted: u64,
+    /// See `predicted`.
     pub within: [u64; SHARES.len()],
     /// Jobs whose time limit would have been lowered.
     pub time_set: u64,
@@ -39,11 +39,11 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Shares of the jobs of known kinds that stayed under what each of [`SHARES`] was told to, in percent:
+    /// Shares of the jobs of known kinds that stayed under what each of [`SHARES`] was predicted to, in percent:
     /// the nearer to those shares, the better calibrated.
     pub fn coverage_pct(&self) -> [f64; SHARES.len()] {
         self.within
-            .map(|within| 100.0 * within as f64 / self.told.max(1) as f64)
+            .map(|within| 100.0 * within as f64 / self.predicted.max(1) as f64)
     }
 
     /// Share of jobs with a killed attempt, in percent.
@@ -67,7 +67,7 @@ impl Figures {
         self.failed_tasks += u64::from(outcome.failed_attempts > 0);
         self.cpu_waste_core_h += outcome.cpu_waste;
         if let Some(quantiles) = outcome.quantiles {
-            self.told += 1;
+            self.predicted += 1;
             for (within, quantile) in self.within.iter_mut().zip(quantiles) {
                 *within += u64::from(job.peak <= quantile * MIB as f64);
             }

@@ -1,4 +1,4 @@
-//! One past job, whoever tells of it.
+//! One past job, wherever it comes from.
 
 use crate::fingerprint::Kind;
 use crate::job::FinishedJob;
@@ -30,7 +30,7 @@ pub struct PastJob {
 }
 
 impl PastJob {
-    /// A job that accounting tells of, if what it used is known.
+    /// A job that accounting reports, if what it used is known.
     pub fn of(job: FinishedJob, kind: Kind) -> Option<PastJob> {
         let record = Record::parse(&job.comment);
         let asked = record.as_ref().and_then(Record::asked_on_a_node);
@@ -50,7 +50,7 @@ impl PastJob {
     }
 }
 
-/// What more than their label may tell jobs apart.
+/// What more than their label may divide jobs into kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Split {
     /// The user.

@@ -1,4 +1,4 @@
-//! Memory over time: what a shadow of each past job would have told, had its kind never been seen.
+//! Memory over time: what a shadow of each past job would have predicted, had its kind never been seen.
 //!
 //! `task_type,task_id,t_s,used_mem_mb,peak_mem_mb,input_bytes,req_mem_bytes,req_cpus,start_s,end_s`,
 //! one row a point, plain or gzipped; MB = 10⁶ bytes. The points of a task follow one another.
@@ -124,7 +124,7 @@ pub fn fit(all: &[Series], window_s: f64) -> Result<Extrapolation> {
         .context("too few jobs or kinds of jobs to fit a model")
 }
 
-/// Sights of the jobs that a window cuts off, without those of one kind.
+/// Observations of the jobs that a window cuts off, without those of one kind.
 fn observations(all: &[Series], window_s: f64, left_out: Option<&str>) -> Vec<Observation> {
     let names: BTreeSet<&str> = all.iter().map(|series| series.kind.as_str()).collect();
     let numbers: Vec<&str> = names.into_iter().collect();

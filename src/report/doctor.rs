@@ -237,7 +237,7 @@ fn snapshot(config: &Config) -> Finding {
     }
 }
 
-/// The database's last pass tells whether the agent lives.
+/// The database's last pass shows whether the agent lives.
 fn database(config: &Config) -> Finding {
     let path = config.database_path();
     let passed = Store::open_to_read(&path).and_then(|store| store.progress("sacct"));

@@ -63,7 +63,7 @@ pub fn replay(name: &str, found: &Replay) -> Result<String> {
             points: moments.iter().map(|m| (m.used, m.set)).collect(),
         },
     ];
-    let told: Vec<_> = SHARES.into_iter().zip(total.coverage_pct()).collect();
+    let shares: Vec<_> = SHARES.into_iter().zip(total.coverage_pct()).collect();
     let coverage = [
         Series {
             name: "aim",
@@ -71,7 +71,7 @@ pub fn replay(name: &str, found: &Replay) -> Result<String> {
         },
         Series {
             name: "jobs within",
-            points: told
+            points: shares
                 .iter()
                 .map(|(share, within)| (100.0 * share, *within))
                 .collect(),
@@ -87,7 +87,7 @@ pub fn replay(name: &str, found: &Replay) -> Result<String> {
         }
         (figure("Memory wasted, killed attempts included, summed over the jobs", plot::lines("jobs", "GB·h", &waste))?)
         (figure("Memory given against memory used, a point a job; below the line it is killed", plot::against("used, GB", "given, GB", &memory))?)
-        (figure("Jobs of known kinds within the 50, 90 and 99 % quantiles", plot::lines("told, %", "within, %", &coverage))?)
+        (figure("Jobs of known kinds within the 50, 90 and 99 % quantiles", plot::lines("predicted, %", "within, %", &coverage))?)
         h2 { "Users, worst first" }
         (table("User", &found.users, total))
         h2 { "Kinds of jobs, worst first" }

@@ -6,7 +6,7 @@ use plotters::prelude::*;
 
 const SIZE: (u32, u32) = (640, 400);
 
-/// A colour for each series of a plot, told apart by the colour-blind too.
+/// A colour for each series of a plot, that the colour-blind distinguish too.
 const COLOURS: [RGBColor; 3] = [
     RGBColor(213, 94, 0),
     RGBColor(0, 114, 178),
@@ -122,8 +122,8 @@ mod tests {
 
     #[test]
     fn nothing_and_nonsense_are_drawn_too() {
-        let strange = [0.0, 1e-9, f64::NAN, f64::INFINITY, 1e12].map(|value| (value, value));
-        for points in [vec![], vec![(0.0, 0.0)], strange.to_vec()] {
+        let odd = [0.0, 1e-9, f64::NAN, f64::INFINITY, 1e12].map(|value| (value, value));
+        for points in [vec![], vec![(0.0, 0.0)], odd.to_vec()] {
             let series = [Series { name: "a", points }];
             assert!(lines("x", "y", &series).unwrap().ends_with("</svg>\n"));
             assert!(against("x", "y", &series).unwrap().ends_with("</svg>\n"));

@@ -99,7 +99,7 @@ const WORST: usize = 15;
 pub struct Replayed<'a>(pub &'a BTreeMap<String, Figures>);
 
 impl Replayed<'_> {
-    /// What is told of each, behind its name.
+    /// What is shown of each, behind its name.
     pub const COLUMNS: [&'static str; 10] = [
         "Jobs",
         "Cold",
@@ -184,7 +184,7 @@ pub fn replay_cells(name: &str, figures: &Figures) -> Vec<String> {
         amount(figures.cold_waste_gbh),
         figures.failed_attempts.to_string(),
         amount(figures.failed_tasks_pct()),
-        if figures.told > 0 {
+        if figures.predicted > 0 {
             within.join("/")
         } else {
             "-".into()
@@ -220,7 +220,7 @@ pub fn table(form: Form, header: &[&str], lines: impl Iterator<Item = Vec<String
     table.trim_fmt()
 }
 
-/// What shadows would have told, and the model fitted on all of these jobs.
+/// What shadows would have predicted, and the model fitted on all of these jobs.
 pub fn series(json: bool, figures: &SeriesFigures, fit: &Extrapolation) -> String {
     if json {
         return serde_json::to_string(figures).unwrap_or_default();

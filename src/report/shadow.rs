@@ -1,4 +1,4 @@
-//! Shadows in words: what one told, what all of them cost, how good they were.
+//! Shadows in words: what one showed, what all of them cost, how good they were.
 
 use crate::fingerprint::Level;
 use crate::job::counters::{Counters, Ended};
@@ -11,8 +11,8 @@ use serde::Serialize;
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// What a shadow told, a line each.
-pub fn told(counters: &Counters, need: Option<Need>) -> Vec<String> {
+/// What a shadow showed, a line each.
+pub fn lines(counters: &Counters, need: Option<Need>) -> Vec<String> {
     let mut lines = vec![format!("shadow    {}", ended(counters))];
     if counters.ended != Ended::Refused {
         lines.push(format!(
@@ -33,11 +33,11 @@ pub fn told(counters: &Counters, need: Option<Need>) -> Vec<String> {
     }
     lines.push(match need {
         Some(need) => format!(
-            "told      {} of memory are enough, {:.1} CPUs",
+            "needs     {} of memory are enough, {:.1} CPUs",
             memory_text(need.memory_mib.into()),
             need.cores
         ),
-        None => "told      nothing about the whole job".into(),
+        None => "needs     unknown: it shows nothing about the whole job".into(),
     });
     lines
 }
@@ -77,22 +77,22 @@ pub fn curve(points: &[u32]) -> String {
     points.iter().map(bar).collect()
 }
 
-/// What shadows cost, and how good what they told was.
+/// What shadows cost, and how good their predictions were.
 #[derive(Debug, Default, Serialize)]
 pub struct Shadows {
     /// That ended.
     pub shadows: u64,
-    /// That told what their kind needs.
-    pub told: u64,
+    /// That predicted what their kind needs.
+    pub predicted: u64,
     /// That no node could give a sandbox.
     pub refused: u64,
     /// CPU time of all, in hours.
     pub cpu_h: f64,
     /// Completed runs of jobs sized by a shadow alone.
     pub runs: u64,
-    /// Runs that died of what a shadow told.
+    /// Runs that died of what a shadow predicted.
     pub killed: u64,
-    /// Median of |told − used| / used over the completed runs.
+    /// Median of |predicted − used| / used over the completed runs.
     pub median_error: Option<f64>,
     /// Memory set and not used times run time, against the same of the requests.
     pub waste_ratio: Option<f64>,
@@ -103,7 +103,7 @@ pub fn shadows(store: &Store, filter: &Filter) -> Result<Shadows> {
     let mut sum = Shadows::default();
     for shadow in store.ended_shadows(filter.since.unwrap_or(0))? {
         sum.shadows += 1;
-        sum.told += u64::from(shadow.need.is_some());
+        sum.predicted += u64::from(shadow.need.is_some());
         if let Some(counters) = &shadow.counters {
             sum.refused += u64::from(counters.ended == Ended::Refused);
             sum.cpu_h += f64::from(counters.cpu_s) / 3600.0;
@@ -142,10 +142,10 @@ impl Shadows {
             |share: Option<f64>| share.map_or("-".into(), |s| format!("{:.0} %", 100.0 * s));
         (self.shadows > 0).then(|| {
             format!(
-                "shadows: {} ({} told, {} refused), {:.3} CPU·h; {} runs sized by them, {} killed, median error {}, \
+                "shadows: {} ({} predicted, {} refused), {:.3} CPU·h; {} runs sized by them, {} killed, median error {}, \
                  {} of what the requests waste",
                 self.shadows,
-                self.told,
+                self.predicted,
                 self.refused,
                 self.cpu_h,
                 self.runs,
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_refusal_is_told_and_hostile_words_are_not_printed_raw() {
         let refused = Counters::refused("overlay over /home: \u{1b}[31mno");
-        let lines = told(&refused, None).join("\n");
+        let lines = lines(&refused, None).join("\n");
         assert!(
             lines.starts_with("shadow    did not run: overlay over /home"),
             "{lines}"

@@ -1,7 +1,7 @@
 //! What a job sends and receives: the kernel's own count of each of its TCP connections, and of the network
 //! interfaces of a network that is the job's alone.
 //!
-//! A connection is the job's if one of its processes holds it. What it did is asked at each look, and told
+//! A connection is the job's if one of its processes holds it. What it did is asked at each look, and reported
 //! once more by the kernel as it ends; one that begins and ends between two looks is not seen. Connections
 //! within the node are no network.
 
@@ -20,7 +20,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-/// The groups in which the kernel tells of TCP connections that end, over IPv4 and IPv6
+/// The groups in which the kernel reports TCP connections that end, over IPv4 and IPv6
 /// (sock_diag's SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY).
 const ENDINGS: [u32; 2] = [1, 3];
 
@@ -151,7 +151,7 @@ impl Network {
         }
         let there: HashSet<Cookie> = now.iter().map(|connection| cookie(connection)).collect();
         self.most = self.most.max(self.ours().count());
-        // One of ours that the kernel has not told the end of was missed only then.
+        // One of ours that the kernel has not reported the end of was missed only then.
         let gone: Vec<Cookie> = self
             .connections
             .keys()
@@ -180,11 +180,11 @@ impl Network {
 
     fn note_endings(&mut self) {
         let Some(socket) = &self.endings else { return };
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         while let Ok((bytes, _)) = socket.recv_from_full() {
-            read(&bytes, &mut told);
+            read(&bytes, &mut reported);
         }
-        for connection in told {
+        for connection in reported {
             self.note_end(&cookie(&connection), Some(traffic(&connection)));
         }
     }
@@ -233,7 +233,7 @@ fn interfaces(process: &Path) -> Option<Traffic> {
     )
 }
 
-/// A socket on which the kernel tells of connections that end; only root gets it.
+/// A socket on which the kernel reports connections that end; only root gets it.
 fn endings() -> io::Result<Socket> {
     let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
     socket.bind_auto()?;
@@ -277,7 +277,7 @@ fn connections(socket: &Socket) -> io::Result<Vec<InetResponse>> {
     Ok(found)
 }
 
-/// All in which something was sent and the kernel has not told the end yet.
+/// All in which something was sent and the kernel has not reported the end yet.
 fn open_states() -> StateFlags {
     StateFlags::ESTABLISHED
         | StateFlags::FIN_WAIT1

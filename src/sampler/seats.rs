@@ -41,7 +41,7 @@ impl SeatWatch {
             processes: license.processes.clone(),
             most: 0,
         };
-        // What only a license manager or a rate tells of is not seen here, and is no zero.
+        // What only a license manager or a rate reports is not seen here, and is no zero.
         let is_seen_here =
             |license: &&License| !license.servers.is_empty() || !license.processes.is_empty();
         SeatWatch {
@@ -125,12 +125,16 @@ mod tests {
             servers: vec![format!("{port}@127.0.0.1"), "/a/license/file".into()],
             ..License::default()
         };
-        let told_by_others = License {
-            name: "told".into(),
+        let reported_by_others = License {
+            name: "managed".into(),
             lmstat: vec!["lmstat".into()],
             ..License::default()
         };
-        let licenses = [license("used", port), license("other", 1), told_by_others];
+        let licenses = [
+            license("used", port),
+            license("other", 1),
+            reported_by_others,
+        ];
         let mut seats = SeatWatch::new(Path::new("/proc"), &licenses);
         let held: Vec<TcpStream> = (0..3)
             .map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap())

@@ -22,7 +22,7 @@ const MAX_SIZE: u64 = 16 << 10;
 
 /// What one node saw of a job.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Told {
+pub struct NodeProfile {
     /// The job, as JobIDRaw.
     pub job: u64,
     /// The node.
@@ -34,16 +34,16 @@ pub struct Told {
 }
 
 /// Leaves a file in `folder`, under its name only once it is whole.
-pub fn leave(folder: &Path, told: &Told) -> Result<()> {
-    let node: String = told
+pub fn leave(folder: &Path, profile: &NodeProfile) -> Result<()> {
+    let node: String = profile
         .node
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
         .collect();
-    let name = format!("{}.{node}.{}.json", told.job, told.ended);
+    let name = format!("{}.{node}.{}.json", profile.job, profile.ended);
     let place = || folder.display().to_string();
     let mut file = tempfile::NamedTempFile::new_in(folder).with_context(place)?;
-    file.write_all(&serde_json::to_vec(told)?)
+    file.write_all(&serde_json::to_vec(profile)?)
         .with_context(place)?;
     file.persist(folder.join(name)).with_context(place)?;
     Ok(())
@@ -77,18 +77,19 @@ impl Spool {
     pub fn of(&self, job: &FinishedJob) -> Option<(Counters, Vec<&Path>)> {
         let run = job.started - TOLERANCE_S..=job.ended + TOLERANCE_S;
         let paths = self.0.get(&job.job_id)?.iter().map(PathBuf::as_path);
-        let told = paths.filter_map(|path| Some((path, read(path)?)));
-        let of_run = told.filter(|(_, told)| told.job == job.job_id && run.contains(&told.ended));
-        let (paths, told): (Vec<&Path>, Vec<Told>) = of_run.unzip();
-        let all = told
+        let profile = paths.filter_map(|path| Some((path, read(path)?)));
+        let of_run = profile
+            .filter(|(_, profile)| profile.job == job.job_id && run.contains(&profile.ended));
+        let (paths, profile): (Vec<&Path>, Vec<NodeProfile>) = of_run.unzip();
+        let all = profile
             .into_iter()
-            .map(|told| told.counters)
+            .map(|profile| profile.counters)
             .reduce(Counters::with)?;
         Some((all, paths))
     }
 }
 
-fn read(path: &Path) -> Option<Told> {
+fn read(path: &Path) -> Option<NodeProfile> {
     let size = std::fs::symlink_metadata(path)
         .ok()
         .filter(|file| file.is_file())?
@@ -103,13 +104,13 @@ mod tests {
     use crate::job::counters::Ended;
     use crate::job::tests::finished;
 
-    fn told(job: u64, node: &str, ended: i64, peak_mib: f32) -> Told {
+    fn profile(job: u64, node: &str, ended: i64, peak_mib: f32) -> NodeProfile {
         let counters = Counters {
             peak_mib,
             cpu_s: 10.0,
             ..Counters::nothing(Ended::Finished)
         };
-        Told {
+        NodeProfile {
             job,
             node: node.into(),
             ended,
@@ -126,7 +127,7 @@ mod tests {
             ("../n2", job.ended + 3, 400.0),
             ("n1", 50, 900.0),
         ] {
-            leave(dir.path(), &told(7, node, ended, peak)).unwrap();
+            leave(dir.path(), &profile(7, node, ended, peak)).unwrap();
         }
         std::fs::write(dir.path().join("7.n3.100011.json"), "{").unwrap();
         std::fs::write(dir.path().join("notes.txt"), "mine").unwrap();

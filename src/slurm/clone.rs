@@ -166,7 +166,7 @@ fn sbatch(commands: &dyn Commands, words: &[String]) -> Result<u64, CommandError
     number.ok_or_else(|| unreadable("a script", format!("sbatch answered '{}'", text.trim())))
 }
 
-/// What tells the node that this is a shadow, and how it is to run; c_shim/spank/option.c reads it.
+/// What shows the node that this is a shadow, and how it is to run; c_shim/spank/option.c reads it.
 fn mark(limits: &ShadowLimits, of: u64, slice: Slice) -> String {
     format!(
         "shadow:{of}:{}:{}:{}:{}:{}",
@@ -223,7 +223,7 @@ fn script(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, CommandErr
     Ok([STUB, &text].concat())
 }
 
-/// The job's environment from where slurmctld keeps it: nothing else tells that of a job that waits.
+/// The job's environment from where slurmctld keeps it: nothing else has that of a job that waits.
 fn environment(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, String> {
     let settings = site::settings(commands).map_err(|error| error.to_string())?;
     let state = settings

@@ -39,7 +39,7 @@ const ALIVE: [&str; 5] = [
 ];
 
 impl QueuedShadow {
-    /// What it did, once that can be told.
+    /// What it did, once that is known.
     pub fn outcome(&self) -> Option<Counters> {
         if let Some(counters) = &self.record.counters {
             return Some(counters.clone());

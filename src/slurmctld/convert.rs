@@ -9,7 +9,7 @@ use std::ffi::{CStr, c_char};
 /// How SPANK hands an option to job_submit.
 const OPTION: &[u8] = b"_SLURM_SPANK_OPTION_shadowfit_shadowfit=";
 
-/// How c_shim/spank/plugin.c tells the size of the input.
+/// How c_shim/spank/plugin.c reports the size of the input.
 const INPUT: &[u8] = b"SHADOWFIT_INPUT_BYTES=";
 
 /// Reads a request.

@@ -2,7 +2,7 @@
 //!
 //! SQLite in WAL mode, so that reports read while the agent writes. `jobs` holds one row a run,
 //! `usages` what it used, `shadows` what the shadows of new kinds saw, `sums` what is left of old runs. A
-//! run is known by JobIDRaw and submit time, as in slurmdbd: telling the store twice changes nothing.
+//! run is known by JobIDRaw and submit time, as in slurmdbd: storing it twice changes nothing.
 #![forbid(unsafe_code)]
 
 mod filter;

@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(curves.iter().filter(|&&length| length == 3).count(), 10);
         assert_eq!(store.forget_runs(70 * DAY).unwrap(), 70);
         assert_eq!(store.forget_runs(75 * DAY).unwrap(), 5);
-        // Told again, by accounting or by an import, they would count twice.
+        // Read again, by accounting or by an import, they would count twice.
         assert_eq!(store.insert(&jobs).unwrap(), 0);
         let left = store
             .runs(Level::Name, kind.name.unwrap(), i64::MAX, 999)

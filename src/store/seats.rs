@@ -1,4 +1,4 @@
-//! Seats of licenses that jobs held: as license managers tell while they run, and as samplers do at the end.
+//! Seats of licenses that jobs held: as license managers report while they run, and as samplers do at the end.
 
 use super::Store;
 use crate::record::Record;
@@ -18,7 +18,7 @@ impl Store {
 }
 
 /// The most that a run held of each license that anybody watched for, as JSON; `None` if nobody did. What
-/// license managers told is taken out: the job may run again.
+/// license managers reported is taken out: the job may run again.
 pub(super) fn of_run(
     db: &Connection,
     job_id: u64,
@@ -26,9 +26,9 @@ pub(super) fn of_run(
 ) -> Result<Option<String>> {
     let profile = record.and_then(|record| record.profile.as_ref());
     let mut most: BTreeMap<String, u32> = profile.map(|p| p.licenses.clone()).unwrap_or_default();
-    let mut told =
+    let mut reported =
         db.prepare_cached("DELETE FROM seats WHERE job_id = ? RETURNING license, most")?;
-    for row in told.query_map([job_id as i64], |row| {
+    for row in reported.query_map([job_id as i64], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?))
     })? {
         let (license, seats) = row?;

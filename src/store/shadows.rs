@@ -1,4 +1,4 @@
-//! Shadows in the store: what was submitted, what it told, what can be learned from it.
+//! Shadows in the store: what was submitted, what it showed, what can be learned from it.
 
 use super::Store;
 use crate::fingerprint::Key;
@@ -25,7 +25,7 @@ pub struct Shadow {
     pub has_ended: bool,
     /// What it did; `None` while it runs, or when it was lost.
     pub counters: Option<Counters>,
-    /// What its kind needs; `None` while it runs, or when nothing can be told.
+    /// What its kind needs; `None` while it runs, or when nothing can be predicted.
     pub need: Option<Need>,
 }
 
@@ -77,7 +77,7 @@ impl Store {
             .optional()?)
     }
 
-    /// Writes how a shadow ended and what its kind therefore needs, if that can be told.
+    /// Writes how a shadow ended and what its kind therefore needs, if that can be predicted.
     pub fn end_shadow(
         &self,
         job_id: u64,
@@ -117,7 +117,7 @@ impl Store {
             .collect())
     }
 
-    /// Every kind that a shadow told something about, which ended after number `ended`.
+    /// Every kind that a shadow predicted something about, which ended after number `ended`.
     pub fn shadowed_after(&self, ended: i64) -> Result<Vec<Key>> {
         let mut query = self.db.prepare_cached(
             "SELECT DISTINCT command_key FROM shadows WHERE ended > ? AND need_mib IS NOT NULL",

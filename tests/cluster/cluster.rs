@@ -25,7 +25,7 @@ pub struct Cluster {
     good_snapshot: Option<Vec<u8>>,
 }
 
-/// One job as squeue tells it.
+/// One job as squeue shows it.
 pub struct Job {
     pub id: u64,
     pub state: String,

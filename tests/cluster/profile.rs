@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Waits for the job's end and returns what its sampler told.
+/// Waits for the job's end and returns what its sampler saw.
 fn profile(cluster: &Cluster, job: u64) -> Result<Value> {
     cluster.wait_for(job, "COMPLETED")?;
     let record = cluster.job(job)?.record();
@@ -26,7 +26,7 @@ fn truth(cluster: &Cluster) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn told(truth: &Path) -> Result<f64> {
+fn held(truth: &Path) -> Result<f64> {
     let text = std::fs::read_to_string(truth)?;
     text.parse().map_err(|_| format!("no truth: {text}").into())
 }
@@ -38,7 +38,7 @@ fn run(cluster: &Cluster, name: &str, script: &str) -> Result<(u64, Value)> {
 }
 
 /// 512 MiB for a fifth of a second: sacct, which looks once a second at most, may see nothing of it. What
-/// script and program really held then, as the kernel tells them, is written to $1.
+/// script and program really held then, as the kernel reports them, is written to $1.
 const BURST: &str = "#!/bin/bash\nsleep 1\npython3 - $1 <<'PYTHON'
 import os, sys, time
 def anonymous(pid):
@@ -110,13 +110,13 @@ pub fn a_burst_that_sacct_misses_is_in_the_profile(cluster: &mut Cluster) -> Res
     let path = truth.display().to_string();
     let job = cluster.submit("alice", &["--mem=3000"], &script, &[&path])?;
     let seen = profile(cluster, job)?;
-    let held = told(&truth)? / 1024.0;
+    let held = held(&truth)? / 1024.0;
     ensure(held > 512.0, format!("{held} MiB held"))?;
     let batch = format!("{job}.batch");
     let sacct = ["sacct", "-n", "-P", "-o", "MaxRSS", "-j", &batch];
     let sampled = cluster.run("root", &sacct)?;
     println!(
-        "held {held:.1} MiB; the sampler told {}, sacct's MaxRSS is '{sampled}'",
+        "held {held:.1} MiB; the sampler saw {}, sacct's MaxRSS is '{sampled}'",
         seen["peak_mib"]
     );
     near("peak_mib", &seen["peak_mib"], 0.99 * held, 1.01 * held)?;
@@ -129,13 +129,13 @@ pub fn a_burst_that_sacct_misses_is_in_the_profile(cluster: &mut Cluster) -> Res
         )?;
         Ok(serde_json::from_str::<Value>(&used)?["total"]["runs"] == 1)
     })?;
-    let told = cluster.run("root", &["shadowfit", "profile", &job.to_string()])?;
-    ensure(told.contains("at its peak"), told)?;
-    let told = cluster.run(
+    let shown = cluster.run("root", &["shadowfit", "profile", &job.to_string()])?;
+    ensure(shown.contains("at its peak"), shown)?;
+    let shown = cluster.run(
         "root",
         &["shadowfit", "profile", "--json", &job.to_string()],
     )?;
-    ensure(serde_json::from_str::<Value>(&told)? == seen, told)?;
+    ensure(serde_json::from_str::<Value>(&shown)? == seen, shown)?;
     let explained = cluster.run("root", &["shadowfit", "explain", &job.to_string()])?;
     ensure(
         explained.contains("profile   ") && explained.contains("used      51"),
@@ -157,7 +157,7 @@ pub fn bursts_of_cpu_are_counted_right(cluster: &mut Cluster) -> Result<()> {
     let path = truth.display().to_string();
     let job = cluster.submit("alice", &options, &script, &[&path])?;
     let busy = profile(cluster, job)?;
-    let used = told(&truth)?;
+    let used = held(&truth)?;
     near("cpu_s", &busy["cpu_s"], 0.95 * used, 1.05 * used)?;
     near(
         "CPUs wanted in a burst",
@@ -369,7 +369,7 @@ held = bytearray((300 << 20) * int(os.environ[\"SLURM_PROCID\"]))
 held[::4096] = bytes(len(held[::4096]))
 time.sleep(2.5)'\n";
 
-/// Where nodes share a folder, all of them tell, and AdminComment may hold what it wants.
+/// Where nodes share a folder, all of them report, and AdminComment may hold what it wants.
 pub fn every_node_of_a_job_tells_what_it_saw(cluster: &mut Cluster) -> Result<()> {
     let spool = cluster.scratch.join("spool");
     std::fs::create_dir(&spool)?;
@@ -385,12 +385,12 @@ pub fn every_node_of_a_job_tells_what_it_saw(cluster: &mut Cluster) -> Result<()
         &["scontrol", "update", &name, "AdminComment=ticket 42"],
     )?;
     cluster.run("root", &["scontrol", "release", &job])?;
-    let told = ["shadowfit", "profile", "--json", &job];
+    let shown = ["shadowfit", "profile", "--json", &job];
     eventually("a profile in the store", 60, || {
         cluster.pass_as_root()?;
-        Ok(cluster.run("root", &told).is_ok())
+        Ok(cluster.run("root", &shown).is_ok())
     })?;
-    let seen: Value = serde_json::from_str(&cluster.run("root", &told)?)?;
+    let seen: Value = serde_json::from_str(&cluster.run("root", &shown)?)?;
     near("the second node's peak", &seen["peak_mib"], 300.0, 312.0)?;
     ensure(seen["processes"].as_u64() >= Some(3), seen.to_string())?;
     ensure(

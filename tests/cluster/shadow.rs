@@ -1,4 +1,4 @@
-//! Shadows: what they tell, what they cannot do, and what is left of them.
+//! Shadows: what they show, what they cannot do, and what is left of them.
 
 use crate::cluster::{Cluster, Result, checked, ensure, eventually};
 use serde_json::Value;

@@ -9,7 +9,7 @@ use shadowfit_core::job::counters::{Counters, Ended};
 use shadowfit_core::sampler::Sampler;
 use shadowfit_core::sampler::cgroup::Group;
 use shadowfit_core::sampler::cgroup::Tree;
-use shadowfit_core::sampler::spool::{self, Told};
+use shadowfit_core::sampler::spool::{self, NodeProfile};
 use shadowfit_core::slurm::{System, control};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -35,18 +35,18 @@ pub fn run(arguments: &Job) {
         timeout_s: REPORT_TIMEOUT_S,
     };
     let job = arguments.job.to_string();
-    let _sacct_still_tells_something = control::join_profile(&commands, &job, counters);
+    let _sacct_still_knows_something = control::join_profile(&commands, &job, counters);
 }
 
 /// Leaves what was seen in the folder that all nodes share.
 pub fn leave(folder: &Path, job: u64, node: &str, counters: Counters) {
-    let told = Told {
+    let profile = NodeProfile {
         job,
         node: node.to_owned(),
         ended: WallClock.now(),
         counters,
     };
-    let _sacct_still_tells_something = spool::leave(folder, &told);
+    let _sacct_still_knows_something = spool::leave(folder, &profile);
 }
 
 /// Slurm moves a job into its cgroup a moment after it was started, unless it keeps none. `None` for a job

@@ -50,10 +50,10 @@ struct Shadow {
     /// License servers to stand in for: 27000@lic1,27001@10.0.0.7
     #[arg(long, default_value = "")]
     license_servers: String,
-    /// The pipe on which the sandbox tells its pid and its end
+    /// The pipe on which the sandbox reports its pid and its end
     #[arg(long)]
     report_fd: u32,
-    /// The pipe on which the sandbox is told that it is watched
+    /// The pipe on which the sandbox learns that it is watched
     #[arg(long)]
     go_fd: u32,
 }
@@ -66,7 +66,7 @@ struct Job {
     /// A process of it
     #[arg(long)]
     pid: i32,
-    /// The pipe on which its end is told
+    /// The pipe on which its end is reported
     #[arg(long)]
     report_fd: u32,
 }

@@ -1,4 +1,4 @@
-//! What slurmstepd and the sandbox tell, line by line.
+//! What slurmstepd and the sandbox report, line by line.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};

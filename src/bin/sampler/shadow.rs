@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-/// How long the sandbox may take until it tells its pid.
+/// How long the sandbox may take until it reports its pid.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often, 20 ms apart, it is tried to remove the shadow's cgroups.
 const LOOKS_AT_THE_END: u32 = 200;

@@ -31,7 +31,7 @@ pub enum Command {
     Profile(Profile),
     /// What would be decided about a script, without submitting it
     Predict(Predict),
-    /// Runs a script as a shadow, in a sandbox that throws away all it does, and tells what it needs
+    /// Runs a script as a shadow, in a sandbox that throws away all it does, and reports what it needs
     Shadow(RunShadow),
     /// What shadowfit would have saved on past jobs, and how many it would have hurt
     Replay(ReplayArguments),
@@ -125,7 +125,7 @@ pub struct ReplayArguments {
     /// A dump that sacct --parsable2 wrote
     #[arg(long, group = "past")]
     pub sacct: Option<PathBuf>,
-    /// Memory over time of past jobs as CSV, plain or gzipped: what shadows would have told
+    /// Memory over time of past jobs as CSV, plain or gzipped: what shadows would have predicted
     #[arg(long, group = "past", requires = "window")]
     pub series: Option<PathBuf>,
     /// With --series: how many seconds a shadow sees
@@ -134,7 +134,7 @@ pub struct ReplayArguments {
     /// With --trace: a trace of jobs that had ended before, which teach and do not count
     #[arg(long, value_name = "TRACE", requires = "trace")]
     pub history: Option<PathBuf>,
-    /// With --trace: tell jobs apart by this, too, to see what it brings
+    /// With --trace: divide jobs into kinds by this, too, to see what it brings
     #[arg(long, value_enum, requires = "trace")]
     pub split: Option<Split>,
     /// When a request is decided

@@ -108,7 +108,7 @@ pub fn print_profile(config: &Config, arguments: &Profile) -> Result<()> {
     Ok(())
 }
 
-/// Adds what the shadow of the job's kind told, where one sized it.
+/// Adds what the shadow of the job's kind predicted, where one sized it.
 fn with_shadow(store: &Store, mut lines: Vec<String>, comment: &str) -> Result<Vec<String>> {
     let kind = Record::parse(comment)
         .filter(|record| record.level == Some(Level::Shadow))
@@ -119,7 +119,7 @@ fn with_shadow(store: &Store, mut lines: Vec<String>, comment: &str) -> Result<V
         .flatten();
     if let Some((counters, need)) = shadow.and_then(|shadow| Some((shadow.counters?, shadow.need)))
     {
-        lines.extend(shadow::told(&counters, need));
+        lines.extend(shadow::lines(&counters, need));
     }
     Ok(lines)
 }

@@ -53,7 +53,7 @@ pub fn run_shadow(config: &Config, arguments: RunShadow) -> Result<()> {
     } else {
         println!(
             "{}",
-            shadow::told(&counters, Extrapolation::PRIOR.need(&counters)).join("\n")
+            shadow::lines(&counters, Extrapolation::PRIOR.need(&counters)).join("\n")
         );
     }
     Ok(())
@@ -72,5 +72,5 @@ fn wait_for_shadow(commands: &System, job: u64, window_s: u32) -> Result<Counter
         std::thread::sleep(Duration::from_secs(1));
         bar.inc(1);
     }
-    bail!("shadow {job} has not reported; 'scontrol show job {job}' may tell why")
+    bail!("shadow {job} has not reported; 'scontrol show job {job}' may show why")
 }

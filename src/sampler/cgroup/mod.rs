@@ -87,7 +87,7 @@ impl Group {
     }
 
     /// The same at its peak, between two looks too: of what was charged at most, all but the page cache
-    /// and the kernel's part, which change little. `None` where the kernel does not tell.
+    /// and the kernel's part, which change little. `None` where the kernel does not report it.
     pub fn peak_memory(&self) -> Option<u64> {
         let ours = self.memory().ok()?;
         let now = self
@@ -97,7 +97,7 @@ impl Group {
         Some(self.charged().saturating_sub(rest)).filter(|&bytes| bytes > 0)
     }
 
-    /// Most memory ever charged, in bytes, page cache included; 0 where the kernel does not tell.
+    /// Most memory ever charged, in bytes, page cache included; 0 where the kernel does not report it.
     pub fn charged(&self) -> u64 {
         self.file("memory", "memory.max_usage_in_bytes", "memory.peak")
             .ok()

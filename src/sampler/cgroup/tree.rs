@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// All processes of the node are looked through this often; in between, those found last time count.
 const OFTEN: Duration = Duration::from_secs(1);
 
-/// The variable in which Slurm tells each of a job's processes its number.
+/// The variable in which Slurm gives each of a job's processes its number.
 const NUMBER: &str = "SLURM_JOB_ID";
 
 /// A job's processes.

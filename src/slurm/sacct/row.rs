@@ -221,7 +221,7 @@ fn step_peak(rss: &str, tasks: &str, nodes: &str, total: &str) -> u64 {
     largest.saturating_mul(tasks.div_ceil(nodes)).min(sum)
 }
 
-/// ReqMem, per node. Since 21.08 it is the job's total; before, `n` and `c` told per node and per CPU.
+/// ReqMem, per node. Since 21.08 it is the job's total; before, `n` and `c` marked per node and per CPU.
 pub fn given_memory(text: &str, nodes: u32, cpus: u32) -> Option<u64> {
     let bytes = parse_memory(text, crate::text::units::MIB).filter(|&bytes| bytes > 0)?;
     let nodes = u64::from(nodes);

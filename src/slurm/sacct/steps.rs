@@ -21,7 +21,7 @@ impl Open {
         let Open { mut job, steps } = self;
         let peak = peak_of_steps(&steps);
         let usage = &mut job.usage;
-        // After a requeue the job's own state says so, and only its step still tells why.
+        // After a requeue the job's own state says so, and only its step still shows why.
         if job.state == "REQUEUED" && steps.iter().any(|step| step.out_of_memory) {
             job.state = "OUT_OF_MEMORY".into();
         }
