@@ -1,4 +1,4 @@
-//! Is everything loaded, fresh and readable? Each finding with the command that mends it.
+//! Is everything loaded, fresh and readable? Each finding with the command that fixes it.
 
 use crate::config::{Config, Mode};
 use crate::model::snapshot::Snapshot;
@@ -13,7 +13,7 @@ use std::time::SystemTime;
 pub struct Finding {
     /// What was looked at.
     pub what: String,
-    /// `None` when it is well, else what is wrong and the command that mends it.
+    /// `None` when it is well, else what is wrong and the command that fixes it.
     pub problem: Option<(String, String)>,
 }
 
@@ -25,22 +25,18 @@ impl Finding {
         }
     }
 
-    fn bad(
-        what: impl Into<String>,
-        problem: impl Into<String>,
-        mend: impl Into<String>,
-    ) -> Finding {
+    fn bad(what: impl Into<String>, problem: impl Into<String>, fix: impl Into<String>) -> Finding {
         Finding {
             what: what.into(),
-            problem: Some((problem.into(), mend.into())),
+            problem: Some((problem.into(), fix.into())),
         }
     }
 
     /// Good when `problem` is `None`.
-    fn check(what: impl Into<String>, problem: Option<String>, mend: impl Into<String>) -> Finding {
+    fn check(what: impl Into<String>, problem: Option<String>, fix: impl Into<String>) -> Finding {
         Finding {
             what: what.into(),
-            problem: problem.map(|problem| (problem, mend.into())),
+            problem: problem.map(|problem| (problem, fix.into())),
         }
     }
 }
@@ -51,8 +47,8 @@ pub fn examine(config_path: &Path, commands: &dyn Commands) -> Vec<Finding> {
     let config = match Config::load(config_path) {
         Ok(config) => config,
         Err(error) => {
-            let mend = format!("edit {}", config_path.display());
-            return vec![Finding::bad(what, error.to_string(), mend)];
+            let fix = format!("edit {}", config_path.display());
+            return vec![Finding::bad(what, error.to_string(), fix)];
         }
     };
     let mut findings = vec![Finding::good(what)];
@@ -81,11 +77,11 @@ fn licenses(config: &Config) -> Option<Finding> {
 fn spool(config: &Config) -> Option<Finding> {
     let folder = config.profile.spool_dir.as_ref()?;
     let missing = (!folder.is_dir()).then(|| "it is no folder here".to_owned());
-    let mend = format!(
+    let fix = format!(
         "mkdir -m 700 {}, on a file system that all nodes share",
         folder.display()
     );
-    Some(Finding::check("profile: spool_dir", missing, mend))
+    Some(Finding::check("profile: spool_dir", missing, fix))
 }
 
 fn kill_switch(config: &Config) -> Finding {
@@ -109,8 +105,8 @@ fn slurm(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
     };
     let setting = |name: &str| settings.get(name).map_or("", String::as_str);
     let conf = "edit slurm.conf, then: scontrol reconfigure";
-    let expect = |what: &str, good: bool, problem: String, mend: &str| {
-        Finding::check(what, (!good).then_some(problem), mend)
+    let expect = |what: &str, good: bool, problem: String, fix: &str| {
+        Finding::check(what, (!good).then_some(problem), fix)
     };
     let plugins = setting("JobSubmitPlugins");
     let mut findings = vec![

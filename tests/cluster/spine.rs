@@ -130,5 +130,5 @@ pub fn report_explain_and_doctor_tell_what_happened(cluster: &mut Cluster) -> Re
         report,
     )?;
     let health = cluster.run("root", &["shadowfit", "doctor"])?;
-    ensure(!health.contains("BAD"), health)
+    ensure(!health.contains("FAIL"), health)
 }

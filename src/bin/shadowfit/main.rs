@@ -54,9 +54,9 @@ fn diagnose(config_path: &Path) -> ExitCode {
     for finding in &findings {
         match &finding.problem {
             None => println!("ok   {}", finding.what),
-            Some((problem, mend)) => {
+            Some((problem, fix)) => {
                 sick = true;
-                println!("BAD  {}: {problem}\n     mend: {mend}", finding.what);
+                println!("FAIL {}: {problem}\n     fix: {fix}", finding.what);
             }
         }
     }
