@@ -166,7 +166,7 @@ fn record(set: Option<u64>) -> Record {
     let ask = Ask {
         memory: Some(Memory::Node(8000)),
         cpus: 1,
-        shape: Layout::SINGLE,
+        layout: Layout::SINGLE,
         time_s: None,
         own_time_min: false,
     };

@@ -2,8 +2,8 @@
 
 use super::Agent;
 use crate::fingerprint::Kind;
-use crate::job::FinishedJob;
-use crate::record::{Record, ShadowRecord};
+use crate::record::FinishedJob;
+use crate::record::{Comment, Record};
 use crate::sampler::spool::{Spool, TOLERANCE_S};
 use crate::slurm::sacct::{self, Reader};
 use crate::store::Store;
@@ -104,9 +104,9 @@ fn join<'a>(spool: &'a Spool, jobs: &mut Vec<FinishedJob>, now: i64) -> Vec<&'a 
     let mut done = Vec::new();
     for job in jobs {
         if let Some((counters, paths)) = spool.of(job) {
-            let joined = Record::with_profile(Record::parse(&job.comment), counters);
-            if let Some(comment) = joined.to_comment() {
-                job.comment = comment;
+            let joined = Record::with_profile(job.comment.record().cloned(), counters);
+            if joined.to_comment().is_some() {
+                job.comment = joined.into();
             }
             done.extend(paths);
         }
@@ -149,13 +149,11 @@ impl Users {
     /// sampler beside it saw counts more than what accounting sampled. `None` for a shadow, which is no
     /// job of its user's.
     pub fn with_kind(&mut self, mut job: FinishedJob) -> Option<(FinishedJob, Kind)> {
-        if ShadowRecord::parse(&job.comment).is_some() {
+        if matches!(job.comment, Comment::Shadow(_)) {
             return None;
         }
-        let record = Record::parse(&job.comment);
-        if let Some(profile) = record.as_ref().and_then(|record| record.profile.as_ref()) {
-            job.measured(profile);
-        }
+        job.take_profile();
+        let record = job.comment.record();
         let kind = record
             .map(|record| record.kind)
             .filter(|kind| *kind != Kind::default());

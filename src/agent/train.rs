@@ -99,9 +99,9 @@ fn learned(
 mod tests {
     use super::*;
     use crate::fingerprint::Kind;
-    use crate::job::FinishedJob;
-    use crate::job::tests::finished;
     use crate::model::predict::KnownKinds;
+    use crate::record::FinishedJob;
+    use crate::record::tests::finished;
     use crate::store::tests::store;
 
     fn kind(n: u64) -> Kind {

@@ -62,7 +62,7 @@ pub fn decide(
     if modes.all_off() || request.left_alone == Some(LeftAlone::NoScript) {
         return None;
     }
-    let kind = Kind::of(request.uid, &request.texts, request.ask.shape);
+    let kind = Kind::of(request.uid, &request.texts, request.ask.layout);
     Some(match request.left_alone {
         Some(reason) => Record::kept(kind, None, reason.text()),
         None => {
@@ -103,10 +103,10 @@ fn wait(config: &Config, request: &Request, now: i64) -> Option<Wait> {
 /// What the request would hold until its time limit, in GiB × hours. Jobs whose memory is the site's
 /// default are never sized, and jobs of several nodes need more than a slice of one.
 fn stake_gib_h(ask: &Ask) -> Option<f64> {
-    let tasks = u64::from(ask.shape.tasks_on_a_node()?);
+    let tasks = u64::from(ask.layout.tasks_on_a_node()?);
     let mib = ask.memory?.on_a_node(tasks, ask.cpus);
     let hours = ask.time_s.unwrap_or(UNKNOWN_TIME_S) as f64 / 3600.0;
-    (ask.shape.nodes == 1).then_some(mib as f64 / 1024.0 * hours)
+    (ask.layout.nodes == 1).then_some(mib as f64 / 1024.0 * hours)
 }
 
 /// A snapshot as what it is to a decision.
@@ -140,7 +140,7 @@ pub fn size(
         .map_or(ask.cpus.into(), |change| change.set);
     let memory = memory(config, modes.memory, &ask, need, cpus_in_force);
     let time = time(config, modes.time, &ask, &evidence, &cpus);
-    let why = match ask.shape.tasks_on_a_node() {
+    let why = match ask.layout.tasks_on_a_node() {
         None => "Slurm is free to spread its tasks over nodes",
         Some(_) => "the request fits",
     };
@@ -169,7 +169,7 @@ pub fn node_need(config: &Config, level: Level, evidence: &Evidence) -> u64 {
 fn memory(config: &Config, mode: Mode, ask: &Ask, need: u64, cpus: u64) -> Option<Change> {
     let asked = ask.memory?;
     // Where Slurm is free to spread tasks, a node may get more of them than it ever had.
-    let tasks = u64::from(ask.shape.tasks_on_a_node()?);
+    let tasks = u64::from(ask.layout.tasks_on_a_node()?);
     let set = match asked {
         Memory::Node(_) => need,
         Memory::Cpu(_) => need.div_ceil((tasks * cpus).max(1)),
@@ -182,7 +182,7 @@ fn cpus(config: &Config, mode: Mode, ask: &Ask, evidence: &Evidence, need: u64) 
     if !ask.time_s.is_none_or(in_time) {
         return None;
     }
-    let busy = evidence.cores / ask.shape.tasks as f32;
+    let busy = evidence.cores / ask.layout.tasks as f32;
     let wanted = if busy <= SERIAL {
         1
     } else {
@@ -214,7 +214,7 @@ fn time(
 /// known: a site's default memory may be counted per CPU, and tasks that Slurm is free to spread would
 /// move closer together on fewer CPUs and share the memory of one node.
 fn cpus_for_memory(ask: &Ask, need: u64) -> Option<u64> {
-    let tasks = u64::from(ask.shape.tasks_on_a_node()?);
+    let tasks = u64::from(ask.layout.tasks_on_a_node()?);
     match ask.memory? {
         Memory::Node(_) => Some(1),
         Memory::Cpu(mib) => Some(need.div_ceil((tasks * mib).max(1))),
@@ -234,6 +234,7 @@ mod tests {
     use crate::job::Layout;
     use crate::job::directory::{Directory, Watermark};
     use crate::model::learned::Learned;
+    use crate::record::Comment;
 
     const SEEN: Evidence = Evidence {
         runs: 23,
@@ -278,7 +279,7 @@ mod tests {
         Ask {
             memory,
             cpus,
-            shape: Layout::new(Some(tasks), None, Some(1), Some(1)),
+            layout: Layout::new(Some(tasks), None, Some(1), Some(1)),
             time_s: None,
             own_time_min: false,
         }
@@ -331,7 +332,7 @@ mod tests {
     fn tasks_that_slurm_may_spread_keep_their_request() {
         for memory in [Memory::Node(65536), Memory::Cpu(65536)] {
             let spread = Ask {
-                shape: Layout::new(Some(4), None, Some(1), None),
+                layout: Layout::new(Some(4), None, Some(1), None),
                 ..ask(Some(memory), 8, 4)
             };
             assert_eq!(sets(&sized(spread, SEEN, Mode::Apply)), (None, None));
@@ -365,9 +366,9 @@ mod tests {
     fn a_record_survives_admin_comment_and_fits_into_it() {
         let record = sized(ask(Some(Memory::Cpu(65536)), 8, 2), SEEN, Mode::Apply);
         let comment = record.to_comment().unwrap();
-        assert_eq!(Record::parse(&comment).unwrap(), record);
+        assert_eq!(Comment::read(&comment).record(), Some(&record));
         assert!(comment.len() < 600, "{} bytes: {comment}", comment.len());
-        assert_eq!(Record::parse("{\"shadowfit\":2}"), None);
-        assert_eq!(Record::parse("site note"), None);
+        assert_eq!(Comment::read("{\"shadowfit\":2}").record(), None);
+        assert_eq!(Comment::read("site note").record(), None);
     }
 }

@@ -44,15 +44,15 @@ impl<'de> Deserialize<'de> for Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Same user, account, partition, name, script, arguments and shape.
+    /// Same user, account, partition, name, script, arguments and layout.
     Command,
-    /// Same user, script and shape.
+    /// Same user, script and layout.
     Script,
     /// Same user and job name; all that accounting alone knows.
     Name,
     /// Same as [`Level::Command`], known from a shadow.
     Shadow,
-    /// Same script and shape, whoever runs it.
+    /// Same script and layout, whoever runs it.
     Application,
 }
 
@@ -88,11 +88,12 @@ pub struct Kind {
 
 impl Kind {
     /// The kind of a submission by user `uid`.
-    pub fn of(uid: u32, texts: &Texts, shape: Layout) -> Kind {
+    pub fn of(uid: u32, texts: &Texts, layout: Layout) -> Kind {
         let script = xxh3_128(&normal_script(texts.script)).to_le_bytes();
         let name = normal(texts.name);
         let arguments = normal(&join(&texts.arguments));
-        let spread = [shape.tasks, shape.nodes, shape.per_node.unwrap_or(0)].map(u32::to_le_bytes);
+        let spread =
+            [layout.tasks, layout.nodes, layout.per_node.unwrap_or(0)].map(u32::to_le_bytes);
         let user = uid.to_le_bytes();
         let command: [&[u8]; 7] = [
             &user,
@@ -103,7 +104,7 @@ impl Kind {
             &arguments,
             spread.as_flattened(),
         ];
-        let single_and_named = shape == Layout::SINGLE && has_meaning(texts.name);
+        let single_and_named = layout == Layout::SINGLE && has_meaning(texts.name);
         Kind {
             command: Some(key(Level::Command, &command)),
             script: Some(key(Level::Script, &[&user, &script, spread.as_flattened()])),

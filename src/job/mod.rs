@@ -10,6 +10,4 @@ mod run;
 pub mod shadow;
 
 pub use request::{Ask, Layout, LeftAlone, Memory, Request, Texts};
-#[cfg(test)]
-pub(crate) use run::tests;
-pub use run::{FinishedJob, Run, Usage};
+pub use run::{Run, Usage};

@@ -114,7 +114,7 @@ pub struct Ask {
     pub cpus: u32,
     /// Tasks and nodes.
     #[serde(flatten)]
-    pub shape: Layout,
+    pub layout: Layout,
     /// Time limit in seconds, when the user set one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub time_s: Option<u64>,

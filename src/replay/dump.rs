@@ -4,7 +4,7 @@ use super::PastJob;
 use super::trace::open;
 use crate::agent::Users;
 use crate::fingerprint::Kind;
-use crate::job::FinishedJob;
+use crate::record::FinishedJob;
 use crate::slurm::sacct::Reader;
 use crate::text::rejects::Rejects;
 use anyhow::{Context, Result};

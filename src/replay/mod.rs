@@ -155,7 +155,7 @@ fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Reco
     let ask = Ask {
         memory: Some(Memory::Node((asked / MIB as f64).ceil() as u64)),
         cpus: job.cpus.map_or(1, |(asked, _)| asked),
-        shape: Layout::SINGLE,
+        layout: Layout::SINGLE,
         time_s: job.time_s,
         own_time_min: false,
     };

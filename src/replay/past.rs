@@ -1,7 +1,7 @@
 //! One past job, wherever it comes from.
 
 use crate::fingerprint::Kind;
-use crate::job::FinishedJob;
+use crate::record::FinishedJob;
 use crate::record::Record;
 
 /// One past job.
@@ -32,9 +32,9 @@ pub struct PastJob {
 impl PastJob {
     /// A job that accounting reports, if what it used is known.
     pub fn of(job: FinishedJob, kind: Kind) -> Option<PastJob> {
-        let record = Record::parse(&job.comment);
-        let asked = record.as_ref().and_then(Record::asked_on_a_node);
-        let asked_time = record.as_ref().and_then(|record| record.asked?.time_s);
+        let record = job.comment.record();
+        let asked = record.and_then(Record::asked_on_a_node);
+        let asked_time = record.and_then(|record| record.asked?.time_s);
         Some(PastJob {
             kind,
             times: Some([job.submitted, job.started, job.ended].map(|time| time as f64)),

@@ -3,8 +3,9 @@
 use super::shadow::curve;
 use crate::config::Mode;
 use crate::fingerprint::Level;
+use crate::job::Memory;
 use crate::job::evidence::Evidence;
-use crate::job::{FinishedJob, Memory};
+use crate::record::FinishedJob;
 use crate::record::{Change, Record};
 use crate::text::units::{MIB, memory_text, printable};
 
@@ -21,7 +22,7 @@ pub fn decision(record: &Record) -> Vec<String> {
                 });
         lines.push(format!(
             "asked     {memory} --cpus-per-task={} --ntasks={} --nodes={}",
-            asked.cpus, asked.shape.tasks, asked.shape.nodes
+            asked.cpus, asked.layout.tasks, asked.layout.nodes
         ));
     }
     lines.extend(
@@ -120,7 +121,7 @@ pub fn run(job: &FinishedJob) -> Vec<String> {
         printable(&job.partition),
         job.state
     )];
-    let record = Record::parse(&job.comment);
+    let record = job.comment.record();
     match &record {
         Some(record) => lines.extend(decision(record)),
         None => lines.push("kept      shadowfit did not decide about this run".into()),

@@ -2,9 +2,8 @@
 
 use super::page::{figure, page};
 use super::plot::{self, Series};
-use crate::job::FinishedJob;
 use crate::job::counters::Counters;
-use crate::record::Record;
+use crate::record::FinishedJob;
 use crate::text::units::{MIB, memory_text, printable};
 use anyhow::Result;
 use maud::html;
@@ -31,7 +30,7 @@ impl Profiled {
                 printable(&job.user),
                 job.state
             ),
-            counters: Record::parse(&job.comment)?.profile?,
+            counters: job.comment.record()?.profile.clone()?,
         })
     }
 
@@ -143,6 +142,7 @@ pub fn lines(counters: &Counters) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::job::counters::Ended;
+    use crate::record::Record;
 
     fn profiled(name: &str) -> Profiled {
         let counters = Counters {
@@ -157,7 +157,7 @@ mod tests {
         };
         let job = FinishedJob {
             name: name.into(),
-            comment: Record::with_profile(None, counters).to_comment().unwrap(),
+            comment: Record::with_profile(None, counters).into(),
             ..FinishedJob::default()
         };
         Profiled::of(&job).unwrap()

@@ -1,6 +1,7 @@
 //! The accuracy audit: what shadowfit's decisions were worth, by user, account, partition or kind.
 
-use crate::job::{FinishedJob, Memory};
+use crate::job::Memory;
+use crate::record::FinishedJob;
 use crate::record::Record;
 use crate::store::{Filter, Store};
 use anyhow::Result;
@@ -81,7 +82,7 @@ impl Row {
     }
 
     fn add(&mut self, job: &FinishedJob) {
-        let record = Record::parse(&job.comment);
+        let record = job.comment.record();
         let hours = job.usage.elapsed_s as f64 / 3600.0;
         let nodes = f64::from(job.nodes);
         let cpus = f64::from(job.cpus);
@@ -119,7 +120,7 @@ impl Row {
                     Memory::Node(_) => Some(change.set),
                     Memory::Cpu(_) => Some(
                         change.set
-                            * u64::from(asked.shape.tasks_on_a_node()?)
+                            * u64::from(asked.layout.tasks_on_a_node()?)
                             * record.cpus_in_force()?,
                     ),
                 });
@@ -137,7 +138,7 @@ fn asked_gib(record: &Record, nodes: f64) -> Option<f64> {
     Some(match asked.memory? {
         Memory::Node(mib) => mib as f64 / 1024.0 * nodes,
         Memory::Cpu(mib) => {
-            mib as f64 / 1024.0 * f64::from(asked.cpus) * f64::from(asked.shape.tasks)
+            mib as f64 / 1024.0 * f64::from(asked.cpus) * f64::from(asked.layout.tasks)
         }
     })
 }
@@ -178,16 +179,16 @@ mod tests {
     use super::*;
     use crate::config::Mode;
     use crate::fingerprint::Kind;
-    use crate::job::tests::finished;
     use crate::job::{Ask, Layout};
     use crate::record::Change;
+    use crate::record::tests::finished;
     use crate::store::tests::store;
 
     fn record(set: u64) -> Record {
         let asked = Ask {
             memory: Some(Memory::Node(8192)),
             cpus: 4,
-            shape: Layout::SINGLE,
+            layout: Layout::SINGLE,
             time_s: None,
             own_time_min: false,
         };
@@ -211,12 +212,12 @@ mod tests {
         let (_dir, mut store) = store();
         let mut good = finished(1, 0, 1024);
         good.usage.elapsed_s = 3600;
-        good.comment = record(4096).to_comment().unwrap();
+        good.comment = record(4096).into();
         let mut killed = finished(2, 0, 4096);
         killed.state = "OUT_OF_MEMORY".into();
         killed.comment = good.comment.clone();
         let mut again = finished(2, 50, 6000);
-        again.comment = record(4096).give_back().to_comment().unwrap();
+        again.comment = record(4096).give_back().into();
         let jobs = [good, killed, again].map(|job| (job, Kind::default()));
         store.insert(&jobs).unwrap();
         let (_, total) = savings(&store, &Filter::default(), By::User).unwrap();
@@ -232,7 +233,7 @@ mod tests {
         let (_dir, mut store) = store();
         let mut job = finished(1, 0, 1024);
         job.usage.elapsed_s = 3600;
-        job.comment = record(4096).to_comment().unwrap();
+        job.comment = record(4096).into();
         store.insert(&[(job, Kind::default())]).unwrap();
         let (rows, total) = savings(&store, &Filter::default(), By::User).unwrap();
         assert_eq!(rows[0].name, "alice");

@@ -3,7 +3,6 @@
 use crate::fingerprint::Level;
 use crate::job::counters::{Counters, Ended};
 use crate::job::shadow::Need;
-use crate::record::Record;
 use crate::store::{Filter, Store};
 use crate::text::units::{MIB, memory_text, printable};
 use anyhow::Result;
@@ -111,7 +110,7 @@ pub fn shadows(store: &Store, filter: &Filter) -> Result<Shadows> {
     }
     let (mut errors, mut waste, mut asked_waste) = (Vec::new(), 0.0, 0.0);
     store.each_job(filter, |job, _| {
-        let Some(record) = Record::parse(&job.comment) else {
+        let Some(record) = job.comment.record() else {
             return;
         };
         if record.level != Some(Level::Shadow) {

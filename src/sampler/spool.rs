@@ -2,8 +2,8 @@
 //! holds something else. Each sampler writes one file a job, the agent reads it with the job's outcome.
 #![forbid(unsafe_code)]
 
-use crate::job::FinishedJob;
 use crate::job::counters::Counters;
+use crate::record::FinishedJob;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -102,7 +102,7 @@ fn read(path: &Path) -> Option<NodeProfile> {
 mod tests {
     use super::*;
     use crate::job::counters::Ended;
-    use crate::job::tests::finished;
+    use crate::record::tests::finished;
 
     fn profile(job: u64, node: &str, ended: i64, peak_mib: f32) -> NodeProfile {
         let counters = Counters {

@@ -77,7 +77,7 @@ impl Slice {
 impl ShadowLimits {
     /// The slice for a shadow of a job that asks for `ask`, which must have ended at `until`.
     pub fn slice(&self, ask: &Ask, until: i64) -> Slice {
-        let tasks = u64::from(ask.shape.tasks_on_a_node().unwrap_or(1));
+        let tasks = u64::from(ask.layout.tasks_on_a_node().unwrap_or(1));
         let asked = ask.memory.map(|memory| memory.on_a_node(tasks, ask.cpus));
         Slice {
             memory_mib: asked.unwrap_or(self.memory_mib).min(self.memory_mib),

@@ -40,7 +40,7 @@ fn sizes(ask: &Ask, record: &Record) -> Vec<String> {
         _ => {}
     }
     if let Some(cpus) = record.cpus_in_force().filter(|_| ask.cpus > 1) {
-        let total = cpus * u64::from(ask.shape.tasks);
+        let total = cpus * u64::from(ask.layout.tasks);
         // Without MinCPUsNode the job keeps the larger number.
         changes.extend([
             format!("CpusPerTask={cpus}"),

@@ -3,7 +3,7 @@
 use super::clone::Original;
 use super::{CommandError, Commands};
 use crate::job::counters::{Counters, Ended};
-use crate::record::{Record, ShadowRecord};
+use crate::record::{Comment, Record, ShadowRecord};
 use hostlist_parser::parse;
 use serde_json::Value;
 
@@ -107,7 +107,8 @@ pub fn record_of(commands: &dyn Commands, job: &str) -> Result<Option<Record>, C
         .ok_or_else(|| unreadable(&arguments, "the job is not there".into()))?;
     match this["admin_comment"].as_str().unwrap_or_default() {
         "" => Ok(None),
-        text => Record::parse(text)
+        text => Comment::read(text)
+            .into_record()
             .map(Some)
             .ok_or_else(|| unreadable(&arguments, "its AdminComment is somebody else's".into())),
     }
@@ -137,10 +138,22 @@ fn ask(commands: &dyn Commands, arguments: &[&str]) -> Result<Vec<Value>, Comman
 pub fn query(commands: &dyn Commands) -> Result<Queue, CommandError> {
     let jobs = ask(commands, &["--json"])?;
     Ok(Queue {
-        shadows: jobs.iter().filter_map(read_shadow).collect(),
-        jobs: jobs.iter().filter_map(read_job).collect(),
         dependents: jobs.iter().filter_map(read_dependent).collect(),
+        ..ours(&jobs)
     })
+}
+
+/// The jobs that carry a decision of ours, and the shadows.
+fn ours(jobs: &[Value]) -> Queue {
+    let mut queue = Queue::default();
+    for job in jobs {
+        match Comment::read(job["admin_comment"].as_str().unwrap_or_default()) {
+            Comment::Ours(record) => queue.jobs.extend(read_job(job, *record)),
+            Comment::Shadow(record) => queue.shadows.extend(read_shadow(job, *record)),
+            Comment::Empty | Comment::Other(_) => {}
+        }
+    }
+    queue
 }
 
 impl Dependent {
@@ -181,11 +194,11 @@ fn handle(job: &Value) -> Option<String> {
     }
 }
 
-fn read_shadow(job: &Value) -> Option<QueuedShadow> {
+fn read_shadow(job: &Value, record: ShadowRecord) -> Option<QueuedShadow> {
     Some(QueuedShadow {
         job_id: number(&job["job_id"])?,
         state: state(&job["job_state"]),
-        record: ShadowRecord::parse(job["admin_comment"].as_str()?)?,
+        record,
     })
 }
 
@@ -222,8 +235,7 @@ fn names(job: &Value) -> Vec<String> {
     names
 }
 
-fn read_job(job: &Value) -> Option<QueuedJob> {
-    let record = Record::parse(job["admin_comment"].as_str()?)?;
+fn read_job(job: &Value, record: Record) -> Option<QueuedJob> {
     let text = |name: &str| job[name].as_str().unwrap_or_default().to_owned();
     Some(QueuedJob {
         handle: handle(job)?,

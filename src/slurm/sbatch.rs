@@ -103,7 +103,7 @@ impl Submission {
             ask: Ask {
                 memory: self.memory,
                 cpus: self.cpus.unwrap_or(1).max(1),
-                shape: Layout::new(self.tasks, self.tasks_per_node, min_nodes, max_nodes),
+                layout: Layout::new(self.tasks, self.tasks_per_node, min_nodes, max_nodes),
                 time_s: self.time_s,
                 own_time_min: self.own_time_min,
             },
@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(request.ask.memory, Some(Memory::Cpu(500)));
         assert_eq!((request.ask.cpus, request.ask.time_s), (8, Some(93_600)));
         assert_eq!(request.texts.name, b"my job");
-        assert_eq!(request.ask.shape.nodes, 2);
+        assert_eq!(request.ask.layout.nodes, 2);
     }
 
     #[test]

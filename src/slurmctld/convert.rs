@@ -88,7 +88,7 @@ fn ask(raw: &shadowfit_request) -> Ask {
     Ask {
         memory,
         cpus: small(raw.cpus_per_task).unwrap_or(1).max(1),
-        shape: Layout::new(
+        layout: Layout::new(
             small(raw.tasks),
             small(raw.tasks_per_node),
             small(raw.min_nodes),

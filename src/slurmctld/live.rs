@@ -242,7 +242,7 @@ mod tests {
             ask: Ask {
                 memory: Some(Memory::Node(65536)),
                 cpus: 1,
-                shape: Layout::SINGLE,
+                layout: Layout::SINGLE,
                 time_s: None,
                 own_time_min: false,
             },

@@ -2,7 +2,7 @@
 
 use super::{Store, bytes, usage};
 use crate::fingerprint::Key;
-use crate::job::FinishedJob;
+use crate::record::{Comment, FinishedJob};
 use anyhow::Result;
 use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
@@ -95,7 +95,7 @@ fn stored_job(row: &Row) -> rusqlite::Result<FinishedJob> {
         nodes: row.get(14)?,
         cpus: row.get(15)?,
         memory: bytes(row, 16)?,
-        comment: row.get(17)?,
+        comment: Comment::read(row.get_ref(17)?.as_str()?),
         usage: usage(row, 0)?,
     })
 }

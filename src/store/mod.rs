@@ -14,8 +14,9 @@ pub mod upkeep;
 
 use crate::fingerprint::{Key, Kind, Level};
 use crate::job::Run;
+use crate::job::Usage;
 use crate::job::directory::Watermark;
-use crate::job::{FinishedJob, Usage};
+use crate::record::FinishedJob;
 use crate::record::Record;
 use anyhow::{Context, Result, bail};
 pub use filter::Filter;
@@ -111,11 +112,11 @@ impl Store {
             for (job, kind) in jobs.iter().filter(|(job, _)| job.ended >= kept_from) {
                 let key = |key: Option<Key>| key.map(|key| key.0 as i64);
                 let label = Some(&job.label).filter(|label| **label != job.job_id.to_string());
-                let comment = Some(&job.comment).filter(|comment| !comment.is_empty());
-                let record = Record::parse(&job.comment);
+                let comment = Some(job.comment.text()).filter(|comment| !comment.is_empty());
+                let record = job.comment.record();
                 let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as i64);
-                let asked = record.as_ref().and_then(Record::asked_on_a_node);
-                let input = record.as_ref().and_then(|r| r.input_bytes);
+                let asked = record.and_then(Record::asked_on_a_node);
+                let input = record.and_then(|record| record.input_bytes);
                 let inserted = insert_job.execute(params![
                     job.job_id as i64,
                     job.submitted,
@@ -146,7 +147,7 @@ impl Store {
                         usage.peak_is_bound,
                         usage.cores,
                         usage.elapsed_s as i64,
-                        seats::of_run(&step, job.job_id, record.as_ref())?,
+                        seats::of_run(&step, job.job_id, record)?,
                     ])?;
                     new += 1;
                 }
@@ -257,7 +258,7 @@ fn usage(row: &Row, at: usize) -> rusqlite::Result<Usage> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::job::tests::finished;
+    use crate::record::tests::finished;
 
     /// A store in a folder that goes with the test.
     pub fn store() -> (tempfile::TempDir, Store) {

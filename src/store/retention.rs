@@ -96,8 +96,8 @@ impl Store {
 mod tests {
     use crate::fingerprint::{Kind, Level};
     use crate::job::counters::{Counters, Ended};
-    use crate::job::tests::finished;
     use crate::record::Record;
+    use crate::record::tests::finished;
     use crate::store::Filter;
     use crate::store::tests::store;
 
@@ -115,9 +115,7 @@ mod tests {
         let jobs: Vec<_> = (0..100)
             .map(|n| {
                 let mut job = finished(n, n as i64 * DAY, 100);
-                job.comment = Record::with_profile(None, counters.clone())
-                    .to_comment()
-                    .unwrap();
+                job.comment = Record::with_profile(None, counters.clone()).into();
                 (job, kind)
             })
             .collect();
@@ -126,7 +124,7 @@ mod tests {
         let mut curves = Vec::new();
         store
             .each_job(&Filter::default(), |job, _| {
-                let profile = Record::parse(&job.comment).unwrap().profile.unwrap();
+                let profile = job.comment.into_record().unwrap().profile.unwrap();
                 assert_eq!(profile.peak_mib, 3.0);
                 curves.push(profile.curve_mib.len());
             })

@@ -135,7 +135,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::fingerprint::Kind;
-    use crate::job::tests::finished;
+    use crate::record::tests::finished;
 
     fn filled(path: &Path, count: u64) -> Store {
         let mut store = Store::open(path).unwrap();

@@ -4,7 +4,7 @@ use crate::arguments::{Profile, Report};
 use anyhow::{Context, Result, bail};
 use shadowfit_core::config::Config;
 use shadowfit_core::fingerprint::Level;
-use shadowfit_core::record::Record;
+use shadowfit_core::record::Comment;
 use shadowfit_core::report::print::Form;
 use shadowfit_core::report::profile::Profiled;
 use shadowfit_core::report::savings::savings;
@@ -109,8 +109,9 @@ pub fn print_profile(config: &Config, arguments: &Profile) -> Result<()> {
 }
 
 /// Adds what the shadow of the job's kind predicted, where one sized it.
-fn with_shadow(store: &Store, mut lines: Vec<String>, comment: &str) -> Result<Vec<String>> {
-    let kind = Record::parse(comment)
+fn with_shadow(store: &Store, mut lines: Vec<String>, comment: &Comment) -> Result<Vec<String>> {
+    let kind = comment
+        .record()
         .filter(|record| record.level == Some(Level::Shadow))
         .and_then(|record| record.kind.command);
     let shadow = kind

@@ -3,7 +3,7 @@
 use super::FIELDS;
 use super::row::{Columns, Row, read_row};
 use super::steps::Open;
-use crate::job::FinishedJob;
+use crate::record::FinishedJob;
 use crate::text::rejects::Rejects;
 use memchr::memmem::Finder;
 use std::io::BufRead;

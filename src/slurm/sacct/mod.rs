@@ -9,7 +9,7 @@ mod row;
 mod steps;
 
 use super::{CommandError, Commands};
-use crate::job::FinishedJob;
+use crate::record::FinishedJob;
 pub use dump::{DumpError, Reader};
 
 /// What we ask for. No free text comes last: its newlines could not be told from a record's end.

@@ -1,7 +1,8 @@
 //! From the fields of one record to a job or a step.
 
 use super::steps::Step;
-use crate::job::{FinishedJob, Usage};
+use crate::job::Usage;
+use crate::record::{Comment, FinishedJob};
 use crate::text::units::parse_memory;
 
 /// Where each column stands; `None` where the dump lacks it.
@@ -150,7 +151,7 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
             cores: busy.map(|seconds| seconds / elapsed_s as f64),
             elapsed_s,
         },
-        comment: lossy(columns.comment),
+        comment: Comment::read(&lossy(columns.comment)),
     })))
 }
 

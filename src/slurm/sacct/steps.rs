@@ -1,6 +1,6 @@
 //! From a job's steps to what the whole job used.
 
-use crate::job::FinishedJob;
+use crate::record::FinishedJob;
 
 /// The job whose steps are being read.
 pub struct Open {

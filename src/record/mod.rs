@@ -2,6 +2,14 @@
 //! home with sacct. Every decision can be explained from it.
 #![forbid(unsafe_code)]
 
+mod comment;
+mod finished;
+
+pub use comment::{Comment, ShadowRecord};
+pub use finished::FinishedJob;
+#[cfg(test)]
+pub(crate) use finished::tests;
+
 use crate::config::Mode;
 use crate::fingerprint::{Kind, Level};
 use crate::job::Ask;
@@ -159,12 +167,6 @@ impl Record {
         }
     }
 
-    /// Reads an AdminComment; `None` when it is empty, somebody else's or of a later version.
-    pub fn parse(comment: &str) -> Option<Record> {
-        let record: Record = serde_json::from_str(comment).ok()?;
-        (record.shadowfit == VERSION).then_some(record)
-    }
-
     /// The AdminComment; `None` if it would be too large.
     pub fn to_comment(&self) -> Option<String> {
         let most = MAX_SIZE + self.profile.as_ref().map_or(0, |_| MAX_PROFILE_SIZE);
@@ -219,8 +221,8 @@ impl Record {
     /// The memory that the user asked for on each node, in bytes.
     pub fn asked_on_a_node(&self) -> Option<u64> {
         let ask = self.asked?;
-        let spread = || ask.shape.tasks.div_ceil(ask.shape.nodes.max(1));
-        let tasks = ask.shape.tasks_on_a_node().unwrap_or_else(spread);
+        let spread = || ask.layout.tasks.div_ceil(ask.layout.nodes.max(1));
+        let tasks = ask.layout.tasks_on_a_node().unwrap_or_else(spread);
         let mib = ask.memory?.on_a_node(tasks.into(), ask.cpus);
         Some(mib.saturating_mul(MIB))
     }
@@ -241,38 +243,5 @@ impl Record {
     pub fn cpus_in_force(&self) -> Option<u64> {
         let applied = self.cpus.filter(Change::applies).map(|change| change.set);
         applied.or(self.asked.map(|asked| asked.cpus.into()))
-    }
-}
-
-/// What stands in the AdminComment of a shadow: whose it is and, at its end, what it did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ShadowRecord {
-    shadowfit: u8,
-    /// The job whose shadow this is, as scontrol names it.
-    pub shadow_of: String,
-    /// Written by the sampler when the shadow ends.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub counters: Option<Counters>,
-}
-
-impl ShadowRecord {
-    /// The record of a shadow of `job`.
-    pub fn new(job: &str, counters: Option<Counters>) -> ShadowRecord {
-        ShadowRecord {
-            shadowfit: VERSION,
-            shadow_of: job.to_owned(),
-            counters,
-        }
-    }
-
-    /// Reads an AdminComment; `None` when it is no shadow's.
-    pub fn parse(comment: &str) -> Option<ShadowRecord> {
-        let record: ShadowRecord = serde_json::from_str(comment).ok()?;
-        (record.shadowfit == VERSION).then_some(record)
-    }
-
-    /// The AdminComment.
-    pub fn to_comment(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
     }
 }

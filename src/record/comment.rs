@@ -1,0 +1,127 @@
+//! What stands in AdminComment: read here, once, where squeue and sacct are read, and asked ever after.
+
+use super::{Record, VERSION};
+use crate::job::counters::Counters;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// A job's AdminComment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Comment {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// The decision about the job.
+    Ours(Box<Record>),
+    /// The job is a shadow.
+    Shadow(Box<ShadowRecord>),
+    /// Somebody else's note, or one of a later release.
+    Other(String),
+}
+
+impl Comment {
+    /// Reads an AdminComment; nothing is an error.
+    pub fn read(text: &str) -> Comment {
+        let ours = || serde_json::from_str::<Record>(text).ok();
+        let shadow = || serde_json::from_str::<ShadowRecord>(text).ok();
+        if text.is_empty() {
+            return Comment::Empty;
+        }
+        if let Some(record) = ours().filter(|record| record.shadowfit == VERSION) {
+            return Comment::Ours(Box::new(record));
+        }
+        match shadow().filter(|record| record.shadowfit == VERSION) {
+            Some(record) => Comment::Shadow(Box::new(record)),
+            None => Comment::Other(text.to_owned()),
+        }
+    }
+
+    /// The decision about the job, if there was one.
+    pub fn record(&self) -> Option<&Record> {
+        match self {
+            Comment::Ours(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// The same, taken out.
+    pub fn into_record(self) -> Option<Record> {
+        match self {
+            Comment::Ours(record) => Some(*record),
+            _ => None,
+        }
+    }
+
+    /// What is to be written.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Comment::Empty => "".into(),
+            Comment::Ours(record) => serde_json::to_string(record).unwrap_or_default().into(),
+            Comment::Shadow(record) => record.to_comment().into(),
+            Comment::Other(text) => text.into(),
+        }
+    }
+}
+
+impl From<Record> for Comment {
+    fn from(record: Record) -> Comment {
+        Comment::Ours(Box::new(record))
+    }
+}
+
+/// What stands in the AdminComment of a shadow: whose it is and, at its end, what it did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShadowRecord {
+    shadowfit: u8,
+    /// The job whose shadow this is, as scontrol names it.
+    pub shadow_of: String,
+    /// Written by the sampler when the shadow ends.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub counters: Option<Counters>,
+}
+
+impl ShadowRecord {
+    /// The record of a shadow of `job`.
+    pub fn new(job: &str, counters: Option<Counters>) -> ShadowRecord {
+        ShadowRecord {
+            shadowfit: VERSION,
+            shadow_of: job.to_owned(),
+            counters,
+        }
+    }
+
+    /// The AdminComment.
+    pub fn to_comment(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fingerprint::Kind;
+
+    #[test]
+    fn a_comment_is_ours_a_shadows_or_somebody_elses_and_is_written_as_it_was_read() {
+        let record = Record::kept(Kind::default(), None, "nothing is known");
+        let ours = record.to_comment().unwrap();
+        let shadow = ShadowRecord::new("33_[5-7]", None).to_comment();
+        assert_eq!(Comment::read(&ours).record(), Some(&record));
+        assert!(matches!(Comment::read(&shadow), Comment::Shadow(s) if s.shadow_of == "33_[5-7]"));
+        assert_eq!(Comment::read(""), Comment::Empty);
+        let later = ours.replace("\"shadowfit\":1", "\"shadowfit\":2");
+        for text in [
+            "site note",
+            "{}",
+            "null",
+            "{\"shadowfit\":1}",
+            "{\"a\":[",
+            &later,
+        ] {
+            assert_eq!(Comment::read(text), Comment::Other(text.into()), "{text}");
+        }
+        for text in [&ours, &shadow, "", "site note"] {
+            assert_eq!(Comment::read(text).text(), *text);
+        }
+    }
+}

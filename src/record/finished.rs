@@ -1,0 +1,123 @@
+//! A job that has ended.
+
+use super::Comment;
+use crate::job::Usage;
+use crate::job::counters::Counters;
+use crate::text::units::MIB;
+
+/// A job that has ended, as accounting reports it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FinishedJob {
+    /// The number that is unique among jobs and array tasks (JobIDRaw).
+    pub job_id: u64,
+    /// The number that users see: `33_5` for an array task.
+    pub label: String,
+    /// Seconds since 1970; with `job_id` the identity of this run, since a requeue submits anew.
+    pub submitted: i64,
+    /// Seconds since 1970; 0 if it never started.
+    pub started: i64,
+    /// Seconds since 1970.
+    pub ended: i64,
+    /// State without its details: `CANCELLED`, not `CANCELLED by 1000`.
+    pub state: String,
+    /// Job name.
+    pub name: String,
+    /// User number, where the output has it.
+    pub uid: Option<u32>,
+    /// User name.
+    pub user: String,
+    /// Account.
+    pub account: String,
+    /// Partition it ran in.
+    pub partition: String,
+    /// Nodes it had.
+    pub nodes: u32,
+    /// CPUs it had in all.
+    pub cpus: u32,
+    /// Memory it was given on each node, in bytes, when that was limited.
+    pub memory: Option<u64>,
+    /// What it used.
+    pub usage: Usage,
+    /// AdminComment.
+    pub comment: Comment,
+}
+
+impl FinishedJob {
+    /// Takes over what stands in its record, if it was profiled.
+    pub fn take_profile(&mut self) {
+        let profile = self
+            .comment
+            .record()
+            .and_then(|record| record.profile.clone());
+        if let Some(profile) = profile {
+            self.measured(&profile);
+        }
+    }
+
+    /// Takes over what the sampler beside the job saw: it looks often, and the cgroup shows it bursts
+    /// between two looks. It sits on the first node alone, and a job that died of its limit needed more.
+    pub fn measured(&mut self, profile: &Counters) {
+        if self.usage.peak_is_bound || profile.peak_mib <= 0.0 {
+            return;
+        }
+        let seen = (f64::from(profile.peak_mib) * MIB as f64) as u64;
+        let sampled = self.usage.peak_bytes.filter(|_| self.nodes > 1);
+        self.usage.peak_bytes = Some(seen).max(sampled);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::job::counters::Ended;
+
+    /// A run that ended well, for the tests of every room.
+    pub fn finished(job_id: u64, submitted: i64, peak_mib: u64) -> FinishedJob {
+        FinishedJob {
+            job_id,
+            label: job_id.to_string(),
+            submitted,
+            started: submitted + 1,
+            ended: submitted + 11,
+            state: "COMPLETED".into(),
+            name: "align".into(),
+            uid: Some(1001),
+            user: "alice".into(),
+            account: "physics".into(),
+            partition: "batch".into(),
+            nodes: 1,
+            cpus: 2,
+            memory: Some(4 << 30),
+            usage: Usage {
+                peak_bytes: Some(peak_mib << 20),
+                peak_is_bound: false,
+                cores: Some(1.0),
+                elapsed_s: 10,
+            },
+            comment: Comment::Empty,
+        }
+    }
+
+    #[test]
+    fn what_the_sampler_saw_takes_the_place_of_what_was_sampled() {
+        let job = |nodes, peak_is_bound| {
+            let mut job = FinishedJob {
+                nodes,
+                usage: Usage {
+                    peak_bytes: Some(900 * MIB),
+                    peak_is_bound,
+                    ..Usage::default()
+                },
+                ..FinishedJob::default()
+            };
+            job.measured(&Counters {
+                peak_mib: 512.0,
+                ..Counters::nothing(Ended::Finished)
+            });
+            job.usage.peak_bytes.map(|bytes| bytes / MIB)
+        };
+        assert_eq!(job(1, false), Some(512));
+        assert_eq!(job(2, false), Some(900));
+        assert_eq!(job(1, true), Some(900));
+    }
+}
