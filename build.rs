@@ -16,6 +16,7 @@ const SHIMS: [(&str, &[&str]); 2] = [
         &[
             "spank/plugin.c",
             "spank/option.c",
+            "spank/mark.c",
             "spank/hints.c",
             "spank/shadow.c",
             "spank/sampler.c",
@@ -37,7 +38,10 @@ fn main() {
     // Another thread of slurmctld may still be inside when a plugin is unloaded.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     if std::env::var_os("CARGO_FEATURE_PROGRAMS").is_some() {
-        base().file("c_shim/spank/hints.c").compile("hints");
+        base()
+            .file("c_shim/spank/hints.c")
+            .file("c_shim/spank/mark.c")
+            .compile("spank");
     }
     for include in header_sets() {
         if let Some(release) = release_of(&include) {

@@ -63,7 +63,7 @@ static void wait_outside(const struct sandbox *wish, pid_t init)
 	while (waitpid(init, &status, WNOHANG) == 0)
 		if (poll(&sampler, 1, LOOK_MS) > 0)
 			kill(init, SIGKILL);
-	tell(wish->report, "exit %d\n", exit_code(status));
+	tell(wish->report, SHADOWFIT_REPORT_EXIT " %d\n", exit_code(status));
 	_exit(exit_code(status));
 }
 
@@ -108,7 +108,7 @@ static int sampler_watches(const struct sandbox *wish)
 	struct pollfd go = { .fd = wish->go, .events = POLLIN };
 	char byte;
 
-	tell(wish->report, "ready\n");
+	tell(wish->report, SHADOWFIT_REPORT_READY "\n");
 	return poll(&go, 1, GO_TIMEOUT_MS) == 1 && read(wish->go, &byte, 1) == 1;
 }
 
@@ -125,15 +125,15 @@ int sandbox_enter(const struct sandbox *wish)
 	}
 	if (init > 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		tell(wish->report, "pid %d\n", init);
+		tell(wish->report, SHADOWFIT_REPORT_PID " %d\n", init);
 		wait_outside(wish, init);
 	}
 	if (take_all_parts(wish)) {
-		tell(wish->report, "refused %s\n", sandbox_refusal());
+		tell(wish->report, SHADOWFIT_REPORT_REFUSED " %s\n", sandbox_refusal());
 		_exit(125);
 	}
 	if (!sampler_watches(wish)) {
-		tell(wish->report, "refused nobody watches\n");
+		tell(wish->report, SHADOWFIT_REPORT_REFUSED " nobody watches\n");
 		_exit(125);
 	}
 	pid_t job = fork();
@@ -145,6 +145,6 @@ int sandbox_enter(const struct sandbox *wish)
 	return 0;
 
 refused:
-	tell(wish->report, "refused %s\n", sandbox_refusal());
+	tell(wish->report, SHADOWFIT_REPORT_REFUSED " %s\n", sandbox_refusal());
 	return -1;
 }

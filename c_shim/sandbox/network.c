@@ -82,6 +82,14 @@ int sandbox_network(const struct sandbox *wish)
 	return 0;
 }
 
+static void write_host(FILE *hosts, unsigned number, const char *host)
+{
+	struct in_addr address = { htonl(SHADOWFIT_SERVERS_NETWORK + number) };
+	char text[INET_ADDRSTRLEN];
+
+	fprintf(hosts, "\n%s %s\n", inet_ntop(AF_INET, &address, text, sizeof(text)), host);
+}
+
 int sandbox_license_hosts(const struct sandbox *wish, const char *root)
 {
 	const char *list = wish->license_servers;
@@ -93,8 +101,8 @@ int sandbox_license_hosts(const struct sandbox *wish, const char *root)
 	FILE *hosts = fopen(path, "ae");
 	if (!hosts)
 		return refuse(errno, "/etc/hosts");
-	for (unsigned number = 1; number < 255 && next_host(&list, host); number++)
+	for (unsigned number = 1; number <= SHADOWFIT_MOST_SERVERS && next_host(&list, host); number++)
 		if (host[0] && !is_number(host))
-			fprintf(hosts, "\n127.77.0.%u %s\n", number, host);
+			write_host(hosts, number, host);
 	return fclose(hosts) == 0 ? 0 : refuse(errno, "/etc/hosts");
 }

@@ -241,12 +241,12 @@ static int build_run(void)
 	if (mount_tmpfs(NEW_ROOT "/run", "mode=755,size=1m"))
 		return -1;
 	int notes = -1;
-	if (mkdir(NEW_ROOT "/run/shadowfit", 0755) < 0 ||
-	    mkdir(NEW_ROOT "/run/shadowfit/scratch", 0700) < 0 ||
-	    mount(SCRATCH, NEW_ROOT "/run/shadowfit/scratch", NULL, MS_BIND, NULL) < 0 ||
-	    (notes = open(NEW_ROOT "/run/shadowfit/notes", O_CREAT | O_WRONLY | O_CLOEXEC, 0600)) < 0 ||
+	if (mkdir(NEW_ROOT SHADOWFIT_RUN, 0755) < 0 ||
+	    mkdir(NEW_ROOT SHADOWFIT_SCRATCH, 0700) < 0 ||
+	    mount(SCRATCH, NEW_ROOT SHADOWFIT_SCRATCH, NULL, MS_BIND, NULL) < 0 ||
+	    (notes = open(NEW_ROOT SHADOWFIT_NOTES, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)) < 0 ||
 	    fchmod(notes, 0622) < 0)
-		return refuse(errno, "/run/shadowfit");
+		return refuse(errno, SHADOWFIT_RUN);
 	close(notes);
 	return 0;
 }
@@ -262,7 +262,7 @@ static int build_kernel_folders(const struct sandbox *wish)
 	return build_run() || build_dev(wish) ? -1 : 0;
 }
 
-/* Slurm starts a stub that does nothing by itself: two lines, then the user's script. Inside, the
+/* Slurm starts a stub that does nothing by itself, followed by the user's script. Inside, the
  * script takes the stub's place, so that without a sandbox nothing of the user's can ever run. */
 static int unwrap_script(const struct sandbox *wish)
 {
@@ -277,11 +277,9 @@ static int unwrap_script(const struct sandbox *wish)
 	if (!text || read(file, text, size.st_size) != size.st_size)
 		return refuse(errno, "%s", wish->script);
 	text[size.st_size] = '\0';
-	char *payload = strchr(text, '\n');
-	payload = payload ? strchr(payload + 1, '\n') : NULL;
-	if (!payload)
+	if (strncmp(text, SHADOWFIT_STUB, strlen(SHADOWFIT_STUB)) != 0)
 		return refuse(0, "%s is no shadow's script", wish->script);
-	payload++;
+	const char *payload = text + strlen(SHADOWFIT_STUB);
 	size_t length = size.st_size - (payload - text);
 	if (ftruncate(file, 0) < 0 || pwrite(file, payload, length, 0) != (ssize_t)length)
 		return refuse(errno, "%s", wish->script);

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../shadow_contract.h"
+
 /* What a shadow may use. */
 struct sandbox {
 	const char *name;    /* of its cgroups, unique on this machine */
@@ -21,7 +23,7 @@ struct sandbox {
 	uint64_t scratch_bytes; /* of that, for what it writes */
 	uint64_t io_bytes_per_s; /* from and to each disk */
 	unsigned pids;
-	int report; /* lines for the sampler: "pid N", "ready", "refused WHY", "exit CODE" */
+	int report; /* lines for the sampler, SHADOWFIT_REPORT_... */
 	int go;     /* one byte from the sampler: it watches, the job may start */
 };
 
@@ -29,7 +31,9 @@ struct sandbox {
  * Enters the sandbox. Called as root, in the process that is about to become the job. Returns 0 in
  * a child inside, which is to run the script; the caller itself waits outside and ends with that
  * child. Returns -1, with the reason told, when any part cannot be had: then nothing may run.
- * After a fork of a threaded program, so: C, and nothing that takes a lock.
+ * After a fork of a threaded program, so: C alone, and of the libraries only what stays usable there.
+ * That is glibc's malloc and stdio, whose locks its fork makes new, as slurmstepd itself relies on
+ * between its fork and this call; not Slurm's log, not the loader, not the name service.
  */
 int sandbox_enter(const struct sandbox *wish);
 
@@ -39,8 +43,7 @@ int sandbox_root(const struct sandbox *wish);
 int sandbox_network(const struct sandbox *wish);
 int sandbox_privileges(void);
 
-/* Writes into the hosts file of the new root where the sandbox's loopback answers for license servers.
- * Server N of the list has address 127.77.0.N+1 there, if it is named and not numbered. */
+/* Writes into the hosts file of the new root where the sandbox's loopback answers for license servers. */
 int sandbox_license_hosts(const struct sandbox *wish, const char *root);
 
 /* Puts the stand-in over every launcher that the job could start; `root` is the new root. */

@@ -6,32 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mark.h"
 #include "parts.h"
 
-struct shadow shadow;
-
-/* --shadowfit=shadow:JOB:UNTIL:CPUS:SCRATCH_MIB:PIDS:IO_MIB, as the agent writes it. A user may write it
- * too, and gets a sandbox: nothing of it may give more than Slurm has. */
-static int read_shadow(const char *text)
-{
-	int fields = sscanf(text, "shadow:%31[0-9_]:%lld:%u:%lu:%lu:%lu", shadow.job, &shadow.until,
-			    &shadow.cpus, &shadow.scratch_mib, &shadow.pids, &shadow.io_mib);
-	if (fields != 6)
-		shadow.job[0] = '\0';
-	return fields == 6 ? 0 : -1;
-}
+struct shadowfit_mark shadow;
 
 static int accept_value(int value, const char *text, int remote)
 {
-	if (text && (strcmp(text, "off") == 0 || read_shadow(text) == 0))
+	if (text && (strcmp(text, SHADOWFIT_OFF) == 0 || mark_read(text, &shadow) == 0))
 		return 0;
-	slurm_error("shadowfit: --shadowfit=%s: the only value is 'off'", text ? text : "");
+	slurm_error("shadowfit: --shadowfit=%s: the only value is '" SHADOWFIT_OFF "'", text ? text : "");
 	return -1;
 }
 
 static struct spank_option option = {
-	.name = "shadowfit",
-	.arginfo = "off",
+	.name = SHADOWFIT_OPTION,
+	.arginfo = SHADOWFIT_OFF,
 	.usage = "keep the resources exactly as requested: shadowfit leaves this job alone",
 	.has_arg = 1,
 	.val = 0,

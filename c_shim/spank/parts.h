@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stddef.h>
 
+#include "../shadow_contract.h"
 #include "../slurm_compat.h"
 
 /* Room for the name of a shadow's cgroups. */
@@ -24,14 +25,8 @@ struct settings {
 };
 extern struct settings settings;
 
-/* option.c: what --shadowfit says. */
-struct shadow {
-	char job[32];	 /* whose shadow it is; empty in every other job */
-	long long until; /* seconds since 1970 */
-	unsigned cpus;	 /* that the job asked for */
-	unsigned long scratch_mib, pids, io_mib;
-};
-extern struct shadow shadow;
+/* option.c: what --shadowfit says. Its job is empty in every job that is no shadow. */
+extern struct shadowfit_mark shadow;
 int option_register(spank_t spank);
 /* This step, on its node, is a shadow. */
 int is_shadow(spank_t spank);

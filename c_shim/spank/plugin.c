@@ -18,7 +18,7 @@
 
 SPANK_PLUGIN(shadowfit, 1);
 
-struct settings settings = { .programs = "/usr/local/libexec/shadowfit", .profiles = 1 };
+struct settings settings = { .programs = SHADOWFIT_PROGRAMS, .profiles = 1 };
 
 static void read_setting(const char *word)
 {
@@ -36,7 +36,7 @@ static void tell_input(spank_t spank)
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
 	if (bytes)
-		spank_job_control_setenv(spank, "SHADOWFIT_INPUT_BYTES", text, 1);
+		spank_job_control_setenv(spank, SHADOWFIT_INPUT_VARIABLE, text, 1);
 }
 
 int slurm_spank_init(spank_t spank, int argc, char **argv)

@@ -114,7 +114,7 @@ static const char *program(void)
 {
 	static char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/shadowfit-sampler", settings.programs);
+	snprintf(path, sizeof(path), "%s/" SHADOWFIT_SAMPLER, settings.programs);
 	return path;
 }
 
@@ -240,7 +240,7 @@ void sampler_tell_exit(spank_t spank)
 	if (!is_profiled(spank) || report[1] < 0 || poll(&reader, 1, 0) != 0)
 		return;
 	if (spank_get_item(spank, S_TASK_EXIT_STATUS, &status) == ESPANK_SUCCESS)
-		dprintf(report[1], "exit %d\n",
+		dprintf(report[1], SHADOWFIT_REPORT_EXIT " %d\n",
 			WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 

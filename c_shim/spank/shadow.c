@@ -10,9 +10,6 @@
 #include "../sandbox/sandbox.h"
 #include "parts.h"
 
-/* In a shadow's environment: the license servers that its job may ask, "27000@lic1,27001@10.0.0.7". */
-#define LICENSE_SERVERS "SHADOWFIT_LICENSE_SERVERS"
-
 unsigned long own_job(spank_t spank)
 {
 	uint32_t job = 0;
@@ -47,7 +44,7 @@ void shadow_group(spank_t spank, char *name)
 
 void shadow_license_servers(spank_t spank, char *servers)
 {
-	job_variable(spank, LICENSE_SERVERS, servers, SERVERS_SIZE);
+	job_variable(spank, SHADOWFIT_SERVERS_VARIABLE, servers, SERVERS_SIZE);
 }
 
 static const char *own_script(spank_t spank)
@@ -73,7 +70,7 @@ static void describe(spank_t spank, struct sandbox *wish)
 
 	shadow_group(spank, name);
 	shadow_license_servers(spank, servers);
-	snprintf(standin, sizeof(standin), "%s/shadowfit-standin", settings.programs);
+	snprintf(standin, sizeof(standin), "%s/" SHADOWFIT_STANDIN, settings.programs);
 	job_variable(spank, "PATH", path, sizeof(path));
 	job_variable(spank, "HOME", home, sizeof(home));
 	*wish = (struct sandbox){

@@ -3,8 +3,8 @@
 //! nothing. What was asked for is noted.
 #![forbid(unsafe_code)]
 
+use shadowfit_core::shadow::NOTES;
 use shadowfit_core::slurm::launch::{Launch, is_launcher};
-use shadowfit_core::slurm::notes;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 }
 
 fn note(line: &str) {
-    let notes = OpenOptions::new().append(true).open(notes::PATH);
+    let notes = OpenOptions::new().append(true).open(NOTES);
     // Outside a sandbox there is nobody to read it.
     let _nobody_reads = notes.and_then(|mut notes| writeln!(notes, "{line}"));
 }

@@ -2,6 +2,7 @@
 //! and how often. It never answers: demand is seen and no license is taken.
 
 use crate::job::licenses::Server;
+use crate::shadow::server_address;
 use nix::sched::{CloneFlags, setns};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,11 +17,10 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How often each server was asked.
 type Asked = BTreeMap<String, u32>;
 
-/// Where the sandbox's loopback answers for server number `index` of the list; c_shim/sandbox/network.c puts
-/// it there.
+/// Where server number `index` of the list answers.
 fn address(server: &Server, index: usize) -> IpAddr {
     let given = server.host.parse::<Ipv4Addr>();
-    IpAddr::V4(given.unwrap_or(Ipv4Addr::new(127, 77, 0, (index + 1).min(254) as u8)))
+    IpAddr::V4(given.unwrap_or(server_address(index)))
 }
 
 /// A sensor at work.

@@ -7,25 +7,14 @@ use super::{CommandError, Commands, site};
 use crate::config::ShadowLimits;
 use crate::job::Ask;
 use crate::job::licenses::Server;
+use crate::shadow::{MOST_SERVERS, Mark, OPTION_VARIABLE, SERVERS_VARIABLE, STUB};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// What the sandbox takes away again; it counts lines.
-const STUB: &[u8] = b"#!/bin/sh\nexit 64 # only a sandbox of shadowfit runs what follows\n";
-
 /// Variables that would change what the clone is, not how it runs.
-const NOT_CLONED: [&[u8]; 2] = [SPANK_OPTION.as_bytes(), b"SLURM_RLIMIT_"];
-
-/// How Slurm carries our option to the nodes.
-const SPANK_OPTION: &str = "_SLURM_SPANK_OPTION_shadowfit_shadowfit";
-
-/// Tells the node which license servers to stand in for; c_shim/spank/shadow.c reads it.
-const LICENSE_SERVERS: &str = "SHADOWFIT_LICENSE_SERVERS";
-
-/// Most servers that are stood in for.
-const MAX_SERVERS: usize = 64;
+const NOT_CLONED: [&str; 2] = [OPTION_VARIABLE, "SLURM_RLIMIT_"];
 
 /// Minutes of Slurm's own time limit beyond the window, for a node that has lost the sampler.
 const SPARE_MINUTES: u32 = 1;
@@ -104,9 +93,9 @@ pub fn submit(
     let mark = mark(limits, job.script_id, slice);
     // With an environment of its own, sbatch does not put its SPANK options into it.
     let mut environment = environment(commands, job).map_err(own)?;
-    environment.extend_from_slice(format!("{SPANK_OPTION}={mark}\0").as_bytes());
+    environment.extend_from_slice(format!("{OPTION_VARIABLE}={mark}\0").as_bytes());
     let servers = license_servers(&limits.license_servers, &environment);
-    environment.extend_from_slice(format!("{LICENSE_SERVERS}={servers}\0").as_bytes());
+    environment.extend_from_slice(format!("{SERVERS_VARIABLE}={servers}\0").as_bytes());
     let file = |name: &str, content: &[u8]| {
         temporary(folder, &format!("{}.{name}", job.script_id), content)
             .map_err(|error| own(format!("{}: {error}", folder.display())))
@@ -142,8 +131,12 @@ pub fn submit_by_hand(
     slice: Slice,
 ) -> Result<u64, CommandError> {
     let name = format!("shadowfit-{}.sh", std::process::id());
-    let stub = temporary(&std::env::temp_dir(), &name, &[STUB, script].concat())
-        .map_err(|error| unreadable("this script", error.to_string()))?;
+    let stub = temporary(
+        &std::env::temp_dir(),
+        &name,
+        &[STUB.as_bytes(), script].concat(),
+    )
+    .map_err(|error| unreadable("this script", error.to_string()))?;
     let mut words = options(limits, 0, slice);
     words.extend(own_options);
     words.push(stub.0.display().to_string());
@@ -166,16 +159,16 @@ fn sbatch(commands: &dyn Commands, words: &[String]) -> Result<u64, CommandError
     number.ok_or_else(|| unreadable("a script", format!("sbatch answered '{}'", text.trim())))
 }
 
-/// What shows the node that this is a shadow, and how it is to run; c_shim/spank/option.c reads it.
-fn mark(limits: &ShadowLimits, of: u64, slice: Slice) -> String {
-    format!(
-        "shadow:{of}:{}:{}:{}:{}:{}",
-        slice.until,
-        slice.cpus,
-        limits.scratch_mib.min(slice.memory_mib / 2),
-        limits.pids,
-        limits.io_mib_s
-    )
+/// What tells the node that this is a shadow, and how it is to run.
+fn mark(limits: &ShadowLimits, of: u64, slice: Slice) -> Mark {
+    Mark {
+        job: of,
+        until: slice.until,
+        cpus: slice.cpus,
+        scratch_mib: limits.scratch_mib.min(slice.memory_mib / 2),
+        pids: limits.pids.into(),
+        io_mib_s: limits.io_mib_s.into(),
+    }
 }
 
 /// What every shadow is submitted with.
@@ -220,7 +213,7 @@ fn split(joined: &str, count: u32) -> Option<Vec<&str>> {
 fn script(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, CommandError> {
     let id = job.script_id.to_string();
     let text = commands.run("scontrol", &["write", "batch_script", &id, "-"])?;
-    Ok([STUB, &text].concat())
+    Ok([STUB.as_bytes(), &text].concat())
 }
 
 /// The job's environment from where slurmctld keeps it: nothing else has that of a job that waits.
@@ -240,7 +233,11 @@ fn environment(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, Strin
         .get(4..)
         .unwrap_or_default()
         .split_inclusive(|&b| b == 0)
-        .filter(|variable| !NOT_CLONED.iter().any(|prefix| variable.starts_with(prefix)))
+        .filter(|variable| {
+            !NOT_CLONED
+                .iter()
+                .any(|name| variable.starts_with(name.as_bytes()))
+        })
         .flatten()
         .copied()
         .collect();
@@ -268,7 +265,7 @@ fn license_servers(site: &[String], environment: &[u8]) -> String {
             servers.push(server);
         }
     }
-    servers.truncate(MAX_SERVERS);
+    servers.truncate(MOST_SERVERS);
     servers.join(",")
 }
 
@@ -319,7 +316,7 @@ mod tests {
         let proof = dir.path().join("proof");
         let user = format!("#!/bin/sh\ntouch {}\n", proof.display());
         let path = dir.path().join("job.sh");
-        std::fs::write(&path, [STUB, user.as_bytes()].concat()).unwrap();
+        std::fs::write(&path, [STUB, &user].concat()).unwrap();
         let status = std::process::Command::new("sh")
             .arg(&path)
             .status()

@@ -11,9 +11,6 @@ const MAX_SIZE: u64 = 1 << 16;
 /// More ranks than any cluster has.
 const MAX_RANKS: u32 = 1 << 20;
 
-/// Where a stand-in writes, as a job sees it.
-pub const PATH: &str = "/run/shadowfit/notes";
-
 /// What has been noted so far.
 #[derive(Debug, Default)]
 pub struct Notes {

@@ -4,13 +4,8 @@ use super::contract::*;
 use crate::decide::sentence;
 use crate::job::{Ask, Layout, LeftAlone, Memory, Request, Texts};
 use crate::record::{Change, Record, ShadowRecord};
+use crate::shadow::{INPUT_VARIABLE, MARK_PREFIX, OFF, OPTION_VARIABLE};
 use std::ffi::{CStr, c_char};
-
-/// How SPANK hands an option to job_submit.
-const OPTION: &[u8] = b"_SLURM_SPANK_OPTION_shadowfit_shadowfit=";
-
-/// How c_shim/spank/plugin.c reports the size of the input.
-const INPUT: &[u8] = b"SHADOWFIT_INPUT_BYTES=";
 
 /// Reads a request.
 ///
@@ -31,7 +26,7 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
             texts,
             bytes(raw.licenses),
             input_bytes(raw),
-            option(raw) == Some(b"off"),
+            option(raw) == Some(OFF.as_bytes()),
         )
     };
     Request {
@@ -52,7 +47,7 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
 /// As for [`request`].
 pub unsafe fn shadow_of(raw: &shadowfit_request) -> Option<String> {
     // SAFETY: the caller's promise is the one that `option` asks for.
-    let option = unsafe { option(raw) }?.strip_prefix(b"shadow:")?;
+    let option = unsafe { option(raw) }?.strip_prefix(MARK_PREFIX.as_bytes())?;
     let job = option.split(|&b| b == b':').next()?;
     Some(String::from_utf8_lossy(job).into_owned())
 }
@@ -62,9 +57,8 @@ pub unsafe fn shadow_of(raw: &shadowfit_request) -> Option<String> {
 /// # Safety
 /// As for [`request`].
 unsafe fn input_bytes(raw: &shadowfit_request) -> Option<u64> {
-    // SAFETY: the caller's promise covers `spank_env` and its length.
-    let mut entries = unsafe { list(raw.spank_env, raw.spank_env_count) };
-    let value = entries.find_map(|entry| entry.strip_prefix(INPUT))?;
+    // SAFETY: the caller's promise is the one that `variable` asks for.
+    let value = unsafe { variable(raw, INPUT_VARIABLE) }?;
     str::from_utf8(value)
         .ok()?
         .parse()
@@ -77,8 +71,18 @@ unsafe fn input_bytes(raw: &shadowfit_request) -> Option<u64> {
 /// # Safety
 /// As for [`request`].
 unsafe fn option<'a>(raw: &shadowfit_request) -> Option<&'a [u8]> {
+    // SAFETY: the caller's promise is the one that `variable` asks for.
+    unsafe { variable(raw, OPTION_VARIABLE) }
+}
+
+/// What SPANK hands to job_submit under this name.
+///
+/// # Safety
+/// As for [`request`].
+unsafe fn variable<'a>(raw: &shadowfit_request, name: &str) -> Option<&'a [u8]> {
     // SAFETY: the caller's promise covers `spank_env` and its length.
-    unsafe { list(raw.spank_env, raw.spank_env_count) }.find_map(|entry| entry.strip_prefix(OPTION))
+    let mut entries = unsafe { list(raw.spank_env, raw.spank_env_count) };
+    entries.find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
 }
 
 fn ask(raw: &shadowfit_request) -> Ask {

@@ -1,5 +1,6 @@
 //! What slurmstepd and the sandbox report, line by line.
 
+use shadowfit_core::shadow::{REPORT_EXIT, REPORT_PID, REPORT_READY, REPORT_REFUSED};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -29,10 +30,10 @@ fn read(fd: u32, sender: &Sender<News>) {
     };
     for line in BufReader::new(pipe).lines().map_while(Result::ok) {
         let news = match line.split_once(' ').unwrap_or((&line, "")) {
-            ("pid", pid) => pid.parse().ok().map(News::Started),
-            ("ready", _) => Some(News::Ready),
-            ("exit", code) => code.parse().ok().map(News::Exited),
-            ("refused", why) => Some(News::Refused(why.to_owned())),
+            (REPORT_PID, pid) => pid.parse().ok().map(News::Started),
+            (REPORT_READY, _) => Some(News::Ready),
+            (REPORT_EXIT, code) => code.parse().ok().map(News::Exited),
+            (REPORT_REFUSED, why) => Some(News::Refused(why.to_owned())),
             _ => None,
         };
         if news.is_some_and(|news| sender.send(news).is_err()) {

@@ -10,6 +10,7 @@ use shadowfit_core::record::ShadowRecord;
 use shadowfit_core::sampler::Sampler;
 use shadowfit_core::sampler::cgroup::Group;
 use shadowfit_core::sampler::license_sensor::Sensor;
+use shadowfit_core::shadow::{NOTES, SCRATCH};
 use shadowfit_core::slurm::{System, control, notes};
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -61,8 +62,9 @@ fn watch(arguments: &Shadow, news: &Receiver<News>, group: Group) -> Counters {
         Ok(init) => init,
         Err(why) => return Counters::refused(&why),
     };
-    let run = PathBuf::from(format!("/proc/{init}/root/run/shadowfit"));
-    let mut sampler = Sampler::of_shadow(group, run.join("scratch"));
+    let inside = |path: &str| PathBuf::from(format!("/proc/{init}/root{path}"));
+    let notes = inside(NOTES);
+    let mut sampler = Sampler::of_shadow(group, inside(SCRATCH));
     let mut noted = notes::Notes::default();
     let licenses = Sensor::start(&arguments.license_servers, init);
     if let Err(error) = go(arguments.go_fd) {
@@ -78,7 +80,7 @@ fn watch(arguments: &Shadow, news: &Receiver<News>, group: Group) -> Counters {
             Err(RecvTimeoutError::Disconnected) => break (Ended::Failed, None),
         }
         if sampler.look() {
-            noted.read(&run.join("notes"));
+            noted.read(&notes);
         }
         if WallClock.now() >= arguments.until {
             break (Ended::Window, None);
@@ -87,7 +89,7 @@ fn watch(arguments: &Shadow, news: &Receiver<News>, group: Group) -> Counters {
             break (Ended::Settled, None);
         }
     };
-    noted.read(&run.join("notes"));
+    noted.read(&notes);
     // Its end takes every process of the sandbox with it.
     let _may_have_ended = kill(Pid::from_raw(init), Signal::SIGKILL);
     Counters {
