@@ -129,7 +129,7 @@ pub fn run(job: &FinishedJob) -> Vec<String> {
     lines.push(format!("used      {}", used(job)));
     let profile = record.as_ref().and_then(|record| record.profile.as_ref());
     lines.extend(profile.map(|counters| format!("profile   {}", curve(&counters.curve_mib))));
-    lines.extend(record.and_then(|record| saved(&record, job)));
+    lines.extend(record.and_then(|record| saved(record, job)));
     lines
 }
 

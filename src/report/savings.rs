@@ -102,12 +102,12 @@ impl Row {
             self.killed += 1;
             self.killed_before.insert(job.job_id);
         } else {
-            self.mem_requested_gibh += asked_gib(&record, nodes).unwrap_or(given) * hours;
-            self.cpu_requested_h += asked_cpus(&record, cpus) * hours;
+            self.mem_requested_gibh += asked_gib(record, nodes).unwrap_or(given) * hours;
+            self.cpu_requested_h += asked_cpus(record, cpus) * hours;
             self.rescues += u64::from(record.given_back && self.killed_before.remove(&job.job_id));
         }
         self.rewritten += u64::from(record.rewrites());
-        self.judge(&record, job);
+        self.judge(record, job);
     }
 
     /// Compares what was decided with what the run used.
