@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Every room of `src`, the lowest first; rooms of one storey do not know each other.
 const STOREYS: [&[&str]; 13] = [
-    &["text", "clock", "config"],
+    &["text", "clock", "config", "shadow"],
     &["job"],
     &["fingerprint"],
     &["record"],

@@ -3,48 +3,16 @@
 
 mod license;
 mod limits;
+mod modes;
 
 pub use license::{Io, License, LicenseLimits, Rate};
 pub use limits::{
     AgentLimits, CpuLimits, DatabaseLimits, EvidenceLimits, MemoryLimits, ProfileLimits,
     ShadowLimits, TimeLimits,
 };
-use serde::{Deserialize, Serialize};
+pub use modes::{Mode, ModeTable, Modes, Owner, PerResource, Rule};
+use serde::Deserialize;
 use std::path::{Path, PathBuf};
-
-/// What may be done with a job or one of its resources; each includes the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// Nothing, not even a record.
-    Off,
-    /// Record what would be set.
-    Observe,
-    /// Tell the user what would be set.
-    Advise,
-    /// Set it.
-    Apply,
-}
-
-/// The modes of one job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Modes {
-    /// `--mem` and `--mem-per-cpu`.
-    pub memory: Mode,
-    /// `--cpus-per-task`.
-    pub cpus: Mode,
-    /// `--licenses`.
-    pub licenses: Mode,
-    /// `--time-min`, and `--time` where the site wants that.
-    pub time: Mode,
-}
-
-impl Modes {
-    /// Nothing is to be done with this job at all.
-    pub fn all_off(self) -> bool {
-        [self.memory, self.cpus, self.licenses, self.time] == [Mode::Off; 4]
-    }
-}
 
 /// The file's content.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -80,46 +48,6 @@ pub struct Config {
     pub database: DatabaseLimits,
 }
 
-/// `[modes]`: one mode for all resources, and one for each that differs.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModeTable {
-    /// For each resource not named below.
-    pub default: Mode,
-    /// Memory.
-    pub memory: Option<Mode>,
-    /// CPUs per task.
-    pub cpus: Option<Mode>,
-    /// Licenses; no more than advised unless they are named.
-    pub licenses: Option<Mode>,
-    /// Time; no more than observed unless it is named.
-    pub time: Option<Mode>,
-}
-
-/// `[[rule]]`: matches the jobs that have all that it names.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Rule {
-    /// User name.
-    pub user: Option<String>,
-    /// Account.
-    pub account: Option<String>,
-    /// Partition; matches a job that names it among others.
-    pub partition: Option<String>,
-    /// For every resource of the job.
-    pub mode: Option<Mode>,
-    /// Memory.
-    pub memory: Option<Mode>,
-    /// CPUs per task.
-    pub cpus: Option<Mode>,
-    /// Licenses; no more than advised unless they are named.
-    pub licenses: Option<Mode>,
-    /// Time; no more than observed unless it is named.
-    pub time: Option<Mode>,
-    /// Whether new kinds of jobs are measured by a shadow.
-    pub shadow: Option<bool>,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -137,18 +65,6 @@ impl Default for Config {
             agent: AgentLimits::default(),
             profile: ProfileLimits::default(),
             database: DatabaseLimits::default(),
-        }
-    }
-}
-
-impl Default for ModeTable {
-    fn default() -> Self {
-        ModeTable {
-            default: Mode::Observe,
-            memory: None,
-            cpus: None,
-            licenses: None,
-            time: None,
         }
     }
 }
@@ -174,17 +90,6 @@ pub enum ConfigError {
         /// What was expected.
         message: String,
     },
-}
-
-/// Whom a job belongs to, for matching rules.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Owner<'a> {
-    /// User name, when known.
-    pub user: Option<&'a str>,
-    /// Account, the user's default when none was named.
-    pub account: Option<&'a [u8]>,
-    /// Partitions, comma-separated; the default partition when none was named.
-    pub partition: Option<&'a [u8]>,
 }
 
 impl Config {
@@ -232,23 +137,12 @@ impl Config {
     /// The modes of a job of `owner`.
     pub fn modes(&self, owner: Owner) -> Modes {
         let table = &self.modes;
-        let mut modes = Modes {
-            memory: table.memory.unwrap_or(table.default),
-            cpus: table.cpus.unwrap_or(table.default),
-            // A job that lacks a license fails: only where it is named.
-            licenses: table.licenses.unwrap_or(table.default.min(Mode::Advise)),
-            // A job that runs out of time loses all its work: only where it is named.
-            time: table.time.unwrap_or(table.default.min(Mode::Observe)),
-        };
-        for rule in self.rule.iter().filter(|rule| rule.matches(owner)) {
-            modes.memory = rule.memory.or(rule.mode).unwrap_or(modes.memory);
-            modes.cpus = rule.cpus.or(rule.mode).unwrap_or(modes.cpus);
-            let unnamed = rule.mode.map(|mode| mode.min(Mode::Advise));
-            modes.licenses = rule.licenses.or(unnamed).unwrap_or(modes.licenses);
-            let unnamed = rule.mode.map(|mode| mode.min(Mode::Observe));
-            modes.time = rule.time.or(unnamed).unwrap_or(modes.time);
-        }
-        modes
+        let unset = PerResource::all(Mode::Off);
+        let rules = self.rule.iter().filter(|rule| rule.matches(owner));
+        rules.fold(
+            table.named().over(Some(table.default), unset),
+            |modes, rule| rule.named().over(rule.mode, modes),
+        )
     }
 
     /// Whether any job at all may have a shadow.
@@ -285,27 +179,6 @@ impl Config {
     /// The behavioural database.
     pub fn database_path(&self) -> PathBuf {
         self.state_dir.join("jobs.db")
-    }
-}
-
-impl Rule {
-    /// It lets something be set.
-    pub fn applies(&self) -> bool {
-        [self.mode, self.memory, self.cpus, self.licenses, self.time].contains(&Some(Mode::Apply))
-    }
-
-    fn matches(&self, owner: Owner) -> bool {
-        let account = |name: &String| owner.account == Some(name.as_bytes());
-        let partition = |name: &String| {
-            owner
-                .partition
-                .is_some_and(|all| all.split(|&b| b == b',').any(|one| one == name.as_bytes()))
-        };
-        self.user
-            .as_deref()
-            .is_none_or(|user| owner.user == Some(user))
-            && self.account.as_ref().is_none_or(account)
-            && self.partition.as_ref().is_none_or(partition)
     }
 }
 

@@ -259,12 +259,7 @@ mod tests {
         let path = dir.path().join("snapshot");
         Snapshot::publish(&path, &bytes).unwrap();
         let snapshot = Snapshot::load(&path).unwrap();
-        let modes = Modes {
-            memory: mode,
-            cpus: mode,
-            licenses: mode,
-            time: mode,
-        };
+        let modes = Modes::all(mode);
         size(
             &Config::default(),
             modes,
