@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use shadowfit_core::replay::{DecideAt, Split};
 use shadowfit_core::report::savings::By;
-use shadowfit_core::slurm::sbatch::Submission;
+use shadowfit_core::slurm::sbatch::{Sbatch, Submission};
 use std::path::PathBuf;
 
 /// Audits, explains and predicts what shadowfit does with batch jobs.
@@ -198,9 +198,9 @@ pub struct Script {
 }
 
 impl Script {
-    /// As sbatch would submit it.
-    pub fn submission(self) -> Result<Submission> {
+    /// As this sbatch would submit it.
+    pub fn submission(self, sbatch: &Sbatch) -> Result<Submission> {
         let script = std::fs::read(&self.script).with_context(|| self.script.clone())?;
-        Submission::new(&self.script, script, &self.options, self.arguments)
+        Submission::new(sbatch, &self.script, script, &self.options, self.arguments)
     }
 }

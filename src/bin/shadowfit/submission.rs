@@ -11,11 +11,14 @@ use shadowfit_core::model::extrapolation::Extrapolation;
 use shadowfit_core::model::snapshot::Snapshot;
 use shadowfit_core::report::{explain, shadow};
 use shadowfit_core::slurm::queue::QueuedShadow;
+use shadowfit_core::slurm::sbatch::Sbatch;
 use shadowfit_core::slurm::{System, clone, queue};
 use std::time::Duration;
 
 pub fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
-    let submission = predict.script.submission()?;
+    let submission = predict
+        .script
+        .submission(&Sbatch::installed(&System::default()))?;
     let snapshot = Snapshot::load(&predict.snapshot.unwrap_or_else(|| config.snapshot_path()))?;
     let uid = predict
         .uid
@@ -30,13 +33,18 @@ pub fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
         }
         None => println!("kept      the configuration switches shadowfit off for this job"),
     }
+    for note in &submission.notes {
+        println!("note      {note}");
+    }
     Ok(())
 }
 
 pub fn run_shadow(config: &Config, arguments: RunShadow) -> Result<()> {
     let mut limits = config.shadow.clone();
     limits.window_s = arguments.window.unwrap_or(limits.window_s);
-    let submission = arguments.script.submission()?;
+    let submission = arguments
+        .script
+        .submission(&Sbatch::installed(&System::default()))?;
     let (commands, now) = (System::default(), WallClock.now());
     let slice = limits.slice(&submission.request(0).ask, now + i64::from(limits.window_s));
     let job = clone::submit_by_hand(

@@ -1,0 +1,274 @@
+//! What the options of a submission add up to, one after the other and then together.
+
+use super::options::Given;
+use super::values::{count, mib, nodes, one_of, time};
+use crate::job::Memory;
+use anyhow::{Context, Result, bail, ensure};
+use std::collections::BTreeSet;
+
+/// Where an option was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A directive of the script.
+    Script,
+    /// A variable of the environment.
+    Environment,
+    /// The command line.
+    CommandLine,
+}
+
+/// Options that a script cannot give: sbatch looks for them on its command line alone.
+const NOT_IN_SCRIPTS: [&str; 6] = ["help", "quiet", "usage", "verbose", "version", "wrap"];
+
+/// A request, as far as a decision depends on it. Texts are bytes: nothing says that they are UTF-8.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// `--job-name`.
+    pub name: Option<Vec<u8>>,
+    /// `--account`.
+    pub account: Option<Vec<u8>>,
+    /// `--partition`.
+    pub partition: Option<Vec<u8>>,
+    /// `--licenses`.
+    pub licenses: Option<Vec<u8>>,
+    /// `--mem`, `--mem-per-cpu` and `--mem-per-gpu` in MiB, and where each comes from.
+    memory: [Option<(u64, Source)>; 3],
+    /// Its nodes are not for everybody.
+    pub exclusive: bool,
+    /// `--no-requeue`.
+    pub no_requeue: bool,
+    /// `--shadowfit=off`.
+    pub opted_out: bool,
+    /// It has further components.
+    pub heterogeneous: bool,
+    /// `--ignore-pbs`.
+    pub ignores_foreign: bool,
+    /// `--cpus-per-task`.
+    pub cpus: Option<u32>,
+    /// `--ntasks`.
+    pub tasks: Option<u32>,
+    /// `--ntasks-per-node`.
+    pub tasks_per_node: Option<u32>,
+    /// `--nodes`; 0 at most is no bound.
+    pub nodes: Option<(u32, u32)>,
+    /// `--nodelist`.
+    node_list: Option<String>,
+    /// Sockets a node, cores a socket, threads a core.
+    topology: [Option<u32>; 3],
+    /// `--mincpus`.
+    pub min_cpus: Option<u32>,
+    /// `--time` in seconds.
+    pub time_s: Option<u64>,
+    /// `--time-min`.
+    pub own_time_min: bool,
+    /// It starts at a time of its own.
+    begins_later: bool,
+    /// `--reservation`.
+    reserved: bool,
+    /// Options that ask for GPUs.
+    gpus: BTreeSet<&'static str>,
+    wraps: bool,
+}
+
+impl Asked {
+    /// Takes these options in their order.
+    pub fn take_all(
+        &mut self,
+        options: &[Given],
+        source: Source,
+    ) -> Result<(), (usize, anyhow::Error)> {
+        options.iter().try_for_each(|option| {
+            self.take(option.name, option.value, source)
+                .map_err(|error| (option.line, error))
+        })
+    }
+
+    /// Takes one option; its errors name it.
+    pub fn take(&mut self, name: &str, value: Option<&[u8]>, source: Source) -> Result<()> {
+        if source == Source::Script && NOT_IN_SCRIPTS.contains(&name) {
+            return Ok(());
+        }
+        let text = value.map(String::from_utf8_lossy);
+        self.set(name, value.unwrap_or_default(), text.as_deref(), source)
+            .with_context(|| match &text {
+                Some(text) => format!("--{name}={text}"),
+                None => format!("--{name}"),
+            })
+    }
+
+    fn set(&mut self, name: &str, bytes: &[u8], value: Option<&str>, source: Source) -> Result<()> {
+        let text = value.unwrap_or_default();
+        match name {
+            "job-name" => self.name = Some(bytes.into()),
+            "account" => self.account = Some(bytes.into()),
+            "partition" => self.partition = Some(bytes.into()),
+            "licenses" => self.licenses = Some(bytes.into()),
+            "mem" => self.memory[0] = Some((mib(text)?, source)),
+            "mem-per-cpu" => self.memory[1] = Some((mib(text)?, source)),
+            "mem-per-gpu" => self.memory[2] = Some((mib(text)?, source)),
+            "exclusive" => {
+                let forms = [
+                    "exclusive",
+                    "allocation",
+                    "oversubscribe",
+                    "user",
+                    "mcs",
+                    "topo",
+                ];
+                self.exclusive = one_of(value, &forms)? != "oversubscribe";
+            }
+            "oversubscribe" => self.exclusive = false,
+            "no-requeue" => self.no_requeue = true,
+            "requeue" => {
+                one_of(value, &["", "expedite"])?;
+                self.no_requeue = false;
+            }
+            "cpus-per-task" => self.cpus = Some(count(text, 1)?),
+            "ntasks" => self.tasks = Some(count(text, 1)?),
+            "ntasks-per-node" | "tasks-per-node" => self.tasks_per_node = Some(count(text, 1)?),
+            "nodes" => self.nodes = Some(nodes(text)?),
+            "nodelist" => self.node_list = Some(text.into()),
+            "sockets-per-node" => self.topology[0] = Some(count(text, 1)?),
+            "cores-per-socket" => self.topology[1] = Some(count(text, 1)?),
+            "threads-per-core" => self.topology[2] = Some(count(text, 1)?),
+            "extra-node-info" => self.take_topology(text)?,
+            "mincpus" => self.min_cpus = Some(count(text, 1)?),
+            "time" => self.time_s = time(text)?,
+            "time-min" => {
+                time(text)?;
+                self.own_time_min = true;
+            }
+            "shadowfit" => {
+                ensure!(text == "off", "the only value is 'off'");
+                self.opted_out = true;
+            }
+            "begin" => self.begins_later = !text.eq_ignore_ascii_case("now"),
+            "reservation" => self.reserved = !text.is_empty(),
+            "ignore-pbs" => self.ignores_foreign = true,
+            "gpus" => self.ask_for_gpus("gpus", true),
+            "gpus-per-node" => self.ask_for_gpus("gpus-per-node", true),
+            "gpus-per-socket" => self.ask_for_gpus("gpus-per-socket", true),
+            "gpus-per-task" => self.ask_for_gpus("gpus-per-task", true),
+            "gres" => self.ask_for_gpus("gres", text.contains("gpu")),
+            "tres-per-task" => self.ask_for_gpus("tres-per-task", text.contains("gpu")),
+            "wrap" => self.wraps = true,
+            _ => check(name, value)?,
+        }
+        Ok(())
+    }
+
+    fn ask_for_gpus(&mut self, option: &'static str, asks: bool) {
+        match asks {
+            true => self.gpus.insert(option),
+            false => self.gpus.remove(option),
+        };
+    }
+
+    /// `-B sockets:cores:threads`; what is empty or a * is any number.
+    fn take_topology(&mut self, text: &str) -> Result<()> {
+        for (place, part) in self.topology.iter_mut().zip(text.split(':')) {
+            let (least, _) = part.split_once('-').unwrap_or((part, ""));
+            *place = match least {
+                "" | "*" => None,
+                _ => Some(nodes(least)?.0),
+            };
+        }
+        Ok(())
+    }
+
+    /// A variable that is set to no, as 0, takes an option without value back.
+    pub fn take_back(&mut self, name: &str) {
+        match name {
+            "no-requeue" => self.no_requeue = false,
+            "ignore-pbs" => self.ignores_foreign = false,
+            _ => {}
+        }
+    }
+
+    /// What sbatch checks once it has read all, and what it fills in.
+    pub fn verify(&mut self) -> Result<()> {
+        self.choose_memory()?;
+        ensure!(!self.wraps, "--wrap takes the place of a script");
+        if let Some(listed) = self.node_list.as_deref().map(hosts) {
+            let (min, max) = self.nodes.unwrap_or((listed, 0));
+            self.nodes = Some((min.max(listed), max));
+        }
+        match (self.nodes, self.tasks) {
+            (Some((min, max)), None)
+                if self.tasks_per_node.is_none() && (min == max || max == 0) =>
+            {
+                // One task for each socket, core or thread that is named.
+                let each: Vec<u32> = self.topology.into_iter().flatten().collect();
+                let all = each
+                    .iter()
+                    .fold(min.max(1), |all, &one| all.saturating_mul(one));
+                self.tasks = (!each.is_empty()).then_some(all);
+            }
+            (Some((min, _)), Some(tasks)) if tasks < min => self.nodes = Some((tasks, tasks)),
+            (Some((min, max)), Some(tasks)) => self.nodes = Some((min, max.min(tasks))),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Of script and command line only one may name memory, and it wins over the environment.
+    fn choose_memory(&mut self) -> Result<()> {
+        let given = self.memory.iter().enumerate();
+        let given = given.filter_map(|(way, given)| Some((way, given.as_ref()?.1)));
+        let (inherited, written): (Vec<_>, Vec<_>) =
+            given.partition(|(_, source)| *source == Source::Environment);
+        match (&written[..], &inherited[..]) {
+            ([], [] | [_]) => {}
+            ([], _) => bail!("SBATCH_MEM_PER_NODE, _CPU and _GPU exclude each other"),
+            (&[(one, _)], _) => {
+                let kept = self.memory[one];
+                self.memory = [None; 3];
+                self.memory[one] = kept;
+            }
+            _ => bail!("--mem, --mem-per-cpu and --mem-per-gpu exclude each other"),
+        }
+        Ok(())
+    }
+
+    /// Memory, where it is not asked for by GPU.
+    pub fn memory(&self) -> Option<Memory> {
+        let node = self.memory[0].map(|(mib, _)| Memory::Node(mib));
+        node.or(self.memory[1].map(|(mib, _)| Memory::Cpu(mib)))
+    }
+
+    /// `--mem-per-gpu`.
+    pub fn memory_per_gpu(&self) -> bool {
+        self.memory[2].is_some()
+    }
+
+    /// No shadow may run first.
+    pub fn cannot_wait(&self) -> bool {
+        self.begins_later || self.reserved || !self.gpus.is_empty()
+    }
+}
+
+/// How many hosts a list names.
+fn hosts(list: &str) -> u32 {
+    let named = hostlist_parser::parse(list).unwrap_or_default();
+    let different: BTreeSet<String> = named.into_iter().collect();
+    different.len() as u32
+}
+
+/// Options that decide nothing here, and that sbatch refuses all the same with such a value.
+fn check(name: &str, value: Option<&str>) -> Result<()> {
+    let text = value.unwrap_or_default();
+    match name {
+        "cpus-per-gpu" | "ntasks-per-core" | "ntasks-per-gpu" | "ntasks-per-socket"
+        | "ntasks-per-tres" | "thread-spec" => count(text, 1).map(drop),
+        "core-spec" => count(text, 0).map(drop),
+        "tmp" => mib(text).map(drop),
+        "no-kill" => one_of(value, &["set", "off", "no"]).map(drop),
+        "kill-on-invalid-dep" => one_of(value, &["yes", "no"]).map(drop),
+        "open-mode" => {
+            let known = text.starts_with(['a', 'A', 't', 'T']);
+            ensure!(known, "expected append or truncate");
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}

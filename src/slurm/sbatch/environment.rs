@@ -1,0 +1,89 @@
+//! Variables that stand for options: they win over the script, and the command line wins over them.
+
+use super::asked::{Asked, Source};
+use super::options::{Table, Takes};
+use anyhow::Result;
+use std::collections::BTreeMap;
+
+/// Variables as sbatch reads them, by name.
+pub type Environment = BTreeMap<String, Vec<u8>>;
+
+/// The one that is looked for before the script is read.
+const EARLY: [(&str, &str); 1] = [("SBATCH_IGNORE_PBS", "ignore-pbs")];
+
+/// Those whose options decide something, in sbatch's order, and how SPANK hands over our own.
+const VARIABLES: [(&str, &str); 24] = [
+    ("SBATCH_ACCOUNT", "account"),
+    ("SBATCH_CORE_SPEC", "core-spec"),
+    ("SBATCH_CPUS_PER_GPU", "cpus-per-gpu"),
+    ("SBATCH_EXCLUSIVE", "exclusive"),
+    ("SBATCH_GRES", "gres"),
+    ("SBATCH_GPUS", "gpus"),
+    ("SBATCH_GPUS_PER_NODE", "gpus-per-node"),
+    ("SBATCH_GPUS_PER_SOCKET", "gpus-per-socket"),
+    ("SBATCH_GPUS_PER_TASK", "gpus-per-task"),
+    ("SBATCH_JOB_NAME", "job-name"),
+    ("SBATCH_MEM_PER_CPU", "mem-per-cpu"),
+    ("SBATCH_MEM_PER_GPU", "mem-per-gpu"),
+    ("SBATCH_MEM_PER_NODE", "mem"),
+    ("SBATCH_NO_KILL", "no-kill"),
+    ("SBATCH_NO_REQUEUE", "no-requeue"),
+    ("SBATCH_OPEN_MODE", "open-mode"),
+    ("SBATCH_PARTITION", "partition"),
+    ("SBATCH_REQUEUE", "requeue"),
+    ("SBATCH_RESERVATION", "reservation"),
+    ("SBATCH_THREAD_SPEC", "thread-spec"),
+    ("SBATCH_THREADS_PER_CORE", "threads-per-core"),
+    ("SBATCH_TIMELIMIT", "time"),
+    ("SBATCH_TRES_PER_TASK", "tres-per-task"),
+    (
+        "SLURM_SPANK__SLURM_SPANK_OPTION_shadowfit_shadowfit",
+        "shadowfit",
+    ),
+];
+
+/// Before the script is read.
+pub fn take_early(environment: &Environment, table: &Table, asked: &mut Asked) -> Result<()> {
+    take(&EARLY, environment, table, asked)
+}
+
+/// Between script and command line.
+pub fn take_all(environment: &Environment, table: &Table, asked: &mut Asked) -> Result<()> {
+    take(&VARIABLES, environment, table, asked)
+}
+
+fn take(
+    variables: &[(&str, &str)],
+    environment: &Environment,
+    table: &Table,
+    asked: &mut Asked,
+) -> Result<()> {
+    for (variable, option) in variables {
+        let Some(value) = environment.get(*variable) else {
+            continue;
+        };
+        // Without a value is how an option without one, or with an optional one, is set by nothing.
+        let given = Some(value.as_slice()).filter(|value| !value.is_empty());
+        let result = match table.takes(option) {
+            Takes::Nothing if !is_yes(value) => {
+                asked.take_back(option);
+                Ok(())
+            }
+            Takes::Nothing => asked.take(option, None, Source::Environment),
+            Takes::Perhaps => asked.take(option, given, Source::Environment),
+            Takes::Value => asked.take(option, Some(value), Source::Environment),
+        };
+        result.map_err(|error| error.context((*variable).to_owned()))?;
+    }
+    Ok(())
+}
+
+/// Nothing, yes, or a number other than 0.
+fn is_yes(value: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(value);
+    let counts = text
+        .trim_ascii_start()
+        .parse::<i64>()
+        .is_ok_and(|number| number != 0);
+    text.is_empty() || text.eq_ignore_ascii_case("yes") || counts
+}
