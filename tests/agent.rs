@@ -5,7 +5,7 @@ use shadowfit_core::agent::Agent;
 use shadowfit_core::clock::Clock;
 use shadowfit_core::config::Mode;
 use shadowfit_core::fingerprint::Kind;
-use shadowfit_core::job::counters::{Counters, Ended};
+use shadowfit_core::job::counters::{Counters, Ended, ShadowCounters};
 use shadowfit_core::job::shadow::Wait;
 use shadowfit_core::job::{Ask, Layout, Memory, Texts};
 use shadowfit_core::model::snapshot::Snapshot;
@@ -407,7 +407,7 @@ fn new_kind(id: u32) -> String {
     queued(id, "PENDING", 0, 8000, &record)
 }
 
-fn shadow(state: &str, counters: Option<Counters>) -> String {
+fn shadow(state: &str, counters: Option<ShadowCounters>) -> String {
     let comment = ShadowRecord::new("9", counters).to_comment();
     serde_json::json!({"job_id": 77, "job_state": state, "admin_comment": comment}).to_string()
 }
@@ -453,7 +453,7 @@ fn a_shadow_is_submitted_once_and_what_it_told_is_set_in_all_jobs_of_its_kind() 
         peak_mib: 1000.0,
         ..Counters::nothing(Ended::Finished)
     };
-    let ended = [jobs, shadow("COMPLETED", Some(seen))].join(",");
+    let ended = [jobs, shadow("COMPLETED", Some(seen.into()))].join(",");
     site.slurm.queue.replace(vec![ended]);
     let pass = agent.glance().unwrap();
     assert_eq!((pass.shadows_ended, pass.decided_again), (1, 2));
@@ -471,8 +471,11 @@ fn a_shadow_is_submitted_once_and_what_it_told_is_set_in_all_jobs_of_its_kind() 
 fn a_shadow_that_told_nothing_lets_its_job_start_as_asked() {
     for (state, counters) in [
         ("CANCELLED", None),
-        ("FAILED", Some(Counters::refused("overlay over /home"))),
-        ("COMPLETED", Some(Counters::nothing(Ended::Oom))),
+        (
+            "FAILED",
+            Some(ShadowCounters::refused("overlay over /home")),
+        ),
+        ("COMPLETED", Some(Counters::nothing(Ended::Oom).into())),
     ] {
         let site = site_with_shadows();
         site.slurm.queue.replace(vec![new_kind(9)]);

@@ -4,7 +4,7 @@
 use super::queue::is_as_we_left_it;
 use super::{Agent, Pass};
 use crate::fingerprint::Key;
-use crate::job::counters::{Counters, Ended};
+use crate::job::counters::{Ended, ShadowCounters};
 use crate::job::shadow::Wait;
 use crate::model::extrapolation::Extrapolation;
 use crate::record::Record;
@@ -292,7 +292,7 @@ fn belongs_to(shadow: &Shadow, jobs: &[&QueuedJob]) -> bool {
     shadow.need.is_some() || first.is_some_and(|first| shadow.submitted >= first)
 }
 
-fn why_nothing(counters: Option<&Counters>) -> String {
+fn why_nothing(counters: Option<&ShadowCounters>) -> String {
     match counters {
         None => "its shadow was lost".into(),
         Some(counters) => {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 /// How a shadow or a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +22,7 @@ pub enum Ended {
     Refused,
 }
 
-/// What a shadow or a job did. Sizes in MiB, times in seconds; small enough for AdminComment.
+/// What is counted of shadows and jobs alike. Sizes in MiB, times in seconds; small enough for AdminComment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Counters {
     /// How it ended.
@@ -35,9 +36,6 @@ pub struct Counters {
     pub peak_mib: f32,
     /// Largest memory charged to its slice, page cache and written files included.
     pub charged_mib: f32,
-    /// Its mean over time, and what it stayed under for 95 % of the time; of jobs alone.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub usual_mib: Option<[f32; 2]>,
     /// Largest memory in each slice of the time, oldest first: twelfths of a shadow's, 24ths of a job's.
     /// Empty once the run is old.
     #[serde(default)]
@@ -64,6 +62,23 @@ pub struct Counters {
     pub written_mib: [f32; 2],
     /// Read calls and write calls.
     pub calls: [u64; 2],
+    /// How far its input files have been read, 0 to 1; absent where none was seen.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub input_share: Option<f32>,
+    /// Size of those files.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub input_mib: Option<f32>,
+}
+
+/// What a job did, all its steps on the nodes that were watched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobCounters {
+    /// What is counted of shadows, too.
+    #[serde(flatten)]
+    pub seen: Counters,
+    /// Memory: its mean over time, and what it stayed under for 95 % of the time.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub usual_mib: Option<[f32; 2]>,
     /// Received and sent over the network; absent where that was not watched.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub network_mib: Option<[f32; 2]>,
@@ -73,22 +88,34 @@ pub struct Counters {
     /// Through storage and network in their busiest seconds, a second; absent where those were not watched.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub peak_mib_s: Option<[f32; 2]>,
-    /// How far its input files have been read, 0 to 1; absent where none was seen.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub input_share: Option<f32>,
-    /// How far when half of the time was over.
+    /// Most seats held at the same time, of each license that it was watched for.
+    #[serde(
+        rename = "licenses",
+        skip_serializing_if = "BTreeMap::is_empty",
+        default
+    )]
+    pub seats: BTreeMap<String, u32>,
+}
+
+/// What a shadow did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShadowCounters {
+    /// What is counted of jobs, too.
+    #[serde(flatten)]
+    pub seen: Counters,
+    /// How far its input files had been read when half of the time was over.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub input_share_half: Option<f32>,
-    /// Size of those files.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub input_mib: Option<f32>,
     /// Ranks that a launcher was asked to start.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ranks: Option<u32>,
-    /// Of a shadow: license servers that it asked, as `port@host`, with the number of connections. Of a job:
-    /// the most seats that it held at the same time, of each license that it was watched for.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub licenses: BTreeMap<String, u32>,
+    /// License servers that it asked, as `port@host`, with the number of connections.
+    #[serde(
+        rename = "licenses",
+        skip_serializing_if = "BTreeMap::is_empty",
+        default
+    )]
+    pub license_servers: BTreeMap<String, u32>,
 }
 
 fn is_zero(count: &u32) -> bool {
@@ -96,14 +123,6 @@ fn is_zero(count: &u32) -> bool {
 }
 
 impl Counters {
-    /// Counters of a shadow that never ran.
-    pub fn refused(why: &str) -> Counters {
-        Counters {
-            why: Some(why.chars().take(200).collect()),
-            ..Counters::nothing(Ended::Refused)
-        }
-    }
-
     /// The peak in the first half of the time, in MiB.
     pub fn half_peak_mib(&self) -> f64 {
         let half = self.curve_mib.len().div_ceil(2);
@@ -111,38 +130,22 @@ impl Counters {
         f64::from(peak).min(f64::from(self.peak_mib))
     }
 
-    /// What two nodes saw of the same job: memory is that of the node with more, all else adds up.
-    pub fn with(self, other: Counters) -> Counters {
-        let (more, less) = match self.peak_mib >= other.peak_mib {
-            true => (self, other),
-            false => (other, self),
-        };
-        let both = |a: Option<[f32; 2]>, b: Option<[f32; 2]>| match (a, b) {
-            (Some(a), Some(b)) => Some([a[0] + b[0], a[1] + b[1]]),
-            (one, None) | (None, one) => one,
-        };
-        let mut licenses = more.licenses;
-        for (name, held) in less.licenses {
-            *licenses.entry(name).or_default() += held;
-        }
+    /// What a node with less memory saw of the same job is added, but for memory.
+    fn with(self, less: &Counters) -> Counters {
         Counters {
-            wall_s: more.wall_s.max(less.wall_s),
-            charged_mib: more.charged_mib.max(less.charged_mib),
-            cpu_s: more.cpu_s + less.cpu_s,
-            demand: more.demand + less.demand,
-            demand_peak: more.demand_peak + less.demand_peak,
-            processes: more.processes + less.processes,
-            threads: more.threads + less.threads,
-            switches: more.switches + less.switches,
-            faults: more.faults + less.faults,
-            read_mib: [0, 1].map(|n| more.read_mib[n] + less.read_mib[n]),
-            written_mib: [0, 1].map(|n| more.written_mib[n] + less.written_mib[n]),
-            calls: [0, 1].map(|n| more.calls[n] + less.calls[n]),
-            network_mib: both(more.network_mib, less.network_mib),
-            peak_mib_s: both(more.peak_mib_s, less.peak_mib_s),
-            connections: more.connections + less.connections,
-            licenses,
-            ..more
+            wall_s: self.wall_s.max(less.wall_s),
+            charged_mib: self.charged_mib.max(less.charged_mib),
+            cpu_s: self.cpu_s + less.cpu_s,
+            demand: self.demand + less.demand,
+            demand_peak: self.demand_peak + less.demand_peak,
+            processes: self.processes + less.processes,
+            threads: self.threads + less.threads,
+            switches: self.switches + less.switches,
+            faults: self.faults + less.faults,
+            read_mib: [0, 1].map(|n| self.read_mib[n] + less.read_mib[n]),
+            written_mib: [0, 1].map(|n| self.written_mib[n] + less.written_mib[n]),
+            calls: [0, 1].map(|n| self.calls[n] + less.calls[n]),
+            ..self
         }
     }
 
@@ -154,7 +157,6 @@ impl Counters {
             wall_s: 0.0,
             peak_mib: 0.0,
             charged_mib: 0.0,
-            usual_mib: None,
             curve_mib: Vec::new(),
             mapped_mib: 0,
             cpu_s: 0.0,
@@ -167,14 +169,85 @@ impl Counters {
             read_mib: [0.0; 2],
             written_mib: [0.0; 2],
             calls: [0; 2],
+            input_share: None,
+            input_mib: None,
+        }
+    }
+}
+
+impl Deref for JobCounters {
+    type Target = Counters;
+
+    fn deref(&self) -> &Counters {
+        &self.seen
+    }
+}
+
+impl Deref for ShadowCounters {
+    type Target = Counters;
+
+    fn deref(&self) -> &Counters {
+        &self.seen
+    }
+}
+
+impl From<Counters> for JobCounters {
+    fn from(seen: Counters) -> JobCounters {
+        JobCounters {
+            seen,
+            usual_mib: None,
             network_mib: None,
             connections: 0,
             peak_mib_s: None,
-            input_share: None,
+            seats: BTreeMap::new(),
+        }
+    }
+}
+
+impl From<Counters> for ShadowCounters {
+    fn from(seen: Counters) -> ShadowCounters {
+        ShadowCounters {
+            seen,
             input_share_half: None,
-            input_mib: None,
             ranks: None,
-            licenses: BTreeMap::new(),
+            license_servers: BTreeMap::new(),
+        }
+    }
+}
+
+impl ShadowCounters {
+    /// Of a shadow that never ran.
+    pub fn refused(why: &str) -> ShadowCounters {
+        let seen = Counters {
+            why: Some(why.chars().take(200).collect()),
+            ..Counters::nothing(Ended::Refused)
+        };
+        seen.into()
+    }
+}
+
+impl JobCounters {
+    /// What two nodes saw of the same job: memory is that of the node with more, all else adds up.
+    pub fn with(self, other: JobCounters) -> JobCounters {
+        let (more, less) = match self.peak_mib >= other.peak_mib {
+            true => (self, other),
+            false => (other, self),
+        };
+        let both = |a: Option<[f32; 2]>, b: Option<[f32; 2]>| match (a, b) {
+            (Some(a), Some(b)) => Some([a[0] + b[0], a[1] + b[1]]),
+            (one, None) | (None, one) => one,
+        };
+        let mut seats = more.seats;
+        for (name, held) in less.seats {
+            *seats.entry(name).or_default() += held;
+        }
+        JobCounters {
+            seen: more.seen.with(&less.seen),
+            usual_mib: more.usual_mib,
+            network_mib: both(more.network_mib, less.network_mib),
+            peak_mib_s: both(more.peak_mib_s, less.peak_mib_s),
+            connections: more.connections + less.connections,
+            seats,
         }
     }
 }

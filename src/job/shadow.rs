@@ -1,6 +1,6 @@
 //! What a job's shadow is awaited for, and what it showed.
 
-use super::counters::{Counters, Ended};
+use super::counters::{Ended, ShadowCounters};
 use crate::text::units::MIB;
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +54,7 @@ pub struct Observation {
 
 impl Observation {
     /// Of a shadow that was cut off, whose job's peak, in bytes, is known by now.
-    pub fn of(counters: &Counters, kind: u64, peak: u64) -> Option<Observation> {
+    pub fn of(counters: &ShadowCounters, kind: u64, peak: u64) -> Option<Observation> {
         let cut_off = matches!(counters.ended, Ended::Window | Ended::Settled);
         cut_off.then(|| Observation {
             kind,

@@ -6,7 +6,7 @@
 //! that grew. What is set lies above its estimate by a quantile of the errors it made on kinds that it
 //! was not fitted on (split conformal prediction, Vovk et al. 2005, with kinds as the units).
 
-use crate::job::counters::{Counters, Ended};
+use crate::job::counters::{Ended, ShadowCounters};
 use crate::job::shadow::{Need, Observation};
 use linfa::Dataset;
 use linfa::traits::Fit as _;
@@ -111,7 +111,7 @@ impl Extrapolation {
     }
 
     /// What `counters` say about their job; `None` when they say too little.
-    pub fn need(&self, counters: &Counters) -> Option<Need> {
+    pub fn need(&self, counters: &ShadowCounters) -> Option<Need> {
         let seen_mib = f64::from(counters.peak_mib);
         let memory_mib = match counters.ended {
             Ended::Finished => seen_mib * FINISHED_MARGIN,
@@ -131,7 +131,7 @@ impl Extrapolation {
 
 /// Memory that is enough, in MiB, where it still grew while the input was being read: it may go on in
 /// proportion until all of that has been read, and not beyond.
-fn enough_by_input(counters: &Counters) -> Option<f64> {
+fn enough_by_input(counters: &ShadowCounters) -> Option<f64> {
     let [share, half] = [counters.input_share?, counters.input_share_half?].map(f64::from);
     let goes_on = half <= share * (1.0 - STILL_READ);
     let says = (LEAST_SHARE..MOST_SHARE).contains(&share) && goes_on;
@@ -231,6 +231,7 @@ fn quantile(mut weighted: Vec<(f64, f64)>, share: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::counters::Counters;
 
     /// Kinds whose jobs grow to `growth` times what was seen, on average.
     fn observations(growth: f64) -> Vec<Observation> {
@@ -278,12 +279,17 @@ mod tests {
 
     #[test]
     fn memory_that_grows_with_the_input_is_told_by_the_share_read() {
-        let grows = |[input_share, input_share_half]: [Option<f32>; 2]| Counters {
-            peak_mib: 200.0,
-            curve_mib: vec![20, 40, 60, 80, 100, 110, 120, 140, 160, 180, 190, 200],
-            input_share,
-            input_share_half,
-            ..Counters::nothing(Ended::Window)
+        let grows = |[input_share, input_share_half]: [Option<f32>; 2]| {
+            let seen = Counters {
+                peak_mib: 200.0,
+                curve_mib: vec![20, 40, 60, 80, 100, 110, 120, 140, 160, 180, 190, 200],
+                input_share,
+                ..Counters::nothing(Ended::Window)
+            };
+            ShadowCounters {
+                input_share_half,
+                ..seen.into()
+            }
         };
         let need = |share| {
             Extrapolation::PRIOR
@@ -301,17 +307,19 @@ mod tests {
     #[test]
     fn a_shadow_that_did_not_do_its_work_tells_nothing() {
         for ended in [Ended::Oom, Ended::Failed, Ended::Refused] {
-            assert_eq!(Extrapolation::PRIOR.need(&Counters::nothing(ended)), None);
+            let nothing = Counters::nothing(ended).into();
+            assert_eq!(Extrapolation::PRIOR.need(&nothing), None);
         }
-        let finished = Counters {
+        let finished: ShadowCounters = Counters {
             peak_mib: 300.2,
             demand: 0.9,
             demand_peak: 2.0,
             ..Counters::nothing(Ended::Finished)
-        };
+        }
+        .into();
         let need = Extrapolation::PRIOR.need(&finished).unwrap();
         assert_eq!((need.memory_mib, need.cores), (331, 2.0));
-        let of_four = Counters {
+        let of_four = ShadowCounters {
             ranks: Some(4),
             ..finished
         };

@@ -1,7 +1,7 @@
 //! What stands in AdminComment: read here, once, where squeue and sacct are read, and asked ever after.
 
 use super::{Record, VERSION};
-use crate::job::counters::Counters;
+use crate::job::counters::ShadowCounters;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -77,12 +77,12 @@ pub struct ShadowRecord {
     pub shadow_of: String,
     /// Written by the sampler when the shadow ends.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub counters: Option<Counters>,
+    pub counters: Option<ShadowCounters>,
 }
 
 impl ShadowRecord {
     /// The record of a shadow of `job`.
-    pub fn new(job: &str, counters: Option<Counters>) -> ShadowRecord {
+    pub fn new(job: &str, counters: Option<ShadowCounters>) -> ShadowRecord {
         ShadowRecord {
             shadowfit: VERSION,
             shadow_of: job.to_owned(),
@@ -123,5 +123,32 @@ mod tests {
         for text in [&ours, &shadow, "", "site note"] {
             assert_eq!(Comment::read(text).text(), *text);
         }
+    }
+
+    #[test]
+    fn comments_of_earlier_releases_are_read() {
+        let seen = r#""ended":"finished","wall_s":9.5,"peak_mib":512.25,"charged_mib":600.0,"usual_mib":[40.0,45.0],
+            "curve_mib":[1,512],"mapped_mib":900,"cpu_s":8.0,"demand":0.9,"demand_peak":1.0,"processes":2,"threads":3,
+            "switches":4,"faults":5,"read_mib":[1.0,0.5],"written_mib":[2.0,0.0],"calls":[6,7]"#;
+        let job = format!(
+            r#"{{"shadowfit":1,"kind":{{}},"kept":"nothing","profile":{{{seen},"network_mib":[1.0,2.0],"licenses":{{"matlab":2}}}}}}"#
+        );
+        let record = Comment::read(&job).into_record().unwrap();
+        let profile = record.profile.unwrap();
+        assert_eq!((profile.peak_mib, profile.calls), (512.25, [6, 7]));
+        assert_eq!(profile.usual_mib, Some([40.0, 45.0]));
+        assert_eq!(profile.seats, [("matlab".into(), 2)].into());
+        let shadow = format!(
+            r#"{{"shadowfit":1,"shadow_of":"9","counters":{{{seen},"input_share_half":0.5,"ranks":4,"licenses":{{"1@a":3}}}}}}"#
+        );
+        let Comment::Shadow(record) = Comment::read(&shadow) else {
+            panic!("{shadow}");
+        };
+        let counters = record.counters.unwrap();
+        assert_eq!(
+            (counters.ranks, counters.input_share_half),
+            (Some(4), Some(0.5))
+        );
+        assert_eq!(counters.license_servers, [("1@a".into(), 3)].into());
     }
 }

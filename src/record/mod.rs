@@ -13,7 +13,7 @@ pub(crate) use finished::tests;
 use crate::config::Mode;
 use crate::fingerprint::{Kind, Level};
 use crate::job::Ask;
-use crate::job::counters::Counters;
+use crate::job::counters::JobCounters;
 use crate::job::evidence::Evidence;
 use crate::job::licenses::parse;
 use crate::job::shadow::Wait;
@@ -107,7 +107,7 @@ pub struct Record {
     pub shadow: Option<Wait>,
     /// What the job did, as measured by the sampler beside it as it ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub profile: Option<Box<Counters>>,
+    pub profile: Option<Box<JobCounters>>,
     /// The job runs again, and with what its user asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub given_back: bool,
@@ -136,7 +136,7 @@ impl Record {
     }
 
     /// The record of a job that has ended, `None` if nothing was decided about it, with what it did.
-    pub fn with_profile(record: Option<Record>, profile: Counters) -> Record {
+    pub fn with_profile(record: Option<Record>, profile: JobCounters) -> Record {
         let nothing = || Record::kept(Kind::default(), None, "nothing was decided about it");
         Record {
             profile: Some(Box::new(profile)),
@@ -213,7 +213,7 @@ impl Record {
         let set: BTreeMap<&str, u32> = counts(&licenses.set).into_iter().collect();
         let lacked = |(name, asked): (&str, u32)| {
             let had = set.get(name).copied().unwrap_or(0);
-            had < asked && profile.licenses.get(name).is_some_and(|&held| held > had)
+            had < asked && profile.seats.get(name).is_some_and(|&held| held > had)
         };
         self.relicenses() && counts(&licenses.asked).into_iter().any(lacked)
     }

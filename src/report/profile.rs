@@ -2,7 +2,7 @@
 
 use super::page::{figure, page};
 use super::plot::{self, Series};
-use crate::job::counters::Counters;
+use crate::job::counters::JobCounters;
 use crate::record::FinishedJob;
 use crate::text::units::{MIB, memory_text, printable};
 use anyhow::Result;
@@ -16,7 +16,7 @@ const HEIGHT: u32 = 40;
 /// A run that was profiled.
 pub struct Profiled {
     title: String,
-    counters: Box<Counters>,
+    counters: Box<JobCounters>,
 }
 
 impl Profiled {
@@ -83,7 +83,7 @@ impl Profiled {
 }
 
 /// What a job did, a line each.
-pub fn lines(counters: &Counters) -> Vec<String> {
+pub fn lines(counters: &JobCounters) -> Vec<String> {
     let mib = |mib: f32| memory_text(mib.ceil() as u64);
     let usual = counters.usual_mib.map_or(String::new(), |[mean, most]| {
         let burst = counters.peak_mib / mean.max(0.1);
@@ -141,19 +141,22 @@ pub fn lines(counters: &Counters) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::counters::Ended;
+    use crate::job::counters::{Counters, Ended};
     use crate::record::Record;
 
     fn profiled(name: &str) -> Profiled {
-        let counters = Counters {
+        let seen = Counters {
             wall_s: 24.0,
             peak_mib: 512.0,
+            curve_mib: (0..24).map(|n| if n == 7 { 512 } else { 30 }).collect(),
+            ..Counters::nothing(Ended::Finished)
+        };
+        let counters = JobCounters {
             usual_mib: Some([40.0, 45.0]),
             network_mib: Some([100.2, 3.0]),
             peak_mib_s: Some([0.0, 55.0]),
             connections: 2,
-            curve_mib: (0..24).map(|n| if n == 7 { 512 } else { 30 }).collect(),
-            ..Counters::nothing(Ended::Finished)
+            ..seen.into()
         };
         let job = FinishedJob {
             name: name.into(),

@@ -1,7 +1,7 @@
 //! Shadows in words: what one showed, what all of them cost, how good they were.
 
 use crate::fingerprint::Level;
-use crate::job::counters::{Counters, Ended};
+use crate::job::counters::{Ended, ShadowCounters};
 use crate::job::shadow::Need;
 use crate::store::{Filter, Store};
 use crate::text::units::{MIB, memory_text, printable};
@@ -11,7 +11,7 @@ use serde::Serialize;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// What a shadow showed, a line each.
-pub fn lines(counters: &Counters, need: Option<Need>) -> Vec<String> {
+pub fn lines(counters: &ShadowCounters, need: Option<Need>) -> Vec<String> {
     let mut lines = vec![format!("shadow    {}", ended(counters))];
     if counters.ended != Ended::Refused {
         lines.push(format!(
@@ -41,7 +41,7 @@ pub fn lines(counters: &Counters, need: Option<Need>) -> Vec<String> {
     lines
 }
 
-fn ended(counters: &Counters) -> String {
+fn ended(counters: &ShadowCounters) -> String {
     let after = format!("after {:.0} s", counters.wall_s);
     let why = counters.why.as_deref().map(printable).unwrap_or_default();
     match counters.ended {
@@ -54,7 +54,7 @@ fn ended(counters: &Counters) -> String {
     }
 }
 
-fn rest(counters: &Counters) -> String {
+fn rest(counters: &ShadowCounters) -> String {
     let mut text = String::new();
     if let Some((share, mib)) = counters.input_share.zip(counters.input_mib) {
         let size = memory_text(mib.ceil() as u64);
@@ -63,7 +63,7 @@ fn rest(counters: &Counters) -> String {
     if let Some(ranks) = counters.ranks {
         text += &format!(", {ranks} ranks");
     }
-    for (server, times) in &counters.licenses {
+    for (server, times) in &counters.license_servers {
         text += &format!(", asked {} {times} times", printable(server));
     }
     text
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_and_hostile_words_are_not_printed_raw() {
-        let refused = Counters::refused("overlay over /home: \u{1b}[31mno");
+        let refused = ShadowCounters::refused("overlay over /home: \u{1b}[31mno");
         let lines = lines(&refused, None).join("\n");
         assert!(
             lines.starts_with("shadow    did not run: overlay over /home"),

@@ -7,23 +7,25 @@ pub mod cadence;
 pub mod cgroup;
 pub mod license_sensor;
 pub mod network;
+mod peak;
 pub mod process;
 pub mod seats;
 pub mod spool;
 pub mod stats;
 
 use crate::config::{License, Rate};
-use crate::job::counters::{Counters, Ended};
+use crate::job::counters::{Counters, Ended, JobCounters, ShadowCounters};
 use crate::text::units::MIB;
 use cadence::Cadence;
 use cgroup::Group;
 use network::{Network, Traffic};
+use peak::Peak;
 use process::{Processes, Threads};
 use seats::SeatWatch;
 use stats::{PeakRate, Spread, Timeline};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A point of the curve stands for so many milliseconds at least; a rarer look counts for several.
 const SLICE_MS: u128 = 100;
@@ -46,7 +48,6 @@ pub struct Sampler {
     /// Processes that are not the job's: the init of a sandbox.
     ours: usize,
     scratch: Option<PathBuf>,
-    started: Instant,
     last_look: f32,
     next_threads: f32,
     next_transfers: f32,
@@ -62,7 +63,10 @@ pub struct Sampler {
     shares: Vec<(f32, f32)>,
     curve: Timeline,
     spread: Spread,
-    peak: u64,
+    peak: Peak,
+    /// Most memory charged at any look, page cache included.
+    charged: u64,
+    oom_kills: u64,
     /// When the peak was last raised by more than [`SETTLED_GROWTH`], and to what.
     raised: (f32, u64),
     most_threads: usize,
@@ -74,34 +78,40 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Watches a shadow in `group`; `scratch` is where what it writes to files is kept, in memory.
-    pub fn of_shadow(group: Group, scratch: PathBuf) -> Sampler {
+    /// Watches a shadow in `group`; `scratch` is where what it writes to files is kept, in memory. `proc` is
+    /// `/proc`.
+    pub fn of_shadow(group: Group, proc: &Path, scratch: PathBuf) -> Sampler {
         Sampler {
             scratch: Some(scratch),
             ours: 1,
-            ..Sampler::new(group, Cadence::Shadow)
+            ..Sampler::new(group, proc, Cadence::Shadow)
         }
     }
 
-    /// Watches a job in `group`.
-    pub fn of_job(group: Group, licenses: &[License]) -> Sampler {
+    /// Watches a job in `group`; `proc` is `/proc`.
+    pub fn of_job(group: Group, proc: &Path, licenses: &[License]) -> Sampler {
         let rate = |license: &License| Some((license.name.clone(), license.rate?));
         Sampler {
             rates: licenses.iter().filter_map(rate).collect(),
-            seats: SeatWatch::new(Path::new("/proc"), licenses),
-            network: Some(Network::new(Path::new("/proc"))),
-            ..Sampler::new(group, Cadence::Job)
+            seats: SeatWatch::new(proc, licenses),
+            network: Some(Network::new(proc)),
+            ..Sampler::new(group, proc, Cadence::Job)
         }
     }
 
-    fn new(group: Group, cadence: Cadence) -> Sampler {
-        let proc = Path::new("/proc");
+    /// Also sees, in the end, what was read and written after the last look: by the parent of `first`, the
+    /// job's first process.
+    pub fn until_its_end(mut self, first: i32) -> Sampler {
+        self.processes.count_in_parent_of(first);
+        self
+    }
+
+    fn new(group: Group, proc: &Path, cadence: Cadence) -> Sampler {
         Sampler {
             group,
             cadence,
             ours: 0,
             scratch: None,
-            started: Instant::now(),
             last_look: 0.0,
             next_threads: 0.0,
             next_transfers: 0.0,
@@ -115,7 +125,9 @@ impl Sampler {
             shares: Vec::new(),
             curve: Timeline::new(cadence.points()),
             spread: Spread::default(),
-            peak: 0,
+            peak: Peak::default(),
+            charged: 0,
+            oom_kills: 0,
             raised: (0.0, 0),
             most_threads: 0,
             most_processes: 0,
@@ -126,14 +138,14 @@ impl Sampler {
         }
     }
 
-    /// How long to wait until the next look.
-    pub fn rest(&self) -> Duration {
-        self.cadence.memory(self.elapsed_s())
+    /// How long to wait after a look `at` seconds after the start until the next one.
+    pub fn rest(&self, at: f32) -> Duration {
+        self.cadence.memory(at)
     }
 
-    /// One look; true if it was a close one.
-    pub fn look(&mut self) -> bool {
-        let at = self.elapsed_s();
+    /// A look `at` seconds after the start, never less than at the look before; true if it was a close one.
+    pub fn look(&mut self, at: f32) -> bool {
+        self.group.look(at);
         if let Ok(memory) = self.group.memory() {
             self.note_memory(at, memory.saturating_sub(self.written_to_memory()));
         }
@@ -162,16 +174,10 @@ impl Sampler {
         close
     }
 
-    /// The last look at a job that is about to be gone, which also sees bursts that fell between two looks.
-    pub fn look_back(&mut self) {
+    /// The last look at a job that is about to be gone.
+    pub fn look_back(&mut self, at: f32) {
         (self.next_close, self.next_transfers, self.next_network) = (0.0, 0.0, 0.0);
-        self.look();
-        self.note_peak();
-    }
-
-    /// The kernel's own note of the peak.
-    pub fn note_peak(&mut self) {
-        self.peak = self.peak.max(self.group.peak_memory().unwrap_or(0));
+        self.look(at);
     }
 
     /// Its cgroup is there no more.
@@ -185,6 +191,19 @@ impl Sampler {
         let stored = self.processes.transfers();
         let stored = stored.read[1] + stored.written[1];
         self.storage.note(at, stored as f64);
+        self.note_charged();
+    }
+
+    /// What the kernel noted since the last time: of a job alone, as a shadow is looked at all the time.
+    fn note_charged(&mut self) {
+        let Some(charged) = self.group.charged() else {
+            return;
+        };
+        self.charged = self.charged.max(charged.peak.unwrap_or(charged.now));
+        if let (Cadence::Job, Ok(needed)) = (self.cadence, self.group.memory()) {
+            self.peak
+                .note_charged(needed, charged, self.processes.moved());
+        }
     }
 
     fn look_at_network(&mut self, at: f32, ids: &[u32]) {
@@ -213,18 +232,20 @@ impl Sampler {
         // Of a shadow each look is a slice of its own.
         let slices = match self.cadence {
             Cadence::Shadow => 1,
-            Cadence::Job => self.rest().as_millis().div_ceil(SLICE_MS),
+            Cadence::Job => self.rest(at).as_millis().div_ceil(SLICE_MS),
         };
         (0..slices).for_each(|_| self.curve.push((memory / MIB) as u32));
-        self.peak = self.peak.max(memory);
-        if self.peak as f64 > self.raised.1 as f64 * SETTLED_GROWTH {
-            self.raised = (at, self.peak);
+        self.peak.note(memory);
+        let peak = self.peak.bytes();
+        if peak as f64 > self.raised.1 as f64 * SETTLED_GROWTH {
+            self.raised = (at, peak);
         }
     }
 
     fn look_closely(&mut self, at: f32, ids: &[u32]) {
         self.most_processes = self.most_processes.max(ids.len().saturating_sub(self.ours));
         self.processes.look(ids);
+        self.oom_kills = self.oom_kills.max(self.group.oom_kills());
         if self.cadence == Cadence::Shadow {
             let share = self.processes.input().map(|(share, _)| share);
             self.shares.push((at, share.unwrap_or(0.0)));
@@ -253,15 +274,9 @@ impl Sampler {
         })
     }
 
-    /// Seconds since it started.
-    pub fn elapsed_s(&self) -> f32 {
-        self.started.elapsed().as_secs_f32()
-    }
-
-    /// Nothing new is to be expected: memory has been flat for long, and the input is not still
-    /// being read.
-    pub fn has_settled(&self) -> bool {
-        let at = self.elapsed_s();
+    /// Nothing new is to be expected `at` seconds after the start: memory has been flat for long, and the
+    /// input is not still being read.
+    pub fn has_settled(&self, at: f32) -> bool {
         let still_reading = self.processes.input().is_some_and(|(share, _)| share < 0.9);
         at >= SETTLED_S && self.raised.0 <= at / 3.0 && !still_reading
     }
@@ -278,29 +293,42 @@ impl Sampler {
         licenses
     }
 
-    /// Everything that was seen of a shadow or job that ended like this.
-    pub fn counters(&self, ended: Ended, exit_code: Option<i32>) -> Counters {
-        let killed = self.group.oom_kills() > 0;
-        let wall_s = self.elapsed_s();
-        let mib = |bytes: u64| (bytes as f64 / MIB as f64) as f32;
-        let deeds = self.processes.deeds();
-        let transfers = self.processes.transfers();
+    /// Everything that was seen of a job that ended like this, `wall_s` seconds after the start.
+    pub fn job(&self, wall_s: f32, ended: Ended, exit_code: Option<i32>) -> JobCounters {
+        let usual = self.spread.mean().zip(self.spread.quantile(USUAL));
         let traffic = self.network.as_ref().map(Network::traffic);
         let connections = self.network.as_ref().map(Network::most_connections);
         let a_second = |bytes: &PeakRate| mib(bytes.a_second() as u64);
-        let peak_mib_s = [&self.storage, &self.traffic].map(a_second);
+        JobCounters {
+            seen: self.counters(wall_s, ended, exit_code),
+            usual_mib: usual.map(|(mean, most)| [mean, most].map(|bytes| mib(bytes as u64))),
+            network_mib: traffic.map(|t| [t.received, t.sent].map(mib)),
+            connections: connections.unwrap_or(0) as u32,
+            peak_mib_s: traffic.map(|_| [&self.storage, &self.traffic].map(a_second)),
+            seats: self.licenses(),
+        }
+    }
+
+    /// Everything that was seen of a shadow that ended like this, `wall_s` seconds after the start.
+    pub fn shadow(&self, wall_s: f32, ended: Ended, exit_code: Option<i32>) -> ShadowCounters {
+        let half = self.processes.input().and(self.share_at(wall_s / 2.0));
+        ShadowCounters {
+            input_share_half: half,
+            ..self.counters(wall_s, ended, exit_code).into()
+        }
+    }
+
+    fn counters(&self, wall_s: f32, ended: Ended, exit_code: Option<i32>) -> Counters {
+        let killed = self.oom_kills.max(self.group.oom_kills()) > 0;
+        let (deeds, transfers) = (self.processes.deeds(), self.processes.transfers());
         let input = self.processes.input();
-        let usual = self.spread.mean().zip(self.spread.quantile(USUAL));
-        let usual_mib = usual.map(|(mean, most)| [mean, most].map(|bytes| mib(bytes as u64)));
+        let failed = exit_code.filter(|&code| code != 0);
         Counters {
-            usual_mib: usual_mib.filter(|_| self.cadence == Cadence::Job),
             ended: if killed { Ended::Oom } else { ended },
-            why: exit_code
-                .filter(|&code| code != 0)
-                .map(|code| format!("exit code {code}")),
+            why: failed.map(|code| format!("exit code {code}")),
             wall_s,
-            peak_mib: mib(self.peak),
-            charged_mib: mib(self.group.charged()),
+            peak_mib: mib(self.peak.bytes()),
+            charged_mib: mib(self.charged),
             curve_mib: self.curve.points(),
             mapped_mib: mib(self.processes.mapped()) as u32,
             cpu_s: self.cpu_s as f32,
@@ -313,14 +341,15 @@ impl Sampler {
             read_mib: transfers.read.map(mib),
             written_mib: transfers.written.map(mib),
             calls: transfers.calls,
-            network_mib: traffic.map(|t| [t.received, t.sent].map(mib)),
-            connections: connections.unwrap_or(0) as u32,
-            peak_mib_s: traffic.map(|_| peak_mib_s),
             input_share: input.map(|(share, _)| share),
-            input_share_half: input.and(self.share_at(wall_s / 2.0)),
             input_mib: input.map(|(_, size)| mib(size)),
-            licenses: self.licenses(),
-            ..Counters::nothing(ended)
         }
     }
 }
+
+fn mib(bytes: u64) -> f32 {
+    (bytes as f64 / MIB as f64) as f32
+}
+
+#[cfg(test)]
+mod tests;

@@ -101,6 +101,10 @@ pub struct Transfers {
 }
 
 impl Transfers {
+    fn bytes(&self) -> u64 {
+        self.read[0].saturating_add(self.written[0])
+    }
+
     fn combine(&mut self, other: &Transfers, with: fn(u64, u64) -> u64) {
         for which in 0..2 {
             self.read[which] = with(self.read[which], other.read[which]);
@@ -131,6 +135,9 @@ pub struct Processes {
     proc: PathBuf,
     deeds: HashMap<u32, Deeds>,
     transfers: Transfers,
+    moved: u64,
+    /// The parent of the job's first process, and what that had read and written before the job did.
+    parent: Option<(u32, Transfers)>,
     inputs: HashMap<(u64, u64), Input>,
     mapped: u64,
 }
@@ -149,6 +156,8 @@ impl Processes {
             proc: proc.into(),
             deeds: HashMap::new(),
             transfers: Transfers::default(),
+            moved: 0,
+            parent: None,
             inputs: HashMap::new(),
             mapped: 0,
         }
@@ -159,18 +168,41 @@ impl Processes {
     pub fn look_at_transfers(&mut self, ids: &[u32]) {
         let mut now = Transfers::default();
         for id in ids.iter().take(MAX_PROCESSES) {
-            let Some(io) = open(&self.proc, *id).and_then(|process| process.io().ok()) else {
-                continue;
-            };
-            let one = Transfers {
-                read: [io.rchar, io.read_bytes],
-                written: [io.wchar, io.write_bytes],
-                calls: [io.syscr, io.syscw],
-            };
+            let one = self.transfers_of(*id).unwrap_or_default();
             now.combine(&one, u64::saturating_add);
         }
         // Between a process's end and its parent's wait, a part of it is nowhere.
         self.transfers.combine(&now, u64::max);
+        let of_ended = self.parent.and_then(|(parent, before)| {
+            let mut since = self.transfers_of(parent)?;
+            since.combine(&before, u64::saturating_sub);
+            Some(since.bytes())
+        });
+        self.moved = self
+            .moved
+            .max(now.bytes().saturating_add(of_ended.unwrap_or(0)));
+    }
+
+    /// Bytes that have been read and written at most, those between the last look and the end included.
+    pub fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    /// Counts what the parent of `first`, the job's first process, is given when it has waited for that: no
+    /// look sees what a job did between the look before and its end.
+    pub fn count_in_parent_of(&mut self, first: i32) {
+        let process = open(&self.proc, first as u32);
+        let parent = process.and_then(|process| Some(process.stat().ok()?.ppid as u32));
+        self.parent = parent.and_then(|parent| Some((parent, self.transfers_of(parent)?)));
+    }
+
+    fn transfers_of(&self, id: u32) -> Option<Transfers> {
+        let io = open(&self.proc, id)?.io().ok()?;
+        Some(Transfers {
+            read: [io.rchar, io.read_bytes],
+            written: [io.wchar, io.write_bytes],
+            calls: [io.syscr, io.syscw],
+        })
     }
 
     /// What all of them read and wrote.

@@ -2,7 +2,7 @@
 //! holds something else. Each sampler writes one file a job, the agent reads it with the job's outcome.
 #![forbid(unsafe_code)]
 
-use crate::job::counters::Counters;
+use crate::job::counters::JobCounters;
 use crate::record::FinishedJob;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub struct NodeProfile {
     /// When it was over, in seconds since 1970.
     pub ended: i64,
     /// What was seen.
-    pub counters: Counters,
+    pub counters: JobCounters,
 }
 
 /// Leaves a file in `folder`, under its name only once it is whole.
@@ -74,7 +74,7 @@ impl Spool {
     }
 
     /// What the nodes of this run saw, taken together, and the files that say so.
-    pub fn of(&self, job: &FinishedJob) -> Option<(Counters, Vec<&Path>)> {
+    pub fn of(&self, job: &FinishedJob) -> Option<(JobCounters, Vec<&Path>)> {
         let run = job.started - TOLERANCE_S..=job.ended + TOLERANCE_S;
         let paths = self.0.get(&job.job_id)?.iter().map(PathBuf::as_path);
         let profile = paths.filter_map(|path| Some((path, read(path)?)));
@@ -84,7 +84,7 @@ impl Spool {
         let all = profile
             .into_iter()
             .map(|profile| profile.counters)
-            .reduce(Counters::with)?;
+            .reduce(JobCounters::with)?;
         Some((all, paths))
     }
 }
@@ -101,6 +101,7 @@ fn read(path: &Path) -> Option<NodeProfile> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::counters::Counters;
     use crate::job::counters::Ended;
     use crate::record::tests::finished;
 
@@ -114,7 +115,7 @@ mod tests {
             job,
             node: node.into(),
             ended,
-            counters,
+            counters: counters.into(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! scontrol: changing a job that waits, running one again.
 
 use super::{CommandError, Commands, queue};
-use crate::job::counters::Counters;
+use crate::job::counters::JobCounters;
 use crate::job::{Ask, Memory};
 use crate::record::{Change, Record};
 
@@ -88,7 +88,7 @@ pub fn comment(commands: &dyn Commands, handle: &str, comment: &str) -> Result<(
 pub fn join_profile(
     commands: &dyn Commands,
     job: &str,
-    profile: Counters,
+    profile: JobCounters,
 ) -> Result<(), CommandError> {
     let record = queue::record_of(commands, job)?;
     let joined = Record::with_profile(record, profile).to_comment();

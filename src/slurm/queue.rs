@@ -2,7 +2,7 @@
 
 use super::clone::Original;
 use super::{CommandError, Commands};
-use crate::job::counters::{Counters, Ended};
+use crate::job::counters::{Counters, Ended, ShadowCounters};
 use crate::record::{Comment, Record, ShadowRecord};
 use hostlist_parser::parse;
 use serde_json::Value;
@@ -40,14 +40,17 @@ const ALIVE: [&str; 5] = [
 
 impl QueuedShadow {
     /// What it did, once that is known.
-    pub fn outcome(&self) -> Option<Counters> {
+    pub fn outcome(&self) -> Option<ShadowCounters> {
         if let Some(counters) = &self.record.counters {
             return Some(counters.clone());
         }
         // It ended, and nobody reported: it was cancelled before it ran, or its node was lost.
-        (!ALIVE.contains(&self.state.as_str())).then(|| Counters {
-            why: Some(self.state.clone()),
-            ..Counters::nothing(Ended::Failed)
+        (!ALIVE.contains(&self.state.as_str())).then(|| {
+            let lost = Counters {
+                why: Some(self.state.clone()),
+                ..Counters::nothing(Ended::Failed)
+            };
+            lost.into()
         })
     }
 }

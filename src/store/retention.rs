@@ -115,7 +115,7 @@ mod tests {
         let jobs: Vec<_> = (0..100)
             .map(|n| {
                 let mut job = finished(n, n as i64 * DAY, 100);
-                job.comment = Record::with_profile(None, counters.clone()).into();
+                job.comment = Record::with_profile(None, counters.clone().into()).into();
                 (job, kind)
             })
             .collect();

@@ -25,7 +25,7 @@ pub(super) fn of_run(
     record: Option<&Record>,
 ) -> Result<Option<String>> {
     let profile = record.and_then(|record| record.profile.as_ref());
-    let mut most: BTreeMap<String, u32> = profile.map(|p| p.licenses.clone()).unwrap_or_default();
+    let mut most: BTreeMap<String, u32> = profile.map(|p| p.seats.clone()).unwrap_or_default();
     let mut reported =
         db.prepare_cached("DELETE FROM seats WHERE job_id = ? RETURNING license, most")?;
     for row in reported.query_map([job_id as i64], |row| {

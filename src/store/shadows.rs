@@ -3,7 +3,7 @@
 use super::Store;
 use crate::fingerprint::Key;
 use crate::job::Ask;
-use crate::job::counters::Counters;
+use crate::job::counters::ShadowCounters;
 use crate::job::shadow::{Need, Observation};
 use anyhow::Result;
 use rusqlite::{OptionalExtension, Row, params};
@@ -24,7 +24,7 @@ pub struct Shadow {
     /// It has ended.
     pub has_ended: bool,
     /// What it did; `None` while it runs, or when it was lost.
-    pub counters: Option<Counters>,
+    pub counters: Option<ShadowCounters>,
     /// What its kind needs; `None` while it runs, or when nothing can be predicted.
     pub need: Option<Need>,
 }
@@ -81,7 +81,7 @@ impl Store {
     pub fn end_shadow(
         &self,
         job_id: u64,
-        counters: Option<&Counters>,
+        counters: Option<&ShadowCounters>,
         need: Option<Need>,
     ) -> Result<()> {
         let counters = counters.map(serde_json::to_string).transpose()?;
@@ -106,7 +106,7 @@ impl Store {
         )?;
         let rows = query.query_map([], |row| {
             let counters: String = row.get(1)?;
-            let seen = serde_json::from_str::<Counters>(&counters).ok();
+            let seen = serde_json::from_str::<ShadowCounters>(&counters).ok();
             let (kind, peak): (i64, i64) = (row.get(0)?, row.get(2)?);
             Ok(seen.and_then(|seen| Observation::of(&seen, kind as u64, peak as u64)))
         })?;

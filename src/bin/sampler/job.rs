@@ -2,10 +2,10 @@
 //! the decision in its AdminComment, in one call, or leaves it in the folder that all nodes share.
 
 use super::news::{News, listen};
-use super::{CGROUPS, Job, REPORT_TIMEOUT_S};
+use super::{CGROUPS, Job, PROC, REPORT_TIMEOUT_S};
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
-use shadowfit_core::job::counters::{Counters, Ended};
+use shadowfit_core::job::counters::{Ended, JobCounters};
 use shadowfit_core::sampler::Sampler;
 use shadowfit_core::sampler::cgroup::Group;
 use shadowfit_core::sampler::cgroup::Tree;
@@ -13,7 +13,7 @@ use shadowfit_core::sampler::spool::{self, NodeProfile};
 use shadowfit_core::slurm::{System, control};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often, 10 ms apart, it is looked whether Slurm has put the job into its cgroup.
 const LOOKS_AT_THE_START: u32 = 100;
@@ -27,7 +27,10 @@ pub fn run(arguments: &Job) {
     };
     // Without a readable configuration no license is watched for.
     let config = Config::load(&Config::default_path()).unwrap_or_default();
-    let counters = watch(&news, Sampler::of_job(group, &config.license));
+    let counters = watch(
+        &news,
+        Sampler::of_job(group, Path::new(PROC), &config.license).until_its_end(arguments.pid),
+    );
     if let Some(folder) = &config.profile.spool_dir {
         return leave(folder, arguments.job, "first", counters);
     }
@@ -39,7 +42,7 @@ pub fn run(arguments: &Job) {
 }
 
 /// Leaves what was seen in the folder that all nodes share.
-pub fn leave(folder: &Path, job: u64, node: &str, counters: Counters) {
+pub fn leave(folder: &Path, job: u64, node: &str, counters: JobCounters) {
     let profile = NodeProfile {
         job,
         node: node.to_owned(),
@@ -52,7 +55,7 @@ pub fn leave(folder: &Path, job: u64, node: &str, counters: Counters) {
 /// Slurm moves a job into its cgroup a moment after it was started, unless it keeps none. `None` for a job
 /// that is gone already.
 pub fn group(job: u64, pid: i32) -> Option<Group> {
-    let (root, proc) = (Path::new(CGROUPS), Path::new("/proc"));
+    let (root, proc) = (Path::new(CGROUPS), Path::new(PROC));
     for _ in 0..LOOKS_AT_THE_START {
         if let Some(found) = Group::of_job(root, proc, pid, job) {
             return Some(found);
@@ -65,16 +68,18 @@ pub fn group(job: u64, pid: i32) -> Option<Group> {
     Some(Group::Processes(Tree::new(proc, job)))
 }
 
-fn watch(news: &Receiver<News>, mut sampler: Sampler) -> Counters {
+fn watch(news: &Receiver<News>, mut sampler: Sampler) -> JobCounters {
+    let started = Instant::now();
+    let at = || started.elapsed().as_secs_f32();
     loop {
-        sampler.look();
-        let (ended, code) = match news.recv_timeout(sampler.rest()) {
+        sampler.look(at());
+        let (ended, code) = match news.recv_timeout(sampler.rest(at())) {
             Ok(News::Exited(0)) => (Ended::Finished, Some(0)),
             Ok(News::Exited(code)) => (Ended::Failed, Some(code)),
             Err(RecvTimeoutError::Disconnected) => (Ended::Failed, None),
             _ => continue,
         };
-        sampler.look_back();
-        return sampler.counters(ended, code);
+        sampler.look_back(at());
+        return sampler.job(at(), ended, code);
     }
 }

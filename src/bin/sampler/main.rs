@@ -12,6 +12,7 @@ use shadowfit_core::sampler::cgroup;
 use std::path::Path;
 
 const CGROUPS: &str = "/sys/fs/cgroup";
+const PROC: &str = "/proc";
 /// Seconds that scontrol has to write the report.
 const REPORT_TIMEOUT_S: u32 = 4;
 

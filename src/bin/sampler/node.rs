@@ -1,15 +1,15 @@
 //! On a node where a job's steps run and its batch script does not: watches all of them until Slurm takes
 //! the job's cgroup away, and leaves what it saw in the folder that all nodes share.
 
-use super::Node;
 use super::job::{group, leave};
+use super::{Node, PROC};
 use nix::fcntl::{Flock, FlockArg};
 use shadowfit_core::config::Config;
 use shadowfit_core::job::counters::Ended;
 use shadowfit_core::sampler::Sampler;
 use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where samplers keep each other away.
 const LOCKS: &str = "/run/shadowfit";
@@ -26,13 +26,15 @@ pub fn run(arguments: &Node) {
     let lock = Path::new(LOCKS).join(format!("{}.{}", arguments.node, arguments.job));
     let Some(_alone) = take(&lock) else { return };
     if let Some(group) = group(arguments.job, arguments.pid) {
-        let mut sampler = Sampler::of_job(group, &config.license);
+        let mut sampler = Sampler::of_job(group, Path::new(PROC), &config.license);
+        let started = Instant::now();
+        let at = || started.elapsed().as_secs_f32();
+        sampler.look(at());
         while !sampler.is_over() {
-            sampler.look();
-            sampler.note_peak();
-            std::thread::sleep(sampler.rest().min(LONGEST_REST));
+            std::thread::sleep(sampler.rest(at()).min(LONGEST_REST));
+            sampler.look(at());
         }
-        let counters = sampler.counters(Ended::Finished, None);
+        let counters = sampler.job(at(), Ended::Finished, None);
         leave(&folder, arguments.job, &arguments.node, counters);
     }
     let _somebody_cleaned_up = std::fs::remove_file(lock);

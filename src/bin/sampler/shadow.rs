@@ -1,11 +1,11 @@
 //! Beside a shadow: lets it start, watches it, ends it when its window is over.
 
 use super::news::{News, listen};
-use super::{CGROUPS, REPORT_TIMEOUT_S, Shadow};
+use super::{CGROUPS, PROC, REPORT_TIMEOUT_S, Shadow};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use shadowfit_core::clock::{Clock, WallClock};
-use shadowfit_core::job::counters::{Counters, Ended};
+use shadowfit_core::job::counters::{Ended, ShadowCounters};
 use shadowfit_core::record::ShadowRecord;
 use shadowfit_core::sampler::Sampler;
 use shadowfit_core::sampler::cgroup::Group;
@@ -16,7 +16,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the sandbox may take until it reports its pid.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,50 +57,52 @@ fn go(fd: u32) -> std::io::Result<()> {
     pipe.write_all(b"\n")
 }
 
-fn watch(arguments: &Shadow, news: &Receiver<News>, group: Group) -> Counters {
+fn watch(arguments: &Shadow, news: &Receiver<News>, group: Group) -> ShadowCounters {
     let init = match whole(news) {
         Ok(init) => init,
-        Err(why) => return Counters::refused(&why),
+        Err(why) => return ShadowCounters::refused(&why),
     };
     let inside = |path: &str| PathBuf::from(format!("/proc/{init}/root{path}"));
     let notes = inside(NOTES);
-    let mut sampler = Sampler::of_shadow(group, inside(SCRATCH));
+    let mut sampler = Sampler::of_shadow(group, Path::new(PROC), inside(SCRATCH));
+    let started = Instant::now();
+    let at = || started.elapsed().as_secs_f32();
     let mut noted = notes::Notes::default();
     let licenses = Sensor::start(&arguments.license_servers, init);
     if let Err(error) = go(arguments.go_fd) {
-        return Counters::refused(&format!("the job could not be let go: {error}"));
+        return ShadowCounters::refused(&format!("the job could not be let go: {error}"));
     }
     let (ended, code) = loop {
-        match news.recv_timeout(sampler.rest()) {
+        match news.recv_timeout(sampler.rest(at())) {
             Err(RecvTimeoutError::Timeout) => {}
-            Ok(News::Refused(why)) => return Counters::refused(&why),
+            Ok(News::Refused(why)) => return ShadowCounters::refused(&why),
             Ok(News::Exited(0)) => break (Ended::Finished, Some(0)),
             Ok(News::Exited(code)) => break (Ended::Failed, Some(code)),
             Ok(News::Started(_) | News::Ready) => {}
             Err(RecvTimeoutError::Disconnected) => break (Ended::Failed, None),
         }
-        if sampler.look() {
+        if sampler.look(at()) {
             noted.read(&notes);
         }
         if WallClock.now() >= arguments.until {
             break (Ended::Window, None);
         }
-        if sampler.has_settled() {
+        if sampler.has_settled(at()) {
             break (Ended::Settled, None);
         }
     };
     noted.read(&notes);
     // Its end takes every process of the sandbox with it.
     let _may_have_ended = kill(Pid::from_raw(init), Signal::SIGKILL);
-    Counters {
+    ShadowCounters {
         ranks: noted.ranks(),
-        licenses: licenses.asked(),
-        ..sampler.counters(ended, code)
+        license_servers: licenses.asked(),
+        ..sampler.shadow(at(), ended, code)
     }
 }
 
 /// Writes the counters where the agent finds them. A controller that is away is asked again once.
-fn report(arguments: &Shadow, counters: Counters) {
+fn report(arguments: &Shadow, counters: ShadowCounters) {
     let commands = System {
         timeout_s: REPORT_TIMEOUT_S,
     };

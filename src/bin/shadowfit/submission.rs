@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
 use shadowfit_core::decide::{decide, sentence};
-use shadowfit_core::job::counters::Counters;
+use shadowfit_core::job::counters::ShadowCounters;
 use shadowfit_core::model::extrapolation::Extrapolation;
 use shadowfit_core::model::snapshot::Snapshot;
 use shadowfit_core::report::{explain, shadow};
@@ -68,7 +68,7 @@ pub fn run_shadow(config: &Config, arguments: RunShadow) -> Result<()> {
 }
 
 /// A shadow may have to wait for its slice; its window runs all the same.
-fn wait_for_shadow(commands: &System, job: u64, window_s: u32) -> Result<Counters> {
+fn wait_for_shadow(commands: &System, job: u64, window_s: u32) -> Result<ShadowCounters> {
     let bar = ProgressBar::new(window_s.into());
     for _ in 0..window_s + 30 {
         let queue = queue::query(commands)?;

@@ -1,26 +1,20 @@
-//! The cgroup of a job, v1 or v2, under a root path so that a recorded tree is a test; or its processes,
-//! where Slurm keeps no cgroup.
+//! Where a running job's figures stand: its cgroup, v1 or v2, under a root path so that a recorded tree is
+//! a test; or its processes, where Slurm keeps no cgroup.
 
 mod tree;
+mod v1;
+mod v2;
 
 use std::io;
 use std::path::{Path, PathBuf};
 pub use tree::Tree;
 
-/// The v1 hierarchies that count or limit something for us.
-const CONTROLLERS: [&str; 5] = ["memory", "pids", "cpu", "cpuacct", "blkio"];
-
 /// A job's control groups.
 pub enum Group {
-    /// One directory of this name in each hierarchy.
-    V1 {
-        /// `/sys/fs/cgroup`.
-        root: PathBuf,
-        /// Path below each hierarchy.
-        name: String,
-    },
-    /// The one directory.
-    V2(PathBuf),
+    /// A directory of one name in each hierarchy.
+    V1(v1::Folders),
+    /// One directory.
+    V2(v2::Folder),
     /// None: its processes alone.
     Processes(Tree),
 }
@@ -28,13 +22,10 @@ pub enum Group {
 impl Group {
     /// The group `name` under `root`: v1 if there is a memory hierarchy, else v2.
     pub fn new(root: &Path, name: &str) -> Group {
-        if root.join("memory").is_dir() {
-            Group::V1 {
-                root: root.into(),
-                name: name.into(),
-            }
-        } else {
-            Group::V2(root.join(name.trim_start_matches('/')))
+        let name = name.trim_start_matches('/');
+        match root.join("memory").is_dir() {
+            true => Group::V1(v1::Folders::new(root, name)),
+            false => Group::V2(v2::Folder(root.join(name))),
         }
     }
 
@@ -42,135 +33,111 @@ impl Group {
     /// `None` while that is not in one.
     pub fn of_job(root: &Path, proc: &Path, pid: i32, job: u64) -> Option<Group> {
         let text = std::fs::read_to_string(proc.join(format!("{pid}/cgroup"))).ok()?;
-        let end = format!("/job_{job}");
-        let name = text.lines().find_map(|line| {
+        text.lines().find_map(|line| {
             let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
             let counts_memory =
                 controllers.is_empty() || controllers.split(',').any(|c| c == "memory");
-            let at = path.find(&format!("{end}/"))? + end.len();
-            counts_memory.then(|| path[..at].trim_start_matches('/').to_owned())
-        })?;
-        Some(Group::new(root, &name))
+            let folder = job_folder(path, job)?;
+            counts_memory.then(|| Group::new(root, folder))
+        })
     }
 
-    fn folder(&self, controller: &str) -> PathBuf {
-        match self {
-            Group::V1 { root, name } => root.join(controller).join(name),
-            Group::V2(path) => path.clone(),
-            Group::Processes(_) => PathBuf::new(),
-        }
-    }
-
-    fn called<'a>(&self, v1: &'a str, v2: &'a str) -> &'a str {
-        match self {
-            Group::V1 { .. } => v1,
-            _ => v2,
-        }
-    }
-
-    fn file(&self, controller: &str, v1: &str, v2: &str) -> io::Result<String> {
-        let name = self.called(v1, v2);
-        std::fs::read_to_string(self.folder(controller).join(name))
-    }
-
-    /// Anonymous and shared memory in bytes: what has no file to fall back on.
-    pub fn memory(&self) -> io::Result<u64> {
+    /// Looks anew where that costs: at all processes of the node, `at` seconds after the first look.
+    pub fn look(&self, at: f32) {
         if let Group::Processes(tree) = self {
-            return tree.memory().ok_or(io::ErrorKind::NotFound.into());
+            tree.look(at);
         }
-        let text = self.file("memory", "memory.stat", "memory.stat")?;
-        let names = match self {
-            Group::V1 { .. } => ["total_rss", "total_shmem"],
-            _ => ["anon", "shmem"],
-        };
-        Ok(names.iter().filter_map(|name| field(&text, name)).sum())
     }
 
-    /// The same at its peak, between two looks too: of what was charged at most, all but the page cache
-    /// and the kernel's part, which change little. `None` where the kernel does not report it.
-    pub fn peak_memory(&self) -> Option<u64> {
-        let ours = self.memory().ok()?;
-        let now = self
-            .file("memory", "memory.usage_in_bytes", "memory.current")
-            .ok()?;
-        let rest = now.trim().parse::<u64>().ok()?.saturating_sub(ours);
-        Some(self.charged().saturating_sub(rest)).filter(|&bytes| bytes > 0)
+    /// Anonymous and shared memory in bytes: what has no file to fall back on. An error once it is gone.
+    pub fn memory(&self) -> io::Result<u64> {
+        match self {
+            Group::V1(group) => group.memory(),
+            Group::V2(group) => group.memory(),
+            Group::Processes(tree) => tree.memory().ok_or(io::ErrorKind::NotFound.into()),
+        }
     }
 
-    /// Most memory ever charged, in bytes, page cache included; 0 where the kernel does not report it.
-    pub fn charged(&self) -> u64 {
-        self.file("memory", "memory.max_usage_in_bytes", "memory.peak")
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .unwrap_or(0)
+    /// Memory charged now and at most so far, page cache included, in bytes; `None` where the kernel does
+    /// not count it.
+    pub fn charged(&self) -> Option<Charged> {
+        match self {
+            Group::V1(group) => group.charged(),
+            Group::V2(group) => group.charged(),
+            Group::Processes(_) => None,
+        }
     }
 
-    /// How many of its processes were killed for want of memory.
+    /// How many processes were killed for want of memory, in groups that are still there.
     pub fn oom_kills(&self) -> u64 {
-        self.file("memory", "memory.oom_control", "memory.events")
-            .ok()
-            .and_then(|text| field(&text, "oom_kill"))
-            .unwrap_or(0)
+        match self {
+            Group::V1(group) => group.oom_kills(),
+            Group::V2(group) => group.oom_kills(),
+            Group::Processes(_) => 0,
+        }
     }
 
     /// CPU time used, in seconds, by those that have ended too.
     pub fn cpu_s(&self) -> io::Result<f64> {
-        if let Group::Processes(tree) = self {
-            return Ok(tree.cpu_s());
+        match self {
+            Group::V1(group) => group.cpu_s(),
+            Group::V2(group) => group.cpu_s(),
+            Group::Processes(tree) => Ok(tree.cpu_s()),
         }
-        let text = self.file("cpuacct", "cpuacct.usage", "cpu.stat")?;
-        Ok(match self {
-            Group::V1 { .. } => text.trim().parse::<u64>().unwrap_or(0) as f64 / 1e9,
-            _ => field(&text, "usage_usec").unwrap_or(0) as f64 / 1e6,
-        })
     }
 
     /// Every thread.
     pub fn threads(&self) -> io::Result<Vec<u32>> {
         match self {
+            Group::V1(group) => group.threads(),
+            Group::V2(group) => group.threads(),
             Group::Processes(tree) => Ok(tree.threads()),
-            _ => self.members("tasks", "cgroup.threads"),
         }
     }
 
     /// Every process.
     pub fn processes(&self) -> io::Result<Vec<u32>> {
         match self {
+            Group::V1(group) => group.processes(),
+            Group::V2(group) => group.processes(),
             Group::Processes(tree) => Ok(tree.processes()),
-            _ => self.members("cgroup.procs", "cgroup.procs"),
         }
-    }
-
-    /// Of this group and all below it: Slurm keeps each step, and each task of it, in one of its own.
-    fn members(&self, v1: &str, v2: &str) -> io::Result<Vec<u32>> {
-        let name = self.called(v1, v2);
-        let mut folders = vec![self.folder("memory")];
-        let mut found = numbers(&std::fs::read_to_string(folders[0].join(name))?);
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    let text = std::fs::read_to_string(entry.path().join(name));
-                    found.extend(numbers(&text.unwrap_or_default()));
-                    folders.push(entry.path());
-                }
-            }
-        }
-        Ok(found)
     }
 
     /// Removes the directories, once nothing runs in them. v2's belongs to Slurm and stays.
     pub fn remove(&self) -> io::Result<()> {
-        let Group::V1 { root, name } = self else {
-            return Ok(());
-        };
-        for controller in CONTROLLERS {
-            match std::fs::remove_dir(root.join(controller).join(name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+        match self {
+            Group::V1(group) => group.remove(),
+            Group::V2(_) | Group::Processes(_) => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// Memory that the kernel charged to a group, page cache included, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charged {
+    /// Now.
+    pub now: u64,
+    /// At most so far; `None` before Linux 5.19 with cgroup v2.
+    pub peak: Option<u64>,
+}
+
+/// The part of a process's cgroup path that is its job's: the parent of its step. Up to 25.11 that is called
+/// `job_50`; from 26.05 on it may have the job's SLUID for a name.
+fn job_folder(path: &str, job: u64) -> Option<&str> {
+    let step = path.find("/step_")?;
+    let folder = &path[..step];
+    let name = folder.rsplit('/').next()?;
+    (name == format!("job_{job}") || is_sluid(name)).then_some(folder)
+}
+
+/// `sEKNKTV3WPV500`: a process in such a group is in no other job's.
+fn is_sluid(name: &str) -> bool {
+    let digits = name.strip_prefix('s').unwrap_or_default();
+    digits.len() == 13
+        && digits
+            .chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
 }
 
 /// Moves this process out of every group of a job, so that it is neither counted nor ended with it.
@@ -182,114 +149,45 @@ pub fn leave(root: &Path) {
     }
 }
 
+/// `folder` and all below it: Slurm keeps each step, and each task of it, in one of its own.
+fn with_all_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![folder.to_owned()];
+    let mut next = 0;
+    while next < found.len() {
+        let entries = std::fs::read_dir(&found[next])
+            .into_iter()
+            .flatten()
+            .flatten();
+        let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        found.extend(folders.map(|entry| entry.path()));
+        next += 1;
+    }
+    found
+}
+
+/// The numbers in file `name` of these folders; an error if there is none in the first.
+fn numbers(folders: &[PathBuf], name: &str) -> io::Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for (index, folder) in folders.iter().enumerate() {
+        match std::fs::read_to_string(folder.join(name)) {
+            Ok(text) => found.extend(text.lines().filter_map(|line| line.parse::<u32>().ok())),
+            Err(error) if index == 0 => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+/// The number behind `name` and a blank on a line of its own.
 fn field(text: &str, name: &str) -> Option<u64> {
     text.lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
 }
 
-fn numbers(text: &str) -> Vec<u32> {
-    text.lines().filter_map(|line| line.parse().ok()).collect()
+/// A file that holds one number.
+fn number(path: &Path) -> Option<u64> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = dir.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        dir
-    }
-
-    #[test]
-    fn version_1_is_read() {
-        let dir = tree(&[
-            (
-                "memory/job/memory.stat",
-                "cache 9\nrss 1\ntotal_cache 9\ntotal_rss 4096\ntotal_shmem 100\n",
-            ),
-            ("memory/job/memory.max_usage_in_bytes", "8192\n"),
-            (
-                "memory/job/memory.oom_control",
-                "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
-            ),
-            ("memory/job/tasks", "7\n8\n"),
-            ("cpuacct/job/cpuacct.usage", "2500000000\n"),
-        ]);
-        let group = Group::new(dir.path(), "job");
-        assert_eq!(group.memory().unwrap(), 4196);
-        assert_eq!((group.charged(), group.oom_kills()), (8192, 2));
-        assert_eq!(group.threads().unwrap(), [7, 8]);
-        assert_eq!(group.cpu_s().unwrap(), 2.5);
-    }
-
-    #[test]
-    fn version_2_is_read() {
-        let dir = tree(&[
-            (
-                "job/memory.stat",
-                "anon 4096\nfile 7\nkernel 3\nshmem 100\n",
-            ),
-            ("job/memory.peak", "8192\n"),
-            ("job/memory.events", "low 0\noom 1\noom_kill 1\n"),
-            ("job/cgroup.threads", "7\n"),
-            ("job/cpu.stat", "usage_usec 1500000\nuser_usec 1\n"),
-        ]);
-        let group = Group::new(dir.path(), "/job");
-        assert_eq!(group.memory().unwrap(), 4196);
-        assert_eq!((group.charged(), group.oom_kills()), (8192, 1));
-        assert_eq!(group.threads().unwrap(), [7]);
-        assert_eq!(group.cpu_s().unwrap(), 1.5);
-    }
-
-    #[test]
-    fn a_job_is_found_by_its_process_and_its_steps_are_part_of_it() {
-        let below = "slurm_n1/uid_7/job_5";
-        let v1 = tree(&[
-            (
-                "1/cgroup",
-                &format!("9:cpuset:/x/job_5/y\n4:memory:/{below}/step_batch/task_0\n"),
-            ),
-            (&format!("memory/{below}/tasks"), ""),
-            (&format!("memory/{below}/step_batch/tasks"), "7\n"),
-            (&format!("memory/{below}/step_0/task_1/tasks"), "8\n9\n"),
-        ]);
-        let group = Group::of_job(v1.path(), v1.path(), 1, 5).unwrap();
-        let mut threads = group.threads().unwrap();
-        threads.sort_unstable();
-        assert_eq!(threads, [7, 8, 9]);
-        assert!(Group::of_job(v1.path(), v1.path(), 1, 55).is_none());
-        let v2 = tree(&[
-            (
-                "1/cgroup",
-                "0::/system.slice/slurmstepd.scope/job_5/step_batch/user/task_0\n",
-            ),
-            ("system.slice/slurmstepd.scope/job_5/cgroup.threads", "3\n"),
-        ]);
-        let group = Group::of_job(v2.path(), v2.path(), 1, 5).unwrap();
-        assert_eq!(group.threads().unwrap(), [3]);
-    }
-
-    #[test]
-    fn a_burst_between_two_looks_is_seen() {
-        let dir = tree(&[
-            (
-                "memory/job/memory.stat",
-                "total_cache 500\ntotal_rss 1000\ntotal_shmem 100\n",
-            ),
-            ("memory/job/memory.usage_in_bytes", "1650\n"),
-            ("memory/job/memory.max_usage_in_bytes", "9000\n"),
-        ]);
-        assert_eq!(Group::new(dir.path(), "job").peak_memory(), Some(8450));
-    }
-
-    #[test]
-    fn what_is_gone_is_an_error_and_no_zero() {
-        let dir = tree(&[]);
-        assert!(Group::new(dir.path(), "job").memory().is_err());
-    }
-}
+mod tests;

@@ -3,13 +3,12 @@
 
 use crate::sampler::process::open;
 use procfs::process::{Process, all_processes_with_root};
-use std::cell::{RefCell, RefMut};
+use std::cell::{Ref, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-/// All processes of the node are looked through this often; in between, those found last time count.
-const OFTEN: Duration = Duration::from_secs(1);
+/// All processes of the node are looked through so many seconds apart; in between, those found last count.
+const APART_S: f32 = 1.0;
 
 /// The variable in which Slurm gives each of a job's processes its number.
 const NUMBER: &str = "SLURM_JOB_ID";
@@ -23,7 +22,8 @@ pub struct Tree {
 
 #[derive(Default)]
 struct Found {
-    looked: Option<Instant>,
+    /// Seconds after the first look.
+    looked: Option<f32>,
     known: HashMap<i32, KnownProcess>,
     /// CPU time, in ticks, of those of the job's that have ended.
     ended: u64,
@@ -58,18 +58,22 @@ impl Tree {
         ours.map(|(&id, _)| id as u32).collect()
     }
 
-    fn found(&self) -> RefMut<'_, Found> {
-        let mut found = self.found.borrow_mut();
-        if found.looked.is_none_or(|looked| looked.elapsed() >= OFTEN) {
-            let now = self.look(&found.known);
-            found.ended += ended(&found.known, &now);
-            found.known = now;
-            found.looked = Some(Instant::now());
-        }
-        found
+    fn found(&self) -> Ref<'_, Found> {
+        self.found.borrow()
     }
 
-    fn look(&self, before: &HashMap<i32, KnownProcess>) -> HashMap<i32, KnownProcess> {
+    /// Looks through the node's processes, if it is time, `at` seconds after the first look.
+    pub fn look(&self, at: f32) {
+        let mut found = self.found.borrow_mut();
+        if found.looked.is_none_or(|looked| at - looked >= APART_S) {
+            let now = self.now(&found.known);
+            found.ended += ended(&found.known, &now);
+            found.known = now;
+            found.looked = Some(at);
+        }
+    }
+
+    fn now(&self, before: &HashMap<i32, KnownProcess>) -> HashMap<i32, KnownProcess> {
         let all = all_processes_with_root(&self.proc)
             .into_iter()
             .flatten()
@@ -150,10 +154,12 @@ fn ended(before: &HashMap<i32, KnownProcess>, now: &HashMap<i32, KnownProcess>) 
 mod tests {
     use super::*;
     use std::process::Command;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn a_job_is_found_by_its_number_and_its_children_by_their_parents() {
         let tree = Tree::new(Path::new("/proc"), 987_654_321);
+        tree.look(0.0);
         assert!(tree.processes().is_empty() && tree.memory().is_none());
         // The child has lost its environment.
         let mut job = Command::new("sh")
@@ -164,6 +170,7 @@ mod tests {
         let end = Instant::now() + Duration::from_secs(10);
         let tree = loop {
             let tree = Tree::new(Path::new("/proc"), 987_654_321);
+            tree.look(0.0);
             if tree.processes().len() == 2 || Instant::now() > end {
                 break tree;
             }

@@ -1,0 +1,138 @@
+use super::*;
+
+fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn version_1_is_read() {
+    let dir = tree(&[
+        (
+            "memory/job/memory.stat",
+            "cache 9\nrss 1\ntotal_cache 9\ntotal_rss 4096\ntotal_shmem 100\n",
+        ),
+        ("memory/job/memory.usage_in_bytes", "5000\n"),
+        ("memory/job/memory.max_usage_in_bytes", "8192\n"),
+        (
+            "memory/job/memory.oom_control",
+            "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+        ),
+        ("memory/job/tasks", "7\n8\n"),
+        ("cpuacct/job/cpuacct.usage", "2500000000\n"),
+    ]);
+    let group = Group::new(dir.path(), "job");
+    assert_eq!(group.memory().unwrap(), 4196);
+    let charged = Charged {
+        now: 5000,
+        peak: Some(8192),
+    };
+    assert_eq!((group.charged(), group.oom_kills()), (Some(charged), 2));
+    assert_eq!(group.threads().unwrap(), [7, 8]);
+    assert_eq!(group.cpu_s().unwrap(), 2.5);
+}
+
+#[test]
+fn version_2_is_read() {
+    let dir = tree(&[
+        (
+            "job/memory.stat",
+            "anon 4096\nfile 7\nkernel 3\nshmem 100\n",
+        ),
+        ("job/memory.current", "5000\n"),
+        ("job/memory.peak", "8192\n"),
+        ("job/memory.events", "low 0\noom 1\noom_kill 1\n"),
+        ("job/cgroup.threads", "7\n"),
+        ("job/cpu.stat", "usage_usec 1500000\nuser_usec 1\n"),
+    ]);
+    let group = Group::new(dir.path(), "/job");
+    assert_eq!(group.memory().unwrap(), 4196);
+    let charged = Charged {
+        now: 5000,
+        peak: Some(8192),
+    };
+    assert_eq!((group.charged(), group.oom_kills()), (Some(charged), 1));
+    assert_eq!(group.threads().unwrap(), [7]);
+    assert_eq!(group.cpu_s().unwrap(), 1.5);
+}
+
+#[test]
+fn a_job_is_found_by_its_process_and_its_steps_are_part_of_it() {
+    let below = "slurm_n1/uid_7/job_5";
+    let v1 = tree(&[
+        (
+            "1/cgroup",
+            &format!("9:cpuset:/x/job_5/y\n4:memory:/{below}/step_batch/task_0\n"),
+        ),
+        (&format!("memory/{below}/tasks"), ""),
+        (&format!("memory/{below}/step_batch/tasks"), "7\n"),
+        (&format!("memory/{below}/step_0/task_1/tasks"), "8\n9\n"),
+        (
+            &format!("memory/{below}/step_0/task_1/memory.oom_control"),
+            "oom_kill 3\n",
+        ),
+    ]);
+    let group = Group::of_job(v1.path(), v1.path(), 1, 5).unwrap();
+    let mut threads = group.threads().unwrap();
+    threads.sort_unstable();
+    assert_eq!(threads, [7, 8, 9]);
+    // v1 counts a kill in the group of the killed alone.
+    assert_eq!(group.oom_kills(), 3);
+    assert!(Group::of_job(v1.path(), v1.path(), 1, 55).is_none());
+}
+
+/// Every name that a job's group has had, in any slice, and what else stands in such a path.
+#[test]
+fn the_group_of_a_job_is_the_parent_of_its_steps() {
+    let cases = [
+        (
+            "/system.slice/slurmstepd.scope/job_5/step_batch/user/task_0",
+            true,
+        ),
+        ("/hpc.slice/n1_slurmstepd.scope/job_5/step_0/user", true),
+        (
+            "/system.slice/slurmstepd.scope/sEKNKTV3WPV500/step_batch/user/task_0",
+            true,
+        ),
+        (
+            "/system.slice/slurmstepd.scope/job_55/step_batch/user/task_0",
+            false,
+        ),
+        ("/system.slice/slurmstepd.scope/job_5", false),
+        ("/user.slice/user-1000.slice/session-2.scope", false),
+        ("/system.slice/slurmd.service/step_up.sh", false),
+    ];
+    for (path, is_found) in cases {
+        let folder = path.split("/step_").next().unwrap().trim_start_matches('/');
+        let v2 = tree(&[
+            ("1/cgroup", &format!("0::{path}\n")),
+            (&format!("{folder}/cgroup.threads"), ""),
+            (&format!("{folder}/step_0/slurm/cgroup.threads"), "17\n18\n"),
+            (
+                &format!("{folder}/step_0/user/task_0/cgroup.threads"),
+                "3\n",
+            ),
+        ]);
+        let group = Group::of_job(v2.path(), v2.path(), 1, 5);
+        let threads = group.map(|group| group.threads().unwrap());
+        // slurmstepd's own threads are none of the job's.
+        assert_eq!(threads, is_found.then(|| vec![3]), "{path}");
+    }
+}
+
+#[test]
+fn what_is_gone_is_an_error_and_no_zero() {
+    let dir = tree(&[]);
+    let group = Group::new(dir.path(), "job");
+    assert!(group.memory().is_err() && group.cpu_s().is_err());
+    assert!(group.processes().is_err() && group.threads().is_err());
+    assert_eq!(group.charged(), None);
+    // Nothing of a job without cgroups is looked for where this process happens to stand.
+    let none = Group::Processes(Tree::new(dir.path(), 7));
+    assert_eq!((none.charged(), none.oom_kills()), (None, 0));
+}
