@@ -19,21 +19,3 @@ pub struct SeatUse {
 pub fn id(name: &str) -> u32 {
     xxh3_64(name.as_bytes()) as u32
 }
-
-impl SeatUse {
-    /// Eight bytes of a snapshot.
-    pub fn to_bytes(self) -> [u8; 8] {
-        let ([a, b, c, d], [e, f]) = (self.license.to_le_bytes(), self.most.to_le_bytes());
-        [a, b, c, d, self.watched, self.used, e, f]
-    }
-
-    /// The same the other way round.
-    pub fn from_bytes([a, b, c, d, watched, used, e, f]: [u8; 8]) -> SeatUse {
-        SeatUse {
-            license: u32::from_le_bytes([a, b, c, d]),
-            watched,
-            used,
-            most: u16::from_le_bytes([e, f]),
-        }
-    }
-}

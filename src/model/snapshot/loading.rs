@@ -1,17 +1,19 @@
 //! Reading a snapshot a piece at a time, so that no submission waits for a whole load, and checking it.
 
 use super::{
-    CELL, ENTRY, HASH_AT, HEADER, MAGIC, MAX_SIZE, Snapshot, SnapshotError, VERSION, u32_at, u64_at,
+    CELL, ENTRY, HASH_AT, HEADER, Header, MAGIC, MAX_SIZE, Snapshot, SnapshotError, VERSION,
 };
 use crate::job::directory::{Directory, Watermark};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use zerocopy::{FromZeros, IntoBytes};
 
 /// A snapshot that is being read, a piece at each call.
 pub struct Loading {
     path: PathBuf,
     file: File,
+    header: Header,
     bytes: Vec<u8>,
     total: usize,
     hasher: blake3::Hasher,
@@ -22,19 +24,20 @@ impl Loading {
     pub fn begin(path: &Path) -> Result<Loading, SnapshotError> {
         let unreadable = |error| SnapshotError::Unreadable(path.into(), error);
         let mut file = File::open(path).map_err(unreadable)?;
-        let mut header = [0; HEADER];
-        file.read_exact(&mut header).map_err(unreadable)?;
-        let total = check_header(&header).map_err(|what| SnapshotError::Invalid {
+        let mut header = Header::new_zeroed();
+        file.read_exact(header.as_mut_bytes()).map_err(unreadable)?;
+        let total = check(&header).map_err(|what| SnapshotError::Invalid {
             path: path.into(),
             what,
         })?;
         let mut bytes = Vec::with_capacity(total);
-        bytes.extend_from_slice(&header);
+        bytes.extend_from_slice(header.as_bytes());
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&header[..HASH_AT]);
+        hasher.update(&header.as_bytes()[..HASH_AT]);
         Ok(Loading {
             path: path.into(),
             file,
+            header,
             bytes,
             total,
             hasher,
@@ -60,17 +63,17 @@ impl Loading {
     }
 
     fn finish(&mut self) -> Result<Snapshot, SnapshotError> {
-        if self.hasher.finalize().as_bytes() != &self.bytes[HASH_AT..HEADER] {
+        if self.hasher.finalize().as_bytes() != &self.header.hash {
             return Err(self.invalid("its checksum is wrong"));
         }
-        let tail = u32_at(&self.bytes, 12) as usize;
-        let directory: Directory = serde_json::from_slice(&self.bytes[self.total - tail..])
+        let directory = self.total - self.header.directory.get() as usize;
+        let directory: Directory = serde_json::from_slice(&self.bytes[directory..])
             .map_err(|error| self.invalid(&format!("its directory is broken: {error}")))?;
         Ok(Snapshot {
-            entries: u64_at(&self.bytes, 24) as usize,
+            entries: self.header.entries.get() as usize,
             watermark: Watermark {
-                jobs: u64_at(&self.bytes, 32) as i64,
-                shadows: u64_at(&self.bytes, 40) as i64,
+                jobs: self.header.jobs.get(),
+                shadows: self.header.shadows.get(),
             },
             directory,
             bytes: std::mem::take(&mut self.bytes),
@@ -86,20 +89,19 @@ impl Loading {
 }
 
 /// Returns the file's size in bytes, or what is wrong.
-fn check_header(header: &[u8; HEADER]) -> Result<usize, String> {
-    if &header[..8] != MAGIC {
+fn check(header: &Header) -> Result<usize, String> {
+    if header.magic != MAGIC {
         return Err("it is no snapshot".into());
     }
-    let version = u32_at(header, 8);
+    let version = header.version.get();
     if version != VERSION {
         return Err(format!(
             "it has version {version}, this release reads {VERSION}"
         ));
     }
-    let (tail, total, entries) = (u32_at(header, 12), u64_at(header, 16), u64_at(header, 24));
-    let without_cells = entries
-        .checked_mul(ENTRY as u64)
-        .and_then(|size| size.checked_add(HEADER as u64 + u64::from(tail)));
+    let (total, directory) = (header.total.get(), u64::from(header.directory.get()));
+    let entries = header.entries.get().checked_mul(ENTRY as u64);
+    let without_cells = entries.and_then(|size| size.checked_add(HEADER as u64 + directory));
     let cells = without_cells.and_then(|size| total.checked_sub(size));
     if total > MAX_SIZE || cells.is_none_or(|size| size % CELL as u64 != 0) {
         return Err("its header contradicts itself".into());

@@ -1,36 +1,34 @@
 //! The model in one file: what slurmctld holds in memory.
 //!
-//! Little-endian. An 80-byte header (magic, version, sizes, how far the training got, BLAKE3 of
-//! all the rest), then 56-byte entries sorted by key, then what belongs to them in cells of 8 bytes: the knots of
-//! their curves and the seats of licenses; then the directory
-//! as JSON. The agent writes it beside the old one and renames it, so that a reader sees the old file or
-//! the new one.
+//! A header, then entries sorted by key, then what belongs to them in cells: the knots of their curves and the
+//! seats of licenses; then the directory as JSON. `layout.rs` has every field. The agent writes it beside the
+//! old one and renames it, so that a reader sees the old file or the new one.
 //!
 //! Reading never maps the file: whoever truncates a mapped file would kill slurmctld. It is read
 //! piece by piece instead, so that no submission waits for a whole load.
 
+mod layout;
 mod loading;
 
-use super::curve::{Curve, Knot};
 use super::learned::Learned;
 use super::predict::KnownKinds;
 use super::seats::SeatUse;
 use crate::fingerprint::{Key, Kind};
 use crate::job::directory::{Directory, Watermark};
 use crate::job::evidence::Evidence;
+use layout::{Cell, Entry, Header, MAGIC, VERSION};
 pub use loading::Loading;
 use std::fs::File;
 use std::io::Write;
+use std::mem::{offset_of, size_of};
 use std::path::{Path, PathBuf};
+use zerocopy::{FromBytes, IntoBytes};
 
-const MAGIC: &[u8; 8] = b"shadowft";
-/// Raised by every change of the layout; a snapshot of another version is not read.
-const VERSION: u32 = 5;
-const HEADER: usize = 80;
-const ENTRY: usize = 56;
-const CELL: usize = 8;
-const TOTAL_AT: usize = 16;
-const HASH_AT: usize = 48;
+const HEADER: usize = size_of::<Header>();
+const ENTRY: usize = size_of::<Entry>();
+const CELL: usize = size_of::<Cell>();
+const HASH_AT: usize = offset_of!(Header, hash);
+const _: () = assert!(HEADER == 80 && ENTRY == 56 && CELL == 8);
 /// A larger file is no snapshot of ours, whatever its header says: 256 MiB.
 const MAX_SIZE: u64 = 256 << 20;
 
@@ -65,34 +63,29 @@ impl Snapshot {
         watermark: Watermark,
         directory: &Directory,
     ) -> Vec<u8> {
-        let tail = serde_json::to_vec(directory).unwrap_or_default();
-        let mut bytes = Vec::with_capacity(HEADER + entries.len() * ENTRY + tail.len());
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(&(tail.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&[0; 8]);
-        bytes.extend_from_slice(&(entries.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(&watermark.jobs.to_le_bytes());
-        bytes.extend_from_slice(&watermark.shadows.to_le_bytes());
-        bytes.resize(HEADER, 0);
-        let mut cells: Vec<u8> = Vec::new();
+        let directory = serde_json::to_vec(directory).unwrap_or_default();
+        let (mut table, mut cells) = (Vec::with_capacity(entries.len()), Vec::new());
         for (key, learned) in entries {
-            push_entry(&mut bytes, *key, learned, cells.len() / CELL);
-            for knot in learned.memory.0.iter().chain(&learned.time.0) {
-                cells.extend_from_slice(&knot.input.to_le_bytes());
-                cells.extend_from_slice(&knot.enough.to_le_bytes());
-            }
-            cells.extend(learned.seats.iter().flat_map(|seats| seats.to_bytes()));
+            table.push(Entry::new(*key, learned, cells.len()));
+            cells.extend(Cell::of(learned));
         }
-        bytes.extend_from_slice(&cells);
-        bytes.extend_from_slice(&tail);
-        let total = bytes.len() as u64;
-        bytes[TOTAL_AT..TOTAL_AT + 8].copy_from_slice(&total.to_le_bytes());
-        // The hash covers all but itself.
+        let content = [table.as_bytes(), cells.as_bytes(), &directory].concat();
+        let mut header = Header {
+            magic: MAGIC,
+            version: VERSION.into(),
+            directory: (directory.len() as u32).into(),
+            total: ((HEADER + content.len()) as u64).into(),
+            entries: (table.len() as u64).into(),
+            jobs: watermark.jobs.into(),
+            shadows: watermark.shadows.into(),
+            hash: [0; 32],
+        };
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&bytes[..HASH_AT]).update(&bytes[HEADER..]);
-        bytes[HASH_AT..HEADER].copy_from_slice(hasher.finalize().as_bytes());
-        bytes
+        hasher
+            .update(&header.as_bytes()[..HASH_AT])
+            .update(&content);
+        header.hash = hasher.finalize().into();
+        [header.as_bytes(), &content].concat()
     }
 
     /// Writes `bytes` beside `path` and renames them into place.
@@ -116,7 +109,9 @@ impl Snapshot {
 
     /// Every entry, sorted by key.
     pub fn entries(&self) -> impl Iterator<Item = (Key, Learned)> + '_ {
-        (0..self.entries).map(|index| (self.key_at(index), self.learned_at(index)))
+        let cells = self.cells();
+        let kinds = self.table().iter();
+        kinds.map(|entry| (Key(entry.key.get()), entry.learned(cells)))
     }
 
     /// How many kinds are known.
@@ -139,122 +134,48 @@ impl Snapshot {
         &self.directory
     }
 
-    fn word(&self, at: usize) -> u32 {
-        u32_at(&self.bytes, at)
+    fn table(&self) -> &[Entry] {
+        let rest = self.bytes.get(HEADER..).unwrap_or_default();
+        let table = <[Entry]>::ref_from_prefix_with_elems(rest, self.entries);
+        table.map_or(&[], |(table, _)| table)
     }
 
-    fn key_at(&self, index: usize) -> Key {
-        Key(u64_at(&self.bytes, HEADER + index * ENTRY))
+    /// All behind the entries; what is no whole cell is the directory's.
+    fn cells(&self) -> &[Cell] {
+        let rest = self.bytes.get(HEADER + self.entries * ENTRY..);
+        let rest = rest.unwrap_or_default();
+        let cells = <[Cell]>::ref_from_prefix_with_elems(rest, rest.len() / CELL);
+        cells.map_or(&[], |(cells, _)| cells)
     }
 
-    fn learned_at(&self, index: usize) -> Learned {
-        let at = HEADER + index * ENTRY + 8;
-        let [first, for_memory, for_time, for_seats] =
-            [32, 36, 40, 44].map(|to| self.word(at + to) as usize);
-        let curve = |first, count| Curve(self.cells(first, count, knot).unwrap_or_default());
-        let [time, seats] = [for_memory, for_memory.saturating_add(for_time)]
-            .map(|before| first.saturating_add(before));
-        Learned {
-            evidence: Evidence {
-                runs: self.word(at),
-                max_mib: self.word(at + 4),
-                p99_mib: self.word(at + 8),
-                cores: f32::from_bits(self.word(at + 12)),
-                longest_s: self.word(at + 16),
-                shadow_mib: self.word(at + 20),
-                enough_mib: self.word(at + 24),
-                enough_s: self.word(at + 28),
-            },
-            memory: curve(first, for_memory),
-            time: curve(time, for_time),
-            seats: self
-                .cells(seats, for_seats, SeatUse::from_bytes)
-                .unwrap_or_default(),
-        }
-    }
-
-    fn cells<T>(&self, first: usize, count: usize, read: fn([u8; CELL]) -> T) -> Option<Vec<T>> {
-        let start = HEADER + self.entries * ENTRY + first.checked_mul(CELL)?;
-        let cells = self.bytes.get(start..)?.get(..count.checked_mul(CELL)?)?;
-        Some(cells.as_chunks().0.iter().map(|cell| read(*cell)).collect())
+    fn learned(&self, key: Key) -> Option<Learned> {
+        let table = self.table();
+        let position = table.binary_search_by_key(&key.0, |entry| entry.key.get());
+        Some(table[position.ok()?].learned(self.cells()))
     }
 
     /// What is known about licenses of the most specific kind with at least `min_runs` watched runs.
     pub fn seats(&self, kind: &Kind, min_runs: u32) -> Vec<SeatUse> {
         let enough = |seats: &Vec<SeatUse>| seats.iter().any(|s| u32::from(s.watched) >= min_runs);
-        let known = |(_, key)| Some(self.learned_at(self.position(key)?).seats);
+        let known = |(_, key)| Some(self.learned(key)?.seats);
         kind.keys()
             .filter_map(known)
             .find(enough)
             .unwrap_or_default()
     }
-
-    fn position(&self, key: Key) -> Option<usize> {
-        let (mut low, mut high) = (0, self.entries);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.key_at(middle).cmp(&key) {
-                std::cmp::Ordering::Equal => return Some(middle),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-            }
-        }
-        None
-    }
-}
-
-fn knot(cell: [u8; CELL]) -> Knot {
-    Knot {
-        input: f32::from_bits(u32_at(&cell, 0)),
-        enough: f32::from_bits(u32_at(&cell, 4)),
-    }
 }
 
 impl KnownKinds for Snapshot {
     fn find(&self, key: Key, input_bytes: Option<u64>) -> Option<Evidence> {
-        let position = self.position(key)?;
-        Some(self.learned_at(position).for_input(input_bytes))
+        Some(self.learned(key)?.for_input(input_bytes))
     }
-}
-
-/// `first_cell` is the number of cells before this entry's.
-fn push_entry(bytes: &mut Vec<u8>, key: Key, learned: &Learned, first_cell: usize) {
-    let evidence = &learned.evidence;
-    bytes.extend_from_slice(&key.0.to_le_bytes());
-    for word in [
-        evidence.runs,
-        evidence.max_mib,
-        evidence.p99_mib,
-        evidence.cores.to_bits(),
-        evidence.longest_s,
-        evidence.shadow_mib,
-        evidence.enough_mib,
-        evidence.enough_s,
-        first_cell as u32,
-        learned.memory.0.len() as u32,
-        learned.time.0.len() as u32,
-        learned.seats.len() as u32,
-    ] {
-        bytes.extend_from_slice(&word.to_le_bytes());
-    }
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    let mut word = [0; 8];
-    word.copy_from_slice(&bytes[at..at + 8]);
-    u64::from_le_bytes(word)
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    let mut word = [0; 4];
-    word.copy_from_slice(&bytes[at..at + 4]);
-    u32::from_le_bytes(word)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::job::directory::User;
+    use crate::model::curve::{Curve, Knot};
 
     fn entries(count: u64) -> Vec<(Key, Learned)> {
         let knot = |n: u64| Knot {
