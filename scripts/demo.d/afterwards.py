@@ -8,7 +8,6 @@ PROFILE_TIMEOUT_S = 60
 
 # GB are 10^9 bytes in a replay, as in the literature, and GiB 2^30 in a report, as in Slurm.
 GB_IN_A_GIB = 2**30 / 1e9
-FIELDS = "JobIDRaw,JobID,Submit,Start,End,State,ElapsedRaw,UID,User,Account,Partition,AllocCPUS,NTasks,ReqMem,MaxRSS,TotalCPU,TRESUsageInTot,AdminComment,JobName,NNodes"
 
 
 def burst(inside, scratch):
@@ -38,7 +37,7 @@ def replay(inside, scratch):
     """The cluster's own accounting, replayed; what it says was used must be what the report says."""
     print("\n== what it would have saved, from accounting alone", flush=True)
     dump = scratch / "dump"
-    dump.write_text(inside("sacct", "--allusers", "--duplicates", "--parsable2", "--starttime", "now-1days", "--format", FIELDS)[0])
+    dump.write_text(inside(*inside("shadowfit", "import", "--print-command")[0].split())[0])
     print(f"$ shadowfit replay --sacct dump\n{inside('shadowfit', 'replay', '--sacct', dump)[0]}", end="")
     replayed = json.loads(inside("shadowfit", "replay", "--sacct", dump, "--json")[0])
     report = json.loads(inside("shadowfit", "report", "-s", "COMPLETED", "--json")[0])["total"]

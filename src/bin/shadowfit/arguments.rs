@@ -38,7 +38,11 @@ pub enum Command {
     /// Take a dump of finished jobs into the database
     Import {
         /// A file that sacct --parsable2 wrote, or - for standard input
-        file: PathBuf,
+        #[arg(required_unless_present = "print_command")]
+        file: Option<PathBuf>,
+        /// Print the sacct command that writes such a file, and do nothing else
+        #[arg(long)]
+        print_command: bool,
     },
     /// Train from what is new in the database and publish the snapshot
     Train {

@@ -13,6 +13,7 @@ use clap::Parser;
 use shadowfit_core::config::Config;
 use shadowfit_core::report::doctor;
 use shadowfit_core::slurm::System;
+use shadowfit_core::slurm::sacct::dump_command;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -40,7 +41,11 @@ fn run(config_path: &Path, command: Command) -> Result<ExitCode> {
         Command::Shadow(shadow) => submission::run_shadow(&config, shadow)?,
         Command::Predict(predict) => submission::print_prediction(&config, predict)?,
         Command::Replay(arguments) => past::replay_jobs(&config, &arguments)?,
-        Command::Import { file } => database::import_dump(&config, &file)?,
+        Command::Import {
+            file: Some(file),
+            print_command: false,
+        } => database::import_dump(&config, &file)?,
+        Command::Import { .. } => println!("{}", dump_command()),
         Command::Db { what } => return database::keep_up(&config, what),
         Command::Train { all } => database::train_snapshot(&config, all)?,
         Command::Doctor => {}

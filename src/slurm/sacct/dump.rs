@@ -1,6 +1,6 @@
 //! parsable2 output, record by record and job by job.
 
-use super::FIELDS;
+use super::dump_command;
 use super::row::{Columns, Row, read_row};
 use super::steps::Open;
 use crate::record::FinishedJob;
@@ -19,7 +19,7 @@ pub enum DumpError {
     Io(#[from] std::io::Error),
     /// The first line is no header that names what is needed.
     #[error(
-        "line 1: no sacct header with {missing}; make the dump with: sacct --allusers --duplicates --parsable2 --starttime ... --format {FIELDS}"
+        "line 1: no sacct header with {missing}; make the dump with: {command}", command = dump_command()
     )]
     Header {
         /// The columns that are not there.

@@ -12,6 +12,13 @@ use super::{CommandError, Commands};
 use crate::record::FinishedJob;
 pub use dump::{DumpError, Reader};
 
+/// The command that writes a dump which [`Reader`] reads: what finished jobs of the last 90 days used.
+pub fn dump_command() -> String {
+    format!(
+        "sacct --allusers --duplicates --parsable2 --starttime now-90days --state {ENDED} --format {FIELDS}"
+    )
+}
+
 /// What we ask for. No free text comes last: its newlines could not be told from a record's end.
 const FIELDS: &str = "JobIDRaw,JobID,Submit,Start,End,State,ElapsedRaw,UID,User,Account,Partition,\
                       AllocCPUS,NTasks,ReqMem,MaxRSS,TotalCPU,TRESUsageInTot,AdminComment,JobName,NNodes";
