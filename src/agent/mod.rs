@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod ingest;
-mod lmstat;
+mod license_managers;
 mod queue;
 mod seats;
 mod shadow;

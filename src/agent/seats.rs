@@ -1,12 +1,13 @@
 //! Seats that license managers see: who holds them is matched to running jobs by user, node and time.
 
 use super::Agent;
-use super::lmstat::{Checkout, read};
+use super::license_managers::{Answer, Checkout, Pool, read};
 use crate::config::License;
 use crate::slurm::queue::QueuedJob;
 use anyhow::Result;
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 /// A seat is of a job that started at most so many seconds after it, the clocks of machines being what they
 /// are.
@@ -14,63 +15,121 @@ const TOLERANCE_S: i64 = 60;
 
 impl Agent<'_> {
     /// Asks each license manager that is configured, and notes what running jobs hold. One that does not
-    /// answer is asked again in the next pass.
+    /// answer, or not about the feature, is asked again in the next pass: silence is no zero.
     pub(super) fn watch_licenses(&self, jobs: &[QueuedJob]) -> Result<()> {
         let running: Vec<&QueuedJob> = jobs.iter().filter(|job| job.state == "RUNNING").collect();
         // One command often reports many licenses.
-        let mut reported: HashMap<&[String], Option<Vec<Checkout>>> = HashMap::new();
-        for license in self.config.license.iter().filter(|_| !running.is_empty()) {
+        let mut reported: HashMap<&[String], Answer> = HashMap::new();
+        let told_of = self
+            .config
+            .license
+            .iter()
+            .filter(|license| !license.lmstat.is_empty());
+        for license in told_of.filter(|_| !running.is_empty()) {
             let command = license.lmstat.as_slice();
-            let checkouts = reported.entry(command).or_insert_with(|| self.ask(command));
-            if let Some(checkouts) = checkouts {
-                self.note(license, checkouts, &running)?;
-            }
+            let answer = reported.entry(command).or_insert_with(|| self.ask(command));
+            self.note(license, answer, &running)?;
         }
         Ok(())
     }
 
-    fn ask(&self, command: &[String]) -> Option<Vec<Checkout>> {
-        let (program, arguments) = command.split_first()?;
+    fn ask(&self, command: &[String]) -> Answer {
+        let Some((program, arguments)) = command.split_first() else {
+            return Answer::default();
+        };
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let output = self.commands.run(program, &arguments);
-        let output = output.inspect_err(|error| tracing::warn!("{error}")).ok()?;
-        Some(read(&String::from_utf8_lossy(&output)))
+        let output = output.inspect_err(|error| tracing::warn!("{error}"));
+        read(&String::from_utf8_lossy(&output.unwrap_or_default()))
     }
 
-    fn note(
-        &self,
-        license: &License,
-        checkouts: &[Checkout],
-        running: &[&QueuedJob],
-    ) -> Result<()> {
-        let now = self.clock.now();
+    fn note(&self, license: &License, answer: &Answer, running: &[&QueuedJob]) -> Result<()> {
         let feature = license.feature.as_ref().unwrap_or(&license.name);
-        let owners: Vec<(u64, u32)> = checkouts
-            .iter()
-            .filter(|checkout| checkout.feature == *feature)
-            .filter_map(|checkout| Some((owner(checkout, running, now)?, checkout.seats)))
-            .collect();
-        for job in running {
-            let mine = owners.iter().filter(|(owner, _)| *owner == job.job_id);
-            let seats = mine.fold(0u32, |sum, (_, seats)| sum.saturating_add(*seats));
-            self.store.note_seats(job.job_id, &license.name, seats)?;
+        let pool = answer.pool(feature);
+        for (job, seats) in held(pool, running, self.clock.now(), &TimeZone::system()) {
+            self.store.note_seats(job, &license.name, seats)?;
         }
         Ok(())
     }
 }
 
-/// The job that a seat is held by: of its user's on that node, the one that had started last by then.
-fn owner(checkout: &Checkout, running: &[&QueuedJob], now: i64) -> Option<u64> {
-    let since = checkout.since(now, &TimeZone::system())?;
-    let host = short(&checkout.host);
-    let may_be = running.iter().filter(|job| {
-        job.user == checkout.user
-            && job.started <= since + TOLERANCE_S
-            && job.nodes.iter().any(|node| short(node) == host)
-    });
-    may_be.max_by_key(|job| job.started).map(|job| job.job_id)
+/// How many seats each job holds; `None` where that is not known: for all, where the manager says nothing or
+/// more seats are in use than it lists, and for a job without one, where a seat on its nodes is of nobody known.
+fn held(
+    pool: Option<&Pool>,
+    running: &[&QueuedJob],
+    now: i64,
+    zone: &TimeZone,
+) -> Vec<(u64, Option<u32>)> {
+    let Some(pool) = pool.filter(|pool| pool.is_complete()) else {
+        return running.iter().map(|job| (job.job_id, None)).collect();
+    };
+    let owners = pool
+        .checkouts
+        .iter()
+        .map(|checkout| owner(checkout, running, now, zone));
+    let owned: Vec<(&Checkout, Option<u64>)> = pool.checkouts.iter().zip(owners).collect();
+    let seats_of = |job: &QueuedJob| {
+        let mine = owned.iter().filter(|(_, owner)| *owner == Some(job.job_id));
+        let seats = mine.fold(0u32, |sum, (checkout, _)| {
+            sum.saturating_add(checkout.seats)
+        });
+        let nobodys = |(checkout, owner): &(&Checkout, Option<u64>)| {
+            owner.is_none() && names_a_node_of(checkout, job)
+        };
+        (seats > 0 || !owned.iter().any(nobodys)).then_some(seats)
+    };
+    running
+        .iter()
+        .map(|job| (job.job_id, seats_of(job)))
+        .collect()
 }
 
+/// The job that a seat is held by: of its user's on that node, the one that had started last by then. Where
+/// it is not said since when, it must be the only one.
+fn owner(checkout: &Checkout, running: &[&QueuedJob], now: i64, zone: &TimeZone) -> Option<u64> {
+    let since = checkout.since.seconds(now, zone);
+    let started = |job: &QueuedJob| since.is_none_or(|since| job.started <= since + TOLERANCE_S);
+    let may_be = running
+        .iter()
+        .filter(|job| started(job) && is_held_by(checkout, job));
+    let may_be: Vec<_> = may_be.filter(|_| !checkout.lingers).collect();
+    match may_be[..] {
+        [only] => Some(only.job_id),
+        _ if since.is_none() => None,
+        _ => may_be
+            .iter()
+            .max_by_key(|job| job.started)
+            .map(|job| job.job_id),
+    }
+}
+
+/// The holder's first words are the job's user, and the next one is a node of it, whatever the case.
+fn is_held_by(checkout: &Checkout, job: &QueuedJob) -> bool {
+    let words: Vec<&str> = checkout.holder.split_whitespace().collect();
+    (1..words.len()).any(|at| {
+        words[..at].join(" ").eq_ignore_ascii_case(&job.user) && is_node_of(words[at], job)
+    })
+}
+
+/// Any of the holder's words is a node of the job.
+fn names_a_node_of(checkout: &Checkout, job: &QueuedJob) -> bool {
+    checkout
+        .holder
+        .split_whitespace()
+        .any(|word| is_node_of(word, job))
+}
+
+fn is_node_of(host: &str, job: &QueuedJob) -> bool {
+    job.nodes
+        .iter()
+        .any(|node| short(node).eq_ignore_ascii_case(short(host)))
+}
+
+/// Without its domain; an address has none.
 fn short(host: &str) -> &str {
-    host.split('.').next().unwrap_or(host)
+    match host.parse::<IpAddr>() {
+        Ok(_) => host,
+        Err(_) => host.split('.').next().unwrap_or(host),
+    }
 }

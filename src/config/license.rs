@@ -36,8 +36,8 @@ pub struct License {
     /// Programs that hold a seat while they run.
     #[serde(default)]
     pub processes: Vec<String>,
-    /// The command that reports who holds seats, as `["lmutil", "lmstat", "-a", "-c", "27000@lic1"]` or rlmstat;
-    /// shadowfitd runs it in every pass.
+    /// The command that reports who holds seats, as `["lmutil", "lmstat", "-a", "-c", "27000@lic1"]`, or that of
+    /// another manager; shadowfitd runs it in every pass.
     #[serde(default)]
     pub lmstat: Vec<String>,
     /// What that command calls it; default: its name.

@@ -1,7 +1,7 @@
 //! The tables, as they came about.
 
 /// Each brings the database from its position in this list to the next.
-pub const MIGRATIONS: [&str; 5] = [
+pub const MIGRATIONS: [&str; 6] = [
     "
     CREATE TABLE jobs (
         id INTEGER PRIMARY KEY,      -- in order of arrival
@@ -86,6 +86,13 @@ pub const MIGRATIONS: [&str; 5] = [
         given_gbh REAL NOT NULL,
         used_gbh REAL NOT NULL,
         PRIMARY KEY (month, user, account, partition)
+    ) WITHOUT ROWID;
+",
+    "
+    CREATE TABLE unseen_seats (      -- of licenses, whose managers did not tell what jobs that run held
+        job_id INTEGER NOT NULL,
+        license TEXT NOT NULL,
+        PRIMARY KEY (job_id, license)
     ) WITHOUT ROWID;
 ",
 ];

@@ -1,0 +1,196 @@
+//! What license managers report of who holds seats: one file for the form in which each writes it.
+//!
+//! Nothing that is not said is taken for a zero: an answer that does not speak of a feature, or says that
+//! more seats are in use than it lists, leaves it unknown what jobs hold.
+
+mod dsls;
+mod flexnet;
+mod lmx;
+mod lsdyna;
+mod olicense;
+mod reprise;
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+
+/// Since when seats are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// It is not said.
+    Unknown,
+    /// Month, day, hour and minute, in local time.
+    InSomeYear([i8; 4]),
+    /// In local time.
+    At(DateTime),
+}
+
+impl Since {
+    /// In seconds since 1970. Where the year is not said it is the latest that is not after `now`.
+    pub fn seconds(self, now: i64, zone: &TimeZone) -> Option<i64> {
+        let seconds =
+            |time: DateTime| Some(time.to_zoned(zone.clone()).ok()?.timestamp().as_second());
+        let [month, day, hour, minute] = match self {
+            Since::Unknown => return None,
+            Since::At(time) => return seconds(time),
+            Since::InSomeYear(parts) => parts,
+        };
+        let now_there = jiff::Timestamp::from_second(now)
+            .ok()?
+            .to_zoned(zone.clone());
+        let in_year =
+            |year: i16| seconds(DateTime::new(year, month, day, hour, minute, 0, 0).ok()?);
+        // A clock of another machine may be a little ahead.
+        let is_past = |at: &i64| *at <= now + 3600;
+        in_year(now_there.year())
+            .filter(is_past)
+            .or_else(|| in_year(now_there.year() - 1))
+    }
+}
+
+/// Seats that somebody holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkout {
+    /// A user, a host, and perhaps more words. Names of users may hold blanks: where one ends shows only
+    /// beside a job.
+    pub holder: String,
+    /// Since when.
+    pub since: Since,
+    /// How many.
+    pub seats: u32,
+    /// The program has given them back, and the manager keeps them for it.
+    pub lingers: bool,
+}
+
+/// What an answer says about one feature.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pool {
+    /// Seats in use; `None` where that is not said.
+    pub in_use: Option<u32>,
+    /// Of those, seats that are kept for somebody who does not use them.
+    pub reserved: u32,
+    /// Who holds how many.
+    pub checkouts: Vec<Checkout>,
+}
+
+impl Pool {
+    /// Every seat in use is listed: whoever is not in the list holds none.
+    pub fn is_complete(&self) -> bool {
+        let listed = self.checkouts.iter().map(|checkout| checkout.seats);
+        let listed = listed.fold(self.reserved, u32::saturating_add);
+        self.in_use.is_some_and(|in_use| in_use <= listed)
+    }
+
+    fn add_in_use(&mut self, seats: u32) {
+        self.in_use = Some(self.in_use.unwrap_or(0).saturating_add(seats));
+    }
+}
+
+/// What an answer says, feature by feature.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Answer(BTreeMap<String, Pool>);
+
+impl Answer {
+    /// What it says about a feature; some managers fold names to capitals. `None` if it says nothing.
+    pub fn pool(&self, feature: &str) -> Option<&Pool> {
+        self.0.get(&feature.to_lowercase())
+    }
+
+    /// Several pools of one feature are one.
+    fn pool_mut(&mut self, feature: &str) -> &mut Pool {
+        self.0.entry(feature.to_lowercase()).or_default()
+    }
+}
+
+/// Reads an answer in whichever form it is; whatever is not understood is passed over.
+pub fn read(text: &str) -> Answer {
+    let readers = [
+        flexnet::read,
+        reprise::read,
+        lmx::read,
+        lsdyna::read,
+        olicense::read,
+        dsls::read,
+    ];
+    let mut answers = readers.iter().map(|reader| reader(text));
+    answers
+        .find(|answer| !answer.0.is_empty())
+        .unwrap_or_default()
+}
+
+/// The number before `what`, as in `1 of 3 license(s) used`.
+fn number_before(text: &str, what: &str) -> Option<u32> {
+    text.split_once(what)?
+        .0
+        .split_whitespace()
+        .last()?
+        .parse()
+        .ok()
+}
+
+/// A user and a host from `user@host`; the user's name may hold an @, too.
+fn holder(text: &str) -> Option<String> {
+    let (user, host) = text.rsplit_once('@')?;
+    let (user, host) = (user.trim(), host.split_whitespace().next()?);
+    (!user.is_empty()).then(|| format!("{user} {host}"))
+}
+
+/// The time that `2026-11-24 10:15` begins, with or without seconds.
+fn date_and_time(text: &str) -> Since {
+    let words: Vec<&str> = text.split_whitespace().take(2).collect();
+    words.join("T").parse().map_or(Since::Unknown, Since::At)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a reader makes of an answer, a line a feature.
+    pub(super) fn shown(answer: &Answer) -> Vec<String> {
+        let checkout = |one: &Checkout| {
+            let words: Vec<&str> = one.holder.split_whitespace().take(3).collect();
+            let lingers = if one.lingers { " lingers" } else { "" };
+            format!("{}*{}{lingers}", words.join(" "), one.seats)
+        };
+        let pools = answer.0.iter().map(|(feature, pool)| {
+            let holders: Vec<_> = pool.checkouts.iter().map(checkout).collect();
+            let complete = if pool.is_complete() {
+                ""
+            } else {
+                " incomplete"
+            };
+            format!("{feature}{complete}: {}", holders.join(", "))
+        });
+        pools.collect()
+    }
+
+    #[test]
+    fn an_answer_that_is_none_says_nothing() {
+        for text in [
+            "",
+            "lmutil - Copyright\nError getting status: Cannot connect to license server system. (-15,570:111)\n",
+            "rlmutil v12\nError connecting to \"rlm\" server\nConnection attempted to host: \"\" on port 5053\n",
+            "LM-X license server(s):\nThere are no license server(s) available.\n",
+            "*** ERROR failed to open server lic1\n",
+            "OlComm 454 Request cannot connect to target\n",
+            "Admin connection error: not connected\n",
+        ] {
+            assert_eq!(read(text), Answer::default(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_checkout_is_of_the_latest_such_day() {
+        let at = |since| {
+            Since::InSomeYear(since)
+                .seconds(1_767_225_600 + 3600, &TimeZone::UTC)
+                .unwrap()
+        };
+        // It is 2026-01-01T01:00:00.
+        assert_eq!(at([1, 1, 0, 30]), 1_767_225_600 + 1800);
+        assert_eq!(at([12, 31, 23, 0]), 1_767_225_600 - 3600);
+        let full = date_and_time("2026-01-01 00:30 x");
+        assert_eq!(full.seconds(0, &TimeZone::UTC), Some(1_767_225_600 + 1800));
+        assert_eq!(date_and_time("10/6/25 1:55:06 PM"), Since::Unknown);
+    }
+}
