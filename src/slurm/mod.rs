@@ -13,7 +13,14 @@ pub mod sacct;
 pub mod sbatch;
 pub mod site;
 
-use std::process::{Command, Stdio};
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 /// Why a command gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -39,10 +46,19 @@ pub enum CommandError {
     },
 }
 
+/// Takes a command's output as it comes.
+pub type Take<'a> = &'a mut dyn FnMut(&mut dyn BufRead) -> io::Result<()>;
+
 /// Runs commands. A parameter of everything that needs Slurm, so that a test can answer instead.
 pub trait Commands {
     /// Runs `program` with `arguments` and returns its standard output.
     fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError>;
+
+    /// Runs `program` with `arguments` and lets `take` read its standard output.
+    fn read(&self, program: &str, arguments: &[&str], take: Take) -> Result<(), CommandError> {
+        let output = self.run(program, arguments)?;
+        take(&mut &output[..]).map_err(|error| CommandError::Start(program.into(), error))
+    }
 }
 
 /// The real commands, found by PATH; each is ended after `timeout_s` seconds.
@@ -59,10 +75,24 @@ impl Default for System {
 
 impl Commands for System {
     fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+        let mut all = Vec::new();
+        self.read(program, arguments, &mut |output| {
+            output.read_to_end(&mut all).map(drop)
+        })?;
+        Ok(all)
+    }
+
+    fn read(&self, program: &str, arguments: &[&str], take: Take) -> Result<(), CommandError> {
         let line = || format!("{program} {}", arguments.join(" "));
-        let output = Command::new("timeout")
-            .arg(self.timeout_s.to_string())
-            .arg(program)
+        let failed = |said| CommandError::Failed {
+            command: line(),
+            said,
+        };
+        let start = |error| CommandError::Start(line(), error);
+        // A file takes any amount of it without anybody reading.
+        let mut said = tempfile::tempfile().map_err(start)?;
+        let mut command = Command::new(program);
+        command
             .args(arguments)
             // Seconds since 1970: no time zone, no locale, no hour that comes twice a year.
             .env("SLURM_TIME_FORMAT", "%s")
@@ -70,20 +100,110 @@ impl Commands for System {
             .env("SLURM_BITSTR_LEN", "0")
             .env("LC_ALL", "C.UTF-8")
             .stdin(Stdio::null())
-            .output()
-            .map_err(|error| CommandError::Start(line(), error))?;
-        if output.status.success() {
-            return Ok(output.stdout);
+            .stdout(Stdio::piped())
+            .stderr(said.try_clone().map_err(start)?)
+            // Whatever it starts ends with it.
+            .process_group(0);
+        let mut child = command.spawn().map_err(start)?;
+        let (taken, is_late) = self.within_time(&mut child, take);
+        let status = child.wait().map_err(start)?;
+        if is_late {
+            return Err(failed(format!("no answer within {} s", self.timeout_s)));
         }
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let said = match (output.status.code(), stderr.trim()) {
-            (Some(124), _) => format!("no answer within {} s", self.timeout_s),
-            (_, "") => output.status.to_string(),
-            (_, text) => text.replace('\n', "; "),
-        };
-        Err(CommandError::Failed {
-            command: line(),
-            said,
-        })
+        if status.success() {
+            return taken.map_err(|error| failed(error.to_string()));
+        }
+        let mut text = Vec::new();
+        let read = said.rewind().and_then(|()| said.read_to_end(&mut text));
+        let text = read.map_or_else(
+            |error| error.to_string(),
+            |_| String::from_utf8_lossy(&text).into(),
+        );
+        Err(failed(match text.trim() {
+            "" => status.to_string(),
+            text => text.replace('\n', "; "),
+        }))
+    }
+}
+
+impl System {
+    /// Lets `take` read, and the child end; ends it once its time is over, and says so. The child is left to
+    /// be waited for, so that its number is nobody else's meanwhile.
+    fn within_time(&self, child: &mut Child, take: Take) -> (io::Result<()>, bool) {
+        let time = Duration::from_secs(self.timeout_s.into());
+        let id = Pid::from_raw(child.id() as i32);
+        let (done, is_done) = mpsc::channel::<()>();
+        let watch = std::thread::spawn(move || {
+            let is_late = is_done.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
+            if is_late {
+                let _gone_already = killpg(id, Signal::SIGKILL);
+            }
+            is_late
+        });
+        let taken = child.stdout.take().map_or(Ok(()), |output| {
+            let mut output = BufReader::with_capacity(1 << 16, output);
+            // A command whose output nobody reads would wait for a reader.
+            take(&mut output).and(io::copy(&mut output, &mut io::sink()).map(drop))
+        });
+        let _it_is_ours = waitid(Id::Pid(id), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
+        drop(done);
+        (taken, watch.join().unwrap_or(true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, timeout_s: u32) -> Result<Vec<u8>, CommandError> {
+        System { timeout_s }.run("sh", &["-c", script])
+    }
+
+    #[test]
+    fn output_of_any_size_is_read_whole_beside_any_amount_of_complaints() {
+        let output = shell("yes x | head -c 3000000; yes y | head -c 3000000 >&2", 60).unwrap();
+        assert_eq!(output.len(), 3_000_000);
+    }
+
+    #[test]
+    fn what_a_command_says_is_in_the_error() {
+        let error = shell(
+            "echo part; echo 'no such job' >&2; echo more >&2; exit 3",
+            60,
+        );
+        assert!(
+            error
+                .unwrap_err()
+                .to_string()
+                .ends_with("no such job; more")
+        );
+        assert!(
+            shell("exit 3", 60)
+                .unwrap_err()
+                .to_string()
+                .contains("exit status: 3")
+        );
+        let missing = System::default().run("no-such-command-at-all", &[]);
+        assert!(matches!(missing, Err(CommandError::Start(..))));
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_ended_with_all_that_it_started() {
+        for script in [
+            "sleep 1000",
+            "echo part; sleep 1000",
+            "sleep 1000 & sleep 1000",
+            "exec >&-; sleep 1000",
+        ] {
+            let error = shell(script, 1).unwrap_err().to_string();
+            assert!(error.ends_with("no answer within 1 s"), "{script}: {error}");
+        }
+    }
+
+    #[test]
+    fn output_that_nobody_reads_does_not_hold_a_command_up() {
+        let read =
+            System { timeout_s: 60 }.read("sh", &["-c", "yes | head -c 3000000"], &mut |_| Ok(()));
+        assert!(read.is_ok());
     }
 }

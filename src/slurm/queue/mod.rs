@@ -1,9 +1,12 @@
 //! squeue: the jobs that slurmctld still remembers, with our records.
 
+mod answer;
+
 use super::clone::Original;
 use super::{CommandError, Commands};
 use crate::job::counters::{Counters, Ended, ShadowCounters};
 use crate::record::{Comment, Record, ShadowRecord};
+use answer::{each_job, matters};
 use hostlist_parser::parse;
 use serde_json::Value;
 
@@ -103,18 +106,30 @@ pub struct QueuedJob {
 /// comment of somebody else's is an error.
 pub fn record_of(commands: &dyn Commands, job: &str) -> Result<Option<Record>, CommandError> {
     let arguments = ["--json", "--states=all", "--jobs", job];
-    let jobs = ask(commands, &arguments)?;
-    let this = jobs
-        .iter()
-        .find(|one| number(&one["job_id"]).is_some_and(|id| id.to_string() == job))
-        .ok_or_else(|| unreadable(&arguments, "the job is not there".into()))?;
-    match this["admin_comment"].as_str().unwrap_or_default() {
-        "" => Ok(None),
-        text => Comment::read(text)
-            .into_record()
-            .map(Some)
-            .ok_or_else(|| unreadable(&arguments, "its AdminComment is somebody else's".into())),
+    let mut found = None;
+    ask(
+        commands,
+        &arguments,
+        |_| true,
+        |one| {
+            if number(&one["job_id"]).is_some_and(|id| id.to_string() == job) {
+                found = Some(comment(&one));
+            }
+        },
+    )?;
+    match found {
+        None => Err(unreadable(&arguments, "the job is not there".into())),
+        Some(Comment::Empty) => Ok(None),
+        Some(Comment::Ours(record)) => Ok(Some(*record)),
+        Some(_) => {
+            let problem = "its AdminComment is somebody else's".into();
+            Err(unreadable(&arguments, problem))
+        }
     }
+}
+
+fn comment(job: &Value) -> Comment {
+    Comment::read(job["admin_comment"].as_str().unwrap_or_default())
 }
 
 fn unreadable(arguments: &[&str], problem: String) -> CommandError {
@@ -124,39 +139,45 @@ fn unreadable(arguments: &[&str], problem: String) -> CommandError {
     }
 }
 
-fn ask(commands: &dyn Commands, arguments: &[&str]) -> Result<Vec<Value>, CommandError> {
-    let output = commands.run("squeue", arguments)?;
-    let mut answer: Value = serde_json::from_slice(&output)
-        .map_err(|error| unreadable(arguments, error.to_string()))?;
-    match answer.get_mut("jobs").map(Value::take) {
-        Some(Value::Array(jobs)) => Ok(jobs),
-        _ => Err(unreadable(
+/// Calls `take` with each job of the answer that passes `only`, by its bytes.
+fn ask(
+    commands: &dyn Commands,
+    arguments: &[&str],
+    only: fn(&[u8]) -> bool,
+    mut take: impl FnMut(Value),
+) -> Result<(), CommandError> {
+    let mut is_whole = false;
+    commands.read("squeue", arguments, &mut |output| {
+        is_whole = each_job(output, only, &mut take)?;
+        Ok(())
+    })?;
+    match is_whole {
+        true => Ok(()),
+        false => Err(unreadable(
             arguments,
             "no list of jobs in the answer".into(),
         )),
     }
 }
 
-/// Asks for the whole queue.
+/// Asks for the whole queue, jobs that have ended and are not forgotten yet included.
 pub fn query(commands: &dyn Commands) -> Result<Queue, CommandError> {
-    let jobs = ask(commands, &["--json"])?;
-    Ok(Queue {
-        dependents: jobs.iter().filter_map(read_dependent).collect(),
-        ..ours(&jobs)
-    })
+    let mut queue = Queue::default();
+    ask(commands, &["--json", "--states=all"], matters, |job| {
+        queue.take(&job)
+    })?;
+    Ok(queue)
 }
 
-/// The jobs that carry a decision of ours, and the shadows.
-fn ours(jobs: &[Value]) -> Queue {
-    let mut queue = Queue::default();
-    for job in jobs {
-        match Comment::read(job["admin_comment"].as_str().unwrap_or_default()) {
-            Comment::Ours(record) => queue.jobs.extend(read_job(job, *record)),
-            Comment::Shadow(record) => queue.shadows.extend(read_shadow(job, *record)),
+impl Queue {
+    fn take(&mut self, job: &Value) {
+        self.dependents.extend(read_dependent(job));
+        match comment(job) {
+            Comment::Ours(record) => self.jobs.extend(read_job(job, *record)),
+            Comment::Shadow(record) => self.shadows.extend(read_shadow(job, *record)),
             Comment::Empty | Comment::Other(_) => {}
         }
     }
-    queue
 }
 
 impl Dependent {
@@ -216,8 +237,8 @@ fn original(job: &Value) -> Option<Original> {
         task: first
             .and_then(|task| task.parse().ok())
             .or(array.and(number(&job["array_task_id"]))),
-        uid: number(&job["user_id"])?.try_into().ok()?,
-        gid: number(&job["group_id"])?.try_into().ok()?,
+        uid: id(&job["user_id"])?,
+        gid: id(&job["group_id"])?,
         partition: text("partition"),
         features: text("features"),
         work_dir: text("current_working_directory"),
@@ -249,7 +270,7 @@ fn read_job(job: &Value, record: Record) -> Option<QueuedJob> {
         state: state(&job["job_state"]),
         // The reason for which it is said to wait is set later than this.
         waits_for_others: !text("dependency").is_empty(),
-        uid: number(&job["user_id"])?.try_into().ok()?,
+        uid: id(&job["user_id"])?,
         user: text("user_name"),
         account: text("account"),
         partition: text("partition"),
@@ -270,6 +291,13 @@ fn number(value: &Value) -> Option<u64> {
             .then(|| object.get("number")?.as_u64())?,
         other => other.as_u64(),
     }
+}
+
+/// A user or group; some releases write those above 2^31 with a sign.
+fn id(value: &Value) -> Option<u32> {
+    let signed = value.as_i64().and_then(|id| i32::try_from(id).ok());
+    let plain = number(value).and_then(|id| u32::try_from(id).ok());
+    plain.or(signed.map(|id| id as u32))
 }
 
 /// A text, or a list of the state and its flags as releases from 23.11 write it.
@@ -310,6 +338,21 @@ mod tests {
             .map(|job| (job.handle.as_str(), job.state.as_str(), job.restarts))
             .collect();
         assert_eq!(seen, [("7_[5-9]", "PENDING", 0), ("8", "OUT_OF_MEMORY", 2)]);
+    }
+
+    #[test]
+    fn users_above_two_to_the_31_are_users_like_others() {
+        let ids = [
+            ("7", Some(7)),
+            ("4294900001", Some(4_294_900_001)),
+            ("-2094967279", Some(2_200_000_017)),
+            (r#"{"set":true,"number":9}"#, Some(9)),
+            ("-9999999999", None),
+            ("\"root\"", None),
+        ];
+        for (text, right) in ids {
+            assert_eq!(id(&serde_json::from_str(text).unwrap()), right, "{text}");
+        }
     }
 
     #[test]
