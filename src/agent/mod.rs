@@ -16,7 +16,8 @@ use crate::config::Config;
 use crate::job::directory::Directory;
 use crate::model::snapshot::Snapshot;
 use crate::slurm::{Commands, site};
-use crate::store::{Store, make_for_owner_of_folder};
+use crate::store::Store;
+use crate::store::private::{make_folder, make_for_owner_of_folder};
 use anyhow::{Context, Result};
 pub use ingest::{Users, import};
 use nix::fcntl::{Flock, FlockArg};
@@ -81,8 +82,7 @@ impl<'a> Agent<'a> {
         clock: &'a dyn Clock,
     ) -> Result<Self> {
         let config = Config::load(&config_path)?;
-        std::fs::create_dir_all(&config.state_dir)
-            .with_context(|| config.state_dir.display().to_string())?;
+        make_folder(&config.state_dir).with_context(|| config.state_dir.display().to_string())?;
         let store = Store::open(&config.database_path())?;
         store.set_progress(AGENT_UID, nix::unistd::geteuid().as_raw().into())?;
         // Scripts of users that an agent which was killed has left.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod filter;
+pub mod private;
 mod retention;
 mod schema;
 mod seats;
@@ -20,10 +21,10 @@ use crate::record::FinishedJob;
 use crate::record::Record;
 use anyhow::{Context, Result, bail};
 pub use filter::Filter;
+use private::make_for_owner_of_folder;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use schema::MIGRATIONS;
 pub use shadows::Shadow;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// An open database.
@@ -35,6 +36,9 @@ impl Store {
     /// Opens the database for writing, and makes it if there is none.
     pub fn open(path: &Path) -> Result<Store> {
         make_for_owner_of_folder(path).with_context(|| path.display().to_string())?;
+        for path in private::beside(path).iter().filter(|path| path.exists()) {
+            make_for_owner_of_folder(path).with_context(|| path.display().to_string())?;
+        }
         let db = Connection::open(path).with_context(|| path.display().to_string())?;
         let mut store = Store { db };
         store
@@ -64,6 +68,15 @@ impl Store {
                 MIGRATIONS.len()
             );
         }
+        Ok(store)
+    }
+
+    /// A database of the moment, in memory.
+    pub fn of_the_moment() -> Result<Store> {
+        let mut store = Store {
+            db: Connection::open_in_memory()?,
+        };
+        store.prepare()?;
         Ok(store)
     }
 
@@ -220,17 +233,6 @@ impl Store {
         )?;
         Ok(())
     }
-}
-
-/// Makes a file that is not there yet. What root makes, by an import or as an agent with shadows, must
-/// be writable for an agent that is SlurmUser.
-pub fn make_for_owner_of_folder(path: &Path) -> std::io::Result<()> {
-    if path.exists() || !nix::unistd::geteuid().is_root() {
-        return Ok(());
-    }
-    let folder = std::fs::metadata(path.parent().unwrap_or(Path::new(".")))?;
-    std::fs::File::create(path)?;
-    std::os::unix::fs::chown(path, Some(folder.uid()), Some(folder.gid()))
 }
 
 fn column(level: Level) -> &'static str {

@@ -44,6 +44,10 @@ const TESTS: &[(&str, Test)] = &[
         spine::report_explain_and_doctor_tell_what_happened,
     ),
     (
+        "users_read_their_jobs_from_sacct_and_cannot_lock_the_agent_out",
+        spine::users_read_their_jobs_from_sacct_and_cannot_lock_the_agent_out,
+    ),
+    (
         "what_must_be_left_alone_is",
         policy::what_must_be_left_alone_is,
     ),

@@ -132,3 +132,36 @@ pub fn report_explain_and_doctor_tell_what_happened(cluster: &mut Cluster) -> Re
     let health = cluster.run("root", &["shadowfit", "doctor"])?;
     ensure(!health.contains("FAIL"), health)
 }
+
+/// The database is the agent's alone; a user sees by `shadowfit` what sacct shows, and cannot hold the agent up.
+pub fn users_read_their_jobs_from_sacct_and_cannot_lock_the_agent_out(
+    cluster: &mut Cluster,
+) -> Result<()> {
+    let job = cluster.submit_known(&[])?;
+    cluster.wait_for(job.id, "COMPLETED")?;
+    cluster.pass()?;
+    let id = job.id.to_string();
+    let state = cluster.snapshot();
+    let state = state.parent().expect("the snapshot lies in a folder");
+    for file in ["jobs.db", "jobs.db-shm", "agent.lock"] {
+        let path = state.join(file).display().to_string();
+        let opened = cluster
+            .command("alice", &["flock", "-n", &path, "true"])
+            .output()?;
+        ensure(!opened.status.success(), format!("alice opened {path}"))?;
+    }
+    let listed = cluster
+        .command("alice", &["ls", &state.display().to_string()])
+        .output()?;
+    ensure(!listed.status.success(), "alice listed the agent's folder")?;
+    for user in ["root", "alice"] {
+        let explained = cluster.run(user, &["shadowfit", "explain", &id])?;
+        ensure(
+            explained.contains(&format!("JobId={id} ")) && explained.contains("set       memory"),
+            format!("{user}: {explained}"),
+        )?;
+        let report = cluster.run(user, &["shadowfit", "report", "-P", "-u", "alice"])?;
+        ensure(report.contains("\nalice|"), format!("{user}: {report}"))?;
+    }
+    cluster.pass().map(drop)
+}

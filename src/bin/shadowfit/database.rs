@@ -8,6 +8,7 @@ use shadowfit_core::agent::{import, lock};
 use shadowfit_core::config::Config;
 use shadowfit_core::model::snapshot::Snapshot;
 use shadowfit_core::slurm::sacct::Reader;
+use shadowfit_core::store::private::make_folder;
 use shadowfit_core::store::{Store, upkeep};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write, stdin, stdout};
@@ -15,8 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub fn import_dump(config: &Config, file: &Path) -> Result<()> {
-    std::fs::create_dir_all(&config.state_dir)
-        .with_context(|| config.state_dir.display().to_string())?;
+    make_folder(&config.state_dir).with_context(|| config.state_dir.display().to_string())?;
     let mut store = Store::open(&config.database_path())?;
     let (input, size): (Box<dyn Read>, u64) = if file == Path::new("-") {
         (Box::new(stdin()), 0)

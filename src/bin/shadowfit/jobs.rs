@@ -1,6 +1,7 @@
 //! What became of jobs: report, explain, profile.
 
 use crate::arguments::{Profile, Report};
+use crate::runs;
 use anyhow::{Context, Result, bail};
 use shadowfit_core::config::Config;
 use shadowfit_core::fingerprint::Level;
@@ -13,7 +14,6 @@ use shadowfit_core::slurm::{System, queue};
 use shadowfit_core::store::{Filter, Store};
 
 pub fn print_report(config: &Config, report: Report) -> Result<()> {
-    let store = Store::open_to_read(&config.database_path())?;
     let filter = Filter {
         since: report.starttime.as_deref().map(time).transpose()?,
         until: report.endtime.as_deref().map(time).transpose()?,
@@ -23,6 +23,7 @@ pub fn print_report(config: &Config, report: Report) -> Result<()> {
         job: report.job,
         state: report.state.map(|state| state.to_uppercase()),
     };
+    let store = runs::store(config, &filter)?;
     let form = match (report.parsable2, report.json) {
         (true, _) => Form::Parsable,
         (_, true) => Form::Json,
@@ -58,7 +59,7 @@ pub fn print_explanation(config: &Config, job: &str) -> Result<()> {
         ..Filter::default()
     };
     let mut runs = Vec::new();
-    let store = Store::open_to_read(&config.database_path())?;
+    let store = runs::store(config, &filter)?;
     store.each_job(&filter, |run, _| {
         runs.push((explain::run(&run), run.comment))
     })?;
@@ -84,7 +85,7 @@ pub fn print_profile(config: &Config, arguments: &Profile) -> Result<()> {
         ..Filter::default()
     };
     let mut runs = Vec::new();
-    let store = Store::open_to_read(&config.database_path())?;
+    let store = runs::store(config, &filter)?;
     store.each_job(&filter, |run, _| runs.extend(Profiled::of(&run)))?;
     let Some(last) = runs.last() else {
         bail!(

@@ -5,6 +5,7 @@ mod arguments;
 mod database;
 mod jobs;
 mod past;
+mod runs;
 mod submission;
 
 use anyhow::Result;

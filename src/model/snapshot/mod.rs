@@ -18,9 +18,10 @@ use crate::job::directory::{Directory, Watermark};
 use crate::job::evidence::Evidence;
 use layout::{Cell, Entry, Header, MAGIC, VERSION};
 pub use loading::Loading;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Write;
 use std::mem::{offset_of, size_of};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -92,6 +93,8 @@ impl Snapshot {
     pub fn publish(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let new = path.with_extension("new");
         let mut file = File::create(&new)?;
+        // slurmctld and whoever asks for a prediction read it, whatever the umask is here.
+        file.set_permissions(Permissions::from_mode(0o644))?;
         file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&new, path)

@@ -35,25 +35,29 @@ pub fn query(
     since: i64,
     until: i64,
 ) -> Result<Vec<FinishedJob>, CommandError> {
-    let delimiter = uuid::Uuid::new_v4().simple().to_string();
     let (start, end) = (local_time(since), local_time(until));
-    let arguments = [
+    let which = ["--state", ENDED, "--starttime", &start, "--endtime", &end];
+    ask(commands, &which)
+}
+
+/// Asks for all runs of one job that have ended; `job` is a number as users see it.
+pub fn query_job(commands: &dyn Commands, job: &str) -> Result<Vec<FinishedJob>, CommandError> {
+    ask(commands, &["--jobs", job])
+}
+
+fn ask(commands: &dyn Commands, which: &[&str]) -> Result<Vec<FinishedJob>, CommandError> {
+    let delimiter = uuid::Uuid::new_v4().simple().to_string();
+    let form = [
         "--allusers",
         "--duplicates",
-        "--state",
-        ENDED,
         "--parsable2",
         "--noconvert",
         "--delimiter",
         &delimiter,
-        "--starttime",
-        &start,
-        "--endtime",
-        &end,
         "--format",
         FIELDS,
     ];
-    let output = commands.run("sacct", &arguments)?;
+    let output = commands.run("sacct", &[which, &form].concat())?;
     let unreadable = |problem: String| CommandError::Unreadable {
         command: "sacct".into(),
         problem,
