@@ -5,6 +5,7 @@
 
 mod cluster;
 mod faults;
+mod forms;
 mod hostile;
 mod leaves_nothing;
 mod policy;
@@ -46,6 +47,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "users_read_their_jobs_from_sacct_and_cannot_lock_the_agent_out",
         spine::users_read_their_jobs_from_sacct_and_cannot_lock_the_agent_out,
+    ),
+    (
+        "every_form_is_read_as_sbatch_reads_it",
+        forms::every_form_is_read_as_sbatch_reads_it,
     ),
     (
         "what_must_be_left_alone_is",

@@ -172,6 +172,9 @@ pub struct Predict {
     /// Whose job it would be; default: yours
     #[arg(long)]
     pub uid: Option<u32>,
+    /// One JSON object: the record that would stand in AdminComment
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub script: Script,
 }

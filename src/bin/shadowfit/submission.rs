@@ -23,14 +23,21 @@ pub fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
     let uid = predict
         .uid
         .unwrap_or_else(|| nix::unistd::getuid().as_raw());
-    let now = WallClock.now();
-    match decide(config, Some(&snapshot), &submission.request(uid), now) {
-        Some(record) => {
-            println!("{}", explain::decision(&record).join("\n"));
-            sentence(&record)
-                .into_iter()
-                .for_each(|line| println!("{line}"));
-        }
+    let record = decide(
+        config,
+        Some(&snapshot),
+        &submission.request(uid),
+        WallClock.now(),
+    );
+    if predict.json {
+        println!("{}", serde_json::to_string(&record)?);
+        return Ok(());
+    }
+    match &record {
+        Some(record) => explain::decision(record)
+            .into_iter()
+            .chain(sentence(record))
+            .for_each(|line| println!("{line}")),
         None => println!("kept      the configuration switches shadowfit off for this job"),
     }
     for note in &submission.notes {

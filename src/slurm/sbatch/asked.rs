@@ -120,7 +120,9 @@ impl Asked {
             "oversubscribe" => self.exclusive = false,
             "no-requeue" => self.no_requeue = true,
             "requeue" => {
-                one_of(value, &["", "expedite"])?;
+                if let Some(value) = value.filter(|value| !value.is_empty()) {
+                    one_of(Some(value), &["expedite"])?;
+                }
                 self.no_requeue = false;
             }
             "cpus-per-task" => self.cpus = Some(count(text, 1)?),
@@ -167,10 +169,13 @@ impl Asked {
     /// `-B sockets:cores:threads`; what is empty or a * is any number.
     fn take_topology(&mut self, text: &str) -> Result<()> {
         for (place, part) in self.topology.iter_mut().zip(text.split(':')) {
-            let (least, _) = part.split_once('-').unwrap_or((part, ""));
-            *place = match least {
-                "" | "*" => None,
-                _ => Some(nodes(least)?.0),
+            *place = match part.split_once('-') {
+                _ if part.is_empty() || part.starts_with('*') => None,
+                Some((least, most)) => {
+                    count(most, 1)?;
+                    Some(count(least, 0)?)
+                }
+                None => Some(count(part, 0)?),
             };
         }
         Ok(())
@@ -179,7 +184,7 @@ impl Asked {
     /// A variable that is set to no, as 0, takes an option without value back.
     pub fn take_back(&mut self, name: &str) {
         match name {
-            "no-requeue" => self.no_requeue = false,
+            "no-requeue" | "requeue" => self.no_requeue = false,
             "ignore-pbs" => self.ignores_foreign = false,
             _ => {}
         }
@@ -261,6 +266,12 @@ fn check(name: &str, value: Option<&str>) -> Result<()> {
         "cpus-per-gpu" | "ntasks-per-core" | "ntasks-per-gpu" | "ntasks-per-socket"
         | "ntasks-per-tres" | "thread-spec" => count(text, 1).map(drop),
         "core-spec" => count(text, 0).map(drop),
+        "get-user-env" => {
+            let mode = text.trim_start_matches(|c: char| c.is_ascii_digit());
+            let known = mode.is_empty() || mode.starts_with(['s', 'S', 'l', 'L']);
+            ensure!(known, "expected seconds, then S or L");
+            Ok(())
+        }
         "tmp" => mib(text).map(drop),
         "no-kill" => one_of(value, &["set", "off", "no"]).map(drop),
         "kill-on-invalid-dep" => one_of(value, &["yes", "no"]).map(drop),

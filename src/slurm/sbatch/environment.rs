@@ -62,14 +62,19 @@ fn take(
         let Some(value) = environment.get(*variable) else {
             continue;
         };
-        // Without a value is how an option without one, or with an optional one, is set by nothing.
         let given = Some(value.as_slice()).filter(|value| !value.is_empty());
-        let result = match table.takes(option) {
+        let takes = match *option {
+            // Releases in which it takes no value are told yes or no.
+            "requeue" if !value.eq_ignore_ascii_case(b"expedite") => Takes::Nothing,
+            _ => table.takes(option),
+        };
+        let result = match takes {
             Takes::Nothing if !is_yes(value) => {
                 asked.take_back(option);
                 Ok(())
             }
             Takes::Nothing => asked.take(option, None, Source::Environment),
+            // Of an optional value, an empty one is none.
             Takes::Perhaps => asked.take(option, given, Source::Environment),
             Takes::Value => asked.take(option, Some(value), Source::Environment),
         };

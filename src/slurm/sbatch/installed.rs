@@ -24,7 +24,7 @@ impl Default for Sbatch {
     fn default() -> Self {
         Sbatch {
             release: LATEST,
-            table: Table::of_sbatch(&[]),
+            table: Table::of_sbatch(LATEST, &[]),
             environment: Environment::new(),
         }
     }
@@ -42,9 +42,10 @@ impl Sbatch {
             let name = name.into_string().ok()?;
             Some((name, value.into_vec()))
         });
+        let release = release(&answer("--version")).unwrap_or(LATEST);
         Sbatch {
-            release: release(&answer("--version")).unwrap_or(LATEST),
-            table: Table::of_sbatch(&plugin_options(&answer("--help"))),
+            release,
+            table: Table::of_sbatch(release, &plugin_options(&answer("--help"))),
             environment: environment.collect(),
         }
     }

@@ -1,5 +1,6 @@
 //! The options that a batch system knows, and how it tells them from their values: as getopt_long does.
 
+use super::Release;
 use anyhow::{Result, bail};
 use std::borrow::Cow;
 
@@ -31,11 +32,32 @@ const WITH_VALUE: &str = "account/A acctg-freq array/a autocomplete batch bb bbf
     segment signal sockets-per-node switches tasks-per-node thread-spec threads-per-core time/t time-min tmp \
     tres-bind tres-per-task uid wait-all-nodes wckey wrap";
 
+/// Those that came after 22.05, with their first release. They are known by their whole names to every
+/// release: what a later sbatch takes does no harm here.
+const LATER: [(&str, Release); 14] = [
+    ("autocomplete", (23, 2)),
+    ("consolidate-segments", (25, 11)),
+    ("container-id", (23, 2)),
+    ("container-type", (26, 5)),
+    ("external", (25, 5)),
+    ("extra", (23, 2)),
+    ("mem-update", (26, 5)),
+    ("oom-kill-step", (24, 11)),
+    ("resources", (25, 11)),
+    ("resv-ports", (23, 2)),
+    ("segment", (24, 5)),
+    ("spread-segments", (25, 11)),
+    ("stepmgr", (24, 5)),
+    ("tres-per-task", (23, 2)),
+];
+
 #[derive(Debug, Clone)]
 struct Known {
     name: Cow<'static, str>,
     letter: Option<char>,
     takes: Takes,
+    /// It may be shortened.
+    of_this_release: bool,
 }
 
 /// The options of one command.
@@ -63,14 +85,18 @@ pub struct Given<'a> {
 }
 
 impl Table {
-    /// sbatch's own options, and those that plugins bring.
-    pub fn of_sbatch(plugins: &[(String, Takes)]) -> Table {
+    /// The options of a release's sbatch, and those that plugins bring.
+    pub fn of_sbatch(release: Release, plugins: &[(String, Takes)]) -> Table {
         let lists = [
             (WITHOUT_VALUE, Takes::Nothing),
             (WITH_OPTIONAL_VALUE, Takes::Perhaps),
             (WITH_VALUE, Takes::Value),
         ];
         let mut table = Table::new(&lists);
+        for known in &mut table.0 {
+            let later = LATER.iter().find(|(name, _)| known.name == *name);
+            known.of_this_release = later.is_none_or(|(_, since)| *since <= release);
+        }
         let own = [("shadowfit".to_owned(), Takes::Value)];
         for (name, takes) in plugins.iter().chain(&own) {
             if !table.0.iter().any(|known| known.name == *name) {
@@ -78,6 +104,7 @@ impl Table {
                     name: Cow::Owned(name.clone()),
                     letter: None,
                     takes: *takes,
+                    of_this_release: true,
                 });
             }
         }
@@ -92,6 +119,7 @@ impl Table {
                 name: Cow::Borrowed(name),
                 letter: letter.chars().next(),
                 takes,
+                of_this_release: true,
             }
         };
         let all = lists
@@ -157,7 +185,7 @@ impl Table {
         if let Some(whole) = self.0.iter().find(|one| one.name.as_bytes() == name) {
             return Ok(whole);
         }
-        let begins = |one: &&Known| one.name.as_bytes().starts_with(name);
+        let begins = |one: &&Known| one.of_this_release && one.name.as_bytes().starts_with(name);
         let mut found = self.0.iter().filter(begins);
         let shown = String::from_utf8_lossy(name);
         match (found.next(), found.next()) {
@@ -215,7 +243,7 @@ mod tests {
             })
             .collect();
         let plugins = [("container-image".into(), Takes::Value)];
-        let table = Table::of_sbatch(&plugins);
+        let table = Table::of_sbatch((26, 5), &plugins);
         match table.read(&words) {
             Ok((given, at)) => {
                 let each = given.iter().map(|one| {
@@ -228,6 +256,21 @@ mod tests {
             }
             Err((_, error)) => format!("! {error}"),
         }
+    }
+
+    #[test]
+    fn what_a_release_does_not_know_makes_nothing_ambiguous() {
+        let words = [Word {
+            bytes: b"--res=x".into(),
+            line: 0,
+        }];
+        let name = |release| {
+            let table = Table::of_sbatch(release, &[]);
+            let (given, _) = table.read(&words).ok()?;
+            Some(given[0].name.to_owned())
+        };
+        assert_eq!(name((22, 5)), Some("reservation".into()));
+        assert_eq!(name((26, 5)), None);
     }
 
     #[test]
