@@ -5,43 +5,19 @@ use std::fmt;
 /// Names under which launchers are known; `mpirun.openmpi` and the like count too.
 const LAUNCHERS: [&str; 5] = ["srun", "mpirun", "mpiexec", "orterun", "prun"];
 
-/// Options of srun that stand alone; of all others the next word is the value.
-const SRUN_FLAGS: [&str; 34] = [
-    "-E",
-    "-H",
-    "-I",
-    "-k",
-    "-K",
-    "-l",
-    "-O",
-    "-Q",
-    "-s",
-    "-u",
-    "-v",
-    "-X",
-    "-Z",
-    "--exclusive",
-    "--hold",
-    "--immediate",
-    "--kill-on-bad-exit",
-    "--label",
-    "--no-kill",
-    "--overcommit",
-    "--overlap",
-    "--oversubscribe",
-    "--preserve-env",
-    "--propagate",
-    "--pty",
-    "--quiet",
-    "--quit-on-interrupt",
-    "--unbuffered",
-    "--verbose",
-    "--contiguous",
-    "--exact",
-    "--whole",
-    "--use-min-nodes",
-    "--disable-status",
-];
+/// Options of srun, from 22.05 to 26.05, that have no value, or only one with `=`; of all others the next
+/// word is the value.
+const SRUN_FLAGS: &str = "async bcast compress consolidate-segments contiguous debugger-test disable-status exact \
+    exclusive external-launcher help hold immediate interactive kill-on-bad-exit label multi-prog nice \
+    no-allocate no-kill oom-kill-step overcommit overlap oversubscribe parsable preserve-env propagate pty quiet \
+    quit-on-interrupt reboot resv-ports send-libs spread-job spread-segments stepmgr test-only unbuffered usage \
+    use-min-nodes verbose version wait-for-children whole";
+
+/// Letters that have no value.
+const SRUN_LETTERS: &str = "EHOQVXZhlsuv";
+
+/// Letters whose value, if any, follows in the same word.
+const SRUN_LETTERS_WITH_REST: &str = "IKk";
 
 /// Options of mpirun and mpiexec that stand alone.
 const MPI_FLAGS: [&str; 18] = [
@@ -122,31 +98,43 @@ impl Launch {
 
     fn take(&mut self, name: &str, value: &str) {
         match name {
-            "-n" | "-np" | "--ntasks" | "--np" | "--n" => self.ranks = value.parse().ok(),
-            "-c" | "--cpus-per-task" => self.cpus = value.parse().ok(),
+            "n" | "-n" | "-np" | "--ntasks" | "--np" | "--n" => self.ranks = value.parse().ok(),
+            "c" | "-c" | "--cpus-per-task" => self.cpus = value.parse().ok(),
             "--mem" => self.memory = Some(value.to_owned()),
             _ => {}
         }
     }
 }
 
-/// `--ntasks=4` and srun's `-n4` carry their value with them.
+/// `--ntasks=4` and srun's `-n4` carry their value with them; `-ln4` is -l and then that.
 fn split(word: &str, is_srun: bool) -> (&str, Option<&str>) {
     if let Some((name, value)) = word.split_once('=').filter(|_| word.starts_with("--")) {
         return (name, Some(value));
     }
-    let short = is_srun && !word.starts_with("--") && word.is_char_boundary(2);
-    if short && word.len() > 2 && !SRUN_FLAGS.contains(&&word[..2]) {
-        return (&word[..2], Some(&word[2..]));
+    let letters = word
+        .strip_prefix('-')
+        .filter(|rest| is_srun && !rest.starts_with('-'));
+    let Some(letters) = letters else {
+        return (word, None);
+    };
+    let last = letters.trim_start_matches(|letter| SRUN_LETTERS.contains(letter));
+    let mut rest = last.chars();
+    match rest.next() {
+        Some(letter) if !rest.as_str().is_empty() => {
+            (&last[..letter.len_utf8()], Some(rest.as_str()))
+        }
+        Some(_) => (last, None),
+        None => (word, None),
     }
-    (word, None)
 }
 
+/// How many of the next words are values of this option.
 fn values(name: &str, is_srun: bool) -> usize {
-    let stands_alone = if is_srun {
-        SRUN_FLAGS.contains(&name) || SRUN_FLAGS.contains(&name.get(..2).unwrap_or(name))
-    } else {
-        MPI_FLAGS.contains(&name)
+    let stands_alone = match (is_srun, name.strip_prefix("--")) {
+        (false, _) => MPI_FLAGS.contains(&name),
+        (true, Some(long)) => SRUN_FLAGS.split_whitespace().any(|flag| flag == long),
+        // Letters alone, or one that is the last of them.
+        (true, None) => name.starts_with('-') || SRUN_LETTERS_WITH_REST.contains(name),
     };
     match name {
         _ if stands_alone => 0,
@@ -172,6 +160,7 @@ impl fmt::Display for Launch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::random::Random;
 
     fn read(line: &str) -> (String, Option<u32>) {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
@@ -192,11 +181,32 @@ mod tests {
                 Some(16),
             ),
             ("mpiexec -n 2 ./a : -n 4 ./b", "./a", Some(2)),
+            ("srun -ln4 -K1 -I ./a", "./a", Some(4)),
+            ("srun -un 4 ./a -n 5", "./a -n 5", Some(4)),
+            ("srun --multi-prog --bcast conf", "conf", None),
+            ("srun --nice --oom-kill-step=1 -vvv -c2 ./a", "./a", None),
+            ("srun --container-image=x -Jname -é ./a", "", None),
+            ("srun -l", "", None),
             ("srun", "", None),
             ("srun -n", "", None),
         ];
         for (line, command, ranks) in cases {
             assert_eq!(read(line), (command.to_owned(), ranks), "{line}");
+        }
+    }
+
+    #[test]
+    fn any_words_are_read() {
+        let pieces = [
+            "-", "--", "n", "-n", "=", "K", "l", "é", "4", "mem", ":", "-np", " ",
+        ];
+        let mut random = Random::new(3);
+        for _ in 0..20_000 {
+            let words: Vec<String> = (0..random.below(6)).map(|_| random.text(&pieces)).collect();
+            for launcher in ["srun", "mpirun"] {
+                let launch = Launch::read(launcher, &words);
+                assert!(launch.command.len() <= words.len() && !launch.to_string().contains('\n'));
+            }
         }
     }
 

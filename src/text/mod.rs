@@ -2,5 +2,7 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "programs")]
+#[cfg(test)]
+pub mod random;
 pub mod rejects;
 pub mod units;

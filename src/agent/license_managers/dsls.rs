@@ -116,12 +116,8 @@ fn of_seat(line: &str) -> Option<Checkout> {
         .split_once(" granted since:")?;
     let (since, rest) = grant.split_once(" last used at:")?;
     let (user, host) = rest.split_once(" by user:")?.1.split_once(" on host:")?;
-    Some(checkout(
-        user.trim(),
-        host.split_whitespace().next()?,
-        since,
-        1,
-    ))
+    let user = Some(user.trim()).filter(|user| !user.is_empty())?;
+    Some(checkout(user, host.split_whitespace().next()?, since, 1))
 }
 
 #[cfg(test)]
@@ -169,6 +165,9 @@ mod tests {
                 "{line}"
             );
         }
+        let nobody = "C type: ConcurrentUser count: 3 inuse: 1\n\
+            internal Id: x granted since: y last used at: z by user:  on host: n1\n";
+        assert_eq!(shown(&read(nobody)), ["c incomplete: "]);
         for text in [
             "T type: Token count: 3 inuse: x\n",
             "Feature,Inuse,\n\"",

@@ -144,6 +144,7 @@ fn date_and_time(text: &str) -> Since {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::random::Random;
 
     /// What a reader makes of an answer, a line a feature.
     pub(super) fn shown(answer: &Answer) -> Vec<String> {
@@ -177,6 +178,66 @@ mod tests {
         ] {
             assert_eq!(read(text), Answer::default(), "{text}");
         }
+    }
+
+    #[test]
+    fn any_bytes_are_an_answer() {
+        const PIECES: [&str; 40] = [
+            "Users of x:",
+            "(Total of 9 licenses issued;  Total of ",
+            " licenses in use)",
+            ", start ",
+            "Mon 3/2 8:00",
+            "RESERVATION",
+            "linger:",
+            "x v1",
+            ": a@b ",
+            "1/0",
+            " at ",
+            "count:",
+            " inuse:",
+            "Feature: x Version: ",
+            " of ",
+            " license(s) used",
+            " by ",
+            "Checkout time: ",
+            "2026-13-41 25:61",
+            "PROGRAM EXPIRATION\n",
+            "X 1/1/2030 - 1 2 | 0",
+            " u 7@n 3",
+            "x; FreeFloating; 3;",
+            " FloatsLockedBy:",
+            " #1",
+            " type: Token",
+            "granted since:",
+            " tokens: ",
+            "internal Id:",
+            " by user: ",
+            " on host: ",
+            "Feature,Inuse,User,Host,Tokens\n",
+            ",",
+            "\n",
+            " ",
+            "\t",
+            "4294967295",
+            "99999999999",
+            "-1",
+            "é",
+        ];
+        let mut random = Random::new(2);
+        let mut spoken = 0;
+        for _ in 0..8_000 {
+            let answer = read(&random.text(&PIECES));
+            for (feature, pool) in &answer.0 {
+                spoken += 1;
+                assert_eq!(answer.pool(feature), Some(pool));
+                for one in &pool.checkouts {
+                    assert!(one.holder.split_whitespace().nth(1).is_some(), "{one:?}");
+                    let _no_panic = one.since.seconds(1_767_225_600, &TimeZone::UTC);
+                }
+            }
+        }
+        assert!(spoken > 400, "{spoken}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Options in a batch script: `#SBATCH` lines up to the first command, cut into words as sbatch cuts them,
 //! which is not as a shell would.
 
+use super::Release;
 use super::options::Word;
-use super::{Release, one_line};
 use anyhow::{Context, Result, bail};
 
 /// From this release on a backslash before a blank keeps it.
@@ -47,7 +47,7 @@ pub fn read(script: &[u8], release: Release) -> Result<Directives> {
     }
     for (number, line) in lines {
         if let Some(text) = line.strip_prefix(b"#SBATCH") {
-            let text = one_line(text);
+            let text = String::from_utf8_lossy(text);
             found.note(
                 number,
                 &format!("#SBATCH behind the first command is ignored by sbatch:{text}"),
@@ -104,13 +104,14 @@ pub fn split(line: &[u8], release: Release) -> Result<Vec<Vec<u8>>> {
         let start = rest.iter().position(|&byte| !is_space(byte));
         rest = &rest[start.unwrap_or(rest.len())..];
         if rest.first() == Some(&b':') {
-            bail!("unexpected ':' in [{}]", one_line(line));
+            bail!("unexpected ':' in [{}]", String::from_utf8_lossy(line));
         }
         if separates_components(rest) {
             return Ok(words);
         }
-        let (word, length) = word(rest, release)
-            .with_context(|| format!("quotes do not match in [{}]", one_line(line)))?;
+        let (word, length) = word(rest, release).with_context(|| {
+            format!("quotes do not match in [{}]", String::from_utf8_lossy(line))
+        })?;
         if word.is_empty() {
             return Ok(words);
         }

@@ -1,9 +1,9 @@
 //! `#BSUB` and `#PBS` lines, which sbatch reads as well: behind its own directives, and winning over them.
 
+use super::Release;
 use super::asked::{Asked, Source};
 use super::directives::split;
 use super::options::{Table, Takes, Word};
-use super::{Release, one_line};
 use anyhow::{Context, Result, anyhow};
 use std::collections::BTreeSet;
 
@@ -83,7 +83,7 @@ fn take(words: &[Word], table: &Table, asked: &mut Asked, take_one: TakeOne) -> 
     match words.get(read) {
         Some(word) => Err(place((
             word.line,
-            anyhow!("invalid argument: {}", one_line(&word.bytes)),
+            anyhow!("invalid argument: {}", String::from_utf8_lossy(&word.bytes)),
         ))),
         None => Ok(()),
     }

@@ -35,7 +35,7 @@ pub struct Submission {
 
 impl Submission {
     /// What `sbatch [options] SCRIPT [arguments]` would submit. The environment wins over the script, options
-    /// on the command line over both. Fails, naming file and line, where sbatch would.
+    /// on the command line over both. Fails, in one line that names file and line, where sbatch would.
     pub fn new(
         sbatch: &Sbatch,
         path: &str,
@@ -43,18 +43,14 @@ impl Submission {
         options: &[String],
         arguments: Vec<String>,
     ) -> Result<Self> {
-        let mut asked = Asked::default();
-        environment::take_early(&sbatch.environment, &sbatch.table, &mut asked)?;
-        asked.ignores_foreign |= ignores_foreign(sbatch, options);
-        let notes = read_script(sbatch, &script, &mut asked).with_context(|| path.to_owned())?;
-        environment::take_all(&sbatch.environment, &sbatch.table, &mut asked)?;
-        take_options(sbatch, options, &mut asked).context("sbatch options")?;
-        asked.verify()?;
+        let (asked, notes) = read(sbatch, path, &script, options)
+            .map_err(|error| anyhow!(printable(&format!("{error:#}"))))?;
+        let note = |note: &String| printable(&format!("{path}: {note}"));
         Ok(Submission {
             path: path.to_owned(),
             script,
             arguments,
-            notes: notes.iter().map(|note| format!("{path}: {note}")).collect(),
+            notes: notes.iter().map(note).collect(),
             asked,
         })
     }
@@ -123,6 +119,23 @@ impl Submission {
     }
 }
 
+/// What is asked for in all, and what is worth a note.
+fn read(
+    sbatch: &Sbatch,
+    path: &str,
+    script: &[u8],
+    options: &[String],
+) -> Result<(Asked, Vec<String>)> {
+    let mut asked = Asked::default();
+    environment::take_early(&sbatch.environment, &sbatch.table, &mut asked)?;
+    asked.ignores_foreign |= ignores_foreign(sbatch, options);
+    let notes = read_script(sbatch, script, &mut asked).with_context(|| path.to_owned())?;
+    environment::take_all(&sbatch.environment, &sbatch.table, &mut asked)?;
+    take_options(sbatch, options, &mut asked).context("sbatch options")?;
+    asked.verify()?;
+    Ok((asked, notes))
+}
+
 /// Takes what the script asks for, and says what its writer may have meant otherwise.
 fn read_script(sbatch: &Sbatch, script: &[u8], asked: &mut Asked) -> Result<Vec<String>> {
     is_script(script)?;
@@ -132,7 +145,7 @@ fn read_script(sbatch: &Sbatch, script: &[u8], asked: &mut Asked) -> Result<Vec<
     if let Some(word) = found.words.get(read) {
         let error = anyhow!(
             "invalid directive found in batch script: {}",
-            one_line(&word.bytes)
+            String::from_utf8_lossy(&word.bytes)
         );
         return Err(at((word.line, error)));
     }
@@ -189,7 +202,7 @@ fn take_options(sbatch: &Sbatch, options: &[String], asked: &mut Asked) -> Resul
     for (number, words) in components(options).enumerate() {
         let (given, read) = sbatch.table.read(&words).map_err(|(_, error)| error)?;
         if let Some(word) = words.get(read) {
-            let word = one_line(&word.bytes);
+            let word = String::from_utf8_lossy(&word.bytes);
             bail!("'{word}' is no option of sbatch; arguments of the script come after --");
         }
         // The first component is the one that is looked at; the others must be right, too.
@@ -202,15 +215,11 @@ fn take_options(sbatch: &Sbatch, options: &[String], asked: &mut Asked) -> Resul
     }
     Ok(())
 }
-
-/// A text from a script, safe for a terminal.
-fn one_line(text: &[u8]) -> String {
-    printable(&String::from_utf8_lossy(text))
-}
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::job::Memory;
+    use crate::text::random::Random;
 
     fn submission(script: &str, options: &[&str]) -> Result<Submission> {
         let options: Vec<_> = options.iter().map(|option| option.to_string()).collect();
@@ -386,6 +395,8 @@ mod tests {
                 "exclude each other",
             ),
             ("#!/bin/sh\n", &["--exclusive=maybe"], "--exclusive=maybe"),
+            ("#!/bin/sh\n", &["-wn[1-999][1-999]"], "more than"),
+            ("#!/bin/sh\n", &["-wn[99999999999999999999]"], "more than"),
         ] {
             let error = submission(script, options).unwrap_err();
             let text = format!("{error:#}");
@@ -397,6 +408,81 @@ mod tests {
     }
 
     #[test]
+    fn any_bytes_are_read_or_refused_in_one_line() {
+        const PIECES: [&str; 44] = [
+            "#SBATCH ",
+            "#SLURM",
+            "#PBS ",
+            "#BSUB ",
+            "\n",
+            "\n#SBATCH ",
+            " ",
+            "--mem=",
+            "--mem-per-cpu ",
+            "-c",
+            "-n ",
+            "-N",
+            "-t",
+            "--exclusive",
+            "--no-kill=",
+            "-J",
+            "-w",
+            "n[1-",
+            "]",
+            "--shadowfit=off",
+            "hetjob",
+            ":",
+            "--",
+            "-",
+            "=",
+            "#",
+            "\"",
+            "'",
+            "\\",
+            "-l ",
+            "nodes=",
+            "ppn=",
+            "select=",
+            "mem=",
+            "ncpus=",
+            "mpiprocs=",
+            "walltime=",
+            "+",
+            "99999999999",
+            "4294967296",
+            "-1",
+            "8gb",
+            "1-2:3",
+            "é",
+        ];
+        let mut random = Random::new(1);
+        let mut read = 0;
+        for _ in 0..8_000 {
+            let script = [b"#!/bin/sh\n".to_vec(), random.bytes(&PIECES)].concat();
+            let options: Vec<String> = (0..random.below(4)).map(|_| random.text(&PIECES)).collect();
+            let variables = [
+                "SBATCH_MEM_PER_NODE",
+                "SBATCH_NO_REQUEUE",
+                "SBATCH_EXCLUSIVE",
+                "SBATCH_TIMELIMIT",
+            ];
+            let variable = variables[random.below(4)].to_owned();
+            let environment = (random.below(4) == 0).then(|| (variable, random.bytes(&PIECES)));
+            let sbatch = Sbatch::default().with_environment(environment.into_iter().collect());
+            match Submission::new(&sbatch, "/no/such/a.sh", script, &options, vec![]) {
+                Ok(submission) => {
+                    read += 1;
+                    let request = submission.request(1);
+                    assert!(request.ask.cpus > 0 && request.ask.layout.tasks > 0);
+                    assert!(submission.notes.iter().all(|note| !note.contains('\n')));
+                }
+                Err(error) => assert!(!format!("{error:#}").contains('\n'), "{error:#}"),
+            }
+        }
+        assert!(read > 400, "{read}");
+    }
+
+    #[test]
     fn nodes_and_tasks_are_filled_in() {
         for (options, tasks, nodes, on_a_node) in [
             (&["-N2"][..], 2, 2, None),
@@ -404,6 +490,7 @@ mod tests {
             (&["-n1", "-N4"], 1, 1, Some(1)),
             (&["-n4", "-N2-8"], 4, 2, None),
             (&["-w", "n[1-3]"], 3, 3, None),
+            (&["-w", "n[1-3],m7,n2"], 4, 4, None),
             (&["-N2", "-B", "2:4"], 16, 2, None),
             (&["-N2", "--threads-per-core=2"], 4, 2, None),
             (&["-n8", "-N1"], 8, 1, Some(8)),
