@@ -123,9 +123,7 @@ def sizey(replay, traces):
 
 
 def features(replay, traces):
-    print(
-        "\nkinds divided by one feature more: waste on known kinds against that without it, geometric mean over the traces that have it"
-    )
+    print("\nkinds divided by one feature more: waste on known kinds against that without it, geometric mean over the traces that have it")
     plain = {trace: replay("--trace", trace)["waste_gbh"] for trace in sorted((traces / "jobs").glob("*.csv.gz"))}
     for split in SPLITS:
         told_apart = {trace: replay("--trace", trace, "--split", split)["waste_gbh"] for trace in plain}
