@@ -3,6 +3,7 @@
 //!
 //! The shims land in `target/<profile>/slurm-<major.minor>/`, beside the core they load.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -43,33 +44,48 @@ fn main() {
             .file("c_shim/spank/mark.c")
             .compile("spank");
     }
-    for include in header_sets() {
-        if let Some(release) = release_of(&include) {
-            build_shims(&include, &profile_dir().join(format!("slurm-{release}")));
-        }
+    for (release, headers) in header_sets() {
+        let out = profile_dir().join(format!("slurm-{release}"));
+        build_shims(&headers.include, &out);
+        // scripts/install compares it with the Slurm that will load them.
+        std::fs::write(out.join("version"), headers.version)
+            .expect("the target folder is writable");
     }
 }
 
-/// Include folders, an installed Slurm's first.
-fn header_sets() -> Vec<PathBuf> {
+struct Headers {
+    include: PathBuf,
+    /// Such as `22.05.8`.
+    version: String,
+}
+
+/// By release, such as `22.05`; an installed Slurm's own come before fetched ones.
+fn header_sets() -> BTreeMap<String, Headers> {
     let fetched = std::fs::read_dir("slurm_headers")
         .into_iter()
         .flatten()
         .flatten();
-    std::iter::once(PathBuf::from("/usr/include"))
-        .chain(fetched.map(|entry| entry.path()))
-        .filter(|path| path.join("slurm/slurm_version.h").exists())
-        .collect()
+    let includes =
+        std::iter::once(PathBuf::from("/usr/include")).chain(fetched.map(|entry| entry.path()));
+    let mut sets = BTreeMap::new();
+    for include in includes {
+        if let Some([major, minor, micro]) = version_of(&include) {
+            let release = format!("{major}.{minor:02}");
+            let version = format!("{release}.{micro}");
+            sets.entry(release).or_insert(Headers { include, version });
+        }
+    }
+    sets
 }
 
-/// `22.05` from `#define SLURM_VERSION_NUMBER 0x160508`.
-fn release_of(include: &Path) -> Option<String> {
+/// `[22, 5, 8]` from `#define SLURM_VERSION_NUMBER 0x160508`.
+fn version_of(include: &Path) -> Option<[u32; 3]> {
     let header = std::fs::read_to_string(include.join("slurm/slurm_version.h")).ok()?;
     let number = header
         .lines()
         .find_map(|line| line.strip_prefix("#define SLURM_VERSION_NUMBER 0x"))?;
     let number = u32::from_str_radix(number.trim(), 16).ok()?;
-    Some(format!("{}.{:02}", number >> 16, number >> 8 & 0xff))
+    Some([number >> 16, number >> 8 & 0xff, number & 0xff])
 }
 
 /// `target/<profile>`: OUT_DIR is `target/<profile>/build/shadowfit-<hash>/out`.

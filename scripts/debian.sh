@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck shell=bash
 # Which Debian suite brings which release of Slurm, and packages of a suite that this machine does not run.
 # Sourced after lib.sh.
 

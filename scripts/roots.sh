@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck shell=bash
 # Roots with other releases of Slurm: each a Debian suite of its own in a folder, entered in a mount namespace
 # of its own. Nothing is mounted where the machine's other processes could see it.
 # Sourced after lib.sh and debian.sh.
