@@ -189,13 +189,16 @@ mod tests {
 
     #[test]
     fn a_command_that_hangs_is_ended_with_all_that_it_started() {
-        for script in [
+        let scripts = [
             "sleep 1000",
             "echo part; sleep 1000",
             "sleep 1000 & sleep 1000",
             "exec >&-; sleep 1000",
-        ] {
-            let error = shell(script, 1).unwrap_err().to_string();
+        ];
+        let ended = scripts.map(|script| std::thread::spawn(move || (script, shell(script, 1))));
+        for thread in ended {
+            let (script, result) = thread.join().unwrap();
+            let error = result.unwrap_err().to_string();
             assert!(error.ends_with("no answer within 1 s"), "{script}: {error}");
         }
     }
