@@ -1,6 +1,8 @@
 //! The ways in which what a kind of job needs may follow its input, each with what it would have said of
 //! the past. None of them is right everywhere: an aligner keeps an index of the same size whatever it
 //! reads, a sorter grows with its input, and some do neither.
+//!
+//! The constants: data, objective and command stand in `model/mod.rs`.
 
 use super::margin::{Margin, Ratio, SHARES, margin};
 use linfa::Dataset;

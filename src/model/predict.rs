@@ -10,7 +10,7 @@ pub trait KnownKinds {
     fn find(&self, key: Key, input_bytes: Option<u64>) -> Option<Evidence>;
 }
 
-/// A kind with so many runs is believed as much as the more general kind that it belongs to.
+/// Data, objective and command stand in `model/mod.rs`. A kind with so many runs is believed as much as the more general kind that it belongs to.
 const BELIEVED_HALF: f64 = 8.0;
 
 /// The evidence of the most specific of its user's kinds that has enough completed runs, shrunk towards

@@ -3,7 +3,9 @@
 //! Each run is first predicted by every estimator from the runs before it, as it would have been, and only
 //! then learned from. What that would have cost is each estimator's score; the one with the least is followed
 //! (prequential selection, Dawid 1984). Runs with more input than any before have scores of their own:
-//! a estimator that is good where runs are known may be bad beyond.
+//! an estimator that is good where runs are known may be bad beyond.
+//!
+//! The constants: data, objective and command stand in `model/mod.rs`.
 
 use super::curve::{Curve, Knot};
 use super::estimator::{ESTIMATORS, Fitted, Prediction, Sample};
