@@ -27,6 +27,7 @@ pub mod fingerprint;
 pub mod job;
 pub mod model;
 pub mod record;
+pub mod relies;
 pub mod shadow;
 #[allow(unsafe_code)]
 pub mod slurmctld;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const STOREYS: [&[&str]; 13] = [
     &["text", "clock", "config", "shadow"],
     &["job"],
-    &["fingerprint"],
+    &["fingerprint", "relies"],
     &["record"],
     &["model", "sampler"],
     &["decide"],
@@ -25,13 +25,14 @@ const STOREYS: [&[&str]; 13] = [
 const NOT_IN_SLURMCTLD: [&str; 7] = [
     "agent", "clock", "replay", "report", "sampler", "slurm", "store",
 ];
-const IN_SLURMCTLD: [&str; 8] = [
+const IN_SLURMCTLD: [&str; 9] = [
     "config",
     "decide",
     "fingerprint",
     "job",
     "model",
     "record",
+    "relies",
     "slurmctld",
     "text",
 ];

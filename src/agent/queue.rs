@@ -142,6 +142,7 @@ impl Agent<'_> {
             job.record.kind,
             job.record.asked?,
             job.record.input_bytes,
+            &job.record.floor.clone().unwrap_or_default(),
         );
         Some(Record {
             // Decided at submission, with the script in sight.

@@ -15,6 +15,7 @@ use crate::job::{Ask, LeftAlone, Memory, Request};
 use crate::model::predict::{KnownKinds, predict};
 use crate::model::snapshot::Snapshot;
 use crate::record::{Change, Record};
+use crate::relies::{Floor, Reliance};
 use licenses::relicense;
 pub use sentence::sentence;
 
@@ -73,6 +74,7 @@ pub fn decide(
                 kind,
                 request.ask,
                 request.input_bytes,
+                &floor(request),
             );
             let record = Record {
                 licenses: snapshot.and_then(|snapshot| {
@@ -88,6 +90,13 @@ pub fn decide(
             }
         }
     })
+}
+
+/// What the job relies on by its script.
+fn floor(request: &Request) -> Floor {
+    let ask = &request.ask;
+    let cpus = u64::from(ask.cpus) * u64::from(ask.layout.tasks);
+    Floor::of(request.texts.script, cpus)
 }
 
 /// A shadow runs first where the job may wait and has enough at stake.
@@ -114,7 +123,7 @@ pub fn known(snapshot: Option<&Snapshot>) -> Option<&dyn KnownKinds> {
     snapshot.map(|snapshot| snapshot as &dyn KnownKinds)
 }
 
-/// Decides what a job of `kind` that asks for `ask` gets.
+/// Decides what a job of `kind` that asks for `ask` and relies on `floor` gets.
 pub fn size(
     config: &Config,
     modes: Modes,
@@ -122,9 +131,11 @@ pub fn size(
     kind: Kind,
     ask: Ask,
     input_bytes: Option<u64>,
+    floor: &Floor,
 ) -> Record {
     let keep = |why| Record {
         input_bytes,
+        floor: floor.clone().some(),
         ..Record::kept(kind, Some(ask), why)
     };
     let Some(known) = known else {
@@ -133,15 +144,17 @@ pub fn size(
     let Some((level, evidence)) = predict(known, &kind, input_bytes, &config.evidence) else {
         return keep("too few runs of this kind");
     };
-    let need = node_need(config, level, &evidence);
-    let cpus = cpus(config, modes.cpus, &ask, &evidence, need);
+    let measured = node_need(config, level, &evidence);
+    let need = Reliance::raised(floor.memory.as_ref(), measured);
+    let cpus = cpus(config, modes.cpus, &ask, &evidence, need, floor);
     let cpus_in_force = cpus
         .filter(Change::applies)
         .map_or(ask.cpus.into(), |change| change.set);
-    let memory = memory(config, modes.memory, &ask, need, cpus_in_force);
+    let memory = need.and_then(|need| memory(config, modes.memory, &ask, need, cpus_in_force));
     let time = time(config, modes.time, &ask, &evidence, &cpus);
     let why = match ask.layout.tasks_on_a_node() {
         None => "Slurm is free to spread its tasks over nodes",
+        Some(_) if !floor.is_empty() => "its script relies on what it asks for",
         Some(_) => "the request fits",
     };
     let nothing = memory.is_none() && cpus.is_none() && time.is_none();
@@ -177,7 +190,15 @@ fn memory(config: &Config, mode: Mode, ask: &Ask, need: u64, cpus: u64) -> Optio
     change(config, mode, asked.mib(), set)
 }
 
-fn cpus(config: &Config, mode: Mode, ask: &Ask, evidence: &Evidence, need: u64) -> Option<Change> {
+/// `need` is the memory on a node that must stay, in MiB; `None`: all that was asked for.
+fn cpus(
+    config: &Config,
+    mode: Mode,
+    ask: &Ask,
+    evidence: &Evidence,
+    need: Option<u64>,
+    floor: &Floor,
+) -> Option<Change> {
     let in_time = |limit| u64::from(evidence.longest_s) * TIME_RESERVE <= limit;
     if !ask.time_s.is_none_or(in_time) {
         return None;
@@ -191,7 +212,9 @@ fn cpus(config: &Config, mode: Mode, ask: &Ask, evidence: &Evidence, need: u64) 
     let least = wanted
         .max(config.cpus.floor.into())
         .max(cpus_for_memory(ask, need)?);
-    change(config, mode, ask.cpus.into(), least)
+    let tasks = u64::from(ask.layout.tasks);
+    let all = Reliance::raised(floor.cpus.as_ref(), least.saturating_mul(tasks))?;
+    change(config, mode, ask.cpus.into(), all.div_ceil(tasks))
 }
 
 /// The least time limit that is enough, in minutes. Only a limit of the user's own is touched, and none
@@ -213,11 +236,11 @@ fn time(
 /// How many CPUs each task must keep because memory comes with them; `None` when that cannot be
 /// known: a site's default memory may be counted per CPU, and tasks that Slurm is free to spread would
 /// move closer together on fewer CPUs and share the memory of one node.
-fn cpus_for_memory(ask: &Ask, need: u64) -> Option<u64> {
+fn cpus_for_memory(ask: &Ask, need: Option<u64>) -> Option<u64> {
     let tasks = u64::from(ask.layout.tasks_on_a_node()?);
     match ask.memory? {
         Memory::Node(_) => Some(1),
-        Memory::Cpu(mib) => Some(need.div_ceil((tasks * mib).max(1))),
+        Memory::Cpu(mib) => Some(need?.div_ceil((tasks * mib).max(1))),
     }
 }
 
@@ -248,6 +271,10 @@ mod tests {
     };
 
     fn sized(ask: Ask, evidence: Evidence, mode: Mode) -> Record {
+        sized_above(ask, evidence, mode, &Floor::default())
+    }
+
+    fn sized_above(ask: Ask, evidence: Evidence, mode: Mode, floor: &Floor) -> Record {
         let kind = Kind::of_accounting(1, b"align");
         let learned = Learned {
             evidence,
@@ -267,6 +294,7 @@ mod tests {
             kind,
             ask,
             None,
+            floor,
         )
     }
 
@@ -365,5 +393,41 @@ mod tests {
         assert!(comment.len() < 600, "{} bytes: {comment}", comment.len());
         assert_eq!(Comment::read("{\"shadowfit\":2}").record(), None);
         assert_eq!(Comment::read("site note").record(), None);
+    }
+
+    #[test]
+    fn no_job_is_set_below_what_its_script_relies_on() {
+        let reliance = |least| Reliance {
+            least,
+            line: 3,
+            text: "java -Xmx7g".into(),
+        };
+        let memory = |least| Floor {
+            memory: Some(reliance(least)),
+            cpus: None,
+        };
+        let cpus = |least| Floor {
+            memory: None,
+            cpus: Some(reliance(least)),
+        };
+        let per_node = ask(Some(Memory::Node(65536)), 8, 1);
+        let per_cpu = ask(Some(Memory::Cpu(8192)), 8, 1);
+        let cases = [
+            (per_node, memory(Some(20_000)), (Some(20_000), Some(1))),
+            (per_node, memory(Some(1)), (Some(9124), Some(1))),
+            (per_node, memory(Some(99_000)), (None, Some(1))),
+            (per_node, memory(None), (None, Some(1))),
+            (per_node, cpus(Some(6)), (Some(9124), Some(6))),
+            (per_node, cpus(Some(8)), (Some(9124), None)),
+            (per_node, cpus(None), (Some(9124), None)),
+            // Memory comes with CPUs there.
+            (per_cpu, memory(None), (None, None)),
+            (per_cpu, memory(Some(20_000)), (Some(6667), Some(3))),
+        ];
+        for (ask, floor, right) in cases {
+            let record = sized_above(ask, SEEN, Mode::Apply, &floor);
+            assert_eq!(sets(&record), right, "{floor:?}");
+            assert_eq!(record.floor, Some(floor));
+        }
     }
 }

@@ -17,6 +17,7 @@ use crate::job::counters::JobCounters;
 use crate::job::evidence::Evidence;
 use crate::job::licenses::parse;
 use crate::job::shadow::Wait;
+use crate::relies::Floor;
 use crate::text::units::MIB;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -84,6 +85,9 @@ pub struct Record {
     /// What runs of this kind used.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub evidence: Option<Evidence>,
+    /// What its script relies on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub floor: Option<Floor>,
     /// The rewrite of memory, in MiB.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub memory: Option<Change>,
@@ -123,6 +127,7 @@ impl Record {
             input_bytes: None,
             level: None,
             evidence: None,
+            floor: None,
             memory: None,
             cpus: None,
             time: None,

@@ -20,6 +20,7 @@ use crate::decide::size;
 use crate::job::{Ask, Layout, Memory};
 use crate::model::margin::SHARES;
 use crate::record::{Change, Record};
+use crate::relies::Floor;
 use crate::text::units::MIB;
 pub use course::{Course, Moment};
 pub use figures::Figures;
@@ -165,7 +166,17 @@ fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Reco
         licenses: Mode::Off,
         time: Mode::Apply,
     };
-    size(config, modes, Some(history), job.kind, ask, job.input_bytes)
+    // Accounting has no scripts.
+    let floor = Floor::default();
+    size(
+        config,
+        modes,
+        Some(history),
+        job.kind,
+        ask,
+        job.input_bytes,
+        &floor,
+    )
 }
 
 /// GB·h wasted and attempts killed when the first attempt gets `set` bytes, the next one what the user

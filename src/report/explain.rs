@@ -7,7 +7,26 @@ use crate::job::Memory;
 use crate::job::evidence::Evidence;
 use crate::record::FinishedJob;
 use crate::record::{Change, Record};
+use crate::relies::{Floor, Reliance};
 use crate::text::units::{MIB, memory_text, printable};
+
+/// What the script relies on, and where that stands in it.
+fn floor(floor: &Floor) -> Vec<String> {
+    let line = |what: &str, reliance: &Reliance, unit: fn(u64) -> String| {
+        let least = reliance.least.map_or("as asked".into(), unit);
+        let text = printable(&reliance.text);
+        format!("floor     {what} {least}: line {}: {text}", reliance.line)
+    };
+    let memory = floor
+        .memory
+        .iter()
+        .map(|memory| line("memory", memory, memory_text));
+    let cpus = floor
+        .cpus
+        .iter()
+        .map(|cpus| line("CPUs", cpus, |cpus| cpus.to_string()));
+    memory.chain(cpus).collect()
+}
 
 /// The decision itself, a line each: what is asked and set, the evidence, the fingerprint.
 pub fn decision(record: &Record) -> Vec<String> {
@@ -55,6 +74,7 @@ pub fn decision(record: &Record) -> Vec<String> {
             .as_deref()
             .map(|why| format!("kept      {}", printable(why))),
     );
+    lines.extend(record.floor.iter().flat_map(floor));
     if let Some((level, evidence)) = record.level.zip(record.evidence) {
         lines.push(format!("evidence  {}", seen(level, &evidence)));
     }

@@ -47,6 +47,15 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
+/// The beginning of a text of any bytes, safe for a terminal, on one line, with single blanks; at most `most`
+/// characters.
+pub fn printable_part(text: &[u8], most: usize) -> String {
+    let text = String::from_utf8_lossy(&text[..text.len().min(8 * most)]);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = printable(&words.join(" "));
+    line.chars().take(most).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,161 @@
+//! What a job relies on: memory and CPUs that its script names or hands on to a program that sizes itself by them.
+//! A job is never set below that, whatever its runs used: a step that asks for more than its job has is refused,
+//! and a heap of a fixed size dies with an error of its own that no accounting calls out of memory.
+//!
+//! Scripts are hostile: they are read as bytes, once, up to a bound, and nothing in them is an error.
+#![forbid(unsafe_code)]
+
+mod lines;
+mod options;
+mod programs;
+mod steps;
+
+use crate::text::units::printable_part;
+use aho_corasick::AhoCorasick;
+use lines::{Line, lines};
+use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
+
+/// More of a script is not read, in bytes.
+const MOST_READ: usize = 64 << 10;
+
+/// What is kept of a line, in characters.
+const SHOWN: usize = 60;
+
+/// A line without any of these names nothing that a job could rely on.
+const SIGNS: [&str; 17] = [
+    "SLURM_", "srun", "mpirun", "mpiexec", "-mem", "_mem", "mem=", "-max", "-Xm", "java", "ram",
+    "RAM", "sort", "heap", "memory", "cgroup", "-limit",
+];
+
+/// What a job relies on, and where that stands.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Floor {
+    /// Memory on a node.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub memory: Option<Reliance>,
+    /// CPUs of all tasks together.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cpus: Option<Reliance>,
+}
+
+/// One thing that a script relies on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reliance {
+    /// At least so many MiB or CPUs; `None`: all that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub least: Option<u64>,
+    /// The line, counted from 1.
+    pub line: u32,
+    /// Its text, without control characters, cut.
+    pub text: String,
+}
+
+impl Floor {
+    /// What `script` relies on; `cpus` is what its user asked for in all.
+    pub fn of(script: &[u8], cpus: u64) -> Floor {
+        let script = &script[..script.len().min(MOST_READ)];
+        let mut found = Found::default();
+        if !signs().is_match(script) {
+            return Floor::default();
+        }
+        for line in lines(script).filter(|line| signs().is_match(line.text)) {
+            found.take(&line, cpus);
+        }
+        found.floor()
+    }
+
+    /// Nothing where it is empty: most jobs rely on nothing, and their records need not say so.
+    pub fn some(self) -> Option<Floor> {
+        (!self.is_empty()).then_some(self)
+    }
+
+    /// The script relies on nothing that is known.
+    pub fn is_empty(&self) -> bool {
+        self.memory.is_none() && self.cpus.is_none()
+    }
+}
+
+fn signs() -> &'static AhoCorasick {
+    static SIGNS_FOUND: OnceLock<AhoCorasick> = OnceLock::new();
+    // Nothing but a bug in the list makes this fail: then every line is read.
+    SIGNS_FOUND.get_or_init(|| AhoCorasick::new(SIGNS).unwrap_or_else(|_| every_line()))
+}
+
+fn every_line() -> AhoCorasick {
+    AhoCorasick::new([""]).expect("an empty pattern is one")
+}
+
+/// What a line asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// So many MiB on a node.
+    Memory(u64),
+    /// All the memory that was asked for.
+    AllMemory,
+    /// So many CPUs.
+    Cpus(u64),
+    /// All the CPUs that were asked for.
+    AllCpus,
+}
+
+/// What has been found so far: the line that needs most, of memory and of CPUs.
+#[derive(Default)]
+struct Found<'a> {
+    memory: Option<(Option<u64>, Line<'a>)>,
+    cpus: Option<(Option<u64>, Line<'a>)>,
+}
+
+impl<'a> Found<'a> {
+    fn take(&mut self, line: &Line<'a>, cpus: u64) {
+        let words: Vec<&[u8]> = line.words().collect();
+        let mut note = |need: Need| match need {
+            Need::Memory(mib) => raise(&mut self.memory, Some(mib), line),
+            Need::AllMemory => raise(&mut self.memory, None, line),
+            Need::Cpus(least) => raise(&mut self.cpus, Some(least), line),
+            Need::AllCpus => raise(&mut self.cpus, None, line),
+        };
+        if !programs::is_about_another_job(&words) {
+            steps::needs(line, &words, &mut note);
+            programs::needs(line, &words, cpus, &mut note);
+        }
+    }
+
+    fn floor(self) -> Floor {
+        let reliance = |(least, line): (Option<u64>, Line)| Reliance {
+            least,
+            line: line.number,
+            text: printable_part(line.text, SHOWN),
+        };
+        Floor {
+            memory: self.memory.map(reliance),
+            cpus: self.cpus.map(reliance),
+        }
+    }
+}
+
+impl Reliance {
+    /// `need`, or what is relied on if that is more; `None` where that is all that was asked for.
+    pub fn raised(floor: Option<&Reliance>, need: u64) -> Option<u64> {
+        match floor {
+            None => Some(need),
+            Some(reliance) => Some(need.max(reliance.least?)),
+        }
+    }
+}
+
+/// Keeps what needs more; all that was asked for is the most.
+fn raise<'a>(known: &mut Option<(Option<u64>, Line<'a>)>, least: Option<u64>, line: &Line<'a>) {
+    let is_more = match (&known, least) {
+        (None, _) => true,
+        (Some((None, _)), _) => false,
+        (Some((Some(_), _)), None) => true,
+        (Some((Some(known), _)), Some(least)) => least > *known,
+    };
+    if is_more {
+        *known = Some((least, *line));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! Options and sizes in a command's words.
+
+use crate::text::units::MIB;
+
+/// What stands behind an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// A value as it is written.
+    Written(&'a [u8]),
+    /// The shell puts it there: a variable, or something computed.
+    Computed,
+}
+
+impl<'a> Value<'a> {
+    fn of(text: &'a [u8]) -> Value<'a> {
+        match text.contains(&b'$') {
+            true => Value::Computed,
+            false => Value::Written(text),
+        }
+    }
+
+    /// The number, if it is written.
+    pub fn number(self) -> Option<u64> {
+        match self {
+            Value::Written(text) => str::from_utf8(text).ok()?.parse().ok(),
+            Value::Computed => None,
+        }
+    }
+}
+
+/// The value of one of the options `long` (`--mem 4G`, `--mem=4G`) or `short` (`-c 4`, `-c4`), if word `at` is one.
+pub fn value<'a>(
+    words: &[&'a [u8]],
+    at: usize,
+    long: &[&str],
+    short: &[&str],
+) -> Option<Value<'a>> {
+    let word = words[at];
+    let next = || words.get(at + 1).map(|next| Value::of(next));
+    let (name, attached) = match word.iter().position(|&byte| byte == b'=') {
+        Some(equals) => (&word[..equals], Some(&word[equals + 1..])),
+        None => (word, None),
+    };
+    if long.iter().any(|option| option.as_bytes() == name) {
+        return match attached {
+            Some([]) | None => next(),
+            Some(text) => Some(Value::of(text)),
+        };
+    }
+    let letter = short
+        .iter()
+        .find_map(|option| word.strip_prefix(option.as_bytes()))?;
+    match letter {
+        [] => next(),
+        // `-n4`, and not `-name`.
+        [b'0'..=b'9' | b'$', ..] => Some(Value::of(letter)),
+        _ => None,
+    }
+}
+
+/// A size with its unit in MiB, rounded up; `None` without unit: each program has one of its own then.
+pub fn size(text: &[u8]) -> Option<u64> {
+    let text = str::from_utf8(text).ok()?.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let number: f64 = text[..digits].parse().ok()?;
+    let unit = text[digits..].to_ascii_lowercase();
+    let bytes = match unit.trim_end_matches("ib").trim_end_matches('b') {
+        "k" => 1024.0,
+        "m" => 1024.0 * 1024.0,
+        "g" => 1024.0 * 1024.0 * 1024.0,
+        "t" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    } * number;
+    (bytes.is_finite() && bytes > 0.0).then(|| (bytes / MIB as f64).ceil().min(1e12) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_a_unit() {
+        let cases = [
+            ("7g", Some(7168)),
+            ("512M", Some(512)),
+            ("25.99GiB", Some(26614)),
+            ("1500k", Some(2)),
+            ("2GB", Some(2048)),
+            ("1T", Some(1_048_576)),
+            ("8", None),
+            ("80%", None),
+            ("G", None),
+            ("0G", None),
+            ("big", None),
+            ("", None),
+        ];
+        for (text, right) in cases {
+            assert_eq!(size(text.as_bytes()), right, "{text}");
+        }
+    }
+
+    #[test]
+    fn options_are_found_in_every_form() {
+        let forms: [(&[&str], Option<Value>); 8] = [
+            (&["--mem=4G"], Some(Value::Written(b"4G"))),
+            (&["--mem", "4G"], Some(Value::Written(b"4G"))),
+            (&["--mem=$X"], Some(Value::Computed)),
+            (&["-c4"], Some(Value::Written(b"4"))),
+            (&["-c", "$N"], Some(Value::Computed)),
+            (&["-chdir"], None),
+            (&["--memory=4G"], None),
+            (&["--mem"], None),
+        ];
+        for (words, right) in forms {
+            let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+            assert_eq!(value(&words, 0, &["--mem"], &["-c"]), right, "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Programs that size themselves: by a size that the script names, or by what Slurm gave the job.
+
+use super::Need;
+use super::lines::Line;
+use super::options::{Value, size, value};
+use super::steps::name_of;
+
+/// A Java heap is not all that its machine takes: a tenth and so many MiB more.
+const BESIDE_HEAP_MIB: u64 = 256;
+
+/// Commands whose options are about another job.
+const ABOUT_OTHERS: [&[u8]; 5] = [b"sbatch", b"salloc", b"scontrol", b"qsub", b"sacct"];
+
+/// Slurm's variables that say how much memory a job has.
+const MEMORY_VARIABLES: [&str; 4] = [
+    "SLURM_MEM_PER_",
+    "SLURM_MEM_",
+    "memory.limit_in_bytes",
+    "memory.max",
+];
+
+/// Slurm's variables that say how many CPUs a job has.
+const CPU_VARIABLES: [&str; 5] = [
+    "SLURM_CPUS_",
+    "SLURM_JOB_CPUS_",
+    "SLURM_NTASKS",
+    "SLURM_NPROCS",
+    "SLURM_TRES_PER_TASK",
+];
+
+/// Signs that a number is compared and not just handed on.
+const COMPARISONS: [&str; 9] = [
+    "-lt ", "-le ", "-gt ", "-ge ", "-eq ", "-ne ", "==", "!=", "((",
+];
+
+/// The line submits or asks about another job.
+pub fn is_about_another_job(words: &[&[u8]]) -> bool {
+    words
+        .iter()
+        .any(|word| ABOUT_OTHERS.contains(&name_of(word)))
+}
+
+/// Notes what the programs of a line need; `cpus` is what the job's user asked for in all.
+pub fn needs(line: &Line, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
+    if MEMORY_VARIABLES.iter().any(|name| line.holds(name)) {
+        note(Need::AllMemory);
+    }
+    let counts_cpus = CPU_VARIABLES.iter().any(|name| line.holds(name));
+    if counts_cpus && COMPARISONS.iter().any(|sign| line.holds(sign)) {
+        note(Need::AllCpus);
+    }
+    java(words, note);
+    for at in 0..words.len() {
+        named_memory(words, at, note);
+    }
+    sort(words, cpus, note);
+}
+
+/// The heap that is named, or a share of what the job has.
+fn java(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+    let heaps = words.iter().filter_map(|word| heap(word));
+    let mut is_named = false;
+    for heap in heaps {
+        is_named = true;
+        note(match heap {
+            Some(mib) => Need::Memory(mib.saturating_add(mib / 10 + BESIDE_HEAP_MIB)),
+            None => Need::AllMemory,
+        });
+    }
+    let by_share =
+        |word: &&[u8]| contains(word, b"RAMPercentage") || contains(word, b"RAMFraction");
+    let starts = words.iter().any(|word| name_of(word) == b"java");
+    let only_asks = words
+        .iter()
+        .any(|word| *word == b"-version" || *word == b"--version");
+    if words.iter().any(by_share) || (starts && !is_named && !only_asks) {
+        note(Need::AllMemory);
+    }
+}
+
+/// `-Xmx7g` as MiB, also within `JAVA_OPTS=-Xmx7g`; `Some(None)` where the shell computes it. A plain number is bytes.
+fn heap(word: &[u8]) -> Option<Option<u64>> {
+    let at = ["-Xmx", "-Xms"].iter().find_map(|name| {
+        let at = memchr::memmem::find(word, name.as_bytes())?;
+        Some(at + name.len())
+    })?;
+    let text = &word[at..];
+    let plain = || Some(str::from_utf8(text).ok()?.parse::<u64>().ok()? >> 20);
+    Some(size(text).or_else(plain))
+}
+
+/// `--max-mem 6G`, `--memory-limit=6GiB`, `executor-memory 4g`: an option whose name speaks of memory.
+fn named_memory(words: &[&[u8]], at: usize, note: &mut impl FnMut(Need)) {
+    let word = words[at];
+    let name = word.split(|&byte| byte == b'=').next().unwrap_or(word);
+    if !word.starts_with(b"-") || !speaks_of_memory(name) || is_a_steps(words, at) {
+        return;
+    }
+    let Ok(name) = str::from_utf8(name) else {
+        return;
+    };
+    // Dask's workers fill what they believe to have, and count not all of it.
+    let times = if words.iter().any(|word| contains(word, b"dask")) {
+        2
+    } else {
+        1
+    };
+    match value(words, at, &[name], &[]) {
+        Some(Value::Computed) => note(Need::AllMemory),
+        Some(Value::Written(text)) => match (
+            size(text),
+            str::from_utf8(text)
+                .ok()
+                .and_then(|t| t.parse::<u64>().ok()),
+        ) {
+            (Some(mib), _) => note(Need::Memory(mib.saturating_mul(times))),
+            // Bytes, for sure; of smaller numbers only the program knows the unit.
+            (None, Some(bytes)) if bytes >= 64 << 20 => note(Need::Memory(bytes.div_ceil(1 << 20))),
+            (None, Some(number)) if number > 0 => note(Need::AllMemory),
+            _ => {}
+        },
+        None => {}
+    }
+}
+
+fn speaks_of_memory(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    let part = |text: &[u8]| contains(&name, text);
+    part(b"mem") && !part(b"member") && !part(b"remem") && !part(b"memo-")
+        || part(b"maxram")
+        || part(b"max-ram")
+        || part(b"limitbamsortram")
+        || part(b"genomegenerateram")
+        || name == b"--ram"
+        || part(b"heap-size")
+}
+
+/// srun's own options are read with its step.
+fn is_a_steps(words: &[&[u8]], at: usize) -> bool {
+    let name = words[at]
+        .split(|&byte| byte == b'=')
+        .next()
+        .unwrap_or_default();
+    let own = [
+        &b"--mem"[..],
+        b"--mem-per-cpu",
+        b"--mem-bind",
+        b"--mem-per-gpu",
+    ];
+    own.contains(&name) && words[..at].iter().any(|word| name_of(word) == b"srun")
+}
+
+/// sort's buffer, and samtools sort's for each of its threads.
+fn sort(words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
+    let Some(at) = words.iter().position(|word| name_of(word) == b"sort") else {
+        return;
+    };
+    let is_samtools = at > 0
+        && matches!(
+            name_of(words[at - 1]),
+            b"samtools" | b"sambamba" | b"bcftools"
+        );
+    let (long, short): (&[&str], &[&str]) = match is_samtools {
+        true => (&["--max-mem", "-m"], &["-m"]),
+        false => (&["--buffer-size", "-S"], &["-S"]),
+    };
+    let find = |long: &[&str], short: &[&str]| {
+        (at + 1..words.len()).find_map(|at| value(words, at, long, short))
+    };
+    let threads = || match find(&["-@", "--threads"], &["-@"]) {
+        Some(threads) if is_samtools => threads.number().unwrap_or(cpus).max(1),
+        _ => 1,
+    };
+    match find(long, short) {
+        Some(Value::Computed) => note(Need::AllMemory),
+        Some(Value::Written(text)) => match size(text) {
+            Some(mib) => note(Need::Memory(mib.saturating_mul(threads()))),
+            // A share of the memory that it believes to have.
+            None if text.ends_with(b"%") => note(Need::AllMemory),
+            None => {}
+        },
+        None => {}
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    memchr::memmem::find(text, part).is_some()
+}

@@ -1,0 +1,167 @@
+use super::*;
+
+/// `None`: nothing; `Some(None)`: all that was asked for; in MiB and CPUs.
+type Least = Option<Option<u64>>;
+
+fn floor(script: &str) -> (Least, Least) {
+    let floor = Floor::of(format!("#!/bin/bash\n{script}\n").as_bytes(), 4);
+    (floor.memory.map(|f| f.least), floor.cpus.map(|f| f.least))
+}
+
+const NOTHING: (Least, Least) = (None, None);
+const ALL_MEMORY: (Least, Least) = (Some(None), None);
+
+fn mib(least: u64) -> (Least, Least) {
+    (Some(Some(least)), None)
+}
+
+fn cpus(least: u64) -> (Least, Least) {
+    (None, Some(Some(least)))
+}
+
+#[test]
+fn steps_and_launchers_keep_what_they_name() {
+    let both = |mib, cpus| (Some(Some(mib)), Some(Some(cpus)));
+    let cases = [
+        ("srun --mem=800M -c 4 ./a", both(800, 4)),
+        ("srun --mem 2G ./a", mib(2048)),
+        ("srun --mem=4000 ./a", mib(4000)),
+        ("time /usr/bin/srun -n2 --cpus-per-task=3 ./a -c 9", cpus(6)),
+        ("srun --mem-per-cpu=1G -c2 -n 3 ./a", both(6144, 6)),
+        ("x=$(srun --mem=1G hostname | head -1)", mib(1024)),
+        ("cd a && srun -n 2 \\\n  --mem=3G \\\n  ./a", both(3072, 2)),
+        (
+            "srun --mem=1G ./a\nsrun --mem=3G ./b\nsrun --mem=2G ./c",
+            mib(3072),
+        ),
+        ("mpirun -np 8 ./a", cpus(8)),
+        ("mpiexec -n 4 ./a", cpus(4)),
+        ("srun -c $SLURM_CPUS_PER_TASK ./a", NOTHING),
+        ("srun --mem=$M ./a", ALL_MEMORY),
+        ("srun ./a", NOTHING),
+        // Several at once: how many, only the script knows.
+        (
+            "for f in a b; do srun -n1 --mem=3G ./a $f & done",
+            (Some(None), Some(None)),
+        ),
+        ("srun --mem=3G ./a >log 2>&1 && echo done", mib(3072)),
+        ("# srun --mem=3G ./a", NOTHING),
+        ("echo srunner --mem", NOTHING),
+    ];
+    for (script, right) in cases {
+        assert_eq!(floor(script), right, "{script}");
+    }
+}
+
+#[test]
+fn programs_keep_the_memory_that_they_are_told_to_use() {
+    let cases = [
+        ("java -Xmx7g -jar tool.jar", mib(7168 + 716 + 256)),
+        (
+            "export JAVA_OPTS=\"-Xms1g -Xmx2048m\"",
+            mib(2048 + 204 + 256),
+        ),
+        (
+            "gatk --java-options '-Xmx4G -XX:+UseSerialGC' Caller",
+            mib(4096 + 409 + 256),
+        ),
+        ("java -Xmx${HEAP}m -jar tool.jar", ALL_MEMORY),
+        ("java -jar tool.jar", ALL_MEMORY),
+        ("java -XX:MaxRAMPercentage=80 -jar tool.jar", ALL_MEMORY),
+        ("java -version", NOTHING),
+        ("module load java/17", NOTHING),
+        ("megahit --max-mem 6G in", mib(6144)),
+        ("tool --memory-limit=1.5GiB", mib(1536)),
+        ("STAR --limitBAMsortRAM 8000000000", mib(7630)),
+        ("spades.py --memory 64 -o out", ALL_MEMORY),
+        (
+            "spark-submit --executor-memory 4g --driver-memory 2g a.py",
+            mib(4096),
+        ),
+        ("dask worker tcp://a:1 --memory-limit 10GiB", mib(20480)),
+        ("tool --member 5G --remember 2G", NOTHING),
+        ("sort -S 2G big", mib(2048)),
+        ("sort -S50% big", ALL_MEMORY),
+        ("sort --buffer-size=512M big", mib(512)),
+        ("sort big", NOTHING),
+        ("samtools sort -@ 4 -m 2G in.bam", mib(8192)),
+        ("samtools sort -@ $T -m 1G in.bam", mib(4096)),
+        ("samtools view in.bam | samtools sort -m1G -", mib(1024)),
+        ("sbatch --mem=64G -c 8 other.sh", NOTHING),
+    ];
+    for (script, right) in cases {
+        assert_eq!(floor(script), right, "{script}");
+    }
+}
+
+#[test]
+fn what_slurm_gave_is_handed_on_or_checked() {
+    let all_cpus = (None, Some(None));
+    let cases = [
+        (
+            "sort -S $((SLURM_MEM_PER_NODE * 80 / 100))M big",
+            ALL_MEMORY,
+        ),
+        ("M=${SLURM_MEM_PER_CPU:-1000}", ALL_MEMORY),
+        (
+            "python3 - <<'E'\nheap = int(os.environ['SLURM_MEM_PER_NODE']) // 4\nE",
+            ALL_MEMORY,
+        ),
+        ("limit=$(cat /sys/fs/cgroup/memory.max)", ALL_MEMORY),
+        ("[ \"$SLURM_CPUS_PER_TASK\" -ge 4 ] || exit 1", all_cpus),
+        ("if (( SLURM_CPUS_ON_NODE < 8 )); then exit 1; fi", all_cpus),
+        // Takes as many as there are.
+        ("bwa mem -t $SLURM_CPUS_PER_TASK ref in", NOTHING),
+        ("export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK", NOTHING),
+        ("echo $SLURM_JOB_ID $SLURM_ARRAY_TASK_ID", NOTHING),
+    ];
+    for (script, right) in cases {
+        assert_eq!(floor(script), right, "{script}");
+    }
+}
+
+#[test]
+fn where_it_stands_is_known_and_safe_to_print() {
+    let script =
+        b"#!/bin/bash\n#SBATCH --mem=9G\ncd /a\n\n  java \\\n -Xmx2g \x1b[31m\xff -jar a.jar\n";
+    let memory = Floor::of(script, 1).memory.unwrap();
+    assert_eq!(memory.line, 5);
+    assert!(
+        memory.text.starts_with("java ") && memory.text.contains("-Xmx2g"),
+        "{}",
+        memory.text
+    );
+    assert!(!memory.text.contains(char::is_control) && memory.text.chars().count() <= SHOWN);
+}
+
+#[test]
+fn no_bytes_make_it_fail_and_long_ones_are_cut() {
+    let words: [&[u8]; 12] = [
+        b"srun",
+        b" --mem=",
+        b"99999999999999999999T",
+        b"-Xmx",
+        b" \\\n",
+        b"\n",
+        b"$",
+        b"&",
+        b"java ",
+        b"\xff\xfe",
+        b" -c",
+        b"samtools sort -m 1T -@ 99999999999",
+    ];
+    let mut state = 3u64;
+    for _ in 0..3000 {
+        let mut script = Vec::new();
+        for _ in 0..12 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            script.extend_from_slice(words[(state >> 40) as usize % words.len()]);
+        }
+        let _whatever_it_is = Floor::of(&script, u64::MAX);
+    }
+    let mut long = vec![b'x'; MOST_READ];
+    long.extend_from_slice(b"\njava -Xmx7g\n");
+    assert!(Floor::of(&long, 1).is_empty());
+}
