@@ -144,7 +144,12 @@ mod tests {
             ..Learned::default()
         };
         let directory = Directory {
-            licenses: [("matlab".into(), 4), ("ansys".into(), 2)].into(),
+            licenses: [
+                ("matlab".into(), 4),
+                ("ansys".into(), 2),
+                ("gone".into(), 0),
+            ]
+            .into(),
             ..Directory::default()
         };
         let entries = [(kind.name.unwrap(), learned)];
@@ -161,6 +166,17 @@ mod tests {
         asked: &str,
         script: &str,
     ) -> Option<(Mode, String)> {
+        let found = relicensed(Mode::Apply, add, seats, asked, script);
+        found.map(|found| (found.mode, found.set))
+    }
+
+    fn relicensed(
+        mode: Mode,
+        add: Mode,
+        seats: &[(&str, u8, u16)],
+        asked: &str,
+        script: &str,
+    ) -> Option<Relicensed> {
         let kind = Kind::of_accounting(1, b"solve");
         let license = |name: &str| License {
             name: name.into(),
@@ -168,20 +184,12 @@ mod tests {
             ..License::default()
         };
         let mut config = Config {
-            license: vec![license("matlab"), license("ansys")],
+            license: vec![license("matlab"), license("ansys"), license("gone")],
             ..Config::default()
         };
         config.licenses.add = add;
         let snapshot = snapshot(&kind, seats);
-        let found = relicense(
-            &config,
-            Mode::Apply,
-            &snapshot,
-            &kind,
-            asked,
-            script.as_bytes(),
-        );
-        found.map(|found| (found.mode, found.set))
+        relicense(&config, mode, &snapshot, &kind, asked, script.as_bytes())
     }
 
     #[test]
@@ -220,5 +228,48 @@ mod tests {
         );
         assert_eq!(set(Mode::Off), None);
         assert_eq!(decided(Mode::Advise, &[("ansys", 3, 1)], "other", ""), None);
+    }
+
+    #[test]
+    fn a_script_that_loads_its_module_keeps_a_license_that_no_run_used() {
+        let seats = [("matlab", 0, 0)];
+        let keeps = |script: &str| decided(Mode::Advise, &seats, "matlab", script).is_none();
+        for (script, kept) in [
+            ("module load matlab/2026", true),
+            ("ml matlab/2026", true),
+            ("module load gcc\nrun matlab/2026", false),
+            ("module load matlab/2025", false),
+            ("", false),
+        ] {
+            assert_eq!(keeps(script), kept, "{script}");
+        }
+    }
+
+    #[test]
+    fn a_license_that_is_only_advised_is_not_set_beside_one_that_is() {
+        let seats = [("matlab", 0, 0), ("ansys", 8, 1)];
+        let set = |add| relicensed(Mode::Apply, add, &seats, "matlab", "").unwrap();
+        let advised = set(Mode::Advise);
+        assert_eq!(
+            (advised.set.as_str(), advised.forgotten.as_str()),
+            ("", "ansys")
+        );
+        assert_eq!(
+            advised.why,
+            "none of 8 runs used matlab, 8 of 8 runs used ansys"
+        );
+        let added = set(Mode::Apply);
+        assert_eq!(
+            (added.set.as_str(), added.forgotten.as_str()),
+            ("ansys", "")
+        );
+    }
+
+    #[test]
+    fn nothing_is_said_where_that_is_off_or_the_cluster_has_none() {
+        let unused = [("matlab", 0, 0)];
+        let off = relicensed(Mode::Off, Mode::Advise, &unused, "matlab", "");
+        assert_eq!(off, None);
+        assert_eq!(decided(Mode::Advise, &[("gone", 8, 1)], "", ""), None);
     }
 }

@@ -116,3 +116,118 @@ fn seen(level: Option<Level>, evidence: &Evidence, memory: bool, cpus: bool) -> 
         cpus.unwrap_or_default()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fingerprint::Kind;
+    use crate::job::{Ask, Layout};
+
+    const SEEN: Evidence = Evidence {
+        runs: 5,
+        max_mib: 2048,
+        p99_mib: 2048,
+        cores: 1.5,
+        longest_s: 100,
+        enough_s: 0,
+        shadow_mib: 700,
+        enough_mib: 2100,
+    };
+
+    /// A job of four CPUs with 4 GiB for each.
+    fn record(level: Level, memory: Mode, cpus: Mode) -> Record {
+        let ask = Ask {
+            memory: Some(Memory::Cpu(4096)),
+            cpus: 4,
+            layout: Layout::SINGLE,
+            time_s: None,
+            own_time_min: false,
+        };
+        let change = |mode, asked, set| Some(Change { mode, asked, set });
+        Record {
+            level: Some(level),
+            evidence: Some(SEEN),
+            memory: change(memory, 4096, 2100),
+            cpus: change(cpus, 4, 1),
+            kept: None,
+            ..Record::kept(Kind::default(), Some(ask), "")
+        }
+    }
+
+    #[test]
+    fn what_is_set_and_what_is_advised_stand_in_one_line_with_who_ran_it() {
+        let keep = "--shadowfit=off keeps your request";
+        for (level, memory, cpus, expected) in [
+            (
+                Level::Name,
+                Mode::Apply,
+                Mode::Advise,
+                format!(
+                    "memory 4G -> 2.1G (5 runs, 99% were under 2G, 1.5 CPUs busy at most); {keep}; \
+                     --cpus-per-task=1 would do"
+                ),
+            ),
+            (
+                Level::Application,
+                Mode::Advise,
+                Mode::Observe,
+                "--mem-per-cpu=2.1G would do (5 runs of this script by all users, 99% were under 2G)"
+                    .to_owned(),
+            ),
+            (
+                Level::Shadow,
+                Mode::Observe,
+                Mode::Apply,
+                format!("CPUs 4 -> 1 (a trial run says 700M and 1.5 CPUs); {keep}"),
+            ),
+        ] {
+            let said = sentence(&record(level, memory, cpus));
+            assert_eq!(said, Some(format!("shadowfit: {expected}")));
+        }
+    }
+
+    #[test]
+    fn licenses_are_spoken_of_from_advice_on() {
+        let change = |mode, set: &str, forgotten: &str| Relicensed {
+            mode,
+            asked: "matlab".into(),
+            set: set.into(),
+            forgotten: forgotten.into(),
+            why: "because".into(),
+        };
+        let silent = Record::kept(Kind::default(), None, "");
+        let sized = record(Level::Name, Mode::Observe, Mode::Apply);
+        let sizes = "shadowfit: CPUs 4 -> 1 (5 runs, 1.5 CPUs busy at most); --shadowfit=off keeps your request";
+        for (record, licenses, expected) in [
+            (
+                &silent,
+                change(Mode::Apply, "", ""),
+                Some("shadowfit: licenses matlab -> none (because)".to_owned()),
+            ),
+            (
+                &silent,
+                change(Mode::Advise, "ansys", ""),
+                Some("shadowfit: --licenses=ansys would do (because)".to_owned()),
+            ),
+            (&silent, change(Mode::Observe, "", ""), None),
+            (
+                &sized,
+                change(Mode::Observe, "", ""),
+                Some(sizes.to_owned()),
+            ),
+            (
+                &sized,
+                change(Mode::Apply, "", "ansys"),
+                Some(format!(
+                    "{sizes}; licenses matlab -> none; it may need ansys, too (because)"
+                )),
+            ),
+        ] {
+            let record = Record {
+                licenses: Some(licenses),
+                ..record.clone()
+            };
+            assert_eq!(sentence(&record), expected);
+        }
+    }
+}

@@ -129,4 +129,30 @@ mod tests {
         assert_eq!(enough((2, 1000), (100, 500)), Some((Level::Name, 500)));
         assert_eq!(enough((2, 1000), (2, 500)), None);
     }
+
+    #[test]
+    fn only_a_wider_kind_with_more_runs_is_leaned_on_and_for_time_too() {
+        assert_eq!(enough((9, 1000), (9, 4000)), Some((Level::Command, 1000)));
+        let timed = |runs, enough_s| Evidence {
+            enough_s,
+            ..evidence((runs, 1000))
+        };
+        let site = Site([(Key(1), timed(3, 600)), (Key(3), timed(100, 2400))].into());
+        let (_, young) = predict(&site, &KIND, None, &EvidenceLimits::default()).unwrap();
+        assert!((1200..2000).contains(&young.enough_s), "{young:?}");
+    }
+
+    #[test]
+    fn other_users_count_for_a_new_user_only_where_the_site_wants_that() {
+        let site = Site([(Key(4), evidence((99, 4000)))].into());
+        let level = |application_min_runs| {
+            let limits = EvidenceLimits {
+                application_min_runs,
+                ..EvidenceLimits::default()
+            };
+            predict(&site, &KIND, None, &limits).map(|(level, _)| level)
+        };
+        assert_eq!(level(0), None);
+        assert_eq!(level(1), Some(Level::Application));
+    }
 }

@@ -68,6 +68,7 @@ impl FinishedJob {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::super::Record;
     use super::*;
     use crate::job::counters::Ended;
 
@@ -110,10 +111,12 @@ pub(crate) mod tests {
                 },
                 ..FinishedJob::default()
             };
-            job.measured(&Counters {
+            let profile = Counters {
                 peak_mib: 512.0,
                 ..Counters::nothing(Ended::Finished)
-            });
+            };
+            job.comment = Record::with_profile(None, profile.into()).into();
+            job.take_profile();
             job.usage.peak_bytes.map(|bytes| bytes / MIB)
         };
         assert_eq!(job(1, false), Some(512));

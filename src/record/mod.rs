@@ -4,11 +4,11 @@
 
 mod comment;
 mod finished;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use comment::{Comment, ShadowRecord};
 pub use finished::FinishedJob;
-#[cfg(test)]
-pub(crate) use finished::tests;
 
 use crate::config::Mode;
 use crate::fingerprint::{Kind, Level};

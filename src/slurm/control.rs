@@ -124,3 +124,170 @@ pub fn requeue(commands: &dyn Commands, handle: &str) -> Result<(), CommandError
 pub fn depend(commands: &dyn Commands, handle: &str, dependency: &str) -> Result<(), CommandError> {
     update(commands, handle, &[format!("Dependency={dependency}")])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::Scripted;
+    use super::*;
+    use crate::config::Mode;
+    use crate::fingerprint::Kind;
+    use crate::job::Layout;
+    use crate::job::counters::{Counters, Ended};
+    use crate::record::Relicensed;
+
+    fn ask(memory: Option<Memory>, cpus: u32, tasks: u32) -> Ask {
+        Ask {
+            memory,
+            cpus,
+            layout: Layout::new(Some(tasks), None, Some(1), Some(1)),
+            time_s: None,
+            own_time_min: false,
+        }
+    }
+
+    fn set_to(mode: Mode, set: u64) -> Option<Change> {
+        let asked = 120;
+        Some(Change { mode, asked, set })
+    }
+
+    /// What scontrol is given for a job that had `before` and gets `record`, its comment aside.
+    fn changes(ask: Ask, before: &Record, record: &Record) -> Vec<String> {
+        let slurm = Scripted::default();
+        set(&slurm, "33_[5-7]", &ask, before, record, false).unwrap();
+        let line = slurm.asked().remove(0);
+        let words = line.strip_prefix("scontrol update JobId=33_[5-7]").unwrap();
+        let (changes, _comment) = words.split_once(" AdminComment={").unwrap();
+        changes.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn memory_and_cpus_are_set_in_the_users_form() {
+        let (node, cpu) = (Some(Memory::Node(4000)), Some(Memory::Cpu(4000)));
+        for (ask, cpus, expected) in [
+            (ask(node, 1, 1), None, "MinMemoryNode=120"),
+            (ask(cpu, 1, 1), None, "MinMemoryCPU=120"),
+            (
+                ask(node, 8, 3),
+                set_to(Mode::Apply, 2),
+                "MinMemoryNode=120 CpusPerTask=2 MinCPUsNode=2 NumCPUs=6",
+            ),
+            // What is only advised is not set, but what was there is.
+            (
+                ask(node, 8, 3),
+                set_to(Mode::Advise, 2),
+                "MinMemoryNode=120 CpusPerTask=8 MinCPUsNode=8 NumCPUs=24",
+            ),
+        ] {
+            let record = Record {
+                memory: set_to(Mode::Apply, 120),
+                cpus,
+                ..Record::kept(Kind::default(), Some(ask), "")
+            };
+            assert_eq!(changes(ask, &record, &record).join(" "), expected);
+        }
+        let none = ask(None, 1, 1);
+        let record = Record::kept(Kind::default(), Some(none), "");
+        assert_eq!(changes(none, &record, &record), [""; 0]);
+    }
+
+    #[test]
+    fn a_time_limit_is_set_as_far_as_the_site_wants_and_given_back_whole() {
+        let ask = ask(None, 1, 1);
+        let timed = |mode, limits_time| Record {
+            time: set_to(mode, 30),
+            limits_time,
+            ..Record::kept(Kind::default(), Some(ask), "")
+        };
+        let none = Record::kept(Kind::default(), Some(ask), "");
+        for (before, record, expected) in [
+            (&none, &timed(Mode::Apply, false), "TimeMin=30"),
+            (&none, &timed(Mode::Apply, true), "TimeMin=30 TimeLimit=30"),
+            (&none, &timed(Mode::Observe, true), ""),
+            (
+                &timed(Mode::Apply, false),
+                &none,
+                "TimeLimit=120 TimeMin=120",
+            ),
+            (&timed(Mode::Observe, false), &none, ""),
+        ] {
+            assert_eq!(changes(ask, before, record).join(" "), expected);
+        }
+    }
+
+    #[test]
+    fn licenses_that_were_rewritten_are_given_back() {
+        let ask = ask(None, 1, 1);
+        let licensed = |mode| Record {
+            licenses: Some(Relicensed {
+                mode,
+                asked: "matlab:2".into(),
+                set: "matlab".into(),
+                forgotten: String::new(),
+                why: String::new(),
+            }),
+            ..Record::kept(Kind::default(), Some(ask), "")
+        };
+        let (set, advised) = (licensed(Mode::Apply), licensed(Mode::Advise));
+        assert_eq!(changes(ask, &set, &set.give_back()), ["Licenses=matlab:2"]);
+        assert_eq!(changes(ask, &set, &set), [""; 0], "they stay as they are");
+        assert_eq!(changes(ask, &advised, &advised.give_back()), [""; 0]);
+    }
+
+    #[test]
+    fn a_job_starts_at_once_only_where_that_is_wanted() {
+        let record = Record::kept(Kind::default(), None, "");
+        let slurm = Scripted::default();
+        for (start_now, ends) in [(true, "} StartTime=now"), (false, "}")] {
+            set(&slurm, "9", &ask(None, 1, 1), &record, &record, start_now).unwrap();
+            let line = slurm.asked().remove(0);
+            assert!(line.ends_with(ends), "{line}");
+        }
+        delay(&slurm, "9", 62, &record).unwrap();
+        let expected = "scontrol update JobId=9 StartTime=now+62seconds AdminComment={";
+        assert!(slurm.asked()[0].starts_with(expected));
+    }
+
+    #[test]
+    fn a_profile_joins_the_record_and_no_note_of_anybody_elses() {
+        let profile = || JobCounters::from(Counters::nothing(Ended::Finished));
+        let joined = |comment: &str| {
+            let job = serde_json::json!({"job_id": 9, "admin_comment": comment});
+            let answer = format!("{{\"jobs\": [{job}]}}");
+            let answers = [("squeue", answer.as_str())];
+            let slurm = Scripted::new(&answers);
+            let result = join_profile(&slurm, "9", profile());
+            (result.is_ok(), slurm.asked().split_off(1))
+        };
+        let record = Record::kept(Kind::default(), None, "it fits");
+        let (done, asked) = joined(&record.to_comment().unwrap());
+        let expected = Record::with_profile(Some(record), profile());
+        let expected = expected.to_comment().unwrap();
+        assert!(done);
+        assert_eq!(
+            asked,
+            [format!("scontrol update JobId=9 AdminComment={expected}")]
+        );
+        let (done, asked) = joined("");
+        assert!(
+            done && asked[0].contains("nothing was decided"),
+            "{asked:?}"
+        );
+        assert_eq!(joined("see ticket 5"), (false, vec![]));
+    }
+
+    #[test]
+    fn jobs_are_cancelled_requeued_and_made_to_wait_again_by_their_handle() {
+        let slurm = Scripted::default();
+        cancel(&slurm, "77").unwrap();
+        requeue(&slurm, "33_5").unwrap();
+        depend(&slurm, "34", "afterok:33").unwrap();
+        assert_eq!(
+            slurm.asked(),
+            [
+                "scancel 77",
+                "scontrol requeue 33_5",
+                "scontrol update JobId=34 Dependency=afterok:33"
+            ]
+        );
+    }
+}

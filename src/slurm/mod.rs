@@ -11,6 +11,8 @@ pub mod notes;
 pub mod queue;
 pub mod sacct;
 pub mod sbatch;
+#[cfg(test)]
+mod scripted;
 pub mod site;
 
 use nix::sys::signal::{Signal, killpg};

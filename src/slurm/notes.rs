@@ -51,4 +51,21 @@ mod tests {
         notes.take("ranks=4 cpus=2\nranks=16\nranks=-3 ranks=99999999999 ranks=\n");
         assert_eq!(notes.ranks(), Some(16));
     }
+
+    #[test]
+    fn notes_are_read_from_their_file_and_what_is_no_text_or_not_there_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes");
+        let mut notes = Notes::default();
+        for (content, ranks) in [
+            (None, None),
+            (Some("ranks=4\n".as_bytes()), Some(4)),
+            (Some(b"\xff ranks=9"), Some(4)),
+            (Some(b"ranks=8"), Some(8)),
+        ] {
+            content.map(|content| std::fs::write(&path, content).unwrap());
+            notes.read(&path);
+            assert_eq!(notes.ranks(), ranks, "{content:?}");
+        }
+    }
 }

@@ -121,6 +121,38 @@ fn default_partition(oneliner: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scripted::Scripted;
+    use super::*;
+
+    #[test]
+    fn the_directory_holds_the_users_who_exist_with_the_account_that_they_have() {
+        let slurm = Scripted::new(&[
+            (
+                "scontrol show partition",
+                "PartitionName=batch Default=YES\n",
+            ),
+            ("scontrol show license", "LicenseName=ansys Total=10\n"),
+            (
+                "sacctmgr",
+                "root|physics\ndaemon|\nno such user|x\nno line\n",
+            ),
+        ]);
+        let user = |name: &str, account: Option<&str>| User {
+            name: name.into(),
+            account: account.map(str::to_owned),
+        };
+        let expected = Directory {
+            default_partition: Some("batch".into()),
+            users: [
+                (0, user("root", Some("physics"))),
+                (1, user("daemon", None)),
+            ]
+            .into(),
+            licenses: [("ansys".into(), 10)].into(),
+        };
+        assert_eq!(directory(&slurm).unwrap(), expected);
+    }
+
     #[test]
     fn licenses_are_counted() {
         let text =

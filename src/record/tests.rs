@@ -1,0 +1,231 @@
+//! What is to be done with a job, from its record alone.
+
+pub use super::finished::tests::finished;
+use super::*;
+use crate::job::counters::{Counters, Ended};
+use crate::job::{Layout, Memory};
+
+const APPLIED: Change = Change {
+    mode: Mode::Apply,
+    asked: 4000,
+    set: 1000,
+};
+const ADVISED: Change = Change {
+    mode: Mode::Advise,
+    ..APPLIED
+};
+
+fn ask(memory: Memory) -> Ask {
+    Ask {
+        memory: Some(memory),
+        cpus: 4,
+        layout: Layout::SINGLE,
+        time_s: Some(7199),
+        own_time_min: false,
+    }
+}
+
+fn plain() -> Record {
+    Record::kept(
+        Kind::default(),
+        Some(ask(Memory::Node(4000))),
+        "nothing is known",
+    )
+}
+
+fn licenses(mode: Mode, asked: &str, set: &str) -> Option<Relicensed> {
+    Some(Relicensed {
+        mode,
+        asked: asked.into(),
+        set: set.into(),
+        forgotten: String::new(),
+        why: String::new(),
+    })
+}
+
+/// A profile of a job that held so many seats of "matlab".
+fn held(seats: u32) -> JobCounters {
+    JobCounters {
+        seats: [("matlab".into(), seats)].into(),
+        ..Counters::nothing(Ended::Failed).into()
+    }
+}
+
+#[test]
+fn only_what_was_really_set_may_have_killed_a_job_and_only_as_its_state_says() {
+    let memory = |change| Record {
+        memory: Some(change),
+        ..plain()
+    };
+    let cpus = |change| Record {
+        cpus: Some(change),
+        ..plain()
+    };
+    let time = |change| Record {
+        time: Some(change),
+        ..plain()
+    };
+    for (record, deadly) in [
+        (plain(), ""),
+        (memory(APPLIED), "OUT_OF_MEMORY"),
+        (cpus(APPLIED), "TIMEOUT"),
+        (time(APPLIED), "TIMEOUT"),
+        (memory(ADVISED), ""),
+        (cpus(ADVISED), ""),
+        (time(ADVISED), ""),
+    ] {
+        for state in [
+            "OUT_OF_MEMORY",
+            "TIMEOUT",
+            "FAILED",
+            "COMPLETED",
+            "CANCELLED",
+        ] {
+            assert_eq!(
+                record.may_have_killed(state),
+                state == deadly,
+                "{state}: {record:?}"
+            );
+        }
+        assert_eq!(record.rewrites(), !deadly.is_empty(), "{record:?}");
+    }
+}
+
+#[test]
+fn a_license_was_lacking_where_more_seats_were_held_than_were_left() {
+    for (mode, asked, set, seats, lacked) in [
+        (Mode::Apply, "matlab:3", "matlab", 2, true),
+        (Mode::Apply, "matlab:3", "matlab:2", 2, false),
+        (Mode::Apply, "matlab:3", "", 1, true),
+        (Mode::Apply, "matlab:3", "", 0, false),
+        // It was never lowered.
+        (Mode::Apply, "matlab", "matlab", 2, false),
+        (Mode::Apply, "matlab", "matlab:3", 2, false),
+        (Mode::Apply, "ansys", "", 2, false),
+        (Mode::Advise, "matlab:3", "matlab", 2, false),
+    ] {
+        let record = Record {
+            licenses: licenses(mode, asked, set),
+            profile: Some(Box::new(held(seats))),
+            ..plain()
+        };
+        assert_eq!(record.may_have_killed("FAILED"), lacked, "{record:?}");
+        assert_eq!(record.rewrites(), mode == Mode::Apply);
+        let unwatched = Record {
+            profile: None,
+            ..record
+        };
+        assert!(!unwatched.may_have_killed("FAILED"));
+    }
+}
+
+#[test]
+fn what_a_job_has_is_what_was_set_or_else_what_was_asked() {
+    let in_force = |record: &Record| {
+        (
+            record.memory_in_force(),
+            record.cpus_in_force(),
+            record.time_in_force(),
+        )
+    };
+    let changed = |change| Record {
+        memory: Some(change),
+        cpus: Some(change),
+        time: Some(change),
+        ..plain()
+    };
+    let asked = (Some(4000), Some(4), Some(119));
+    assert_eq!(in_force(&plain()), asked);
+    assert_eq!(in_force(&changed(ADVISED)), asked);
+    assert_eq!(
+        in_force(&changed(APPLIED)),
+        (Some(1000), Some(1000), Some(1000))
+    );
+    let left_alone = Record {
+        asked: None,
+        ..plain()
+    };
+    assert_eq!(in_force(&left_alone), (None, None, None));
+}
+
+#[test]
+fn what_a_job_asked_for_on_a_node_counts_its_tasks_there() {
+    let asked = |memory, tasks, per_node, nodes| {
+        let ask = Ask {
+            layout: Layout::new(tasks, per_node, nodes, nodes),
+            ..ask(memory)
+        };
+        let record = Record {
+            asked: Some(ask),
+            ..plain()
+        };
+        record.asked_on_a_node().unwrap() / MIB
+    };
+    assert_eq!(asked(Memory::Node(4000), Some(8), None, Some(2)), 4000);
+    assert_eq!(asked(Memory::Cpu(100), None, None, None), 400);
+    assert_eq!(asked(Memory::Cpu(100), None, Some(2), Some(3)), 800);
+    // Five tasks on two nodes: three on one of them.
+    assert_eq!(asked(Memory::Cpu(100), Some(5), None, Some(2)), 1200);
+}
+
+#[test]
+fn a_job_that_is_given_back_has_nothing_of_ours_but_a_note() {
+    let rewritten = Record {
+        memory: Some(APPLIED),
+        cpus: Some(APPLIED),
+        time: Some(APPLIED),
+        licenses: licenses(Mode::Apply, "matlab", ""),
+        profile: Some(Box::new(held(1))),
+        kept: None,
+        ..plain()
+    };
+    let expected = Record {
+        given_back: true,
+        kept: Some("an earlier run of this job was rewritten and ended early".into()),
+        ..plain()
+    };
+    assert_eq!(rewritten.give_back(), expected);
+}
+
+#[test]
+fn a_wait_ends_a_moment_after_its_shadow_was_due() {
+    let wait = Wait {
+        since: 1000,
+        until: 1060,
+        arguments: 0,
+    };
+    let record = plain().after_shadow(wait);
+    assert_eq!(record.shadow, Some(wait));
+    assert_eq!(
+        record.kept.as_deref(),
+        Some("a shadow of this new kind of job runs first")
+    );
+    for (now, waits) in [(1000, true), (1061, true), (1062, false), (1063, false)] {
+        assert_eq!(record.waits(now), waits, "{now}");
+    }
+    assert!(!plain().waits(1000));
+}
+
+#[test]
+fn a_comment_that_is_too_large_for_slurm_is_none_and_a_profile_has_room_of_its_own() {
+    let why = |length| Record {
+        kept: Some("x".repeat(length).into()),
+        ..plain()
+    };
+    let profiled = |length| Record::with_profile(Some(why(length)), held(1));
+    let size = |record: Record| serde_json::to_string(&record).unwrap().len();
+    let fits = |record: Record| record.to_comment().is_some();
+    let left = MAX_SIZE - size(why(0));
+    assert!(fits(why(left)) && !fits(why(left + 1)));
+    let left = MAX_SIZE + MAX_PROFILE_SIZE - size(profiled(0));
+    assert!(fits(profiled(left)) && !fits(profiled(left + 1)));
+}
+
+#[test]
+fn a_profile_is_kept_of_a_job_about_which_nothing_was_decided_too() {
+    let record = Record::with_profile(None, held(2));
+    assert_eq!(record.profile.as_deref(), Some(&held(2)));
+    assert_eq!(record.kept.as_deref(), Some("nothing was decided about it"));
+    let record = Record::with_profile(Some(plain()), held(2));
+    assert_eq!((record.asked, record.kept), (plain().asked, plain().kept));
+}
