@@ -6,7 +6,8 @@ use shadowfit_core::clock::Clock;
 use shadowfit_core::config::{Config, Mode};
 use shadowfit_core::decide::decide;
 use shadowfit_core::fingerprint::Kind;
-use shadowfit_core::job::counters::{Counters, Ended, ShadowCounters};
+use shadowfit_core::job::counters::{Counters, Ended, JobCounters, ShadowCounters};
+use shadowfit_core::job::evidence::Evidence;
 use shadowfit_core::job::shadow::Wait;
 use shadowfit_core::job::{Ask, Layout, Memory, Request, Texts};
 use shadowfit_core::model::snapshot::Snapshot;
@@ -295,6 +296,88 @@ fn waiting_jobs_are_set_once_when_enough_is_known() {
     assert_eq!(agent.pass(true).unwrap().decided_again, 0);
     has(enough - 1);
     assert_eq!(agent.pass(true).unwrap().decided_again, 1);
+}
+
+/// What a sampler saw of a job.
+fn profile(ended: Ended, wall_s: f32, peak_mib: f32) -> JobCounters {
+    let seen = Counters {
+        wall_s,
+        peak_mib,
+        cpu_s: wall_s,
+        ..Counters::nothing(ended)
+    };
+    seen.into()
+}
+
+#[test]
+fn a_job_that_a_rewrite_harmed_runs_again_whatever_slurm_calls_its_end() {
+    let kind = Kind::of_accounting(7, b"align");
+    let rewritten = |profile: Option<JobCounters>| Record {
+        kind,
+        evidence: Some(Evidence {
+            longest_s: 50,
+            ..Evidence::default()
+        }),
+        profile: profile.map(Box::new),
+        ..record(Some(1000))
+    };
+    let well = || profile(Ended::Finished, 50.0, 700.0);
+    let by_itself = finished(4, 700 << 20).replace("COMPLETED", "FAILED");
+    let cases = [
+        (
+            "a step was killed",
+            "COMPLETED",
+            profile(Ended::Oom, 50.0, 900.0),
+            "",
+            1,
+        ),
+        (
+            "a child was killed",
+            "FAILED",
+            profile(Ended::Oom, 50.0, 900.0),
+            "",
+            1,
+        ),
+        (
+            "a full tmpfs",
+            "TIMEOUT",
+            profile(Ended::Failed, 50.0, 990.0),
+            "",
+            1,
+        ),
+        (
+            "a heap too small",
+            "FAILED",
+            profile(Ended::Failed, 3.0, 300.0),
+            "",
+            1,
+        ),
+        (
+            "it did nothing",
+            "COMPLETED",
+            profile(Ended::Finished, 0.2, 3.0),
+            "",
+            1,
+        ),
+        ("all is well", "COMPLETED", well(), "", 0),
+        (
+            "its own failure",
+            "FAILED",
+            profile(Ended::Failed, 3.0, 300.0),
+            by_itself.as_str(),
+            0,
+        ),
+        ("its user's wish", "CANCELLED", well(), "", 0),
+    ];
+    for (what, state, profile, more, requeued) in cases {
+        let site = Site::new();
+        let history: String = (1..=3).map(|id| finished(id, 700 << 20)).collect();
+        site.slurm.rows.replace(format!("{history}{more}"));
+        let job = queued(9, state, 0, 1000, &rewritten(Some(profile)));
+        site.slurm.queue.replace(vec![job]);
+        let pass = site.agent().pass(true).unwrap();
+        assert_eq!(pass.requeued, requeued, "{what}");
+    }
 }
 
 #[test]

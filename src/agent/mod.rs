@@ -4,6 +4,7 @@
 //! renamed into place, and what is to be done with a job follows from the job's own record.
 #![forbid(unsafe_code)]
 
+mod harm;
 mod ingest;
 mod license_managers;
 mod queue;

@@ -1,5 +1,5 @@
-//! The queue: jobs that wait are decided again when more is known, and a job that died of a
-//! rewrite runs again with what its user asked for, before anybody notices: jobs that depend on it
+//! The queue: jobs that wait are decided again when more is known, and a job that a rewrite
+//! harmed runs again with what its user asked for, before anybody notices: jobs that depend on it
 //! go on waiting for it.
 
 use super::{Agent, Pass};
@@ -49,22 +49,26 @@ impl Agent<'_> {
         Ok(())
     }
 
-    /// Puts jobs that died of a rewrite back into the queue; Slurm holds them there for two minutes.
+    /// Puts jobs that a rewrite harmed back into the queue; Slurm holds them there for two minutes.
     fn requeue_killed(&self, jobs: &[QueuedJob], pass: &mut Pass) -> usize {
-        let killed = jobs
-            .iter()
-            .filter(|job| job.record.may_have_killed(&job.state));
         let mut requeued = 0;
-        for job in killed {
+        for job in jobs {
+            let harm = self.harm(job).unwrap_or_else(|error| {
+                tracing::warn!(job = job.handle, "{error:#}");
+                None
+            });
+            let Some(harm) = harm else { continue };
             match control::requeue(self.commands, &job.handle) {
                 Ok(()) => {
                     tracing::info!(
                         job = job.handle,
                         state = job.state,
                         user = job.user,
-                        "died of the rewrite: requeued"
+                        "{harm}: requeued"
                     );
                     requeued += 1;
+                    let marked = self.store.was_requeued(job.job_id);
+                    marked.unwrap_or_else(|error| tracing::warn!("{error:#}"));
                 }
                 Err(error) => tracing::error!(job = job.handle, "cannot be requeued: {error}"),
             }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub struct Usage {
     /// Largest memory on one node, in bytes; `None` when nothing was sampled.
     pub peak_bytes: Option<u64>,
-    /// The job died of its memory limit: the true peak is higher.
+    /// The job, or a part of it, died of a memory limit: the true peak is higher.
     pub peak_is_bound: bool,
     /// CPUs busy on average while it ran (1.0 is one core); `None` when unknown.
     pub cores: Option<f64>,

@@ -2,7 +2,7 @@
 
 use super::Comment;
 use crate::job::Usage;
-use crate::job::counters::Counters;
+use crate::job::counters::{Counters, Ended};
 use crate::text::units::MIB;
 
 /// A job that has ended, as accounting reports it.
@@ -51,6 +51,8 @@ impl FinishedJob {
             .and_then(|record| record.profile.clone());
         if let Some(profile) = profile {
             self.measured(&profile);
+            // Something of it was killed for want of memory, whatever Slurm calls the end of the rest.
+            self.usage.peak_is_bound |= profile.ended == Ended::Oom;
         }
     }
 

@@ -13,7 +13,7 @@ pub use finished::FinishedJob;
 use crate::config::Mode;
 use crate::fingerprint::{Kind, Level};
 use crate::job::Ask;
-use crate::job::counters::JobCounters;
+use crate::job::counters::{Ended, JobCounters};
 use crate::job::evidence::Evidence;
 use crate::job::licenses::parse;
 use crate::job::shadow::Wait;
@@ -31,6 +31,9 @@ pub const MAX_SIZE: usize = 1024;
 
 /// And so many of what the job did.
 const MAX_PROFILE_SIZE: usize = 2048;
+
+/// The share of its memory from which on a job is full.
+const FULL: f64 = 0.9;
 
 /// One resource, asked and set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -198,15 +201,51 @@ impl Record {
             .is_some_and(|licenses| licenses.mode == Mode::Apply)
     }
 
-    /// A run that ended in `state` may have died of what was rewritten.
+    /// Memory or CPUs of this job's request were really rewritten.
+    pub fn resizes(&self) -> bool {
+        [self.memory, self.cpus]
+            .iter()
+            .flatten()
+            .any(Change::applies)
+    }
+
+    /// A run that ended in `state` has, by that and by its profile, died of what was rewritten, or a part of it has:
+    /// Slurm calls a job COMPLETED whose script went on after a step or a child was killed.
     pub fn may_have_killed(&self, state: &str) -> bool {
-        let changes = match state {
-            "OUT_OF_MEMORY" => [self.memory, None],
-            "TIMEOUT" => [self.time, self.cpus],
-            "FAILED" => return self.lacked_a_license(),
-            _ => [None, None],
+        let applies = |change: Option<Change>| change.is_some_and(|change| change.applies());
+        match state {
+            "OUT_OF_MEMORY" => applies(self.memory),
+            // A full tmpfs does not kill: it lets a job wait for its end.
+            "TIMEOUT" => {
+                applies(self.time)
+                    || applies(self.cpus)
+                    || (applies(self.memory) && self.was_full())
+            }
+            "FAILED" => (applies(self.memory) && self.killed_inside()) || self.lacked_a_license(),
+            "COMPLETED" => applies(self.memory) && self.killed_inside(),
+            _ => false,
+        }
+    }
+
+    /// A process of the job was killed for want of memory.
+    fn killed_inside(&self) -> bool {
+        let profile = self.profile.as_ref();
+        profile.is_some_and(|profile| profile.ended == Ended::Oom)
+    }
+
+    /// The job used nearly all the memory on a node that a rewrite left it.
+    fn was_full(&self) -> bool {
+        let (Some(profile), Some(ask), Some(set)) =
+            (&self.profile, self.asked, self.memory_in_force())
+        else {
+            return false;
         };
-        changes.iter().flatten().any(Change::applies)
+        let cpus = self.cpus_in_force().unwrap_or(1) as u32;
+        let tasks = ask.layout.tasks_on_a_node().unwrap_or(1);
+        let given = ask
+            .memory
+            .map(|memory| memory.with(set).on_a_node(tasks.into(), cpus));
+        given.is_some_and(|given| f64::from(profile.peak_mib) >= FULL * given as f64)
     }
 
     /// The job was seen to use more of a license than the rewrite had left it.

@@ -48,6 +48,9 @@ fn take(job: FinishedJob, users: &mut Users) -> Result<PastJob, String> {
         return Err("its memory was not measured".into());
     }
     let (job, kind) = users.with_kind(job).ok_or("a shadow")?;
+    if job.usage.peak_is_bound {
+        return Err("a step ran out of memory: it did not show what it needs".into());
+    }
     // A dump from elsewhere names users that nobody here knows: seen from here they are all the same.
     let of_stranger =
         || Kind::of_accounting(xxh3_64(job.user.as_bytes()) as u32, job.name.as_bytes());

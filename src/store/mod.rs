@@ -5,6 +5,7 @@
 //! run is known by JobIDRaw and submit time, as in slurmdbd: storing it twice changes nothing.
 #![forbid(unsafe_code)]
 
+mod ends;
 mod filter;
 pub mod private;
 mod retention;
@@ -20,6 +21,7 @@ use crate::job::directory::Watermark;
 use crate::record::FinishedJob;
 use crate::record::Record;
 use anyhow::{Context, Result, bail};
+pub use ends::PastEnd;
 pub use filter::Filter;
 use private::make_for_owner_of_folder;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
@@ -203,7 +205,8 @@ impl Store {
         ))?;
         let runs = query.query_map(params![key.0 as i64, row, limit], |row| {
             Ok(Run {
-                completed: row.get_ref(4)?.as_str()? == "COMPLETED",
+                completed: row.get_ref(4)?.as_str()? == "COMPLETED"
+                    && !usage(row, 0)?.peak_is_bound,
                 usage: usage(row, 0)?,
                 input_bytes: bytes(row, 5)?,
                 asked: bytes(row, 6)?,

@@ -102,7 +102,7 @@ impl Store {
     pub fn observations(&self) -> Result<Vec<Observation>> {
         let mut query = self.db.prepare_cached(
             "SELECT command_key, counters, max(peak) FROM shadows JOIN jobs USING (command_key) JOIN usages ON job = jobs.id \
-             WHERE need_mib IS NOT NULL AND state = 'COMPLETED' AND peak IS NOT NULL GROUP BY shadows.id",
+             WHERE need_mib IS NOT NULL AND state = 'COMPLETED' AND peak IS NOT NULL AND NOT peak_is_bound GROUP BY shadows.id",
         )?;
         let rows = query.query_map([], |row| {
             let counters: String = row.get(1)?;

@@ -22,12 +22,15 @@ impl Open {
         let peak = peak_of_steps(&steps);
         let usage = &mut job.usage;
         // After a requeue the job's own state says so, and only its step still shows why.
-        if job.state == "REQUEUED" && steps.iter().any(|step| step.out_of_memory) {
+        let killed = steps.iter().any(|step| step.out_of_memory);
+        if job.state == "REQUEUED" && killed {
             job.state = "OUT_OF_MEMORY".into();
         }
-        usage.peak_is_bound = job.state == "OUT_OF_MEMORY";
+        let died = job.state == "OUT_OF_MEMORY";
+        // A script may go on after one of its steps was killed: of that job, too, only that more was needed is known.
+        usage.peak_is_bound = died || killed;
         usage.peak_bytes = Some(peak).filter(|&peak| peak > 0);
-        if usage.peak_is_bound {
+        if died {
             // Sampling may have missed all of it; it certainly reached its limit.
             usage.peak_bytes = usage.peak_bytes.max(job.memory);
         }

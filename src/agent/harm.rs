@@ -1,0 +1,155 @@
+//! Was a job harmed by what was rewritten? Slurm's state says so only of plain deaths. A step or a child that is
+//! killed, a step that is refused, a program that finds too little memory: they end as COMPLETED or FAILED. What
+//! tells then is the job's own profile, and how its kind ended with what its users asked for.
+
+use super::Agent;
+use crate::job::counters::JobCounters;
+use crate::slurm::queue::QueuedJob;
+use crate::store::PastEnd;
+use anyhow::Result;
+
+/// So many of a kind's latest runs are looked at.
+const LOOKED_AT: u32 = 50;
+
+/// A kind is known to end well from so many completed runs on.
+const LEAST_COMPLETED: usize = 3;
+
+/// A job has ended far too soon with less than this share of the time, the CPU time and the memory of every
+/// run of its kind.
+const FAR_LESS: f64 = 0.25;
+
+/// Kinds whose shortest run took less, in seconds, cannot end far too soon.
+const LEAST_TIME_S: f64 = 8.0;
+
+impl Agent<'_> {
+    /// Why the rewrite may have harmed a job that has ended; `None` for one that is well, or whose failure is its
+    /// user's own.
+    pub(super) fn harm(&self, job: &QueuedJob) -> Result<Option<&'static str>> {
+        if job.record.may_have_killed(&job.state) {
+            return Ok(Some("it died of the rewrite"));
+        }
+        let may_be = match (job.state.as_str(), &job.record.profile) {
+            ("FAILED" | "TIMEOUT", _) => true,
+            ("COMPLETED", Some(profile)) => is_short(job, profile),
+            _ => false,
+        };
+        if !may_be || !job.record.resizes() {
+            return Ok(None);
+        }
+        let past = self
+            .store
+            .past_ends(&job.record.kind, job.job_id, LOOKED_AT)?;
+        Ok(match &job.record.profile {
+            _ if job.state != "COMPLETED" => fails_alone(&job.state, &past),
+            Some(profile) => ended_too_soon(profile, &past),
+            None => None,
+        })
+    }
+}
+
+/// Worth a look at its kind.
+fn is_short(job: &QueuedJob, profile: &JobCounters) -> bool {
+    let longest = job.record.evidence.map_or(0, |evidence| evidence.longest_s);
+    f64::from(profile.wall_s) < FAR_LESS * f64::from(longest)
+}
+
+/// No run of its kind ended like this with what its user asked for, and enough of them ended well.
+fn fails_alone(state: &str, past: &[PastEnd]) -> Option<&'static str> {
+    let by_itself = past
+        .iter()
+        .any(|run| run.state == state && !run.was_rewritten);
+    (completed(past).count() >= LEAST_COMPLETED && !by_itself)
+        .then_some("its kind does not fail so with what its user asks for")
+}
+
+fn ended_too_soon(profile: &JobCounters, past: &[PastEnd]) -> Option<&'static str> {
+    let least = |of: fn(&PastEnd) -> f64| completed(past).map(of).fold(f64::INFINITY, f64::min);
+    let time = least(|run| run.usage.elapsed_s as f64);
+    let far_less = |seen: f32, least: f64| f64::from(seen) < FAR_LESS * least;
+    let all_less = far_less(profile.wall_s, time)
+        && far_less(
+            profile.cpu_s,
+            least(|run| run.usage.elapsed_s as f64 * run.usage.cores.unwrap_or(0.0)),
+        )
+        && far_less(
+            profile.peak_mib,
+            least(|run| run.usage.peak_bytes.unwrap_or(0) as f64 / f64::from(1 << 20)),
+        );
+    (completed(past).count() >= LEAST_COMPLETED && time >= LEAST_TIME_S && all_less)
+        .then_some("it ended far too soon, having used far too little")
+}
+
+fn completed(past: &[PastEnd]) -> impl Iterator<Item = &PastEnd> {
+    past.iter()
+        .filter(|run| run.state == "COMPLETED" && !run.usage.peak_is_bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Usage;
+    use crate::job::counters::{Counters, Ended};
+
+    fn ends(states: &[(&str, bool)]) -> Vec<PastEnd> {
+        let end = |&(state, was_rewritten): &(&str, bool)| PastEnd {
+            state: state.into(),
+            was_rewritten,
+            usage: Usage {
+                peak_bytes: Some(800 << 20),
+                peak_is_bound: false,
+                cores: Some(1.0),
+                elapsed_s: 100,
+            },
+        };
+        states.iter().map(end).collect()
+    }
+
+    #[test]
+    fn a_failure_is_the_rewrites_only_where_the_kind_never_fails_by_itself() {
+        let good = [("COMPLETED", false); 3];
+        let with = |more: &[(&str, bool)]| ends(&[&good[..], more].concat());
+        let cases = [
+            (ends(&good), true),
+            (ends(&good[..2]), false),
+            (with(&[("FAILED", true)]), true),
+            (with(&[("TIMEOUT", false)]), true),
+            (with(&[("FAILED", false)]), false),
+            (Vec::new(), false),
+        ];
+        for (past, right) in cases {
+            assert_eq!(fails_alone("FAILED", &past).is_some(), right, "{past:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_job_that_did_far_less_in_every_way_ended_too_soon() {
+        let past = ends(&[("COMPLETED", false); 3]);
+        let profile = |wall_s, cpu_s, peak_mib| {
+            let seen = Counters {
+                wall_s,
+                cpu_s,
+                peak_mib,
+                ..Counters::nothing(Ended::Finished)
+            };
+            JobCounters::from(seen)
+        };
+        let cases = [
+            (profile(1.0, 0.1, 4.0), true),
+            (profile(30.0, 0.1, 4.0), false),
+            (profile(1.0, 30.0, 4.0), false),
+            (profile(1.0, 0.1, 300.0), false),
+        ];
+        for (profile, right) in cases {
+            assert_eq!(
+                ended_too_soon(&profile, &past).is_some(),
+                right,
+                "{profile:?}"
+            );
+        }
+        let quick = profile(0.1, 0.0, 1.0);
+        assert!(ended_too_soon(&quick, &past[..2]).is_none());
+        let mut short = past;
+        short.iter_mut().for_each(|run| run.usage.elapsed_s = 5);
+        assert!(ended_too_soon(&quick, &short).is_none());
+    }
+}
