@@ -63,7 +63,9 @@ mod tests {
             (Some(b"\xff ranks=9"), Some(4)),
             (Some(b"ranks=8"), Some(8)),
         ] {
-            content.map(|content| std::fs::write(&path, content).unwrap());
+            if let Some(content) = content {
+                std::fs::write(&path, content).unwrap();
+            }
             notes.read(&path);
             assert_eq!(notes.ranks(), ranks, "{content:?}");
         }
