@@ -89,7 +89,14 @@ fn learned(
 ) -> Result<KindModel> {
     let window = config.evidence.window;
     let mut model = KindModel::new(config);
-    for run in store.runs(level, key, watermark.jobs, window)?.iter().rev() {
+    let runs = match level {
+        Level::Application => {
+            let users = config.evidence.application_min_users;
+            store.runs_of_others(key, watermark.jobs, window, users)?
+        }
+        _ => store.runs(level, key, watermark.jobs, window)?,
+    };
+    for run in runs.iter().rev() {
         model.learn(run);
     }
     Ok(model)

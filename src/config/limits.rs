@@ -12,6 +12,9 @@ pub struct EvidenceLimits {
     pub min_runs: u32,
     /// Completed runs of a script by other users before it is sized for one who never ran it; 0: never.
     pub application_min_runs: u32,
+    /// Users whom those runs must be of, none of them having more than a fair part.
+    #[serde(deserialize_with = "at_least_one")]
+    pub application_min_users: u32,
     /// Latest runs of a kind that count; at least 1.
     #[serde(deserialize_with = "at_least_one")]
     pub window: u32,
@@ -139,6 +142,7 @@ impl Default for EvidenceLimits {
         EvidenceLimits {
             min_runs: 3,
             application_min_runs: 20,
+            application_min_users: 3,
             window: 256,
             min_saving: 0.1,
         }

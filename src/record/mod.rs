@@ -12,11 +12,11 @@ pub use finished::FinishedJob;
 
 use crate::config::Mode;
 use crate::fingerprint::{Kind, Level};
-use crate::job::Ask;
 use crate::job::counters::{Ended, JobCounters};
 use crate::job::evidence::Evidence;
 use crate::job::licenses::parse;
 use crate::job::shadow::Wait;
+use crate::job::{Ask, LeftAlone};
 use crate::relies::Floor;
 use crate::text::units::MIB;
 use serde::{Deserialize, Serialize};
@@ -199,6 +199,11 @@ impl Record {
         self.licenses
             .as_ref()
             .is_some_and(|licenses| licenses.mode == Mode::Apply)
+    }
+
+    /// Its user wanted the job to be left alone.
+    pub fn opted_out(&self) -> bool {
+        self.kept.as_deref() == Some(LeftAlone::OptedOut.text())
     }
 
     /// Memory or CPUs of this job's request were really rewritten.

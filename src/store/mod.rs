@@ -7,6 +7,7 @@
 
 mod ends;
 mod filter;
+mod others;
 pub mod private;
 mod retention;
 mod schema;
@@ -130,6 +131,8 @@ impl Store {
                 let comment = Some(job.comment.text()).filter(|comment| !comment.is_empty());
                 let record = job.comment.record();
                 let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as i64);
+                // Whoever opts out teaches nobody else.
+                let is_left_alone = record.is_some_and(Record::opted_out);
                 let asked = record.and_then(Record::asked_on_a_node);
                 let input = record.and_then(|record| record.input_bytes);
                 let inserted = insert_job.execute(params![
@@ -149,7 +152,7 @@ impl Store {
                     key(kind.command),
                     key(kind.script),
                     key(kind.name),
-                    key(kind.application),
+                    key(kind.application.filter(|_| !is_left_alone)),
                     comment,
                     bytes(asked.or(job.memory)),
                     bytes(input),
@@ -200,23 +203,10 @@ impl Store {
     pub fn runs(&self, level: Level, key: Key, row: i64, limit: u32) -> Result<Vec<Run>> {
         let column = column(level);
         let mut query = self.db.prepare_cached(&format!(
-            "SELECT peak, peak_is_bound, cores, elapsed, state, input, coalesce(asked, memory), seats FROM jobs JOIN usages ON job = id \
-             WHERE {column} = ? AND id <= ? AND started > 0 ORDER BY ended DESC, id DESC LIMIT ?"
+            "{RUN} FROM jobs JOIN usages ON job = id WHERE {column} = ? AND id <= ? AND started > 0 \
+             ORDER BY ended DESC, id DESC LIMIT ?"
         ))?;
-        let runs = query.query_map(params![key.0 as i64, row, limit], |row| {
-            Ok(Run {
-                completed: row.get_ref(4)?.as_str()? == "COMPLETED"
-                    && !usage(row, 0)?.peak_is_bound,
-                usage: usage(row, 0)?,
-                input_bytes: bytes(row, 5)?,
-                asked: bytes(row, 6)?,
-                seats: row
-                    .get_ref(7)?
-                    .as_str_or_null()?
-                    .and_then(|text| serde_json::from_str(text).ok())
-                    .unwrap_or_default(),
-            })
-        })?;
+        let runs = query.query_map(params![key.0 as i64, row, limit], run)?;
         Ok(runs.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -236,6 +226,25 @@ impl Store {
         )?;
         Ok(())
     }
+}
+
+/// What [`run`] reads, in its order.
+const RUN: &str =
+    "SELECT peak, peak_is_bound, cores, elapsed, state, input, coalesce(asked, memory), seats";
+
+fn run(row: &Row) -> rusqlite::Result<Run> {
+    let usage = usage(row, 0)?;
+    Ok(Run {
+        completed: row.get_ref(4)?.as_str()? == "COMPLETED" && !usage.peak_is_bound,
+        usage,
+        input_bytes: bytes(row, 5)?,
+        asked: bytes(row, 6)?,
+        seats: row
+            .get_ref(7)?
+            .as_str_or_null()?
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default(),
+    })
 }
 
 fn column(level: Level) -> &'static str {
