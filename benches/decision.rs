@@ -39,6 +39,7 @@ struct Submission {
     name: CString,
     script: CString,
     argument: CString,
+    work_dir: CString,
 }
 
 impl Submission {
@@ -48,6 +49,7 @@ impl Submission {
             name: c(format!("align_{}", ["liver", "brain", "heart"][number % 3])),
             script: c(script(number)),
             argument: c(format!("/data/run{number}/NA{number}.fastq.gz")),
+            work_dir: c("/home/alice/genomes".into()),
         }
     }
 
@@ -87,6 +89,8 @@ impl Submission {
             min_nodes: UNSET,
             max_nodes: UNSET,
             time_limit_min: 600,
+            comment: null(),
+            work_dir: self.work_dir.as_ptr(),
         };
         // As the shim does: a call through a pointer, into code that was compiled apart.
         let decide = black_box(shadowfit_decide as unsafe extern "C" fn(_, _));

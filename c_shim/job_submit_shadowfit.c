@@ -142,6 +142,8 @@ static void copy_request(const job_desc_msg_t *job, uint32_t uid, struct shadowf
 	request->min_nodes = number32(job->min_nodes);
 	request->max_nodes = number32(job->max_nodes);
 	request->time_limit_min = number32(job->time_limit);
+	request->comment = job->comment;
+	request->work_dir = job->work_dir;
 }
 
 /* sbatch repeats --cpus-per-task in the job's totals; all of them must shrink together. */

@@ -306,7 +306,7 @@ fn request(ask: Ask) -> Request<'static> {
     Request {
         uid: 7,
         texts: Texts {
-            name: b"work",
+            name: b"solve",
             script: b"#!/bin/sh\nwork $1 $2\n",
             arguments: vec![b"a", b"b"],
             ..Texts::default()

@@ -4,16 +4,23 @@
 //! hashing, so that ten thousand samples through one pipeline are one kind of job, not ten thousand.
 #![forbid(unsafe_code)]
 
-mod normal;
+mod bytes;
+mod meaning;
+mod name;
+mod places;
+mod script;
+mod segments;
 
 use crate::job::{Layout, Texts};
-use normal::{join, normal, normal_script};
+use name::{push_any_name, push_comment, push_name};
+use places::push_work_dir;
+use script::{push_arguments, push_script};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Slurm's own names for jobs that were given none; they say nothing about the job.
-const NAMES_WITHOUT_MEANING: [&[u8]; 4] = [b"", b"wrap", b"sbatch", b"bash"];
+/// Raised when jobs are told apart by other things than before: keys of an earlier scheme are no keys.
+const SCHEME: u8 = 2;
 
 /// One fingerprint, written as 16 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,7 +51,7 @@ impl<'de> Deserialize<'de> for Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Same user, account, partition, name, script, arguments and layout.
+    /// Same user, account, partition, name, comment, script, arguments and layout.
     Command,
     /// Same user, script and layout.
     Script,
@@ -71,52 +78,111 @@ impl Level {
 
 /// The keys of one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(into = "Stored", from = "Stored")]
 pub struct Kind {
     /// See [`Level::Command`]; unknown for jobs known from accounting alone.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub command: Option<Key>,
     /// See [`Level::Script`].
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub script: Option<Key>,
-    /// See [`Level::Name`]; absent for names that Slurm chose and for jobs of several tasks.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    /// See [`Level::Name`]; absent where neither name nor comment says anything, and for jobs of several tasks.
     pub name: Option<Key>,
     /// See [`Level::Application`].
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub application: Option<Key>,
+}
+
+/// A [`Kind`] as records hold it.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    #[serde(default)]
+    scheme: u8,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    command: Option<Key>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    script: Option<Key>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    name: Option<Key>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    application: Option<Key>,
+}
+
+impl From<Kind> for Stored {
+    fn from(kind: Kind) -> Stored {
+        Stored {
+            scheme: SCHEME,
+            command: kind.command,
+            script: kind.script,
+            name: kind.name,
+            application: kind.application,
+        }
+    }
+}
+
+impl From<Stored> for Kind {
+    fn from(stored: Stored) -> Kind {
+        if stored.scheme != SCHEME {
+            return Kind::default();
+        }
+        Kind {
+            command: stored.command,
+            script: stored.script,
+            name: stored.name,
+            application: stored.application,
+        }
+    }
 }
 
 impl Kind {
     /// The kind of a submission by user `uid`.
     pub fn of(uid: u32, texts: &Texts, layout: Layout) -> Kind {
-        let script = xxh3_128(&normal_script(texts.script)).to_le_bytes();
-        let name = normal(texts.name);
-        let arguments = normal(&join(&texts.arguments));
+        let (mut name, mut comment, mut text) = (Vec::new(), Vec::new(), Vec::with_capacity(2048));
+        push_name(texts.name, &mut name);
+        push_comment(texts.comment, &mut comment);
+        if push_script(texts.script, &mut text).0 {
+            // What is said elsewhere of a script that may be anything says what it is.
+            for said in [&name, &comment] {
+                text.push(0);
+                text.extend_from_slice(said);
+            }
+            push_work_dir(texts.work_dir, &mut text);
+        }
+        let script = xxh3_128(&text).to_le_bytes();
+        text.clear();
+        if push_arguments(&texts.arguments, &mut text).0 {
+            push_work_dir(texts.work_dir, &mut text);
+        }
         let spread =
             [layout.tasks, layout.nodes, layout.per_node.unwrap_or(0)].map(u32::to_le_bytes);
         let user = uid.to_le_bytes();
-        let command: [&[u8]; 7] = [
+        let command: [&[u8]; 8] = [
             &user,
             texts.account.unwrap_or_default(),
             texts.partition.unwrap_or_default(),
             &name,
+            &comment,
             &script,
-            &arguments,
+            &text,
             spread.as_flattened(),
         ];
-        let single_and_named = layout == Layout::SINGLE && has_meaning(texts.name);
         Kind {
             command: Some(key(Level::Command, &command)),
             script: Some(key(Level::Script, &[&user, &script, spread.as_flattened()])),
-            name: single_and_named.then(|| key(Level::Name, &[&user, &name])),
+            name: name_key(uid, &name, &comment).filter(|_| layout == Layout::SINGLE),
             application: Some(key(Level::Application, &[&script, spread.as_flattened()])),
         }
     }
 
     /// The kind of a job of which only accounting's fields are known.
     pub fn of_accounting(uid: u32, name: &[u8]) -> Kind {
+        Kind::of_commented(uid, name, b"")
+    }
+
+    /// The same, where accounting keeps the jobs' comments.
+    pub fn of_commented(uid: u32, name: &[u8], comment: &[u8]) -> Kind {
+        let (mut name_form, mut comment_form) = (Vec::new(), Vec::new());
+        push_name(name, &mut name_form);
+        push_comment(comment, &mut comment_form);
         Kind {
-            name: has_meaning(name).then(|| key(Level::Name, &[&uid.to_le_bytes(), &normal(name)])),
+            name: name_key(uid, &name_form, &comment_form),
             ..Kind::default()
         }
     }
@@ -149,8 +215,17 @@ impl Kind {
     }
 }
 
-fn has_meaning(name: &[u8]) -> bool {
-    !NAMES_WITHOUT_MEANING.contains(&name)
+/// What names of a kind have in common, for people: `qcreport_#`.
+pub fn common_name(name: &[u8]) -> String {
+    let mut form = Vec::with_capacity(name.len());
+    push_any_name(name, &mut form);
+    String::from_utf8_lossy(&form).into_owned()
+}
+
+/// The key of what name and comment say, if they say anything.
+fn name_key(uid: u32, name: &[u8], comment: &[u8]) -> Option<Key> {
+    let says_something = !name.is_empty() || !comment.is_empty();
+    says_something.then(|| key(Level::Name, &[&uid.to_le_bytes(), name, comment]))
 }
 
 /// Hashes the parts, each with its length, so that no two lists of parts look alike.
@@ -159,7 +234,7 @@ fn has_meaning(name: &[u8]) -> bool {
 /// is hashed here, by a hash that nobody breaks, so that no one can meet another user's kinds.
 fn key(level: Level, parts: &[&[u8]]) -> Key {
     let mut text = Vec::with_capacity(256);
-    text.push(level as u8);
+    text.extend_from_slice(&[SCHEME, level as u8]);
     for part in parts {
         text.extend_from_slice(&(part.len() as u32).to_le_bytes());
         text.extend_from_slice(part);
@@ -170,90 +245,4 @@ fn key(level: Level, parts: &[&[u8]]) -> Key {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kind(script: &str, arguments: &[&str]) -> Kind {
-        let texts = Texts {
-            name: b"job.sh",
-            script: script.as_bytes(),
-            arguments: arguments.iter().map(|a| a.as_bytes()).collect(),
-            ..Texts::default()
-        };
-        Kind::of(1000, &texts, Layout::SINGLE)
-    }
-
-    fn shown(text: &str) -> String {
-        String::from_utf8(normal(text.as_bytes())).unwrap()
-    }
-
-    #[test]
-    fn numbers_samples_and_places_are_taken_out() {
-        assert_eq!(
-            shown("bwa mem -t8 /data/v37/ref.fa /scratch/NA12878_1.fastq.gz"),
-            "bwa mem -t# *.fa *.fastq.gz"
-        );
-        assert_eq!(shown("solve --tol=1e-9 42 1.5"), "solve --tol=#e-# # #.#");
-        assert_eq!(shown("out-3f2a9c1b7d"), "#");
-    }
-
-    #[test]
-    fn programs_keep_their_names() {
-        assert_eq!(
-            shown("python3 /home/a/train.py data.h5"),
-            "python# train.py *.h#"
-        );
-        assert_ne!(kind("", &["train.py"]), kind("", &["predict.py"]));
-    }
-
-    #[test]
-    fn what_is_requested_does_not_change_the_kind() {
-        let small = kind("#!/bin/sh\n#SBATCH --mem=1G\nbwa mem x.fa\n", &[]);
-        let large = kind(
-            "#!/bin/sh\n#SBATCH --mem=64G\n\n  # better\n  bwa mem y.fa\n",
-            &[],
-        );
-        assert_eq!(small, large);
-    }
-
-    #[test]
-    fn arguments_split_the_command_and_not_the_script() {
-        let fast = kind("#!/bin/sh\n./solve $1\n", &["--fast"]);
-        let exact = kind("#!/bin/sh\n./solve $1\n", &["--exact"]);
-        assert_ne!(fast.command, exact.command);
-        assert_eq!(fast.script, exact.script);
-        assert_eq!(fast, kind("#!/bin/sh\n./solve $1\n", &["--fast"]));
-    }
-
-    #[test]
-    fn names_that_slurm_chose_are_no_evidence() {
-        assert_eq!(Kind::of_accounting(1, b"wrap"), Kind::default());
-        assert_eq!(
-            Kind::of_accounting(1, b"align_17"),
-            Kind::of_accounting(1, b"align_4")
-        );
-        assert_ne!(
-            Kind::of_accounting(1, b"align"),
-            Kind::of_accounting(2, b"align")
-        );
-    }
-
-    #[test]
-    fn any_bytes_have_a_kind() {
-        let junk: Vec<u8> = (0..=255u8).cycle().take(5 << 20).collect();
-        let texts = Texts {
-            name: &junk[..4000],
-            script: &junk,
-            arguments: vec![&junk, b"", &junk],
-            ..Texts::default()
-        };
-        assert!(Kind::of(0, &texts, Layout::SINGLE).command.is_some());
-    }
-
-    #[test]
-    fn keys_survive_their_text_form() {
-        let kind = kind("x", &[]);
-        let text = serde_json::to_string(&kind).unwrap();
-        assert_eq!(serde_json::from_str::<Kind>(&text).unwrap(), kind);
-    }
-}
+mod tests;

@@ -12,6 +12,10 @@ pub struct Texts<'a> {
     pub partition: Option<&'a [u8]>,
     /// Job name; Slurm fills in the script's file name.
     pub name: &'a [u8],
+    /// Comment, empty for none.
+    pub comment: &'a [u8],
+    /// The folder in which it starts.
+    pub work_dir: Option<&'a [u8]>,
     /// The batch script, whole.
     pub script: &'a [u8],
     /// The script's arguments, without the script itself.

@@ -1,6 +1,6 @@
 // Made from c_shim/shadowfit_core.h by bindgen; tests/contract.rs says how.
 
-pub const SHADOWFIT_ABI: u32 = 3;
+pub const SHADOWFIT_ABI: u32 = 4;
 pub const SHADOWFIT_UNSET: i32 = -1;
 pub const SHADOWFIT_EXCLUSIVE: u32 = 1;
 pub const SHADOWFIT_HETEROGENEOUS: u32 = 2;
@@ -44,10 +44,12 @@ pub struct shadowfit_request {
     pub min_nodes: u64,
     pub max_nodes: u64,
     pub time_limit_min: u64,
+    pub comment: *const ::std::os::raw::c_char,
+    pub work_dir: *const ::std::os::raw::c_char,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of shadowfit_request"][::std::mem::size_of::<shadowfit_request>() - 152usize];
+    ["Size of shadowfit_request"][::std::mem::size_of::<shadowfit_request>() - 168usize];
     ["Alignment of shadowfit_request"][::std::mem::align_of::<shadowfit_request>() - 8usize];
     ["Offset of field: shadowfit_request::uid"]
         [::std::mem::offset_of!(shadowfit_request, uid) - 0usize];
@@ -89,6 +91,10 @@ const _: () = {
         [::std::mem::offset_of!(shadowfit_request, max_nodes) - 136usize];
     ["Offset of field: shadowfit_request::time_limit_min"]
         [::std::mem::offset_of!(shadowfit_request, time_limit_min) - 144usize];
+    ["Offset of field: shadowfit_request::comment"]
+        [::std::mem::offset_of!(shadowfit_request, comment) - 152usize];
+    ["Offset of field: shadowfit_request::work_dir"]
+        [::std::mem::offset_of!(shadowfit_request, work_dir) - 160usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]

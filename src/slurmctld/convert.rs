@@ -19,6 +19,8 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
             account: bytes(raw.account),
             partition: bytes(raw.partition),
             name: bytes(raw.name).unwrap_or_default(),
+            comment: bytes(raw.comment).unwrap_or_default(),
+            work_dir: bytes(raw.work_dir),
             script: bytes(raw.script).unwrap_or_default(),
             arguments: list(raw.argv, raw.argc).skip(1).collect(),
         };

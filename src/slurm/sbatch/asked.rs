@@ -31,6 +31,10 @@ pub struct Asked {
     pub partition: Option<Vec<u8>>,
     /// `--licenses`.
     pub licenses: Option<Vec<u8>>,
+    /// `--comment`.
+    pub comment: Option<Vec<u8>>,
+    /// `--chdir`.
+    pub work_dir: Option<Vec<u8>>,
     /// `--mem`, `--mem-per-cpu` and `--mem-per-gpu` in MiB, and where each comes from.
     memory: [Option<(u64, Source)>; 3],
     /// Its nodes are not for everybody.
@@ -103,6 +107,8 @@ impl Asked {
             "account" => self.account = Some(bytes.into()),
             "partition" => self.partition = Some(bytes.into()),
             "licenses" => self.licenses = Some(bytes.into()),
+            "comment" => self.comment = Some(bytes.into()),
+            "chdir" => self.work_dir = Some(bytes.into()),
             "mem" => self.memory[0] = Some((mib(text)?, source)),
             "mem-per-cpu" => self.memory[1] = Some((mib(text)?, source)),
             "mem-per-gpu" => self.memory[2] = Some((mib(text)?, source)),

@@ -19,6 +19,8 @@ use asked::{Asked, Source};
 pub use environment::Environment;
 pub use installed::{Release, Sbatch};
 use options::Word;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// A submission that was not made.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub struct Submission {
     /// What its writer may have meant otherwise, a line each.
     pub notes: Vec<String>,
     asked: Asked,
+    work_dir: Vec<u8>,
 }
 
 impl Submission {
@@ -51,6 +54,7 @@ impl Submission {
             script,
             arguments,
             notes: notes.iter().map(note).collect(),
+            work_dir: work_dir(asked.work_dir.as_deref()),
             asked,
         })
     }
@@ -67,6 +71,8 @@ impl Submission {
                 account: asked.account.as_deref(),
                 partition: asked.partition.as_deref(),
                 name: asked.name.as_deref().unwrap_or(file_name.as_bytes()),
+                comment: asked.comment.as_deref().unwrap_or_default(),
+                work_dir: Some(&self.work_dir),
                 script: &self.script,
                 arguments: self.arguments.iter().map(String::as_bytes).collect(),
             },
@@ -215,6 +221,14 @@ fn take_options(sbatch: &Sbatch, options: &[String], asked: &mut Asked) -> Resul
     }
     Ok(())
 }
+
+/// The folder in which a job starts: this one, or another seen from here.
+fn work_dir(asked: Option<&[u8]>) -> Vec<u8> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let there = here.join(OsStr::from_bytes(asked.unwrap_or_default()));
+    there.into_os_string().into_vec()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,105 @@
+//! Words that say nothing about what runs: everybody's jobs, scripts and folders bear them.
+
+/// Whether a general form has a word that tells jobs apart.
+pub fn has_meaning(form: &[u8]) -> bool {
+    words(form).any(|word| !is_common(word) && !is_interpreter(word))
+}
+
+/// The same for files and folders.
+pub fn is_common_place(form: &[u8]) -> bool {
+    words(form).all(is_common)
+}
+
+/// A shell or another program that runs whatever it is given.
+pub fn starts_with_interpreter(form: &[u8]) -> bool {
+    words(form).next().is_some_and(is_interpreter)
+}
+
+fn words(form: &[u8]) -> impl Iterator<Item = &[u8]> {
+    form.split(|&byte| !(byte.is_ascii_alphabetic() || byte >= 0x80))
+        .filter(|word| !word.is_empty())
+}
+
+/// No common word is longer.
+const LONGEST: usize = 14;
+
+/// Calls `listed` with the word in small letters.
+fn lower(word: &[u8], listed: impl Fn(&[u8]) -> bool) -> bool {
+    let mut small = [0; LONGEST];
+    let Some(small) = small.get_mut(..word.len()) else {
+        return false;
+    };
+    small.copy_from_slice(word);
+    small.make_ascii_lowercase();
+    listed(small)
+}
+
+fn is_common(word: &[u8]) -> bool {
+    lower(word, |word| {
+        matches!(
+            word,
+            // What jobs and scripts are called.
+            b"job" | b"jobs" | b"run" | b"runs" | b"runner" | b"script" | b"scripts" | b"task" | b"tasks"
+                | b"array" | b"batch" | b"sbatch" | b"slurm" | b"srun" | b"submit" | b"submission" | b"wrap"
+                | b"wrapper" | b"cmd" | b"command" | b"exec" | b"start" | b"launch" | b"launcher" | b"go"
+                | b"do" | b"main" | b"my" | b"new" | b"old" | b"tmp" | b"temp" | b"test" | b"tests"
+                | b"testing" | b"exp" | b"interactive" | b"untitled" | b"noname" | b"default" | b"index"
+                | b"program" | b"process" | b"node" | b"step" | b"part" | b"chunk" | b"shard" | b"attempt"
+                | b"sample" | b"samples" | b"rep" | b"seed" | b"trial" | b"fold" | b"iter" | b"id" | b"no"
+                | b"version"
+            // Types of scripts.
+                | b"sh" | b"py" | b"pl" | b"r" | b"jl" | b"sub" | b"slm" | b"pbs" | b"txt"
+                | b"snakefile" | b"makefile" | b"smk" | b"nf" | b"tool"
+            // Workflow managers and pools of workers.
+                | b"snakemake" | b"snakejob" | b"nextflow" | b"nxf" | b"cromwell" | b"galaxy" | b"toil"
+                | b"luigi" | b"airflow" | b"prefect" | b"dagster" | b"aiida" | b"submitit" | b"dask"
+                | b"parsl" | b"htex" | b"block" | b"ray" | b"spark" | b"hq" | b"alloc" | b"pilot"
+                | b"glidein" | b"ipengine" | b"ipcontroller" | b"worker" | b"workers" | b"pool" | b"executor"
+                | b"scheduler" | b"cluster" | b"distributed" | b"workflow" | b"workflows" | b"wf"
+                | b"execution" | b"executions" | b"batchtools" | b"clustermq" | b"jupyter" | b"notebook"
+            // Folders of every site and every project.
+                | b"home" | b"users" | b"user" | b"scratch" | b"work" | b"workdir" | b"working" | b"data"
+                | b"proj" | b"project" | b"projects" | b"groups" | b"group" | b"shared" | b"share" | b"mnt"
+                | b"lustre" | b"gpfs" | b"beegfs" | b"nfs" | b"fs" | b"storage" | b"local" | b"opt" | b"srv"
+                | b"var" | b"usr" | b"bin" | b"src" | b"lib" | b"results" | b"result" | b"output"
+                | b"outputs" | b"out" | b"logs" | b"log" | b"input" | b"inputs" | b"in"
+        )
+    })
+}
+
+fn is_interpreter(word: &[u8]) -> bool {
+    lower(word, |word| {
+        matches!(
+            word,
+            b"sh"
+                | b"bash"
+                | b"zsh"
+                | b"csh"
+                | b"tcsh"
+                | b"ksh"
+                | b"dash"
+                | b"env"
+                | b"python"
+                | b"ipython"
+                | b"perl"
+                | b"ruby"
+                | b"julia"
+                | b"rscript"
+                | b"matlab"
+                | b"octave"
+                | b"java"
+                | b"node"
+                | b"lua"
+                | b"make"
+                | b"gmake"
+                | b"srun"
+                | b"mpirun"
+                | b"mpiexec"
+                | b"singularity"
+                | b"apptainer"
+                | b"docker"
+                | b"conda"
+                | b"jupyterlab"
+        )
+    })
+}

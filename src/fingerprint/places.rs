@@ -1,0 +1,161 @@
+//! Words of a script or an argument: options, programs, data files and other paths.
+
+use super::bytes::{WORD, class, next_special};
+use super::meaning::{has_meaning, is_common_place, starts_with_interpreter};
+use super::segments::{PARAMETER, is_number, is_temporary, push_segments, push_without_numbers};
+
+/// Scripts that a workflow manager writes anew for each task, in a folder that has no name.
+const WRITTEN_ANEW: [&[u8]; 3] = [b".command.sh", b".command.run", b"tool_script.sh"];
+
+/// The name of a type has no more characters.
+const LONGEST_TYPE: usize = 6;
+
+/// So many folders with a meaning tell scripts with a common name apart.
+const FOLDERS_OF_A_SCRIPT: usize = 2;
+/// Only so many folders are looked at.
+const MOST_FOLDERS: usize = 16;
+
+/// A script with a common name, about which nothing else is said: it may be any script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unknown(pub bool);
+
+/// Appends a line word by word, each in its general form.
+pub fn push_line(line: &[u8], out: &mut Vec<u8>) -> Unknown {
+    let mut unknown = false;
+    let mut from = 0;
+    while let Some(at) = next_special(line, from) {
+        if class(line[at]) & WORD == 0 {
+            out.extend_from_slice(&line[from..at]);
+            out.push(b' ');
+            from = at + 1;
+            continue;
+        }
+        let is_word = |byte: &u8| class(*byte) & WORD != 0;
+        let before = line[from..at].iter().rev().take_while(|b| is_word(b));
+        let start = at - before.count();
+        let end = at + line[at..].iter().take_while(|b| is_word(b)).count();
+        out.extend_from_slice(&line[from..start]);
+        unknown |= push_word(&line[start..end], out).0;
+        from = end;
+    }
+    out.extend_from_slice(&line[from..]);
+    Unknown(unknown)
+}
+
+/// Appends a word with slashes, dots or digits: of a path its last part, of a data file its type.
+fn push_word(word: &[u8], out: &mut Vec<u8>) -> Unknown {
+    let path = without_slashes_at_its_end(word);
+    let (folders, base) = match memchr::memrchr(b'/', path) {
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (&path[..0], path),
+    };
+    if word[0] == b'-' && folders.is_empty() && !is_number(word) {
+        push_without_numbers(base, out);
+        return Unknown(false);
+    }
+    match data_type(base) {
+        Some(kind) => {
+            out.extend_from_slice(b"*.");
+            push_without_numbers(kind, out);
+            Unknown(false)
+        }
+        None => push_place(folders, base, out),
+    }
+}
+
+/// Appends a program or a folder. Where its own name says nothing, the folders that it lies in do.
+fn push_place(folders: &[u8], base: &[u8], out: &mut Vec<u8>) -> Unknown {
+    let from = out.len();
+    push_segments(base, out);
+    let form = &out[from..];
+    let wanted = match form {
+        [PARAMETER] => 1,
+        _ if !starts_with_interpreter(form) && is_common_place(form) => FOLDERS_OF_A_SCRIPT,
+        _ => 0,
+    };
+    let found = push_folders(folders, wanted, out);
+    let may_be_any = wanted == FOLDERS_OF_A_SCRIPT && found == 0 && is_program(base);
+    Unknown(may_be_any || WRITTEN_ANEW.contains(&base))
+}
+
+/// Appends what the folder says in which a script starts that may be anything.
+pub fn push_work_dir(folder: Option<&[u8]>, out: &mut Vec<u8>) {
+    push_folders(folder.unwrap_or_default(), FOLDERS_OF_A_SCRIPT, out);
+}
+
+/// Appends the last folders that have a meaning, at most `wanted`, the last one first. Returns how many.
+fn push_folders(folders: &[u8], wanted: usize, out: &mut Vec<u8>) -> usize {
+    let mut found = 0;
+    for folder in folders.rsplit(|&byte| byte == b'/').take(MOST_FOLDERS) {
+        if found == wanted {
+            break;
+        }
+        let from = out.len();
+        out.push(b'/');
+        push_segments(folder, out);
+        if has_meaning(&out[from..]) {
+            found += 1;
+        } else {
+            out.truncate(from);
+        }
+    }
+    found
+}
+
+/// The type of a data file: `fastq.gz` of `/data/S01.sorted.fastq.gz`.
+fn data_type(base: &[u8]) -> Option<&[u8]> {
+    let dot = memchr::memrchr(b'.', base).filter(|&dot| dot > 0)?;
+    let kind = &base[dot + 1..];
+    let is_type = kind.len() <= LONGEST_TYPE
+        && kind.iter().all(u8::is_ascii_alphanumeric)
+        && kind.iter().any(u8::is_ascii_alphabetic);
+    if !is_type || base[0] == b'.' || is_program_type(kind) || is_temporary(base) || is_number(base)
+    {
+        return None;
+    }
+    let packed = matches!(kind, b"gz" | b"bz2" | b"xz" | b"zst" | b"zip");
+    let before = packed
+        .then(|| memchr::memrchr(b'.', &base[..dot]))
+        .flatten();
+    Some(&base[before.unwrap_or(dot) + 1..])
+}
+
+/// A script, also one that workflow managers and make know without a type.
+fn is_program(base: &[u8]) -> bool {
+    let dot = memchr::memrchr(b'.', base);
+    matches!(base, b"script" | b"Snakefile" | b"Makefile" | b"makefile")
+        || dot.is_some_and(|dot| is_program_type(&base[dot + 1..]))
+}
+
+/// Files of these types are programs: their name says what runs. Of other files only the type is kept.
+fn is_program_type(kind: &[u8]) -> bool {
+    matches!(
+        kind,
+        b"sh"
+            | b"bash"
+            | b"zsh"
+            | b"csh"
+            | b"py"
+            | b"pl"
+            | b"r"
+            | b"R"
+            | b"rb"
+            | b"jl"
+            | b"m"
+            | b"lua"
+            | b"jar"
+            | b"js"
+            | b"nf"
+            | b"smk"
+            | b"awk"
+            | b"sif"
+            | b"exe"
+            | b"x"
+            | b"run"
+    )
+}
+
+fn without_slashes_at_its_end(path: &[u8]) -> &[u8] {
+    let last = path.iter().rposition(|&byte| byte != b'/');
+    &path[..last.map_or(0, |last| last + 1)]
+}

@@ -1,0 +1,97 @@
+//! What a script runs, in its general form.
+
+use super::name::push_name;
+use super::places::{Unknown, push_line};
+use memchr::memmem::{self, Finder};
+use std::sync::LazyLock;
+
+/// Only this much of a script or of the arguments is looked at: a decision must stay short.
+pub const MAX_TEXT: usize = 64 << 10;
+
+/// Programs that do whatever the folder in which they start says.
+const LED_BY_THEIR_FOLDER: [&[u8]; 3] = [b"make", b"gmake", b"snakemake"];
+
+/// Snakemake's name for what a job may run.
+static RULES: LazyLock<Finder> = LazyLock::new(|| Finder::new("--allowed-rules"));
+
+/// How Nextflow names a task in the script that it writes around it: today and before 2023.
+const TASKS: [&[u8]; 2] = [b"# NEXTFLOW TASK: ", b"### name: '"];
+
+/// Appends what `script` runs: its lines without comments and directives, since what is requested does not
+/// change what runs. Where a workflow manager wrote it, its rule or process says all, and the rest is
+/// wrapping. Tells whether it may still be anything.
+pub fn push_script(script: &[u8], out: &mut Vec<u8>) -> Unknown {
+    let script = &script[..script.len().min(MAX_TEXT)];
+    if let Some(at) = RULES.find(script) {
+        push_rules(script, &script[at + RULES.needle().len()..], out);
+        return Unknown(false);
+    }
+    let from = out.len();
+    let (mut start, mut unknown) = (0, false);
+    for end in memchr::memchr_iter(b'\n', script).chain([script.len()]) {
+        let line = script[start..end].trim_ascii();
+        if line.first() == Some(&b'#') && start > 0 {
+            if let Some(task) = task(line) {
+                out.truncate(from);
+                out.extend_from_slice(b"nextflow ");
+                push_name(task, out);
+                return Unknown(false);
+            }
+        } else if !line.is_empty() {
+            unknown |= push_line(line, out).0 || is_led_by_its_folder(line);
+            out.push(b'\n');
+        }
+        start = end + 1;
+    }
+    Unknown(unknown)
+}
+
+/// Appends all arguments.
+pub fn push_arguments(arguments: &[&[u8]], out: &mut Vec<u8>) -> Unknown {
+    let (mut unknown, mut left) = (false, MAX_TEXT);
+    for argument in arguments {
+        let argument = &argument[..argument.len().min(left)];
+        unknown |= push_line(argument, out).0;
+        out.push(b' ');
+        left -= argument.len();
+    }
+    Unknown(unknown)
+}
+
+fn task(line: &[u8]) -> Option<&[u8]> {
+    let name = TASKS.iter().find_map(|start| line.strip_prefix(*start))?;
+    Some(name.strip_suffix(b"'").unwrap_or(name))
+}
+
+fn is_led_by_its_folder(line: &[u8]) -> bool {
+    let first = line.split(|&byte| byte == b' ').next();
+    first.is_some_and(|first| LED_BY_THEIR_FOLDER.contains(&first))
+}
+
+/// Appends the rules that a job of Snakemake runs, and its Snakefile.
+fn push_rules(script: &[u8], after_option: &[u8], out: &mut Vec<u8>) {
+    let mut rules: Vec<&[u8]> = words(after_option)
+        .take_while(|word| !word.starts_with(b"-"))
+        .collect();
+    // Snakemake writes a set, in any order.
+    rules.sort_unstable();
+    rules.dedup();
+    out.extend_from_slice(b"snakemake");
+    for rule in rules {
+        out.push(b' ');
+        out.extend_from_slice(rule);
+    }
+    let option = b"--snakefile";
+    if let Some(at) = memmem::find(script, option) {
+        out.push(b'\n');
+        let file = words(&script[at + option.len()..]).next();
+        push_line(file.unwrap_or_default(), out);
+    }
+}
+
+/// The words of the rest of a line, without quotes.
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    line.split(|byte| matches!(byte, b' ' | b'\t' | b'=' | b'\'' | b'"'))
+        .filter(|word| !word.is_empty())
+}
