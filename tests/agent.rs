@@ -11,11 +11,16 @@ use shadowfit_core::job::evidence::Evidence;
 use shadowfit_core::job::shadow::Wait;
 use shadowfit_core::job::{Ask, Layout, Memory, Request, Texts};
 use shadowfit_core::model::snapshot::Snapshot;
-use shadowfit_core::record::{Change, Record, ShadowRecord};
+use shadowfit_core::record::{Change, Record, Relicensed, ShadowRecord};
 use shadowfit_core::slurm::{CommandError, Commands};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::time::Duration;
+
+#[path = "agent/queue.rs"]
+mod queue;
+#[path = "agent/shadows.rs"]
+mod shadows;
 
 const HEADER: &str = "JobIDRaw|JobID|Submit|Start|End|State|ElapsedRaw|UID|User|Account|Partition|AllocCPUS|NTasks|ReqMem|MaxRSS|TotalCPU|TRESUsageInTot|AdminComment|JobName|NNodes\n";
 const DAY: i64 = 86_400;
@@ -41,6 +46,12 @@ struct Slurm {
     queue: RefCell<Vec<String>>,
     slurmdbd_is_down: Cell<bool>,
     refuses_shadows: Cell<bool>,
+    /// How many shadows were submitted.
+    shadows: Cell<u32>,
+    /// What sinfo says; empty for a node that is idle.
+    load: RefCell<String>,
+    /// What scontrol says of partitions.
+    partitions: RefCell<String>,
     state: RefCell<PathBuf>,
     seats: RefCell<String>,
 }
@@ -85,14 +96,21 @@ impl Commands for Slurm {
                 Ok(format!("{{\"jobs\": [{answer}]}}").into_bytes())
             }
             "lmstat" => Ok(self.seats.borrow().clone().into_bytes()),
-            "sinfo" => Ok(b"n1|0/32/0/32|64000|0|\n".to_vec()),
+            "sinfo" if self.load.borrow().is_empty() => Ok(b"n1|0/32/0/32|64000|0|\n".to_vec()),
+            "sinfo" => Ok(self.load.borrow().clone().into_bytes()),
             "sbatch" if self.refuses_shadows.get() => Err(CommandError::Failed {
                 command: line,
                 said: "--uid only permitted by root user".into(),
             }),
-            "sbatch" => Ok(b"77\n".to_vec()),
+            "sbatch" => {
+                self.shadows.set(self.shadows.get() + 1);
+                Ok(format!("{}\n", 76 + self.shadows.get()).into_bytes())
+            }
             "scontrol" if line.ends_with("show config") => {
                 Ok(format!("StateSaveLocation = {}\n", self.state.borrow().display()).into_bytes())
+            }
+            "scontrol" if line.contains("show partition") => {
+                Ok(self.partitions.borrow().clone().into_bytes())
             }
             "scontrol" if line.contains("batch_script") => Ok(b"#!/bin/sh\nwork\n".to_vec()),
             _ => Ok(Vec::new()),

@@ -1,0 +1,169 @@
+//! Jobs that wait, and what a pass sets in them.
+
+use super::*;
+
+/// The same site with more lines in its configuration, before any section.
+fn site_with(lines: &str) -> Site {
+    let site = Site::new();
+    let config = std::fs::read_to_string(&site.config).unwrap();
+    std::fs::write(&site.config, format!("{config}{lines}\n")).unwrap();
+    // Five runs that took 50 seconds, 40 of CPU time, and 900 MiB.
+    site.slurm
+        .rows
+        .replace((1..=5).map(|id| finished(id, 900 << 20)).collect());
+    site
+}
+
+/// What a pass sets in job 9 when it waits with `memory` in the queue and `record`.
+fn set(site: &Site, restarts: u32, memory: u64, record: &Record) -> Vec<String> {
+    let job = queued(9, "PENDING", restarts, memory, record);
+    site.slurm.queue.replace(vec![job]);
+    site.agent().pass(true).unwrap();
+    site.slurm.calls("scontrol update")
+}
+
+/// What five such runs are known to need.
+fn enough() -> u64 {
+    let set = set(&site_with(""), 0, 8000, &record(None));
+    let (_, rest) = set[0].split_once("MinMemoryNode=").unwrap();
+    rest.split_once(' ').unwrap().0.parse().unwrap()
+}
+
+#[test]
+fn one_resource_that_differs_enough_is_enough_for_a_call() {
+    let enough = enough();
+    let ask = |cpus, time_s| {
+        let asked = record(None).asked.unwrap();
+        Some(Ask {
+            cpus,
+            time_s,
+            ..asked
+        })
+    };
+    let has_memory = |asked| Record {
+        asked,
+        ..record(Some(enough))
+    };
+    for (record, expected) in [
+        (has_memory(ask(1, None)), None),
+        (has_memory(ask(8, None)), Some("CpusPerTask=1 ")),
+        (has_memory(ask(1, Some(7200))), Some("TimeMin=10 ")),
+    ] {
+        let site = site_with("modes.time = 'apply'");
+        let set = set(&site, 0, enough, &record);
+        match expected {
+            Some(change) => assert!(set[0].contains(change), "{set:?}"),
+            None => assert_eq!(set, [""; 0]),
+        }
+    }
+}
+
+#[test]
+fn less_is_set_only_where_it_saves_more_than_the_site_cares_for() {
+    let enough = enough();
+    for (has, calls) in [(2 * enough, 0), (2 * enough + 2, 1)] {
+        let site = site_with("evidence.min_saving = 0.5");
+        assert_eq!(set(&site, 0, has, &record(Some(has))).len(), calls, "{has}");
+    }
+}
+
+#[test]
+fn a_job_that_leaves_memory_to_the_site_is_as_we_left_it() {
+    let mut record = record(None);
+    if let Some(asked) = &mut record.asked {
+        (asked.memory, asked.time_s) = (None, Some(7200));
+    }
+    let set = set(&site_with("modes.time = 'apply'"), 0, 0, &record);
+    assert!(set[0].contains("JobId=9 TimeMin=10 "), "{set:?}");
+}
+
+#[test]
+fn licenses_that_were_decided_at_submission_stay() {
+    let record = Record {
+        licenses: Some(Relicensed {
+            mode: Mode::Apply,
+            asked: "matlab".into(),
+            set: String::new(),
+            forgotten: String::new(),
+            why: "none of 8 runs used matlab".into(),
+        }),
+        ..record(None)
+    };
+    let set = set(&site_with(""), 0, 8000, &record);
+    assert!(
+        set[0].contains("none of 8 runs") && !set[0].contains("Licenses="),
+        "{set:?}"
+    );
+}
+
+#[test]
+fn what_an_admin_gave_a_requeued_job_stays_only_where_it_is_more_than_was_asked() {
+    for (memory, calls) in [(1000, 1), (8000, 1), (8001, 0)] {
+        let set = set(&site_with(""), 1, memory, &record(Some(1000)));
+        assert_eq!(set.len(), calls, "{memory}");
+    }
+}
+
+#[test]
+fn only_a_job_that_waits_is_given_back() {
+    for (state, calls) in [("RUNNING", 0), ("COMPLETING", 0), ("PENDING", 1)] {
+        let site = site_with("");
+        let job = queued(9, state, 1, 1000, &record(Some(1000)));
+        site.slurm.queue.replace(vec![job]);
+        let pass = site.agent().pass(true).unwrap();
+        assert_eq!(pass.given_back, calls, "{state}");
+    }
+}
+
+#[test]
+fn a_pass_ends_when_all_jobs_that_it_requeued_wait_again_or_after_ten_seconds() {
+    let killed = record(Some(1000));
+    let died = queued(9, "OUT_OF_MEMORY", 0, 1000, &killed);
+    let ending = queued(9, "COMPLETING", 1, 1000, &killed);
+    let waits = queued(9, "PENDING", 1, 1000, &killed);
+    for (answers, seconds) in [
+        (vec![died.clone(), waits], 1),
+        (vec![died, ending.clone()], 11),
+        (vec![ending], 0),
+    ] {
+        let site = Site::new();
+        site.slurm.queue.replace(answers);
+        site.agent().pass(true).unwrap();
+        assert_eq!(site.watch.0.get() - NOON, seconds);
+    }
+}
+
+#[test]
+fn a_first_run_that_ended_well_revives_no_dependency_on_its_failure() {
+    let waits = serde_json::json!({"job_id": 10, "job_state": "PENDING", "dependency": "afternotok:9(failed)"});
+    for (restarts, calls) in [(0, 0), (1, 1)] {
+        let site = Site::new();
+        let job = queued(9, "COMPLETED", restarts, 8000, &record(None).give_back());
+        site.slurm.queue.replace(vec![format!("{job},{waits}")]);
+        site.agent().pass(true).unwrap();
+        assert_eq!(site.slurm.calls("scontrol update").len(), calls);
+    }
+}
+
+#[test]
+fn who_is_who_is_asked_every_ten_minutes_and_published() {
+    let site = Site::new();
+    let partition = "PartitionName=batch Default=YES\n";
+    site.slurm.partitions.replace(partition.into());
+    let mut agent = site.agent();
+    for (after, asked) in [(0, 1), (599, 0), (600, 1), (599, 1)] {
+        site.watch.0.set(NOON + after);
+        agent.pass(true).unwrap();
+        let calls = site.slurm.calls("scontrol show partition");
+        assert_eq!(calls.len(), asked, "{after}");
+    }
+    let snapshot = Snapshot::load(&site.config.with_file_name("snapshot")).unwrap();
+    let partition = snapshot.directory().default_partition.as_deref();
+    assert_eq!(partition, Some("batch"));
+}
+
+#[test]
+fn the_site_says_how_often_a_pass_is_made() {
+    let agent = site_with("agent.interval_s = 7");
+    assert_eq!(agent.agent().interval(), Duration::from_secs(7));
+}

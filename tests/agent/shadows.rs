@@ -1,0 +1,298 @@
+//! When a shadow is submitted, with how much, and what becomes of the jobs that wait for it.
+
+use super::*;
+
+/// Job `id`, in this state, of a kind of its own for each script, which waits from `since` for a minute.
+fn waiting(id: u32, script: &str, state: &str, restarts: u32, since: i64) -> String {
+    let texts = Texts {
+        name: b"work",
+        script: script.as_bytes(),
+        ..Texts::default()
+    };
+    let wait = Wait {
+        since,
+        until: since + 60,
+        arguments: 0,
+    };
+    let record = Record {
+        kind: Kind::of(7, &texts, Layout::SINGLE),
+        ..record(None)
+    };
+    queued(id, state, restarts, 8000, &record.after_shadow(wait))
+}
+
+fn new_job(id: u32, since: i64) -> String {
+    waiting(id, "#!/bin/sh\nwork\n", "PENDING", 0, since)
+}
+
+/// Three jobs of three new kinds.
+fn three_kinds(since: i64) -> String {
+    let job = |(id, script)| waiting(id, script, "PENDING", 0, since);
+    [(8, "align"), (9, "sort"), (10, "call")].map(job).join(",")
+}
+
+/// As the site of the other tests, with room for the shadows of more jobs.
+fn site() -> Site {
+    let site = site_with_shadows();
+    let folder = site.config.with_file_name("hash.8/job.8");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("environment"), b"\x01\0\0\0HOME=/home/alice\0").unwrap();
+    site
+}
+
+fn shows(site: &Site, jobs: &[String]) {
+    site.slurm.queue.replace(vec![jobs.join(",")]);
+}
+
+#[test]
+fn shadows_are_as_many_as_cpus_and_memory_are_free() {
+    for (load, started) in [
+        ("n1|0/32/0/32|64000|0|\n", 3),
+        ("n1|16/16/0/32|64000|0|\n", 2),
+        ("n1|31/1/0/32|64000|0|\n", 1),
+        ("n1|32/0/0/32|64000|0|\n", 0),
+        ("n1|0/32/0/32|64000|63744|\n", 3),
+        ("n1|0/32/0/32|64000|63745|\n", 0),
+    ] {
+        let site = site();
+        site.slurm.load.replace(load.into());
+        shows(&site, &[three_kinds(NOON)]);
+        let mut agent = site.agent();
+        assert_eq!(agent.pass(true).unwrap().shadows_started, started, "{load}");
+        assert_eq!(
+            site.slurm.calls("sinfo").len(),
+            1,
+            "asked once for all kinds"
+        );
+        assert_eq!(
+            agent.glance().unwrap().shadows_started,
+            0,
+            "no room is left, or no kind"
+        );
+    }
+}
+
+#[test]
+fn a_slice_is_no_larger_than_what_is_free() {
+    let site = site();
+    site.slurm
+        .load
+        .replace("n1|0/32/0/32|64000|63000|\n".into());
+    shows(&site, &[new_job(9, NOON)]);
+    site.agent().pass(true).unwrap();
+    let sbatch = site.slurm.calls("sbatch");
+    assert!(sbatch[0].contains(" --mem=1000M "), "{sbatch:?}");
+}
+
+#[test]
+fn a_shadow_has_less_time_in_a_full_cluster_and_never_more_than_its_job_waits() {
+    for (load, at, until) in [
+        ("n1|0/32/0/32|64000|0|\n", NOON, Some(NOON + 59)),
+        ("n1|16/16/0/32|64000|0|\n", NOON, Some(NOON + 44)),
+        ("n1|16/16/0/32|64000|0|\n", NOON + 30, Some(NOON + 59)),
+        // Less than five seconds show nothing.
+        ("n1|0/32/0/32|64000|0|\n", NOON + 55, Some(NOON + 59)),
+        ("n1|0/32/0/32|64000|0|\n", NOON + 56, None),
+    ] {
+        let site = site();
+        site.slurm.load.replace(load.into());
+        site.watch.0.set(at);
+        shows(&site, &[new_job(9, NOON)]);
+        site.agent().pass(true).unwrap();
+        let sbatch = site.slurm.calls("sbatch");
+        let expected = until.map(|until| format!("--shadowfit=shadow:9:{until}:1:"));
+        match expected {
+            Some(mark) => assert!(sbatch[0].contains(&mark), "{mark}: {sbatch:?}"),
+            None => assert_eq!(sbatch, [""; 0]),
+        }
+    }
+}
+
+#[test]
+fn shadows_use_no_more_cpu_time_in_an_hour_than_the_site_allows() {
+    for (cpu_s, later, started) in [
+        (3599.0, 0, 1),
+        (3600.0, 0, 0),
+        (3600.0, 3600, 0),
+        (3600.0, 3601, 1),
+    ] {
+        let site = site();
+        shows(&site, &[new_job(9, NOON)]);
+        let mut agent = site.agent();
+        assert_eq!(agent.pass(true).unwrap().shadows_started, 1);
+        let used = Counters {
+            cpu_s,
+            ..Counters::nothing(Ended::Oom)
+        };
+        shows(&site, &[shadow("COMPLETED", Some(used.into()))]);
+        assert_eq!(agent.glance().unwrap().shadows_ended, 1);
+        site.watch.0.set(NOON + later);
+        let next = waiting(10, "another", "PENDING", 0, NOON + later);
+        shows(&site, &[next]);
+        let pass = agent.glance().unwrap();
+        assert_eq!(pass.shadows_started, started, "{cpu_s} s, {later} s ago");
+    }
+}
+
+#[test]
+fn only_jobs_that_have_never_run_and_still_wait_are_shadowed() {
+    for (state, restarts, started) in [("PENDING", 0, 1), ("PENDING", 1, 0), ("RUNNING", 0, 0)] {
+        let site = site();
+        shows(&site, &[waiting(9, "work", state, restarts, NOON)]);
+        let pass = site.agent().pass(true).unwrap();
+        assert_eq!(pass.shadows_started, started, "{state} {restarts}");
+    }
+}
+
+#[test]
+fn a_job_whose_shadow_showed_nothing_starts_and_its_record_says_why() {
+    let ended = |ended| {
+        let seen = Counters {
+            peak_mib: 900.0,
+            curve_mib: vec![1, 2, 4, 8, 16, 900],
+            ..Counters::nothing(ended)
+        };
+        Some(seen.into())
+    };
+    for (state, counters, why) in [
+        ("NODE_FAIL", None, "its shadow failed: NODE_FAIL"),
+        (
+            "FAILED",
+            Some(ShadowCounters::refused("overlay over /home")),
+            "no shadow could run on its node: overlay over /home",
+        ),
+        (
+            "COMPLETED",
+            ended(Ended::Oom),
+            "its shadow needed more memory than a slice has",
+        ),
+        (
+            "COMPLETED",
+            ended(Ended::Window),
+            "its memory still grew when its shadow's window was over",
+        ),
+    ] {
+        let site = site();
+        shows(&site, &[new_job(9, NOON)]);
+        let mut agent = site.agent();
+        agent.pass(true).unwrap();
+        site.slurm.calls("");
+        shows(&site, &[new_job(9, NOON), shadow(state, counters)]);
+        agent.glance().unwrap();
+        let set = site.slurm.calls("scontrol update");
+        assert!(set[0].contains(&format!("\"kept\":\"{why}\"")), "{set:?}");
+    }
+}
+
+#[test]
+fn a_lost_shadow_is_waited_for_two_minutes_beyond_its_window() {
+    let site = site();
+    shows(&site, &[new_job(9, NOON)]);
+    let mut agent = site.agent();
+    agent.pass(true).unwrap();
+    for (after, ended) in [(60, 0), (179, 0), (180, 1)] {
+        site.watch.0.set(NOON + after);
+        assert_eq!(agent.glance().unwrap().shadows_ended, ended, "{after}");
+    }
+    let set = site.slurm.calls("scontrol update");
+    assert!(
+        set[0].contains("\"kept\":\"its shadow was lost\""),
+        "{set:?}"
+    );
+}
+
+#[test]
+fn a_shadow_is_cancelled_only_where_it_has_not_started_in_time() {
+    let site = site();
+    shows(&site, &[new_job(9, NOON)]);
+    let mut agent = site.agent();
+    agent.pass(true).unwrap();
+    for (after, state, cancelled) in [
+        (59, "PENDING", 0),
+        (60, "PENDING", 1),
+        (70, "RUNNING", 0),
+        (70, "COMPLETING", 0),
+    ] {
+        site.slurm.calls("");
+        site.watch.0.set(NOON + after);
+        shows(&site, &[shadow(state, None)]);
+        agent.glance().unwrap();
+        assert_eq!(
+            site.slurm.calls("scancel").len(),
+            cancelled,
+            "{after} {state}"
+        );
+    }
+}
+
+#[test]
+fn a_shadow_that_showed_nothing_is_tried_again_for_later_jobs_and_another_serves_them() {
+    let finished = Counters {
+        peak_mib: 1000.0,
+        ..Counters::nothing(Ended::Finished)
+    };
+    for (counters, tried_again) in [
+        (ShadowCounters::refused("no overlay"), true),
+        (finished.into(), false),
+    ] {
+        let site = site();
+        shows(&site, &[new_job(9, NOON)]);
+        let mut agent = site.agent();
+        agent.pass(true).unwrap();
+        shows(
+            &site,
+            &[new_job(9, NOON), shadow("COMPLETED", Some(counters))],
+        );
+        assert_eq!(agent.glance().unwrap().decided_again, 1);
+        site.watch.0.set(NOON + 300);
+        shows(&site, &[new_job(10, NOON + 300)]);
+        let pass = agent.glance().unwrap();
+        assert_eq!(pass.shadows_started, usize::from(tried_again));
+        assert_eq!(pass.decided_again, usize::from(!tried_again));
+    }
+}
+
+#[test]
+fn a_job_that_waits_for_others_waits_anew_once_a_quarter_of_its_window_is_over() {
+    let blocked = new_job(9, NOON).replace(
+        "\"job_id\":9",
+        "\"job_id\":9,\"dependency\":\"afterok:8(unfulfilled)\"",
+    );
+    for (after, expected) in [(15, None), (16, Some((NOON + 16, NOON + 76)))] {
+        let site = site();
+        site.watch.0.set(NOON + after);
+        shows(&site, std::slice::from_ref(&blocked));
+        site.agent().pass(true).unwrap();
+        let set = site.slurm.calls("scontrol update");
+        assert_eq!(set.len(), usize::from(expected.is_some()));
+        if let Some((since, until)) = expected {
+            let wait = format!("\"shadow\":{{\"since\":{since},\"until\":{until},");
+            assert!(set[0].contains(&wait), "{set:?}");
+        }
+    }
+}
+
+#[test]
+fn a_job_of_which_no_shadow_can_be_submitted_waits_for_none() {
+    let site = site();
+    site.slurm.refuses_shadows.set(true);
+    shows(&site, &[new_job(9, NOON)]);
+    site.agent().pass(true).unwrap();
+    let set = site.slurm.calls("scontrol update");
+    assert!(!set[0].contains("\"shadow\":"), "{set:?}");
+}
+
+#[test]
+fn a_switched_off_site_starts_no_shadow_and_takes_what_those_before_showed() {
+    let site = site();
+    shows(&site, &[new_job(9, NOON)]);
+    let mut agent = site.agent();
+    agent.pass(true).unwrap();
+    std::fs::write(site.config.with_file_name("off"), "").unwrap();
+    let other = waiting(10, "another", "PENDING", 0, NOON);
+    shows(&site, &[new_job(9, NOON), other, shadow("FAILED", None)]);
+    site.slurm.calls("");
+    let pass = agent.glance().unwrap();
+    assert_eq!((pass.shadows_ended, pass.shadows_started), (1, 0));
+    assert_eq!(site.slurm.calls("scontrol update"), [""; 0]);
+}
