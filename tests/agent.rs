@@ -17,6 +17,8 @@ use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[path = "agent/accounting.rs"]
+mod accounting;
 #[path = "agent/queue.rs"]
 mod queue;
 #[path = "agent/shadows.rs"]

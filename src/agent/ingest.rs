@@ -177,3 +177,64 @@ impl Users {
         uid
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::tests::finished;
+    use crate::record::{Record, ShadowRecord};
+    use crate::store::tests::store;
+
+    #[test]
+    fn a_dump_is_imported_once_however_often_it_is_read() {
+        let (_folder, mut store) = store();
+        let row = |id: u32| format!("{id}|100|110|120|COMPLETED|root|5M|align\n");
+        let rows: String = (1..=3).map(row).collect();
+        let dump = format!("JobIDRaw|Submit|Start|End|State|User|MaxRSS|JobName\n{rows}");
+        for expected in [(3, 3), (3, 0)] {
+            let mut seen = Vec::new();
+            let reader = Reader::new(dump.as_bytes(), None).unwrap();
+            let (read, new, _) = import(&mut store, reader, |bytes| seen.push(bytes)).unwrap();
+            assert_eq!((read, new), expected);
+            assert_eq!(seen, [dump.len() as u64]);
+        }
+    }
+
+    #[test]
+    fn a_run_is_of_the_kind_that_its_record_names_or_else_of_its_users_name_for_it() {
+        let recorded = Kind::of_label(b"decided");
+        let by_name = Kind::of_accounting(1001, b"align");
+        let record = |kind| Record::kept(kind, None, "").into();
+        let run = |comment: Comment, nodes, uid, user: &str| {
+            let job = FinishedJob {
+                comment,
+                nodes,
+                uid,
+                user: user.into(),
+                ..finished(1, 100, 5)
+            };
+            Users::default().with_kind(job).map(|(_, kind)| kind)
+        };
+        let none = Some(Kind::default());
+        let shadow = || Comment::Shadow(Box::new(ShadowRecord::new("9", None)));
+        for (seen, expected) in [
+            (run(record(recorded), 1, Some(1001), ""), Some(recorded)),
+            (run(record(recorded), 2, Some(1001), ""), Some(recorded)),
+            (
+                run(record(Kind::default()), 1, Some(1001), ""),
+                Some(by_name),
+            ),
+            (run(Comment::Empty, 1, Some(1001), ""), Some(by_name)),
+            // A name says nothing about the share of one node.
+            (run(Comment::Empty, 2, Some(1001), ""), none),
+            (
+                run(Comment::Empty, 1, None, "root"),
+                Some(Kind::of_accounting(0, b"align")),
+            ),
+            (run(Comment::Empty, 1, None, "no such user"), none),
+            (run(shadow(), 1, Some(1001), ""), None),
+        ] {
+            assert_eq!(seen, expected);
+        }
+    }
+}

@@ -341,6 +341,99 @@ mod tests {
     }
 
     #[test]
+    fn tasks_of_arrays_are_named_as_dependencies_and_scontrol_name_them() {
+        let job = |array: &str, tasks: &str, task: &str| {
+            let text = format!(
+                r#"{{"job_id": 40, "array_job_id": {array}, "array_task_string": "{tasks}", "array_task_id": {task},
+                "user_id": 1, "group_id": 2, "command": "/a/b.sh x  y", "features": "gpu", "partition": "p,q",
+                "current_working_directory": "/home/alice"}}"#
+            );
+            serde_json::from_str::<Value>(&text).unwrap()
+        };
+        let none = r#"{"set": false, "number": 0}"#;
+        for (job, named, at, script_id, task) in [
+            (job("0", "", "null"), vec!["40"], "40", 40, None),
+            (job(none, "", none), vec!["40"], "40", 40, None),
+            (
+                job("33", "", "5"),
+                vec!["40", "33_*", "33_5"],
+                "40",
+                33,
+                Some(5),
+            ),
+            (
+                job("33", "5-9,12", "null"),
+                vec!["40", "33_*"],
+                "33_[5-9,12]",
+                33,
+                Some(5),
+            ),
+        ] {
+            assert_eq!(names(&job), named, "{job}");
+            let original = original(&job).unwrap();
+            assert_eq!(original.handle, at);
+            assert_eq!(
+                (original.script_id, original.task),
+                (script_id, task),
+                "{job}"
+            );
+            assert_eq!((original.uid, original.gid), (1, 2));
+            assert_eq!(original.arguments, "x  y");
+            assert_eq!(
+                (original.features, original.partition),
+                ("gpu".into(), "p,q".into())
+            );
+            assert_eq!(original.work_dir, "/home/alice");
+        }
+    }
+
+    #[test]
+    fn the_record_is_that_of_the_job_that_was_asked_for() {
+        let answer = Answer(
+            r#"{"jobs": [{"job_id": 8, "admin_comment": "{\"shadowfit\":1,\"kind\":{},\"kept\":\"eight\"}"},
+            {"job_id": 9, "admin_comment": "{\"shadowfit\":1,\"kind\":{},\"kept\":\"nine\"}"},
+            {"job_id": 10, "admin_comment": ""}, {"job_id": 11, "admin_comment": "see ticket 5"}]}"#,
+        );
+        let kept = |job| record_of(&answer, job).map(|record| record.map(|record| record.kept));
+        assert_eq!(kept("8").unwrap(), Some(Some("eight".into())));
+        assert_eq!(kept("9").unwrap(), Some(Some("nine".into())));
+        assert_eq!(kept("10").unwrap(), None);
+        for (job, problem) in [("11", "somebody else's"), ("12", "is not there")] {
+            let error = kept(job).unwrap_err().to_string();
+            assert!(error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_shadow_that_ended_without_a_report_says_how() {
+        for state in [
+            "PENDING",
+            "CONFIGURING",
+            "RUNNING",
+            "COMPLETING",
+            "SUSPENDED",
+        ] {
+            assert_eq!(shadow_in(state, None).outcome(), None, "{state}");
+        }
+        let lost = shadow_in("NODE_FAIL", None).outcome().unwrap();
+        assert_eq!(
+            (lost.ended, lost.why.as_deref()),
+            (Ended::Failed, Some("NODE_FAIL"))
+        );
+        let reported = ShadowCounters::refused("no overlay");
+        let found = shadow_in("RUNNING", Some(reported.clone())).outcome();
+        assert_eq!(found, Some(reported));
+    }
+
+    fn shadow_in(state: &str, counters: Option<ShadowCounters>) -> QueuedShadow {
+        QueuedShadow {
+            job_id: 77,
+            state: state.into(),
+            record: ShadowRecord::new("9", counters),
+        }
+    }
+
+    #[test]
     fn users_above_two_to_the_31_are_users_like_others() {
         let ids = [
             ("7", Some(7)),

@@ -3,6 +3,9 @@
 //! The clone's script is a stub of two lines that does nothing, followed by the user's script. Only a
 //! node's sandbox unwraps it: where there is none, nothing of the user's ever runs.
 
+#[cfg(test)]
+mod tests;
+
 use super::{CommandError, Commands, site};
 use crate::config::ShadowLimits;
 use crate::job::Ask;
@@ -289,39 +292,4 @@ fn temporary(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<Tempo
         .open(&file.0)?;
     open.write_all(content)?;
     Ok(file)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_are_told_apart_or_refused() {
-        assert_eq!(split("", 0), Some(vec![]));
-        assert_eq!(split("a  b", 3), Some(vec!["a", "", "b"]));
-        assert_eq!(split("a b c", 2), None);
-    }
-
-    #[test]
-    fn license_servers_come_from_the_site_and_from_the_job() {
-        let environment = b"LM_LICENSE_FILE=27001@lic2:/opt/license.dat:27002@lic3\0HOME=5@x\0\
-            MLM_LICENSE_FILE=27000@lic1;99999@big\0A_LICENSE=1@a;rm -rf\xff\0";
-        let servers = license_servers(&["27000@lic1".into()], environment);
-        assert_eq!(servers, "27000@lic1,27001@lic2,27002@lic3");
-    }
-
-    #[test]
-    fn without_a_sandbox_a_shadow_does_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let proof = dir.path().join("proof");
-        let user = format!("#!/bin/sh\ntouch {}\n", proof.display());
-        let path = dir.path().join("job.sh");
-        std::fs::write(&path, [STUB, &user].concat()).unwrap();
-        let status = std::process::Command::new("sh")
-            .arg(&path)
-            .status()
-            .unwrap();
-        assert_eq!(status.code(), Some(64));
-        assert!(!proof.exists());
-    }
 }
