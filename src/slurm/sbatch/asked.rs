@@ -1,9 +1,12 @@
 //! What the options of a submission add up to, one after the other and then together.
 
+use super::begin::seconds;
+use super::check::check;
 use super::options::Given;
 use super::values::{count, mib, nodes, one_of, time};
 use crate::job::Memory;
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use jiff::{Timestamp, Zoned};
 use std::collections::BTreeSet;
 
 /// Where an option was given.
@@ -65,8 +68,10 @@ pub struct Asked {
     pub time_s: Option<u64>,
     /// `--time-min`.
     pub own_time_min: bool,
-    /// It starts at a time of its own.
-    begins_later: bool,
+    /// `--begin`, in seconds since 1970.
+    begin: Option<i64>,
+    /// `--deadline`, likewise.
+    deadline: Option<i64>,
     /// `--reservation`.
     reserved: bool,
     /// Options that ask for GPUs.
@@ -102,6 +107,8 @@ impl Asked {
 
     fn set(&mut self, name: &str, bytes: &[u8], value: Option<&str>, source: Source) -> Result<()> {
         let text = value.unwrap_or_default();
+        // Of an optional value, an empty one is none.
+        let given = value.filter(|value| !value.is_empty());
         match name {
             "job-name" => self.name = Some(bytes.into()),
             "account" => self.account = Some(bytes.into()),
@@ -121,14 +128,12 @@ impl Asked {
                     "mcs",
                     "topo",
                 ];
-                self.exclusive = one_of(value, &forms)? != "oversubscribe";
+                self.exclusive = one_of(given, &forms)? != "oversubscribe";
             }
             "oversubscribe" => self.exclusive = false,
             "no-requeue" => self.no_requeue = true,
             "requeue" => {
-                if let Some(value) = value.filter(|value| !value.is_empty()) {
-                    one_of(Some(value), &["expedite"])?;
-                }
+                given.map_or(Ok(""), |given| one_of(Some(given), &["expedite"]))?;
                 self.no_requeue = false;
             }
             "cpus-per-task" => self.cpus = Some(count(text, 1)?),
@@ -150,7 +155,8 @@ impl Asked {
                 ensure!(text == "off", "the only value is 'off'");
                 self.opted_out = true;
             }
-            "begin" => self.begins_later = !text.eq_ignore_ascii_case("now"),
+            "begin" => self.begin = Some(seconds(text, &Zoned::now())?),
+            "deadline" => self.deadline = Some(seconds(text, &Zoned::now())?),
             "reservation" => self.reserved = !text.is_empty(),
             "ignore-pbs" => self.ignores_foreign = true,
             "gpus" => self.ask_for_gpus("gpus", true),
@@ -200,6 +206,11 @@ impl Asked {
     pub fn verify(&mut self) -> Result<()> {
         self.choose_memory()?;
         ensure!(!self.wraps, "--wrap takes the place of a script");
+        let too_late = self
+            .begin
+            .zip(self.deadline)
+            .is_some_and(|(begin, deadline)| deadline < begin);
+        ensure!(!too_late, "--deadline lies before --begin");
         if let Some(list) = self.node_list.as_deref().filter(|list| !list.contains('/')) {
             let listed = hosts(list).with_context(|| format!("--nodelist={list}"))?;
             let (min, max) = self.nodes.unwrap_or((listed, 0));
@@ -255,7 +266,10 @@ impl Asked {
 
     /// No shadow may run first.
     pub fn cannot_wait(&self) -> bool {
-        self.begins_later || self.reserved || !self.gpus.is_empty()
+        let begins_later = self
+            .begin
+            .is_some_and(|begin| begin > Timestamp::now().as_second());
+        begins_later || self.reserved || !self.gpus.is_empty()
     }
 }
 
@@ -291,30 +305,5 @@ fn most_hosts(list: &str) -> u64 {
             .skip(1)
             .map(group)
             .fold(list.len() as u64, u64::saturating_mul),
-    }
-}
-
-/// Options that decide nothing here, and that sbatch refuses all the same with such a value.
-fn check(name: &str, value: Option<&str>) -> Result<()> {
-    let text = value.unwrap_or_default();
-    match name {
-        "cpus-per-gpu" | "ntasks-per-core" | "ntasks-per-gpu" | "ntasks-per-socket"
-        | "ntasks-per-tres" | "thread-spec" => count(text, 1).map(drop),
-        "core-spec" => count(text, 0).map(drop),
-        "get-user-env" => {
-            let mode = text.trim_start_matches(|c: char| c.is_ascii_digit());
-            let known = mode.is_empty() || mode.starts_with(['s', 'S', 'l', 'L']);
-            ensure!(known, "expected seconds, then S or L");
-            Ok(())
-        }
-        "tmp" => mib(text).map(drop),
-        "no-kill" => one_of(value, &["set", "off", "no"]).map(drop),
-        "kill-on-invalid-dep" => one_of(value, &["yes", "no"]).map(drop),
-        "open-mode" => {
-            let known = text.starts_with(['a', 'A', 't', 'T']);
-            ensure!(known, "expected append or truncate");
-            Ok(())
-        }
-        _ => Ok(()),
     }
 }

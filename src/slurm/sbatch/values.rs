@@ -138,7 +138,7 @@ fn nodes_of(text: &str) -> Option<u32> {
 
 /// One of these words, whatever its case; the first is what no value stands for.
 pub fn one_of<'a>(text: Option<&str>, words: &[&'a str]) -> Result<&'a str> {
-    let wanted = text.filter(|text| !text.is_empty()).unwrap_or(words[0]);
+    let wanted = text.unwrap_or(words[0]);
     match words.iter().find(|word| word.eq_ignore_ascii_case(wanted)) {
         Some(word) => Ok(word),
         None => bail!("expected {}", words.join(" or ")),
