@@ -12,10 +12,11 @@ use super::{CommandError, Commands};
 use crate::record::FinishedJob;
 pub use dump::{DumpError, Reader};
 
-/// The command that writes a dump which [`Reader`] reads: what finished jobs of the last 90 days used.
+/// The command that writes a dump which [`Reader`] reads: what finished jobs of the last 90 days used. Both ends are
+/// named: asked for by state from a start alone, sacct looks at that moment and finds nothing.
 pub fn dump_command() -> String {
     format!(
-        "sacct --allusers --duplicates --parsable2 --starttime now-90days --state {ENDED} --format {FIELDS}"
+        "sacct --allusers --duplicates --parsable2 --starttime now-90days --endtime now --state {ENDED} --format {FIELDS}"
     )
 }
 
