@@ -1,7 +1,7 @@
 """Two rounds of the same jobs on a private cluster: shadowfit observes the first and sizes the second. Then
 a job of a new kind, measured by its shadow.
 
-usage: rounds.py CLUSTER SCRATCH
+usage: rounds.py CLUSTER SCRATCH [--full]
 """
 
 import json
@@ -12,31 +12,17 @@ import sys
 import time
 
 import afterwards
+import kinds
 import licenses
 import newkind
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 CLUSTER, SCRATCH = sys.argv[1], pathlib.Path(sys.argv[2])
+PLAN = kinds.plan(full="--full" in sys.argv[3:])
 CONFIG = pathlib.Path(f"/var/tmp/shadowfit/{CLUSTER}/etc/shadowfit.toml")
 OUT = PROJECT / "target/demo"
 
-# Jobs wait for data, a license or a partner most of their time on many clusters, and this machine
-# has few real CPUs: without such waits, packing could not show in the makespan.
-STAGE_IN_SECONDS = 20
 ROUND_TIMEOUT_S = 360
-
-# What each kind is, who runs it, what people typically ask for, and its runs: seed and size.
-KINDS = [
-    ("align", "alice", "--mem=6G --cpus-per-task=4", [(1, 80000), (2, 82000), (3, 84000), (4, 86000), (5, 88000)]),
-    ("sortbam", "alice", "--mem-per-cpu=2G --cpus-per-task=3", [(1, 800000), (2, 820000), (3, 840000), (4, 860000), (5, 880000)]),
-    ("solve", "alice", "--mem=7G --cpus-per-task=4", [(1, 5000), (2, 5050), (3, 4900), (4, 4950), (5, 5000)]),
-    ("build", "alice", "--mem=4G --cpus-per-task=8", [(1, 60), (2, 60), (3, 60), (4, 60), (5, 60)]),
-    ("compress", "bob", "--mem=5G --cpus-per-task=2", [(1, 260000), (2, 270000), (3, 280000), (4, 290000), (5, 300000)]),
-    ("sort", "bob", "--mem=6G --cpus-per-task=4", [(1, 2000000), (2, 2100000), (3, 2200000), (4, 2300000), (5, 2400000)]),
-    ("cluster-points", "bob", "--mem=7G --cpus-per-task=2", [(1, 7000), (2, 7050), (3, 7100), (4, 7000), (5, 7050)]),
-]
-# One kind outgrows what it was: in the second round its last run has far more points.
-OUTGROWN = {("cluster-points", 5): 9000}
 
 
 def inside(*command, user="root", **options):
@@ -48,7 +34,7 @@ def inside(*command, user="root", **options):
 
 def submit(kind, user, options, seed, size):
     script = SCRATCH / "jobs" / f"{kind}.sh"
-    environment = {**os.environ, "STAGE_IN_SECONDS": str(STAGE_IN_SECONDS)}
+    environment = {**os.environ, "STAGE_IN_SECONDS": str(PLAN.stage_in_s)}
     command = ["sbatch", "--parsable", "--output=/dev/null", "--time=20", *options.split(), script, str(seed), str(size)]
     number, said = inside(*command, user=user, env=environment)
     return number.strip(), said.strip()
@@ -57,8 +43,8 @@ def submit(kind, user, options, seed, size):
 def submit_all(outgrown):
     """Submits every kind's runs by turns, as several people would. Returns the job numbers."""
     jobs, lines = [], {}
-    for turn in range(max(len(runs) for *_, runs in KINDS)):
-        for kind, user, options, runs in KINDS:
+    for turn in range(max(len(runs) for *_, runs in PLAN.kinds)):
+        for kind, user, options, runs in PLAN.kinds:
             seed, size = runs[turn]
             size = outgrown.get((kind, seed), size)
             number, said = submit(kind, user, options, seed, size)
@@ -193,7 +179,7 @@ def main():
         first = play("round 1: shadowfit observes; every job gets what its user asked for", {})
         CONFIG.write_text(CONFIG.read_text().replace('"observe"', '"apply"'))
         time.sleep(2)
-        second = play("round 2: the same jobs, sized; one of them has outgrown its history", OUTGROWN)
+        second = play("round 2: the same jobs, sized; one of them has outgrown its history", PLAN.outgrown)
         fresh = newkind.show(inside, CONFIG, SCRATCH)
         seen = afterwards.burst(inside, SCRATCH)
         licensed = licenses.show(inside, CONFIG, SCRATCH, afterwards.wait_for_profile)
