@@ -1,5 +1,5 @@
-//! Compiles the C shims for every Slurm whose public headers are at hand: the installed one, and
-//! the releases unpacked in `slurm_headers/`. Without any, the rest still builds.
+//! Compiles the C shims, with the core that slurmctld loads, for every Slurm whose public headers are at hand: the
+//! installed one, and the releases unpacked in `slurm_headers/`. Without any, the rest still builds.
 //!
 //! The shims land in `target/<profile>/slurm-<major.minor>/`, beside the core they load.
 
@@ -36,13 +36,12 @@ fn main() {
     println!("cargo:rerun-if-changed=c_shim");
     println!("cargo:rerun-if-changed=slurm_headers");
     println!("cargo:rerun-if-changed=/usr/include/slurm/slurm_version.h");
-    // Another thread of slurmctld may still be inside when a plugin is unloaded.
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     if std::env::var_os("CARGO_FEATURE_PROGRAMS").is_some() {
         base()
             .file("c_shim/spank/hints.c")
             .file("c_shim/spank/mark.c")
             .compile("spank");
+        return;
     }
     for (release, headers) in header_sets() {
         let out = profile_dir().join(format!("slurm-{release}"));

@@ -9,14 +9,13 @@ say() { printf '%s\n' "$*"; }
 fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 need_root() { [ "$(id -u)" = 0 ] || fail "run this as root: it starts daemons under several users"; }
 
-# The programs into target/release; what Slurm loads, without their dependencies, into target/plugin/release.
+# The programs and what Slurm loads, all of it into target/release. Each crate that both need is compiled once.
 build_release() {
-    (cd "$project" && cargo build --release --locked) && build_core plugin
+    (cd "$project" && cargo build --release --locked) && build_core --features dependencies-of-programs
 }
 
-# usage: build_core FOLDER [cargo options...]; the core and the shims land in target/FOLDER/release
+# usage: build_core [cargo options...]
+# Another thread of slurmctld may still be inside when a plugin is unloaded: nodelete keeps it mapped.
 build_core() {
-    local folder=$1
-    shift
-    (cd "$project" && cargo build --release --locked --lib --no-default-features --target-dir "target/$folder" "$@")
+    (cd "$project" && cargo rustc --release --locked --lib --no-default-features --crate-type cdylib "$@" -- -C link-arg=-Wl,-z,nodelete)
 }

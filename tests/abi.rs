@@ -90,7 +90,7 @@ fn a_job_is_recorded_and_null_arguments_are_passed_over() {
 
 fn built(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("target/plugin/release")
+        .join("target/release")
         .join(name);
     assert!(path.exists(), "{}: scripts/build makes it", path.display());
     path

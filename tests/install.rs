@@ -63,8 +63,7 @@ impl Machine {
 
 /// The version that the shims of 22.05 were built for, such as 22.05.8.
 fn built() -> String {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("target/plugin/release/slurm-22.05/version");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/slurm-22.05/version");
     std::fs::read_to_string(path).expect("scripts/build was run")
 }
 

@@ -28,7 +28,10 @@ def run(project, only, shard):
     # 2: some were missed; 3: tests hung on some.
     if done.returncode not in (0, 2, 3):
         raise SystemExit("bench: cargo mutants failed")
-    show(json.loads((out / "mutants.out/outcomes.json").read_text())["outcomes"])
+    found = out / "mutants.out/outcomes.json"
+    if not found.exists():
+        raise SystemExit("bench: nothing there to change")
+    show(json.loads(found.read_text())["outcomes"])
 
 
 def environment(project):

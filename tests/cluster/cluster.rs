@@ -50,9 +50,9 @@ fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where `scripts/test` put what Slurm loads.
-pub fn plugins(build: &str) -> PathBuf {
-    project().join("target").join(build).join("release")
+/// The core that panics, from where `scripts/test` put it.
+pub fn panicking_core() -> PathBuf {
+    project().join("target/panic/release/libshadowfit_core.so")
 }
 
 pub fn script(verb: &str, name: &str) -> Command {
@@ -108,7 +108,7 @@ impl Cluster {
         let _ = script("down", name).output();
         let booted = script("up", name)
             .arg("--plugins")
-            .arg(plugins("plugin"))
+            .arg(project().join("target/release"))
             .arg("--config")
             .arg(&config)
             .status();

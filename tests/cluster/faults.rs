@@ -1,7 +1,7 @@
 //! Whatever of ours is missing, stale, corrupt or panicking: jobs are accepted, slurmctld lives, and
 //! no outcome is lost or doubled.
 
-use crate::cluster::{Cluster, Result, checked, ensure, eventually, plugins};
+use crate::cluster::{Cluster, Result, checked, ensure, eventually, panicking_core};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ pub fn a_core_of_another_abi_lets_jobs_pass(cluster: &mut Cluster) -> Result<()>
 }
 
 pub fn a_panic_in_the_core_lets_the_job_pass(cluster: &mut Cluster) -> Result<()> {
-    let panicking = std::fs::read(plugins("panic").join("libshadowfit_core.so"))?;
+    let panicking = std::fs::read(panicking_core())?;
     with_core(cluster, Some(&panicking), |cluster| {
         for _ in 0..3 {
             cluster.is_as_written(&cluster.submit_known(&["-J", "panic"])?)?;
