@@ -158,7 +158,9 @@ impl Users {
             .map(|record| record.kind)
             .filter(|kind| *kind != Kind::default());
         let kind = kind.unwrap_or_else(|| match self.uid(&job) {
-            Some(uid) if job.nodes == 1 => Kind::of_accounting(uid, job.name.as_bytes()),
+            Some(uid) if job.nodes == 1 => {
+                Kind::of_commented(uid, job.name.as_bytes(), job.user_comment.as_bytes())
+            }
             _ => Kind::default(),
         });
         Some((job, kind))

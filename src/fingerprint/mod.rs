@@ -215,11 +215,25 @@ impl Kind {
     }
 }
 
-/// What names of a kind have in common, for people: `qcreport_#`.
-pub fn common_name(name: &[u8]) -> String {
+/// What names of a kind have in common, for people: `qcreport_#`; where the name says nothing, what the
+/// comment says.
+pub fn common_name(name: &str, comment: &str) -> String {
     let mut form = Vec::with_capacity(name.len());
-    push_any_name(name, &mut form);
+    push_name(name.as_bytes(), &mut form);
+    if form.is_empty() {
+        push_comment(comment.as_bytes(), &mut form);
+    }
+    if form.is_empty() {
+        push_any_name(name.as_bytes(), &mut form);
+    }
     String::from_utf8_lossy(&form).into_owned()
+}
+
+/// Whether a name tells jobs apart at all.
+pub fn says_something(name: &str) -> bool {
+    let mut form = Vec::with_capacity(name.len());
+    push_name(name.as_bytes(), &mut form);
+    !form.is_empty()
 }
 
 /// The key of what name and comment say, if they say anything.

@@ -22,6 +22,8 @@ pub struct FinishedJob {
     pub state: String,
     /// Job name.
     pub name: String,
+    /// What its user wrote as comment, where accounting keeps that.
+    pub user_comment: String,
     /// User number, where the output has it.
     pub uid: Option<u32>,
     /// User name.
@@ -84,6 +86,7 @@ pub(crate) mod tests {
             ended: submitted + 11,
             state: "COMPLETED".into(),
             name: "align".into(),
+            user_comment: String::new(),
             uid: Some(1001),
             user: "alice".into(),
             account: "physics".into(),

@@ -1,6 +1,7 @@
 //! Past jobs from a dump of sacct, plain or gzipped.
 
 use super::PastJob;
+use super::templates::join_alike;
 use super::trace::open;
 use crate::agent::Users;
 use crate::fingerprint::Kind;
@@ -34,6 +35,7 @@ pub fn read(path: &Path) -> Result<(Vec<PastJob>, Rejects)> {
                 .add(reason, reader.job_line, example.as_bytes()),
         }
     }
+    join_alike(&mut jobs);
     Ok((jobs, reader.rejects))
 }
 
@@ -52,8 +54,10 @@ fn take(job: FinishedJob, users: &mut Users) -> Result<PastJob, String> {
         return Err("a step ran out of memory: it did not show what it needs".into());
     }
     // A dump from elsewhere names users that nobody here knows: seen from here they are all the same.
-    let of_stranger =
-        || Kind::of_accounting(xxh3_64(job.user.as_bytes()) as u32, job.name.as_bytes());
+    let of_stranger = || {
+        let stranger = xxh3_64(job.user.as_bytes()) as u32;
+        Kind::of_commented(stranger, job.name.as_bytes(), job.user_comment.as_bytes())
+    };
     let is_told = kind != Kind::default() || job.nodes > 1;
     let kind = if is_told { kind } else { of_stranger() };
     PastJob::of(job, kind).ok_or_else(|| "its memory was not measured".into())

@@ -13,6 +13,7 @@ mod figures;
 mod history;
 mod past;
 pub mod series;
+mod templates;
 pub mod trace;
 
 use crate::config::{Config, Mode, Modes};

@@ -1,6 +1,6 @@
 //! One past job, wherever it comes from.
 
-use crate::fingerprint::Kind;
+use crate::fingerprint::{Kind, common_name};
 use crate::record::FinishedJob;
 use crate::record::Record;
 
@@ -44,7 +44,7 @@ impl PastJob {
             peak: job.usage.peak_bytes? as f64,
             cpus: job.usage.cores.map(|cores| (job.cpus.max(1), cores)),
             time_s: asked_time,
-            label: job.name,
+            label: common_name(&job.name, &job.user_comment),
             user: job.user,
         })
     }

@@ -1,12 +1,13 @@
 //! The accuracy audit: what shadowfit's decisions were worth, by user, account, partition or kind.
 
+use crate::fingerprint::common_name;
 use crate::job::Memory;
 use crate::record::FinishedJob;
 use crate::record::Record;
 use crate::store::{Filter, Store};
 use anyhow::Result;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 const GIB: f64 = (1u64 << 30) as f64;
 
@@ -155,6 +156,8 @@ fn asked_cpus(record: &Record, allocated: f64) -> f64 {
 pub fn savings(store: &Store, filter: &Filter, by: By) -> Result<(Vec<Row>, Row)> {
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
     let mut total = Row::named("TOTAL".into());
+    // Names of a kind may differ: the first one's general form stands for all.
+    let mut kinds = HashMap::new();
     store.each_job(filter, |job, key| {
         if job.started == 0 {
             return;
@@ -163,7 +166,10 @@ pub fn savings(store: &Store, filter: &Filter, by: By) -> Result<(Vec<Row>, Row)
             By::User => job.user.clone(),
             By::Account => job.account.clone(),
             By::Partition => job.partition.clone(),
-            By::Fingerprint => key.map_or("none".into(), |key| format!("{key} {}", job.name)),
+            By::Fingerprint => key.map_or("none".into(), |key| {
+                let named = || format!("{key} {}", common_name(&job.name, &job.user_comment));
+                kinds.entry(key).or_insert_with(named).clone()
+            }),
         };
         let row = rows.entry(name.clone()).or_insert_with(|| Row::named(name));
         row.add(&job);

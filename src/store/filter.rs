@@ -88,6 +88,7 @@ fn stored_job(row: &Row) -> rusqlite::Result<FinishedJob> {
         ended: row.get(8)?,
         state: row.get(9)?,
         name: row.get(10)?,
+        user_comment: String::new(),
         uid: None,
         user: row.get(11)?,
         account: row.get(12)?,

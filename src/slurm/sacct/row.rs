@@ -27,6 +27,7 @@ pub struct Columns {
     cpu_time: Option<usize>,
     total: Option<usize>,
     comment: Option<usize>,
+    user_comment: Option<usize>,
     name: usize,
 }
 
@@ -67,6 +68,7 @@ impl Columns {
             cpu_time: find("TotalCPU"),
             total: find("TRESUsageInTot"),
             comment: find("AdminComment"),
+            user_comment: find("Comment"),
         };
         if missing.is_empty() {
             Ok(columns)
@@ -138,6 +140,7 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
         ended,
         state: state.into(),
         name: lossy(Some(columns.name)),
+        user_comment: lossy(columns.user_comment),
         uid: optional(columns.uid).parse().ok(),
         user: lossy(Some(columns.user)),
         account: lossy(columns.account),
