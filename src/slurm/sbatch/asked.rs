@@ -1,5 +1,6 @@
 //! What the options of a submission add up to, one after the other and then together.
 
+use super::Release;
 use super::begin::seconds;
 use super::check::check;
 use super::options::Given;
@@ -22,6 +23,9 @@ pub enum Source {
 
 /// Options that a script cannot give: sbatch looks for them on its command line alone.
 const NOT_IN_SCRIPTS: [&str; 6] = ["help", "quiet", "usage", "verbose", "version", "wrap"];
+
+/// From this release on a job cannot ask for a node of its own and for a shared one.
+const SHARING_IS_CHECKED: Release = (23, 2);
 
 /// A request, as far as a decision depends on it. Texts are bytes: nothing says that they are UTF-8.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +81,8 @@ pub struct Asked {
     /// Options that ask for GPUs.
     gpus: BTreeSet<&'static str>,
     wraps: bool,
+    /// Script or command line say how nodes are shared: for oneself, with others.
+    sharing: [bool; 2],
 }
 
 impl Asked {
@@ -129,8 +135,12 @@ impl Asked {
                     "topo",
                 ];
                 self.exclusive = one_of(given, &forms)? != "oversubscribe";
+                self.sharing[0] |= source != Source::Environment;
             }
-            "oversubscribe" => self.exclusive = false,
+            "oversubscribe" => {
+                self.exclusive = false;
+                self.sharing[1] |= source != Source::Environment;
+            }
             "no-requeue" => self.no_requeue = true,
             "requeue" => {
                 given.map_or(Ok(""), |given| one_of(Some(given), &["expedite"]))?;
@@ -203,8 +213,13 @@ impl Asked {
     }
 
     /// What sbatch checks once it has read all, and what it fills in.
-    pub fn verify(&mut self) -> Result<()> {
+    pub fn verify(&mut self, release: Release) -> Result<()> {
         self.choose_memory()?;
+        let shares_both_ways = self.sharing == [true; 2] && release >= SHARING_IS_CHECKED;
+        ensure!(
+            !shares_both_ways,
+            "--exclusive and --oversubscribe exclude each other"
+        );
         ensure!(!self.wraps, "--wrap takes the place of a script");
         let too_late = self
             .begin

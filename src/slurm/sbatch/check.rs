@@ -52,6 +52,7 @@ pub fn check(name: &str, value: Option<&str>) -> Result<()> {
             .try_for_each(|hint| one_of(Some(hint), &HINTS).map(drop)),
         "gres-flags" => text
             .split(',')
+            .filter(|flag| !flag.is_empty())
             .try_for_each(|flag| one_of(Some(flag), &GRES_FLAGS).map(drop)),
         "mail-type" => {
             // Of several, one that is known will do.

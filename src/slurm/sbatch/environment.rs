@@ -1,7 +1,8 @@
 //! Variables that stand for options: they win over the script, and the command line wins over them.
 
 use super::asked::{Asked, Source};
-use super::options::{Table, Takes};
+use super::installed::{Release, Sbatch};
+use super::options::Takes;
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -42,31 +43,28 @@ const VARIABLES: [(&str, &str); 24] = [
     ),
 ];
 
+/// From this release on its variable holds a value; before that, yes or no.
+const REQUEUE_TAKES_A_VALUE: Release = (25, 11);
+
 /// Before the script is read.
-pub fn take_early(environment: &Environment, table: &Table, asked: &mut Asked) -> Result<()> {
-    take(&EARLY, environment, table, asked)
+pub fn take_early(sbatch: &Sbatch, asked: &mut Asked) -> Result<()> {
+    take(&EARLY, sbatch, asked)
 }
 
 /// Between script and command line.
-pub fn take_all(environment: &Environment, table: &Table, asked: &mut Asked) -> Result<()> {
-    take(&VARIABLES, environment, table, asked)
+pub fn take_all(sbatch: &Sbatch, asked: &mut Asked) -> Result<()> {
+    take(&VARIABLES, sbatch, asked)
 }
 
-fn take(
-    variables: &[(&str, &str)],
-    environment: &Environment,
-    table: &Table,
-    asked: &mut Asked,
-) -> Result<()> {
+fn take(variables: &[(&str, &str)], sbatch: &Sbatch, asked: &mut Asked) -> Result<()> {
     for (variable, option) in variables {
-        let Some(value) = environment.get(*variable) else {
+        let Some(value) = sbatch.environment.get(*variable) else {
             continue;
         };
         let given = Some(value.as_slice()).filter(|value| !value.is_empty());
         let takes = match *option {
-            // Releases in which it takes no value are told yes or no.
-            "requeue" if !value.eq_ignore_ascii_case(b"expedite") => Takes::Nothing,
-            _ => table.takes(option),
+            "requeue" if sbatch.release < REQUEUE_TAKES_A_VALUE => Takes::Nothing,
+            _ => sbatch.table.takes(option),
         };
         let result = match takes {
             Takes::Nothing if !is_yes(value) => {

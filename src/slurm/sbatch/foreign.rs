@@ -239,7 +239,7 @@ mod tests {
     fn read(script: &str) -> Result<Asked> {
         let mut asked = Asked::default();
         take_all(script.as_bytes(), (26, 5), &mut asked)?;
-        asked.verify()?;
+        asked.verify((26, 5))?;
         Ok(asked)
     }
 

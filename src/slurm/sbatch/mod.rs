@@ -137,12 +137,12 @@ fn read(
     options: &[String],
 ) -> Result<(Asked, Vec<String>)> {
     let mut asked = Asked::default();
-    environment::take_early(&sbatch.environment, &sbatch.table, &mut asked)?;
+    environment::take_early(sbatch, &mut asked)?;
     asked.ignores_foreign |= ignores_foreign(sbatch, options);
     let notes = read_script(sbatch, script, &mut asked).with_context(|| path.to_owned())?;
-    environment::take_all(&sbatch.environment, &sbatch.table, &mut asked)?;
+    environment::take_all(sbatch, &mut asked)?;
     take_options(sbatch, options, &mut asked).context("sbatch options")?;
-    asked.verify()?;
+    asked.verify(sbatch.release)?;
     Ok((asked, notes))
 }
 

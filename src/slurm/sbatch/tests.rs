@@ -286,3 +286,35 @@ fn nodes_and_tasks_are_filled_in() {
         );
     }
 }
+
+#[test]
+fn releases_differ_in_what_they_take() {
+    let takes = |release, options: &[&str], requeue: &str| {
+        let options: Vec<_> = options.iter().map(|option| option.to_string()).collect();
+        let environment = [("SBATCH_REQUEUE".to_owned(), requeue.into())].into();
+        let sbatch = Sbatch {
+            release,
+            ..Sbatch::default().with_environment(environment)
+        };
+        Submission::new(&sbatch, "a.sh", "#!/bin/sh\n".into(), &options, vec![]).is_ok()
+    };
+    for (options, requeue, old, new) in [
+        (&["--exclusive", "-s"][..], "", true, false),
+        (&["--exclusive"], "", true, true),
+        (&["-s"], "", true, true),
+        (&[], "1", true, false),
+        (&[], "0", true, false),
+        (&[], "expedite", true, true),
+    ] {
+        assert_eq!(
+            takes((22, 5), options, requeue),
+            old,
+            "{options:?} {requeue}"
+        );
+        assert_eq!(
+            takes((26, 5), options, requeue),
+            new,
+            "{options:?} {requeue}"
+        );
+    }
+}

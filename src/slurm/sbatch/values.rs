@@ -16,7 +16,7 @@ fn number(text: &str) -> Option<(i64, &str)> {
 pub fn count(text: &str, least: u32) -> Result<u32> {
     let whole = number(text).filter(|(_, rest)| rest.is_empty());
     let fits = whole.and_then(|(value, _)| u32::try_from(value).ok());
-    match fits.filter(|&value| value >= least && i32::try_from(value).is_ok()) {
+    match fits.filter(|&value| value >= least && value < i32::MAX as u32) {
         Some(value) => Ok(value),
         None => bail!("expected a whole number, at least {least}"),
     }
