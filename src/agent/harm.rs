@@ -3,6 +3,7 @@
 //! tells then is the job's own profile, and how its kind ended with what its users asked for.
 
 use super::Agent;
+use crate::config::Care;
 use crate::job::counters::JobCounters;
 use crate::slurm::queue::QueuedJob;
 use crate::store::PastEnd;
@@ -25,6 +26,10 @@ impl Agent<'_> {
     /// Why the rewrite may have harmed a job that has ended; `None` for one that is well, or whose failure is its
     /// user's own.
     pub(super) fn harm(&self, job: &QueuedJob) -> Result<Option<&'static str>> {
+        // Its submitter runs it again: two would write the same files.
+        if self.config.managers.care(job.manager) < Care::Rescue {
+            return Ok(None);
+        }
         if job.record.may_have_killed(&job.state) {
             return Ok(Some("it died of the rewrite"));
         }

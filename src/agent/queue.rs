@@ -134,11 +134,12 @@ impl Agent<'_> {
 
     /// What the job would be given today.
     pub(super) fn today(&self, job: &QueuedJob) -> Option<Record> {
-        let modes = self.config.modes(Owner {
+        let owner = Owner {
             user: Some(&job.user),
             account: Some(job.account.as_bytes()),
             partition: Some(job.partition.as_bytes()),
-        });
+        };
+        let modes = self.config.modes_under(owner, job.manager);
         let sized = size(
             &self.config,
             modes,
@@ -151,6 +152,7 @@ impl Agent<'_> {
         Some(Record {
             // Decided at submission, with the script in sight.
             licenses: job.record.licenses.clone(),
+            manager: job.manager,
             ..sized
         })
     }

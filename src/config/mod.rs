@@ -3,6 +3,7 @@
 
 mod license;
 mod limits;
+mod managers;
 mod modes;
 
 pub use license::{Io, License, LicenseLimits, Rate};
@@ -10,6 +11,7 @@ pub use limits::{
     AgentLimits, CpuLimits, DatabaseLimits, EvidenceLimits, MemoryLimits, ProfileLimits,
     ShadowLimits, TimeLimits,
 };
+pub use managers::{Care, Manager, Managers};
 pub use modes::{Mode, ModeTable, Modes, Owner, PerResource, Rule};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,8 @@ pub struct Config {
     pub modes: ModeTable,
     /// Exceptions; of those that match a job, a later one wins over an earlier one.
     pub rule: Vec<Rule>,
+    /// Jobs whose submitter retries by itself.
+    pub managers: Managers,
     /// How much must be known.
     pub evidence: EvidenceLimits,
     /// How memory is set.
@@ -54,6 +58,7 @@ impl Default for Config {
             state_dir: "/var/lib/shadowfit".into(),
             modes: ModeTable::default(),
             rule: Vec::new(),
+            managers: Managers::default(),
             evidence: EvidenceLimits::default(),
             memory: MemoryLimits::default(),
             cpus: CpuLimits::default(),
@@ -143,6 +148,15 @@ impl Config {
             table.named().over(Some(table.default), unset),
             |modes, rule| rule.named().over(rule.mode, modes),
         )
+    }
+
+    /// The modes of a job that `manager` has submitted: none is set where its jobs keep their request.
+    pub fn modes_under(&self, owner: Owner, manager: Option<Manager>) -> Modes {
+        let modes = self.modes(owner);
+        match self.managers.care(manager) {
+            Care::Keep => modes.at_most(Mode::Observe),
+            Care::Size | Care::Rescue => modes,
+        }
     }
 
     /// Whether any job at all may have a shadow.

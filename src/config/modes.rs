@@ -62,6 +62,16 @@ impl<T> PerResource<T> {
 }
 
 impl Modes {
+    /// The same, no resource going further than `most`.
+    pub fn at_most(self, most: Mode) -> Modes {
+        PerResource {
+            memory: self.memory.min(most),
+            cpus: self.cpus.min(most),
+            licenses: self.licenses.min(most),
+            time: self.time.min(most),
+        }
+    }
+
     /// Nothing is to be done with this job at all.
     pub fn all_off(self) -> bool {
         self == PerResource::all(Mode::Off)

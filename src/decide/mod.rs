@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod licenses;
+mod managers;
 mod sentence;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,8 @@ use crate::model::snapshot::Snapshot;
 use crate::record::{Change, Record};
 use crate::relies::{Floor, Reliance};
 use licenses::relicense;
+use managers::manager;
+pub use managers::of_queue;
 pub use sentence::sentence;
 
 /// A program that never kept more CPUs busy than this on average is serial; the rest above 1.0 is
@@ -61,7 +64,8 @@ pub fn decide(
     now: i64,
 ) -> Option<Record> {
     let owner = owner(request, snapshot);
-    let modes = config.modes(owner);
+    let manager = manager(&request.texts);
+    let modes = config.modes_under(owner, manager);
     if modes.all_off() || request.left_alone == Some(LeftAlone::NoScript) {
         return None;
     }
@@ -83,6 +87,7 @@ pub fn decide(
                     let (asked, script) = (request.licenses, request.texts.script);
                     relicense(config, modes.licenses, snapshot, &kind, asked, script)
                 }),
+                manager,
                 ..record
             };
             let first = record.level.is_none() && config.shadows(owner, modes);

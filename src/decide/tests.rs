@@ -477,3 +477,39 @@ fn rules_know_whose_job_it_is_from_the_directory_where_the_request_does_not_say(
         assert_eq!(record.is_none(), matches, "{key} = {value}: {request:?}");
     }
 }
+
+#[test]
+fn a_job_of_a_workflow_manager_is_rewritten_only_where_the_site_says_so() {
+    let submitted = |toml: &str, comment: &'static [u8]| {
+        let request = Request {
+            uid: 1,
+            texts: Texts {
+                name: b"align",
+                comment,
+                script: b"#!/bin/sh\nalign\n",
+                ..Texts::default()
+            },
+            ask: ask(Some(Memory::Node(65536)), 1, 1),
+            licenses: "",
+            input_bytes: None,
+            left_alone: None,
+            may_wait: false,
+        };
+        let kind = Kind::of(1, &request.texts, request.ask.layout);
+        let snapshot = snapshot(&kind, SEEN, &Directory::default());
+        let toml = format!("modes.default = 'apply'\n{toml}");
+        let config = Config::parse("f".as_ref(), toml.as_bytes()).unwrap();
+        decide(&config, Some(&snapshot), &request, 0).unwrap()
+    };
+    let rule: &[u8] = b"rule_align_wildcards_7";
+    for (toml, comment, mode) in [
+        ("", b"".as_slice(), Mode::Apply),
+        ("", rule, Mode::Observe),
+        ("managers.snakemake = 'size'", rule, Mode::Apply),
+        ("managers.toil = 'size'", rule, Mode::Observe),
+    ] {
+        let record = submitted(toml, comment);
+        assert_eq!(record.memory.unwrap().mode, mode, "{toml}");
+        assert_eq!(record.manager.is_some(), !comment.is_empty());
+    }
+}

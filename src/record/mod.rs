@@ -10,7 +10,7 @@ pub(crate) mod tests;
 pub use comment::{Comment, ShadowRecord};
 pub use finished::FinishedJob;
 
-use crate::config::Mode;
+use crate::config::{Manager, Mode};
 use crate::fingerprint::{Kind, Level};
 use crate::job::counters::{Ended, JobCounters};
 use crate::job::evidence::Evidence;
@@ -106,6 +106,9 @@ pub struct Record {
     /// The rewrite of licenses.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub licenses: Option<Relicensed>,
+    /// The workflow manager that has submitted it, and may do so again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub manager: Option<Manager>,
     /// Why nothing was changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kept: Option<Cow<'static, str>>,
@@ -136,6 +139,7 @@ impl Record {
             time: None,
             limits_time: false,
             licenses: None,
+            manager: None,
             kept: Some(why.into()),
             shadow: None,
             profile: None,

@@ -167,3 +167,44 @@ fn the_site_says_how_often_a_pass_is_made() {
     let agent = site_with("agent.interval_s = 7");
     assert_eq!(agent.agent().interval(), Duration::from_secs(7));
 }
+
+#[test]
+fn a_job_whose_workflow_manager_submits_again_is_not_requeued_beside_it() {
+    let marks = [
+        ("comment", "rule_sort_wildcards_7"),
+        ("name", "nf-SORT_(7)"),
+        ("name", "cromwell_1f_sort"),
+        ("name", "toil_job_3"),
+        ("name", "sort"),
+    ];
+    for (field, mark) in marks {
+        let is_managed = mark != "sort";
+        for (lines, requeued) in [
+            ("", !is_managed),
+            ("managers.default = 'size'", !is_managed),
+            ("managers.default = 'rescue'", true),
+        ] {
+            let site = site_with(lines);
+            let dead = queued(9, "OUT_OF_MEMORY", 0, 1000, &record(Some(1000)));
+            let mut job: serde_json::Value = serde_json::from_str(&dead).unwrap();
+            job[field] = mark.into();
+            site.slurm.queue.replace(vec![job.to_string()]);
+            site.agent().pass(true).unwrap();
+            let calls = site.slurm.calls("scontrol requeue").len();
+            assert_eq!(calls, usize::from(requeued), "{mark} with {lines:?}");
+        }
+    }
+}
+
+#[test]
+fn a_waiting_job_of_a_workflow_manager_is_sized_only_where_the_site_says_so() {
+    for (lines, sized) in [("", 0), ("managers.toil = 'size'", 1)] {
+        let site = site_with(lines);
+        let waiting = queued(9, "PENDING", 0, 8000, &record(None));
+        let mut job: serde_json::Value = serde_json::from_str(&waiting).unwrap();
+        job["name"] = "toil_job_3".into();
+        site.slurm.queue.replace(vec![job.to_string()]);
+        site.agent().pass(true).unwrap();
+        assert_eq!(site.slurm.calls("scontrol update").len(), sized, "{lines}");
+    }
+}

@@ -4,6 +4,8 @@ mod answer;
 
 use super::clone::Original;
 use super::{CommandError, Commands};
+use crate::config::Manager;
+use crate::decide;
 use crate::job::counters::{Counters, Ended, ShadowCounters};
 use crate::record::{Comment, Record, ShadowRecord};
 use answer::{each_job, matters};
@@ -96,6 +98,8 @@ pub struct QueuedJob {
     pub memory: Option<u64>,
     /// How often it was started before.
     pub restarts: u64,
+    /// The workflow manager that has submitted it.
+    pub manager: Option<Manager>,
     /// What was decided about it.
     pub record: Record,
     /// What a shadow of it needs to know.
@@ -276,6 +280,9 @@ fn read_job(job: &Value, record: Record) -> Option<QueuedJob> {
         partition: text("partition"),
         memory: number(&job["memory_per_node"]).or_else(|| number(&job["memory_per_cpu"])),
         restarts: number(&job["restart_cnt"]).unwrap_or(0),
+        manager: record
+            .manager
+            .or_else(|| decide::of_queue(text("name").as_bytes(), text("comment").as_bytes())),
         record,
         original: original(job)?,
     })

@@ -1,0 +1,95 @@
+//! Which workflow manager has submitted a job, by what it writes into scripts, names, comments and folders. One that is
+//! taken for a manager's wrongly keeps its request: the safe side.
+
+use crate::config::Manager::{self, Cromwell, Nextflow, Snakemake, Toil};
+use crate::job::Texts;
+use memchr::memmem::find;
+
+/// Only so much of a script is looked at.
+const LOOKED_AT: usize = 64 << 10;
+
+const IN_SCRIPTS: [(&[u8], Manager); 8] = [
+    (b"snakemake", Snakemake),
+    (b"SNAKEMAKE", Snakemake),
+    (b"NXF_", Nextflow),
+    (b"nxf_", Nextflow),
+    (b"cromwell", Cromwell),
+    (b"CROMWELL", Cromwell),
+    (b"_toil_worker", Toil),
+    (b"TOIL_", Toil),
+];
+
+const NAMES_BEGIN: [(&[u8], Manager); 5] = [
+    (b"snakejob", Snakemake),
+    (b"smk-", Snakemake),
+    (b"nf-", Nextflow),
+    (b"cromwell", Cromwell),
+    (b"toil_job", Toil),
+];
+
+/// The manager that has submitted a job with these texts.
+pub fn manager(texts: &Texts) -> Option<Manager> {
+    let script = &texts.script[..texts.script.len().min(LOOKED_AT)];
+    of_queue(texts.name, texts.comment)
+        .or_else(|| texts.work_dir.and_then(within))
+        .or_else(|| within(script))
+}
+
+/// The same by what squeue shows.
+pub fn of_queue(name: &[u8], comment: &[u8]) -> Option<Manager> {
+    let begins = |&&(begin, _): &&(&[u8], Manager)| name.starts_with(begin);
+    if comment.starts_with(b"rule_") {
+        return Some(Snakemake);
+    }
+    let named = NAMES_BEGIN.iter().find(begins).map(|&(_, manager)| manager);
+    named.or_else(|| within(comment))
+}
+
+fn within(text: &[u8]) -> Option<Manager> {
+    let mut marks = IN_SCRIPTS.iter();
+    marks
+        .find(|(mark, _)| find(text, mark).is_some())
+        .map(|&(_, manager)| manager)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn managers_are_known_by_script_name_comment_or_folder_and_others_are_not() {
+        let texts = |name, comment, folder: Option<&'static [u8]>, script| Texts {
+            name,
+            comment,
+            work_dir: folder,
+            script,
+            ..Texts::default()
+        };
+        let (none, sh): (&[u8], &[u8]) = (b"", b"#!/bin/sh\nalign\n");
+        let cases = [
+            (
+                texts(b"a", none, None, b"#!/bin/sh\nsnakemake -s x"),
+                Some(Snakemake),
+            ),
+            (
+                texts(b"a", b"rule_sort_wildcards_7", None, sh),
+                Some(Snakemake),
+            ),
+            (texts(b"nf-SORT_(7)", none, None, sh), Some(Nextflow)),
+            (texts(b"a", none, None, b"NXF_DEBUG=0\n"), Some(Nextflow)),
+            (
+                texts(b"a", none, Some(b"/w/cromwell-executions/x"), sh),
+                Some(Cromwell),
+            ),
+            (texts(b"toil_job_3", none, None, sh), Some(Toil)),
+            (texts(b"a", none, None, b"_toil_worker f"), Some(Toil)),
+            (texts(b"rule_sort", b"my snake", Some(b"/w/toil"), sh), None),
+            (texts(none, none, None, none), None),
+        ];
+        for (texts, right) in cases {
+            assert_eq!(manager(&texts), right, "{texts:?}");
+        }
+        let far = [vec![b'x'; LOOKED_AT], b"snakemake".to_vec()].concat();
+        assert_eq!(manager(&texts(none, none, None, &far.leak()[..])), None);
+    }
+}
