@@ -137,10 +137,11 @@ pub fn report_explain_and_doctor_tell_what_happened(cluster: &mut Cluster) -> Re
 pub fn users_read_their_jobs_from_sacct_and_cannot_lock_the_agent_out(
     cluster: &mut Cluster,
 ) -> Result<()> {
-    let job = cluster.submit_known(&[])?;
-    cluster.wait_for(job.id, "COMPLETED")?;
+    let known = cluster.known.clone();
+    let job = cluster.submit("alice", &["--mem=4000", "-c2"], &known, &["105"])?;
+    cluster.wait_for(job, "COMPLETED")?;
     cluster.pass()?;
-    let id = job.id.to_string();
+    let id = job.to_string();
     let state = cluster.snapshot();
     let state = state.parent().expect("the snapshot lies in a folder");
     for file in ["jobs.db", "jobs.db-shm", "agent.lock"] {
