@@ -90,8 +90,11 @@ pub fn decide(
                 manager,
                 ..record
             };
-            let first = record.level.is_none() && config.shadows(owner, modes);
-            match first.then(|| wait(config, request, now)).flatten() {
+            let first = record.level.is_none() || request.measured;
+            match (first && config.shadows(owner, modes))
+                .then(|| wait(config, request, now))
+                .flatten()
+            {
                 Some(wait) => record.after_shadow(wait),
                 None => record,
             }
@@ -108,8 +111,9 @@ fn floor(request: &Request) -> Floor {
 
 /// A shadow runs first where the job may wait and has enough at stake.
 fn wait(config: &Config, request: &Request, now: i64) -> Option<Wait> {
-    let worth = stake_gib_h(&request.ask)? >= config.shadow.min_stake_gib_h;
-    (request.may_wait && worth).then(|| Wait {
+    let worth = stake_gib_h(&request.ask)? >= config.shadow.min_stake_gib_h || request.measured;
+    let may = request.may_wait && request.uid >= config.shadow.least_uid;
+    (may && worth).then(|| Wait {
         since: now,
         until: now + i64::from(config.shadow.window_s),
         arguments: request.texts.arguments.len() as u32,

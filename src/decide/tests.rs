@@ -301,10 +301,10 @@ fn a_time_limit_is_lowered_to_what_is_enough_and_of_no_program_that_gets_slower(
 
 const NOW: i64 = 1_000_000;
 
-/// `sbatch work.sh a b` by the user with number 7.
+/// `sbatch work.sh a b` by the user with number 1007.
 fn request(ask: Ask) -> Request<'static> {
     Request {
-        uid: 7,
+        uid: 1007,
         texts: Texts {
             name: b"solve",
             script: b"#!/bin/sh\nwork $1 $2\n",
@@ -316,6 +316,7 @@ fn request(ask: Ask) -> Request<'static> {
         input_bytes: Some(7),
         left_alone: None,
         may_wait: true,
+        measured: false,
     }
 }
 
@@ -389,7 +390,7 @@ fn no_job_waits_in_vain() {
         may_wait: false,
         ..request.clone()
     };
-    let kind = Kind::of(7, &request.texts, ask.layout);
+    let kind = Kind::of(1007, &request.texts, ask.layout);
     let knows = snapshot(&kind, SEEN, &Directory::default());
     assert!(waits(&measuring, None, &request));
     assert!(
@@ -431,7 +432,7 @@ fn rules_know_whose_job_it_is_from_the_directory_where_the_request_does_not_say(
     };
     let directory = Directory {
         default_partition: Some("batch".into()),
-        users: [(7, alice)].into(),
+        users: [(1007, alice)].into(),
         ..Directory::default()
     };
     let snapshot = snapshot(&Kind::of_accounting(1, b"align"), SEEN, &directory);

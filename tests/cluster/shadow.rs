@@ -26,7 +26,7 @@ wait
 /// daemons are ended by Slurm.
 const NOT_EVERYWHERE: [&str; 2] = ["cron and at", "daemon"];
 
-fn enable(cluster: &Cluster, window_s: u32, more: &str) -> Result<()> {
+pub fn enable(cluster: &Cluster, window_s: u32, more: &str) -> Result<()> {
     cluster.configure(&format!(
         "[shadow]\nenabled = true\nmin_stake_gib_h = 0\nwindow_s = {window_s}\n{more}"
     ))?;
@@ -41,7 +41,7 @@ pub fn write_script(cluster: &Cluster, name: &str, text: &str) -> Result<PathBuf
 }
 
 /// Submits a job of a kind never seen and starts its shadow. Returns both job numbers.
-fn submit_new_kind(
+pub fn submit_new_kind(
     cluster: &Cluster,
     options: &[&str],
     script: &Path,
@@ -62,14 +62,14 @@ fn submit_new_kind(
 }
 
 /// A shadow whose job never runs: for scripts that do harm.
-fn shadow_alone(cluster: &Cluster, options: &[&str], script: &Path) -> Result<u64> {
+pub fn shadow_alone(cluster: &Cluster, options: &[&str], script: &Path) -> Result<u64> {
     let (job, shadow) = submit_new_kind(cluster, options, script, &[])?;
     cluster.run("root", &["scancel", &job.to_string()])?;
     Ok(shadow)
 }
 
 /// Waits for the shadow's report.
-fn counters(cluster: &Cluster, shadow: u64) -> Result<Value> {
+pub fn counters(cluster: &Cluster, shadow: u64) -> Result<Value> {
     let mut found = Value::Null;
     eventually(&format!("a report of shadow {shadow}"), 150, || {
         found = cluster.job(shadow)?.record()["counters"].clone();
