@@ -6,6 +6,7 @@ use shadowfit_core::clock::Clock;
 use shadowfit_core::config::{Config, Mode};
 use shadowfit_core::decide::decide;
 use shadowfit_core::fingerprint::Kind;
+use shadowfit_core::job::arguments::Arguments;
 use shadowfit_core::job::counters::{Counters, Ended, JobCounters, ShadowCounters};
 use shadowfit_core::job::evidence::Evidence;
 use shadowfit_core::job::shadow::Wait;
@@ -56,6 +57,8 @@ struct Slurm {
     partitions: RefCell<String>,
     state: RefCell<PathBuf>,
     seats: RefCell<String>,
+    /// How sbatch was called, once accounting knows.
+    submitted: RefCell<Option<String>>,
 }
 
 impl Slurm {
@@ -77,6 +80,15 @@ impl Commands for Slurm {
                 command: line,
                 said: "Connection refused".into(),
             }),
+            "sacct" if arguments.contains(&"--json") => {
+                let line = self.submitted.borrow();
+                let jobs = line
+                    .iter()
+                    .map(|line| serde_json::json!({"submit_line": line}));
+                Ok(serde_json::json!({"jobs": jobs.collect::<Vec<_>>()})
+                    .to_string()
+                    .into_bytes())
+            }
             "sacct" => {
                 let delimiter = arguments
                     .iter()
@@ -492,6 +504,11 @@ fn what_others_changed_and_what_was_never_rewritten_is_left() {
 
 /// A job that waits for a shadow until a minute from now.
 fn new_kind(id: u32) -> String {
+    new_kind_with(id, &[], "")
+}
+
+/// The same with arguments, and what squeue shows of its submission.
+fn new_kind_with(id: u32, arguments: &[&[u8]], submitted: &str) -> String {
     let texts = Texts {
         name: b"work",
         script: b"#!/bin/sh\nwork\n",
@@ -501,14 +518,17 @@ fn new_kind(id: u32) -> String {
     let wait = Wait {
         since: NOON,
         until: NOON + 60,
-        arguments: 0,
+        arguments: Arguments::of(arguments).expect("few blanks"),
     };
     let record = Record {
         kind,
         ..record(None)
     }
     .after_shadow(wait);
-    queued(id, "PENDING", 0, 8000, &record)
+    let mut job: serde_json::Value =
+        serde_json::from_str(&queued(id, "PENDING", 0, 8000, &record)).unwrap();
+    job["submit_line"] = submitted.into();
+    job.to_string()
 }
 
 fn shadow(state: &str, counters: Option<ShadowCounters>) -> String {
@@ -614,6 +634,55 @@ fn a_shadow_that_cannot_be_submitted_costs_its_job_no_time() {
         set[0].ends_with("StartTime=now") && set[0].contains("could be submitted"),
         "{set:?}"
     );
+}
+
+#[test]
+fn a_shadow_has_the_arguments_of_its_job_or_is_refused() {
+    let arguments: [&[u8]; 3] = [b"a b", b"", b"c"];
+    let site = site_with_shadows();
+    let submitted = "sbatch --mem=8000 job.sh a b  c";
+    site.slurm
+        .queue
+        .replace(vec![new_kind_with(9, &arguments, submitted)]);
+    assert_eq!(site.agent().pass(true).unwrap().shadows_started, 1);
+    let sbatch = site.slurm.calls("sbatch");
+    assert!(sbatch[0].ends_with(" a b  c"), "{sbatch:?}");
+
+    // 24.11 has no such line but in accounting, which learns of a job a moment later.
+    let site = site_with_shadows();
+    let job = new_kind_with(9, &arguments, "");
+    site.slurm.queue.replace(vec![job.clone()]);
+    let mut agent = site.agent();
+    assert_eq!(agent.pass(true).unwrap().shadows_started, 0);
+    assert!(site.slurm.calls("scontrol update").is_empty());
+    site.slurm.submitted.replace(Some(submitted.into()));
+    assert_eq!(agent.glance().unwrap().shadows_started, 1);
+    assert!(site.slurm.calls("sbatch")[0].ends_with(" a b  c"));
+
+    for submitted in [
+        "",
+        "sbatch job.sh",
+        "sbatch job.sh a b c",
+        "sbatch job.sh a b  d",
+    ] {
+        let site = site_with_shadows();
+        site.slurm.submitted.replace(Some(submitted.into()));
+        site.slurm.queue.replace(vec![job.clone()]);
+        assert_eq!(site.agent().pass(true).unwrap().shadows_started, 0);
+        let calls = site.slurm.calls("");
+        assert!(
+            !calls.iter().any(|call| call.starts_with("sbatch")),
+            "{calls:?}"
+        );
+        let set = calls
+            .iter()
+            .find(|call| call.starts_with("scontrol update"));
+        let set = set.expect("its job is let go");
+        assert!(
+            set.ends_with("StartTime=now") && set.contains("does not report the arguments"),
+            "{set}"
+        );
+    }
 }
 
 #[test]

@@ -63,7 +63,7 @@ int sampler_prepare(spank_t spank)
 		return 0;
 	if (pipe2(report, O_CLOEXEC) == 0 && pipe2(sampler_lives, O_CLOEXEC) == 0)
 		return 0;
-	slurm_error("shadowfit: pipe: %m");
+	slurm_info("shadowfit: pipe: %m");
 	/* A job runs without its sampler, a shadow does not. */
 	settings.profiles = 0;
 	return is_shadow(spank) ? -1 : 0;
@@ -217,7 +217,7 @@ int sampler_start(spank_t spank)
 	describe(spank, &start);
 	pid_t child = fork();
 	if (child < 0) {
-		slurm_error("shadowfit: fork: %m");
+		slurm_info("shadowfit: fork: %m");
 		return of_shadow ? -1 : 0;
 	}
 	if (child == 0)
@@ -242,7 +242,7 @@ void sampler_tell_exit(spank_t spank)
 			WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-/* Until the sampler has ended. */
+/* Until the sampler has ended. What goes wrong is logged as a remark: slurmstepd writes errors into the job's own output. */
 static void await_end(int patience_ms)
 {
 	struct pollfd end = { .fd = sampler_lives[0], .events = POLLIN };
@@ -251,7 +251,7 @@ static void await_end(int patience_ms)
 	/* A sandbox that was killed early has left its byte there. */
 	do {
 		if (poll(&end, 1, patience_ms) == 0)
-			slurm_error("shadowfit: the sampler does not end");
+			slurm_info("shadowfit: the sampler does not end");
 	} while (end.revents & POLLIN && read(sampler_lives[0], &byte, 1) == 1);
 	close(sampler_lives[0]);
 	sampler_lives[0] = -1;

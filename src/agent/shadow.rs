@@ -134,7 +134,7 @@ impl Agent<'_> {
         let (now, window) = (self.clock.now(), i64::from(self.config.shadow.window_s));
         // Whenever the others end, most of a window is left.
         let due = |wait: &Wait| wait.until - now < window * 3 / 4;
-        let Some(wait) = job.record.shadow.filter(due) else {
+        let Some(wait) = job.record.shadow.clone().filter(due) else {
             return;
         };
         let wait = Wait {
@@ -142,11 +142,12 @@ impl Agent<'_> {
             until: now + window,
             ..wait
         };
+        let delay_s = wait.delay_s();
         let record = Record {
             shadow: Some(wait),
             ..job.record.clone()
         };
-        let delayed = control::delay(self.commands, &job.handle, wait.delay_s(), &record);
+        let delayed = control::delay(self.commands, &job.handle, delay_s, &record);
         delayed.unwrap_or_else(|error| tracing::warn!(job = job.handle, "{error}"));
     }
 
@@ -176,7 +177,7 @@ impl Agent<'_> {
         let now = self.clock.now();
         let limits = &self.config.shadow;
         let first = jobs.iter().find_map(|job| {
-            let (wait, asked) = (job.record.shadow?, job.record.asked?);
+            let (wait, asked) = (job.record.shadow.as_ref()?, job.record.asked?);
             let may = job.original.uid >= limits.least_uid;
             (may && wait.until - now >= LEAST_TIME_S).then_some((job, wait, asked))
         });
@@ -201,9 +202,11 @@ impl Agent<'_> {
             limits,
             &job.original,
             slice,
-            wait.arguments,
+            &wait.arguments,
         ) {
-            Ok(job_id) => {
+            // Asked again in the next look.
+            Ok(None) => Ok(()),
+            Ok(Some(job_id)) => {
                 tracing::info!(
                     shadow = job_id,
                     job = job.handle,
@@ -229,7 +232,9 @@ impl Agent<'_> {
             Err(error) => {
                 tracing::warn!(job = job.handle, "no shadow: {error}");
                 let record = Record {
-                    kept: Some("no shadow of it could be submitted".into()),
+                    kept: Some(
+                        format!("no shadow of it could be submitted: {}", error.reason()).into(),
+                    ),
                     shadow: None,
                     ..job.record.clone()
                 };
@@ -287,7 +292,7 @@ fn waiting(queue: &Queue) -> BTreeMap<Key, Vec<&QueuedJob>> {
 fn belongs_to(shadow: &Shadow, jobs: &[&QueuedJob]) -> bool {
     let first = jobs
         .iter()
-        .filter_map(|job| job.record.shadow)
+        .filter_map(|job| job.record.shadow.as_ref())
         .map(|wait| wait.since)
         .min();
     shadow.need.is_some() || first.is_some_and(|first| shadow.submitted >= first)

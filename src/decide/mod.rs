@@ -12,6 +12,7 @@ mod tests;
 
 use crate::config::{Config, Mode, Modes, Owner};
 use crate::fingerprint::{Kind, Level};
+use crate::job::arguments::Arguments;
 use crate::job::evidence::Evidence;
 use crate::job::shadow::Wait;
 use crate::job::{Ask, LeftAlone, Memory, Request};
@@ -109,14 +110,16 @@ fn floor(request: &Request) -> Floor {
     Floor::of(request.texts.script, cpus)
 }
 
-/// A shadow runs first where the job may wait and has enough at stake.
+/// A shadow runs first where the job may wait, has enough at stake and can be cloned.
 fn wait(config: &Config, request: &Request, now: i64) -> Option<Wait> {
     let worth = stake_gib_h(&request.ask)? >= config.shadow.min_stake_gib_h || request.measured;
     let may = request.may_wait && request.uid >= config.shadow.least_uid;
-    (may && worth).then(|| Wait {
+    let arguments = || Arguments::of(&request.texts.arguments);
+    let arguments = (may && worth).then(arguments).flatten()?;
+    Some(Wait {
         since: now,
         until: now + i64::from(config.shadow.window_s),
-        arguments: request.texts.arguments.len() as u32,
+        arguments,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::Rule;
+use crate::job::arguments::Arguments;
 use crate::job::directory::{Directory, User, Watermark};
 use crate::job::{Layout, Texts};
 use crate::model::learned::Learned;
@@ -361,8 +362,9 @@ fn a_new_kind_waits_for_its_shadow_where_enough_is_at_stake() {
         let wait = Wait {
             since: NOW,
             until: NOW + 60,
-            arguments: 2,
+            arguments: Arguments::of(&request(ask).texts.arguments).unwrap(),
         };
+        assert_eq!(wait.arguments.count, 2);
         assert_eq!(record.shadow, waits.then_some(wait), "{ask:?}");
         assert_eq!(record.input_bytes, Some(7));
         let why = record.kept.unwrap();

@@ -1,6 +1,7 @@
 //! The nouns: what a user asks for, what is seen of a job, and what it used. They stand on nothing else.
 #![forbid(unsafe_code)]
 
+pub mod arguments;
 pub mod counters;
 pub mod directory;
 pub mod evidence;

@@ -1,18 +1,20 @@
 //! What a job's shadow is awaited for, and what it showed.
 
+use super::arguments::Arguments;
 use super::counters::{Ended, ShadowCounters};
 use crate::text::units::MIB;
 use serde::{Deserialize, Serialize};
 
 /// How long a job waits for a shadow of its kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {
     /// When it was submitted, in seconds since 1970.
     pub since: i64,
     /// When its shadow must have reported; the job starts by itself [`START_GRACE_S`] later.
     pub until: i64,
-    /// Number of the script's arguments: Slurm reports them later joined by blanks.
-    pub arguments: u32,
+    /// What the shadow's arguments must be.
+    #[serde(flatten)]
+    pub arguments: Arguments,
 }
 
 /// Seconds that the agent has, after a shadow's window, to set what was learned.

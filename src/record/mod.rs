@@ -189,7 +189,9 @@ impl Record {
 
     /// It still waits for a shadow at `now`, in seconds since 1970.
     pub fn waits(&self, now: i64) -> bool {
-        self.shadow.is_some_and(|wait| now < wait.starts_at())
+        self.shadow
+            .as_ref()
+            .is_some_and(|wait| now < wait.starts_at())
     }
 
     /// Something of this job's request was really rewritten.

@@ -2,6 +2,7 @@
 
 pub use super::finished::tests::finished;
 use super::*;
+use crate::job::arguments::Arguments;
 use crate::job::counters::{Counters, Ended};
 use crate::job::{Layout, Memory};
 
@@ -192,9 +193,9 @@ fn a_wait_ends_a_moment_after_its_shadow_was_due() {
     let wait = Wait {
         since: 1000,
         until: 1060,
-        arguments: 0,
+        arguments: Arguments::of(&[]).unwrap(),
     };
-    let record = plain().after_shadow(wait);
+    let record = plain().after_shadow(wait.clone());
     assert_eq!(record.shadow, Some(wait));
     assert_eq!(
         record.kept.as_deref(),

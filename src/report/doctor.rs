@@ -5,7 +5,7 @@ use crate::model::snapshot::Snapshot;
 use crate::slurm::{Commands, site};
 use crate::store::Store;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// One thing looked at.
@@ -163,8 +163,8 @@ fn slurm(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
 
 /// What shadows need beyond the rest.
 fn shadows<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> Vec<Finding> {
-    let plugstack = setting("PlugStackConfig");
-    let loaded = std::fs::read_to_string(plugstack)
+    let plugstack = plugstack(setting("PlugStackConfig"), setting("SLURM_CONF"));
+    let loaded = std::fs::read_to_string(&plugstack)
         .is_ok_and(|text| text.lines().any(|line| line.contains("spank_shadowfit.so")));
     let agent = Store::open_to_read(&config.database_path())
         .and_then(|store| store.progress(crate::agent::AGENT_UID));
@@ -174,7 +174,7 @@ fn shadows<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> Vec<Findi
     vec![
         Finding::check(
             "shadows: SPANK plugin",
-            (!loaded).then(|| format!("{plugstack} does not load spank_shadowfit.so")),
+            (!loaded).then(|| format!("{} does not load spank_shadowfit.so", plugstack.display())),
             "add 'optional spank_shadowfit.so' to plugstack.conf, here and on every compute node",
         ),
         Finding::check(
@@ -193,6 +193,14 @@ fn shadows<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> Vec<Findi
             "set mode \"apply\" somewhere, or [shadow] enabled = false",
         ),
     ]
+}
+
+/// plugstack.conf, which lies beside slurm.conf where nothing else is set.
+fn plugstack(set: &str, slurm_conf: &str) -> PathBuf {
+    match set {
+        "" | "(null)" => Path::new(slurm_conf).with_file_name("plugstack.conf"),
+        set => set.into(),
+    }
 }
 
 fn libraries(plugin_dirs: &str) -> Finding {
@@ -264,6 +272,26 @@ mod tests {
     impl Commands for Conf {
         fn run(&self, _: &str, _: &[&str]) -> Result<Vec<u8>, CommandError> {
             Ok(self.0.as_bytes().to_vec())
+        }
+    }
+
+    #[test]
+    fn plugstack_conf_lies_where_slurm_says_or_beside_its_own() {
+        let cases = [
+            (
+                "/site/plug.conf",
+                "/etc/slurm/slurm.conf",
+                "/site/plug.conf",
+            ),
+            (
+                "(null)",
+                "/etc/slurm/slurm.conf",
+                "/etc/slurm/plugstack.conf",
+            ),
+            ("", "/etc/slurm/slurm.conf", "/etc/slurm/plugstack.conf"),
+        ];
+        for (set, slurm_conf, path) in cases {
+            assert_eq!(plugstack(set, slurm_conf), Path::new(path), "{set}");
         }
     }
 

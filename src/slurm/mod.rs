@@ -20,6 +20,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -48,6 +49,21 @@ pub enum CommandError {
     },
 }
 
+/// Most of a reason that AdminComment has room for, in characters.
+const MAX_REASON: usize = 150;
+
+impl CommandError {
+    /// What went wrong, in a few words: without the command line, which may be long.
+    pub fn reason(&self) -> String {
+        let text = match self {
+            CommandError::Start(_, error) => error.to_string(),
+            CommandError::Failed { said: text, .. }
+            | CommandError::Unreadable { problem: text, .. } => text.clone(),
+        };
+        text.chars().take(MAX_REASON).collect()
+    }
+}
+
 /// Takes a command's output as it comes.
 pub type Take<'a> = &'a mut dyn FnMut(&mut dyn BufRead) -> io::Result<()>;
 
@@ -55,6 +71,12 @@ pub type Take<'a> = &'a mut dyn FnMut(&mut dyn BufRead) -> io::Result<()>;
 pub trait Commands {
     /// Runs `program` with `arguments` and returns its standard output.
     fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError>;
+
+    /// The same in an environment that holds nothing of this process's but which cluster it is for: what
+    /// sbatch hands on to a job.
+    fn run_bare(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+        self.run(program, arguments)
+    }
 
     /// Runs `program` with `arguments` and lets `take` read its standard output.
     fn read(&self, program: &str, arguments: &[&str], take: Take) -> Result<(), CommandError> {
@@ -84,15 +106,20 @@ impl Commands for System {
         Ok(all)
     }
 
+    fn run_bare(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+        let mut command = Command::new(found_by_path(program));
+        command.env_clear().args(arguments);
+        if let Some(cluster) = std::env::var_os(CLUSTER) {
+            command.env(CLUSTER, cluster);
+        }
+        let mut all = Vec::new();
+        self.take(command, &mut |output| {
+            output.read_to_end(&mut all).map(drop)
+        })?;
+        Ok(all)
+    }
+
     fn read(&self, program: &str, arguments: &[&str], take: Take) -> Result<(), CommandError> {
-        let line = || format!("{program} {}", arguments.join(" "));
-        let failed = |said| CommandError::Failed {
-            command: line(),
-            said,
-        };
-        let start = |error| CommandError::Start(line(), error);
-        // A file takes any amount of it without anybody reading.
-        let mut said = tempfile::tempfile().map_err(start)?;
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -100,7 +127,44 @@ impl Commands for System {
             .env("SLURM_TIME_FORMAT", "%s")
             // Arrays in full, however many ranges they have.
             .env("SLURM_BITSTR_LEN", "0")
-            .env("LC_ALL", "C.UTF-8")
+            .env("LC_ALL", "C.UTF-8");
+        self.take(command, take)
+    }
+}
+
+/// Names the configuration, and so the cluster, that Slurm's commands are for.
+const CLUSTER: &str = "SLURM_CONF";
+
+/// A program as this process's PATH finds it; the bare name where it does not.
+fn found_by_path(program: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut candidates = std::env::split_paths(&path).map(|folder| folder.join(program));
+    candidates
+        .find(|candidate| candidate.is_file())
+        .unwrap_or_else(|| program.into())
+}
+
+/// For errors.
+fn line_of(command: &Command) -> String {
+    let words = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args());
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    words.join(" ")
+}
+
+impl System {
+    fn take(&self, mut command: Command, take: Take) -> Result<(), CommandError> {
+        let shown = line_of(&command);
+        let line = || shown.clone();
+        let failed = |said| CommandError::Failed {
+            command: line(),
+            said,
+        };
+        let start = |error| CommandError::Start(line(), error);
+        // A file takes any amount of it without anybody reading.
+        let mut said = tempfile::tempfile().map_err(start)?;
+        command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(said.try_clone().map_err(start)?)
@@ -126,9 +190,7 @@ impl Commands for System {
             text => text.replace('\n', "; "),
         }))
     }
-}
 
-impl System {
     /// Lets `take` read, and the child end; ends it once its time is over, and says so. The child is left to
     /// be waited for, so that its number is nobody else's meanwhile.
     fn within_time(&self, child: &mut Child, take: Take) -> (io::Result<()>, bool) {
@@ -165,6 +227,16 @@ mod tests {
     fn output_of_any_size_is_read_whole_beside_any_amount_of_complaints() {
         let output = shell("yes x | head -c 3000000; yes y | head -c 3000000 >&2", 60).unwrap();
         assert_eq!(output.len(), 3_000_000);
+    }
+
+    #[test]
+    fn a_bare_command_is_found_and_sees_nothing_of_ours() {
+        let seen = System::default().run_bare("env", &[]).unwrap();
+        let seen = String::from_utf8(seen).unwrap();
+        assert!(
+            seen.lines().all(|line| line.starts_with("SLURM_CONF=")),
+            "{seen}"
+        );
     }
 
     #[test]

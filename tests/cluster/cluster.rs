@@ -61,6 +61,11 @@ pub fn script(verb: &str, name: &str) -> Command {
     command
 }
 
+/// The Slurm that is not the installed one, if such a one is asked for: `SHADOWFIT_TEST_RELEASE=24.11`.
+pub fn other_release() -> Option<String> {
+    std::env::var("SHADOWFIT_TEST_RELEASE").ok()
+}
+
 pub fn checked(command: &mut Command) -> Result<Output> {
     let output = command.output()?;
     if !output.status.success() {
@@ -93,6 +98,20 @@ pub fn ensure(holds: bool, what: impl Into<String>) -> Result<()> {
     }
 }
 
+/// A plain number, or from 23.02 on `{"set": true, "number": 7}`.
+fn number(value: &Value) -> Option<u64> {
+    match value["set"].as_bool() {
+        Some(is_set) => value["number"].as_u64().filter(|_| is_set),
+        None => value.as_u64(),
+    }
+}
+
+/// A text, or from 23.11 on the first of a list.
+fn first(value: &Value) -> String {
+    let text = value.as_str().or(value[0].as_str());
+    text.unwrap_or_default().into()
+}
+
 impl Cluster {
     /// Boots the cluster and lets alice run one kind of job, so that it is known.
     pub fn up(name: &'static str) -> Cluster {
@@ -106,7 +125,11 @@ impl Cluster {
         let status = Command::new("chmod").args(["755"]).arg(&scratch).status();
         assert!(status.is_ok_and(|status| status.success()));
         let _ = script("down", name).output();
-        let booted = script("up", name)
+        let mut up = script("up", name);
+        if let Some(release) = other_release() {
+            up.args(["--release", &release]);
+        }
+        let booted = up
             .arg("--plugins")
             .arg(project().join("target/release"))
             .arg("--config")
@@ -221,7 +244,8 @@ impl Cluster {
     }
 
     pub fn jobs(&self) -> Result<Vec<Job>> {
-        let answer: Value = serde_json::from_str(&self.run("root", &["squeue", "--json"])?)?;
+        let answer = self.run("root", &["squeue", "--json", "--states=all"])?;
+        let answer: Value = serde_json::from_str(&answer)?;
         let jobs = answer["jobs"]
             .as_array()
             .ok_or("no jobs in squeue's answer")?;
@@ -229,11 +253,9 @@ impl Cluster {
             .iter()
             .map(|job| Job {
                 id: job["job_id"].as_u64().unwrap_or(0),
-                state: job["job_state"].as_str().unwrap_or_default().into(),
-                memory_mib: job["memory_per_node"]
-                    .as_u64()
-                    .or(job["memory_per_cpu"].as_u64()),
-                cpus: job["cpus"].as_u64().unwrap_or(0),
+                state: first(&job["job_state"]),
+                memory_mib: number(&job["memory_per_node"]).or(number(&job["memory_per_cpu"])),
+                cpus: number(&job["cpus"]).unwrap_or(0),
                 comment: job["admin_comment"].as_str().unwrap_or_default().into(),
             })
             .collect())

@@ -3,12 +3,14 @@
 //! The clone's script is a stub of two lines that does nothing, followed by the user's script. Only a
 //! node's sandbox unwraps it: where there is none, nothing of the user's ever runs.
 
+mod arguments;
 #[cfg(test)]
 mod tests;
 
 use super::{CommandError, Commands, site};
 use crate::config::ShadowLimits;
 use crate::job::Ask;
+use crate::job::arguments::Arguments;
 use crate::job::licenses::Server;
 use crate::shadow::{MEASURE, MOST_SERVERS, Mark, OPTION, OPTION_VARIABLE, SERVERS_VARIABLE, STUB};
 use std::fs::{File, OpenOptions};
@@ -41,8 +43,9 @@ pub struct Original {
     pub features: String,
     /// Working directory.
     pub work_dir: String,
-    /// The script's arguments joined by blanks.
-    pub arguments: String,
+    /// Lines that end in the script's arguments, joined by blanks: what is run, which from 24.11 on leaves
+    /// the arguments out, and what was submitted.
+    pub lines: [String; 2],
 }
 
 /// How the clone runs.
@@ -79,7 +82,8 @@ impl ShadowLimits {
     }
 }
 
-/// Submits a shadow of `job` and returns its job number. `arguments` is how many the script has.
+/// Submits a shadow of `job` and returns its job number; `None` while Slurm does not tell yet which arguments its
+/// script has, which must be `arguments`.
 /// Works in `folder`, which nobody else may read.
 pub fn submit(
     commands: &dyn Commands,
@@ -87,11 +91,12 @@ pub fn submit(
     limits: &ShadowLimits,
     job: &Original,
     slice: Slice,
-    arguments: u32,
-) -> Result<u64, CommandError> {
+    arguments: &Arguments,
+) -> Result<Option<u64>, CommandError> {
     let own = |problem: String| unreadable(&job.handle, problem);
-    let arguments = split(&job.arguments, arguments)
-        .ok_or_else(|| own("arguments with blanks cannot be told apart".into()))?;
+    let Some(arguments) = arguments::find(commands, job, arguments)? else {
+        return Ok(None);
+    };
     let script = script(commands, job)?;
     let mark = mark(limits, job.script_id, slice);
     // With an environment of its own, sbatch does not put its SPANK options into it.
@@ -113,21 +118,25 @@ pub fn submit(
             "--partition={}",
             limits.partition.as_ref().unwrap_or(&job.partition)
         ),
+        // What sbatch itself has in its environment, which is next to nothing, comes on top. Without
+        // --export, 26.05 takes that alone.
+        "--export=ALL".into(),
         format!("--export-file={}", environment.0.display()),
     ]);
     if !job.features.is_empty() {
         words.push(format!("--constraint={}", job.features));
     }
     words.push(script.0.display().to_string());
-    words.extend(arguments.iter().map(|word| (*word).to_owned()));
-    sbatch(commands, &words)
+    words.extend(arguments);
+    sbatch(&words, |words| commands.run_bare("sbatch", words)).map(Some)
 }
 
 /// Submits a job that is to be measured and never runs: it is held. `words` are sbatch's own.
 pub fn submit_held(commands: &dyn Commands, words: &[String]) -> Result<u64, CommandError> {
     let own = ["--parsable", "--hold"].map(str::to_owned);
     let option = format!("--{OPTION}={MEASURE}");
-    sbatch(commands, &[&own[..], &[option], words].concat())
+    let words = [&own[..], &[option], words].concat();
+    sbatch(&words, |words| commands.run("sbatch", words))
 }
 
 fn unreadable(job: &str, problem: String) -> CommandError {
@@ -137,9 +146,12 @@ fn unreadable(job: &str, problem: String) -> CommandError {
     }
 }
 
-fn sbatch(commands: &dyn Commands, words: &[String]) -> Result<u64, CommandError> {
+fn sbatch(
+    words: &[String],
+    run: impl Fn(&[&str]) -> Result<Vec<u8>, CommandError>,
+) -> Result<u64, CommandError> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let answer = commands.run("sbatch", &words)?;
+    let answer = run(&words)?;
     let text = String::from_utf8_lossy(&answer);
     let number = text.trim().split(';').next().and_then(|id| id.parse().ok());
     number.ok_or_else(|| unreadable("a script", format!("sbatch answered '{}'", text.trim())))
@@ -185,15 +197,6 @@ fn options(limits: &ShadowLimits, of: u64, slice: Slice) -> Vec<String> {
     let qos = limits.qos.iter().map(|qos| format!("--qos={qos}"));
     words.extend(account.chain(qos));
     words
-}
-
-/// Slurm joins arguments by blanks. They can be told apart again only if none has one.
-fn split(joined: &str, count: u32) -> Option<Vec<&str>> {
-    let words: Vec<&str> = match count {
-        0 => Vec::new(),
-        _ => joined.split(' ').collect(),
-    };
-    (words.len() == count as usize).then_some(words)
 }
 
 fn script(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, CommandError> {

@@ -1,5 +1,6 @@
 //! What sbatch is given for a shadow, and what is left afterwards.
 
+use super::arguments::NOT_ITS_ARGUMENTS;
 use super::*;
 use crate::job::{Layout, Memory};
 use std::cell::RefCell;
@@ -41,9 +42,13 @@ impl Controller {
     }
 
     /// Submits a shadow of job 33 and shows what sbatch was given.
-    fn submit(&self, job: &Original, limits: &ShadowLimits) -> (Result<u64, CommandError>, Given) {
+    fn submit(
+        &self,
+        job: &Original,
+        limits: &ShadowLimits,
+    ) -> (Result<Option<u64>, CommandError>, Given) {
         let folder = self.state.path().join("shadows");
-        let id = submit(self, &folder, limits, job, SLICE, 2);
+        let id = submit(self, &folder, limits, job, SLICE, &arguments());
         let left = std::fs::read_dir(&folder).unwrap().count();
         assert_eq!(left, 0, "a user's script does not stay");
         (id, self.given.take())
@@ -68,9 +73,16 @@ impl Commands for Controller {
                 });
                 self.answer.into()
             }
+            ("sacct", ["--json", "--allocations", "--jobs", "33"]) => {
+                b"{\"jobs\": [{\"submit_line\": \"sbatch other.sh\"}]}".to_vec()
+            }
             other => panic!("{other:?}"),
         })
     }
+}
+
+fn arguments() -> Arguments {
+    Arguments::of(&[b"a", b"b"]).unwrap()
 }
 
 fn original() -> Original {
@@ -83,7 +95,7 @@ fn original() -> Original {
         partition: "batch".into(),
         features: "avx".into(),
         work_dir: "/home/alice".into(),
-        arguments: "a b".into(),
+        lines: ["/home/alice/job.sh".into(), "sbatch job.sh a b".into()],
     }
 }
 
@@ -99,7 +111,7 @@ fn site() -> ShadowLimits {
 #[test]
 fn a_shadow_is_its_jobs_script_behind_the_stub_with_its_environment_and_the_mark() {
     let (id, given) = Controller::new("77;north\n").submit(&original(), &site());
-    assert_eq!(id.unwrap(), 77);
+    assert_eq!(id.unwrap(), Some(77));
     assert_eq!(
         given.script,
         [STUB, "#!/bin/sh\nwork\n"].concat().as_bytes()
@@ -151,6 +163,26 @@ fn the_site_says_where_shadows_run_and_a_job_without_a_constraint_has_none() {
             .unwrap()
             .contains("ARRAY")
     );
+}
+
+#[test]
+fn a_job_whose_arguments_are_not_reported_has_no_shadow() {
+    for submitted in [
+        "",
+        "sbatch job.sh",
+        "sbatch job.sh a c",
+        "sbatch job.sh 'a b'",
+    ] {
+        let job = Original {
+            lines: ["/home/alice/job.sh".into(), submitted.into()],
+            ..original()
+        };
+        let slurm = Controller::new("77\n");
+        std::fs::create_dir(slurm.state.path().join("shadows")).unwrap();
+        let (id, given) = slurm.submit(&job, &site());
+        assert_eq!(id.unwrap_err().reason(), NOT_ITS_ARGUMENTS);
+        assert!(given.words.is_empty());
+    }
 }
 
 #[test]
@@ -209,13 +241,6 @@ fn ask_for(mib: u64) -> Ask {
         time_s: None,
         own_time_min: false,
     }
-}
-
-#[test]
-fn arguments_are_told_apart_or_refused() {
-    assert_eq!(split("", 0), Some(vec![]));
-    assert_eq!(split("a  b", 3), Some(vec!["a", "", "b"]));
-    assert_eq!(split("a b c", 2), None);
 }
 
 #[test]

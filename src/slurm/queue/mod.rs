@@ -246,11 +246,7 @@ fn original(job: &Value) -> Option<Original> {
         partition: text("partition"),
         features: text("features"),
         work_dir: text("current_working_directory"),
-        // The first word is the script; a blank in its path is noticed by the count of arguments.
-        arguments: text("command")
-            .split_once(' ')
-            .map(|(_, arguments)| arguments.to_owned())
-            .unwrap_or_default(),
+        lines: [text("command"), text("submit_line")],
     })
 }
 
@@ -385,7 +381,7 @@ mod tests {
                 "{job}"
             );
             assert_eq!((original.uid, original.gid), (1, 2));
-            assert_eq!(original.arguments, "x  y");
+            assert_eq!(original.lines[0], "/a/b.sh x  y");
             assert_eq!(
                 (original.features, original.partition),
                 ("gpu".into(), "p,q".into())
@@ -468,8 +464,8 @@ mod tests {
         .unwrap();
         let original = &queue.jobs[0].original;
         assert_eq!(
-            (original.task, original.arguments.as_str()),
-            (Some(5), "x  y")
+            (original.task, original.lines[0].as_str()),
+            (Some(5), "/a/b.sh x  y")
         );
         assert_eq!(queue.shadows[0].record.shadow_of, "7");
         assert_eq!(queue.jobs.len(), 1);
