@@ -93,6 +93,37 @@ fn only_what_was_really_set_may_have_killed_a_job_and_only_as_its_state_says() {
 }
 
 #[test]
+fn a_job_with_a_failed_step_was_full_where_it_had_used_what_it_was_left_on_its_node() {
+    let ended = |memory, tasks, peak_mib, set: Option<Change>| {
+        let ask = Ask {
+            layout: Layout::new(Some(tasks), None, Some(1), Some(1)),
+            ..ask(memory)
+        };
+        let profile = Counters {
+            peak_mib,
+            ..Counters::nothing(Ended::Failed)
+        };
+        let record = Record {
+            asked: Some(ask),
+            memory: set,
+            profile: Some(Box::new(profile.into())),
+            ..plain()
+        };
+        assert_eq!(record.resizes(), set.is_some_and(|set| set.applies()));
+        record.was_full()
+    };
+    let full = FULL as f32;
+    let set = Some(APPLIED);
+    assert!(ended(Memory::Node(4000), 1, 1000.0 * full + 1.0, set));
+    assert!(!ended(Memory::Node(4000), 1, 1000.0 * full - 1.0, set));
+    // Two tasks of four CPUs with 1000 MiB each.
+    assert!(ended(Memory::Cpu(4000), 2, 8000.0 * full + 1.0, set));
+    assert!(!ended(Memory::Cpu(4000), 2, 8000.0 * full - 1.0, set));
+    assert!(!ended(Memory::Node(4000), 1, 1000.0, Some(ADVISED)));
+    assert!(!plain().was_full());
+}
+
+#[test]
 fn a_license_was_lacking_where_more_seats_were_held_than_were_left() {
     for (mode, asked, set, seats, lacked) in [
         (Mode::Apply, "matlab:3", "matlab", 2, true),

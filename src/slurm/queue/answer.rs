@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn jobs_are_found_whatever_stands_around_them() {
         let ours = r#""admin_comment": "{\"shadowfit\":1}""#;
-        let cases: [(Vec<u8>, Option<Vec<u64>>); 10] = [
+        let cases: [(Vec<u8>, Option<Vec<u64>>); 13] = [
             (format!(r#"{{"jobs":[{{"job_id":1,{ours}}},{{"job_id":2}}]}}"#).into(), Some(vec![1])),
             (
                 format!(r#"{{"meta":{{"jobs":[{{"job_id":7,{ours}}}]}},"jobs":[{{"job_id":1,{ours},"a":[{{"b":[]}}]}}],"errors":[]}}"#).into(),
@@ -201,6 +201,12 @@ mod tests {
             ),
             (format!(r#"{{"jobs":[{{"job_id":1,{ours}}},{{"job_"#).into(), None),
             (b"{}".to_vec(), None),
+            (format!(r#"{{"a":1,"jobs":[{{"job_id":1,{ours}}}]}}"#).into(), Some(vec![1])),
+            (
+                format!(r#"{{"errors":[{{"job_id":7,{ours}}}],"jobs":[{{"job_id":1,{ours}}}]}}"#).into(),
+                Some(vec![1]),
+            ),
+            (format!(r#"{{"jobs":{{"first":[{{"job_id":1,{ours}}}]}}}}"#).into(), None),
             (b"slurm_load_jobs error: Unable to contact slurm controller".to_vec(), None),
         ];
         for (answer, right) in cases {

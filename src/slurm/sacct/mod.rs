@@ -99,6 +99,7 @@ mod tests {
     use super::dump::Reader;
     use super::row::*;
     use super::*;
+    use std::cell::RefCell;
 
     const HEADER: &str = "JobIDRaw|JobID|Submit|Start|End|State|ElapsedRaw|UID|User|Account|Partition|AllocCPUS|NTasks|ReqMem|MaxRSS|TotalCPU|TRESUsageInTot|AdminComment|JobName|NNodes";
 
@@ -243,7 +244,121 @@ mod tests {
         assert_eq!(given_memory("4Gn", 2, 8), Some(4 << 30));
         assert_eq!(given_memory("1Gc", 2, 8), Some(4 << 30));
         assert_eq!(given_memory("8192M", 2, 8), Some(4 << 30));
+        assert_eq!(given_memory("0", 2, 8), None);
+        assert_eq!(cpu_seconds("00:00:00"), None);
+        assert_eq!(time("0"), None);
         assert_eq!(time("Unknown"), None);
         assert_eq!(time("1795305659"), Some(1_795_305_659));
+    }
+
+    #[test]
+    fn tasks_and_components_have_numbers_of_their_own_above_those_of_jobs() {
+        let row = |id: &str| job(1, "COMPLETED", "a").replace("1|1|", &format!("{id}|{id}|"));
+        let number = |id: &str| read(&row(id)).0.first().map(|job| job.job_id);
+        assert_eq!(number("33"), Some(33));
+        assert_eq!(number("33_5"), Some((33 << 32) + 5));
+        assert_eq!(number("33+5"), Some((33 << 32) + 5));
+        let largest = number("4294967295_7").unwrap();
+        assert!(i64::try_from(largest).is_ok(), "the store keeps it signed");
+        assert_eq!(number("33_[5-9]"), None);
+    }
+
+    #[test]
+    fn a_dump_of_fewer_columns_with_another_delimiter_is_read() {
+        for delimiter in ["|", "^", "::"] {
+            let dump = "JobIDRaw|Submit|Start|End|State|User|MaxRSS|JobName\n\
+                1|100|110|120|COMPLETED|alice||a\n1.batch|110|110|120|COMPLETED||5M|batch\n\
+                2|100|Unknown|120|CANCELLED|alice||b\n";
+            let dump = dump.replace('|', delimiter);
+            let mut reader = Reader::new(dump.as_bytes(), None).unwrap();
+            let ran = reader.next_job().unwrap().unwrap();
+            assert_eq!((ran.label.as_str(), ran.usage.elapsed_s), ("1", 10));
+            assert_eq!(ran.usage.peak_bytes, Some(5 << 20));
+            let never = reader.next_job().unwrap().unwrap();
+            assert_eq!((never.started, never.usage.elapsed_s), (0, 0));
+            assert!(reader.next_job().unwrap().is_none());
+            assert_eq!((reader.rows, reader.bytes), (3, dump.len() as u64));
+        }
+    }
+
+    #[test]
+    fn a_run_of_no_time_kept_no_cpu_busy() {
+        let (jobs, _) = read(&job(5, "FAILED", "a").replace("|10|7|", "|0|7|"));
+        assert_eq!((jobs[0].usage.elapsed_s, jobs[0].usage.cores), (0, None));
+    }
+
+    #[test]
+    fn a_job_whose_step_died_of_memory_and_that_went_on_keeps_its_state() {
+        let killed = step("5.0", 110, 120, "OUT_OF_MEMORY", 100, 1, 100);
+        let well = step("5.0", 110, 120, "COMPLETED", 100, 1, 100);
+        for (state, step, read_as, is_bound) in [
+            ("COMPLETED", &killed, "COMPLETED", true),
+            ("FAILED", &killed, "FAILED", true),
+            ("REQUEUED", &killed, "OUT_OF_MEMORY", true),
+            ("REQUEUED", &well, "REQUEUED", false),
+            ("OUT_OF_MEMORY", &well, "OUT_OF_MEMORY", true),
+            ("COMPLETED", &well, "COMPLETED", false),
+        ] {
+            let (jobs, _) = read(&(job(5, state, "a") + step));
+            assert_eq!(jobs[0].state, read_as);
+            assert_eq!(jobs[0].usage.peak_is_bound, is_bound, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_breaks_off_costs_no_other() {
+        let good = job(9, "COMPLETED", "good");
+        let lines = |count| "text\n".repeat(count);
+        for (broken, rejected) in [
+            ("5|5\n".to_owned(), 1),
+            ("5|5|100\n".to_owned(), 1),
+            // What goes on for more than 64 lines is no name.
+            ("5|5\n".to_owned() + &lines(63), 1),
+            ("5|5\n".to_owned() + &lines(66), 4),
+        ] {
+            let text = format!("{HEADER}\n{broken}{good}");
+            let mut reader = Reader::new(text.as_bytes(), None).unwrap();
+            let job = reader.next_job().unwrap().map(|job| job.name);
+            assert_eq!(job.as_deref(), Some("good"), "{broken}");
+            assert!(reader.next_job().unwrap().is_none());
+            let rejects: u64 = reader.rejects.iter().map(|(_, reject)| reject.count).sum();
+            assert_eq!((rejects, reader.rows), (rejected, rejected + 1));
+        }
+    }
+
+    /// Answers with the delimiter that it is given.
+    struct Accounting(RefCell<Vec<String>>);
+
+    impl Commands for Accounting {
+        fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+            let at = arguments.iter().position(|word| *word == "--delimiter");
+            let delimiter = arguments[at.unwrap() + 1];
+            let rest: Vec<&str> = arguments
+                .iter()
+                .copied()
+                .take_while(|word| *word != "--allusers")
+                .collect();
+            self.0
+                .borrow_mut()
+                .push(format!("{program} {}", rest.join(" ")));
+            let answer = format!("{HEADER}\n{}", job(33, "COMPLETED", "a"));
+            Ok(answer.replace('|', delimiter).into())
+        }
+    }
+
+    #[test]
+    fn runs_are_asked_for_by_the_states_in_which_they_are_over_or_by_their_number() {
+        let slurm = Accounting(RefCell::default());
+        let of_job = query_job(&slurm, "33").unwrap();
+        let of_days = query(&slurm, 86_400, 172_800).unwrap();
+        assert_eq!((of_job[0].job_id, &of_job), (33, &of_days));
+        let asked = slurm.0.take();
+        assert_eq!(asked[0], "sacct --jobs 33");
+        let days = format!(
+            "--starttime {} --endtime {}",
+            local_time(86_400),
+            local_time(172_800)
+        );
+        assert_eq!(asked[1], format!("sacct --state {ENDED} {days}"));
     }
 }

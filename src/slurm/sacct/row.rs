@@ -150,7 +150,8 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
         memory: given_memory(optional(columns.memory), nodes, cpus),
         usage: Usage {
             peak_bytes: None,
-            peak_is_bound: state == "OUT_OF_MEMORY",
+            // What its steps show.
+            peak_is_bound: false,
             cores: busy.map(|seconds| seconds / elapsed_s as f64),
             elapsed_s,
         },
