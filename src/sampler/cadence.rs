@@ -52,3 +52,35 @@ impl Cadence {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Cadence::{Job, Shadow};
+    use super::*;
+
+    #[test]
+    fn a_job_is_looked_at_more_rarely_the_longer_it_runs_and_a_shadow_is_not() {
+        // Seconds; milliseconds between looks at memory, seconds between those at connections and processes.
+        for (cadence, at, memory, network, close) in [
+            (Job, 0.0, 100, 1.0, 0.5),
+            (Job, 4.0, 100, 1.0, 2.0),
+            (Job, 59.9, 100, 1.0, 10.0),
+            (Job, 60.0, 1000, 5.0, 10.0),
+            (Job, 599.9, 1000, 5.0, 10.0),
+            (Job, 600.0, 5000, 5.0, 10.0),
+            (Shadow, 0.0, 20, 1.0, 1.0),
+            (Shadow, 59.9, 20, 1.0, 1.0),
+            (Shadow, 700.0, 20, 5.0, 1.0),
+        ] {
+            let seen = (
+                cadence.memory(at),
+                cadence.network_s(at),
+                cadence.close_s(at),
+            );
+            let expected = (Duration::from_millis(memory), network, close);
+            assert_eq!(seen, expected, "{cadence:?} at {at}");
+        }
+        assert_eq!((Job.threads_s(), Shadow.threads_s()), (1.0, 0.1));
+        assert_eq!((Job.points(), Shadow.points()), (24, 12));
+    }
+}

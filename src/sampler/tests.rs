@@ -1,8 +1,12 @@
 //! The sampler beside recorded nodes: one job, as cgroup v1, cgroup v2 and a plain /proc show it, must give
 //! one and the same answer.
 
+mod due;
+mod rates;
+
 use super::*;
 use std::fs;
+use std::os::unix::fs::symlink;
 
 /// How a node keeps count of a job.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,6 +29,13 @@ struct Scene {
     /// Read and written by system calls, in MiB.
     read: u64,
     written: u64,
+    /// From and to storage, and received and sent over a network of its own, in MiB.
+    stored: [u64; 2],
+    traffic: [u64; 2],
+    /// How far its input has been read, in MiB of [`INPUT_MIB`]; it has none where that is not said.
+    input: Option<u64>,
+    /// Processes beside the first.
+    others: u32,
     oom_kills: u64,
 }
 
@@ -37,8 +48,14 @@ const QUIET: Scene = Scene {
     waited_s: 0,
     read: 0,
     written: 0,
+    stored: [0; 2],
+    traffic: [0; 2],
+    input: None,
+    others: 0,
     oom_kills: 0,
 };
+
+const INPUT_MIB: u64 = 10;
 
 const JOB: u64 = 50;
 const PID: u32 = 4711;
@@ -116,14 +133,43 @@ impl Node {
             &format!("A=b\0SLURM_JOB_ID={JOB}\0"),
         );
         let io = format!(
-            "rchar: {}\nwchar: {}\nsyscr: 3\nsyscw: 4\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n",
+            "rchar: {}\nwchar: {}\nsyscr: 3\nsyscw: 4\nread_bytes: {}\nwrite_bytes: {}\ncancelled_write_bytes: 0\n",
             scene.read << 20,
-            scene.written << 20
+            scene.written << 20,
+            scene.stored[0] << 20,
+            scene.stored[1] << 20
         );
         self.write(&format!("{folder}/io"), &io);
         let schedstat = format!("1 {} 1\n", scene.waited_s * 1_000_000_000);
         self.write(&format!("{folder}/schedstat"), &schedstat);
         self.write(&format!("{folder}/task/{PID}/schedstat"), &schedstat);
+        self.show_network(scene);
+        self.show_input(scene);
+    }
+
+    fn show_network(&self, scene: Scene) {
+        let [received, sent] = scene.traffic.map(|mib| mib << 20);
+        let interfaces = format!("eth0: {received} 1 0 0 0 0 0 0 {sent} 1 0 0 0 0 0 0\n");
+        self.write(&format!("proc/{PID}/net/dev"), &interfaces);
+        for (process, network) in [("self".to_owned(), "net:[1]"), (PID.to_string(), "net:[2]")] {
+            let folder = self.proc().join(process).join("ns");
+            fs::create_dir_all(&folder).unwrap();
+            let _is_there = symlink(network, folder.join("net"));
+        }
+    }
+
+    fn show_input(&self, scene: Scene) {
+        let Some(read) = scene.input else { return };
+        let file = self.dir.path().join("input");
+        fs::File::create(&file)
+            .unwrap()
+            .set_len(INPUT_MIB << 20)
+            .unwrap();
+        let info = format!("pos:\t{}\nflags:\t0100000\nmnt_id:\t1\n", read << 20);
+        self.write(&format!("proc/{PID}/fdinfo/3"), &info);
+        let open = self.proc().join(PID.to_string()).join("fd");
+        fs::create_dir_all(&open).unwrap();
+        let _is_there = symlink(file, open.join("3"));
     }
 
     fn show_v1(&self, scene: Scene) {
@@ -145,7 +191,7 @@ impl Node {
         );
         for file in ["tasks", "cgroup.procs"] {
             self.write(&format!("{memory}/{file}"), "");
-            self.write(&format!("{task}/{file}"), &format!("{PID}\n"));
+            self.write(&format!("{task}/{file}"), &ids(scene.others));
         }
         self.write(
             &format!("{task}/memory.oom_control"),
@@ -185,10 +231,15 @@ impl Node {
             self.write(&format!("{job}/step_batch/slurm/{file}"), "1\n2\n3\n");
             self.write(
                 &format!("{job}/step_batch/user/task_0/{file}"),
-                &format!("{PID}\n"),
+                &ids(scene.others),
             );
         }
     }
+}
+
+/// The job's processes, or threads, a line each.
+fn ids(others: u32) -> String {
+    (PID..=PID + others).map(|id| format!("{id}\n")).collect()
 }
 
 /// Watches a job on a node of this form through `scenes`.

@@ -43,4 +43,18 @@ mod tests {
         }
         assert_eq!(rate.a_second(), 80.0);
     }
+
+    #[test]
+    fn looks_that_are_far_apart_share_what_was_added() {
+        let mut rate = PeakRate::default();
+        for (at, total, most) in [
+            (0.9, 99.0, 0.0),
+            (1.0, 10.0, 10.0),
+            (4.0, 100.0, 30.0),
+            (5.0, 120.0, 30.0),
+        ] {
+            rate.note(at, total);
+            assert_eq!(rate.a_second(), most, "{at}");
+        }
+    }
 }

@@ -52,4 +52,24 @@ mod tests {
         let most = spread.quantile(0.95).unwrap() / f64::from(100 << 20);
         assert!((0.98..1.02).contains(&most), "{most}");
     }
+
+    #[test]
+    fn it_stays_under_the_level_that_its_share_of_the_time_reaches() {
+        let mut spread = Spread::default();
+        for (mib, seconds) in [(100u64, 5.0), (300, 2.0), (200, 3.0), (100, 10.0)] {
+            spread.push(mib << 20, seconds);
+        }
+        assert_eq!(spread.mean(), Some(f64::from(135 << 20)));
+        for (share, mib) in [
+            (0.1, 100.0),
+            (0.75, 100.0),
+            (0.76, 200.0),
+            (0.9, 200.0),
+            (0.91, 300.0),
+            (1.0, 300.0),
+        ] {
+            let level = spread.quantile(share).unwrap() / f64::from(1 << 20);
+            assert!((level / mib - 1.0).abs() < 0.011, "{share}: {level}");
+        }
+    }
 }

@@ -63,4 +63,19 @@ mod tests {
             assert_eq!(points.last(), Some(&(length - 1)));
         }
     }
+
+    #[test]
+    fn a_point_is_the_largest_of_its_slice() {
+        let points = |samples: &[u32]| {
+            let mut timeline = Timeline::new(3);
+            samples.iter().for_each(|&value| timeline.push(value));
+            timeline.points()
+        };
+        assert_eq!(points(&[]), [0; 0]);
+        assert_eq!(points(&[5, 1, 3]), [5, 1, 3]);
+        assert_eq!(points(&[5, 1, 3, 4]), [5, 4]);
+        assert_eq!(points(&[5, 1, 3, 4, 9, 2]), [5, 4, 9]);
+        assert_eq!(points(&[5, 1, 3, 4, 9, 2, 7]), [5, 9]);
+        assert_eq!(points(&[5, 1, 3, 4, 9, 2, 7, 8, 1, 1, 1, 6]), [5, 9, 6]);
+    }
 }

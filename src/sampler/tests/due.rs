@@ -1,0 +1,64 @@
+//! When what is looked at.
+
+use super::*;
+
+#[test]
+fn what_costs_is_looked_at_only_when_it_is_due() {
+    let later = Scene {
+        cpu_s: 1,
+        read: 50,
+        traffic: [7, 0],
+        others: 1,
+        ..QUIET
+    };
+    for form in [Form::V1, Form::V2] {
+        let node = Node::new(form);
+        let mut sampler = Sampler::of_job(node.group(), &node.proc(), &[]);
+        assert!(sampler.look(0.0), "the first look is a close one");
+        node.show(later);
+        let mut seen_at = |at, is_close| {
+            assert_eq!(sampler.look(at), is_close, "{at}");
+            let seen = sampler.job(at, Ended::Finished, None);
+            let network = seen.network_mib.unwrap()[0];
+            (
+                seen.processes,
+                seen.threads,
+                seen.cpu_s,
+                seen.read_mib[0],
+                network,
+            )
+        };
+        assert_eq!(seen_at(0.4, false), (1, 1, 0.0, 0.0, 0.0), "{form:?}");
+        assert_eq!(seen_at(0.5, true), (2, 1, 0.0, 0.0, 0.0), "{form:?}");
+        assert_eq!(seen_at(1.0, true), (2, 2, 1.0, 50.0, 7.0), "{form:?}");
+    }
+}
+
+#[test]
+fn the_last_look_at_a_job_sees_all_whatever_is_due() {
+    let end = Scene {
+        read: 50,
+        traffic: [7, 0],
+        others: 2,
+        ..QUIET
+    };
+    let node = Node::new(Form::V1);
+    let mut sampler = Sampler::of_job(node.group(), &node.proc(), &[]);
+    sampler.look(0.0);
+    node.show(end);
+    sampler.look_back(0.2);
+    let seen = sampler.job(0.2, Ended::Finished, None);
+    assert_eq!((seen.processes, seen.read_mib[0]), (3, 50.0));
+    assert_eq!(seen.network_mib, Some([7.0, 0.0]));
+}
+
+#[test]
+fn a_job_is_over_when_its_cgroup_is_gone() {
+    for form in [Form::V1, Form::V2] {
+        let node = Node::new(form);
+        let sampler = Sampler::of_job(node.group(), &node.proc(), &[]);
+        assert!(!sampler.is_over(), "{form:?}");
+        fs::remove_dir_all(node.dir.path().join("sys")).unwrap();
+        assert!(sampler.is_over(), "{form:?}");
+    }
+}
