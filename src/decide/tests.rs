@@ -497,6 +497,7 @@ fn a_job_of_a_workflow_manager_is_rewritten_only_where_the_site_says_so() {
             input_bytes: None,
             left_alone: None,
             may_wait: false,
+            measured: false,
         };
         let kind = Kind::of(1, &request.texts, request.ask.layout);
         let snapshot = snapshot(&kind, SEEN, &Directory::default());
