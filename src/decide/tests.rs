@@ -427,6 +427,22 @@ fn a_job_that_is_left_alone_says_why_and_nobodys_job_has_no_record() {
 }
 
 #[test]
+fn what_a_script_relies_on_is_read_at_submission() {
+    let ask = ask(Some(Memory::Node(65536)), 4, 2);
+    let mut request = request(ask);
+    request.texts.script = b"#!/bin/sh\nsrun --mem=20000M -n2 -c3 work\n";
+    let record = decide(&measuring(), None, &request, NOW).unwrap();
+    let floor = record.floor.unwrap();
+    let least = |reliance: &Option<Reliance>| reliance.as_ref().and_then(|found| found.least);
+    assert_eq!(
+        (least(&floor.memory), least(&floor.cpus)),
+        (Some(20_000), Some(6))
+    );
+    let sized = sized_above(ask, SEEN, Mode::Apply, &floor);
+    assert_eq!(sets(&sized), (Some(20_000), Some(3)));
+}
+
+#[test]
 fn rules_know_whose_job_it_is_from_the_directory_where_the_request_does_not_say() {
     let alice = User {
         name: "alice".into(),

@@ -128,4 +128,19 @@ pub(crate) mod tests {
         assert_eq!(job(2, false), Some(900));
         assert_eq!(job(1, true), Some(900));
     }
+
+    #[test]
+    fn a_peak_is_a_bound_where_something_of_the_job_was_killed_or_accounting_says_so() {
+        for (known, ended, is_bound) in [
+            (false, Ended::Oom, true),
+            (false, Ended::Failed, false),
+            (true, Ended::Finished, true),
+        ] {
+            let mut job = finished(1, 100, 900);
+            job.usage.peak_is_bound = known;
+            job.comment = Record::with_profile(None, Counters::nothing(ended).into()).into();
+            job.take_profile();
+            assert_eq!(job.usage.peak_is_bound, is_bound, "{ended:?}");
+        }
+    }
 }

@@ -95,6 +95,26 @@ fn listener(address: (IpAddr, u16)) -> Option<TcpListener> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
+
+    #[test]
+    fn whoever_asks_is_counted_and_kept_waiting() {
+        let sensor = Sensor::default();
+        let server = listener((Ipv4Addr::LOCALHOST.into(), 0)).unwrap();
+        let at = server.local_addr().unwrap();
+        let mut held = Vec::new();
+        sensor.take("27000@lic1", &server, &mut held);
+        assert_eq!(sensor.asked(), Asked::new());
+        let mut clients: Vec<_> = (0..3).map(|_| TcpStream::connect(at).unwrap()).collect();
+        while held.len() < clients.len() {
+            sensor.take("27000@lic1", &server, &mut held);
+        }
+        assert_eq!(sensor.asked(), [("27000@lic1".to_owned(), 3)].into());
+        let client = &mut clients[0];
+        client.set_nonblocking(true).unwrap();
+        let answer = client.read(&mut [0]).unwrap_err();
+        assert_eq!(answer.kind(), std::io::ErrorKind::WouldBlock);
+    }
 
     #[test]
     fn servers_are_read_and_nothing_else() {

@@ -279,12 +279,14 @@ fn connections(socket: &Socket) -> io::Result<Vec<InetResponse>> {
 
 /// All in which something was sent and the kernel has not reported the end yet.
 fn open_states() -> StateFlags {
-    StateFlags::ESTABLISHED
-        | StateFlags::FIN_WAIT1
-        | StateFlags::FIN_WAIT2
-        | StateFlags::CLOSE_WAIT
-        | StateFlags::LAST_ACK
-        | StateFlags::CLOSING
+    StateFlags::from_iter([
+        StateFlags::ESTABLISHED,
+        StateFlags::FIN_WAIT1,
+        StateFlags::FIN_WAIT2,
+        StateFlags::CLOSE_WAIT,
+        StateFlags::LAST_ACK,
+        StateFlags::CLOSING,
+    ])
 }
 
 /// Reads the messages of one packet; true if more packets come.
@@ -352,6 +354,36 @@ mod tests {
         drop((to, from));
         network.look(&own);
         assert!(network.traffic().since(before).received >= 3_000_000);
+    }
+
+    #[test]
+    fn a_connection_counts_while_it_is_held_and_its_bytes_for_good() {
+        // Of each connection one end leads there, and no other test's does.
+        const THERE: &str = "127.77.9.9";
+        let server = TcpListener::bind((THERE, 0)).unwrap();
+        let at = server.local_addr().unwrap();
+        let is_there = |to: IpAddr| to.to_string() == THERE;
+        let mut network = Network::counting(Path::new("/proc"), is_there);
+        let own = [std::process::id()];
+        let exchange = |to: &mut TcpStream, from: &mut TcpStream| {
+            to.write_all(&[7; 1000]).unwrap();
+            from.read_exact(&mut [0; 1000]).unwrap();
+        };
+        for _ in 0..2 {
+            let before = network.traffic().sent;
+            let mut to = TcpStream::connect(at).unwrap();
+            let mut from = server.accept().unwrap().0;
+            exchange(&mut to, &mut from);
+            network.look(&own);
+            let sent = network.traffic().sent - before;
+            assert!((1000..=1001).contains(&sent), "{sent}");
+            assert_eq!(network.most_connections(), 1);
+            drop((to, from));
+            while !network.connections.is_empty() {
+                network.look(&own);
+            }
+            assert!(network.traffic().sent - before >= 1000);
+        }
     }
 
     #[test]

@@ -120,6 +120,24 @@ mod tests {
     }
 
     #[test]
+    fn a_profile_is_of_the_run_within_which_it_ended_give_or_take_what_clocks_differ() {
+        let job = finished(7, 100_000, 5);
+        let (first, last) = (job.started - TOLERANCE_S, job.ended + TOLERANCE_S);
+        for (ended, belongs) in [
+            (first, true),
+            (first - 1, false),
+            (last, true),
+            (last + 1, false),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            leave(dir.path(), &profile(7, "../n-2", ended, 10.0)).unwrap();
+            assert!(dir.path().join(format!("7.n-2.{ended}.json")).is_file());
+            let spool = Spool::look(dir.path(), job.ended).unwrap();
+            assert_eq!(spool.of(&job).is_some(), belongs, "{ended}");
+        }
+    }
+
+    #[test]
     fn the_nodes_of_a_run_are_taken_together_and_other_runs_are_not() {
         let dir = tempfile::tempdir().unwrap();
         let job = finished(7, 100_000, 5);

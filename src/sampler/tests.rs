@@ -123,7 +123,15 @@ impl Node {
                 u64::MAX
             ),
         );
-        self.write(&format!("{folder}/status"), &own("status"));
+        let switches = |line: &str| match line.split_once(':') {
+            Some(("voluntary_ctxt_switches", _)) => "voluntary_ctxt_switches:\t11\n".to_owned(),
+            Some(("nonvoluntary_ctxt_switches", _)) => {
+                "nonvoluntary_ctxt_switches:\t4\n".to_owned()
+            }
+            _ => format!("{line}\n"),
+        };
+        let status: String = own("status").lines().map(switches).collect();
+        self.write(&format!("{folder}/status"), &status);
         self.write(
             &format!("{folder}/statm"),
             &format!("25600 {pages} 0 1 0 1 0\n"),
@@ -283,6 +291,7 @@ fn every_form_of_a_node_shows_the_same_job() {
         assert_eq!((seen.processes, seen.threads), (1, 1), "{form:?}");
         assert_eq!((seen.cpu_s, seen.demand), (40.0, 3.0), "{form:?}");
         assert_eq!((seen.demand_peak, seen.calls), (3.0, [3, 4]), "{form:?}");
+        assert_eq!((seen.faults, seen.switches), (9, 15), "{form:?}");
         assert_eq!(
             (seen.read_mib[0], seen.written_mib[0]),
             (200.0, 20.0),

@@ -53,6 +53,32 @@ fn the_last_look_at_a_job_sees_all_whatever_is_due() {
 }
 
 #[test]
+fn what_a_job_wrote_after_the_last_look_is_counted_in_the_parent_that_waited_for_it() {
+    let io = |written: u64| {
+        format!(
+            "rchar: 0\nwchar: {}\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n",
+            written << 20
+        )
+    };
+    let end = Scene {
+        charged: 225,
+        ..QUIET
+    };
+    for (by_parent, peak) in [(0, 220.0), (200, 20.0)] {
+        let node = Node::new(Form::V1);
+        node.write("proc/1/io", &io(1000));
+        let sampler = Sampler::of_job(node.group(), &node.proc(), &[]);
+        let mut sampler = sampler.until_its_end(PID as i32);
+        sampler.look(0.0);
+        node.show(end);
+        node.write("proc/1/io", &io(1000 + by_parent));
+        sampler.look_back(0.2);
+        let seen = sampler.job(0.2, Ended::Finished, None);
+        assert_eq!(seen.peak_mib, peak, "{by_parent}");
+    }
+}
+
+#[test]
 fn a_job_is_over_when_its_cgroup_is_gone() {
     for form in [Form::V1, Form::V2] {
         let node = Node::new(form);
