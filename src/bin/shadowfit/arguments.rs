@@ -202,9 +202,58 @@ pub struct Script {
 }
 
 impl Script {
+    /// The options and the script's arguments: behind an option, clap takes `--` for one more.
+    pub fn parted(&self) -> (Vec<String>, Vec<String>) {
+        let mut options = self.options.clone();
+        let end = options.iter().position(|word| word == "--");
+        let mut arguments = end.map_or(Vec::new(), |end| options.split_off(end + 1));
+        options.truncate(end.unwrap_or(options.len()));
+        arguments.extend(self.arguments.iter().cloned());
+        (options, arguments)
+    }
+
     /// As this sbatch would submit it.
-    pub fn submission(self, sbatch: &Sbatch) -> Result<Submission> {
+    pub fn submission(&self, sbatch: &Sbatch) -> Result<Submission> {
         let script = std::fs::read(&self.script).with_context(|| self.script.clone())?;
-        Submission::new(sbatch, &self.script, script, &self.options, self.arguments)
+        let (options, arguments) = self.parted();
+        Submission::new(sbatch, &self.script, script, &options, arguments)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_of_the_script_come_behind_two_dashes_whatever_stands_before() {
+        let cases: [(&[&str], &[&str], &[&str]); 4] = [
+            (&[], &[], &[]),
+            (&["--", "105"], &[], &["105"]),
+            (
+                &["--mem=4000", "-c2", "--", "105", "-x"],
+                &["--mem=4000", "-c2"],
+                &["105", "-x"],
+            ),
+            (
+                &["-c", "2", "--", "--", "a b"],
+                &["-c", "2"],
+                &["--", "a b"],
+            ),
+        ];
+        for (words, options, arguments) in cases {
+            let all = [&["shadowfit", "predict", "job.sh"], words].concat();
+            let Command::Predict(predict) = Arguments::parse_from(all).command else {
+                panic!("{words:?}");
+            };
+            let (read, rest) = predict.script.parted();
+            assert_eq!(
+                (read.as_slice(), rest.as_slice()),
+                (
+                    &options.iter().map(|s| s.to_string()).collect::<Vec<_>>()[..],
+                    &arguments.iter().map(|s| s.to_string()).collect::<Vec<_>>()[..]
+                ),
+                "{words:?}"
+            );
+        }
     }
 }

@@ -53,12 +53,8 @@ pub fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
 /// nobody needs a right that sbatch does not give.
 pub fn run_shadow(config: &Config, arguments: RunShadow) -> Result<()> {
     let commands = System::default();
-    let script = &arguments.script;
-    let words = [
-        script.options.as_slice(),
-        std::slice::from_ref(&script.script),
-        &script.arguments,
-    ];
+    let (options, own) = arguments.script.parted();
+    let words = [options, vec![arguments.script.script.clone()], own];
     let job = clone::submit_held(&commands, &words.concat())?;
     let found = wait_for_shadow(&commands, job, config.shadow.window_s);
     control::cancel(&commands, &job.to_string())?;
