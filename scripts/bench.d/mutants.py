@@ -7,7 +7,7 @@ import subprocess
 VERSION = "27.1.0"
 ROOMS = {
     "decide": "src/decide/",
-    "record": "src/record.rs",
+    "record": "src/record/",
     "agent": "src/agent/",
     "slurm": "src/slurm/",
     "predict": "src/model/predict.rs",
