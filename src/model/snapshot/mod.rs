@@ -92,6 +92,8 @@ impl Snapshot {
     /// Writes `bytes` beside `path` and renames them into place.
     pub fn publish(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let new = path.with_extension("new");
+        // An agent that was killed here may have left its own, and have been another user.
+        let _nothing_there = std::fs::remove_file(&new);
         let mut file = File::create(&new)?;
         // slurmctld and whoever asks for a prediction read it, whatever the umask is here.
         file.set_permissions(Permissions::from_mode(0o644))?;
