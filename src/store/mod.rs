@@ -203,7 +203,7 @@ impl Store {
     pub fn runs(&self, level: Level, key: Key, row: i64, limit: u32) -> Result<Vec<Run>> {
         let column = column(level);
         let mut query = self.db.prepare_cached(&format!(
-            "{RUN} FROM jobs JOIN usages ON job = id WHERE {column} = ? AND id <= ? AND started > 0 \
+            "{RUN} FROM jobs JOIN usages ON job = id WHERE {column} = ? AND id <= ? AND started > 0 AND (peak IS NOT NULL OR state = 'COMPLETED') \
              ORDER BY ended DESC, id DESC LIMIT ?"
         ))?;
         let runs = query.query_map(params![key.0 as i64, row, limit], run)?;
