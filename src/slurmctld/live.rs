@@ -249,7 +249,6 @@ mod tests {
             input_bytes: None,
             left_alone: None,
             may_wait: true,
-            measured: false,
         }
     }
 
