@@ -3,7 +3,8 @@
 
 use crate::config::Manager::{self, Cromwell, Nextflow, Snakemake, Toil};
 use crate::job::Texts;
-use memchr::memmem::find;
+use aho_corasick::AhoCorasick;
+use std::sync::OnceLock;
 
 /// Only so much of a script is looked at.
 const LOOKED_AT: usize = 64 << 10;
@@ -45,11 +46,14 @@ pub fn of_queue(name: &[u8], comment: &[u8]) -> Option<Manager> {
     named.or_else(|| within(comment))
 }
 
+/// The first of the list whose mark stands anywhere in a text, which is read once.
 fn within(text: &[u8]) -> Option<Manager> {
-    let mut marks = IN_SCRIPTS.iter();
-    marks
-        .find(|(mark, _)| find(text, mark).is_some())
-        .map(|&(_, manager)| manager)
+    static FINDER: OnceLock<Option<AhoCorasick>> = OnceLock::new();
+    let marks = || AhoCorasick::new(IN_SCRIPTS.map(|(mark, _)| mark)).ok();
+    let finder = FINDER.get_or_init(marks);
+    let found = finder.as_ref()?.find_iter(text);
+    let first = found.map(|mark| mark.pattern().as_usize()).min()?;
+    Some(IN_SCRIPTS[first].1)
 }
 
 #[cfg(test)]

@@ -56,10 +56,10 @@ impl Floor {
     pub fn of(script: &[u8], cpus: u64) -> Floor {
         let script = &script[..script.len().min(MOST_READ)];
         let mut found = Found::default();
-        if !signs().is_match(script) {
+        if !has_signs(script) {
             return Floor::default();
         }
-        for line in lines(script).filter(|line| signs().is_match(line.text)) {
+        for line in lines(script).filter(|line| has_signs(line.text)) {
             found.take(&line, cpus);
         }
         found.floor()
@@ -76,14 +76,11 @@ impl Floor {
     }
 }
 
-fn signs() -> &'static AhoCorasick {
-    static SIGNS_FOUND: OnceLock<AhoCorasick> = OnceLock::new();
-    // Nothing but a bug in the list makes this fail: then every line is read.
-    SIGNS_FOUND.get_or_init(|| AhoCorasick::new(SIGNS).unwrap_or_else(|_| every_line()))
-}
-
-fn every_line() -> AhoCorasick {
-    AhoCorasick::new([""]).expect("an empty pattern is one")
+/// Something in a text may be relied on.
+fn has_signs(text: &[u8]) -> bool {
+    static FINDER: OnceLock<Option<AhoCorasick>> = OnceLock::new();
+    let finder = FINDER.get_or_init(|| AhoCorasick::new(SIGNS).ok());
+    finder.as_ref().is_none_or(|finder| finder.is_match(text))
 }
 
 /// What a line asks for.
