@@ -24,7 +24,6 @@ use crate::record::Record;
 use anyhow::{Context, Result, bail};
 pub use ends::PastEnd;
 pub use filter::Filter;
-use private::make_for_owner_of_folder;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use schema::MIGRATIONS;
 pub use shadows::Shadow;
@@ -38,10 +37,7 @@ pub struct Store {
 impl Store {
     /// Opens the database for writing, and makes it if there is none.
     pub fn open(path: &Path) -> Result<Store> {
-        make_for_owner_of_folder(path).with_context(|| path.display().to_string())?;
-        for path in private::beside(path).iter().filter(|path| path.exists()) {
-            make_for_owner_of_folder(path).with_context(|| path.display().to_string())?;
-        }
+        private::make_database(path).with_context(|| path.display().to_string())?;
         let db = Connection::open(path).with_context(|| path.display().to_string())?;
         let mut store = Store { db };
         store

@@ -35,8 +35,16 @@ pub fn make_for_owner_of_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The files that SQLite keeps beside a database.
-pub fn beside(database: &Path) -> [PathBuf; 2] {
+/// Closes a database to others, which is made if it is not there yet, and the files that SQLite keeps beside it.
+pub fn make_database(path: &Path) -> io::Result<()> {
+    make_for_owner_of_folder(path)?;
+    for path in beside(path).iter().filter(|path| path.exists()) {
+        close(path, FILE)?;
+    }
+    Ok(())
+}
+
+fn beside(database: &Path) -> [PathBuf; 2] {
     ["-wal", "-shm"].map(|end| {
         let mut name = database.as_os_str().to_owned();
         name.push(end);
@@ -45,7 +53,7 @@ pub fn beside(database: &Path) -> [PathBuf; 2] {
 }
 
 /// Closes what an earlier release left open, where it is ours to close.
-pub fn close(path: &Path, mode: u32) -> io::Result<()> {
+fn close(path: &Path, mode: u32) -> io::Result<()> {
     let now = fs::metadata(path)?;
     let user = nix::unistd::geteuid();
     if now.mode() & 0o777 & !mode == 0 || !(user.is_root() || user.as_raw() == now.uid()) {

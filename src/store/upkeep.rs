@@ -43,7 +43,7 @@ pub fn backup(path: &Path, to: &Path) -> Result<()> {
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let to_text = to.to_str().context("a file name that is not UTF-8")?;
     // The copy is as private as the database: VACUUM takes an empty file for none.
-    super::make_for_owner_of_folder(to).with_context(|| to.display().to_string())?;
+    super::private::make_for_owner_of_folder(to).with_context(|| to.display().to_string())?;
     db.execute("VACUUM INTO ?", [to_text])
         .with_context(|| to.display().to_string())?;
     Ok(())
@@ -57,7 +57,7 @@ pub fn restore(path: &Path, from: &Path) -> Result<Option<PathBuf>> {
         bail!("{}: damaged, too: {first}", from.display());
     }
     let kept = set_aside(path)?;
-    super::make_for_owner_of_folder(path)?;
+    super::private::make_for_owner_of_folder(path)?;
     std::fs::write(path, std::fs::read(from)?).with_context(|| path.display().to_string())?;
     Ok(kept)
 }
