@@ -56,7 +56,7 @@ impl Comment {
     pub fn text(&self) -> Cow<'_, str> {
         match self {
             Comment::Empty => "".into(),
-            Comment::Ours(record) => serde_json::to_string(record).unwrap_or_default().into(),
+            Comment::Ours(record) => written(record).unwrap_or_default().into(),
             Comment::Shadow(record) => record.to_comment().into(),
             Comment::Other(text) => text.into(),
         }
@@ -92,8 +92,14 @@ impl ShadowRecord {
 
     /// The AdminComment.
     pub fn to_comment(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        written(self).unwrap_or_default()
     }
+}
+
+/// JSON without a `|`, the delimiter of `sacct --parsable`: scripts of others read rows that hold this, too. Only
+/// inside its strings can JSON hold one.
+pub(super) fn written(record: &impl Serialize) -> serde_json::Result<String> {
+    Ok(serde_json::to_string(record)?.replace('|', "\\u007c"))
 }
 
 #[cfg(test)]
@@ -123,6 +129,22 @@ mod tests {
         for text in [&ours, &shadow, "", "site note"] {
             assert_eq!(Comment::read(text).text(), *text);
         }
+    }
+
+    #[test]
+    fn what_is_written_never_breaks_a_row_of_sacct() {
+        let record = Record::kept(Kind::default(), None, "sort -S 300M | sha256sum");
+        for text in [
+            record.to_comment().unwrap(),
+            Comment::from(record.clone()).text().into_owned(),
+            ShadowRecord::new("33|5", None).to_comment(),
+        ] {
+            assert!(!text.contains(['|', '\n']), "{text}");
+        }
+        assert_eq!(
+            Comment::read(&record.to_comment().unwrap()).record(),
+            Some(&record)
+        );
     }
 
     #[test]

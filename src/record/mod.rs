@@ -182,7 +182,7 @@ impl Record {
     /// The AdminComment; `None` if it would be too large.
     pub fn to_comment(&self) -> Option<String> {
         let most = MAX_SIZE + self.profile.as_ref().map_or(0, |_| MAX_PROFILE_SIZE);
-        serde_json::to_string(self)
+        comment::written(self)
             .ok()
             .filter(|text| text.len() <= most)
     }
