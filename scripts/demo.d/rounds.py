@@ -157,7 +157,7 @@ def show(rounds):
     print(f"\n{'':18} {'before':>8} {'after':>8}")
     for title, key, unit in names:
         values = [f"{one[key]:8.2f}" if isinstance(one[key], float) else f"{one[key]:8}" for one in rounds]
-        print(f"{title:18} {' '.join(values)} {unit}")
+        print(f"{title:18} {' '.join(values)} {unit}".rstrip())
     print(f"GiB·h and CPU·h count run time: with more jobs at once on {os.cpu_count()} real CPUs, each takes longer.")
 
 
