@@ -132,7 +132,7 @@ pub fn import<R: BufRead>(
             read += batch.len();
             new += store.insert(&batch)?;
             batch.clear();
-            advance(reader.bytes);
+            advance(reader.bytes());
         }
         if at_end {
             return Ok((read, new, reader));

@@ -24,7 +24,7 @@ pub fn read(path: &Path) -> Result<(Vec<PastJob>, Rejects)> {
     while let Some(job) = reader.next_job().with_context(place)? {
         let example = format!("{} {} {}", job.label, job.name, job.state);
         let taken = if seen.insert((job.job_id, job.submitted)) {
-            take(job, &mut users)
+            take(job, &mut users, reader.has_requests())
         } else {
             Err("the same run again".into())
         };
@@ -39,7 +39,7 @@ pub fn read(path: &Path) -> Result<(Vec<PastJob>, Rejects)> {
     Ok((jobs, reader.rejects))
 }
 
-fn take(job: FinishedJob, users: &mut Users) -> Result<PastJob, String> {
+fn take(job: FinishedJob, users: &mut Users, has_requests: bool) -> Result<PastJob, String> {
     if job.state != "COMPLETED" {
         return Err(format!("{}: it did not show what it needs", job.state));
     }
@@ -57,7 +57,11 @@ fn take(job: FinishedJob, users: &mut Users) -> Result<PastJob, String> {
     };
     let is_told = kind != Kind::default() || job.nodes > 1;
     let kind = if is_told { kind } else { of_stranger() };
-    PastJob::of(job, kind).ok_or_else(|| "its memory was not measured".into())
+    let past = PastJob::of(job, kind).ok_or("its memory was not measured")?;
+    match past.asked {
+        None if has_requests => Err("it is not known what it asked for".into()),
+        _ => Ok(past),
+    }
 }
 
 #[cfg(test)]
@@ -107,5 +111,22 @@ mod tests {
             ("the same run again", 1, 14),
         ];
         assert_eq!(left_out, expected);
+    }
+    #[test]
+    fn a_run_whose_request_is_not_known_is_left_out_where_requests_are_known() {
+        let rows = row(1, "x", "COMPLETED", "1M") + &row(2, "x", "COMPLETED", "1M");
+        let header = "JobID|Submit|Start|End|State|User|ReqMem|MaxRSS|JobName";
+        let some = format!("{header}\n{}", rows.replacen("4000M", "0n", 1));
+        let nowhere = format!("{}\n{rows}", header.replace("ReqMem", "Other"));
+        for (dump, known, reason) in [
+            (some, 1, Some("it is not known what it asked for")),
+            (nowhere, 2, None),
+        ] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(dump.as_bytes()).unwrap();
+            let (jobs, rejects) = read(file.path()).unwrap();
+            assert_eq!(jobs.len(), known);
+            assert_eq!(rejects.iter().next().map(|(why, _)| why), reason);
+        }
     }
 }

@@ -11,6 +11,7 @@ mod course;
 pub mod dump;
 mod figures;
 mod history;
+pub mod page_cache;
 mod past;
 pub mod series;
 mod templates;

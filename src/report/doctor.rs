@@ -149,6 +149,7 @@ fn slurm(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
                 .into(),
             "remove kill_invalid_depend from slurm.conf, or set mode \"advise\" where jobs depend on others",
         ),
+        page_cache(&setting, Path::new(CGROUP_V2)),
         libraries(setting("PluginDir")),
     ];
     if config.wants_shadows() {
@@ -159,6 +160,41 @@ fn slurm(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
         &config.snapshot_path(),
     ));
     findings
+}
+
+/// Under cgroup v2 MaxRSS counts page cache, since this release: a job that reads much seems to need all it is given.
+const COUNTS_PAGE_CACHE_SINCE: (u32, u32) = (23, 11);
+
+/// It is there where control groups are version 2.
+const CGROUP_V2: &str = "/sys/fs/cgroup/cgroup.controllers";
+
+/// `cgroup_v2` is a file that is there where this machine's control groups are version 2.
+fn page_cache<'a>(setting: &impl Fn(&str) -> &'a str, cgroup_v2: &Path) -> Finding {
+    let release = setting("SLURM_VERSION")
+        .split_once('.')
+        .and_then(|(year, rest)| {
+            let month = rest.split('.').next()?;
+            Some((year.parse().ok()?, month.parse().ok()?))
+        });
+    let is_v2 = match setting("CgroupPlugin") {
+        "cgroup/v2" => true,
+        "cgroup/v1" => false,
+        _ => cgroup_v2.exists(),
+    };
+    let counts = release >= Some(COUNTS_PAGE_CACHE_SINCE)
+        && is_v2
+        && setting("JobAcctGatherType").ends_with("cgroup")
+        && !setting("JobAcctGatherParams")
+            .to_ascii_lowercase()
+            .contains("no_file_cache");
+    let problem = counts.then(|| {
+        "MaxRSS counts page cache here, so that runs without a profile seem to need all that they are given".into()
+    });
+    Finding::check(
+        "page cache in MaxRSS",
+        problem,
+        "add JobAcctGatherParams=no_file_cache to slurm.conf (25.11 or later), or leave [profile] on",
+    )
 }
 
 /// What shadows need beyond the rest.
@@ -292,6 +328,37 @@ mod tests {
         ];
         for (set, slurm_conf, path) in cases {
             assert_eq!(plugstack(set, slurm_conf), Path::new(path), "{set}");
+        }
+    }
+
+    #[test]
+    fn page_cache_in_max_rss_is_told_where_slurm_counts_it() {
+        let is_told = |release, plugin, gather, params, v2: &str| {
+            let setting = |name: &str| match name {
+                "SLURM_VERSION" => release,
+                "CgroupPlugin" => plugin,
+                "JobAcctGatherType" => gather,
+                "JobAcctGatherParams" => params,
+                _ => "",
+            };
+            page_cache(&setting, Path::new(v2)).problem.is_some()
+        };
+        let (v2, cgroup) = ("cgroup/v2", "jobacct_gather/cgroup");
+        assert!(is_told("24.11.5", v2, cgroup, "(null)", ""));
+        assert!(is_told("23.11.0-rc1", "autodetect", cgroup, "(null)", "/"));
+        for (release, plugin, gather, params, file) in [
+            ("23.02.8", v2, cgroup, "(null)", "/"),
+            ("22.05.8", v2, cgroup, "(null)", "/"),
+            ("24.11.5", "cgroup/v1", cgroup, "(null)", "/"),
+            ("24.11.5", "autodetect", cgroup, "(null)", "/no/such/file"),
+            ("24.11.5", v2, "jobacct_gather/linux", "(null)", "/"),
+            ("26.05.1", v2, cgroup, "UsePss,no_file_cache", "/"),
+            ("", v2, cgroup, "(null)", "/"),
+        ] {
+            assert!(
+                !is_told(release, plugin, gather, params, file),
+                "{release} {plugin} {params}"
+            );
         }
     }
 

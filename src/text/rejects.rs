@@ -1,4 +1,4 @@
-//! Rows of somebody's file that were left out: counted by reason, each with an example, never silently.
+//! Rows of somebody's file that were left out or corrected: counted by reason, each with an example, never silently.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,11 +7,11 @@ use std::fmt;
 /// Longest part of a row that is shown, in characters.
 const SHOWN: usize = 120;
 
-/// What was left out, and why: by reason, how often and where first.
+/// What was left out or corrected, and why: by reason, how often and where first.
 #[derive(Debug, Default)]
 pub struct Rejects(BTreeMap<Cow<'static, str>, Reject>);
 
-/// The rows left out for one reason.
+/// The rows left out or corrected for one reason.
 #[derive(Debug)]
 pub struct Reject {
     /// How many.
@@ -20,15 +20,27 @@ pub struct Reject {
     pub line: u64,
     /// The first one's text, cut and without control characters.
     pub example: String,
+    /// They count, without the figure that cannot be.
+    pub corrected: bool,
 }
 
 impl Rejects {
     /// Leaves out a row.
     pub fn add(&mut self, reason: impl Into<Cow<'static, str>>, line: u64, text: &[u8]) {
-        let entry = self.0.entry(reason.into()).or_insert_with(|| Reject {
+        self.count(reason.into(), line, text, false);
+    }
+
+    /// Corrects a row.
+    pub fn correct(&mut self, reason: impl Into<Cow<'static, str>>, line: u64, text: &[u8]) {
+        self.count(reason.into(), line, text, true);
+    }
+
+    fn count(&mut self, reason: Cow<'static, str>, line: u64, text: &[u8], corrected: bool) {
+        let entry = self.0.entry(reason).or_insert_with(|| Reject {
             count: 0,
             line,
             example: example(text),
+            corrected,
         });
         entry.count += 1;
     }
@@ -49,18 +61,17 @@ impl Rejects {
 /// One line a reason.
 impl fmt::Display for Rejects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (
-            reason,
-            Reject {
+        for (reason, reject) in self.iter() {
+            let Reject {
                 count,
                 line,
                 example,
-            },
-        ) in self.iter()
-        {
+                corrected,
+            } = reject;
+            let done = if *corrected { "corrected" } else { "left out" };
             writeln!(
                 f,
-                "{count} rows left out: {reason}; first on line {line}: {example}"
+                "{count} rows {done}: {reason}; first on line {line}: {example}"
             )?;
         }
         Ok(())

@@ -1,13 +1,13 @@
 //! The database and what is trained from it: import, train, db.
 
 use crate::arguments::Db;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use shadowfit_core::agent::train::train;
 use shadowfit_core::agent::{import, lock};
 use shadowfit_core::config::Config;
 use shadowfit_core::model::snapshot::Snapshot;
-use shadowfit_core::slurm::sacct::Reader;
+use shadowfit_core::slurm::sacct::{Reader, dump_command};
 use shadowfit_core::store::private::make_folder;
 use shadowfit_core::store::{Store, upkeep};
 use std::fs::File;
@@ -38,6 +38,10 @@ pub fn import_dump(config: &Config, file: &Path) -> Result<()> {
         reader.rows
     );
     eprint!("{}", reader.rejects);
+    if read == 0 {
+        let (file, command) = (file.display(), dump_command());
+        bail!("{file}: no finished run in it; make the dump with: {command}");
+    }
     Ok(())
 }
 

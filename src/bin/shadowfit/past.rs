@@ -4,8 +4,9 @@ use crate::arguments::ReplayArguments;
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use shadowfit_core::config::Config;
-use shadowfit_core::replay::{PastJob, dump, replay, series, trace};
+use shadowfit_core::replay::{PastJob, dump, page_cache, replay, series, trace};
 use shadowfit_core::report::{page, print};
+use shadowfit_core::slurm::sacct::dump_command;
 use std::path::Path;
 use std::time::Instant;
 
@@ -57,5 +58,12 @@ fn read_trace(path: &Path) -> Result<Vec<PastJob>> {
 fn read_dump(path: &Path) -> Result<Vec<PastJob>> {
     let (jobs, rejects) = dump::read(path)?;
     eprint!("{rejects}");
+    if jobs.is_empty() {
+        let (path, command) = (path.display(), dump_command());
+        bail!("{path}: no run in it can be replayed; make the dump with: {command}");
+    }
+    if let Some(hint) = page_cache::hint(&jobs) {
+        eprintln!("{hint}");
+    }
     Ok(jobs)
 }

@@ -1,6 +1,9 @@
-//! parsable2 output, record by record and job by job.
+//! parsable2 output, job by job.
 
 use super::dump_command;
+use super::jobs::Jobs;
+use super::lines::{Records, split};
+use super::plausible::corrections;
 use super::row::{Columns, Row, read_row};
 use super::steps::Open;
 use crate::record::FinishedJob;
@@ -8,8 +11,8 @@ use crate::text::rejects::Rejects;
 use memchr::memmem::Finder;
 use std::io::BufRead;
 
-/// A record is at most this many lines long before it is given up as broken.
-const MAX_LINES: usize = 64;
+/// What some programs put before the first letter of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why a dump cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +20,9 @@ pub enum DumpError {
     /// Reading failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// It is text of two bytes a letter.
+    #[error("line 1: this is UTF-16; save it as UTF-8, as with: iconv -f UTF-16 -t UTF-8")]
+    Utf16,
     /// The first line is no header that names what is needed.
     #[error(
         "line 1: no sacct header with {missing}; make the dump with: {command}", command = dump_command()
@@ -29,24 +35,14 @@ pub enum DumpError {
 
 /// Reads jobs from parsable2 output with a header line.
 pub struct Reader<R> {
-    input: R,
-    delimiter: Finder<'static>,
+    records: Records<R>,
     columns: Columns,
-    /// Lines read so far.
-    lines: u64,
-    /// Bytes read so far.
-    pub bytes: u64,
+    jobs: Jobs,
     /// Rows read so far, steps included.
     pub rows: u64,
-    record: Vec<u8>,
-    record_line: u64,
-    /// A line that belongs to the next record.
-    ahead: Vec<u8>,
-    open: Option<Open>,
     /// Where the job that was returned last began.
     pub job_line: u64,
-    open_line: u64,
-    /// What was left out.
+    /// What was left out or corrected.
     pub rejects: Rejects,
 }
 
@@ -55,130 +51,79 @@ impl<R: BufRead> Reader<R> {
     pub fn new(mut input: R, delimiter: Option<&str>) -> Result<Self, DumpError> {
         let mut header = Vec::new();
         let bytes = input.read_until(b'\n', &mut header)? as u64;
+        if header.starts_with(b"\xff\xfe") || header.starts_with(b"\xfe\xff") {
+            return Err(DumpError::Utf16);
+        }
         let header = header.trim_ascii_end();
+        let header = header.strip_prefix(BYTE_ORDER_MARK).unwrap_or(header);
         let delimiter = match delimiter {
             Some(delimiter) => delimiter.as_bytes().to_vec(),
             None => guess_delimiter(header),
         };
         let delimiter = Finder::new(&delimiter).into_owned();
-        let columns = Columns::of(&split(&delimiter, header))
-            .map_err(|missing| DumpError::Header { missing })?;
+        let names: Vec<&[u8]> = split(&delimiter, header).collect();
+        let columns = Columns::of(&names).map_err(|missing| DumpError::Header { missing })?;
         Ok(Reader {
-            input,
-            delimiter,
+            records: Records::new(input, delimiter, names.len(), columns.id, bytes),
             columns,
-            lines: 1,
-            bytes,
+            jobs: Jobs::default(),
             rows: 0,
-            record: Vec::new(),
-            record_line: 0,
-            ahead: Vec::new(),
-            open: None,
             job_line: 0,
-            open_line: 0,
             rejects: Rejects::default(),
         })
     }
 
     /// The next job that has ended, with all its steps.
     pub fn next_job(&mut self) -> std::io::Result<Option<FinishedJob>> {
-        while self.next_record()? {
-            self.rows += 1;
-            let fields = split(&self.delimiter, &self.record);
-            let row = match read_row(&self.columns, &fields) {
-                Ok(row) => row,
-                Err(reason) => {
-                    self.rejects.add(reason, self.record_line, &self.record);
-                    continue;
-                }
-            };
-            let before = match row {
-                Row::Job(job) => self.open.replace(Open {
-                    job: *job,
-                    steps: Vec::new(),
-                }),
-                Row::Running => self.open.take(),
-                Row::Step(job_id, step) => {
-                    if let Some(open) = self.open.as_mut().filter(|open| open.job.job_id == job_id)
-                    {
-                        open.steps.push(step);
-                    }
-                    continue;
-                }
-            };
-            self.job_line = std::mem::replace(&mut self.open_line, self.record_line);
-            if let Some(done) = before {
-                return Ok(Some(done.close()));
-            }
-        }
-        self.job_line = self.open_line;
-        Ok(self.open.take().map(Open::close))
-    }
-
-    /// Fills `record` with the next record that has all its fields.
-    fn next_record(&mut self) -> std::io::Result<bool> {
         loop {
-            self.record.clear();
-            self.record.append(&mut self.ahead);
-            if self.record.is_empty() && !self.append_line()? {
-                return Ok(false);
+            if let Some(open) = self.jobs.ready() {
+                return Ok(Some(self.close(open)));
             }
-            self.record_line = self.lines;
-            if !self.record.first().is_some_and(u8::is_ascii_digit) {
-                self.reject_record();
-                continue;
+            let (passed, found) = self.records.advance(&mut self.rejects)?;
+            self.rows += passed;
+            if !found {
+                return Ok(self.jobs.last().map(|open| self.close(open)));
             }
-            let mut joined = 1;
-            loop {
-                let fields = self.delimiter.find_iter(&self.record).count() + 1;
-                if fields == self.columns.count {
-                    return Ok(true);
-                }
-                let whole = self.record.len();
-                if joined == MAX_LINES || !self.append_line()? {
-                    self.reject_record();
-                    break;
-                }
-                joined += 1;
-                let with_next = self.delimiter.find_iter(&self.record).count() + 1;
-                if with_next > self.columns.count {
-                    // The next line is a record of its own: this one was broken.
-                    self.ahead = self.record.split_off(whole);
-                    if self.ahead.first() == Some(&b'\n') {
-                        self.ahead.remove(0);
-                    }
-                    self.reject_record();
-                    break;
-                }
-            }
-        }
-    }
-
-    fn reject_record(&mut self) {
-        if !self.record.trim_ascii().is_empty() {
             self.rows += 1;
-            self.rejects
-                .add("no record", self.record_line, &self.record);
+            self.take_record();
         }
     }
 
-    /// Appends one line without its end to `record`, behind a newline if it continues one.
-    fn append_line(&mut self) -> std::io::Result<bool> {
-        let start = self.record.len();
-        if start > 0 {
-            self.record.push(b'\n');
+    fn take_record(&mut self) {
+        let (line, text) = (self.records.line, self.records.text());
+        let fields: Vec<&[u8]> = self.records.fields().collect();
+        match read_row(&self.columns, &fields) {
+            Ok(Row::Job(job)) => self.jobs.begin(*job, line),
+            Ok(Row::Running) => self.jobs.pass(),
+            Ok(Row::Step(job_id, step)) => {
+                for Open { job, line, .. } in self.jobs.step(job_id, step) {
+                    let why =
+                        "it stands between a job and its steps, as a row in a job's name does";
+                    self.rejects.add(why, line, job.label.as_bytes());
+                }
+            }
+            Err(reason) => self.rejects.add(reason, line, text),
         }
-        let read = self.input.read_until(b'\n', &mut self.record)?;
-        if read == 0 {
-            self.record.truncate(start);
-            return Ok(false);
+    }
+
+    fn close(&mut self, open: Open) -> FinishedJob {
+        self.job_line = open.line;
+        let mut job = open.close();
+        for what in corrections(&mut job) {
+            self.rejects
+                .correct(what, self.job_line, job.label.as_bytes());
         }
-        if self.record.last() == Some(&b'\n') {
-            self.record.pop();
-        }
-        self.lines += 1;
-        self.bytes += read as u64;
-        Ok(true)
+        job
+    }
+
+    /// The dump says what jobs asked for.
+    pub fn has_requests(&self) -> bool {
+        self.columns.has_requests()
+    }
+
+    /// Bytes read so far.
+    pub fn bytes(&self) -> u64 {
+        self.records.bytes
     }
 }
 
@@ -196,15 +141,4 @@ fn guess_delimiter(header: &[u8]) -> Vec<u8> {
         [] => b"|".to_vec(),
         delimiter => delimiter.to_vec(),
     }
-}
-
-fn split<'a>(delimiter: &Finder, record: &'a [u8]) -> Vec<&'a [u8]> {
-    let mut fields = Vec::with_capacity(24);
-    let mut start = 0;
-    for at in delimiter.find_iter(record) {
-        fields.push(&record[start..at]);
-        start = at + delimiter.needle().len();
-    }
-    fields.push(&record[start..]);
-    fields
 }

@@ -1,14 +1,17 @@
 //! From the fields of one record to a job or a step.
 
+use super::moment::Moment;
 use super::steps::Step;
 use crate::job::Usage;
 use crate::record::{Comment, FinishedJob};
 use crate::text::units::parse_memory;
 
+/// Bytes; an exabyte.
+const NO_MACHINE_HAS: u64 = 1 << 60;
+
 /// Where each column stands; `None` where the dump lacks it.
 pub struct Columns {
-    pub count: usize,
-    id: usize,
+    pub id: usize,
     label: Option<usize>,
     submit: usize,
     start: usize,
@@ -23,6 +26,7 @@ pub struct Columns {
     cpus: Option<usize>,
     tasks: Option<usize>,
     memory: Option<usize>,
+    tres: Option<usize>,
     rss: usize,
     cpu_time: Option<usize>,
     total: Option<usize>,
@@ -47,7 +51,6 @@ impl Columns {
             })
         };
         let columns = Columns {
-            count: header.len(),
             id: need("JobIDRaw", "JobID"),
             submit: need("Submit", ""),
             start: need("Start", ""),
@@ -61,10 +64,11 @@ impl Columns {
             uid: find("UID"),
             account: find("Account"),
             partition: find("Partition"),
-            nodes: find("NNodes"),
-            cpus: find("AllocCPUS"),
+            nodes: find("NNodes").or(find("AllocNodes")),
+            cpus: find("AllocCPUS").or(find("NCPUS")),
             tasks: find("NTasks"),
             memory: find("ReqMem"),
+            tres: find("ReqTRES").or(find("AllocTRES")),
             cpu_time: find("TotalCPU"),
             total: find("TRESUsageInTot"),
             comment: find("AdminComment"),
@@ -75,6 +79,11 @@ impl Columns {
         } else {
             Err(missing.join(", "))
         }
+    }
+
+    /// One of them says what a job asked for.
+    pub fn has_requests(&self) -> bool {
+        self.memory.is_some() || self.tres.is_some()
     }
 }
 
@@ -93,19 +102,15 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
         })
     };
     let id = text(columns.id);
-    let state = text(columns.state)
-        .split_ascii_whitespace()
-        .next()
-        .unwrap_or_default();
-    let start = time(text(columns.start));
-    let end = time(text(columns.end));
+    let state = state(text(columns.state));
     if let Some((job_id, _step)) = id.split_once('.') {
-        let job_id = number(job_id).ok_or("no job number")?;
+        let job_id = number(job_id)?;
+        let moment = |index| Moment::read(text(index)).ok().flatten();
         return Ok(Row::Step(
             job_id,
             Step {
-                start: start.unwrap_or(0),
-                end: end.unwrap_or(i64::MAX),
+                start: moment(columns.start).map_or(0, |start| start.first),
+                end: moment(columns.end).map_or(i64::MAX, |end| end.first),
                 peak: step_peak(
                     text(columns.rss),
                     optional(columns.tasks),
@@ -116,18 +121,23 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
             },
         ));
     }
-    let job_id = number(id).ok_or("no job number")?;
+    let job_id = number(id)?;
     if !has_ended(state)? {
         return Ok(Row::Running);
     }
-    let ended = end.ok_or("an ended job without end time")?;
-    let submitted = time(text(columns.submit)).ok_or("no submit time")?;
-    let started = start.filter(|&start| start <= ended).unwrap_or(0);
-    let elapsed_s = match optional(columns.elapsed).parse() {
-        Ok(elapsed) => elapsed,
-        Err(_) if started > 0 => (ended - started) as u64,
-        Err(_) => 0,
-    };
+    let end = Moment::read(text(columns.end))?.ok_or("an ended job without end time")?;
+    let submitted = Moment::read(text(columns.submit))?
+        .ok_or("no submit time")?
+        .first;
+    let start = Moment::read(text(columns.start))?.map_or(0, |start| start.first);
+    let ended = end.not_before(start);
+    let elapsed: Option<u64> = optional(columns.elapsed).parse().ok();
+    if start > ended && elapsed.is_some_and(|seconds| seconds > 0) {
+        return Err("it ended before it started");
+    }
+    let started = if start <= ended { start } else { 0 };
+    let by_clock = if started > 0 { ended - started } else { 0 };
+    let elapsed_s = elapsed.unwrap_or(by_clock as u64);
     let nodes = optional(columns.nodes).parse().unwrap_or(1).max(1);
     let cpus = optional(columns.cpus).parse().unwrap_or(0);
     let busy = cpu_seconds(optional(columns.cpu_time)).filter(|_| elapsed_s > 0);
@@ -147,7 +157,8 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
         partition: lossy(columns.partition),
         nodes,
         cpus,
-        memory: given_memory(optional(columns.memory), nodes, cpus),
+        memory: given_memory(optional(columns.memory), nodes, cpus)
+            .or_else(|| Some(memory_in(optional(columns.tres))? / u64::from(nodes))),
         usage: Usage {
             peak_bytes: None,
             // What its steps show.
@@ -161,41 +172,54 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
 
 /// The number of a job. A dump may have JobID alone: then an array's task `33_5` or a component `33+1` gets
 /// one of its own, above those of all jobs.
-fn number(id: &str) -> Option<u64> {
+fn number(id: &str) -> Result<u64, &'static str> {
+    let read = |text: &str| text.parse::<u32>().map_err(|_| "no job number");
     let Some((job, part)) = id.split_once(['_', '+']) else {
-        return id.parse().ok();
+        return id.parse().map_err(|_| "no job number");
     };
-    let (job, part): (u32, u32) = (job.parse().ok()?, part.parse().ok()?);
-    Some((u64::from(job) << 32 | u64::from(part)) & i64::MAX as u64)
+    if part.starts_with('[') {
+        return Err("tasks of an array that never started");
+    }
+    let (job, part) = (read(job)?, read(part)?);
+    Ok((u64::from(job) << 32 | u64::from(part)) & i64::MAX as u64)
+}
+
+const OVER: [&str; 12] = [
+    "COMPLETED",
+    "FAILED",
+    "CANCELLED",
+    "TIMEOUT",
+    "OUT_OF_MEMORY",
+    "NODE_FAIL",
+    "PREEMPTED",
+    "BOOT_FAIL",
+    "DEADLINE",
+    "REQUEUED",
+    "REVOKED",
+    "LAUNCH_FAILED",
+];
+
+/// A state without what stands behind it, and whole where sacct cut it: `CANCELLED by 7`, `OUT_OF_ME+`.
+fn state(text: &str) -> &str {
+    let word = text.split_ascii_whitespace().next().unwrap_or_default();
+    match word.strip_suffix('+').filter(|start| start.len() > 2) {
+        Some(start) => OVER
+            .into_iter()
+            .find(|state| state.starts_with(start))
+            .unwrap_or(start),
+        None => word,
+    }
 }
 
 /// Whether a state is final. An unknown state is an error: a new release may have added one.
 fn has_ended(state: &str) -> Result<bool, &'static str> {
     match state {
-        "COMPLETED" | "FAILED" | "CANCELLED" | "TIMEOUT" | "OUT_OF_MEMORY" | "NODE_FAIL"
-        | "PREEMPTED" | "BOOT_FAIL" | "DEADLINE" | "REQUEUED" | "REVOKED" | "LAUNCH_FAILED" => {
-            Ok(true)
-        }
+        _ if OVER.contains(&state) => Ok(true),
         "PENDING" | "RUNNING" | "SUSPENDED" | "RESIZING" | "COMPLETING" | "CONFIGURING"
         | "STOPPED" | "STAGE_OUT" | "SIGNALING" | "SPECIAL_EXIT" | "REQUEUE_HOLD"
         | "REQUEUE_FED" | "RESV_DEL_HOLD" => Ok(false),
         _ => Err("unknown state"),
     }
-}
-
-/// Seconds since 1970, from a number or from local time as sacct prints it by default.
-pub fn time(text: &str) -> Option<i64> {
-    let seconds = text.parse().ok().or_else(|| {
-        let civil: jiff::civil::DateTime = text.parse().ok()?;
-        Some(
-            civil
-                .to_zoned(jiff::tz::TimeZone::system())
-                .ok()?
-                .timestamp()
-                .as_second(),
-        )
-    })?;
-    (seconds > 0).then_some(seconds)
 }
 
 /// `[DD-]HH:MM:SS` or `MM:SS.mmm`, in seconds; `None` when it says nothing.
@@ -215,15 +239,24 @@ pub fn cpu_seconds(text: &str) -> Option<f64> {
 /// Memory of one step on its fullest node. MaxRSS is one task's; the other tasks of the node are
 /// taken to be as large, but all tasks together never more than their sum.
 fn step_peak(rss: &str, tasks: &str, nodes: &str, total: &str) -> u64 {
-    let largest = parse_memory(rss, 1).unwrap_or(0);
+    let largest = measured(rss).unwrap_or(0);
     let tasks: u64 = tasks.parse().unwrap_or(1).max(1);
     let nodes: u64 = nodes.parse().unwrap_or(1).max(1);
-    let sum = total
-        .split(',')
-        .find_map(|part| parse_memory(part.strip_prefix("mem=")?, 1))
+    let sum = memory_in(total)
         .filter(|&sum| sum >= largest)
         .unwrap_or(u64::MAX);
     largest.saturating_mul(tasks.div_ceil(nodes)).min(sum)
+}
+
+/// Memory in a list of resources, `cpu=4,mem=8G,node=1`.
+fn memory_in(list: &str) -> Option<u64> {
+    list.split(',')
+        .find_map(|part| measured(part.strip_prefix("mem=")?))
+}
+
+/// An amount of memory, without the largest numbers, by which Slurm says that it has no value.
+fn measured(text: &str) -> Option<u64> {
+    parse_memory(text, 1).filter(|&bytes| bytes < NO_MACHINE_HAS)
 }
 
 /// ReqMem, per node. Since 21.08 it is the job's total; before, `n` and `c` marked per node and per CPU.

@@ -6,6 +6,10 @@ use crate::record::FinishedJob;
 pub struct Open {
     pub job: FinishedJob,
     pub steps: Vec<Step>,
+    /// Where its row began.
+    pub line: u64,
+    /// No more steps can come.
+    pub settled: bool,
 }
 
 pub struct Step {
@@ -18,7 +22,7 @@ pub struct Step {
 impl Open {
     /// The job with what its steps used.
     pub fn close(self) -> FinishedJob {
-        let Open { mut job, steps } = self;
+        let Open { mut job, steps, .. } = self;
         let peak = peak_of_steps(&steps);
         let usage = &mut job.usage;
         // After a requeue the job's own state says so, and only its step still shows why.

@@ -1,0 +1,60 @@
+//! Which job a step belongs to. sacct prints a job's steps right behind it; where another job's row stands between
+//! them, that row was part of a name with newlines, and its writer wants to be somebody else.
+
+use super::steps::{Open, Step};
+use crate::record::FinishedJob;
+use std::collections::VecDeque;
+
+/// A job without steps waits for them while this many more jobs are read: more rows than that fit in no name.
+const MOST_OPEN: usize = 16;
+
+/// Jobs to which steps may still come, in the order of their rows.
+#[derive(Default)]
+pub struct Jobs(VecDeque<Open>);
+
+impl Jobs {
+    /// A job's row, at `line`.
+    pub fn begin(&mut self, job: FinishedJob, line: u64) {
+        self.0.push_back(Open {
+            job,
+            steps: Vec::new(),
+            line,
+            settled: false,
+        });
+    }
+
+    /// The row of a job that has not ended: what steps come next are its own.
+    pub fn pass(&mut self) {
+        self.0.iter_mut().for_each(|open| open.settled = true);
+    }
+
+    /// A step's row. Returns the jobs that stood between it and its own job, and are none.
+    pub fn step(&mut self, job_id: u64, step: Step) -> Vec<Open> {
+        let is_its = |open: &Open| open.job.job_id == job_id && !open.settled;
+        let Some(at) = self.0.iter().rposition(is_its) else {
+            return Vec::new();
+        };
+        let latest = self.0.len() - 1;
+        if at != latest && !self.0[at].steps.is_empty() {
+            return Vec::new();
+        }
+        let between = self.0.split_off(at + 1);
+        self.0[at].steps.push(step);
+        between.into()
+    }
+
+    /// The next job to which no more steps can come.
+    pub fn ready(&mut self) -> Option<Open> {
+        let first = self.0.front().filter(|_| self.0.len() > 1)?;
+        let waits = first.steps.is_empty() && first.job.started > 0 && !first.settled;
+        if waits && self.0.len() <= MOST_OPEN {
+            return None;
+        }
+        self.0.pop_front()
+    }
+
+    /// The next job once the dump is at its end.
+    pub fn last(&mut self) -> Option<Open> {
+        self.0.pop_front()
+    }
+}

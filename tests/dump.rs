@@ -1,0 +1,39 @@
+//! A dump of accounting from anywhere, as its reader meets it: figures, or what to do, and an exit code that tells.
+
+use std::io::Write;
+use std::process::{Command, Output};
+
+const HEADER: &str = "JobID|Submit|Start|End|State|User|ReqMem|MaxRSS|JobName";
+const RUN: &str = "1|100|110|120|COMPLETED|alice|4G||a\n1.batch|110|110|120|COMPLETED|||1G|batch";
+
+fn shadowfit(command: &[&str], dump: &str) -> Output {
+    let state = tempfile::tempdir().unwrap();
+    let config = state.path().join("shadowfit.toml");
+    std::fs::write(&config, format!("state_dir = '{}'", state.path().display())).unwrap();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(dump.as_bytes()).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_shadowfit"))
+        .arg("--config")
+        .arg(&config)
+        .args(command)
+        .arg(file.path())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_dump_of_which_nothing_can_be_used_is_a_failure_that_names_the_command_that_works() {
+    let useless = RUN.replace("100|110|120", "03/01-10:00|03/01-10:01|03/01-10:02");
+    for command in [&["replay", "--sacct"][..], &["import"]] {
+        let good = shadowfit(command, &format!("{HEADER}\n{RUN}\n"));
+        assert!(good.status.success(), "{good:?}");
+        for dump in [format!("{HEADER}\n"), format!("{HEADER}\n{useless}\n")] {
+            let bad = shadowfit(command, &dump);
+            let said = String::from_utf8(bad.stderr).unwrap();
+            assert_eq!(bad.status.code(), Some(1), "{said}");
+            assert!(said.contains("sacct --allusers"), "{said}");
+            let is_named = said.contains("SLURM_TIME_FORMAT");
+            assert_eq!(is_named, dump.contains("03/01"), "{said}");
+        }
+    }
+}
