@@ -192,6 +192,7 @@ fn queued(id: u32, state: &str, restarts: u32, memory: u64, record: &Record) -> 
     serde_json::json!({
         "job_id": id, "job_state": state, "user_id": 7, "group_id": 7, "user_name": "alice", "account": "physics", "partition": "batch",
         "restart_cnt": restarts, "memory_per_node": memory, "admin_comment": record.to_comment().unwrap(),
+        "start_time": NOON - 150 + i64::from(id),
     })
     .to_string()
 }
@@ -354,6 +355,9 @@ fn a_job_that_a_rewrite_harmed_runs_again_whatever_slurm_calls_its_end() {
         ..record(Some(1000))
     };
     let well = || profile(Ended::Finished, 50.0, 700.0);
+    // As accounting has it; the group of a step is gone before the sampler looks.
+    let step = "9.0|9.0|1|1|2|OUT_OF_MEMORY|1||||||1||7|00:01.000|||python3|1\n";
+    let killed_step = finished(9, 990 << 20) + step;
     let by_itself = finished(4, 700 << 20).replace("COMPLETED", "FAILED");
     let cases = [
         (
@@ -389,6 +393,13 @@ fn a_job_that_a_rewrite_harmed_runs_again_whatever_slurm_calls_its_end() {
             "COMPLETED",
             profile(Ended::Finished, 0.2, 3.0),
             "",
+            1,
+        ),
+        (
+            "accounting has a step that was killed",
+            "COMPLETED",
+            well(),
+            killed_step.as_str(),
             1,
         ),
         ("all is well", "COMPLETED", well(), "", 0),

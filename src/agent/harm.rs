@@ -1,6 +1,6 @@
 //! Was a job harmed by what was rewritten? Slurm's state says so only of plain deaths. A step or a child that is
 //! killed, a step that is refused, a program that finds too little memory: they end as COMPLETED or FAILED. What
-//! tells then is the job's own profile, and how its kind ended with what its users asked for.
+//! tells then is the job's own profile, its steps in accounting, and how its kind ended with what its users asked for.
 
 use super::Agent;
 use crate::config::Care;
@@ -32,6 +32,13 @@ impl Agent<'_> {
         }
         if job.record.may_have_killed(&job.state) {
             return Ok(Some("it died of the rewrite"));
+        }
+        let goes_on = ["COMPLETED", "FAILED"].contains(&job.state.as_str());
+        if goes_on
+            && job.record.memory.is_some_and(|memory| memory.applies())
+            && self.store.was_killed_inside(job.job_id, job.started)?
+        {
+            return Ok(Some("a step of it was killed for want of memory"));
         }
         let may_be = match (job.state.as_str(), &job.record.profile) {
             ("FAILED" | "TIMEOUT", _) => true,

@@ -43,6 +43,15 @@ impl Store {
         Ok(Vec::new())
     }
 
+    /// Accounting says of the run of `job_id` that started at that time, in seconds since 1970, that a step of it was
+    /// killed for want of memory. The sampler may miss that: a step's group is gone with the step.
+    pub fn was_killed_inside(&self, job_id: u64, started: i64) -> Result<bool> {
+        let mut query = self.db.prepare_cached(
+            "SELECT coalesce(max(peak_is_bound), 0) FROM jobs JOIN usages ON job = id WHERE job_id = ? AND started = ?",
+        )?;
+        Ok(query.query_row([job_id as i64, started], |row| row.get(0))?)
+    }
+
     /// A run that was taken for well and was not runs again: it is no example for others.
     pub fn was_requeued(&self, job_id: u64) -> Result<()> {
         self.db.execute(
@@ -80,5 +89,18 @@ mod tests {
         store.was_requeued(1).unwrap();
         store.was_requeued(2).unwrap();
         assert_eq!(states(&store, 9), ["FAILED", "REQUEUED"]);
+    }
+
+    #[test]
+    fn a_run_whose_step_was_killed_is_known_by_its_number_and_its_start() {
+        let (_dir, mut store) = store();
+        let kind = Kind::of_accounting(1001, b"align");
+        let mut killed = finished(2, 200, 9);
+        killed.usage.peak_is_bound = true;
+        let again = finished(2, 300, 9);
+        store.insert(&[(killed, kind), (again, kind)]).unwrap();
+        let known = |id, started| store.was_killed_inside(id, started).unwrap();
+        assert!(known(2, 201));
+        assert!(!known(2, 301) && !known(3, 201));
     }
 }

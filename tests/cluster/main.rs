@@ -7,6 +7,7 @@ mod arguments;
 mod cluster;
 mod faults;
 mod forms;
+mod harm;
 mod hostile;
 mod leaves_nothing;
 mod policy;
@@ -40,6 +41,14 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a_job_that_dies_of_the_rewrite_runs_again",
         spine::a_job_that_dies_of_the_rewrite_runs_again,
+    ),
+    (
+        "a_dump_as_json_says_what_the_other_one_says",
+        spine::a_dump_as_json_says_what_the_other_one_says,
+    ),
+    (
+        "a_job_that_was_harmed_without_slurm_saying_so_runs_again",
+        harm::a_job_that_was_harmed_without_slurm_saying_so_runs_again,
     ),
     (
         "report_explain_and_doctor_tell_what_happened",
@@ -207,7 +216,8 @@ const TESTS: &[(&str, Test)] = &[
 
 /// What is run on other releases than the installed one, too. Not yet how a profile counts: on 24.11 with cgroup v1
 /// slurmstepd stands in the job's own groups, and its threads are counted with the job's.
-const ON_EVERY_RELEASE: [&str; 6] = [
+const ON_EVERY_RELEASE: [&str; 7] = [
+    "a_dump_as_json_says_what_the_other_one_says",
     "a_known_kind_of_job_gets_what_it_needs",
     "a_job_that_dies_of_the_rewrite_runs_again",
     "report_explain_and_doctor_tell_what_happened",

@@ -166,3 +166,31 @@ pub fn users_read_their_jobs_from_sacct_and_cannot_lock_the_agent_out(
     }
     cluster.pass().map(drop)
 }
+
+pub fn a_dump_as_json_says_what_the_other_one_says(cluster: &mut Cluster) -> Result<()> {
+    let command = cluster.run("root", &["shadowfit", "import", "--print-command"])?;
+    let plain: Vec<&str> = command.split_whitespace().collect();
+    let which = plain.iter().position(|word| *word == "--starttime");
+    let which = &plain[which.ok_or("no --starttime")?..plain.len() - 2];
+    let json = [&["sacct", "--allusers", "--duplicates", "--json"], which].concat();
+    let mut figures = Vec::new();
+    for command in [plain, json] {
+        let dump = cluster.scratch.join("dump");
+        std::fs::write(&dump, cluster.run("root", &command)?)?;
+        let dump = dump.display().to_string();
+        let replayed = cluster.run("root", &["shadowfit", "replay", "--json", "--sacct", &dump])?;
+        let replayed: serde_json::Value = serde_json::from_str(&replayed)?;
+        let of = |name: &str| replayed[name].clone();
+        figures.push([
+            of("n"),
+            of("used_gbh"),
+            of("request_waste_gbh"),
+            of("cpu_waste_core_h"),
+        ]);
+    }
+    let jobs = figures[0][0].as_u64();
+    ensure(
+        jobs >= Some(4) && figures[0] == figures[1],
+        format!("{figures:?}"),
+    )
+}

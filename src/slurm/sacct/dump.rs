@@ -1,11 +1,12 @@
-//! parsable2 output, job by job.
+//! A dump, job by job.
 
-use super::dump_command;
 use super::jobs::Jobs;
+use super::json::{self, Fields};
 use super::lines::{Records, split};
 use super::plausible::corrections;
 use super::row::{Columns, Row, read_row};
 use super::steps::Open;
+use super::{FIELDS, dump_command};
 use crate::record::FinishedJob;
 use crate::text::rejects::Rejects;
 use memchr::memmem::Finder;
@@ -23,6 +24,9 @@ pub enum DumpError {
     /// It is text of two bytes a letter.
     #[error("line 1: this is UTF-16; save it as UTF-8, as with: iconv -f UTF-16 -t UTF-8")]
     Utf16,
+    /// It begins like JSON, and is not what sacct prints.
+    #[error("this is not what 'sacct --json' prints: {0}")]
+    Json(#[from] serde_json::Error),
     /// The first line is no header that names what is needed.
     #[error(
         "line 1: no sacct header with {missing}; make the dump with: {command}", command = dump_command()
@@ -33,9 +37,18 @@ pub enum DumpError {
     },
 }
 
-/// Reads jobs from parsable2 output with a header line.
+/// Where rows come from.
+enum Source<R> {
+    Text(Box<Records<R>>),
+    Json {
+        rows: std::vec::IntoIter<Fields>,
+        bytes: u64,
+    },
+}
+
+/// Reads jobs from parsable2 output with a header line, or from JSON.
 pub struct Reader<R> {
-    records: Records<R>,
+    rows_of: Source<R>,
     columns: Columns,
     jobs: Jobs,
     /// Rows read so far, steps included.
@@ -49,6 +62,9 @@ pub struct Reader<R> {
 impl<R: BufRead> Reader<R> {
     /// Reads the header. Without a `delimiter`, it is the one that follows the header's first word.
     pub fn new(mut input: R, delimiter: Option<&str>) -> Result<Self, DumpError> {
+        if input.fill_buf()?.first() == Some(&b'{') {
+            return Reader::of_json(input);
+        }
         let mut header = Vec::new();
         let bytes = input.read_until(b'\n', &mut header)? as u64;
         if header.starts_with(b"\xff\xfe") || header.starts_with(b"\xfe\xff") {
@@ -63,14 +79,28 @@ impl<R: BufRead> Reader<R> {
         let delimiter = Finder::new(&delimiter).into_owned();
         let names: Vec<&[u8]> = split(&delimiter, header).collect();
         let columns = Columns::of(&names).map_err(|missing| DumpError::Header { missing })?;
-        Ok(Reader {
-            records: Records::new(input, delimiter, names.len(), columns.id, bytes),
+        let records = Records::new(input, delimiter, names.len(), columns.id, bytes);
+        Ok(Reader::of(Source::Text(Box::new(records)), columns))
+    }
+
+    fn of_json(mut input: R) -> Result<Self, DumpError> {
+        let mut dump = Vec::new();
+        let bytes = input.read_to_end(&mut dump)? as u64;
+        let rows = json::rows(&dump)?.into_iter();
+        let names: Vec<&[u8]> = FIELDS.split(',').map(str::as_bytes).collect();
+        let columns = Columns::of(&names).map_err(|missing| DumpError::Header { missing })?;
+        Ok(Reader::of(Source::Json { rows, bytes }, columns))
+    }
+
+    fn of(rows_of: Source<R>, columns: Columns) -> Self {
+        Reader {
+            rows_of,
             columns,
             jobs: Jobs::default(),
             rows: 0,
             job_line: 0,
             rejects: Rejects::default(),
-        })
+        }
     }
 
     /// The next job that has ended, with all its steps.
@@ -79,30 +109,61 @@ impl<R: BufRead> Reader<R> {
             if let Some(open) = self.jobs.ready() {
                 return Ok(Some(self.close(open)));
             }
-            let (passed, found) = self.records.advance(&mut self.rejects)?;
-            self.rows += passed;
-            if !found {
+            if !self.take_row()? {
                 return Ok(self.jobs.last().map(|open| self.close(open)));
             }
-            self.rows += 1;
-            self.take_record();
         }
     }
 
-    fn take_record(&mut self) {
-        let (line, text) = (self.records.line, self.records.text());
-        let fields: Vec<&[u8]> = self.records.fields().collect();
-        match read_row(&self.columns, &fields) {
-            Ok(Row::Job(job)) => self.jobs.begin(*job, line),
-            Ok(Row::Running) => self.jobs.pass(),
-            Ok(Row::Step(job_id, step)) => {
-                for Open { job, line, .. } in self.jobs.step(job_id, step) {
-                    let why =
-                        "it stands between a job and its steps, as a row in a job's name does";
-                    self.rejects.add(why, line, job.label.as_bytes());
+    /// Nothing is left when it says false.
+    fn take_row(&mut self) -> std::io::Result<bool> {
+        match &mut self.rows_of {
+            Source::Text(records) => {
+                let (passed, found) = records.advance(&mut self.rejects)?;
+                self.rows += passed;
+                if !found {
+                    return Ok(false);
+                }
+                let fields: Vec<&[u8]> = records.fields().collect();
+                match read_row(&self.columns, &fields) {
+                    Ok(row) => {
+                        let line = records.line;
+                        self.take(row, line);
+                    }
+                    Err(reason) => self.rejects.add(reason, records.line, records.text()),
                 }
             }
-            Err(reason) => self.rejects.add(reason, line, text),
+            Source::Json { rows, .. } => {
+                let Some(row) = rows.next() else {
+                    return Ok(false);
+                };
+                let fields: Vec<&[u8]> = row.iter().map(Vec::as_slice).collect();
+                let line = self.rows + 1;
+                match read_row(&self.columns, &fields) {
+                    Ok(row) => self.take(row, line),
+                    Err(reason) => self.rejects.add(reason, line, &fields.join(&b'|')),
+                }
+            }
+        }
+        self.rows += 1;
+        Ok(true)
+    }
+
+    fn take(&mut self, row: Row, line: u64) {
+        let between = match row {
+            Row::Job(job) => {
+                self.jobs.begin(*job, line);
+                return;
+            }
+            Row::Running => {
+                self.jobs.pass();
+                return;
+            }
+            Row::Step(job_id, step) => self.jobs.step(job_id, step),
+        };
+        for Open { job, line, .. } in between {
+            let why = "it stands between a job and its steps, as a row in a job's name does";
+            self.rejects.add(why, line, job.label.as_bytes());
         }
     }
 
@@ -123,7 +184,10 @@ impl<R: BufRead> Reader<R> {
 
     /// Bytes read so far.
     pub fn bytes(&self) -> u64 {
-        self.records.bytes
+        match &self.rows_of {
+            Source::Text(records) => records.bytes,
+            Source::Json { bytes, .. } => *bytes,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod dump;
 mod jobs;
+mod json;
 mod lines;
 mod moment;
 mod plausible;

@@ -1,0 +1,152 @@
+//! What `sacct --json` prints, as the rows of `sacct --parsable2`: one reader knows what they mean.
+
+use super::FIELDS;
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde_json::Value;
+use std::fmt;
+
+/// A row, field by field, in the order of [`FIELDS`].
+pub type Fields = Vec<Vec<u8>>;
+
+/// All rows of a dump. Its bytes may be any; what is no UTF-8 in it is replaced.
+pub fn rows(dump: &[u8]) -> serde_json::Result<Vec<Fields>> {
+    let text = String::from_utf8_lossy(dump);
+    let found: Dump = serde_json::from_str(&text)?;
+    Ok(found.jobs.0)
+}
+
+#[derive(Deserialize)]
+struct Dump {
+    jobs: Rows,
+}
+
+/// One job at a time becomes rows: as a whole a dump would fill much memory.
+struct Rows(Vec<Fields>);
+
+impl<'de> Deserialize<'de> for Rows {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rows, D::Error> {
+        deserializer.deserialize_seq(Jobs)
+    }
+}
+
+struct Jobs;
+
+impl<'de> Visitor<'de> for Jobs {
+    type Value = Rows;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("the list of jobs of sacct --json")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut jobs: A) -> Result<Rows, A::Error> {
+        let mut rows = Vec::new();
+        while let Some(job) = jobs.next_element::<Value>()? {
+            rows.push(job_row(&job));
+            let steps = job["steps"].as_array().into_iter().flatten();
+            rows.extend(steps.enumerate().map(|(n, step)| step_row(&job, n, step)));
+        }
+        Ok(Rows(rows))
+    }
+}
+
+fn job_row(job: &Value) -> Fields {
+    let (time, tres) = (&job["time"], &job["tres"]);
+    let cpus = amount(&tres["allocated"], "cpu").or_else(|| number(&job["required"]["CPUs"]));
+    let asked = amount(&tres["requested"], "mem").map(|mib| format!("{mib}M"));
+    row(|field| match field {
+        "JobIDRaw" => text(number(&job["job_id"])),
+        "JobID" => label(job),
+        "Submit" => text(number(&time["submission"])),
+        "Start" => text(number(&time["start"])),
+        "End" => text(number(&time["end"])),
+        "State" => word(&job["state"]["current"]),
+        "ElapsedRaw" => text(number(&time["elapsed"])),
+        "User" => word(&job["user"]),
+        "Account" => word(&job["account"]),
+        "Partition" => word(&job["partition"]),
+        "AllocCPUS" => text(cpus),
+        "ReqMem" => asked.clone().unwrap_or_default(),
+        "TotalCPU" => cpu_time(job),
+        "AdminComment" => word(&job["comment"]["administrator"]),
+        "Comment" => word(&job["comment"]["job"]),
+        "JobName" => word(&job["name"]),
+        "NNodes" => text(number(&job["allocation_nodes"])),
+        _ => String::new(),
+    })
+}
+
+fn step_row(job: &Value, n: usize, step: &Value) -> Fields {
+    let used = &step["tres"]["requested"];
+    let total = amount(&used["total"], "mem").map(|bytes| format!("mem={bytes}"));
+    row(|field| match field {
+        "JobIDRaw" | "JobID" => format!("{}.{n}", text(number(&job["job_id"]))),
+        "Start" => text(number(&step["time"]["start"])),
+        "End" => text(number(&step["time"]["end"])),
+        "State" => word(&step["state"]),
+        "NTasks" => text(number(&step["tasks"]["count"])),
+        "NNodes" => text(number(&step["nodes"]["count"])),
+        "MaxRSS" => text(amount(&used["max"], "mem")),
+        "TRESUsageInTot" => total.clone().unwrap_or_default(),
+        _ => String::new(),
+    })
+}
+
+fn row(value: impl Fn(&str) -> String) -> Fields {
+    FIELDS
+        .split(',')
+        .map(|field| value(field).into_bytes())
+        .collect()
+}
+
+/// As users see it: tasks of an array and components of a heterogeneous job by their first number.
+fn label(job: &Value) -> String {
+    let part = |first: &Value, sign: char, part: &Value| {
+        let first = number(first).filter(|&first| first > 0)?;
+        Some(format!("{first}{sign}{}", number(part)?))
+    };
+    let (array, het) = (&job["array"], &job["het"]);
+    part(&array["job_id"], '_', &array["task_id"])
+        .or_else(|| part(&het["job_id"], '+', &het["job_offset"]))
+        .unwrap_or_else(|| text(number(&job["job_id"])))
+}
+
+/// A number, or from 23.02 on whether there is one, and it.
+fn number(value: &Value) -> Option<u64> {
+    match value["set"].as_bool() {
+        Some(is_set) => value["number"].as_u64().filter(|_| is_set),
+        None => value.as_u64(),
+    }
+}
+
+fn text(number: Option<u64>) -> String {
+    number.map_or(String::new(), |number| number.to_string())
+}
+
+/// A text, or the first of a list of them.
+fn word(value: &Value) -> String {
+    let text = value.as_str().or(value[0].as_str());
+    text.unwrap_or_default().into()
+}
+
+/// How much of one resource stands in a list of them.
+fn amount(list: &Value, resource: &str) -> Option<u64> {
+    let mut entries = list.as_array()?.iter();
+    number(&entries.find(|one| one["type"] == resource)?["count"])
+}
+
+/// CPU time in seconds. Of the job itself some releases print none: it is that of its steps.
+fn cpu_time(job: &Value) -> String {
+    let of = |one: &Value| {
+        let total = &one["time"]["total"];
+        let fraction = number(&total["microseconds"]).unwrap_or(0);
+        number(&total["seconds"]).unwrap_or(0) * 1_000_000 + fraction
+    };
+    let steps = job["steps"].as_array().into_iter().flatten();
+    let microseconds = of(job).max(steps.map(of).sum());
+    format!(
+        "{}.{:06}",
+        microseconds / 1_000_000,
+        microseconds % 1_000_000
+    )
+}

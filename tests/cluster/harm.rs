@@ -1,0 +1,105 @@
+//! Jobs that a rewrite harms without Slurm calling it so. Each leaves a mark when its work is done, and only then.
+
+use crate::cluster::{Cluster, Result, ensure, eventually};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Fills as many MiB as its argument says, for a moment.
+const FILL: &str = r#"python3 -c "
+import sys, time
+x = bytearray(int(sys.argv[1]) << 20)
+for i in range(0, len(x), 4096): x[i] = 1
+time.sleep(3)" "$1""#;
+
+/// Their names, scripts and the states in which a harmed run ends.
+fn jobs(marks: &Path) -> [(&'static str, String, &'static str); 3] {
+    let mark = format!("touch {}/\"$2\"", marks.display());
+    [
+        (
+            "step",
+            format!("srun {FILL} && {mark}\necho went on"),
+            "COMPLETED",
+        ),
+        // Slurm looks at the first process of a step alone.
+        ("child", format!("( {FILL} && {mark} ) &\nwait\nexit 0"), ""),
+        (
+            "check",
+            format!(
+                "group=$(awk -F: '$2 == \"memory\" {{ print $3 }}' /proc/self/cgroup)\n\
+                 limit=$(cat /sys/fs/cgroup/memory$group/memory.limit_in_bytes /sys/fs/cgroup/memory${{group%/*}}/memory.limit_in_bytes | sort -n | head -1)\n\
+                 [ \"$limit\" -ge $(($1 << 20)) ] || exit 1\n{FILL} && {mark}"
+            ),
+            "FAILED",
+        ),
+    ]
+}
+
+pub fn a_job_that_was_harmed_without_slurm_saying_so_runs_again(
+    cluster: &mut Cluster,
+) -> Result<()> {
+    let marks = cluster.scratch.join("marks");
+    std::fs::create_dir_all(&marks)?;
+    std::fs::set_permissions(&marks, std::fs::Permissions::from_mode(0o777))?;
+    let jobs = jobs(&marks);
+    let mut scripts = Vec::new();
+    for (name, text, _) in &jobs {
+        let script = cluster.scratch.join(format!("{name}.sh"));
+        std::fs::write(&script, format!("#!/bin/bash\n{text}\n"))?;
+        scripts.push((*name, script));
+    }
+    let submit = |name: &str, script: &Path, mib: &str, mark: &str| {
+        let name = format!("--job-name={name}");
+        cluster.submit("alice", &["--mem=2000", "-c1", &name], script, &[mib, mark])
+    };
+    let mut first = Vec::new();
+    for n in 0..4 {
+        for (name, script) in &scripts {
+            first.push(submit(name, script, "20", &format!("{name}-{n}"))?);
+        }
+    }
+    for job in &first {
+        cluster.wait_for(*job, "COMPLETED")?;
+    }
+    cluster.books_agree()?;
+    for ((name, script), (_, _, state)) in scripts.iter().zip(&jobs) {
+        let mark = format!("{name}-large");
+        let job = submit(name, script, "700", &mark)?;
+        let sized = cluster.job(job)?;
+        let set = sized.record()["memory"]["set"].as_u64();
+        ensure(
+            set.is_some_and(|mib| mib < 700),
+            format!("{name} is not sized below its need: {}", sized.comment),
+        )?;
+        let ended =
+            |want: &str| match want {
+                "" => Ok(!["PENDING", "RUNNING", "COMPLETING"]
+                    .contains(&cluster.job(job)?.state.as_str())),
+                want => Ok(cluster.job(job)?.state == want),
+            };
+        eventually(&format!("{name} ends {state}"), 60, || ended(state))?;
+        ensure(
+            !marks.join(&mark).exists(),
+            format!("{name} was not harmed"),
+        )?;
+        eventually(&format!("{name} did its work"), 120, || {
+            cluster.pass()?;
+            Ok(marks.join(&mark).exists())
+        })?;
+        cluster.wait_for(job, "COMPLETED")?;
+        ensure(
+            cluster.job(job)?.record()["given_back"] == true,
+            cluster.job(job)?.comment,
+        )?;
+    }
+    cluster.books_agree()?;
+    // And what was harmed is not learned as enough: the next one is given more than what killed the last.
+    for (name, script) in &scripts {
+        let again = submit(name, script, "700", &format!("{name}-again"))?;
+        eventually(&format!("{name} does its work again"), 180, || {
+            cluster.pass()?;
+            Ok(marks.join(format!("{name}-again")).exists())
+        })?;
+        cluster.wait_for(again, "COMPLETED")?;
+    }
+    cluster.books_agree()
+}
