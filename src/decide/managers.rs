@@ -3,7 +3,7 @@
 
 use crate::config::Manager::{self, Cromwell, Nextflow, Snakemake, Toil};
 use crate::job::Texts;
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 use std::sync::OnceLock;
 
 /// Only so much of a script is looked at.
@@ -49,7 +49,12 @@ pub fn of_queue(name: &[u8], comment: &[u8]) -> Option<Manager> {
 /// The first of the list whose mark stands anywhere in a text, which is read once.
 fn within(text: &[u8]) -> Option<Manager> {
     static FINDER: OnceLock<Option<AhoCorasick>> = OnceLock::new();
-    let marks = || AhoCorasick::new(IN_SCRIPTS.map(|(mark, _)| mark)).ok();
+    let marks = || {
+        AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostFirst)
+            .build(IN_SCRIPTS.map(|(mark, _)| mark))
+            .ok()
+    };
     let finder = FINDER.get_or_init(marks);
     let found = finder.as_ref()?.find_iter(text);
     let first = found.map(|mark| mark.pattern().as_usize()).min()?;

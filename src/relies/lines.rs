@@ -1,10 +1,24 @@
 //! A script's commands, line by line: without comments, with lines that go on below taken as one.
 
+/// Which bytes part words: blanks, quotes and the shell's own signs.
+const PARTS_WORDS: [bool; 256] = {
+    let mut parts = [false; 256];
+    let signs = b" \t\n\r\x0c\"'`;|&()<>{}\\,";
+    let mut at = 0;
+    while at < signs.len() {
+        parts[signs[at] as usize] = true;
+        at += 1;
+    }
+    parts
+};
+
 /// One logical line.
 #[derive(Debug, Clone, Copy)]
 pub struct Line<'a> {
     /// Where it begins, counted from 1.
     pub number: u32,
+    /// Where it begins, in bytes.
+    pub start: usize,
     /// Its bytes, newlines of continued lines included.
     pub text: &'a [u8],
 }
@@ -19,10 +33,14 @@ pub fn lines(script: &[u8]) -> impl Iterator<Item = Line<'_>> {
         }
         let length = logical(rest);
         let (text, after) = rest.split_at(length);
-        let number = next;
-        next += text.iter().filter(|&&byte| byte == b'\n').count() as u32;
+        let (number, start) = (next, script.len() - rest.len());
+        next += memchr::memchr_iter(b'\n', text).count() as u32;
         rest = after;
-        Some(Line { number, text })
+        Some(Line {
+            number,
+            start,
+            text,
+        })
     })
     .filter(|line| !line.text.trim_ascii_start().starts_with(b"#"))
 }
@@ -45,14 +63,9 @@ impl<'a> Line<'a> {
     /// Its words: what blanks, quotes and the shell's own signs part. `=` stays in a word.
     pub fn words(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.text
-            .split(|byte| byte.is_ascii_whitespace() || b"\"'`;|&()<>{}\\,".contains(byte))
+            .split(|&byte| PARTS_WORDS[usize::from(byte)])
             .filter(|word| !word.is_empty())
             .take_while(|word| *word != b"#")
-    }
-
-    /// It holds these bytes.
-    pub fn holds(&self, text: &str) -> bool {
-        memchr::memmem::find(self.text, text.as_bytes()).is_some()
     }
 
     /// A command of it goes on in the background: several of them may run at once.

@@ -8,25 +8,19 @@
 mod lines;
 mod options;
 mod programs;
+mod signs;
 mod steps;
 
 use crate::text::units::printable_part;
-use aho_corasick::AhoCorasick;
 use lines::{Line, lines};
 use serde::{Deserialize, Serialize};
-use std::sync::OnceLock;
+use signs::Signs;
 
 /// More of a script is not read, in bytes.
 const MOST_READ: usize = 64 << 10;
 
 /// What is kept of a line, in characters.
 const SHOWN: usize = 60;
-
-/// A line without any of these names nothing that a job could rely on.
-const SIGNS: [&str; 17] = [
-    "SLURM_", "srun", "mpirun", "mpiexec", "-mem", "_mem", "mem=", "-max", "-Xm", "java", "ram",
-    "RAM", "sort", "heap", "memory", "cgroup", "-limit",
-];
 
 /// What a job relies on, and where that stands.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -56,11 +50,17 @@ impl Floor {
     pub fn of(script: &[u8], cpus: u64) -> Floor {
         let script = &script[..script.len().min(MOST_READ)];
         let mut found = Found::default();
-        if !has_signs(script) {
+        let ends = signs::find(script);
+        let mut ahead = &ends[..];
+        if ends.is_empty() {
             return Floor::default();
         }
-        for line in lines(script).filter(|line| has_signs(line.text)) {
-            found.take(&line, cpus);
+        for line in lines(script) {
+            let _in_comments = signs::up_to(line.start, &mut ahead);
+            let signs = signs::up_to(line.start + line.text.len(), &mut ahead);
+            if signs.matter() {
+                found.take(&line, signs, cpus);
+            }
         }
         found.floor()
     }
@@ -74,13 +74,6 @@ impl Floor {
     pub fn is_empty(&self) -> bool {
         self.memory.is_none() && self.cpus.is_none()
     }
-}
-
-/// Something in a text may be relied on.
-fn has_signs(text: &[u8]) -> bool {
-    static FINDER: OnceLock<Option<AhoCorasick>> = OnceLock::new();
-    let finder = FINDER.get_or_init(|| AhoCorasick::new(SIGNS).ok());
-    finder.as_ref().is_none_or(|finder| finder.is_match(text))
 }
 
 /// What a line asks for.
@@ -99,23 +92,35 @@ enum Need {
 /// What has been found so far: the line that needs most, of memory and of CPUs.
 #[derive(Default)]
 struct Found<'a> {
+    /// Of the line that is being read.
+    words: Vec<&'a [u8]>,
     memory: Option<(Option<u64>, Line<'a>)>,
     cpus: Option<(Option<u64>, Line<'a>)>,
 }
 
 impl<'a> Found<'a> {
-    fn take(&mut self, line: &Line<'a>, cpus: u64) {
-        let words: Vec<&[u8]> = line.words().collect();
+    fn take(&mut self, line: &Line<'a>, signs: Signs, cpus: u64) {
+        let mut words = std::mem::take(&mut self.words);
+        words.clear();
+        words.extend(line.words());
+        self.note(line, signs, &words, cpus);
+        self.words = words;
+    }
+
+    fn note(&mut self, line: &Line<'a>, signs: Signs, words: &[&[u8]], cpus: u64) {
         let mut note = |need: Need| match need {
             Need::Memory(mib) => raise(&mut self.memory, Some(mib), line),
             Need::AllMemory => raise(&mut self.memory, None, line),
             Need::Cpus(least) => raise(&mut self.cpus, Some(least), line),
             Need::AllCpus => raise(&mut self.cpus, None, line),
         };
-        if !programs::is_about_another_job(&words) {
-            steps::needs(line, &words, &mut note);
-            programs::needs(line, &words, cpus, &mut note);
+        if signs.has(Signs::OTHER_JOB) && programs::is_about_another_job(words) {
+            return;
         }
+        if signs.has(Signs::LAUNCHER) {
+            steps::needs(line, words, &mut note);
+        }
+        programs::needs(line, signs, words, cpus, &mut note);
     }
 
     fn floor(self) -> Floor {

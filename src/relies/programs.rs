@@ -3,6 +3,7 @@
 use super::Need;
 use super::lines::Line;
 use super::options::{Value, size, value};
+use super::signs::Signs;
 use super::steps::name_of;
 
 /// A Java heap is not all that its machine takes: a tenth and so many MiB more.
@@ -10,28 +11,6 @@ const BESIDE_HEAP_MIB: u64 = 256;
 
 /// Commands whose options are about another job.
 const ABOUT_OTHERS: [&[u8]; 5] = [b"sbatch", b"salloc", b"scontrol", b"qsub", b"sacct"];
-
-/// Slurm's variables that say how much memory a job has.
-const MEMORY_VARIABLES: [&str; 4] = [
-    "SLURM_MEM_PER_",
-    "SLURM_MEM_",
-    "memory.limit_in_bytes",
-    "memory.max",
-];
-
-/// Slurm's variables that say how many CPUs a job has.
-const CPU_VARIABLES: [&str; 5] = [
-    "SLURM_CPUS_",
-    "SLURM_JOB_CPUS_",
-    "SLURM_NTASKS",
-    "SLURM_NPROCS",
-    "SLURM_TRES_PER_TASK",
-];
-
-/// Signs that a number is compared and not just handed on.
-const COMPARISONS: [&str; 9] = [
-    "-lt ", "-le ", "-gt ", "-ge ", "-eq ", "-ne ", "==", "!=", "((",
-];
 
 /// The line submits or asks about another job.
 pub fn is_about_another_job(words: &[&[u8]]) -> bool {
@@ -41,19 +20,35 @@ pub fn is_about_another_job(words: &[&[u8]]) -> bool {
 }
 
 /// Notes what the programs of a line need; `cpus` is what the job's user asked for in all.
-pub fn needs(line: &Line, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
-    if MEMORY_VARIABLES.iter().any(|name| line.holds(name)) {
+pub fn needs(line: &Line, signs: Signs, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
+    if signs.has(Signs::MEMORY_VARIABLE) {
         note(Need::AllMemory);
     }
-    let counts_cpus = CPU_VARIABLES.iter().any(|name| line.holds(name));
-    if counts_cpus && COMPARISONS.iter().any(|sign| line.holds(sign)) {
+    if signs.has(Signs::CPU_VARIABLE) && compares(line.text) {
         note(Need::AllCpus);
     }
-    java(words, note);
-    for at in 0..words.len() {
-        named_memory(words, at, note);
+    if signs.has(Signs::JAVA) {
+        java(words, note);
     }
-    sort(words, cpus, note);
+    if signs.has(Signs::NAMES_MEMORY) {
+        for at in 0..words.len() {
+            named_memory(words, at, note);
+        }
+    }
+    if signs.has(Signs::SORT) {
+        sort(words, cpus, note);
+    }
+}
+
+/// A number is compared in it, and not just handed on: `-lt`, `==`, `((` and their like.
+fn compares(text: &[u8]) -> bool {
+    memchr::memchr3_iter(b'-', b'=', b'(', text).any(|at| match &text[at..] {
+        [b'-', b'l' | b'g', b't' | b'e', b' ', ..] => true,
+        [b'-', b'e', b'q', b' ', ..] | [b'-', b'n', b'e', b' ', ..] => true,
+        [b'=', b'=', ..] | [b'(', b'(', ..] => true,
+        [b'=', ..] => text[..at].ends_with(b"!"),
+        _ => false,
+    })
 }
 
 /// The heap that is named, or a share of what the job has.
@@ -152,7 +147,8 @@ fn is_a_steps(words: &[&[u8]], at: usize) -> bool {
 
 /// sort's buffer, and samtools sort's for each of its threads.
 fn sort(words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
-    let Some(at) = words.iter().position(|word| name_of(word) == b"sort") else {
+    let sorts = |word: &&[u8]| word.ends_with(b"sort") && name_of(word) == b"sort";
+    let Some(at) = words.iter().position(sorts) else {
         return;
     };
     let is_samtools = at > 0

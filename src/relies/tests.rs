@@ -165,3 +165,26 @@ fn no_bytes_make_it_fail_and_long_ones_are_cut() {
     long.extend_from_slice(b"\njava -Xmx7g\n");
     assert!(Floor::of(&long, 1).is_empty());
 }
+
+#[test]
+fn what_a_comment_says_is_no_sign_for_the_line_below() {
+    let comment = "# SLURM_MEM_PER_NODE java sort -S 5G";
+    assert_eq!(floor(&format!("{comment}\necho done")), NOTHING);
+    assert_eq!(floor(&format!("{comment}\nsort -S 2G x")), mib(2048));
+    assert_eq!(floor(&format!("sort -S 2G x\n{comment}")), mib(2048));
+}
+
+#[test]
+fn signs_that_overlap_are_found_by_the_one_that_begins_first() {
+    for (line, right) in [
+        ("cat /sys/fs/cgroup/memory.max", ALL_MEMORY),
+        ("java -XX:MaxRAMPercentage=80 -jar a.jar", ALL_MEMORY),
+        ("tool --memory=4G", mib(4096)),
+        ("[ $SLURM_NTASKS != 4 ]", (None, Some(None))),
+        ("[ $SLURM_NTASKS -eq 4 ]", (None, Some(None))),
+        ("(( SLURM_CPUS_ON_NODE > 4 ))", (None, Some(None))),
+        ("echo $SLURM_NTASKS -eqx a=b", NOTHING),
+    ] {
+        assert_eq!(floor(line), right, "{line}");
+    }
+}

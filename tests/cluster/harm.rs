@@ -11,6 +11,12 @@ x = bytearray(int(sys.argv[1]) << 20)
 for i in range(0, len(x), 4096): x[i] = 1
 time.sleep(3)" "$1""#;
 
+/// Fails where its group may hold less than its argument says, in MiB.
+const CHECK: &str = "#!/bin/bash\n\
+    group=/sys/fs/cgroup/memory$(awk -F: '$2 == \"memory\" { print $3 }' /proc/self/cgroup)\n\
+    limit=$(cat \"$group/memory.limit_in_bytes\" \"${group%/*}/memory.limit_in_bytes\" | sort -n | head -1)\n\
+    [ \"$limit\" -ge $(($1 << 20)) ]\n";
+
 /// Their names, scripts and the states in which a harmed run ends.
 fn jobs(marks: &Path) -> [(&'static str, String, &'static str); 3] {
     let mark = format!("touch {}/\"$2\"", marks.display());
@@ -22,12 +28,12 @@ fn jobs(marks: &Path) -> [(&'static str, String, &'static str); 3] {
         ),
         // Slurm looks at the first process of a step alone.
         ("child", format!("( {FILL} && {mark} ) &\nwait\nexit 0"), ""),
+        // A program that looks at its group by itself: nothing in the script tells.
         (
             "check",
             format!(
-                "group=$(awk -F: '$2 == \"memory\" {{ print $3 }}' /proc/self/cgroup)\n\
-                 limit=$(cat /sys/fs/cgroup/memory$group/memory.limit_in_bytes /sys/fs/cgroup/memory${{group%/*}}/memory.limit_in_bytes | sort -n | head -1)\n\
-                 [ \"$limit\" -ge $(($1 << 20)) ] || exit 1\n{FILL} && {mark}"
+                "{}/check.sh \"$1\" || exit 1\n{FILL} && {mark}",
+                marks.display()
             ),
             "FAILED",
         ),
@@ -40,6 +46,11 @@ pub fn a_job_that_was_harmed_without_slurm_saying_so_runs_again(
     let marks = cluster.scratch.join("marks");
     std::fs::create_dir_all(&marks)?;
     std::fs::set_permissions(&marks, std::fs::Permissions::from_mode(0o777))?;
+    std::fs::write(marks.join("check.sh"), CHECK)?;
+    std::fs::set_permissions(
+        marks.join("check.sh"),
+        std::fs::Permissions::from_mode(0o755),
+    )?;
     let jobs = jobs(&marks);
     let mut scripts = Vec::new();
     for (name, text, _) in &jobs {
