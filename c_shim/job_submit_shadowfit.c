@@ -120,11 +120,11 @@ static void copy_memory(const job_desc_msg_t *job, struct shadowfit_request *req
 		request->memory_per_node_mib = job->pn_min_memory;
 }
 
-static void copy_request(const job_desc_msg_t *job, uint32_t uid, struct shadowfit_request *request)
+static void copy_request(const job_desc_msg_t *job, uint32_t submit_uid, struct shadowfit_request *request)
 {
 	memset(request, 0, sizeof(*request));
-	request->uid = uid;
-	request->traits = traits_of(job);
+	request->uid = job->user_id == NO_VAL ? submit_uid : job->user_id;
+	request->traits = traits_of(job) | (is_trusted(submit_uid) ? SHADOWFIT_TRUSTED : 0);
 	request->account = job->account;
 	request->partition = job->partition;
 	request->name = job->name;
@@ -181,7 +181,7 @@ static void apply(const struct shadowfit_answer *answer, job_desc_msg_t *job, ch
 	}
 	if (answer->actions & SHADOWFIT_DELAY)
 		job->begin_time = time(NULL) + (time_t)answer->delay_s;
-	if ((answer->actions & SHADOWFIT_TELL_USER) && err_msg && !*err_msg)
+	if ((answer->actions & (SHADOWFIT_TELL_USER | SHADOWFIT_REFUSE)) && err_msg && !*err_msg)
 		*err_msg = slurm_xstrdup(answer->text);
 }
 
@@ -192,12 +192,12 @@ int job_submit(job_desc_msg_t *job, uint32_t submit_uid, char **err_msg)
 
 	if (!core.decide)
 		return SLURM_SUCCESS;
-	copy_request(job, job->user_id == NO_VAL ? submit_uid : job->user_id, &request);
+	copy_request(job, submit_uid, &request);
 	answer.actions = 0;
 	core.decide(&request, &answer);
 	write_log(&answer);
 	apply(&answer, job, err_msg);
-	return SLURM_SUCCESS;
+	return answer.actions & SHADOWFIT_REFUSE ? ESLURM_ACCESS_DENIED : SLURM_SUCCESS;
 }
 
 int job_modify(job_desc_msg_t *job, void *record, uint32_t submit_uid SHADOWFIT_JOB_MODIFY_ERR_MSG)

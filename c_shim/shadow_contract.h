@@ -15,10 +15,19 @@
 #define SHADOWFIT_OPTION_VARIABLE "_SLURM_SPANK_OPTION_shadowfit_shadowfit"
 /* Its value for a job that is to be left alone. */
 #define SHADOWFIT_OFF "off"
+/* For a job that is to be measured by a shadow, however well its kind is known. */
+#define SHADOWFIT_MEASURE "measure"
 /* Its value for a shadow: this, then the fields of a mark in their order, with ':' between them. */
 #define SHADOWFIT_MARK_PREFIX "shadow:"
 #define SHADOWFIT_MARK_SCAN "shadow:%31[0-9_]:%lld:%u:%lu:%lu:%lu%n"
 #define SHADOWFIT_MARK_FIELDS 6
+/* Room for one, and its end. */
+#define SHADOWFIT_MARK_SIZE 160
+/* What job_submit writes into AdminComment of a shadow that root or SlurmUser submits, from the mark's job and
+ * the mark. A node runs no shadow without it. */
+#define SHADOWFIT_SHADOW_COMMENT "{\"shadowfit\":1,\"shadow_of\":\"%s\",\"mark\":\"%s\"}"
+/* Users below are the system's: no shadow of theirs runs, unless a site says otherwise. */
+#define SHADOWFIT_LEAST_UID 1000
 
 /* How a shadow is to run. */
 struct shadowfit_mark {
@@ -27,6 +36,9 @@ struct shadowfit_mark {
 	unsigned cpus;	 /* that the job asked for */
 	unsigned long scratch_mib, pids, io_mib;
 };
+
+/* What the names of a shadow's own cgroups begin with; its cluster and job follow. */
+#define SHADOWFIT_GROUP_PREFIX "shadowfit_"
 
 /* In the environment of a submission, from sbatch to slurmctld: the size of its input. */
 #define SHADOWFIT_INPUT_VARIABLE "SHADOWFIT_INPUT_BYTES"

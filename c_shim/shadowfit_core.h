@@ -24,6 +24,7 @@
 #define SHADOWFIT_CANNOT_WAIT 16u /* has a begin time or a reservation of its own */
 #define SHADOWFIT_GPUS 32u
 #define SHADOWFIT_OWN_TIME_MIN 64u /* --time-min */
+#define SHADOWFIT_TRUSTED 128u /* submitted by root or SlurmUser, in whatever name */
 
 /* Bits of shadowfit_answer.actions. */
 #define SHADOWFIT_SET_MEMORY 1u
@@ -35,6 +36,7 @@
 #define SHADOWFIT_SET_TIME_MIN 64u
 #define SHADOWFIT_SET_TIME_LIMIT 128u
 #define SHADOWFIT_SET_LICENSES 256u
+#define SHADOWFIT_REFUSE 512u /* the submission, with the text for the user */
 
 #define SHADOWFIT_COMMENT_SIZE 1025
 #define SHADOWFIT_TEXT_SIZE 512

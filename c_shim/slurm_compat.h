@@ -7,7 +7,9 @@
 #ifndef SHADOWFIT_SLURM_COMPAT_H
 #define SHADOWFIT_SLURM_COMPAT_H
 
+#include <dlfcn.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <slurm/slurm.h>
 #include <slurm/slurm_errno.h>
 /* Declares slurm_info and slurm_error, for all plugins. */
@@ -16,6 +18,28 @@
 /* slurmctld frees what a plugin hands it with its own allocator; these are that allocator's. */
 extern char *slurm_xstrdup(const char *text);
 extern void slurm_xfree(void **pointer);
+
+/* Whether this user may do what only Slurm's own administrator may. Where Slurm does not show its
+ * configuration to plugins, that is root alone. */
+static inline bool is_trusted(uint32_t uid)
+{
+	const slurm_conf_t *conf = dlsym(RTLD_DEFAULT, "slurm_conf");
+
+	return uid == 0 || (conf && uid == conf->slurm_user_id);
+}
+
+/* What slurmctld knows of one job of this cluster; freed with slurm_free_job_info_msg. */
+static inline int load_job(job_info_msg_t **answer, uint32_t job)
+{
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
+	slurm_step_id_t id = SLURM_STEP_ID_INITIALIZER;
+
+	id.job_id = job;
+	return slurm_load_job(answer, id, SHOW_ALL | SHOW_LOCAL);
+#else
+	return slurm_load_job(answer, job, SHOW_ALL | SHOW_LOCAL);
+#endif
+}
 
 /* job_modify learned to explain itself in 23.02. */
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)

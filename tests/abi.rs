@@ -88,6 +88,35 @@ fn a_job_is_recorded_and_null_arguments_are_passed_over() {
     assert_eq!(answer.actions & !SHADOWFIT_LOG, 0);
 }
 
+/// What a submission with this value of --shadowfit is answered.
+fn answer_to_option(value: &str, uid: u32, traits: u32) -> shadowfit_answer {
+    let entry = CString::new(format!("_SLURM_SPANK_OPTION_shadowfit_shadowfit={value}")).unwrap();
+    let entries = [entry.as_ptr()];
+    decide(&shadowfit_request {
+        uid,
+        traits,
+        spank_env: entries.as_ptr(),
+        spank_env_count: 1,
+        ..empty_request()
+    })
+}
+
+#[test]
+fn a_mark_counts_from_root_and_slurm_alone_and_never_for_a_job_of_roots() {
+    let mark = "shadow:33:1700000000:8:512:1024:100";
+    let cases = [
+        (mark, 1001, SHADOWFIT_TRUSTED, SHADOWFIT_SET_COMMENT),
+        (mark, 1001, 0, SHADOWFIT_REFUSE),
+        (mark, 0, SHADOWFIT_TRUSTED, SHADOWFIT_REFUSE),
+        ("shadow:33", 1001, SHADOWFIT_TRUSTED, SHADOWFIT_REFUSE),
+        ("shadow:\"", 1001, SHADOWFIT_TRUSTED, SHADOWFIT_REFUSE),
+    ];
+    for (option, uid, traits, actions) in cases {
+        let answer = answer_to_option(option, uid, traits);
+        assert_eq!(answer.actions, actions, "{option} of {uid}");
+    }
+}
+
 fn built(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("target/release")

@@ -543,7 +543,11 @@ fn new_kind_with(id: u32, arguments: &[&[u8]], submitted: &str) -> String {
 }
 
 fn shadow(state: &str, counters: Option<ShadowCounters>) -> String {
-    let comment = ShadowRecord::new("9", counters).to_comment();
+    let comment = match counters {
+        Some(counters) => ShadowRecord::ended("9", counters),
+        None => ShadowRecord::submitted(&"shadow:9:1:1:1:1:1".parse().unwrap()),
+    };
+    let comment = comment.to_comment();
     serde_json::json!({"job_id": 77, "job_state": state, "admin_comment": comment}).to_string()
 }
 
@@ -551,7 +555,7 @@ fn shadow(state: &str, counters: Option<ShadowCounters>) -> String {
 fn site_with_shadows() -> Site {
     let site = Site::new();
     let mut config = std::fs::read_to_string(&site.config).unwrap();
-    config.push_str("[shadow]\nenabled = true\n");
+    config.push_str("[shadow]\nenabled = true\nleast_uid = 5\n");
     std::fs::write(&site.config, config).unwrap();
     for job in ["hash.9/job.9", "hash.0/job.10"] {
         let folder = site.config.with_file_name(job);
@@ -904,6 +908,7 @@ fn licenses_after_five_runs(answers: &[&str]) -> Option<String> {
         input_bytes: None,
         left_alone: None,
         may_wait: true,
+        measured: false,
     };
     let decided = decide(&config, Some(&snapshot), &request, NOON + 60).unwrap();
     decided.licenses.map(|licenses| licenses.set)

@@ -1,8 +1,8 @@
 //! The mark of a shadow, written by Rust, is read by C on the node.
 #![allow(unsafe_code)]
 
-use shadowfit_core::shadow::Mark;
 use shadowfit_core::shadow::contract::shadowfit_mark;
+use shadowfit_core::shadow::{Mark, NoMark};
 use std::ffi::{CStr, CString, c_char, c_int};
 
 unsafe extern "C" {
@@ -42,6 +42,7 @@ fn c_reads_the_mark_that_rust_writes() {
         io_mib_s: 100,
     };
     assert_eq!(read_by_c(&mark.to_string()), Some(mark.clone()));
+    assert_eq!(mark.to_string().parse(), Ok(mark.clone()));
     for text in [
         "",
         "off",
@@ -52,5 +53,6 @@ fn c_reads_the_mark_that_rust_writes() {
         "shadow:../x:1:1:1:1:1",
     ] {
         assert_eq!(read_by_c(text), None, "{text}");
+        assert_eq!(text.parse::<Mark>(), Err(NoMark), "{text}");
     }
 }

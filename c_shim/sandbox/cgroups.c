@@ -1,6 +1,6 @@
 /*
- * The slice of the node: cgroups of the shadow's own. Slurm's are left to Slurm, except under
- * cgroup v2, where the limits go into the one that Slurm has made for the task.
+ * The slice of the node: cgroups of the shadow's own, below those that Slurm has put its step into: no limit of
+ * Slurm's is left. Under cgroup v2 the limits go into the one that Slurm has made for the task.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -8,8 +8,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,14 +108,60 @@ static int limit(const char *controller, const char *group, const struct sandbox
 	return 0;
 }
 
+static bool names(const char *list, const char *end, const char *controller)
+{
+	size_t length = strlen(controller);
+
+	for (const char *name = list; name < end; name += strcspn(name, ",:") + 1)
+		if (strncmp(name, controller, length) == 0 && strchr(",:", name[length]))
+			return true;
+	return false;
+}
+
+/* Where this process is in the hierarchy of `controller`: of "4:memory:/slurm/uid_7" the path. */
+static int own_path(const char *controller, char *path)
+{
+	char line[PATH_MAX + 128];
+	FILE *own = fopen("/proc/self/cgroup", "re");
+	bool found = false;
+
+	while (own && !found && fgets(line, sizeof(line), own)) {
+		const char *list = strchr(line, ':'), *at = list ? strchr(list + 1, ':') : NULL;
+		line[strcspn(line, "\n")] = '\0';
+		found = at && names(list + 1, at, controller);
+		if (found)
+			snprintf(path, PATH_MAX, "%s", strcmp(at + 1, "/") == 0 ? "" : at + 1);
+	}
+	if (own)
+		fclose(own);
+	return found ? 0 : refuse(0, "no cgroup hierarchy of %s", controller);
+}
+
+/* All are found before the first is entered: two controllers may share a hierarchy. */
+static int find_groups(const struct sandbox *wish, char groups[CONTROLLERS][PATH_MAX])
+{
+	char path[PATH_MAX];
+
+	for (size_t which = 0; which < CONTROLLERS; which++) {
+		if (own_path(controllers[which], path))
+			return -1;
+		int length = snprintf(groups[which], PATH_MAX, ROOT "/%s%s/%s", controllers[which], path, wish->name);
+		if (length >= PATH_MAX)
+			return refuse(ENAMETOOLONG, "cgroup of %s", controllers[which]);
+	}
+	return 0;
+}
+
 static int own_groups(const struct sandbox *wish)
 {
+	static char groups[CONTROLLERS][PATH_MAX];
+
+	if (find_groups(wish, groups))
+		return -1;
 	for (size_t which = 0; which < CONTROLLERS; which++) {
-		char group[PATH_MAX];
-		snprintf(group, sizeof(group), ROOT "/%s/%s", controllers[which], wish->name);
-		if (mkdir(group, 0755) < 0 && errno != EEXIST)
-			return refuse(errno, "%s", group);
-		if (limit(controllers[which], group, wish) || enter(group))
+		if (mkdir(groups[which], 0755) < 0 && errno != EEXIST)
+			return refuse(errno, "%s", groups[which]);
+		if (limit(controllers[which], groups[which], wish) || enter(groups[which]))
 			return -1;
 	}
 	return 0;
@@ -156,6 +204,32 @@ static int be_last(void)
 	return 0;
 }
 
+static bool is_ours(const char *list, const char *end)
+{
+	for (size_t which = 0; which < CONTROLLERS; which++)
+		if (names(list, end, controllers[which]))
+			return true;
+	return false;
+}
+
+/* One line of /proc/PID/cgroup: "3:cpuset:/slurm/uid_7". */
+static void follow_into(int root, const char *line)
+{
+	char path[PATH_MAX];
+	const char *list = strchr(line, ':'), *at = list ? strchr(list + 1, ':') : NULL;
+
+	/* cgroup v2 has an empty list, and hierarchies of nobody's controllers a name. */
+	if (!at || at == list + 1 || memchr(list, '=', (size_t)(at - list)) || is_ours(list + 1, at))
+		return;
+	snprintf(path, sizeof(path), "%.*s%s/cgroup.procs", (int)(at - list - 1), list + 1, at + 1);
+	int group = openat(root, path, O_WRONLY | O_CLOEXEC);
+	if (group < 0)
+		return;
+	if (write(group, "0", 1) < 0)
+		errno = 0;
+	close(group);
+}
+
 int sandbox_cgroups(const struct sandbox *wish)
 {
 	/* A limit that Slurm does not keep either would be the whole node's memory. */
@@ -181,14 +255,39 @@ static void kill_all(const char *group)
 		fclose(processes);
 }
 
+static void clear(const char *group)
+{
+	for (int tries = 0; tries < 50 && rmdir(group) < 0 && errno == EBUSY; tries++) {
+		kill_all(group);
+		usleep(20000);
+	}
+}
+
+/* Only now Slurm has put the process outside where it wants its task: cores and devices are limited there. Both
+ * descriptors were opened when they could be. Best effort: own groups hold what a shadow must not exceed. */
+void sandbox_follow(int outside, int root)
+{
+	static char text[16384];
+	char *rest = NULL;
+	ssize_t length = read(outside, text, sizeof(text) - 1);
+
+	text[length > 0 ? length : 0] = '\0';
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		follow_into(root, line);
+}
+
+/* The groups of this name, at the top of a hierarchy and below Slurm's steps. */
 void sandbox_clear(const char *name)
 {
-	for (size_t which = 0; which < CONTROLLERS; which++) {
-		char group[PATH_MAX];
-		snprintf(group, sizeof(group), ROOT "/%s/%s", controllers[which], name);
-		for (int tries = 0; tries < 50 && rmdir(group) < 0 && errno == EBUSY; tries++) {
-			kill_all(group);
-			usleep(20000);
-		}
+	static const char *const folders[] = { "", "slurm*/uid_*/job_*/step_*/", "slurm*/uid_*/job_*/step_*/task_*/" };
+	char pattern[PATH_MAX];
+
+	for (size_t which = 0; which < CONTROLLERS * 3; which++) {
+		glob_t found = { 0 };
+		snprintf(pattern, sizeof(pattern), ROOT "/%s/%s%s", controllers[which / 3], folders[which % 3], name);
+		if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0)
+			for (size_t group = 0; group < found.gl_pathc; group++)
+				clear(found.gl_pathv[group]);
+		globfree(&found);
 	}
 }

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
@@ -25,7 +26,7 @@
 /* How long the sampler may take until it watches, in milliseconds. */
 #define GO_TIMEOUT_MS 5000
 
-static void tell(int report, const char *format, ...)
+static void report_line(int report, const char *format, ...)
 {
 	char line[512];
 	va_list arguments;
@@ -63,7 +64,7 @@ static void wait_outside(const struct sandbox *wish, pid_t init)
 	while (waitpid(init, &status, WNOHANG) == 0)
 		if (poll(&sampler, 1, LOOK_MS) > 0)
 			kill(init, SIGKILL);
-	tell(wish->report, SHADOWFIT_REPORT_EXIT " %d\n", exit_code(status));
+	report_line(wish->report, SHADOWFIT_REPORT_EXIT " %d\n", exit_code(status));
 	_exit(exit_code(status));
 }
 
@@ -87,7 +88,7 @@ static int no_signal_stays_blocked(void)
 	return sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int take_all_parts(const struct sandbox *wish)
+static int take_first_parts(const struct sandbox *wish)
 {
 	/* Nobody inside may outlive what waits outside. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -95,11 +96,9 @@ static int take_all_parts(const struct sandbox *wish)
 	/* Only here: Slurm still moves the process outside to groups of its own. */
 	if (sandbox_cgroups(wish))
 		return -1;
-	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
 		return refuse(errno, "namespaces");
-	if (sandbox_root(wish) || sandbox_network(wish) || sandbox_privileges())
-		return -1;
-	return 0;
+	return sandbox_root(wish) || sandbox_network(wish) ? -1 : 0;
 }
 
 /* Whatever the sampler stands in for, license servers among it, has to be there before the job looks. */
@@ -108,32 +107,47 @@ static int sampler_watches(const struct sandbox *wish)
 	struct pollfd go = { .fd = wish->go, .events = POLLIN };
 	char byte;
 
-	tell(wish->report, SHADOWFIT_REPORT_READY "\n");
-	return poll(&go, 1, GO_TIMEOUT_MS) == 1 && read(wish->go, &byte, 1) == 1;
+	report_line(wish->report, SHADOWFIT_REPORT_READY "\n");
+	if (poll(&go, 1, GO_TIMEOUT_MS) == 1 && read(wish->go, &byte, 1) == 1)
+		return 0;
+	return refuse(0, "nobody watches");
 }
 
-int sandbox_enter(const struct sandbox *wish)
+/* Of the process outside: what tells where Slurm has put it, while there is a way to it. */
+struct outside {
+	int own_cgroup, cgroups;
+};
+
+static struct outside look_outside(pid_t pid)
 {
-	if (unshare(CLONE_NEWPID) < 0) {
-		refuse(errno, "pid namespace");
-		goto refused;
-	}
-	pid_t init = fork();
-	if (init < 0) {
-		refuse(errno, "fork");
-		goto refused;
-	}
-	if (init > 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		tell(wish->report, SHADOWFIT_REPORT_PID " %d\n", init);
-		wait_outside(wish, init);
-	}
-	if (take_all_parts(wish)) {
-		tell(wish->report, SHADOWFIT_REPORT_REFUSED " %s\n", sandbox_refusal());
-		_exit(125);
-	}
-	if (!sampler_watches(wish)) {
-		tell(wish->report, SHADOWFIT_REPORT_REFUSED " nobody watches\n");
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	return (struct outside){ .own_cgroup = open(path, O_RDONLY | O_CLOEXEC),
+				 .cgroups = open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC) };
+}
+
+/* Once Slurm has done its part, which it has when the sampler is there. */
+static int take_last_parts(const struct outside *outside)
+{
+	sandbox_follow(outside->own_cgroup, outside->cgroups);
+	if (unshare(CLONE_NEWCGROUP) < 0)
+		return refuse(errno, "cgroup namespace");
+	return sandbox_privileges();
+}
+
+static void refused(const struct sandbox *wish)
+{
+	report_line(wish->report, SHADOWFIT_REPORT_REFUSED " %s\n", sandbox_refusal());
+}
+
+/* Exits only, or returns in the process that is to become the job. */
+static void be_inside(const struct sandbox *wish, pid_t waiting)
+{
+	struct outside outside = look_outside(waiting);
+
+	if (take_first_parts(wish) || sampler_watches(wish) || take_last_parts(&outside)) {
+		refused(wish);
 		_exit(125);
 	}
 	pid_t job = fork();
@@ -142,9 +156,23 @@ int sandbox_enter(const struct sandbox *wish)
 	if (job > 0)
 		be_init(job);
 	syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
-	return 0;
+}
 
-refused:
-	tell(wish->report, SHADOWFIT_REPORT_REFUSED " %s\n", sandbox_refusal());
-	return -1;
+int sandbox_enter(const struct sandbox *wish)
+{
+	pid_t waiting = getpid();
+	pid_t init = unshare(CLONE_NEWPID) < 0 ? -1 : fork();
+
+	if (init < 0) {
+		refuse(errno, "pid namespace");
+		refused(wish);
+		return -1;
+	}
+	if (init > 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		report_line(wish->report, SHADOWFIT_REPORT_PID " %d\n", init);
+		wait_outside(wish, init);
+	}
+	be_inside(wish, waiting);
+	return 0;
 }

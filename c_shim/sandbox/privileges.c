@@ -1,11 +1,13 @@
 /*
- * What a shadow may ask of the kernel: no new privileges, no namespaces or mounts of its own,
- * no keyrings.
+ * What a shadow may ask of the kernel: no new privileges, no namespaces or mounts of its own, no keyrings,
+ * nothing that reaches the whole node, and of what its user's live work shares with it a small part.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
@@ -13,8 +15,11 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/fsuid.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "sandbox.h"
 
@@ -25,6 +30,40 @@
 #else
 #error "no system call filter for this architecture yet"
 #endif
+
+/* Of root, for the way back. */
+#define MOST_GROUPS 64
+static gid_t root_groups[MOST_GROUPS];
+static int root_group_count = -1;
+
+static int is_file_user(uid_t uid)
+{
+	/* The call tells the one before, and changes nothing where it is given no user. */
+	return (uid_t)setfsuid((uid_t)-1) == uid;
+}
+
+int sandbox_as_user(const struct sandbox *wish)
+{
+	if (root_group_count < 0)
+		root_group_count = getgroups(MOST_GROUPS, root_groups);
+	if (root_group_count < 0 || setgroups((size_t)wish->group_count, wish->groups) < 0)
+		return refuse(errno, "groups of the user");
+	setfsgid(wish->gid);
+	setfsuid(wish->uid);
+	return is_file_user(wish->uid) ? 0 : refuse(0, "files cannot be opened as the user");
+}
+
+int sandbox_as_root(void)
+{
+	int error = errno;
+
+	setfsuid(0);
+	setfsgid(0);
+	if (!is_file_user(0) || setgroups((size_t)root_group_count, root_groups) < 0)
+		return refuse(errno, "groups of root");
+	errno = error;
+	return 0;
+}
 
 static int drop_capabilities(void)
 {
@@ -42,9 +81,18 @@ static int drop_capabilities(void)
 #define ANSWER(error) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error))
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define IF(call, error) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 1), ANSWER(error)
+/* Does nothing, and says that it did. */
+#define PRETEND(call) IF(call, 0)
 #define IF_NEW_NAMESPACE(call)                                                                      \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 4), LOAD(args[0]),                       \
 		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NEW_NAMESPACES, 0, 1), ANSWER(EPERM), ALLOW
+/* Of the kinds of sockets only these belong to a network namespace; vsock is the node's. */
+#define IF_FOREIGN_SOCKET(call)                                                                     \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 7), LOAD(args[0]),                       \
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 4, 0),                                 \
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 3, 0),                                 \
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 2, 0),                                \
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 1, 0), ANSWER(EAFNOSUPPORT), ALLOW
 
 static int filter_calls(void)
 {
@@ -74,6 +122,18 @@ static int filter_calls(void)
 		IF(userfaultfd, EPERM),
 		IF(io_uring_setup, ENOSYS),
 		IF(clone3, ENOSYS), /* glibc then uses clone, whose flags can be seen */
+		/* The node's page cache is everybody's. */
+		PRETEND(sync),
+		PRETEND(syncfs),
+		PRETEND(fadvise64),
+		/* Counted by user, whatever the namespace. */
+		IF(fanotify_init, EMFILE),
+		IF(inotify_init1, EMFILE),
+#ifdef SYS_inotify_init
+		IF(inotify_init, EMFILE),
+#endif
+		IF_FOREIGN_SOCKET(socket),
+		IF_FOREIGN_SOCKET(socketpair),
 		IF_NEW_NAMESPACE(unshare),
 		IF_NEW_NAMESPACE(clone),
 		ALLOW,
@@ -85,18 +145,53 @@ static int filter_calls(void)
 	return 0;
 }
 
+/* What the kernel counts by user is shared with the user's live work: a shadow gets this part of it. */
+#define SHARE 8
+
+static int lower(int resource)
+{
+	struct rlimit limit;
+
+	if (getrlimit((__rlimit_resource_t)resource, &limit) < 0)
+		return refuse(errno, "limit %d", resource);
+	limit.rlim_max = limit.rlim_cur = limit.rlim_max == RLIM_INFINITY ? limit.rlim_cur : limit.rlim_max / SHARE;
+	return setrlimit((__rlimit_resource_t)resource, &limit) < 0 ? refuse(errno, "limit %d", resource) : 0;
+}
+
+static int lower_limits_of_user(void)
+{
+	return lower(RLIMIT_SIGPENDING) || lower(RLIMIT_MSGQUEUE) ? -1 : 0;
+}
+
+static int crashes_start_a_handler(void)
+{
+	char first = '|';
+	int pattern = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
+
+	if (pattern >= 0 && read(pattern, &first, 1) < 0)
+		first = '|';
+	if (pattern >= 0)
+		close(pattern);
+	return first == '|';
+}
+
 /* A crash must not start the node's crash handler, which runs outside. A limit of 0 would: the kernel
- * takes 1 as the sign that nothing is wanted. */
+ * takes 1 as the sign that nothing is wanted. Where the site has set 0 for good, that is enough without one. */
 static int no_core_dumps(void)
 {
-	struct rlimit nothing = { 1, 1 };
+	struct rlimit nothing = { 1, 1 }, limit = nothing;
 
-	return setrlimit(RLIMIT_CORE, &nothing) < 0 ? refuse(errno, "core dumps") : 0;
+	if (setrlimit(RLIMIT_CORE, &nothing) == 0)
+		return 0;
+	int error = errno;
+	if (getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max == 0 && !crashes_start_a_handler())
+		return 0;
+	return refuse(error, "core dumps");
 }
 
 int sandbox_privileges(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return refuse(errno, "no new privileges");
-	return no_core_dumps() || drop_capabilities() || filter_calls() ? -1 : 0;
+	return no_core_dumps() || lower_limits_of_user() || drop_capabilities() || filter_calls() ? -1 : 0;
 }

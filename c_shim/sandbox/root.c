@@ -1,7 +1,10 @@
 /*
- * The file system of a shadow: an overlay over every mount of the node, whose writes land on one
- * tmpfs and vanish with it. Nothing has to be known about who may write where. An overlay also
+ * The file system of a shadow: an overlay over every mount of the node that its user can reach, whose writes
+ * land on one tmpfs and vanish with it. Nothing has to be known about who may write where. An overlay also
  * cuts sockets and FIFOs off from whoever serves them outside.
+ *
+ * A user may own folders above a mount, and the links in them: what is mounted, and onto what, is opened once,
+ * without following any, and used by its descriptor from there on.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -9,109 +12,56 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "places.h"
 #include "sandbox.h"
 
-/* All is built on a tmpfs over /proc: the one directory that every Linux has, that is mounted anew
- * anyway, and under which nothing lies that a job needs. */
-#define STAGE "/proc"
-#define NEW_ROOT STAGE "/root"
-#define SCRATCH STAGE "/scratch"
-#define OLD_ROOT_LIMIT 512
+/* A script is at most so large, in bytes; Slurm's own limit is 4 MiB unless a site raises it. */
+#define MOST_SCRIPT (64 << 20)
+/* Room for "/proc/self/fd/N". */
+#define FD_PATH 32
 
-/* A mount of the node, copied before anything is changed. */
-struct place {
-	char path[512];
-	char type[32];
-};
-
-static struct place places[OLD_ROOT_LIMIT];
-static size_t place_count;
-
-/* File systems of the kernel: mounted anew where a job needs them, and left out elsewhere. */
-static const char *const kernel_types[] = {
-	"proc",	   "sysfs",   "devtmpfs", "devpts",	"cgroup",   "cgroup2",	   "mqueue", "debugfs",
-	"tracefs", "securityfs", "pstore", "bpf",	"configfs", "binfmt_misc", "hugetlbfs", "fusectl",
-	"efivarfs", "nsfs",   "autofs",	  "rpc_pipefs", "selinuxfs", "ramfs"
-};
-
-static const char *const left_out[] = { "/proc", "/sys", "/dev", "/run", "/var/run" };
-
-static int is_under(const char *path, const char *folder)
+int sandbox_open(int folder, const char *path, int flags, uint64_t how)
 {
-	size_t length = strlen(folder);
-	return strncmp(path, folder, length) == 0 && (path[length] == '\0' || path[length] == '/');
+	struct open_how wanted = { .flags = (uint64_t)flags | O_CLOEXEC,
+				   .resolve = RESOLVE_NO_MAGICLINKS | how };
+	return (int)syscall(SYS_openat2, folder, path, &wanted, sizeof(wanted));
 }
 
-static int is_left_out(const struct place *place)
+/* Mounts can be named by the descriptor of what they are to lie on. */
+static void fd_path(int file, char *path)
 {
-	for (size_t which = 0; which < sizeof(kernel_types) / sizeof(*kernel_types); which++)
-		if (strcmp(place->type, kernel_types[which]) == 0)
-			return 1;
-	for (size_t which = 0; which < sizeof(left_out) / sizeof(*left_out); which++)
-		if (is_under(place->path, left_out[which]))
-			return 1;
-	return 0;
+	snprintf(path, FD_PATH, "/proc/self/fd/%d", file);
 }
 
-static bool is_octal(const char *digits)
+int sandbox_read_only(const char *from, const char *at)
 {
-	return strspn(digits, "01234567") >= 3;
+	int file = open(at, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+	if (file < 0)
+		return -1;
+	close(file);
+	if (mount(from, at, NULL, MS_BIND, NULL) < 0)
+		return -1;
+	return mount(NULL, at, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL);
 }
 
-/* mountinfo writes blanks and backslashes as \ooo. */
-static void unescape(char *text)
+/* A bind mount of what is mounted read-only is read-only, too. */
+int sandbox_cover_file(const char *read_only, int target)
 {
-	char *to = text;
-	for (const char *from = text; *from; from++) {
-		if (from[0] == '\\' && is_octal(from + 1)) {
-			*to++ = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
-			from += 3;
-		} else {
-			*to++ = *from;
-		}
-	}
-	*to = '\0';
-}
+	char to[FD_PATH];
 
-static int read_mounts(void)
-{
-	char line[4096];
-	FILE *mounts = fopen("/proc/self/mountinfo", "re");
-
-	if (!mounts)
-		return refuse(errno, "/proc/self/mountinfo");
-	while (fgets(line, sizeof(line), mounts)) {
-		struct place *place = &places[place_count];
-		const char *type = strstr(line, " - ");
-		if (!type || sscanf(line, "%*s %*s %*s %*s %511s", place->path) != 1 ||
-		    sscanf(type + 3, "%31s", place->type) != 1)
-			continue;
-		unescape(place->path);
-		if (is_left_out(place))
-			continue;
-		if (++place_count == OLD_ROOT_LIMIT) {
-			fclose(mounts);
-			return refuse(0, "this node has more than %d mounts", OLD_ROOT_LIMIT);
-		}
-	}
-	fclose(mounts);
-	return 0;
-}
-
-static int mount_tmpfs(const char *path, const char *options)
-{
-	if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
-		return refuse(errno, "tmpfs on %s", path);
-	return 0;
+	fd_path(target, to);
+	return mount(read_only, to, NULL, MS_BIND, NULL);
 }
 
 static int build_stage(const struct sandbox *wish)
@@ -122,11 +72,77 @@ static int build_stage(const struct sandbox *wish)
 		return refuse(errno, "private mounts");
 	snprintf(options, sizeof(options), "mode=755,size=%llu,nr_inodes=200k",
 		 (unsigned long long)wish->scratch_bytes);
-	if (mount_tmpfs(STAGE, options))
+	if (sandbox_tmpfs(wish, STAGE, MS_NODEV, options))
 		return -1;
 	if (mkdir(NEW_ROOT, 0755) < 0 || mkdir(SCRATCH, 0700) < 0)
 		return refuse(errno, STAGE);
 	return 0;
+}
+
+/* Where the kernel can tell, a descriptor of another mount is that of one which hides this one, or of the
+ * folder below it once it is gone. */
+static int is_of_mount(int file, const struct place *place)
+{
+	struct statx mounted;
+
+	return statx(file, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, &mounted) == 0 &&
+	       (!(mounted.stx_mask & STATX_MNT_ID) || mounted.stx_mnt_id == place->id);
+}
+
+/* Others' FUSE mounts can be opened, but not entered. */
+static int can_be_entered(int file)
+{
+	struct stat kind;
+
+	if (fstat(file, &kind) < 0)
+		return 0;
+	if (!S_ISDIR(kind.st_mode))
+		return 1;
+	int inside = openat(file, "./.", O_PATH | O_CLOEXEC);
+	if (inside < 0)
+		return 0;
+	close(inside);
+	return 1;
+}
+
+/* -1 also for what this user cannot reach, and what is hidden by another mount or gone since: no job of this
+ * user can see it. */
+static int open_place(const struct sandbox *wish, const struct place *place)
+{
+	if (sandbox_as_user(wish))
+		return -1;
+	int file = sandbox_open(AT_FDCWD, place->path, O_PATH, RESOLVE_NO_SYMLINKS);
+	if (file >= 0 && !(is_of_mount(file, place) && can_be_entered(file))) {
+		close(file);
+		file = -1;
+	}
+	return sandbox_as_root() ? -1 : file;
+}
+
+/* The folder, or file, of this name. Below what automount has mounted, the new root has none yet. */
+static int step_into(int folder, const char *name)
+{
+	const uint64_t how = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+	int next = sandbox_open(folder, name, O_PATH, how);
+
+	if (next < 0 && errno == ENOENT && mkdirat(folder, name, 0755) == 0)
+		next = sandbox_open(folder, name, O_PATH, how);
+	return next;
+}
+
+/* Opens the place in the new root, step by step. */
+static int open_target(const char *path)
+{
+	char names[sizeof(((struct place *)0)->path)], *rest = NULL;
+	int target = open(NEW_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	snprintf(names, sizeof(names), "%s", path);
+	for (char *name = strtok_r(names, "/", &rest); name && target >= 0; name = strtok_r(NULL, "/", &rest)) {
+		int next = step_into(target, name);
+		close(target);
+		target = next;
+	}
+	return target;
 }
 
 /* An overlay's own root takes its owner and mode from the upper directory. */
@@ -138,178 +154,174 @@ static int make_upper(const char *path, const struct stat *like)
 	return 0;
 }
 
-static int cover_folder(size_t number, const char *path, const struct stat *like)
+static int cover_folder(unsigned id, int from, int target, const struct stat *like)
 {
-	char upper[64], work[64], target[600], options[800];
+	char upper[64], work[64], to[FD_PATH], options[256];
 
-	/* These would be read as part of the options. */
-	if (strpbrk(path, ",:\\\""))
-		return refuse(0, "overlay over '%s': a name with , : \\ or \"", path);
-	snprintf(upper, sizeof(upper), SCRATCH "/u%zu", number);
-	snprintf(work, sizeof(work), SCRATCH "/w%zu", number);
+	snprintf(upper, sizeof(upper), SCRATCH "/u%u", id);
+	snprintf(work, sizeof(work), SCRATCH "/w%u", id);
 	if (make_upper(upper, like))
 		return -1;
 	if (mkdir(work, 0700) < 0)
 		return refuse(errno, "%s", work);
-	snprintf(target, sizeof(target), NEW_ROOT "%s", path);
-	snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s", path, upper, work);
-	if (mount("overlay", target, "overlay", MS_NOSUID | MS_NODEV, options) < 0)
-		return refuse(errno, "overlay over %s", path);
+	fd_path(target, to);
+	snprintf(options, sizeof(options), "lowerdir=/proc/self/fd/%d,upperdir=%s,workdir=%s", from, upper, work);
+	return mount("overlay", to, "overlay", MS_NOSUID | MS_NODEV, options);
+}
+
+#define READ_ONLY STAGE "/file"
+
+static int cover_single_file(int from, int target)
+{
+	char path[FD_PATH];
+
+	fd_path(from, path);
+	if (sandbox_read_only(path, READ_ONLY) < 0 || sandbox_cover_file(READ_ONLY, target) < 0)
+		return -1;
+	return umount2(READ_ONLY, MNT_DETACH);
+}
+
+/* A folder, or a single file, as containers mount /etc/hosts. */
+static int cover(const struct place *place, int from, int target)
+{
+	struct stat like;
+
+	if (fstat(from, &like) < 0)
+		return -1;
+	if (S_ISDIR(like.st_mode))
+		return cover_folder(place->id, from, target, &like);
+	return S_ISREG(like.st_mode) ? cover_single_file(from, target) : 0;
+}
+
+static int cover_place(const struct sandbox *wish, const struct place *place)
+{
+	int from = open_place(wish, place);
+
+	if (from < 0)
+		return 0;
+	int target = open_target(place->path);
+	int failed = target < 0 || cover(place, from, target) < 0;
+	int error = errno;
+	close(from);
+	if (target >= 0)
+		close(target);
+	return failed ? refuse(error, "overlay over %s", place->path) : 0;
+}
+
+/* A kernel without openat2 would let every mount be out of reach. */
+static int can_open_safely(void)
+{
+	int root = sandbox_open(AT_FDCWD, "/", O_PATH, RESOLVE_NO_SYMLINKS);
+
+	if (root < 0)
+		return refuse(errno, "openat2");
+	close(root);
 	return 0;
 }
 
-/* A single file that is mounted somewhere, as containers do with /etc/hosts. */
-static int cover_file(const char *path)
+static int cover_everything(const struct sandbox *wish)
 {
-	char target[600];
-
-	snprintf(target, sizeof(target), NEW_ROOT "%s", path);
-	if (mount(path, target, NULL, MS_BIND, NULL) < 0 ||
-	    mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0)
-		return refuse(errno, "read-only file %s", path);
-	return 0;
-}
-
-static int cover_everything(void)
-{
-	for (size_t number = 0; number < place_count; number++) {
-		const char *path = places[number].path;
-		struct stat like;
-		if (stat(path, &like) < 0)
-			continue; /* covered by another mount, or a server that is gone */
-		if (S_ISDIR(like.st_mode) ? cover_folder(number, path, &like) :
-					    S_ISREG(like.st_mode) && cover_file(path))
+	if (can_open_safely())
+		return -1;
+	for (size_t which = 0; places_at(which); which++)
+		if (!places_at(which)->is_left_out && cover_place(wish, places_at(which)))
 			return -1;
-	}
 	return 0;
 }
 
-static int bind_device(const char *name)
+static int enter_new_root(void)
 {
-	char from[64], to[80];
-
-	snprintf(from, sizeof(from), "/dev/%s", name);
-	snprintf(to, sizeof(to), NEW_ROOT "/dev/%s", name);
-	int file = open(to, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
-	if (file < 0)
-		return refuse(errno, "%s", to);
-	close(file);
-	return mount(from, to, NULL, MS_BIND, NULL) < 0 ? refuse(errno, "device %s", from) : 0;
-}
-
-static int build_dev(const struct sandbox *wish)
-{
-	static const char *const devices[] = { "null", "zero", "full", "random", "urandom", "tty" };
-	static const char *const links[][2] = { { "pts/ptmx", "ptmx" },
-						{ "/proc/self/fd", "fd" },
-						{ "/proc/self/fd/0", "stdin" },
-						{ "/proc/self/fd/1", "stdout" },
-						{ "/proc/self/fd/2", "stderr" } };
-	static const char *const folders[] = { "shm", "pts", "mqueue" };
-	char path[80], options[64];
-
-	if (mount_tmpfs(NEW_ROOT "/dev", "mode=755,size=64k"))
-		return -1;
-	for (size_t which = 0; which < sizeof(devices) / sizeof(*devices); which++)
-		if (bind_device(devices[which]))
-			return -1;
-	for (size_t which = 0; which < sizeof(links) / sizeof(*links); which++) {
-		snprintf(path, sizeof(path), NEW_ROOT "/dev/%s", links[which][1]);
-		if (symlink(links[which][0], path) < 0)
-			return refuse(errno, "%s", path);
-	}
-	for (size_t which = 0; which < sizeof(folders) / sizeof(*folders); which++) {
-		snprintf(path, sizeof(path), NEW_ROOT "/dev/%s", folders[which]);
-		if (mkdir(path, 0755) < 0)
-			return refuse(errno, "%s", path);
-	}
-	snprintf(options, sizeof(options), "mode=1777,size=%llu", (unsigned long long)wish->memory_bytes);
-	if (mount_tmpfs(NEW_ROOT "/dev/shm", options))
-		return -1;
-	if (mount("devpts", NEW_ROOT "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-		  "newinstance,ptmxmode=0666,mode=0620") < 0)
-		return refuse(errno, "devpts");
-	/* Optional in the kernel; without it there are simply no POSIX queues. */
-	mount("mqueue", NEW_ROOT "/dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	if (chdir(NEW_ROOT) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
+	    chdir("/") < 0)
+		return refuse(errno, "pivot_root");
 	return 0;
 }
 
-/* /run holds everybody's sockets: the shadow's is empty but for what the sampler looks at: how full
- * the scratch space is, and what the stand-ins have noted. */
-static int build_run(void)
+/* From here on all paths are those of the new root: no link of the user's leads out of it. */
+
+/* Returns the descriptor of the stub that Slurm has written for the user, after its first lines. */
+static int open_script(const struct sandbox *wish)
 {
-	if (mount_tmpfs(NEW_ROOT "/run", "mode=755,size=1m"))
-		return -1;
-	int notes = -1;
-	if (mkdir(NEW_ROOT SHADOWFIT_RUN, 0755) < 0 ||
-	    mkdir(NEW_ROOT SHADOWFIT_SCRATCH, 0700) < 0 ||
-	    mount(SCRATCH, NEW_ROOT SHADOWFIT_SCRATCH, NULL, MS_BIND, NULL) < 0 ||
-	    (notes = open(NEW_ROOT SHADOWFIT_NOTES, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)) < 0 ||
-	    fchmod(notes, 0622) < 0)
-		return refuse(errno, SHADOWFIT_RUN);
-	close(notes);
-	return 0;
+	char stub[sizeof(SHADOWFIT_STUB) - 1];
+	struct stat kind;
+	int script = sandbox_open(AT_FDCWD, wish->script, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+
+	if (script >= 0 && fstat(script, &kind) == 0 && S_ISREG(kind.st_mode) && kind.st_uid == wish->uid &&
+	    kind.st_size <= MOST_SCRIPT && read(script, stub, sizeof(stub)) == (ssize_t)sizeof(stub) &&
+	    memcmp(stub, SHADOWFIT_STUB, sizeof(stub)) == 0)
+		return script;
+	if (script >= 0)
+		close(script);
+	return -1;
 }
 
-static int build_kernel_folders(const struct sandbox *wish)
-{
-	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+#define PAYLOAD SHADOWFIT_RUN "/script"
 
-	if (mount("proc", NEW_ROOT "/proc", "proc", flags, NULL) < 0)
-		return refuse(errno, "proc");
-	if (mount("sysfs", NEW_ROOT "/sys", "sysfs", flags | MS_RDONLY, NULL) < 0)
-		return refuse(errno, "sysfs");
-	return build_run() || build_dev(wish) ? -1 : 0;
+static int copy_payload(const struct sandbox *wish, int script)
+{
+	int payload = open(PAYLOAD, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0700);
+	ssize_t copied = 1;
+
+	while (payload >= 0 && copied > 0)
+		copied = sendfile(payload, script, NULL, MOST_SCRIPT);
+	int failed = payload < 0 || copied < 0 || fchown(payload, wish->uid, wish->gid) < 0 ||
+		     fchmod(payload, 0500) < 0;
+	if (payload >= 0)
+		close(payload);
+	return failed ? -1 : 0;
 }
 
-/* Slurm starts a stub that does nothing by itself, followed by the user's script. Inside, the
- * script takes the stub's place, so that without a sandbox nothing of the user's can ever run. */
+/* Slurm starts a stub that does nothing by itself, followed by the user's script. Inside, the script takes
+ * the stub's place, so that without a sandbox nothing of the user's can ever run. */
 static int unwrap_script(const struct sandbox *wish)
 {
-	char path[PATH_MAX], *text = NULL;
-	struct stat size;
-
-	snprintf(path, sizeof(path), NEW_ROOT "%s", wish->script);
-	int file = open(path, O_RDWR | O_CLOEXEC);
-	if (file < 0 || fstat(file, &size) < 0)
-		return refuse(errno, "%s", wish->script);
-	text = malloc(size.st_size + 1);
-	if (!text || read(file, text, size.st_size) != size.st_size)
-		return refuse(errno, "%s", wish->script);
-	text[size.st_size] = '\0';
-	if (strncmp(text, SHADOWFIT_STUB, strlen(SHADOWFIT_STUB)) != 0)
+	if (sandbox_as_user(wish))
+		return -1;
+	int script = open_script(wish);
+	if (sandbox_as_root())
+		return -1;
+	if (script < 0)
 		return refuse(0, "%s is no shadow's script", wish->script);
-	const char *payload = text + strlen(SHADOWFIT_STUB);
-	size_t length = size.st_size - (payload - text);
-	if (ftruncate(file, 0) < 0 || pwrite(file, payload, length, 0) != (ssize_t)length)
-		return refuse(errno, "%s", wish->script);
-	free(text);
-	close(file);
-	return 0;
+	int failed = copy_payload(wish, script) < 0 || sandbox_read_only(PAYLOAD, PAYLOAD) < 0 ||
+		     sandbox_cover_file(PAYLOAD, script) < 0;
+	int error = errno;
+	close(script);
+	return failed ? refuse(error, "%s", wish->script) : 0;
 }
 
-static int enter_new_root(const char *work_dir)
+/* A working directory that is not there is the job's own problem, as it would be outside. */
+static int go_to_work(const struct sandbox *wish, const char *work_dir)
 {
-	if (chdir(NEW_ROOT) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
-		return refuse(errno, "pivot_root");
-	/* A working directory that is not there is the job's own problem, as it would be outside. */
-	if (chdir(work_dir) < 0 && chdir("/") < 0)
-		return refuse(errno, "working directory");
-	return 0;
+	if (sandbox_as_user(wish))
+		return -1;
+	int arrived = chdir(work_dir) == 0 || chdir("/") == 0;
+	return sandbox_as_root() || !arrived ? refuse(errno, "working directory") : 0;
+}
+
+/* An automounted home has to be there before the mounts are read. The user may wake it, nobody else is woken. */
+static int wake_home(const struct sandbox *wish)
+{
+	if (!wish->home)
+		return 0;
+	if (sandbox_as_user(wish))
+		return -1;
+	int home = open(wish->home, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	if (home >= 0)
+		close(home);
+	return sandbox_as_root();
 }
 
 int sandbox_root(const struct sandbox *wish)
 {
 	char work_dir[PATH_MAX];
+	mode_t mask = umask(022);
 
 	if (!getcwd(work_dir, sizeof(work_dir)))
 		return refuse(errno, "working directory");
-	/* An automounted home has to be there before the mounts are read. */
-	if (wish->home)
-		access(wish->home, F_OK);
-	if (read_mounts() || build_stage(wish) || cover_everything() || build_kernel_folders(wish) ||
-	    unwrap_script(wish) || sandbox_standins(wish, NEW_ROOT) ||
-	    sandbox_license_hosts(wish, NEW_ROOT))
+	if (wake_home(wish) || places_read() || build_stage(wish) || cover_everything(wish) ||
+	    sandbox_kernel_folders(wish) || enter_new_root() || unwrap_script(wish) || sandbox_standins(wish) ||
+	    sandbox_license_hosts(wish))
 		return -1;
-	return enter_new_root(work_dir);
+	umask(mask);
+	return go_to_work(wish, work_dir);
 }

@@ -6,11 +6,11 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sandbox.h"
@@ -22,38 +22,57 @@ static const char *const replaced[] = { "srun",	   "mpirun",   "mpiexec",  "orte
 
 /* Searched after the job's own PATH: a script may name a launcher by its full path. */
 #define USUAL_FOLDERS "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+/* The stand-in as the sandbox has it: of the overlay, not of the node, and read-only. */
+#define STANDIN SHADOWFIT_RUN "/standin"
 
-static int replace(const struct sandbox *wish, const char *root, const char *folder, int length,
-		   const char *name)
+/* The file itself, where a launcher is a link. */
+static int open_as_user(const struct sandbox *wish, int folder, const char *name, int flags)
 {
-	char path[PATH_MAX], real[PATH_MAX], target[2 * PATH_MAX];
-
-	snprintf(path, sizeof(path), "%.*s/%s", length, folder, name);
-	if (path[0] != '/' || !realpath(path, real))
-		return 0;
-	snprintf(target, sizeof(target), "%s%s", root, real);
-	if (access(target, F_OK) < 0)
-		return 0;
-	if (mount(wish->standin, target, NULL, MS_BIND, NULL) < 0)
-		return refuse(errno, "stand-in for %s", real);
-	return 0;
+	if (sandbox_as_user(wish))
+		return -1;
+	int file = sandbox_open(folder, name, O_PATH | flags, 0);
+	return sandbox_as_root() ? -1 : file;
 }
 
-static int replace_along(const struct sandbox *wish, const char *root, const char *folders)
+static int replace(const struct sandbox *wish, int folder, const char *name)
 {
-	while (folders && *folders) {
-		int length = (int)strcspn(folders, ":");
-		for (size_t which = 0; which < sizeof(replaced) / sizeof(*replaced); which++)
-			if (replace(wish, root, folders, length, replaced[which]))
-				return -1;
-		folders += length + (folders[length] == ':');
-	}
-	return 0;
+	struct stat kind;
+	int file = open_as_user(wish, folder, name, 0);
+
+	if (file < 0)
+		return 0;
+	int failed = fstat(file, &kind) == 0 && S_ISREG(kind.st_mode) && sandbox_cover_file(STANDIN, file) < 0;
+	int error = errno;
+	close(file);
+	return failed ? refuse(error, "stand-in for %s", name) : 0;
 }
 
-int sandbox_standins(const struct sandbox *wish, const char *root)
+static int replace_in(const struct sandbox *wish, const char *path)
 {
-	if (access(wish->standin, X_OK) < 0)
+	int folder = path[0] == '/' ? open_as_user(wish, AT_FDCWD, path, O_DIRECTORY) : -1;
+	int failed = 0;
+
+	for (size_t which = 0; folder >= 0 && !failed && which < sizeof(replaced) / sizeof(*replaced); which++)
+		failed = replace(wish, folder, replaced[which]);
+	if (folder >= 0)
+		close(folder);
+	return failed;
+}
+
+static int replace_along(const struct sandbox *wish, const char *path)
+{
+	char *folders = strdup(path), *rest = NULL;
+	int failed = folders ? 0 : refuse(errno, "PATH");
+
+	for (char *folder = strtok_r(folders, ":", &rest); folder && !failed; folder = strtok_r(NULL, ":", &rest))
+		failed = replace_in(wish, folder);
+	free(folders);
+	return failed;
+}
+
+int sandbox_standins(const struct sandbox *wish)
+{
+	if (access(wish->standin, X_OK) < 0 || sandbox_read_only(wish->standin, STANDIN) < 0)
 		return refuse(errno, "%s", wish->standin);
-	return replace_along(wish, root, wish->path) || replace_along(wish, root, USUAL_FOLDERS) ? -1 : 0;
+	return replace_along(wish, wish->path) || replace_along(wish, USUAL_FOLDERS) ? -1 : 0;
 }

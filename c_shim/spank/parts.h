@@ -22,22 +22,32 @@
 struct settings {
 	const char *programs; /* the folder of shadowfit-sampler and shadowfit-standin */
 	int profiles;	      /* batch jobs are watched */
+	uid_t least_uid;      /* users below have no shadows */
 };
 extern struct settings settings;
 
 /* option.c: what --shadowfit says. Its job is empty in every job that is no shadow. */
 extern struct shadowfit_mark shadow;
 int option_register(spank_t spank);
-/* This step, on its node, is a shadow. */
+/* The mark as it was given. */
+const char *option_mark(void);
+/* This step, on its node, is marked as a shadow. */
 int is_shadow(spank_t spank);
+
+/* trust.c: why a marked step is no shadow; NULL if it is one. Asks slurmctld. */
+const char *shadow_forged(spank_t spank);
 
 /* shadow.c */
 unsigned long own_job(spank_t spank);
 void shadow_group(spank_t spank, char *name);
 void shadow_license_servers(spank_t spank, char *servers);
-/* In the process that is about to become the shadow: returns inside of its sandbox, or -1. */
-int shadow_enter(spank_t spank);
-/* After whatever killed sampler and slurmstepd: nothing of a shadow stays. */
+/* As the step starts. Returns 0, or -1 if it is marked and no shadow. */
+int shadow_prepare(spank_t spank);
+/* In the process that is about to become the shadow: returns inside of its sandbox, or not at all. */
+void shadow_enter(spank_t spank);
+/* Its script has ended: nothing of it stays, in memory or in cgroups. */
+void shadow_end(spank_t spank);
+/* After whatever killed sampler and slurmstepd: no process and no cgroup of a shadow stays. */
 void shadow_clear(void);
 
 /* sampler.c: the program beside each batch job and shadow, outside of its cgroup. */

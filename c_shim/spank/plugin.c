@@ -4,13 +4,14 @@
  * the agent's shadows into their sandbox, starts the sampler beside them, and sees to it that nothing of
  * them stays.
  *
- * plugstack.conf:  optional spank_shadowfit.so [programs=FOLDER] [profile=off]
+ * plugstack.conf:  optional spank_shadowfit.so [programs=FOLDER] [profile=off] [least_uid=1000]
  * where FOLDER holds shadowfit-sampler and shadowfit-standin. Beside each batch job a sampler notes what
- * it does, unless profile=off.
+ * it does, unless profile=off. Users below least_uid have no shadows.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hints.h"
@@ -18,12 +19,15 @@
 
 SPANK_PLUGIN(shadowfit, 1);
 
-struct settings settings = { .programs = SHADOWFIT_PROGRAMS, .profiles = 1 };
+struct settings settings = { .programs = SHADOWFIT_PROGRAMS, .profiles = 1,
+			     .least_uid = SHADOWFIT_LEAST_UID };
 
 static void read_setting(const char *word)
 {
 	if (strncmp(word, "programs=", 9) == 0)
 		settings.programs = word + 9;
+	else if (strncmp(word, "least_uid=", 10) == 0)
+		settings.least_uid = (uid_t)strtoul(word + 10, NULL, 10);
 	else if (strcmp(word, "profile=off") == 0)
 		settings.profiles = 0;
 }
@@ -50,12 +54,13 @@ int slurm_spank_init_post_opt(spank_t spank, int argc, char **argv)
 {
 	if (spank_context() == S_CTX_ALLOCATOR)
 		tell_input(spank);
-	return sampler_prepare(spank);
+	return shadow_prepare(spank) || sampler_prepare(spank) ? -1 : 0;
 }
 
 int slurm_spank_task_init_privileged(spank_t spank, int argc, char **argv)
 {
-	return is_shadow(spank) ? shadow_enter(spank) : 0;
+	shadow_enter(spank);
+	return 0;
 }
 
 int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
@@ -66,6 +71,7 @@ int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
 int slurm_spank_task_exit(spank_t spank, int argc, char **argv)
 {
 	sampler_tell_exit(spank);
+	shadow_end(spank);
 	return 0;
 }
 

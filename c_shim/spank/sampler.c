@@ -29,7 +29,6 @@
 struct start {
 	unsigned long job;
 	pid_t task;
-	char group[GROUP_SIZE];
 	char servers[SERVERS_SIZE];
 	char node[HOST_SIZE]; /* where the batch script does not run: this node's name */
 };
@@ -133,7 +132,7 @@ static void become_sampler_of_shadow(const struct start *start)
 	pass(report[0], input, sizeof(input));
 	pass(sampler_lives[1], output, sizeof(output));
 	execl(program(), program(), "shadow", "--job", job, "--shadow-of", shadow.job, "--until", until,
-	      "--group", start->group, "--license-servers", start->servers, "--report-fd", input,
+	      "--license-servers", start->servers, "--report-fd", input,
 	      "--go-fd", output, (char *)NULL);
 }
 
@@ -202,7 +201,6 @@ static void describe(spank_t spank, struct start *start)
 {
 	start->job = own_job(spank);
 	spank_get_item(spank, S_TASK_PID, &start->task);
-	shadow_group(spank, start->group);
 	shadow_license_servers(spank, start->servers);
 }
 
@@ -256,6 +254,7 @@ static void await_end(int patience_ms)
 			slurm_info("shadowfit: the sampler does not end");
 	} while (end.revents & POLLIN && read(sampler_lives[0], &byte, 1) == 1);
 	close(sampler_lives[0]);
+	sampler_lives[0] = -1;
 }
 
 void sampler_await(spank_t spank)

@@ -6,9 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "../sandbox/sandbox.h"
 #include "parts.h"
+
+/* What a step ends with that was refused. */
+#define REFUSED 125
+
+static const char *forged; /* why this marked step is no shadow */
+/* From the sandbox: its file systems, to be emptied at the end. */
+static int kept[2] = { -1, -1 };
 
 unsigned long own_job(spank_t spank)
 {
@@ -24,7 +33,7 @@ static void group_name(char *name, const char *cluster, unsigned long job)
 {
 	int is_name = cluster && *cluster && !strpbrk(cluster, "/.");
 
-	snprintf(name, GROUP_SIZE, "shadowfit_%s_%lu", is_name ? cluster : "cluster", job);
+	snprintf(name, GROUP_SIZE, SHADOWFIT_GROUP_PREFIX "%s_%lu", is_name ? cluster : "cluster", job);
 }
 
 /* Empty where the job has no such variable. */
@@ -64,6 +73,19 @@ static uint64_t own_memory_bytes(spank_t spank)
 	return mib << 20;
 }
 
+static void describe_user(spank_t spank, struct sandbox *wish)
+{
+	gid_t *groups = NULL;
+	int count = 0;
+
+	spank_get_item(spank, S_JOB_UID, &wish->uid);
+	spank_get_item(spank, S_JOB_GID, &wish->gid);
+	if (spank_get_item(spank, S_JOB_SUPPLEMENTARY_GIDS, &groups, &count) == ESPANK_SUCCESS && count > 0) {
+		wish->groups = groups;
+		wish->group_count = count;
+	}
+}
+
 static void describe(spank_t spank, struct sandbox *wish)
 {
 	static char name[GROUP_SIZE], standin[PATH_MAX], path[4096], home[PATH_MAX], servers[SERVERS_SIZE];
@@ -86,7 +108,9 @@ static void describe(spank_t spank, struct sandbox *wish)
 		.pids = (unsigned)shadow.pids,
 		.report = sampler_report_pipe(),
 		.go = sampler_go_pipe(),
+		.keep = kept[1],
 	};
+	describe_user(spank, wish);
 }
 
 /* The program must size itself as in its job, though it has one CPU here. */
@@ -100,13 +124,45 @@ static void show_cpus_of_job(spank_t spank)
 	spank_setenv(spank, "SLURM_JOB_CPUS_PER_NODE", cpus, 1);
 }
 
-int shadow_enter(spank_t spank)
+int shadow_prepare(spank_t spank)
+{
+	if (!is_shadow(spank))
+		return 0;
+	forged = shadow_forged(spank);
+	if (!forged && socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, kept) < 0)
+		forged = "its sandbox could not be kept in sight";
+	if (forged)
+		slurm_error("shadowfit: refused: this is no shadow: %s", forged);
+	return forged ? -1 : 0;
+}
+
+/* Slurm goes on after an optional plugin has failed: here nothing of a step that is refused may run. */
+void shadow_enter(spank_t spank)
 {
 	struct sandbox wish;
 
+	if (!is_shadow(spank))
+		return;
+	if (forged)
+		_exit(REFUSED);
 	describe(spank, &wish);
 	show_cpus_of_job(spank);
-	return sandbox_enter(&wish);
+	if (sandbox_enter(&wish) < 0)
+		_exit(REFUSED);
+}
+
+void shadow_end(spank_t spank)
+{
+	char group[GROUP_SIZE];
+
+	if (!is_shadow(spank) || forged)
+		return;
+	/* The sampler reads the last of the counters from the cgroups. */
+	sampler_await(spank);
+	shadow_group(spank, group);
+	sandbox_clear(group);
+	close(kept[1]);
+	sandbox_empty(kept[0]);
 }
 
 void shadow_clear(void)

@@ -29,6 +29,8 @@ for n in 1 2 3 4; do while :; do :; done & done
 while True: held[::4096] = bytes(len(held[::4096]))' &
 while :; do dd if=/dev/zero of=/tmp/load bs=1M count=100 2>/dev/null; done
 """
+# As in c_shim/shadow_contract.h.
+STUB = "#!/bin/sh\nexit 64 # only a sandbox of shadowfit runs what follows\n"
 MANY = """#!/bin/bash
 for n in $(seq 60); do while :; do sleep 0.2; read -t 0.01 </dev/zero; done & done
 wait
@@ -37,12 +39,23 @@ wait
 
 class Shadows(Bench):
     def start_shadow(self, script, seconds):
-        """A shadow of nobody's job, as 'shadowfit shadow' submits it, without waiting for its end."""
-        stub = self.script(f"shadow-{script.name}", "#!/bin/sh\nexit 64\n" + script.read_text())
+        """A shadow of nobody's job, as shadowfitd submits it."""
+        stub = self.script(f"shadow-{script.name}", STUB + script.read_text())
         until = int(time.time()) + seconds
         mark = f"shadow:0:{until}:4:300:1024:100"
         return self.inside(
-            "sbatch", "--parsable", "-o", "/dev/null", "--mem=1000", "-t", "5", "--no-requeue", f"--shadowfit={mark}", stub, user="alice"
+            "sbatch",
+            "--parsable",
+            "-o",
+            "/dev/null",
+            "--mem=1000",
+            "-t",
+            "5",
+            "--no-requeue",
+            "--uid=alice",
+            "--gid=alice",
+            f"--shadowfit={mark}",
+            stub,
         ).strip()
 
     def cancel(self, jobs):

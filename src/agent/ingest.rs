@@ -183,6 +183,7 @@ impl Users {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::counters::ShadowCounters;
     use crate::record::tests::finished;
     use crate::record::{Record, ShadowRecord};
     use crate::store::tests::store;
@@ -218,7 +219,12 @@ mod tests {
             Users::default().with_kind(job).map(|(_, kind)| kind)
         };
         let none = Some(Kind::default());
-        let shadow = || Comment::Shadow(Box::new(ShadowRecord::new("9", None)));
+        let shadow = || {
+            Comment::Shadow(Box::new(ShadowRecord::ended(
+                "9",
+                ShadowCounters::refused("no overlay"),
+            )))
+        };
         for (seen, expected) in [
             (run(record(recorded), 1, Some(1001), ""), Some(recorded)),
             (run(record(recorded), 2, Some(1001), ""), Some(recorded)),

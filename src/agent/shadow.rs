@@ -178,7 +178,8 @@ impl Agent<'_> {
         let limits = &self.config.shadow;
         let first = jobs.iter().find_map(|job| {
             let (wait, asked) = (job.record.shadow.as_ref()?, job.record.asked?);
-            (wait.until - now >= LEAST_TIME_S).then_some((job, wait, asked))
+            let may = job.original.uid >= limits.least_uid;
+            (may && wait.until - now >= LEAST_TIME_S).then_some((job, wait, asked))
         });
         let Some((job, wait, asked)) = first else {
             return Ok(());

@@ -1,5 +1,6 @@
 //! The file's sections of numbers: what they mean, what is allowed, what they are if nobody says.
 
+use crate::shadow::LEAST_UID;
 use serde::{Deserialize, Deserializer};
 use std::path::PathBuf;
 
@@ -84,6 +85,8 @@ pub struct ShadowLimits {
     pub pids: u32,
     /// From and to each disk, in MiB a second.
     pub io_mib_s: u32,
+    /// Users below are the system's and have no shadows; nodes have their own `least_uid` in plugstack.conf.
+    pub least_uid: u32,
     /// The site's license servers, as `27000@lic1`: shadows that ask them are counted and get no license.
     pub license_servers: Vec<String>,
     /// Where shadows run; without it, in the job's own partition.
@@ -189,6 +192,7 @@ impl Default for ShadowLimits {
             scratch_mib: 1024,
             pids: 1024,
             io_mib_s: 100,
+            least_uid: LEAST_UID,
             license_servers: Vec::new(),
             partition: None,
             account: None,

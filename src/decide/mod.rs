@@ -91,8 +91,11 @@ pub fn decide(
                 manager,
                 ..record
             };
-            let first = record.level.is_none() && config.shadows(owner, modes);
-            match first.then(|| wait(config, request, now)).flatten() {
+            let first = record.level.is_none() || request.measured;
+            match (first && config.shadows(owner, modes))
+                .then(|| wait(config, request, now))
+                .flatten()
+            {
                 Some(wait) => record.after_shadow(wait),
                 None => record,
             }
@@ -109,9 +112,10 @@ fn floor(request: &Request) -> Floor {
 
 /// A shadow runs first where the job may wait, has enough at stake and can be cloned.
 fn wait(config: &Config, request: &Request, now: i64) -> Option<Wait> {
-    let worth = stake_gib_h(&request.ask)? >= config.shadow.min_stake_gib_h;
+    let worth = stake_gib_h(&request.ask)? >= config.shadow.min_stake_gib_h || request.measured;
+    let may = request.may_wait && request.uid >= config.shadow.least_uid;
     let arguments = || Arguments::of(&request.texts.arguments);
-    let arguments = (request.may_wait && worth).then(arguments).flatten()?;
+    let arguments = (may && worth).then(arguments).flatten()?;
     Some(Wait {
         since: now,
         until: now + i64::from(config.shadow.window_s),

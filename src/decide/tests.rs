@@ -302,10 +302,10 @@ fn a_time_limit_is_lowered_to_what_is_enough_and_of_no_program_that_gets_slower(
 
 const NOW: i64 = 1_000_000;
 
-/// `sbatch work.sh a b` by the user with number 7.
+/// `sbatch work.sh a b` by the user with number 1007.
 fn request(ask: Ask) -> Request<'static> {
     Request {
-        uid: 7,
+        uid: 1007,
         texts: Texts {
             name: b"solve",
             script: b"#!/bin/sh\nwork $1 $2\n",
@@ -317,6 +317,7 @@ fn request(ask: Ask) -> Request<'static> {
         input_bytes: Some(7),
         left_alone: None,
         may_wait: true,
+        measured: false,
     }
 }
 
@@ -391,7 +392,7 @@ fn no_job_waits_in_vain() {
         may_wait: false,
         ..request.clone()
     };
-    let kind = Kind::of(7, &request.texts, ask.layout);
+    let kind = Kind::of(1007, &request.texts, ask.layout);
     let knows = snapshot(&kind, SEEN, &Directory::default());
     assert!(waits(&measuring, None, &request));
     assert!(
@@ -449,7 +450,7 @@ fn rules_know_whose_job_it_is_from_the_directory_where_the_request_does_not_say(
     };
     let directory = Directory {
         default_partition: Some("batch".into()),
-        users: [(7, alice)].into(),
+        users: [(1007, alice)].into(),
         ..Directory::default()
     };
     let snapshot = snapshot(&Kind::of_accounting(1, b"align"), SEEN, &directory);
@@ -512,6 +513,7 @@ fn a_job_of_a_workflow_manager_is_rewritten_only_where_the_site_says_so() {
             input_bytes: None,
             left_alone: None,
             may_wait: false,
+            measured: false,
         };
         let kind = Kind::of(1, &request.texts, request.ask.layout);
         let snapshot = snapshot(&kind, SEEN, &Directory::default());

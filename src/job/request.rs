@@ -178,6 +178,8 @@ pub struct Request<'a> {
     pub left_alone: Option<LeftAlone>,
     /// A shadow may run first: the job has no begin time or reservation of its own, and no GPU.
     pub may_wait: bool,
+    /// The user asked for one, however well the kind is known.
+    pub measured: bool,
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::{Record, VERSION};
 use crate::job::counters::ShadowCounters;
+use crate::shadow::Mark;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -75,18 +76,32 @@ pub struct ShadowRecord {
     shadowfit: u8,
     /// The job whose shadow this is, as scontrol names it.
     pub shadow_of: String,
+    /// How it is to run, as slurmctld took it from root or SlurmUser: a node compares.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub mark: Option<String>,
     /// Written by the sampler when the shadow ends.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub counters: Option<ShadowCounters>,
 }
 
 impl ShadowRecord {
-    /// The record of a shadow of `job`.
-    pub fn new(job: &str, counters: Option<ShadowCounters>) -> ShadowRecord {
+    /// The record of a shadow that is submitted with this mark.
+    pub fn submitted(mark: &Mark) -> ShadowRecord {
+        ShadowRecord {
+            shadowfit: VERSION,
+            shadow_of: mark.job.to_string(),
+            mark: Some(mark.to_string()),
+            counters: None,
+        }
+    }
+
+    /// The record of a shadow of `job` that has ended, or was refused. The mark is gone: it was good for one run.
+    pub fn ended(job: &str, counters: ShadowCounters) -> ShadowRecord {
         ShadowRecord {
             shadowfit: VERSION,
             shadow_of: job.to_owned(),
-            counters,
+            mark: None,
+            counters: Some(counters),
         }
     }
 
@@ -106,12 +121,36 @@ pub(super) fn written(record: &impl Serialize) -> serde_json::Result<String> {
 mod tests {
     use super::*;
     use crate::fingerprint::Kind;
+    use crate::shadow::contract::SHADOWFIT_SHADOW_COMMENT;
+
+    fn mark() -> Mark {
+        Mark {
+            job: 33,
+            until: 1_700_000_000,
+            cpus: 8,
+            scratch_mib: 512,
+            pids: 1024,
+            io_mib_s: 100,
+        }
+    }
+
+    #[test]
+    fn a_node_finds_the_comment_that_it_expects() {
+        let expected = str::from_utf8(SHADOWFIT_SHADOW_COMMENT).unwrap();
+        let expected = expected.trim_end_matches('\0').replacen("%s", "33", 1);
+        let expected = expected.replacen("%s", &mark().to_string(), 1);
+        assert_eq!(ShadowRecord::submitted(&mark()).to_comment(), expected);
+    }
 
     #[test]
     fn a_comment_is_ours_a_shadows_or_somebody_elses_and_is_written_as_it_was_read() {
         let record = Record::kept(Kind::default(), None, "nothing is known");
         let ours = record.to_comment().unwrap();
-        let shadow = ShadowRecord::new("33_[5-7]", None).to_comment();
+        let shadow = ShadowRecord {
+            shadow_of: "33_[5-7]".into(),
+            ..ShadowRecord::submitted(&mark())
+        };
+        let shadow = shadow.to_comment();
         assert_eq!(Comment::read(&ours).record(), Some(&record));
         assert!(matches!(Comment::read(&shadow), Comment::Shadow(s) if s.shadow_of == "33_[5-7]"));
         assert_eq!(Comment::read(""), Comment::Empty);

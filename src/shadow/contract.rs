@@ -3,9 +3,15 @@
 pub const SHADOWFIT_OPTION: &[u8; 10] = b"shadowfit\0";
 pub const SHADOWFIT_OPTION_VARIABLE: &[u8; 40] = b"_SLURM_SPANK_OPTION_shadowfit_shadowfit\0";
 pub const SHADOWFIT_OFF: &[u8; 4] = b"off\0";
+pub const SHADOWFIT_MEASURE: &[u8; 8] = b"measure\0";
 pub const SHADOWFIT_MARK_PREFIX: &[u8; 8] = b"shadow:\0";
 pub const SHADOWFIT_MARK_SCAN: &[u8; 39] = b"shadow:%31[0-9_]:%lld:%u:%lu:%lu:%lu%n\0";
 pub const SHADOWFIT_MARK_FIELDS: u32 = 6;
+pub const SHADOWFIT_MARK_SIZE: u32 = 160;
+pub const SHADOWFIT_SHADOW_COMMENT: &[u8; 45] =
+    b"{\"shadowfit\":1,\"shadow_of\":\"%s\",\"mark\":\"%s\"}\0";
+pub const SHADOWFIT_LEAST_UID: u32 = 1000;
+pub const SHADOWFIT_GROUP_PREFIX: &[u8; 11] = b"shadowfit_\0";
 pub const SHADOWFIT_INPUT_VARIABLE: &[u8; 22] = b"SHADOWFIT_INPUT_BYTES\0";
 pub const SHADOWFIT_SERVERS_VARIABLE: &[u8; 26] = b"SHADOWFIT_LICENSE_SERVERS\0";
 pub const SHADOWFIT_STUB: &[u8; 67] =

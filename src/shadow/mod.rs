@@ -8,13 +8,22 @@ pub mod contract;
 use std::ffi::CStr;
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::str::FromStr;
 
+/// Users below are the system's, and have no shadows unless a site says otherwise.
+pub const LEAST_UID: u32 = contract::SHADOWFIT_LEAST_UID;
+/// The option `--shadowfit`.
+pub const OPTION: &str = text(contract::SHADOWFIT_OPTION);
 /// How Slurm carries the option `--shadowfit` to slurmctld and to the nodes.
 pub const OPTION_VARIABLE: &str = text(contract::SHADOWFIT_OPTION_VARIABLE);
 /// Its value for a job that is to be left alone.
 pub const OFF: &str = text(contract::SHADOWFIT_OFF);
+/// For a job that is to be measured by a shadow, however well its kind is known.
+pub const MEASURE: &str = text(contract::SHADOWFIT_MEASURE);
 /// What its value begins with for a shadow.
 pub const MARK_PREFIX: &str = text(contract::SHADOWFIT_MARK_PREFIX);
+/// What the names of a shadow's own cgroups begin with.
+pub const GROUP_PREFIX: &str = text(contract::SHADOWFIT_GROUP_PREFIX);
 /// In the environment of a submission: the size of its input.
 pub const INPUT_VARIABLE: &str = text(contract::SHADOWFIT_INPUT_VARIABLE);
 /// In the environment of a shadow: the license servers that its job may ask.
@@ -51,6 +60,32 @@ pub struct Mark {
     pub pids: u64,
     /// From and to each disk, in MiB a second.
     pub io_mib_s: u64,
+}
+
+/// The text is no mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoMark;
+
+impl FromStr for Mark {
+    type Err = NoMark;
+
+    fn from_str(text: &str) -> Result<Mark, NoMark> {
+        let mut fields = text.strip_prefix(MARK_PREFIX).ok_or(NoMark)?.split(':');
+        let mark = Mark {
+            job: field(&mut fields)?,
+            until: field(&mut fields)?,
+            cpus: field(&mut fields)?,
+            scratch_mib: field(&mut fields)?,
+            pids: field(&mut fields)?,
+            io_mib_s: field(&mut fields)?,
+        };
+        fields.next().is_none().then_some(mark).ok_or(NoMark)
+    }
+}
+
+fn field<'a, T: FromStr>(fields: &mut impl Iterator<Item = &'a str>) -> Result<T, NoMark> {
+    let text = fields.next().ok_or(NoMark)?;
+    text.parse().map_err(|_| NoMark)
 }
 
 /// In the order of the contract's struct; tests/contract.rs has C read it.

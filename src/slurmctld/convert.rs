@@ -4,8 +4,12 @@ use super::contract::*;
 use crate::decide::sentence;
 use crate::job::{Ask, Layout, LeftAlone, Memory, Request, Texts};
 use crate::record::{Change, Record, ShadowRecord};
-use crate::shadow::{INPUT_VARIABLE, MARK_PREFIX, OFF, OPTION_VARIABLE};
+use crate::shadow::{INPUT_VARIABLE, MARK_PREFIX, MEASURE, Mark, OFF, OPTION_VARIABLE};
 use std::ffi::{CStr, c_char};
+
+/// What who forges a mark is told.
+const NOT_YOURS: &str =
+    "shadowfit: only root and SlurmUser submit shadows, and none of root's jobs";
 
 /// Reads a request.
 ///
@@ -14,7 +18,7 @@ use std::ffi::{CStr, c_char};
 /// them outlive `raw`.
 pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
     // SAFETY: the caller's promise covers every pointer in `raw`.
-    let (texts, licenses, input_bytes, opted_out) = unsafe {
+    let (texts, licenses, input_bytes, option) = unsafe {
         let texts = Texts {
             account: bytes(raw.account),
             partition: bytes(raw.partition),
@@ -28,7 +32,7 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
             texts,
             bytes(raw.licenses),
             input_bytes(raw),
-            option(raw) == Some(OFF.as_bytes()),
+            option(raw).unwrap_or_default(),
         )
     };
     Request {
@@ -38,20 +42,35 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
         // What is not UTF-8 names no license of ours.
         licenses: licenses.map_or("", |text| str::from_utf8(text).unwrap_or("|")),
         input_bytes,
-        left_alone: left_alone(raw, opted_out),
+        left_alone: left_alone(raw, option == OFF.as_bytes()),
         may_wait: raw.traits & (SHADOWFIT_CANNOT_WAIT | SHADOWFIT_GPUS) == 0,
+        measured: option == MEASURE.as_bytes(),
     }
 }
 
-/// The job whose shadow this submission is, if the agent says so: `shadow:JOB:...`.
+/// A submission with the mark of a shadow.
+pub enum Marked {
+    /// As the agent submits it.
+    Shadow(Mark),
+    /// By somebody who may not, in the name of root, or no mark at all.
+    Forged,
+}
+
+/// Whether this submission is marked as a shadow, and rightly.
 ///
 /// # Safety
 /// As for [`request`].
-pub unsafe fn shadow_of(raw: &shadowfit_request) -> Option<String> {
+pub unsafe fn marked(raw: &shadowfit_request) -> Option<Marked> {
     // SAFETY: the caller's promise is the one that `option` asks for.
-    let option = unsafe { option(raw) }?.strip_prefix(MARK_PREFIX.as_bytes())?;
-    let job = option.split(|&b| b == b':').next()?;
-    Some(String::from_utf8_lossy(job).into_owned())
+    let option = unsafe { option(raw) }?;
+    if !option.starts_with(MARK_PREFIX.as_bytes()) {
+        return None;
+    }
+    let mark = str::from_utf8(option)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let may = raw.traits & SHADOWFIT_TRUSTED != 0 && raw.uid != 0;
+    Some(mark.filter(|_| may).map_or(Marked::Forged, Marked::Shadow))
 }
 
 /// The size of the input, as sbatch's side found it.
@@ -171,12 +190,18 @@ pub fn answer(record: &Record, comment_is_taken: bool, answer: &mut shadowfit_an
 }
 
 /// Marks a shadow as whose it is.
-pub fn answer_shadow(job: &str, answer: &mut shadowfit_answer) {
-    text(
-        &ShadowRecord::new(job, None).to_comment(),
-        &mut answer.comment,
-    );
-    answer.actions |= SHADOWFIT_SET_COMMENT;
+pub fn answer_marked(marked: &Marked, answer: &mut shadowfit_answer) {
+    match marked {
+        Marked::Shadow(mark) => {
+            let comment = ShadowRecord::submitted(mark).to_comment();
+            text(&comment, &mut answer.comment);
+            answer.actions |= SHADOWFIT_SET_COMMENT;
+        }
+        Marked::Forged => {
+            text(NOT_YOURS, &mut answer.text);
+            answer.actions |= SHADOWFIT_REFUSE;
+        }
+    }
 }
 
 /// Writes a line for slurmctld's log, if there is one.

@@ -249,6 +249,7 @@ mod tests {
             input_bytes: None,
             left_alone: None,
             may_wait: true,
+            measured: false,
         }
     }
 

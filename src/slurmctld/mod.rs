@@ -56,8 +56,8 @@ pub unsafe extern "C" fn shadowfit_decide(
     unsafe {
         guard::guard(answer, |answer| {
             let Some(raw) = request.as_ref() else { return };
-            if let Some(job) = convert::shadow_of(raw) {
-                return convert::answer_shadow(&job, answer);
+            if let Some(marked) = convert::marked(raw) {
+                return convert::answer_marked(&marked, answer);
             }
             let request = convert::request(raw);
             #[cfg(feature = "panic-hook")]

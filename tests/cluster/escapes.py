@@ -12,6 +12,7 @@ is the exit code.
 """
 
 import ctypes
+import fcntl
 import json
 import mmap
 import os
@@ -554,6 +555,203 @@ def _(_place):
     return len([pid for pid in os.listdir("/proc") if pid.isdigit()]) > 20
 
 
+# ---- what the node and the user's live work share with every job ------------------------------------
+
+
+def device_time(_place):
+    return os.stat("/dev/full").st_mtime_ns
+
+
+def bait_device(place):
+    with open(place.path("device-time"), "w") as file:
+        file.write(str(device_time(place)))
+
+
+def device_touched(place):
+    return device_time(place) != int(open(place.path("device-time")).read())
+
+
+@escape("times of a device", bait_device, device_touched)
+def _(place):
+    os.utime("/dev/full")
+
+
+def in_page_cache(path):
+    """Share of the file's pages that are in memory."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        LIBC.mmap.restype = ctypes.c_void_p
+        memory = LIBC.mmap(None, ctypes.c_size_t(size), 1, 1, file.fileno(), ctypes.c_long(0))
+        pages = (ctypes.c_ubyte * (size // 4096))()
+        LIBC.mincore(ctypes.c_void_p(memory), ctypes.c_size_t(size), pages)
+        LIBC.munmap(ctypes.c_void_p(memory), ctypes.c_size_t(size))
+    return sum(page & 1 for page in pages) / len(pages)
+
+
+def bait_page_cache(place):
+    with open(place.path("cached"), "wb") as file:
+        file.write(bytes(4 << 20))
+        file.flush()
+        os.fsync(file.fileno())
+    os.chmod(place.path("cached"), 0o644)
+
+
+@escape("page cache", bait_page_cache, lambda place: in_page_cache(place.path("cached")) < 0.5)
+def _(place):
+    with open(place.path("cached"), "rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def is_locked(path):
+    """Somebody else, the live job, holds a lock on the same file."""
+    with open(path, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@escape("lock on a device")
+def _(_place):
+    return is_locked("/dev/zero")
+
+
+@escape("lock on the stand-in")
+def _(_place):
+    return is_locked(shutil.which("srun"))
+
+
+def system_call(number, *arguments):
+    """Its answer, or -errno."""
+    answer = LIBC.syscall(ctypes.c_long(number), *(ctypes.c_long(argument) for argument in arguments))
+    return answer if answer >= 0 else -ctypes.get_errno()
+
+
+def call_succeeds(name, number, *arguments):
+    """The call itself is the hole."""
+
+    @escape(name)
+    def _(_place):
+        return system_call(number, *arguments) >= 0
+
+
+call_succeeds("inotify of the user", 294, 0)
+call_succeeds("old inotify of the user", 253)
+call_succeeds("fanotify of the user", 300, 0x200, 0)
+call_succeeds("vsock", 41, 40, 1, 0)
+call_succeeds("crypto socket", 41, 38, 5, 0)
+call_succeeds("pair of foreign sockets", 53, 30, 5, 0)
+call_succeeds("userfaultfd", 323, 1)
+call_succeeds("bpf", 321, 0, 0, 0)
+call_succeeds("new mount api", 430, 0, 0)
+call_succeeds("namespace of another process", 308, 0, 0)
+call_succeeds("kernel module", 313, 0, 0, 0)
+call_succeeds("kexec", 246, 0, 0, 0, 0)
+call_succeeds("host name", 170, 0, 0)
+call_succeeds("clock", 227, 0, 0)
+call_succeeds("quota", 179, 0, 0, 0, 0)
+call_succeeds("swap", 168, 0)
+call_succeeds("reboot", 169, 0, 0, 0, 0)
+
+
+@escape("io_uring")
+def _(_place):
+    # With no parameters it is a fault of the caller's where there is one at all.
+    return system_call(425, 1, 0) != -38
+
+
+@escape("file handles")
+def _(_place):
+    return system_call(304, -1, 0, 0) != -1
+
+
+@escape("memory of a live job by a call")
+def _(place):
+    return system_call(310, place.facts["live_pid"], 0, 0, 0, 0, 0) >= 0
+
+
+@escape("descriptor of a live job")
+def _(place):
+    return system_call(434, place.facts["live_pid"], 0) >= 0
+
+
+def run_code(code):
+    """Machine code that returns a number."""
+    memory = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    memory.write(code)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    return ctypes.CFUNCTYPE(ctypes.c_int)(address)()
+
+
+@escape("32-bit system calls")
+def _(_place):
+    # push rbx; mov eax, 20 (getpid); int 0x80; pop rbx; ret
+    return run_code(b"\x53\xb8\x14\0\0\0\xcd\x80\x5b\xc3") > 0
+
+
+@escape("x32 system calls")
+def _(_place):
+    return system_call(0x40000000 + 39) > 0
+
+
+def limit_of(pid, name):
+    """The hard limit in /proc/PID/limits."""
+    for line in open(f"/proc/{pid}/limits"):
+        if line.startswith(name):
+            return line[len(name) :].split()[1]
+    return "unlimited"
+
+
+def keeps_share(name):
+    """The shadow may use up what the user's live work has."""
+
+    def bait(place):
+        with open(place.path(name), "w") as file:
+            file.write(limit_of(place.facts["live_pid"], name))
+        os.chmod(place.path(name), 0o644)
+
+    @escape(name, bait)
+    def _(place):
+        live = open(place.path(name)).read()
+        own = limit_of("self", name)
+        return live != "unlimited" and (own == "unlimited" or int(own) * 4 > int(live))
+
+
+keeps_share("Max pending signals")
+keeps_share("Max msgqueue size")
+
+
+def readable(path):
+    """A file of the kernel's that tells about the node."""
+
+    @escape(f"read {path}")
+    def _(_place):
+        with open(path, "rb") as file:
+            return bool(file.read(1))
+
+
+for _path in ("keys", "key-users", "timer_list", "interrupts", "kcore", "sched_debug"):
+    readable(f"/proc/{_path}")
+
+
+@escape("the scratch space itself")
+def _(_place):
+    return bool(os.listdir("/run/shadowfit/scratch"))
+
+
+@escape("the stand-in's content")
+def _(_place):
+    with open(shutil.which("srun"), "ab") as file:
+        file.write(b"X")
+    return True
+
+
+@escape("settings of the kernel can be opened")
+def _(_place):
+    return any(os.access(f"/proc/sys/{name}", os.W_OK) for name in ("vm/drop_caches", "kernel/panic", "net/core/somaxconn"))
+
+
 # ---- the live job ------------------------------------------------------------------------------------
 
 
@@ -566,6 +764,10 @@ def live(folder, port):
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, lambda number, _frame: touch(folder, f"signal-{int(number)}"))
     os.mkfifo(os.path.join(folder, "fifo"))
+    stand_in = os.path.join(os.path.dirname(os.environ["SLURM_CONF"]), "../plugins/shadowfit-standin")
+    locked = [open(path, "rb") for path in ("/dev/zero", stand_in)]
+    for file in locked:
+        fcntl.flock(file, fcntl.LOCK_EX)
     addresses = [
         ("abstract", socket.AF_UNIX, socket.SOCK_STREAM, f"\0escapes-{port}"),
         ("path", socket.AF_UNIX, socket.SOCK_STREAM, os.path.join(folder, "socket")),

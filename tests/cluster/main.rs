@@ -6,10 +6,12 @@
 mod arguments;
 mod cluster;
 mod faults;
+mod forgery;
 mod forms;
 mod harm;
 mod hostile;
 mod leaves_nothing;
+mod mounts;
 mod policy;
 mod profile;
 mod shadow;
@@ -202,6 +204,27 @@ const TESTS: &[(&str, Test)] = &[
     (
         "launchers_and_license_servers_are_stood_in_for",
         shadow::launchers_and_license_servers_are_stood_in_for,
+    ),
+    ("no_user_makes_a_shadow", forgery::no_user_makes_a_shadow),
+    (
+        "a_mark_is_good_for_its_own_job_alone",
+        forgery::a_mark_is_good_for_its_own_job_alone,
+    ),
+    (
+        "jobs_of_root_have_no_shadow",
+        forgery::jobs_of_root_have_no_shadow,
+    ),
+    (
+        "a_shadow_and_its_jobs_steps_share_one_limit",
+        forgery::a_shadow_and_its_jobs_steps_share_one_limit,
+    ),
+    (
+        "what_a_shadow_wrote_goes_with_it_whoever_holds_it",
+        forgery::what_a_shadow_wrote_goes_with_it_whoever_holds_it,
+    ),
+    (
+        "odd_mounts_do_not_refuse_a_shadow",
+        mounts::odd_mounts_do_not_refuse_a_shadow,
     ),
     ("nothing_escapes_a_shadow", shadow::nothing_escapes_a_shadow),
     (

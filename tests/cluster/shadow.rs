@@ -41,7 +41,7 @@ pub fn write_script(cluster: &Cluster, name: &str, text: &str) -> Result<PathBuf
 }
 
 /// Submits a job of a kind never seen and starts its shadow. Returns both job numbers.
-fn submit_new_kind(
+pub fn submit_new_kind(
     cluster: &Cluster,
     options: &[&str],
     script: &Path,
@@ -80,7 +80,7 @@ pub fn shadow_of(cluster: &Cluster, job: u64) -> Result<Option<u64>> {
 }
 
 /// A shadow whose job never runs: for scripts that do harm.
-fn shadow_alone(cluster: &Cluster, options: &[&str], script: &Path) -> Result<u64> {
+pub fn shadow_alone(cluster: &Cluster, options: &[&str], script: &Path) -> Result<u64> {
     let (job, shadow) = submit_new_kind(cluster, options, script, &[])?;
     cluster.run("root", &["scancel", &job.to_string()])?;
     Ok(shadow)

@@ -45,9 +45,6 @@ struct Shadow {
     /// When its window ends, in seconds since 1970
     #[arg(long)]
     until: i64,
-    /// Its cgroup
-    #[arg(long)]
-    group: String,
     /// License servers to stand in for: 27000@lic1,27001@10.0.0.7
     #[arg(long, default_value = "")]
     license_servers: String,

@@ -26,10 +26,17 @@ const LOOKS_AT_THE_END: u32 = 200;
 /// Watches it to its end.
 pub fn run(arguments: &Shadow) {
     let news = listen(arguments.report_fd);
-    let group = || Group::new(Path::new(CGROUPS), &arguments.group);
-    let counters = watch(arguments, &news, group());
+    let init = whole(&news);
+    let group = || Group::of_shadow(Path::new(CGROUPS), Path::new(PROC), *init.as_ref().ok()?);
+    // Found while there is an init.
+    let (watched, cleared) = (group(), group());
+    let counters = match (&init, watched) {
+        (Ok(init), Some(group)) => watch(arguments, &news, *init, group),
+        (Err(why), _) => ShadowCounters::refused(why),
+        (Ok(_), None) => ShadowCounters::refused("the sandbox ended before it was watched"),
+    };
     report(arguments, counters);
-    clear(&group());
+    cleared.iter().for_each(clear);
 }
 
 /// Waits until the sandbox is whole, and returns its init; or why there is none. The two lines come
@@ -57,11 +64,7 @@ fn go(fd: u32) -> std::io::Result<()> {
     pipe.write_all(b"\n")
 }
 
-fn watch(arguments: &Shadow, news: &Receiver<News>, group: Group) -> ShadowCounters {
-    let init = match whole(news) {
-        Ok(init) => init,
-        Err(why) => return ShadowCounters::refused(&why),
-    };
+fn watch(arguments: &Shadow, news: &Receiver<News>, init: i32, group: Group) -> ShadowCounters {
     let inside = |path: &str| PathBuf::from(format!("/proc/{init}/root{path}"));
     let notes = inside(NOTES);
     let mut sampler = Sampler::of_shadow(group, Path::new(PROC), inside(SCRATCH));
@@ -106,7 +109,7 @@ fn report(arguments: &Shadow, counters: ShadowCounters) {
     let commands = System {
         timeout_s: REPORT_TIMEOUT_S,
     };
-    let comment = ShadowRecord::new(&arguments.shadow_of, Some(counters)).to_comment();
+    let comment = ShadowRecord::ended(&arguments.shadow_of, counters).to_comment();
     let job = arguments.job.to_string();
     let written = || control::comment(&commands, &job, &comment);
     if written().is_err() {

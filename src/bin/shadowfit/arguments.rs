@@ -181,9 +181,6 @@ pub struct Predict {
 
 #[derive(Args)]
 pub struct RunShadow {
-    /// How long it is watched, in seconds; default: the configuration's
-    #[arg(long)]
-    pub window: Option<u32>,
     /// One JSON object: its counters
     #[arg(long)]
     pub json: bool,

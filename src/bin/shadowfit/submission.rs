@@ -1,7 +1,7 @@
 //! What would be set for a job that is not submitted: predict, shadow.
 
 use crate::arguments::{Predict, RunShadow};
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use indicatif::ProgressBar;
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
@@ -10,10 +10,13 @@ use shadowfit_core::job::counters::ShadowCounters;
 use shadowfit_core::model::extrapolation::Extrapolation;
 use shadowfit_core::model::snapshot::Snapshot;
 use shadowfit_core::report::{explain, shadow};
-use shadowfit_core::slurm::queue::QueuedShadow;
+use shadowfit_core::slurm::queue::{QueuedJob, QueuedShadow};
 use shadowfit_core::slurm::sbatch::Sbatch;
-use shadowfit_core::slurm::{System, clone, queue};
+use shadowfit_core::slurm::{System, clone, control, queue};
 use std::time::Duration;
+
+/// How long the agent and its shadow may take beyond the window, in seconds.
+const SPARE_S: u32 = 30;
 
 pub fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
     let submission = predict
@@ -46,30 +49,21 @@ pub fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
     Ok(())
 }
 
+/// The job itself is submitted, and held for good: the agent makes a shadow of it as of any other, so that
+/// nobody needs a right that sbatch does not give.
 pub fn run_shadow(config: &Config, arguments: RunShadow) -> Result<()> {
-    let mut limits = config.shadow.clone();
-    limits.window_s = arguments.window.unwrap_or(limits.window_s);
-    let submission = arguments
-        .script
-        .submission(&Sbatch::installed(&System::default()))?;
-    let (commands, now) = (System::default(), WallClock.now());
-    let slice = limits.slice(&submission.request(0).ask, now + i64::from(limits.window_s));
-    let job = clone::submit_by_hand(
-        &commands,
-        &limits,
-        &submission.script,
-        submission.place(),
-        &submission.arguments,
-        slice,
-    )?;
-    let counters = wait_for_shadow(&commands, job, limits.window_s)?;
+    let commands = System::default();
+    let (options, own) = arguments.script.parted();
+    let words = [options, vec![arguments.script.script.clone()], own];
+    let job = clone::submit_held(&commands, &words.concat())?;
+    let found = wait_for_shadow(&commands, job, config.shadow.window_s);
+    control::cancel(&commands, &job.to_string())?;
+    let counters = found?;
     if arguments.json {
         println!("{}", serde_json::to_string(&counters)?);
     } else {
-        println!(
-            "{}",
-            shadow::lines(&counters, Extrapolation::PRIOR.need(&counters)).join("\n")
-        );
+        let need = Extrapolation::PRIOR.need(&counters);
+        println!("{}", shadow::lines(&counters, need).join("\n"));
     }
     Ok(())
 }
@@ -77,15 +71,30 @@ pub fn run_shadow(config: &Config, arguments: RunShadow) -> Result<()> {
 /// A shadow may have to wait for its slice; its window runs all the same.
 fn wait_for_shadow(commands: &System, job: u64, window_s: u32) -> Result<ShadowCounters> {
     let bar = ProgressBar::new(window_s.into());
-    for _ in 0..window_s + 30 {
+    for _ in 0..window_s + SPARE_S {
         let queue = queue::query(commands)?;
-        let mine = queue.shadows.iter().find(|one| one.job_id == job);
-        if let Some(counters) = mine.and_then(QueuedShadow::outcome) {
+        let of_job = |one: &&QueuedShadow| one.record.shadow_of == job.to_string();
+        let shadow = queue.shadows.iter().find(of_job);
+        if let Some(counters) = shadow.and_then(QueuedShadow::outcome) {
             bar.finish_and_clear();
             return Ok(counters);
         }
+        let own = queue.jobs.iter().find(|one| one.job_id == job);
+        let waits = own.is_some_and(|own| own.record.shadow.is_some());
+        ensure!(
+            waits || shadow.is_some(),
+            "no shadow of it: {}",
+            why_none(own)
+        );
         std::thread::sleep(Duration::from_secs(1));
         bar.inc(1);
     }
-    bail!("shadow {job} has not reported; 'scontrol show job {job}' may show why")
+    bail!("no shadow has reported: is shadowfitd at work, as root? 'shadowfit doctor' tells")
+}
+
+fn why_none(own: Option<&QueuedJob>) -> String {
+    match own {
+        None => "the configuration switches shadowfit off for it".into(),
+        Some(own) => explain::decision(&own.record).join("; "),
+    }
 }

@@ -5,6 +5,7 @@ mod tree;
 mod v1;
 mod v2;
 
+use crate::shadow::GROUP_PREFIX;
 use std::io;
 use std::path::{Path, PathBuf};
 pub use tree::Tree;
@@ -40,6 +41,19 @@ impl Group {
             let folder = job_folder(path, job)?;
             counts_memory.then(|| Group::new(root, folder))
         })
+    }
+
+    /// The groups of a shadow's own, by the init of its sandbox; `None` once that is gone. What is killed and
+    /// removed at the end must be nobody else's.
+    pub fn of_shadow(root: &Path, proc: &Path, init: i32) -> Option<Group> {
+        let text = std::fs::read_to_string(proc.join(format!("{init}/cgroup"))).ok()?;
+        let own = |controller| path_of(&text, controller).filter(|path| is_shadows(path));
+        if root.join("memory").is_dir() {
+            own("memory")?;
+            return Some(Group::V1(v1::Folders::of_shadow(root, &text)));
+        }
+        let path = own("")?;
+        Some(Group::new(root, path))
     }
 
     /// Looks anew where that costs: at all processes of the node, `at` seconds after the first look.
@@ -120,6 +134,23 @@ pub struct Charged {
     pub now: u64,
     /// At most so far; `None` before Linux 5.19 with cgroup v2.
     pub peak: Option<u64>,
+}
+
+fn is_shadows(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.starts_with(GROUP_PREFIX)
+}
+
+/// Where a process is in the hierarchy of `controller`, of cgroup v2 if that is empty: of a line
+/// `4:memory:/slurm` the path.
+fn path_of<'a>(text: &'a str, controller: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        controllers
+            .split(',')
+            .any(|name| name == controller)
+            .then_some(path)
+    })
 }
 
 /// The part of a process's cgroup path that is its job's: the parent of its step. Up to 25.11 that is called

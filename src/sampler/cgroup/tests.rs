@@ -136,3 +136,20 @@ fn what_is_gone_is_an_error_and_no_zero() {
     let none = Group::Processes(Tree::new(dir.path(), 7));
     assert_eq!((none.charged(), none.oom_kills()), (None, 0));
 }
+
+#[test]
+fn a_shadow_is_found_below_slurms_own_group_and_nobody_else_is() {
+    let own = "/slurm_n1/uid_7/job_5/step_batch/shadowfit_site_5";
+    let text = format!("8:pids:/shadowfit_site_5\n6:freezer:/x\n4:memory:{own}\n2:cpu,cpuacct:/\n");
+    let below = |path: &str| format!("memory{path}/cgroup.procs");
+    let dir = tree(&[
+        ("1/cgroup", &text),
+        (&below(own), "3\n4\n"),
+        ("2/cgroup", "4:memory:/slurm_n1/uid_7/job_5/step_batch\n"),
+        (&below("/slurm_n1/uid_7/job_5/step_batch"), "9\n"),
+    ]);
+    let group = Group::of_shadow(dir.path(), dir.path(), 1).unwrap();
+    assert_eq!(group.processes().unwrap(), [3, 4]);
+    assert!(group.cpu_s().is_err(), "the whole node's is none of it");
+    assert!(Group::of_shadow(dir.path(), dir.path(), 2).is_none());
+}

@@ -1,28 +1,35 @@
 //! cgroup v1: one hierarchy for each controller.
 
-use super::{Charged, field, number, numbers, with_all_below};
+use super::{Charged, field, is_shadows, number, numbers, path_of, with_all_below};
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// The hierarchies that count or limit something for us.
 const CONTROLLERS: [&str; 5] = ["memory", "pids", "cpu", "cpuacct", "blkio"];
 
-/// A group: directories of one name below each hierarchy.
-pub struct Folders {
-    root: PathBuf,
-    name: String,
-}
+/// A group: a directory below each hierarchy.
+pub struct Folders(Vec<(&'static str, PathBuf)>);
 
 impl Folders {
+    /// The directories of one name.
     pub(super) fn new(root: &Path, name: &str) -> Folders {
-        Folders {
-            root: root.into(),
-            name: name.into(),
-        }
+        let folder = |controller| (controller, root.join(controller).join(name));
+        Folders(CONTROLLERS.map(folder).into())
+    }
+
+    /// Those of its own that a shadow is in, as its /proc/PID/cgroup names them.
+    pub(super) fn of_shadow(root: &Path, text: &str) -> Folders {
+        let folder = |controller| {
+            let path = path_of(text, controller).filter(|path| is_shadows(path))?;
+            let path = path.trim_start_matches('/');
+            Some((controller, root.join(controller).join(path)))
+        };
+        Folders(CONTROLLERS.into_iter().filter_map(folder).collect())
     }
 
     fn folder(&self, controller: &str) -> PathBuf {
-        self.root.join(controller).join(&self.name)
+        let found = self.0.iter().find(|(own, _)| *own == controller);
+        found.map(|(_, path)| path.clone()).unwrap_or_default()
     }
 
     pub(super) fn memory(&self) -> io::Result<u64> {
@@ -65,8 +72,8 @@ impl Folders {
     }
 
     pub(super) fn remove(&self) -> io::Result<()> {
-        for controller in CONTROLLERS {
-            match std::fs::remove_dir(self.folder(controller)) {
+        for (_, folder) in &self.0 {
+            match std::fs::remove_dir(folder) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }

@@ -12,7 +12,7 @@ use crate::config::ShadowLimits;
 use crate::job::Ask;
 use crate::job::arguments::Arguments;
 use crate::job::licenses::Server;
-use crate::shadow::{MOST_SERVERS, Mark, OPTION_VARIABLE, SERVERS_VARIABLE, STUB};
+use crate::shadow::{MEASURE, MOST_SERVERS, Mark, OPTION, OPTION_VARIABLE, SERVERS_VARIABLE, STUB};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -131,27 +131,11 @@ pub fn submit(
     sbatch(&words, |words| commands.run_bare("sbatch", words)).map(Some)
 }
 
-/// Submits a shadow of nobody's job, as the user who asks, from here and with this environment.
-/// `options` are more options for sbatch.
-pub fn submit_by_hand(
-    commands: &dyn Commands,
-    limits: &ShadowLimits,
-    script: &[u8],
-    own_options: Vec<String>,
-    arguments: &[String],
-    slice: Slice,
-) -> Result<u64, CommandError> {
-    let name = format!("shadowfit-{}.sh", std::process::id());
-    let stub = temporary(
-        &std::env::temp_dir(),
-        &name,
-        &[STUB.as_bytes(), script].concat(),
-    )
-    .map_err(|error| unreadable("this script", error.to_string()))?;
-    let mut words = options(limits, 0, slice);
-    words.extend(own_options);
-    words.push(stub.0.display().to_string());
-    words.extend_from_slice(arguments);
+/// Submits a job that is to be measured and never runs: it is held. `words` are sbatch's own.
+pub fn submit_held(commands: &dyn Commands, words: &[String]) -> Result<u64, CommandError> {
+    let own = ["--parsable", "--hold"].map(str::to_owned);
+    let option = format!("--{OPTION}={MEASURE}");
+    let words = [&own[..], &[option], words].concat();
     sbatch(&words, |words| commands.run("sbatch", words))
 }
 
@@ -204,7 +188,7 @@ fn options(limits: &ShadowLimits, of: u64, slice: Slice) -> Vec<String> {
         format!("--job-name=shadow-of-{of}"),
         format!("--mem={}M", slice.memory_mib),
         format!("--time={}", limits.window_s.div_ceil(60) + SPARE_MINUTES),
-        format!("--shadowfit={}", mark(limits, of, slice)),
+        format!("--{OPTION}={}", mark(limits, of, slice)),
     ]);
     let account = limits
         .account

@@ -194,22 +194,17 @@ fn an_answer_of_sbatch_that_is_no_number_is_an_error() {
 }
 
 #[test]
-fn a_shadow_by_hand_has_the_users_own_options_last_and_leaves_no_script() {
+fn a_job_that_is_only_to_be_measured_is_held_and_has_the_users_own_words_last() {
     let slurm = Controller::new("78\n");
-    let own = vec!["--comment=mine".to_owned()];
-    let arguments = ["x y".to_owned(), String::new()];
-    let id = submit_by_hand(&slurm, &site(), b"#!/bin/sh\nown\n", own, &arguments, SLICE);
-    assert_eq!(id.unwrap(), 78);
+    let script = slurm.state.path().join("job.sh");
+    std::fs::write(&script, "#!/bin/sh\nown\n").unwrap();
+    let script = script.to_str().unwrap();
+    let words = ["--comment=mine", script, "x y", ""].map(str::to_owned);
+    assert_eq!(submit_held(&slurm, &words).unwrap(), 78);
     let given = slurm.given.take();
-    assert_eq!(given.script, [STUB, "#!/bin/sh\nown\n"].concat().as_bytes());
-    let [.., option, script, first, second] = &given.words[..] else {
-        panic!("{given:?}");
-    };
-    assert_eq!(
-        (option.as_str(), first.as_str(), second.as_str()),
-        ("--comment=mine", "x y", "")
-    );
-    assert!(!Path::new(script).exists());
+    let (ours, own) = given.words.split_at(given.words.len() - words.len());
+    assert_eq!(ours, ["--parsable", "--hold", "--shadowfit=measure"]);
+    assert_eq!(own, words);
 }
 
 #[test]

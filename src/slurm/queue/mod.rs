@@ -429,10 +429,12 @@ mod tests {
     }
 
     fn shadow_in(state: &str, counters: Option<ShadowCounters>) -> QueuedShadow {
+        let mut record = ShadowRecord::ended("9", ShadowCounters::refused(""));
+        record.counters = counters;
         QueuedShadow {
             job_id: 77,
             state: state.into(),
-            record: ShadowRecord::new("9", counters),
+            record,
         }
     }
 

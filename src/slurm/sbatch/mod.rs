@@ -95,20 +95,8 @@ impl Submission {
             input_bytes: input_bytes(&self.path, self.arguments.iter().map(String::as_str)),
             left_alone: self.left_alone(),
             may_wait: !asked.cannot_wait(),
+            measured: false,
         }
-    }
-
-    /// Where and on whose account it would run, as options.
-    pub fn place(&self) -> Vec<String> {
-        let named = [
-            ("account", &self.asked.account),
-            ("partition", &self.asked.partition),
-        ];
-        let option = |(name, value): (&str, &Option<Vec<u8>>)| {
-            let value = String::from_utf8_lossy(value.as_deref()?);
-            Some(format!("--{name}={value}"))
-        };
-        named.into_iter().filter_map(option).collect()
     }
 
     fn left_alone(&self) -> Option<LeftAlone> {

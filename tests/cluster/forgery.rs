@@ -1,0 +1,246 @@
+//! Marks of shadows that users make or copy, and shadows of root's jobs: nothing comes of them.
+
+use crate::cluster::{Cluster, Result, checked, ensure, eventually, text};
+use crate::shadow::{counters, enable, submit_new_kind, write_script};
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How Slurm carries the option.
+const VARIABLE: &str = "_SLURM_SPANK_OPTION_shadowfit_shadowfit";
+const PRECIOUS: &str = "#!/bin/sh\nexit 64 # of root alone\nprecious\n";
+
+fn mark() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let until = now.map_or(0, |now| now.as_secs()) + 60;
+    format!("shadow:1:{until}:1:100:100:100")
+}
+
+/// A file of root's, a link of alice's to it, and a script of hers that leaves a proof.
+struct Bait {
+    precious: PathBuf,
+    link: PathBuf,
+    proof: PathBuf,
+    script: PathBuf,
+}
+
+impl Bait {
+    fn new(cluster: &Cluster) -> Result<Bait> {
+        let folder = cluster.scratch.join("forged");
+        let install = ["-d", "-o", "alice"];
+        checked(Command::new("install").args(install).arg(&folder))?;
+        let (precious, link) = (cluster.scratch.join("precious"), folder.join("link"));
+        std::fs::write(&precious, PRECIOUS)?;
+        checked(Command::new("chmod").arg("600").arg(&precious))?;
+        let _of_an_earlier_test = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink(&precious, &link)?;
+        let proof = folder.join("proof");
+        let script = write_script(
+            cluster,
+            "forged.sh",
+            &format!("#!/bin/bash\necho ran > {}\n", proof.display()),
+        )?;
+        Ok(Bait {
+            precious,
+            link,
+            proof,
+            script,
+        })
+    }
+
+    fn is_unharmed(&self, attack: &str) -> Result<()> {
+        let content = std::fs::read_to_string(&self.precious)?;
+        ensure(
+            content == PRECIOUS,
+            format!("{attack}: root's file is now {content:?}"),
+        )?;
+        ensure(!self.proof.exists(), format!("{attack}: the step ran"))
+    }
+}
+
+/// `command` of alice's, with `mark` in her environment.
+fn with_mark(cluster: &Cluster, mark: &str, command: &[&str]) -> Result<Output> {
+    Ok(cluster
+        .command("alice", command)
+        .env(VARIABLE, mark)
+        .output()?)
+}
+
+fn is_refused(attack: &str, output: &Output) -> Result<()> {
+    let said = text(&output.stderr);
+    let lines = said.lines().filter(|line| line.contains("shadowfit: "));
+    ensure(
+        !output.status.success() && lines.count() == 1,
+        format!("{attack}: {}: {said}", output.status),
+    )
+}
+
+/// A batch job that has the mark from its environment: slurmctld takes it as any other, its node does not.
+/// One that may not be requeued does not wait for a shadow of its own.
+fn batch_is_refused(cluster: &Cluster, bait: &Bait, attack: &str, mark: &str) -> Result<()> {
+    let said = cluster.scratch.join("forged/said");
+    let _ = std::fs::remove_file(&said);
+    let script = bait.script.display().to_string();
+    let out = format!("--output={}", said.display());
+    let words = [
+        "sbatch",
+        "--parsable",
+        "--mem=100",
+        "--no-requeue",
+        &out,
+        &script,
+    ];
+    let output = cluster
+        .command("alice", &words)
+        .env(VARIABLE, mark)
+        .output()?;
+    ensure(output.status.success(), text(&output.stderr))?;
+    let job: u64 = text(&output.stdout).parse().map_err(|_| "no job number")?;
+    eventually(&format!("{attack}: its end"), 60, || {
+        Ok(!["PENDING", "RUNNING", "COMPLETING"].contains(&cluster.job(job)?.state.as_str()))
+    })?;
+    bait.is_unharmed(attack)
+}
+
+pub fn no_user_makes_a_shadow(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 60, "")?;
+    let bait = Bait::new(cluster)?;
+    let (mark, link) = (mark(), bait.link.display().to_string());
+    let script = bait.script.display().to_string();
+    let option = format!("--shadowfit={mark}");
+    let attacks: [(&str, &[&str]); 4] = [
+        ("a step", &["srun", "-n1", "--mem=100M", &option, &link]),
+        (
+            "a step's program",
+            &["srun", "-n1", "--mem=100M", &option, &script],
+        ),
+        ("a job", &["sbatch", "--mem=100", &option, &script]),
+        ("an allocation", &["salloc", "--mem=100", &option, "true"]),
+    ];
+    for (attack, command) in attacks {
+        is_refused(attack, &cluster.command("alice", command).output()?)?;
+        bait.is_unharmed(attack)?;
+    }
+    // Past sbatch and srun, by the variable that they would have set.
+    let step = ["srun", "-n1", "--mem=100M", &link];
+    with_mark(cluster, &mark, &step)?;
+    bait.is_unharmed("a step with the variable")?;
+    batch_is_refused(cluster, &bait, "a job with the variable", &mark)?;
+    cluster.is_well()
+}
+
+/// The mark of a shadow that runs.
+fn true_mark(cluster: &Cluster, shadow: u64) -> Result<String> {
+    let record = cluster.job(shadow)?.record();
+    let mark = record["mark"].as_str().map(str::to_owned);
+    mark.ok_or_else(|| format!("no mark: {record}").into())
+}
+
+pub fn a_mark_is_good_for_its_own_job_alone(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 20, "")?;
+    let bait = Bait::new(cluster)?;
+    let script = write_script(cluster, "original.sh", "#!/bin/bash\nsleep 15\n")?;
+    let (job, shadow) = submit_new_kind(cluster, &["--mem=500"], &script, &[])?;
+    cluster.run("root", &["scancel", &job.to_string()])?;
+    cluster.wait_for(shadow, "RUNNING")?;
+    let mark = true_mark(cluster, shadow)?;
+    batch_is_refused(cluster, &bait, "a copied mark", &mark)?;
+    let inside = format!("--jobid={shadow}");
+    let step = [
+        "srun",
+        "--overlap",
+        &inside,
+        "-n1",
+        &bait.script.display().to_string(),
+    ];
+    is_refused(
+        "a step of the shadow's own job",
+        &with_mark(cluster, &mark, &step)?,
+    )?;
+    bait.is_unharmed("a step of the shadow's own job")?;
+    let seen = counters(cluster, shadow)?;
+    ensure(seen["ended"] != "refused", seen.to_string())
+}
+
+pub fn jobs_of_root_have_no_shadow(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 60, "")?;
+    let script = write_script(cluster, "of-root.sh", "#!/bin/bash\nexpr 3 + 3\n")?;
+    let (_, said) = cluster.sbatch("root", &["--mem=3000"], &script, &[])?;
+    ensure(!said.contains("a new kind of job"), said)?;
+    let pass = cluster.pass_as_root()?;
+    ensure(pass.contains("shadows_started: 0"), pass)?;
+    let option = format!("--shadowfit={}", mark());
+    let words = [
+        "sbatch",
+        "--mem=100",
+        &option,
+        &script.display().to_string(),
+    ];
+    is_refused("root's own", &cluster.command("root", &words).output()?)
+}
+
+/// Holds MiB for some seconds.
+const HOLD: &str = "#!/bin/bash\nexec python3 -c 'import sys, time; held = bytearray(int(sys.argv[1]) << 20); time.sleep(float(sys.argv[2]))' $1 $2\n";
+
+pub fn a_shadow_and_its_jobs_steps_share_one_limit(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 30, "")?;
+    let script = write_script(cluster, "share.sh", HOLD)?;
+    let (job, shadow) = submit_new_kind(cluster, &["--mem=300"], &script, &["220", "12"])?;
+    cluster.run("root", &["scancel", &job.to_string()])?;
+    cluster.wait_for(shadow, "RUNNING")?;
+    let (inside, script) = (format!("--jobid={shadow}"), script.display().to_string());
+    let step = [
+        "srun",
+        "--overlap",
+        &inside,
+        "--mem=300",
+        &script,
+        "220",
+        "4",
+    ];
+    let beside = cluster.command("alice", &step).output()?;
+    let seen = counters(cluster, shadow)?;
+    let both = beside.status.success() && seen["ended"] == "finished";
+    ensure(!both, format!("220 + 220 MiB of 300 were held: {seen}"))
+}
+
+/// As alice, beside a shadow of hers on its node: keeps what it can reach of the shadow's files, and uses it
+/// after the shadow's end. Prints what came of that.
+const KEEPER: &str = include_str!("keeper.py");
+
+pub fn what_a_shadow_wrote_goes_with_it_whoever_holds_it(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 12, "")?;
+    let keeper = write_script(cluster, "keeper.py", KEEPER)?;
+    let told = cluster.scratch.join("kept");
+    checked(
+        Command::new("install")
+            .args(["-o", "alice", "/dev/null"])
+            .arg(&told),
+    )?;
+    let live = write_script(
+        cluster,
+        "keep.sh",
+        &format!(
+            "#!/bin/bash\nexec python3 {} {}\n",
+            keeper.display(),
+            told.display()
+        ),
+    )?;
+    let plain = ["--shadowfit=off", "--mem=200", "--nodelist=test1"];
+    let live = cluster.submit("alice", &plain, &live, &[])?;
+    let script = write_script(
+        cluster,
+        "leaves.sh",
+        "#!/bin/bash\nmkdir /tmp/kept /dev/shm/kept\nsleep 30\n",
+    )?;
+    let options = ["--mem=1000", "--nodelist=test1"];
+    let (job, shadow) = submit_new_kind(cluster, &options, &script, &[])?;
+    cluster.run("root", &["scancel", &job.to_string()])?;
+    counters(cluster, shadow)?;
+    cluster.wait_for(live, "COMPLETED")?;
+    let told = std::fs::read_to_string(told)?;
+    ensure(
+        told.trim() == "reached 2 folders, wrote 48 MiB; afterwards: holds 0 bytes, wrote 0 bytes",
+        told,
+    )
+}
