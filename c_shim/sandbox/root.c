@@ -154,19 +154,32 @@ static int make_upper(const char *path, const struct stat *like)
 	return 0;
 }
 
-static int cover_folder(unsigned id, int from, int target, const struct stat *like)
+/* What lies at `path` now is the overlay over it. */
+static int note_overlay(const char *path)
+{
+	int covered = open_target(path);
+	int failed = covered < 0 || sandbox_note_mount(covered);
+
+	if (covered >= 0)
+		close(covered);
+	return failed ? -1 : 0;
+}
+
+static int cover_folder(const struct place *place, int from, int target, const struct stat *like)
 {
 	char upper[64], work[64], to[FD_PATH], options[256];
 
-	snprintf(upper, sizeof(upper), SCRATCH "/u%u", id);
-	snprintf(work, sizeof(work), SCRATCH "/w%u", id);
+	snprintf(upper, sizeof(upper), SCRATCH "/u%u", place->id);
+	snprintf(work, sizeof(work), SCRATCH "/w%u", place->id);
 	if (make_upper(upper, like))
 		return -1;
 	if (mkdir(work, 0700) < 0)
 		return refuse(errno, "%s", work);
 	fd_path(target, to);
 	snprintf(options, sizeof(options), "lowerdir=/proc/self/fd/%d,upperdir=%s,workdir=%s", from, upper, work);
-	return mount("overlay", to, "overlay", MS_NOSUID | MS_NODEV, options);
+	if (mount("overlay", to, "overlay", MS_NOSUID | MS_NODEV, options) < 0)
+		return -1;
+	return note_overlay(place->path);
 }
 
 #define READ_ONLY STAGE "/file"
@@ -189,7 +202,7 @@ static int cover(const struct place *place, int from, int target)
 	if (fstat(from, &like) < 0)
 		return -1;
 	if (S_ISDIR(like.st_mode))
-		return cover_folder(place->id, from, target, &like);
+		return cover_folder(place, from, target, &like);
 	return S_ISREG(like.st_mode) ? cover_single_file(from, target) : 0;
 }
 
@@ -320,7 +333,7 @@ int sandbox_root(const struct sandbox *wish)
 		return refuse(errno, "working directory");
 	if (wake_home(wish) || places_read() || build_stage(wish) || cover_everything(wish) ||
 	    sandbox_kernel_folders(wish) || enter_new_root() || unwrap_script(wish) || sandbox_standins(wish) ||
-	    sandbox_license_hosts(wish))
+	    sandbox_license_hosts(wish) || sandbox_keep_mounts(wish))
 		return -1;
 	umask(mask);
 	return go_to_work(wish, work_dir);

@@ -78,6 +78,12 @@ int sandbox_cover_file(const char *read_only, int target);
 /* A tmpfs of this one's own, remembered for the end. */
 int sandbox_tmpfs(const struct sandbox *wish, const char *path, unsigned long flags, const char *options);
 
+/* Remembers the mount that `file` was opened by as one that was made for this sandbox. */
+int sandbox_note_mount(int file);
+
+/* In the new root, once all is mounted: what was opened by these mounts is emptied at the end, too. */
+int sandbox_keep_mounts(const struct sandbox *wish);
+
 /* Empties all that came through the socket `keep`, whoever holds it open, and closes it. For the step's end. */
 void sandbox_empty(int keep);
 

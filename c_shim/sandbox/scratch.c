@@ -10,7 +10,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,32 +23,71 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "places.h"
 #include "sandbox.h"
 
 /* Enough for every tree that has at most as many inodes as a scratch file system; somebody outside may go on
  * adding to it, but not for ever. */
 #define MOST_PASSES 1000
+/* Nothing that is mounted below is entered. */
+#define THIS_MOUNT (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV)
+/* The scratch space, /run, /dev and /dev/shm. */
+#define MOST_TOPS 8
+/* An overlay for each of the node's, and those of the tops. */
+#define MOST_MOUNTS (MOST_PLACES + MOST_TOPS)
 
-/* The descriptor outlives the sandbox in the socket. */
-static int keep(int keeper, int folder)
-{
-	char byte = 0;
-	struct iovec data = { &byte, 1 };
+/* The mounts that were made for this sandbox, and no other: what was opened by one of them may be emptied. What
+ * the sandbox only shows, as its stand-in, is a file of the node's. */
+static uint64_t own_mounts[MOST_MOUNTS];
+static size_t own_mount_count;
+
+/* What goes through the socket: one descriptor, and perhaps the numbers of the mounts. */
+struct parcel {
+	struct msghdr message;
+	struct iovec data;
 	union {
 		char room[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
-	} control = { { 0 } };
-	struct msghdr message = { .msg_iov = &data,
-				  .msg_iovlen = 1,
-				  .msg_control = control.room,
-				  .msg_controllen = sizeof(control.room) };
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	} control;
+};
+
+static struct cmsghdr *prepare(struct parcel *parcel, void *data, size_t size)
+{
+	memset(parcel, 0, sizeof(*parcel));
+	parcel->data = (struct iovec){ data, size };
+	parcel->message = (struct msghdr){ .msg_iov = &parcel->data,
+					   .msg_iovlen = 1,
+					   .msg_control = parcel->control.room,
+					   .msg_controllen = sizeof(parcel->control.room) };
+	return CMSG_FIRSTHDR(&parcel->message);
+}
+
+/* The descriptor outlives the sandbox in the socket. */
+static int keep(int keeper, int file, void *data, size_t size)
+{
+	struct parcel parcel;
+	struct cmsghdr *header = prepare(&parcel, data, size);
 
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &folder, sizeof(int));
-	return sendmsg(keeper, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? 0 : -1;
+	memcpy(CMSG_DATA(header), &file, sizeof(int));
+	return sendmsg(keeper, &parcel.message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+/* The next one that was kept, -1 after the last, and the size of what came with it. */
+static int kept(int keeper, void *data, size_t *size)
+{
+	struct parcel parcel;
+	int file = -1;
+
+	prepare(&parcel, data, *size);
+	ssize_t length = recvmsg(keeper, &parcel.message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	*size = length < 0 ? 0 : (size_t)length;
+	const struct cmsghdr *header = length < 0 ? NULL : CMSG_FIRSTHDR(&parcel.message);
+	if (header && header->cmsg_type == SCM_RIGHTS)
+		memcpy(&file, CMSG_DATA(header), sizeof(int));
+	return file;
 }
 
 int sandbox_tmpfs(const struct sandbox *wish, const char *path, unsigned long flags, const char *options)
@@ -54,38 +95,46 @@ int sandbox_tmpfs(const struct sandbox *wish, const char *path, unsigned long fl
 	if (mount("tmpfs", path, "tmpfs", MS_NOSUID | flags, options) < 0)
 		return refuse(errno, "tmpfs on %s", path);
 	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int failed = folder < 0 || keep(wish->keep, folder) < 0;
+	char byte = 0;
+	int failed = folder < 0 || keep(wish->keep, folder, &byte, 1) < 0 || sandbox_note_mount(folder);
 	int error = errno;
 	if (folder >= 0)
 		close(folder);
 	return failed ? refuse(error, "tmpfs on %s", path) : 0;
 }
 
-/* The next one that was kept; -1 after the last. */
-static int kept(int keeper)
+/* Where a kernel does not tell, no file is found by its mount, and none is taken for the shadow's. */
+static bool mount_of(int file, uint64_t *mount)
 {
-	char byte;
-	struct iovec data = { &byte, 1 };
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct msghdr message = { .msg_iov = &data,
-				  .msg_iovlen = 1,
-				  .msg_control = control.room,
-				  .msg_controllen = sizeof(control.room) };
-	int folder = -1;
+	struct statx seen;
 
-	if (recvmsg(keeper, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1)
-		return -1;
-	const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_type == SCM_RIGHTS)
-		memcpy(&folder, CMSG_DATA(header), sizeof(int));
-	return folder;
+	if (statx(file, "", AT_EMPTY_PATH, STATX_MNT_ID, &seen) < 0 || !(seen.stx_mask & STATX_MNT_ID))
+		return false;
+	*mount = seen.stx_mnt_id;
+	return true;
 }
 
-/* No larger than it is, with no room for another file. */
-static void close_to_more(int folder)
+int sandbox_note_mount(int file)
+{
+	if (own_mount_count == MOST_MOUNTS)
+		return refuse(0, "more than %d mounts of its own", MOST_MOUNTS);
+	own_mount_count += mount_of(file, &own_mounts[own_mount_count]);
+	return 0;
+}
+
+int sandbox_keep_mounts(const struct sandbox *wish)
+{
+	int space = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	int failed = space < 0 || keep(wish->keep, space, own_mounts, own_mount_count * sizeof(*own_mounts)) < 0;
+	int error = errno;
+
+	if (space >= 0)
+		close(space);
+	return failed ? refuse(error, "the sandbox could not be kept in sight") : 0;
+}
+
+/* No larger than it is, with room for `more` files. */
+static void close_to_more(int folder, unsigned more)
 {
 #if defined(SYS_fspick) && defined(SYS_fsconfig)
 	struct statvfs used;
@@ -97,20 +146,21 @@ static void close_to_more(int folder)
 	/* 0 would be no limit at all. */
 	unsigned long long blocks = used.f_blocks - used.f_bfree;
 	snprintf(size, sizeof(size), "%llu", (blocks ? blocks : 1) * used.f_frsize);
-	snprintf(inodes, sizeof(inodes), "%llu", (unsigned long long)(used.f_files - used.f_ffree));
+	snprintf(inodes, sizeof(inodes), "%llu", (unsigned long long)(used.f_files - used.f_ffree + more));
 	syscall(SYS_fsconfig, system, FSCONFIG_SET_STRING, "size", size, 0);
 	syscall(SYS_fsconfig, system, FSCONFIG_SET_STRING, "nr_inodes", inodes, 0);
 	syscall(SYS_fsconfig, system, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
 	close(system);
 #else
 	(void)folder;
+	(void)more;
 #endif
 }
 
 /* Whoever holds it open holds nothing. */
 static void remove_file(int folder, const char *name)
 {
-	int file = openat(folder, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int file = sandbox_open(folder, name, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK, THIS_MOUNT);
 
 	if (file >= 0)
 		close(file);
@@ -126,7 +176,7 @@ static bool is_folder(int folder, const struct dirent *entry)
 
 static DIR *open_folder(int folder, const char *name)
 {
-	int file = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int file = sandbox_open(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, THIS_MOUNT);
 
 	return file < 0 ? NULL : fdopendir(file);
 }
@@ -180,56 +230,130 @@ static bool empty_once(int top)
 	return found;
 }
 
-/* A file without a name is found by the process that holds it. */
-static void truncate_held(const char *process, dev_t device)
+/* What the shadow's file systems were, for the end. Its mounts last as long as `space` is open, and the tops' as
+ * long as these: until then their numbers are nobody else's. */
+struct remains {
+	int tops[MOST_TOPS];
+	size_t top_count;
+	uint64_t mounts[MOST_MOUNTS];
+	size_t mount_count;
+	int space;
+};
+
+static bool is_of(const struct remains *remains, int file)
+{
+	uint64_t mount;
+
+	if (!mount_of(file, &mount))
+		return false;
+	for (size_t which = 0; which < remains->mount_count; which++)
+		if (remains->mounts[which] == mount)
+			return true;
+	return false;
+}
+
+static bool is_regular(int file)
+{
+	struct stat kind;
+
+	return fstat(file, &kind) == 0 && S_ISREG(kind.st_mode);
+}
+
+/* The file is opened once and judged by that: its holder may put another in its place at any time. */
+static void truncate_if_of(const struct remains *remains, int folder, const char *name)
+{
+	char path[64];
+	int held = openat(folder, name, O_PATH | O_CLOEXEC);
+
+	if (held < 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", held);
+	if (is_regular(held) && is_of(remains, held))
+		close(open(path, O_WRONLY | O_TRUNC | O_NONBLOCK | O_CLOEXEC));
+	close(held);
+}
+
+/* A file without a name is found by the process that has it open, or mapped. */
+static void truncate_held(const struct remains *remains, const char *process, const char *how)
 {
 	char path[64];
 	const struct dirent *entry;
-	struct stat held;
 
-	snprintf(path, sizeof(path), "/proc/%.16s/fd", process);
+	snprintf(path, sizeof(path), "/proc/%.16s/%s", process, how);
 	DIR *files = opendir(path);
 	while (files && (entry = next_in(files)))
-		if (fstatat(dirfd(files), entry->d_name, &held, 0) == 0 && held.st_dev == device && S_ISREG(held.st_mode)) {
-			int file = openat(dirfd(files), entry->d_name, O_WRONLY | O_TRUNC | O_NONBLOCK | O_CLOEXEC);
-			if (file >= 0)
-				close(file);
-		}
+		truncate_if_of(remains, dirfd(files), entry->d_name);
 	if (files)
 		closedir(files);
 }
 
-static void truncate_all_held(dev_t device)
+static void truncate_all_held(const struct remains *remains)
 {
 	const struct dirent *entry;
-	DIR *processes = opendir("/proc");
+	DIR *processes = remains->mount_count ? opendir("/proc") : NULL;
 
 	while (processes && (entry = readdir(processes)))
-		if (strspn(entry->d_name, "0123456789") == strlen(entry->d_name))
-			truncate_held(entry->d_name, device);
+		if (strspn(entry->d_name, "0123456789") == strlen(entry->d_name)) {
+			truncate_held(remains, entry->d_name, "fd");
+			truncate_held(remains, entry->d_name, "map_files");
+		}
 	if (processes)
 		closedir(processes);
 }
 
+/* The least size is a page: something has to be in it. */
+static void fill_last_page(int top)
+{
+	int file = openat(top, ".last", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+
+	if (file < 0)
+		return;
+	if (write(file, "", 1) < 0)
+		errno = 0;
+	close(file);
+}
+
 static void empty(int top)
 {
-	struct stat system;
-
-	close_to_more(top);
+	close_to_more(top, 0);
 	for (int pass = 0; pass < MOST_PASSES && empty_once(top); pass++)
-		close_to_more(top);
-	if (fstat(top, &system) == 0)
-		truncate_all_held(system.st_dev);
-	close_to_more(top);
+		close_to_more(top, 0);
+	close_to_more(top, 1);
+	fill_last_page(top);
+	close_to_more(top, 0);
+}
+
+static void receive(int keeper, struct remains *remains)
+{
+	int file;
+	size_t size = sizeof(remains->mounts);
+
+	while ((file = kept(keeper, remains->mounts, &size)) >= 0) {
+		if (size % sizeof(*remains->mounts) == 0) {
+			remains->mount_count = size / sizeof(*remains->mounts);
+			remains->space = file;
+			return;
+		}
+		if (remains->top_count < MOST_TOPS)
+			remains->tops[remains->top_count++] = file;
+		size = sizeof(remains->mounts);
+	}
 }
 
 void sandbox_empty(int keeper)
 {
-	int folder;
+	static struct remains remains;
 
-	while ((folder = kept(keeper)) >= 0) {
-		empty(folder);
-		close(folder);
-	}
+	remains = (struct remains){ .space = -1 };
+	receive(keeper, &remains);
+	truncate_all_held(&remains);
+	for (size_t which = 0; which < remains.top_count; which++)
+		empty(remains.tops[which]);
+	/* Once more what was written between the two. */
+	truncate_all_held(&remains);
+	for (size_t which = 0; which < remains.top_count; which++)
+		close(remains.tops[which]);
+	if (remains.space >= 0)
+		close(remains.space);
 	close(keeper);
 }

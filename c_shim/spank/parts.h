@@ -41,8 +41,10 @@ const char *shadow_forged(spank_t spank);
 unsigned long own_job(spank_t spank);
 void shadow_group(spank_t spank, char *name);
 void shadow_license_servers(spank_t spank, char *servers);
-/* As the step starts. Returns 0, or -1 if it is marked and no shadow. */
-int shadow_prepare(spank_t spank);
+/* As the step starts: finds out whether it is a shadow. */
+void shadow_prepare(spank_t spank);
+/* Why a marked step is none; NULL otherwise. */
+const char *shadow_refused(void);
 /* In the process that is about to become the shadow: returns inside of its sandbox, or not at all. */
 void shadow_enter(spank_t spank);
 /* Its script has ended: nothing of it stays, in memory or in cgroups. */

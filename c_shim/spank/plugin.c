@@ -54,7 +54,8 @@ int slurm_spank_init_post_opt(spank_t spank, int argc, char **argv)
 {
 	if (spank_context() == S_CTX_ALLOCATOR)
 		tell_input(spank);
-	return shadow_prepare(spank) || sampler_prepare(spank) ? -1 : 0;
+	shadow_prepare(spank);
+	return shadow_refused() ? 0 : sampler_prepare(spank);
 }
 
 int slurm_spank_task_init_privileged(spank_t spank, int argc, char **argv)

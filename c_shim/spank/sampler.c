@@ -209,6 +209,8 @@ int sampler_start(spank_t spank)
 	static struct start start;
 	int of_shadow = is_shadow(spank);
 
+	if (shadow_refused())
+		return 0;
 	if (!is_elsewhere(spank, start.node)) {
 		start.node[0] = '\0';
 		if (!of_shadow && !is_profiled(spank))

@@ -124,16 +124,18 @@ static void show_cpus_of_job(spank_t spank)
 	spank_setenv(spank, "SLURM_JOB_CPUS_PER_NODE", cpus, 1);
 }
 
-int shadow_prepare(spank_t spank)
+void shadow_prepare(spank_t spank)
 {
 	if (!is_shadow(spank))
-		return 0;
+		return;
 	forged = shadow_forged(spank);
 	if (!forged && socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, kept) < 0)
 		forged = "its sandbox could not be kept in sight";
-	if (forged)
-		slurm_error("shadowfit: refused: this is no shadow: %s", forged);
-	return forged ? -1 : 0;
+}
+
+const char *shadow_refused(void)
+{
+	return forged;
 }
 
 /* Slurm goes on after an optional plugin has failed: here nothing of a step that is refused may run. */
@@ -143,8 +145,11 @@ void shadow_enter(spank_t spank)
 
 	if (!is_shadow(spank))
 		return;
-	if (forged)
+	if (forged) {
+		/* Only here the user hears it, as Slurm's own errors of this moment. */
+		slurm_error("shadowfit: refused: this is no shadow: %s", forged);
 		_exit(REFUSED);
+	}
 	describe(spank, &wish);
 	show_cpus_of_job(spank);
 	if (sandbox_enter(&wish) < 0)

@@ -176,7 +176,7 @@ mod tests {
         for text in [
             record.to_comment().unwrap(),
             Comment::from(record.clone()).text().into_owned(),
-            ShadowRecord::new("33|5", None).to_comment(),
+            ShadowRecord::ended("33|5", ShadowCounters::refused("a|b")).to_comment(),
         ] {
             assert!(!text.contains(['|', '\n']), "{text}");
         }

@@ -2,6 +2,7 @@
 
 use crate::cluster::{Cluster, Result, checked, ensure, eventually, text};
 use crate::shadow::{counters, enable, submit_new_kind, write_script};
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -207,9 +208,57 @@ pub fn a_shadow_and_its_jobs_steps_share_one_limit(cluster: &mut Cluster) -> Res
 /// As alice, beside a shadow of hers on its node: keeps what it can reach of the shadow's files, and uses it
 /// after the shadow's end. Prints what came of that.
 const KEEPER: &str = include_str!("keeper.py");
+const ALL_GONE: &str =
+    "reached 2 folders, wrote 48 MiB; afterwards: holds 0 bytes, wrote 0 bytes, maps 0 files";
+
+/// Files of the node's that somebody has open while a shadow ends: they are nobody's remains.
+struct Bystander(Vec<(PathBuf, File, u64)>);
+
+impl Bystander {
+    /// On the file system that the shadow has an overlay over, on one that it has of its own, and what is shown
+    /// inside of its sandbox.
+    fn new(cluster: &Cluster) -> Result<Bystander> {
+        let own = [
+            cluster.scratch.join("bystander"),
+            "/tmp/shadowfit-bystander".into(),
+            "/dev/shm/shadowfit-bystander".into(),
+        ];
+        for path in &own {
+            std::fs::write(path, PRECIOUS)?;
+        }
+        let shown = cluster.dir.join("plugins/shadowfit-standin");
+        let open = |path: PathBuf| {
+            let file = File::open(&path)?;
+            let size = file.metadata()?.len();
+            Ok((path, file, size))
+        };
+        let files: Result<_> = own.into_iter().chain([shown]).map(open).collect();
+        Ok(Bystander(files?))
+    }
+
+    fn is_unharmed(&self) -> Result<()> {
+        for (path, file, size) in &self.0 {
+            let (left, named) = (file.metadata()?.len(), std::fs::metadata(path)?.len());
+            ensure(
+                (left, named) == (*size, *size),
+                format!("{}: {left} of {size} bytes are left", path.display()),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        for (path, ..) in &self.0[..self.0.len() - 1] {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
 
 pub fn what_a_shadow_wrote_goes_with_it_whoever_holds_it(cluster: &mut Cluster) -> Result<()> {
     enable(cluster, 12, "")?;
+    let bystander = Bystander::new(cluster)?;
     let keeper = write_script(cluster, "keeper.py", KEEPER)?;
     let told = cluster.scratch.join("kept");
     checked(
@@ -238,9 +287,7 @@ pub fn what_a_shadow_wrote_goes_with_it_whoever_holds_it(cluster: &mut Cluster) 
     cluster.run("root", &["scancel", &job.to_string()])?;
     counters(cluster, shadow)?;
     cluster.wait_for(live, "COMPLETED")?;
+    bystander.is_unharmed()?;
     let told = std::fs::read_to_string(told)?;
-    ensure(
-        told.trim() == "reached 2 folders, wrote 48 MiB; afterwards: holds 0 bytes, wrote 0 bytes",
-        told,
-    )
+    ensure(told.trim() == ALL_GONE, told)
 }

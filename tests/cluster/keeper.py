@@ -3,10 +3,14 @@
 keeper.py FILE      FILE takes one line of what came of it
 """
 
+import ctypes
 import os
+import signal
 import sys
 import time
 
+LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC.mmap.restype = ctypes.c_void_p
 MIB = 1 << 20
 FOLDERS = ("/tmp/kept", "/dev/shm/kept")
 
@@ -42,6 +46,26 @@ def hold(folder):
     return files
 
 
+def map_nameless(folder):
+    """The address of a file that is only mapped: without a name, and held by no descriptor."""
+    file = create(folder, "mapped")
+    os.write(file, b"x" * MIB)
+    address = LIBC.mmap(None, ctypes.c_size_t(MIB), 3, 1, file, ctypes.c_long(0))
+    os.close(file)
+    os.unlink("mapped", dir_fd=folder)
+    return address
+
+
+def is_there(address):
+    """What is mapped of a file that has become empty cannot be read."""
+    child = os.fork()
+    if child == 0:
+        ctypes.string_at(address, 1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status) != -signal.SIGBUS
+
+
 def more(folder):
     """What can still be written there, into a new file."""
     try:
@@ -53,11 +77,16 @@ def more(folder):
 pid = process_of_shadow()
 folders = [os.open(f"/proc/{pid}/root{path}", os.O_RDONLY | os.O_DIRECTORY) for path in FOLDERS]
 files = [file for folder in folders for file in hold(folder)]
+maps = [map_nameless(folder) for folder in folders]
 before = sum(write(file, 8) for file in files)
 while os.path.exists(f"/proc/{pid}"):
     time.sleep(0.1)
 time.sleep(5)
 held = sum(os.fstat(file).st_size for file in files)
 after = sum(write(file, 8) for file in files) + sum(more(folder) for folder in folders)
+mapped = sum(is_there(address) for address in maps)
 with open(sys.argv[1], "w") as told:
-    told.write(f"reached {len(folders)} folders, wrote {before // MIB} MiB; afterwards: holds {held} bytes, wrote {after} bytes\n")
+    told.write(
+        f"reached {len(folders)} folders, wrote {before // MIB} MiB; "
+        f"afterwards: holds {held} bytes, wrote {after} bytes, maps {mapped} files\n"
+    )
