@@ -53,26 +53,12 @@ static int exit_code(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Slurm's limit on the job holds for this process, too. Where memory runs out there, that is the shadow's doing:
- * its processes are to end, and the one that tells of it is not. Best effort: it would end the shadow as well. */
-static void outlive_lack_of_memory(void)
-{
-	int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (score < 0)
-		return;
-	if (write(score, "-1000", 5) < 0)
-		errno = 0;
-	close(score);
-}
-
 /* Outside: wait for the init and end as it does. A shadow that nobody watches any more is ended. */
 static void wait_outside(const struct sandbox *wish, pid_t init)
 {
 	struct pollfd sampler = { .fd = wish->report };
 	int status = 0;
 
-	outlive_lack_of_memory();
 	keep_only(wish->report);
 	signal(SIGPIPE, SIG_IGN);
 	while (waitpid(init, &status, WNOHANG) == 0)

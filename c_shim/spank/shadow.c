@@ -12,6 +12,8 @@
 #include "../sandbox/sandbox.h"
 #include "parts.h"
 
+/* Of a shadow's memory, for the processes of Slurm's beside it. */
+#define SLURMS_BYTES (8 << 20)
 /* What a step ends with that was refused. */
 #define REFUSED 125
 
@@ -65,12 +67,15 @@ static const char *own_script(spank_t spank)
 	return argc > 0 ? argv[0] : "";
 }
 
+/* Less than Slurm gives: its limit counts slurmstepd, too, and where that one is reached first, the kernel may end
+ * slurmstepd and not the shadow. */
 static uint64_t own_memory_bytes(spank_t spank)
 {
 	uint64_t mib = 0;
 
 	spank_get_item(spank, S_JOB_ALLOC_MEM, &mib);
-	return mib << 20;
+	uint64_t bytes = mib << 20, eighth = bytes / 8;
+	return bytes - (eighth < SLURMS_BYTES ? eighth : SLURMS_BYTES);
 }
 
 static void describe_user(spank_t spank, struct sandbox *wish)
