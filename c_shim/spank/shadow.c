@@ -12,6 +12,7 @@
 #include "../sandbox/sandbox.h"
 #include "parts.h"
 
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 /* Of a shadow's memory, for the processes of Slurm's beside it. */
 #define SLURMS_BYTES (8 << 20)
 /* What a step ends with that was refused. */
@@ -30,10 +31,10 @@ unsigned long own_job(spank_t spank)
 }
 
 /* The same name in slurmstepd and, after a restart, in the epilog. The cluster's name comes from the
- * job's environment, and becomes part of a path only if it is one. */
+ * job's environment, and becomes part of a path, and of a pattern, only if it is one. */
 static void group_name(char *name, const char *cluster, unsigned long job)
 {
-	int is_name = cluster && *cluster && !strpbrk(cluster, "/.");
+	int is_name = cluster && *cluster && !cluster[strspn(cluster, NAME_CHARACTERS)];
 
 	snprintf(name, GROUP_SIZE, SHADOWFIT_GROUP_PREFIX "%s_%lu", is_name ? cluster : "cluster", job);
 }

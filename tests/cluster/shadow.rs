@@ -518,19 +518,27 @@ fn inside() -> Vec<String> {
         .collect()
 }
 
+/// Groups of shadows, at the top of each hierarchy and below Slurm's own.
 fn groups() -> Vec<PathBuf> {
-    let hierarchies = std::fs::read_dir("/sys/fs/cgroup")
-        .into_iter()
-        .flatten()
-        .flatten();
-    hierarchies
-        .filter_map(|hierarchy| std::fs::read_dir(hierarchy.path()).ok())
-        .flat_map(|groups| groups.flatten().map(|group| group.path()))
-        .filter(|path| {
-            path.file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with("shadowfit_test_"))
-        })
-        .collect()
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from("/sys/fs/cgroup")];
+    while let Some(folder) = folders.pop() {
+        // One of Slurm's may go while it is looked at.
+        let below = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        folders.extend(
+            below
+                .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+                .map(|entry| entry.path()),
+        );
+        found.extend(folders.iter().filter(|path| is_a_shadows(path)).cloned());
+        folders.retain(|path| !is_a_shadows(path));
+    }
+    found
+}
+
+fn is_a_shadows(group: &Path) -> bool {
+    let name = group.file_name().unwrap_or_default();
+    name.to_string_lossy().starts_with("shadowfit_test_")
 }
 
 fn nothing_is_left(cluster: &Cluster) -> Result<()> {
