@@ -103,12 +103,13 @@ int sandbox_tmpfs(const struct sandbox *wish, const char *path, unsigned long fl
 	return failed ? refuse(error, "tmpfs on %s", path) : 0;
 }
 
-/* Where a kernel does not tell, no file is found by its mount, and none is taken for the shadow's. */
+/* Where a kernel does not tell, no file is found by its mount, and none is taken for the shadow's. Files of the
+ * whole node are asked: no server is, which may not answer. */
 static bool mount_of(int file, uint64_t *mount)
 {
 	struct statx seen;
 
-	if (statx(file, "", AT_EMPTY_PATH, STATX_MNT_ID, &seen) < 0 || !(seen.stx_mask & STATX_MNT_ID))
+	if (statx(file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &seen) < 0 || !(seen.stx_mask & STATX_MNT_ID))
 		return false;
 	*mount = seen.stx_mnt_id;
 	return true;
@@ -268,7 +269,7 @@ static void truncate_if_of(const struct remains *remains, int folder, const char
 	if (held < 0)
 		return;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", held);
-	if (is_regular(held) && is_of(remains, held))
+	if (is_of(remains, held) && is_regular(held))
 		close(open(path, O_WRONLY | O_TRUNC | O_NONBLOCK | O_CLOEXEC));
 	close(held);
 }

@@ -190,16 +190,15 @@ pub fn a_shadow_and_its_jobs_steps_share_one_limit(cluster: &mut Cluster) -> Res
     cluster.run("root", &["scancel", &job.to_string()])?;
     cluster.wait_for(shadow, "RUNNING")?;
     let (inside, script) = (format!("--jobid={shadow}"), script.display().to_string());
-    let step = [
-        "srun",
-        "--overlap",
-        &inside,
-        "--mem=300",
-        &script,
-        "220",
-        "4",
-    ];
-    let beside = cluster.command("alice", &step).output()?;
+    let step = |mib, seconds| {
+        let srun = ["srun", "--overlap", &inside, "--mem=300"];
+        let words = [&srun[..], &["bash", &script, mib, seconds]].concat();
+        cluster.command("alice", &words).output()
+    };
+    // A step that cannot even start would prove nothing.
+    let small = step("1", "0")?;
+    ensure(small.status.success(), text(&small.stderr))?;
+    let beside = step("220", "4")?;
     let seen = counters(cluster, shadow)?;
     let both = beside.status.success() && seen["ended"] == "finished";
     ensure(!both, format!("220 + 220 MiB of 300 were held: {seen}"))

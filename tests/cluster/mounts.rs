@@ -46,12 +46,14 @@ impl<'a> Node<'a> {
         eventually("a node with odd mounts", 60, || {
             Ok(folder.join("ready").exists())
         })?;
-        let idle = [
-            "sinfo", "-h", "-n", NODE, "-p", "batch", "-t", "idle", "-o", "%N",
-        ];
-        eventually("an idle node", 60, || {
-            Ok(cluster.run("root", &idle)? == NODE)
-        })?;
+        // Planned is a node for which a job waited that is no longer there: it is as free.
+        let asks = ["sinfo", "-h", "-n", NODE, "-p", "batch", "-o", "%T"];
+        let mut state = String::new();
+        eventually("a free node", 60, || {
+            state = cluster.run("root", &asks)?;
+            Ok(["idle", "planned"].contains(&state.as_str()))
+        })
+        .map_err(|error| format!("{}: {state}", error.message().unwrap_or_default()))?;
         Ok(node)
     }
 }
