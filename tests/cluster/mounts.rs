@@ -29,9 +29,19 @@ echo x > stacked/of-shadow
 /// slurmd of one node in a mount namespace of its own, until it is dropped.
 struct Node<'a>(&'a Cluster, Child);
 
+/// When slurmctld heard that slurmd of the node began. The node's state does not tell: slurmctld may say for minutes
+/// that a job is on it which has ended.
+fn slurmd_since(cluster: &Cluster) -> Result<String> {
+    let shown = cluster.run("root", &["scontrol", "show", "node", NODE])?;
+    let mut words = shown.split_whitespace();
+    let since = words.find(|word| word.starts_with("SlurmdStartTime="));
+    Ok(since.ok_or(shown.as_str())?.to_owned())
+}
+
 impl<'a> Node<'a> {
     fn start(cluster: &'a Cluster, folder: &Path) -> Result<Node<'a>> {
         let program = write_script(cluster, "odd_mounts.py", ODD_MOUNTS)?;
+        let before = slurmd_since(cluster)?;
         cluster.stop(NODE)?;
         let mut command = Command::new("unshare");
         command
@@ -46,14 +56,9 @@ impl<'a> Node<'a> {
         eventually("a node with odd mounts", 60, || {
             Ok(folder.join("ready").exists())
         })?;
-        // Planned is a node for which a job waited that is no longer there: it is as free.
-        let asks = ["sinfo", "-h", "-n", NODE, "-p", "batch", "-o", "%T"];
-        let mut state = String::new();
-        eventually("a free node", 60, || {
-            state = cluster.run("root", &asks)?;
-            Ok(["idle", "planned"].contains(&state.as_str()))
-        })
-        .map_err(|error| format!("{}: {state}", error.message().unwrap_or_default()))?;
+        eventually("a node that has registered anew", 60, || {
+            Ok(slurmd_since(cluster)? != before)
+        })?;
         Ok(node)
     }
 }
