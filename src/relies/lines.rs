@@ -62,10 +62,15 @@ fn logical(text: &[u8]) -> usize {
 impl<'a> Line<'a> {
     /// Its words: what blanks, quotes and the shell's own signs part. `=` stays in a word.
     pub fn words(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.text
-            .split(|&byte| PARTS_WORDS[usize::from(byte)])
-            .filter(|word| !word.is_empty())
-            .take_while(|word| *word != b"#")
+        let mut rest = self.text;
+        let parts = |byte: &u8| PARTS_WORDS[usize::from(*byte)];
+        std::iter::from_fn(move || {
+            let start = rest.iter().position(|byte| !parts(byte))?;
+            let begun = &rest[start..];
+            let (word, after) = begun.split_at(begun.iter().position(parts).unwrap_or(begun.len()));
+            rest = after;
+            Some(word).filter(|word| *word != b"#")
+        })
     }
 
     /// A command of it goes on in the background: several of them may run at once.

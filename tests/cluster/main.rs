@@ -237,9 +237,9 @@ const TESTS: &[(&str, Test)] = &[
     ),
 ];
 
-/// What is run on other releases than the installed one, too. Not yet how a profile counts: on 24.11 with cgroup v1
-/// slurmstepd stands in the job's own groups, and its threads are counted with the job's.
-const ON_EVERY_RELEASE: [&str; 7] = [
+/// What is run on other releases than the installed one, too.
+const ON_EVERY_RELEASE: [&str; 8] = [
+    "what_a_job_does_is_counted_right",
     "a_dump_as_json_says_what_the_other_one_says",
     "a_known_kind_of_job_gets_what_it_needs",
     "a_job_that_dies_of_the_rewrite_runs_again",

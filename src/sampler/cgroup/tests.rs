@@ -72,6 +72,8 @@ fn a_job_is_found_by_its_process_and_its_steps_are_part_of_it() {
         (&format!("memory/{below}/tasks"), ""),
         (&format!("memory/{below}/step_batch/tasks"), "7\n"),
         (&format!("memory/{below}/step_0/task_1/tasks"), "8\n9\n"),
+        // slurmstepd, as later releases place it.
+        (&format!("memory/{below}/step_0/tasks"), "17\n18\n"),
         (
             &format!("memory/{below}/step_0/task_1/memory.oom_control"),
             "oom_kill 3\n",

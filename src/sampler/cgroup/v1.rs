@@ -1,6 +1,7 @@
 //! cgroup v1: one hierarchy for each controller.
 
 use super::{Charged, field, is_shadows, number, numbers, path_of, with_all_below};
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -64,11 +65,24 @@ impl Folders {
     }
 
     pub(super) fn threads(&self) -> io::Result<Vec<u32>> {
-        numbers(&with_all_below(&self.folder("memory")), "tasks")
+        numbers(&self.of_tasks(), "tasks")
     }
 
     pub(super) fn processes(&self) -> io::Result<Vec<u32>> {
-        numbers(&with_all_below(&self.folder("memory")), "cgroup.procs")
+        numbers(&self.of_tasks(), "cgroup.procs")
+    }
+
+    /// Where the job's own processes are. Since 23.11 slurmstepd stands in the group of its step, above those of the
+    /// tasks, and is none of them.
+    fn of_tasks(&self) -> Vec<PathBuf> {
+        let all = with_all_below(&self.folder("memory"));
+        let is_tasks = |folder: &&PathBuf| {
+            let name = folder.file_name().unwrap_or_default();
+            name.as_encoded_bytes().starts_with(b"task_")
+        };
+        let tasks = all.iter().filter(is_tasks);
+        let steps: HashSet<PathBuf> = tasks.filter_map(|f| Some(f.parent()?.into())).collect();
+        all.into_iter().filter(|f| !steps.contains(f)).collect()
     }
 
     pub(super) fn remove(&self) -> io::Result<()> {

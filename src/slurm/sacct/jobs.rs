@@ -58,3 +58,63 @@ impl Jobs {
         self.0.pop_front()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::tests::finished;
+
+    fn step() -> Step {
+        Step {
+            start: 1,
+            end: 2,
+            peak: 7,
+            out_of_memory: false,
+        }
+    }
+
+    fn ready(jobs: &mut Jobs) -> Vec<u64> {
+        std::iter::from_fn(|| jobs.ready())
+            .map(|open| open.job.job_id)
+            .collect()
+    }
+
+    #[test]
+    fn a_job_with_its_steps_is_ready_once_the_next_one_begins() {
+        let mut jobs = Jobs::default();
+        jobs.begin(finished(1, 100, 5), 2);
+        assert!(jobs.step(1, step()).is_empty());
+        assert_eq!(ready(&mut jobs), [0; 0], "more steps may come");
+        jobs.begin(finished(2, 100, 5), 4);
+        assert_eq!(ready(&mut jobs), [1]);
+        assert_eq!(jobs.last().map(|open| open.line), Some(4));
+    }
+
+    #[test]
+    fn a_job_without_steps_waits_for_them_no_longer_than_a_name_can_be() {
+        let mut jobs = Jobs::default();
+        for id in 1..=16 {
+            jobs.begin(finished(id, 100, 5), id);
+            assert_eq!(ready(&mut jobs), [0; 0]);
+        }
+        jobs.begin(finished(17, 100, 5), 17);
+        assert_eq!(ready(&mut jobs), [1]);
+        // The steps of one that has been passed over are nobody's.
+        assert!(jobs.step(1, step()).is_empty());
+    }
+
+    #[test]
+    fn a_job_that_never_started_or_is_followed_by_one_that_runs_waits_for_no_steps() {
+        let mut jobs = Jobs::default();
+        let never = FinishedJob {
+            started: 0,
+            ..finished(1, 100, 5)
+        };
+        jobs.begin(never, 2);
+        jobs.begin(finished(2, 100, 5), 3);
+        assert_eq!(ready(&mut jobs), [1]);
+        jobs.pass();
+        jobs.begin(finished(3, 100, 5), 5);
+        assert_eq!(ready(&mut jobs), [2]);
+    }
+}

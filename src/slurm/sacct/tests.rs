@@ -370,7 +370,7 @@ fn figures_that_cannot_be_are_corrected_and_told() {
     };
     assert_eq!(used("COMPLETED", "950G"), (Some(1000 << 20), 1));
     assert_eq!(used("FAILED", "950G"), (Some(950 << 30), 0));
-    assert_eq!(used("COMPLETED", "999M"), (Some(999 << 20), 0));
+    assert_eq!(used("COMPLETED", "1000M"), (Some(1000 << 20), 0));
     for nothing in ["18446744073709551614", "16384P", "20H", "0", "-5", "?"] {
         assert_eq!(used("COMPLETED", nothing), (None, 0), "{nothing}");
     }
@@ -382,7 +382,10 @@ fn figures_that_cannot_be_are_corrected_and_told() {
     assert_eq!(busy("00:40.000"), (Some(4.0), 0));
     // 4 CPUs for less than 11 seconds, and 5 %.
     assert_eq!(busy("00:46.000"), (Some(4.6), 0));
+    assert_eq!(busy("00:46.200"), (Some(4.62), 0));
     assert_eq!(busy("00:47.000"), (None, 1));
+    let (jobs, _) = read(&job(5, "COMPLETED", "a").replace("|batch|4|", "|batch||"));
+    assert_eq!(jobs[0].usage.cores, Some(1.5), "its CPUs are not known");
     assert_eq!(busy("-00:-01:-30"), (None, 0));
 }
 
@@ -510,4 +513,20 @@ fn json_of_every_release_is_read() {
     let (jobs, reasons) =
         jobs_of(br#"{"jobs":[{},{"job_id":"x"},{"job_id":1,"state":{"current":7}}]}"#);
     assert_eq!((jobs.len(), reasons.len()), (0, 2));
+}
+
+#[test]
+fn what_is_left_out_is_shown() {
+    let text = format!(
+        "{HEADER}\n{}",
+        job(7, "EXPLODED", "a") + "no row\n" + &job(8, "FAILED", "b").replace("8|8|", "x|x|")
+    );
+    let mut reader = Reader::new(text.as_bytes(), None).unwrap();
+    while reader.next_job().unwrap().is_some() {}
+    let shown: Vec<_> = reader
+        .rejects
+        .iter()
+        .map(|(why, one)| (why, &one.example[..4]))
+        .collect();
+    assert_eq!(shown, [("no record", "no r"), ("unknown state", "7|7|")]);
 }
