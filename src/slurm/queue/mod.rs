@@ -3,6 +3,7 @@
 mod answer;
 
 use super::clone::Original;
+use super::json::{number, word};
 use super::{CommandError, Commands};
 use crate::config::Manager;
 use crate::decide;
@@ -225,7 +226,7 @@ fn handle(job: &Value) -> Option<String> {
 fn read_shadow(job: &Value, record: ShadowRecord) -> Option<QueuedShadow> {
     Some(QueuedShadow {
         job_id: number(&job["job_id"])?,
-        state: state(&job["job_state"]),
+        state: word(&job["job_state"]),
         record,
     })
 }
@@ -267,7 +268,7 @@ fn read_job(job: &Value, record: Record) -> Option<QueuedJob> {
         job_id: number(&job["job_id"])?,
         nodes: parse(&text("nodes")).unwrap_or_default(),
         started: number(&job["start_time"]).unwrap_or(0) as i64,
-        state: state(&job["job_state"]),
+        state: word(&job["job_state"]),
         // The reason for which it is said to wait is set later than this.
         waits_for_others: !text("dependency").is_empty(),
         uid: id(&job["user_id"])?,
@@ -284,32 +285,11 @@ fn read_job(job: &Value, record: Record) -> Option<QueuedJob> {
     })
 }
 
-/// A plain number, or `{"set": true, "number": 7}` as releases from 23.02 write it.
-fn number(value: &Value) -> Option<u64> {
-    match value {
-        Value::Object(object) => object
-            .get("set")
-            .and_then(Value::as_bool)
-            .unwrap_or(true)
-            .then(|| object.get("number")?.as_u64())?,
-        other => other.as_u64(),
-    }
-}
-
 /// A user or group; some releases write those above 2^31 with a sign.
 fn id(value: &Value) -> Option<u32> {
     let signed = value.as_i64().and_then(|id| i32::try_from(id).ok());
     let plain = number(value).and_then(|id| u32::try_from(id).ok());
     plain.or(signed.map(|id| id as u32))
-}
-
-/// A text, or a list of the state and its flags as releases from 23.11 write it.
-fn state(value: &Value) -> String {
-    let first = value
-        .as_array()
-        .and_then(|all| all.first())
-        .unwrap_or(value);
-    first.as_str().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

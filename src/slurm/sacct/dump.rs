@@ -117,7 +117,7 @@ impl<R: BufRead> Reader<R> {
 
     /// Nothing is left when it says false.
     fn take_row(&mut self) -> std::io::Result<bool> {
-        match &mut self.rows_of {
+        let (line, row) = match &mut self.rows_of {
             Source::Text(records) => {
                 let (passed, found) = records.advance(&mut self.rejects)?;
                 self.rows += passed;
@@ -125,27 +125,26 @@ impl<R: BufRead> Reader<R> {
                     return Ok(false);
                 }
                 let fields: Vec<&[u8]> = records.fields().collect();
-                match read_row(&self.columns, &fields) {
-                    Ok(row) => {
-                        let line = records.line;
-                        self.take(row, line);
-                    }
-                    Err(reason) => self.rejects.add(reason, records.line, records.text()),
-                }
+                let row = read_row(&self.columns, &fields);
+                (
+                    records.line,
+                    row.map_err(|why| (why, records.text().to_vec())),
+                )
             }
             Source::Json { rows, .. } => {
                 let Some(row) = rows.next() else {
                     return Ok(false);
                 };
                 let fields: Vec<&[u8]> = row.iter().map(Vec::as_slice).collect();
-                let line = self.rows + 1;
-                match read_row(&self.columns, &fields) {
-                    Ok(row) => self.take(row, line),
-                    Err(reason) => self.rejects.add(reason, line, &fields.join(&b'|')),
-                }
+                let row = read_row(&self.columns, &fields);
+                (self.rows + 1, row.map_err(|why| (why, fields.join(&b'|'))))
             }
-        }
+        };
         self.rows += 1;
+        match row {
+            Ok(row) => self.take(row, line),
+            Err((why, text)) => self.rejects.add(why, line, &text),
+        }
         Ok(true)
     }
 

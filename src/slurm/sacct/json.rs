@@ -1,6 +1,7 @@
 //! What `sacct --json` prints, as the rows of `sacct --parsable2`: one reader knows what they mean.
 
 use super::FIELDS;
+use crate::slurm::json::{number, word};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
@@ -111,22 +112,8 @@ fn label(job: &Value) -> String {
         .unwrap_or_else(|| text(number(&job["job_id"])))
 }
 
-/// A number, or from 23.02 on whether there is one, and it.
-fn number(value: &Value) -> Option<u64> {
-    match value["set"].as_bool() {
-        Some(is_set) => value["number"].as_u64().filter(|_| is_set),
-        None => value.as_u64(),
-    }
-}
-
 fn text(number: Option<u64>) -> String {
     number.map_or(String::new(), |number| number.to_string())
-}
-
-/// A text, or the first of a list of them.
-fn word(value: &Value) -> String {
-    let text = value.as_str().or(value[0].as_str());
-    text.unwrap_or_default().into()
 }
 
 /// How much of one resource stands in a list of them.
