@@ -34,13 +34,9 @@ impl Group {
     /// `None` while that is not in one.
     pub fn of_job(root: &Path, proc: &Path, pid: i32, job: u64) -> Option<Group> {
         let text = std::fs::read_to_string(proc.join(format!("{pid}/cgroup"))).ok()?;
-        text.lines().find_map(|line| {
-            let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
-            let counts_memory =
-                controllers.is_empty() || controllers.split(',').any(|c| c == "memory");
-            let folder = job_folder(path, job)?;
-            counts_memory.then(|| Group::new(root, folder))
-        })
+        // cgroup v2 names no controller.
+        let folder = |controller| job_folder(path_of(&text, controller)?, job);
+        Some(Group::new(root, folder("memory").or_else(|| folder(""))?))
     }
 
     /// The groups of a shadow's own, by the init of its sandbox; `None` once that is gone. What is killed and

@@ -72,8 +72,8 @@ impl Folders {
         numbers(&self.of_tasks(), "cgroup.procs")
     }
 
-    /// Where the job's own processes are. Since 23.11 slurmstepd stands in the group of its step, above those of the
-    /// tasks, and is none of them.
+    /// Where the job's own processes are. On newer releases, 24.11 among them, slurmstepd stands in the group of its
+    /// step, above those of the tasks, and is none of them.
     fn of_tasks(&self) -> Vec<PathBuf> {
         let all = with_all_below(&self.folder("memory"));
         let is_tasks = |folder: &&PathBuf| {
