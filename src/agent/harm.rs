@@ -6,8 +6,9 @@ use super::Agent;
 use crate::config::Care;
 use crate::job::counters::JobCounters;
 use crate::slurm::queue::QueuedJob;
-use crate::store::PastEnd;
+use crate::store::{Harm, PastEnd};
 use anyhow::Result;
+use std::borrow::Cow;
 
 /// So many of a kind's latest runs are looked at.
 const LOOKED_AT: u32 = 50;
@@ -25,20 +26,30 @@ const LEAST_TIME_S: f64 = 8.0;
 impl Agent<'_> {
     /// Why the rewrite may have harmed a job that has ended; `None` for one that is well, or whose failure is its
     /// user's own.
-    pub(super) fn harm(&self, job: &QueuedJob) -> Result<Option<&'static str>> {
+    pub(super) fn harm(&self, job: &QueuedJob) -> Result<Option<Harm>> {
         // Its submitter runs it again: two would write the same files.
         if self.config.managers.care(job.manager) < Care::Rescue {
             return Ok(None);
         }
+        if job.record.died_of_memory(&job.state) {
+            return Ok(Some(of_memory("it died of its memory limit")));
+        }
+        let past = || {
+            self.store
+                .past_ends(&job.record.kind, job.job_id, LOOKED_AT)
+        };
         if job.record.may_have_killed(&job.state) {
-            return Ok(Some("it died of the rewrite"));
+            let is_its_own = !job.record.shortens() && comes_again(&job.state, &past()?);
+            return Ok((!is_its_own).then(|| otherwise("it died of the rewrite")));
         }
         let goes_on = ["COMPLETED", "FAILED"].contains(&job.state.as_str());
         if goes_on
             && job.record.memory.is_some_and(|memory| memory.applies())
             && self.store.was_killed_inside(job.job_id, job.started)?
         {
-            return Ok(Some("a step of it was killed for want of memory"));
+            return Ok(Some(of_memory(
+                "a step of it was killed for want of memory",
+            )));
         }
         let may_be = match (job.state.as_str(), &job.record.profile) {
             ("FAILED" | "TIMEOUT", _) => true,
@@ -48,15 +59,44 @@ impl Agent<'_> {
         if !may_be || !job.record.resizes() {
             return Ok(None);
         }
-        let past = self
-            .store
-            .past_ends(&job.record.kind, job.job_id, LOOKED_AT)?;
-        Ok(match &job.record.profile {
+        let past = past()?;
+        let why = match &job.record.profile {
             _ if job.state != "COMPLETED" => fails_alone(&job.state, &past),
             Some(profile) => ended_too_soon(profile, &past),
             None => None,
-        })
+        };
+        Ok(why.map(otherwise))
     }
+
+    /// Jobs of this kind die of memory with all that their users ask for, too.
+    pub(super) fn dies_of_memory_by_itself(&self, job: &QueuedJob) -> Result<bool> {
+        let past = self
+            .store
+            .past_ends(&job.record.kind, job.job_id, LOOKED_AT)?;
+        Ok(past
+            .iter()
+            .any(|run| !run.was_rewritten && run.usage.peak_is_bound))
+    }
+}
+
+fn of_memory(why: &'static str) -> Harm {
+    Harm {
+        of_memory: true,
+        why: Cow::Borrowed(why),
+    }
+}
+
+fn otherwise(why: &'static str) -> Harm {
+    Harm {
+        of_memory: false,
+        why: Cow::Borrowed(why),
+    }
+}
+
+/// The last job of this kind that ran again with all that its user asked for ended so once more.
+fn comes_again(state: &str, past: &[PastEnd]) -> bool {
+    let last = past.iter().find(|run| run.was_given_back);
+    last.is_some_and(|run| run.state == state)
 }
 
 /// Worth a look at its kind.
@@ -106,6 +146,7 @@ mod tests {
         let end = |&(state, was_rewritten): &(&str, bool)| PastEnd {
             state: state.into(),
             was_rewritten,
+            was_given_back: false,
             usage: Usage {
                 peak_bytes: Some(800 << 20),
                 peak_is_bound: false,
@@ -130,6 +171,25 @@ mod tests {
         ];
         for (past, right) in cases {
             assert_eq!(fails_alone("FAILED", &past).is_some(), right, "{past:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_comes_again_where_the_last_job_that_was_given_all_failed_so_too() {
+        // The latest first; whether it had been given back.
+        let cases: [(&[(&str, bool)], bool); 5] = [
+            (&[("TIMEOUT", true)], true),
+            (&[("COMPLETED", false), ("TIMEOUT", true)], true),
+            (&[("COMPLETED", true), ("TIMEOUT", true)], false),
+            (&[("TIMEOUT", false)], false),
+            (&[], false),
+        ];
+        for (runs, right) in cases {
+            let mut past = ends(runs);
+            for (run, (_, given_back)) in past.iter_mut().zip(runs) {
+                (run.was_rewritten, run.was_given_back) = (false, *given_back);
+            }
+            assert_eq!(comes_again("TIMEOUT", &past), right, "{runs:?}");
         }
     }
 

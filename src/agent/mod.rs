@@ -59,7 +59,7 @@ pub struct Pass {
     pub shadows_ended: usize,
     /// Jobs that died of a rewrite and were put back into the queue.
     pub requeued: usize,
-    /// Jobs that were given back what their user asked for.
+    /// Jobs that were given more for another run: what is likely to be enough, or all that their user asked for.
     pub given_back: usize,
 }
 

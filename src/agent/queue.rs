@@ -1,13 +1,15 @@
 //! The queue: jobs that wait are decided again when more is known, and a job that a rewrite
-//! harmed runs again with what its user asked for, before anybody notices: jobs that depend on it
-//! go on waiting for it.
+//! harmed runs again with more, before anybody notices: jobs that depend on it go on waiting for it.
 
+use super::train::runs;
 use super::{Agent, Pass};
 use crate::config::Owner;
 use crate::decide::{known, size};
-use crate::record::Record;
+use crate::model::second::second;
+use crate::record::{Again, Record};
 use crate::slurm::queue::{Dependent, Queue, QueuedJob};
 use crate::slurm::{control, queue};
+use crate::store::RunOfJob;
 use anyhow::Result;
 use std::time::Duration;
 
@@ -58,13 +60,18 @@ impl Agent<'_> {
                 None
             });
             let Some(harm) = harm else { continue };
+            // Whoever comes after this agent must know why the job runs again.
+            if let Err(error) = self.store.note_harm(run_of(job), &harm) {
+                tracing::warn!(job = job.handle, "{error:#}");
+            }
             match control::requeue(self.commands, &job.handle) {
                 Ok(()) => {
                     tracing::info!(
                         job = job.handle,
                         state = job.state,
                         user = job.user,
-                        "{harm}: requeued"
+                        "{}: requeued",
+                        harm.why
                     );
                     requeued += 1;
                     let marked = self.store.was_requeued(job.job_id);
@@ -77,20 +84,62 @@ impl Agent<'_> {
         requeued
     }
 
-    /// A job that waits for another run gets what its user asked for, whoever requeued it: what ended
-    /// the first run may have been the rewrite.
+    /// A job that waits for another run gets more: what is likely to be enough, where it died of its memory alone
+    /// and for the first time, and else what its user asked for, whoever requeued it: what ended the run may have
+    /// been the rewrite.
     fn give_back(&self, jobs: &[QueuedJob], pass: &mut Pass) -> usize {
         let again = jobs.iter().filter(|job| {
             job.state == "PENDING"
                 && job.restarts > 0
                 && job.record.rewrites()
+                && !job.record.is_of_run(job.restarts)
                 && !is_above_its_request(job)
         });
-        let given_back = again
-            .filter(|job| self.set(job, &job.record.give_back(), true))
-            .count();
+        let next = |job: &QueuedJob| {
+            let second = self.second_run(job).unwrap_or_else(|error| {
+                tracing::warn!(job = job.handle, "{error:#}");
+                None
+            });
+            second.unwrap_or_else(|| job.record.give_back())
+        };
+        let given_back = again.filter(|job| self.set(job, &next(job), true)).count();
         pass.given_back += given_back;
         given_back
+    }
+
+    /// The second of at most three runs: more memory, and the rest as asked. `None` where the next run is to have all.
+    fn second_run(&self, job: &QueuedJob) -> Result<Option<Record>> {
+        let record = &job.record;
+        let (Some(ask), Some(level)) = (record.asked, record.level) else {
+            return Ok(None);
+        };
+        let (Some(memory), Some(tasks), Some(first_mib)) = (
+            ask.memory,
+            ask.layout.tasks_on_a_node(),
+            record.given_on_a_node(),
+        ) else {
+            return Ok(None);
+        };
+        let harm = self.store.harm_of(job.job_id, job.restarts - 1)?;
+        let is_first = record.again.is_none() && harm.is_some_and(|harm| harm.of_memory);
+        if !is_first || self.dies_of_memory_by_itself(job)? {
+            return Ok(None);
+        }
+        let runs = match record.kind.key(level) {
+            Some(key) => runs(&self.store, &self.config, level, key, i64::MAX)?,
+            None => Vec::new(),
+        };
+        let asked_mib = memory.on_a_node(tasks.into(), ask.cpus);
+        let next = second(&runs, first_mib as f64, asked_mib as f64);
+        let units = memory.with(1).on_a_node(tasks.into(), ask.cpus).max(1);
+        Ok(next.map(|next| {
+            let again = Again {
+                restarts: job.restarts,
+                first: record.memory_in_force().unwrap_or(0),
+                runs: next.runs,
+            };
+            record.with_more((next.mib / units as f64).round() as u64, again)
+        }))
     }
 
     /// The first run's death has failed the dependencies on it, for good. The second run revives them.
@@ -202,6 +251,14 @@ impl Agent<'_> {
                 false
             }
         }
+    }
+}
+
+fn run_of(job: &QueuedJob) -> RunOfJob {
+    RunOfJob {
+        job_id: job.job_id,
+        restarts: job.restarts,
+        started: job.started,
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::config::Config;
 use crate::fingerprint::{Key, Level};
+use crate::job::Run;
 use crate::job::directory::{Directory, Watermark};
 use crate::job::shadow::Need;
 use crate::model::kind::KindModel;
@@ -87,19 +88,32 @@ fn learned(
     key: Key,
     watermark: Watermark,
 ) -> Result<KindModel> {
-    let window = config.evidence.window;
     let mut model = KindModel::new(config);
-    let runs = match level {
-        Level::Application => {
-            let users = config.evidence.application_min_users;
-            store.runs_of_others(key, watermark.jobs, window, users)?
-        }
-        _ => store.runs(level, key, watermark.jobs, window)?,
-    };
-    for run in runs.iter().rev() {
+    for run in runs(store, config, level, key, watermark.jobs)?
+        .iter()
+        .rev()
+    {
         model.learn(run);
     }
     Ok(model)
+}
+
+/// The latest runs of a kind up to row `row` of the store, the latest first.
+pub(super) fn runs(
+    store: &Store,
+    config: &Config,
+    level: Level,
+    key: Key,
+    row: i64,
+) -> Result<Vec<Run>> {
+    let window = config.evidence.window;
+    match level {
+        Level::Application => {
+            let users = config.evidence.application_min_users;
+            store.runs_of_others(key, row, window, users)
+        }
+        _ => store.runs(level, key, row, window),
+    }
 }
 
 #[cfg(test)]

@@ -203,6 +203,16 @@ impl Kind {
         }
     }
 
+    /// The key that evidence of this level came from.
+    pub fn key(&self, level: Level) -> Option<Key> {
+        match level {
+            Level::Command | Level::Shadow => self.command,
+            Level::Script => self.script,
+            Level::Name => self.name,
+            Level::Application => self.application,
+        }
+    }
+
     /// The keys of its user's own kinds there are, most specific first.
     pub fn keys(&self) -> impl Iterator<Item = (Level, Key)> {
         [

@@ -4,6 +4,7 @@ use super::estimator::{Prediction, Sample};
 use super::learned::Learned;
 use super::margin::SHARES;
 use super::seats::{SeatUse, id};
+use super::second::{Second, second};
 use super::selection::Selection;
 use crate::config::Config;
 use crate::job::Run;
@@ -86,6 +87,11 @@ impl KindModel {
         let known = self.memory.predict(ln_input(input_bytes));
         let known = known.or_else(|| self.memory.predict(None));
         Some(known?.quantiles)
+    }
+
+    /// What a job gets next that died of `first_mib` on a node; see [`second`].
+    pub fn second(&self, first_mib: f64, asked_mib: f64) -> Option<Second> {
+        second(&self.runs, first_mib, asked_mib)
     }
 
     /// All that is known by now; `shadow` is what a shadow of this kind predicted.

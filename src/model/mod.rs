@@ -20,5 +20,7 @@ pub mod margin;
 pub mod predict;
 pub mod seats;
 #[cfg(feature = "programs")]
+pub mod second;
+#[cfg(feature = "programs")]
 mod selection;
 pub mod snapshot;

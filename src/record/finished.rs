@@ -1,6 +1,6 @@
 //! A job that has ended.
 
-use super::Comment;
+use super::{Comment, Record};
 use crate::job::Usage;
 use crate::job::counters::{Counters, Ended};
 use crate::text::units::MIB;
@@ -42,9 +42,17 @@ pub struct FinishedJob {
     pub usage: Usage,
     /// AdminComment.
     pub comment: Comment,
+    /// How a rewrite harmed it, where shadowfitd found that out.
+    pub harm: Option<String>,
 }
 
 impl FinishedJob {
+    /// A rewrite harmed this run, by what is known of its end.
+    pub fn was_harmed(&self) -> bool {
+        let by_end = |record: &Record| record.may_have_killed(&self.state);
+        self.harm.is_some() || self.comment.record().is_some_and(by_end)
+    }
+
     /// Takes over what stands in its record, if it was profiled.
     pub fn take_profile(&mut self) {
         let profile = self
@@ -72,7 +80,6 @@ impl FinishedJob {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::super::Record;
     use super::*;
     use crate::job::counters::Ended;
 
@@ -101,6 +108,7 @@ pub(crate) mod tests {
                 elapsed_s: 10,
             },
             comment: Comment::Empty,
+            harm: None,
         }
     }
 

@@ -69,6 +69,17 @@ pub struct Relicensed {
     pub why: String,
 }
 
+/// The second run of a job that died of its first limit: it has more, and not yet all that its user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    /// How often Slurm had started the job before: once more, and this run is over.
+    pub restarts: u64,
+    /// The memory of the first run, in MiB per node or per CPU as it was asked.
+    pub first: u64,
+    /// So many runs of its kind needed more than the first had, and say how much; 0: it was doubled.
+    pub runs: u32,
+}
+
 /// What was decided about one job, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -118,6 +129,9 @@ pub struct Record {
     /// What the job did, as measured by the sampler beside it as it ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub profile: Option<Box<JobCounters>>,
+    /// An earlier run of this job died of its memory, and this is the second; with `given_back`, the third.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub again: Option<Again>,
     /// The job runs again, and with what its user asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub given_back: bool,
@@ -143,6 +157,7 @@ impl Record {
             kept: Some(why.into()),
             shadow: None,
             profile: None,
+            again: None,
             given_back: false,
         }
     }
@@ -163,6 +178,23 @@ impl Record {
             kept: Some("a shadow of this new kind of job runs first".into()),
             ..self
         }
+    }
+
+    /// The record of a second run with `set` MiB of memory, in the form in which it was asked; the rest is as asked.
+    pub fn with_more(&self, set: u64, again: Again) -> Record {
+        let memory = self.memory.map(|change| Change { set, ..change });
+        Record {
+            memory,
+            again: Some(again),
+            given_back: false,
+            kept: None,
+            ..self.give_back()
+        }
+    }
+
+    /// The job waits for the run that this record is about, having been started `restarts` times before.
+    pub fn is_of_run(&self, restarts: u64) -> bool {
+        self.again.map_or(0, |again| again.restarts) == restarts
     }
 
     /// The record once its job is given back what its user asked for.
@@ -212,6 +244,11 @@ impl Record {
         self.kept.as_deref() == Some(LeftAlone::OptedOut.text())
     }
 
+    /// The job's time limit, or what backfill may shorten it to, was really rewritten.
+    pub fn shortens(&self) -> bool {
+        self.time.is_some_and(|change| change.applies())
+    }
+
     /// Memory or CPUs of this job's request were really rewritten.
     pub fn resizes(&self) -> bool {
         [self.memory, self.cpus]
@@ -244,19 +281,32 @@ impl Record {
         profile.is_some_and(|profile| profile.ended == Ended::Oom)
     }
 
+    /// A run that ended in `state` died of the memory that a rewrite had left it, or a part of it did. Not so one that
+    /// filled its memory and hung: all its time is gone, and there is no second guess at that price.
+    pub fn died_of_memory(&self, state: &str) -> bool {
+        let is_set = self.memory.is_some_and(|change| change.applies());
+        let died = match state {
+            "OUT_OF_MEMORY" => true,
+            "FAILED" | "COMPLETED" => self.killed_inside(),
+            _ => false,
+        };
+        is_set && died
+    }
+
     /// The job used nearly all the memory on a node that a rewrite left it.
     fn was_full(&self) -> bool {
-        let (Some(profile), Some(ask), Some(set)) =
-            (&self.profile, self.asked, self.memory_in_force())
-        else {
+        let (Some(profile), Some(given)) = (&self.profile, self.given_on_a_node()) else {
             return false;
         };
+        f64::from(profile.peak_mib) >= FULL * given as f64
+    }
+
+    /// The memory that the job had on each node, in MiB, where that is known.
+    pub fn given_on_a_node(&self) -> Option<u64> {
+        let (ask, set) = (self.asked?, self.memory_in_force()?);
         let cpus = self.cpus_in_force().unwrap_or(1) as u32;
         let tasks = ask.layout.tasks_on_a_node().unwrap_or(1);
-        let given = ask
-            .memory
-            .map(|memory| memory.with(set).on_a_node(tasks.into(), cpus));
-        given.is_some_and(|given| f64::from(profile.peak_mib) >= FULL * given as f64)
+        Some(ask.memory?.with(set).on_a_node(tasks.into(), cpus))
     }
 
     /// The job was seen to use more of a license than the rewrite had left it.

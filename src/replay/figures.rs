@@ -22,6 +22,10 @@ pub struct Figures {
     pub cold_waste_gbh: f64,
     /// Attempts that would have been killed.
     pub failed_attempts: u64,
+    /// What the decisions would waste if a killed job got all that was asked for at once, and attempts killed then.
+    pub at_once_waste_gbh: f64,
+    /// See `at_once_waste_gbh`.
+    pub at_once_failed_attempts: u64,
     /// Jobs with such an attempt.
     pub failed_tasks: u64,
     /// CPUs set and not kept busy, in core hours.
@@ -64,6 +68,8 @@ impl Figures {
         self.waste_gbh += outcome.waste;
         self.cold_waste_gbh += if outcome.cold { outcome.waste } else { 0.0 };
         self.failed_attempts += outcome.failed_attempts;
+        self.at_once_waste_gbh += outcome.at_once_waste;
+        self.at_once_failed_attempts += outcome.at_once_failed_attempts;
         self.failed_tasks += u64::from(outcome.failed_attempts > 0);
         self.cpu_waste_core_h += outcome.cpu_waste;
         if let Some(quantiles) = outcome.quantiles {

@@ -134,6 +134,12 @@ impl History<'_> {
         let kind = self.kinds.get(&key)?.borrow();
         kind.model.memory_quantiles(input_bytes)
     }
+
+    /// The memory in MiB that a job of a kind gets next that died of `first_mib`.
+    pub fn second_mib(&self, key: Key, first_mib: f64, asked_mib: f64) -> Option<f64> {
+        let kind = self.kinds.get(&key)?.borrow();
+        Some(kind.model.second(first_mib, asked_mib)?.mib)
+    }
 }
 
 impl KnownKinds for History<'_> {

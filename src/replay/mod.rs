@@ -62,6 +62,9 @@ struct Outcome {
     request_waste: f64,
     waste: f64,
     failed_attempts: u64,
+    /// The same, had the second attempt been given all that was asked for at once.
+    at_once_waste: f64,
+    at_once_failed_attempts: u64,
     cpu_waste: f64,
     /// Memory in MiB that each of [`SHARES`] of such jobs stay under; `None` for a new kind.
     quantiles: Option<[f64; SHARES.len()]>,
@@ -137,19 +140,26 @@ fn attempt(config: &Config, history: &History, job: &PastJob, ceiling: f64) -> O
         None if cold => request,
         None => limit,
     };
-    let (waste, failed_attempts) = cost(job, set.min(ceiling), ceiling);
     let level = record
         .level
         .map(|level| job.kind.keys().find(|key| key.0 == level));
     let key = level.flatten().map(|(_, key)| key);
+    let set = set.min(ceiling);
+    let mib = MIB as f64;
+    let second = key.and_then(|key| history.second_mib(key, set / mib, limit / mib));
+    let second = second.map(|second| second.round() * mib);
+    let (waste, failed_attempts) = cost(job, set, second, ceiling);
+    let (at_once_waste, at_once_failed_attempts) = cost(job, set, None, ceiling);
     Outcome {
         quantiles: key.and_then(|key| history.memory_quantiles(key, job.input_bytes)),
         time: record.time,
-        set: set.min(ceiling),
+        set,
         cold,
-        request_waste: cost(job, request, ceiling).0,
+        request_waste: cost(job, request, None, ceiling).0,
         waste,
         failed_attempts,
+        at_once_waste,
+        at_once_failed_attempts,
         cpu_waste: cpu_waste(&record, job),
     }
 }
@@ -181,15 +191,15 @@ fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Reco
     )
 }
 
-/// GB·h wasted and attempts killed when the first attempt gets `set` bytes, the next one what the user
+/// GB·h wasted and attempts killed when the first attempt gets `set` bytes, the next one `second`, then what the user
 /// asked for, and each further one, or where that is missing or no more, twice the memory of the one before.
-fn cost(job: &PastJob, mut set: f64, ceiling: f64) -> (f64, u64) {
+fn cost(job: &PastJob, mut set: f64, mut second: Option<f64>, ceiling: f64) -> (f64, u64) {
     let (mut waste, mut failed) = (0.0, 0);
     while job.peak > set && set < ceiling {
         waste += set / GB * job.hours;
         failed += 1;
-        let asked = job.asked.filter(|&asked| asked > set);
-        set = asked.unwrap_or(2.0 * set).min(ceiling);
+        let more = second.take().or(job.asked).filter(|&more| more > set);
+        set = more.unwrap_or(2.0 * set).min(ceiling);
     }
     (waste + (set - job.peak).max(0.0) / GB * job.hours, failed)
 }
@@ -260,16 +270,38 @@ mod tests {
         );
         assert_eq!((figures.failed_attempts, figures.failed_tasks), (1, 1));
         let gib = (1u64 << 30) as f64 / GB;
-        let retried = 10.0 - 2.0 * gib;
-        let warm = figures.waste_gbh - figures.cold_waste_gbh;
-        let killed = warm - retried;
+        let at_once = figures.at_once_waste_gbh - figures.cold_waste_gbh;
+        let killed = at_once - (10.0 - 2.0 * gib);
         assert!((gib..1.2 * gib).contains(&killed), "{killed}");
+        // No run needed more than the first attempt had: the second one has twice that.
+        let in_steps = figures.waste_gbh - figures.cold_waste_gbh;
+        let expected = killed + 2.0 * killed - 2.0 * gib;
+        assert!((in_steps - expected).abs() < 0.01, "{in_steps} {expected}");
+    }
+
+    #[test]
+    fn a_second_attempt_has_a_step_and_the_third_all() {
+        let gib = (1u64 << 30) as f64;
+        let small = (0..3).map(|n| job(f64::from(n), f64::from(n) + 0.5, Some(64.0 * gib), 1.0));
+        let large = |start, peak_gib| job(start, start + 0.5, Some(64.0 * gib), peak_gib);
+        // Neither the first limit nor twice that is enough.
+        let found = run(small.chain([large(9.0, 8.0)]).collect(), DecideAt::Start);
+        assert_eq!(
+            (found.failed_attempts, found.at_once_failed_attempts),
+            (2, 1)
+        );
+        let (waste, failed) = cost(&large(0.0, 8.0), 2.0 * gib, Some(4.0 * gib), 128e9);
+        let expected = (2.0 + 4.0 + 56.0) * gib / GB;
+        assert!(
+            failed == 2 && (waste - expected).abs() < 1e-9,
+            "{waste} {failed}"
+        );
     }
 
     #[test]
     fn without_requests_memory_is_doubled_until_it_is_enough() {
         let gib = (1u64 << 30) as f64;
-        let (waste, failed) = cost(&job(0.0, 1.0, None, 5.0), 2.0 * gib, 128e9);
+        let (waste, failed) = cost(&job(0.0, 1.0, None, 5.0), 2.0 * gib, None, 128e9);
         assert_eq!(failed, 2);
         assert!(
             (waste - (2.0 + 4.0 + 3.0) * gib / GB).abs() < 1e-9,

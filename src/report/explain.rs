@@ -74,6 +74,7 @@ pub fn decision(record: &Record) -> Vec<String> {
             .as_deref()
             .map(|why| format!("kept      {}", printable(why))),
     );
+    lines.extend(again(record));
     lines.extend(record.floor.iter().flat_map(floor));
     if let Some((level, evidence)) = record.level.zip(record.evidence) {
         lines.push(format!("evidence  {}", seen(level, &evidence)));
@@ -85,6 +86,23 @@ pub fn decision(record: &Record) -> Vec<String> {
         .collect();
     lines.push(format!("kind      {}", keys.join(", ")));
     lines
+}
+
+/// Which run of a job this is that died of its memory before.
+fn again(record: &Record) -> Option<String> {
+    let again = record.again?;
+    let first = memory_text(again.first);
+    Some(match (record.given_back, again.runs) {
+        (true, _) => format!(
+            "again     the third run: the first had {first}, the second more, and both were harmed"
+        ),
+        (false, 0) => {
+            format!("again     the second run: the first died of {first}; this one has twice that")
+        }
+        (false, runs) => format!(
+            "again     the second run: the first died of {first}; this one has what {runs} runs above that needed"
+        ),
+    })
 }
 
 fn verb(mode: Mode) -> &'static str {
@@ -147,6 +165,11 @@ pub fn run(job: &FinishedJob) -> Vec<String> {
         None => lines.push("kept      shadowfit did not decide about this run".into()),
     }
     lines.push(format!("used      {}", used(job)));
+    lines.extend(
+        job.harm
+            .as_deref()
+            .map(|why| format!("harmed    {}", printable(why))),
+    );
     let profile = record.as_ref().and_then(|record| record.profile.as_ref());
     lines.extend(profile.map(|counters| format!("profile   {}", curve(&counters.curve_mib))));
     lines.extend(record.and_then(|record| saved(record, job)));

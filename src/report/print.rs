@@ -100,12 +100,13 @@ pub struct Replayed<'a>(pub &'a BTreeMap<String, Figures>);
 
 impl Replayed<'_> {
     /// What is shown of each, behind its name.
-    pub const COLUMNS: [&'static str; 10] = [
+    pub const COLUMNS: [&'static str; 11] = [
         "Jobs",
         "Cold",
         "UsedGBh",
         "ReqWasteGBh",
         "WasteGBh",
+        "AtOnceGBh",
         "ColdWasteGBh",
         "Failed",
         "Failed%",
@@ -181,6 +182,7 @@ pub fn replay_cells(name: &str, figures: &Figures) -> Vec<String> {
         amount(figures.used_gbh),
         amount(figures.request_waste_gbh),
         amount(figures.waste_gbh),
+        amount(figures.at_once_waste_gbh),
         amount(figures.cold_waste_gbh),
         figures.failed_attempts.to_string(),
         amount(figures.failed_tasks_pct()),

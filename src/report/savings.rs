@@ -50,9 +50,9 @@ pub struct Row {
     pub predicted: u64,
     /// Of those, the ones whose run stayed within what was, or would have been, set.
     pub covered: u64,
-    /// Runs that died of what was rewritten.
+    /// Runs that what was rewritten harmed.
     pub killed: u64,
-    /// Of those jobs, the ones that ran again with what their user asked for.
+    /// Of those jobs, the ones that ran again with more, and were not harmed.
     pub rescues: u64,
     /// Jobs that were killed and have not been seen again so far.
     #[serde(skip)]
@@ -98,14 +98,15 @@ impl Row {
             self.cpu_requested_h += cpus * hours;
             return;
         };
-        if record.may_have_killed(&job.state) {
+        if job.was_harmed() {
             // With its request the job would have run once: this run is all cost.
             self.killed += 1;
             self.killed_before.insert(job.job_id);
         } else {
             self.mem_requested_gibh += asked_gib(record, nodes).unwrap_or(given) * hours;
             self.cpu_requested_h += asked_cpus(record, cpus) * hours;
-            self.rescues += u64::from(record.given_back && self.killed_before.remove(&job.job_id));
+            let is_again = record.given_back || record.again.is_some();
+            self.rescues += u64::from(is_again && self.killed_before.remove(&job.job_id));
         }
         self.rewritten += u64::from(record.rewrites());
         self.judge(record, job);
@@ -129,7 +130,7 @@ impl Row {
             return;
         };
         self.predicted += 1;
-        let within = peak <= set << 20 && !record.may_have_killed(&job.state);
+        let within = peak <= set << 20 && !job.was_harmed();
         self.covered += u64::from(within);
     }
 }

@@ -116,7 +116,7 @@ pub fn shadows(store: &Store, filter: &Filter) -> Result<Shadows> {
         if record.level != Some(Level::Shadow) {
             return;
         }
-        sum.killed += u64::from(record.may_have_killed(&job.state));
+        sum.killed += u64::from(job.was_harmed());
         let figures = record.evidence.zip(record.memory).zip(job.usage.peak_bytes);
         let Some(((evidence, change), peak)) = figures.filter(|_| job.state == "COMPLETED") else {
             return;

@@ -1,11 +1,12 @@
-//! How the latest runs of a kind ended.
+//! How the latest runs of a kind ended, and which of them a rewrite harmed.
 
 use super::{Store, column, usage};
 use crate::fingerprint::Kind;
 use crate::job::Usage;
 use crate::record::{Comment, Record};
 use anyhow::Result;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
+use std::borrow::Cow;
 
 /// How one run ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,8 +15,30 @@ pub struct PastEnd {
     pub state: String,
     /// It had not what its user asked for.
     pub was_rewritten: bool,
+    /// It had, after an earlier run of the job had been harmed.
+    pub was_given_back: bool,
     /// What it used.
     pub usage: Usage,
+}
+
+/// How a rewrite harmed a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Harm {
+    /// It lacked memory, so that more of it may be enough; else nobody knows what it lacked.
+    pub of_memory: bool,
+    /// In words.
+    pub why: Cow<'static, str>,
+}
+
+/// One run of a job that Slurm may start more than once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunOfJob {
+    /// JobIDRaw.
+    pub job_id: u64,
+    /// How often the job had been restarted before.
+    pub restarts: u64,
+    /// Seconds since 1970.
+    pub started: i64,
 }
 
 impl Store {
@@ -29,9 +52,11 @@ impl Store {
             ))?;
             let ends = query.query_map(params![key.0 as i64, job_id as i64, limit], |row| {
                 let comment = Comment::read(row.get_ref(5)?.as_str()?);
+                let record = comment.record();
                 Ok(PastEnd {
                     state: row.get(4)?,
-                    was_rewritten: comment.record().is_some_and(Record::rewrites),
+                    was_rewritten: record.is_some_and(Record::rewrites),
+                    was_given_back: record.is_some_and(|record| record.given_back),
                     usage: usage(row, 0)?,
                 })
             })?;
@@ -52,6 +77,29 @@ impl Store {
         Ok(query.query_row([job_id as i64, started], |row| row.get(0))?)
     }
 
+    /// Remembers that a rewrite harmed a run, before anything is done about it.
+    pub fn note_harm(&self, run: RunOfJob, harm: &Harm) -> Result<()> {
+        self.db.execute(
+            "INSERT OR REPLACE INTO harms (job_id, restarts, started, of_memory, why) VALUES (?, ?, ?, ?, ?)",
+            params![run.job_id as i64, run.restarts as i64, run.started, harm.of_memory, harm.why],
+        )?;
+        Ok(())
+    }
+
+    /// How a rewrite harmed the run of `job_id` before which the job had been restarted `restarts` times.
+    pub fn harm_of(&self, job_id: u64, restarts: u64) -> Result<Option<Harm>> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT of_memory, why FROM harms WHERE job_id = ? AND restarts = ? ORDER BY started DESC LIMIT 1")?;
+        let harm = query.query_row([job_id as i64, restarts as i64], |row| {
+            Ok(Harm {
+                of_memory: row.get(0)?,
+                why: row.get::<_, String>(1)?.into(),
+            })
+        });
+        Ok(harm.optional()?)
+    }
+
     /// A run that was taken for well and was not runs again: it is no example for others.
     pub fn was_requeued(&self, job_id: u64) -> Result<()> {
         self.db.execute(
@@ -67,6 +115,7 @@ mod tests {
     use super::*;
     use crate::record::FinishedJob;
     use crate::record::tests::finished;
+    use crate::store::Filter;
     use crate::store::tests::store;
 
     #[test]
@@ -89,6 +138,45 @@ mod tests {
         store.was_requeued(1).unwrap();
         store.was_requeued(2).unwrap();
         assert_eq!(states(&store, 9), ["FAILED", "REQUEUED"]);
+    }
+
+    #[test]
+    fn a_harm_is_remembered_for_its_own_run_and_told_with_it() {
+        let (_dir, mut store) = store();
+        let run = |restarts, started| RunOfJob {
+            job_id: 2,
+            restarts,
+            started,
+        };
+        let harm = |of_memory, why| Harm {
+            of_memory,
+            why: Cow::Borrowed(why),
+        };
+        let (first, second) = (harm(true, "it died"), harm(false, "it failed"));
+        store.note_harm(run(0, 201), &first).unwrap();
+        store.note_harm(run(1, 301), &second).unwrap();
+        assert_eq!(store.harm_of(2, 0).unwrap(), Some(first));
+        assert_eq!(store.harm_of(2, 1).unwrap(), Some(second));
+        assert_eq!(store.harm_of(2, 2).unwrap(), None);
+        assert_eq!(store.harm_of(3, 0).unwrap(), None);
+        let runs = [(2, 200), (2, 300), (2, 400), (3, 200)];
+        let runs = runs.map(|(id, submitted)| (finished(id, submitted, 9), Kind::default()));
+        store.insert(&runs).unwrap();
+        let mut told = Vec::new();
+        store
+            .each_job(&Filter::default(), |job, _| {
+                told.push((job.job_id, job.started, job.harm))
+            })
+            .unwrap();
+        assert_eq!(
+            told,
+            [
+                (2, 201, Some("it died".into())),
+                (3, 201, None),
+                (2, 301, Some("it failed".into())),
+                (2, 401, None)
+            ]
+        );
     }
 
     #[test]

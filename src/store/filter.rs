@@ -65,7 +65,9 @@ impl Store {
         let mut query = self.db.prepare_cached(&format!(
             "SELECT peak, peak_is_bound, cores, elapsed, job_id, label, submitted, started, ended, state, \
              name, user, account, partition, nodes, cpus, memory, coalesce(comment, ''), \
-             coalesce(command_key, script_key, name_key) FROM jobs JOIN usages ON job = id \
+             coalesce(command_key, script_key, name_key), (SELECT why FROM harms \
+             WHERE harms.job_id = jobs.job_id AND harms.started = jobs.started) \
+             FROM jobs JOIN usages ON job = id \
              {only} ORDER BY ended, id"
         ))?;
         let mut rows = query.query(params_from_iter(values))?;
@@ -97,6 +99,7 @@ fn stored_job(row: &Row) -> rusqlite::Result<FinishedJob> {
         cpus: row.get(15)?,
         memory: bytes(row, 16)?,
         comment: Comment::read(row.get_ref(17)?.as_str()?),
+        harm: row.get(19)?,
         usage: usage(row, 0)?,
     })
 }

@@ -22,7 +22,7 @@ use crate::job::directory::Watermark;
 use crate::record::FinishedJob;
 use crate::record::Record;
 use anyhow::{Context, Result, bail};
-pub use ends::PastEnd;
+pub use ends::{Harm, PastEnd, RunOfJob};
 pub use filter::Filter;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use schema::MIGRATIONS;

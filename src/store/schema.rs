@@ -1,7 +1,7 @@
 //! The tables, as they came about.
 
 /// Each brings the database from its position in this list to the next.
-pub const MIGRATIONS: [&str; 6] = [
+pub const MIGRATIONS: [&str; 7] = [
     "
     CREATE TABLE jobs (
         id INTEGER PRIMARY KEY,      -- in order of arrival
@@ -93,6 +93,16 @@ pub const MIGRATIONS: [&str; 6] = [
         job_id INTEGER NOT NULL,
         license TEXT NOT NULL,
         PRIMARY KEY (job_id, license)
+    ) WITHOUT ROWID;
+",
+    "
+    CREATE TABLE harms (             -- runs that a rewrite harmed
+        job_id INTEGER NOT NULL,
+        restarts INTEGER NOT NULL,   -- of the job before this run
+        started INTEGER NOT NULL,    -- seconds since 1970
+        of_memory INTEGER NOT NULL,
+        why TEXT NOT NULL,
+        PRIMARY KEY (job_id, restarts, started) -- numbers of jobs come again
     ) WITHOUT ROWID;
 ",
 ];

@@ -208,3 +208,143 @@ fn a_waiting_job_of_a_workflow_manager_is_sized_only_where_the_site_says_so() {
         assert_eq!(site.slurm.calls("scontrol update").len(), sized, "{lines}");
     }
 }
+
+/// A job of a known kind that was given 1000 MiB of 8000 and died of it, `restarts` runs before.
+fn died(restarts: u32, state: &str, record: &Record) -> String {
+    let set = record.memory.map_or(8000, |memory| memory.set);
+    queued(9, state, restarts, set, record)
+}
+
+/// What the job gets for its next run, and the record with it.
+fn next_run(site: &Site, restarts: u32, record: &Record) -> (u64, Record) {
+    site.slurm
+        .queue
+        .replace(vec![died(restarts, "PENDING", record)]);
+    assert_eq!(site.agent().pass(true).unwrap().given_back, 1);
+    let set = site.slurm.calls("scontrol update").remove(0);
+    let (_, rest) = set.split_once("MinMemoryNode=").unwrap();
+    let (mib, rest) = rest.split_once(' ').unwrap();
+    let (_, comment) = rest.split_once("AdminComment=").unwrap();
+    let comment = comment.strip_suffix(" StartTime=now").unwrap();
+    let record = Comment::read(comment).into_record().unwrap();
+    (mib.parse().unwrap(), record)
+}
+
+#[test]
+fn a_job_that_died_of_its_memory_gets_a_step_more_and_then_all() {
+    let above = finished(7, 3000 << 20);
+    let of_its_own = finished(8, 7900 << 20).replace("|COMPLETED|", "|OUT_OF_MEMORY|");
+    let killed = Record {
+        level: Some(Level::Name),
+        cpus: Some(Change {
+            mode: Mode::Apply,
+            asked: 4,
+            set: 1,
+        }),
+        ..record(Some(1000))
+    };
+    let failed = profile(Ended::Failed, 3.0, 300.0);
+    let cases = [
+        ("nothing needed more", "OUT_OF_MEMORY", None, "", 2000),
+        (
+            "one needed more",
+            "OUT_OF_MEMORY",
+            None,
+            above.as_str(),
+            3300,
+        ),
+        (
+            "a step was killed",
+            "COMPLETED",
+            Some(profile(Ended::Oom, 50.0, 990.0)),
+            "",
+            2000,
+        ),
+        (
+            "it dies with all, too",
+            "OUT_OF_MEMORY",
+            None,
+            of_its_own.as_str(),
+            8000,
+        ),
+        ("it lacked something else", "FAILED", Some(failed), "", 8000),
+        ("somebody else requeued it", "NODE_FAIL", None, "", 8000),
+    ];
+    for (what, state, profile, more, expected) in cases {
+        let site = Site::new();
+        let history: String = (1..=3).map(|id| finished(id, 700 << 20)).collect();
+        site.slurm.rows.replace(format!("{history}{more}"));
+        let first = Record {
+            profile: profile.map(Box::new),
+            ..killed.clone()
+        };
+        // Each pass is another agent's: the one that requeued it may be gone.
+        site.slurm.queue.replace(vec![died(0, state, &first)]);
+        let requeued = site.agent().pass(true).unwrap().requeued;
+        assert_eq!(requeued, usize::from(state != "NODE_FAIL"), "{what}");
+        site.slurm.calls("");
+        let (mib, second) = next_run(&site, 1, &first);
+        assert_eq!(mib, expected, "{what}");
+        assert_eq!(second.cpus, None, "{what}: CPUs are given back whole");
+        assert_eq!(second.given_back, expected == 8000, "{what}");
+        if second.given_back {
+            continue;
+        }
+        // It waits for that run: nothing more is done.
+        site.slurm.queue.replace(vec![died(1, "PENDING", &second)]);
+        assert_eq!(site.agent().pass(true).unwrap().given_back, 0, "{what}");
+        site.slurm
+            .queue
+            .replace(vec![died(1, "OUT_OF_MEMORY", &second)]);
+        assert_eq!(site.agent().pass(true).unwrap().requeued, 1, "{what}");
+        site.slurm.calls("");
+        let (mib, third) = next_run(&site, 2, &second);
+        assert_eq!(
+            (mib, third.given_back, third.rewrites()),
+            (8000, true, false),
+            "{what}"
+        );
+        // And what its user asked for was too little: that is no fourth run.
+        site.slurm
+            .queue
+            .replace(vec![died(2, "OUT_OF_MEMORY", &third)]);
+        assert_eq!(site.agent().pass(true).unwrap().requeued, 0, "{what}");
+    }
+}
+
+#[test]
+fn memory_for_each_cpu_is_stepped_for_the_cpus_that_are_given_back() {
+    let site = Site::new();
+    let ask = Ask {
+        memory: Some(Memory::Cpu(2000)),
+        cpus: 4,
+        ..record(None).asked.unwrap()
+    };
+    let change = |asked, set| {
+        Some(Change {
+            mode: Mode::Apply,
+            asked,
+            set,
+        })
+    };
+    // One CPU with 1000 MiB: the next run has four, and 2000 MiB on all of them.
+    let first = Record {
+        asked: Some(ask),
+        level: Some(Level::Name),
+        memory: change(2000, 1000),
+        cpus: change(4, 1),
+        ..record(None)
+    };
+    site.slurm
+        .queue
+        .replace(vec![died(0, "OUT_OF_MEMORY", &first)]);
+    site.agent().pass(true).unwrap();
+    site.slurm.calls("");
+    site.slurm.queue.replace(vec![died(1, "PENDING", &first)]);
+    site.agent().pass(true).unwrap();
+    let set = site.slurm.calls("scontrol update").remove(0);
+    assert!(
+        set.contains("MinMemoryCPU=500 CpusPerTask=4 MinCPUsNode=4 NumCPUs=4"),
+        "{set}"
+    );
+}

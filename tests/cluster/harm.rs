@@ -92,7 +92,7 @@ pub fn a_job_that_was_harmed_without_slurm_saying_so_runs_again(
             !marks.join(&mark).exists(),
             format!("{name} was not harmed"),
         )?;
-        eventually(&format!("{name} did its work"), 120, || {
+        eventually(&format!("{name} did its work"), 180, || {
             cluster.pass()?;
             Ok(marks.join(&mark).exists())
         })?;

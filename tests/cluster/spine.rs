@@ -72,31 +72,66 @@ pub fn a_change_by_hand_is_respected(cluster: &mut Cluster) -> Result<()> {
     ensure(memory == Some(3000), format!("{memory:?}"))
 }
 
+/// One job needs half as much again as it is given, one four times as much; both die of it. Each pass is another
+/// agent's, and slurmctld is restarted before the second runs end.
 pub fn a_job_that_dies_of_the_rewrite_runs_again(cluster: &mut Cluster) -> Result<()> {
     let known = cluster.known.clone();
-    let id = cluster.submit("alice", &["--mem=4000", "-c2"], &known, &["600"])?;
-    cluster.is_rewritten(&cluster.job(id)?)?;
-    let after = format!("--dependency=afterok:{id}");
+    let set = cluster.submit_known(&[])?.memory_mib.unwrap_or(0);
+    cluster.cancel_all()?;
+    let submit = |need: u64| {
+        let id = cluster.submit(
+            "alice",
+            &["--mem=4000", "-c2"],
+            &known,
+            &[&need.to_string()],
+        )?;
+        cluster.is_rewritten(&cluster.job(id)?)?;
+        Ok::<u64, libtest_mimic::Failed>(id)
+    };
+    let (little, much) = (submit(set * 3 / 2)?, submit(set * 4)?);
+    let after = format!("--dependency=afterok:{much}");
     let dependent = cluster.submit("alice", &["--mem=4000", "-c2", &after], &known, &["105"])?;
-    cluster.wait_for(id, "OUT_OF_MEMORY")?;
+    cluster.wait_for(little, "OUT_OF_MEMORY")?;
+    cluster.wait_for(much, "OUT_OF_MEMORY")?;
+    let pass = cluster.pass()?;
+    ensure(pass.contains("requeued: 2, given_back: 2"), pass)?;
+    for id in [little, much] {
+        let job = cluster.job(id)?;
+        let has_twice = job.memory_mib == Some(2 * set) && job.cpus == 2;
+        ensure(
+            has_twice && job.record()["again"]["first"] == set,
+            format!("{set}: {:?} {}", job.memory_mib, job.comment),
+        )?;
+    }
+    cluster.stop("slurmctld")?;
+    cluster.start("slurmctld")?;
+    cluster.wait_for(little, "COMPLETED")?;
+    cluster.wait_for(much, "OUT_OF_MEMORY")?;
     let pass = cluster.pass()?;
     ensure(pass.contains("requeued: 1, given_back: 1"), pass)?;
-    cluster.is_as_written(&cluster.job(id)?)?;
-    cluster.wait_for(id, "COMPLETED")?;
+    cluster.is_as_written(&cluster.job(much)?)?;
+    cluster.wait_for(much, "COMPLETED")?;
     cluster.wait_for(dependent, "COMPLETED")?;
     cluster.pass()?;
-    let second = cluster.pass()?;
-    ensure(second.contains("requeued: 0, given_back: 0"), second)?;
+    let last = cluster.pass()?;
+    ensure(last.contains("requeued: 0, given_back: 0"), last)?;
     cluster.books_agree()?;
-    let total = cluster.run(
-        "root",
-        &["shadowfit", "report", "--json", "-j", &id.to_string()],
-    )?;
-    let total: serde_json::Value = serde_json::from_str(&total)?;
-    ensure(
-        total["total"]["killed"] == 1 && total["total"]["rescues"] == 1,
-        total.to_string(),
-    )
+    for (id, killed, told) in [(little, 1, "the second run"), (much, 2, "the third run")] {
+        let id = id.to_string();
+        let report = cluster.run("root", &["shadowfit", "report", "--json", "-j", &id])?;
+        let report: serde_json::Value = serde_json::from_str(&report)?;
+        let total = &report["total"];
+        ensure(
+            total["killed"] == killed && total["rescues"] == 1,
+            total.to_string(),
+        )?;
+        let explained = cluster.run("root", &["shadowfit", "explain", &id])?;
+        ensure(
+            explained.contains(told) && explained.contains("harmed    it died of its memory limit"),
+            explained,
+        )?;
+    }
+    Ok(())
 }
 
 pub fn report_explain_and_doctor_tell_what_happened(cluster: &mut Cluster) -> Result<()> {

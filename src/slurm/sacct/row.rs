@@ -167,6 +167,7 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
             elapsed_s,
         },
         comment: Comment::read(&lossy(columns.comment)),
+        harm: None,
     })))
 }
 
