@@ -59,7 +59,8 @@ def published(rows):
 
 def chronological(replay, traces):
     baselines = json.loads((traces / "baselines.json").read_text())
-    print("decided at start; waste on known kinds in GBh; 'at once': a killed job gets all it asked for at once; 'blind': without the input's size")
+    print("decided at start; waste on known kinds in GBh; 'blind': without the input's size")
+    print("'at once': as if a killed job got all that was asked for at once")
     print(
         f"{'trace':20} {'jobs':>6} {'waste':>10} {'max x1.1':>10} {'ratio':>6} {'at once':>7} {'blind':>6} {'best published':>26} {'ratio':>6} {'failed %':>8} {'P50/90/99 %':>12} {'s':>6}"
     )
