@@ -19,6 +19,58 @@ const MOST_FOLDERS: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Unknown(pub bool);
 
+/// A word, and where in it the last slash and the last dot stand: both are found on the way to its end.
+struct Word<'a> {
+    text: &'a [u8],
+    slash: Option<usize>,
+    dot: Option<usize>,
+}
+
+impl<'a> Word<'a> {
+    /// The word of `line` around `at`, and where it ends; all of it before `from` is another's.
+    fn around(at: usize, line: &'a [u8], from: usize) -> (Word<'a>, usize) {
+        let is_word = |byte: &u8| class(*byte) & WORD != 0;
+        let before = line[from..at].iter().rev().take_while(|b| is_word(b));
+        let start = at - before.count();
+        let (mut slash, mut dot) = (None, None);
+        let mut end = at;
+        while let Some(byte) = line.get(end).filter(|byte| is_word(byte)) {
+            match byte {
+                b'/' => slash = Some(end - start),
+                b'.' => dot = Some(end - start),
+                _ => {}
+            }
+            end += 1;
+        }
+        let text = &line[start..end];
+        (Word { text, slash, dot }, end)
+    }
+
+    /// Without the slashes at its end.
+    fn trimmed(self) -> Word<'a> {
+        if self.text.last() != Some(&b'/') {
+            return self;
+        }
+        let last = self.text.iter().rposition(|&byte| byte != b'/');
+        let text = &self.text[..last.map_or(0, |last| last + 1)];
+        Word {
+            slash: memchr::memrchr(b'/', text),
+            ..Word { text, ..self }
+        }
+    }
+
+    /// Its folders, its own name, and where in that the last dot stands.
+    fn parts(&self) -> (&'a [u8], &'a [u8], Option<usize>) {
+        match self.slash {
+            Some(slash) => {
+                let dot = self.dot.and_then(|dot| dot.checked_sub(slash + 1));
+                (&self.text[..slash], &self.text[slash + 1..], dot)
+            }
+            None => (&self.text[..0], self.text, self.dot),
+        }
+    }
+}
+
 /// Appends a line word by word, each in its general form.
 pub fn push_line(line: &[u8], out: &mut Vec<u8>) -> Unknown {
     let mut unknown = false;
@@ -30,12 +82,9 @@ pub fn push_line(line: &[u8], out: &mut Vec<u8>) -> Unknown {
             from = at + 1;
             continue;
         }
-        let is_word = |byte: &u8| class(*byte) & WORD != 0;
-        let before = line[from..at].iter().rev().take_while(|b| is_word(b));
-        let start = at - before.count();
-        let end = at + line[at..].iter().take_while(|b| is_word(b)).count();
-        out.extend_from_slice(&line[from..start]);
-        unknown |= push_word(&line[start..end], out).0;
+        let (word, end) = Word::around(at, line, from);
+        out.extend_from_slice(&line[from..end - word.text.len()]);
+        unknown |= push_word(word, out).0;
         from = end;
     }
     out.extend_from_slice(&line[from..]);
@@ -43,17 +92,15 @@ pub fn push_line(line: &[u8], out: &mut Vec<u8>) -> Unknown {
 }
 
 /// Appends a word with slashes, dots or digits: of a path its last part, of a data file its type.
-fn push_word(word: &[u8], out: &mut Vec<u8>) -> Unknown {
-    let path = without_slashes_at_its_end(word);
-    let (folders, base) = match memchr::memrchr(b'/', path) {
-        Some(slash) => (&path[..slash], &path[slash + 1..]),
-        None => (&path[..0], path),
-    };
-    if word[0] == b'-' && folders.is_empty() && !is_number(word) {
+fn push_word(word: Word, out: &mut Vec<u8>) -> Unknown {
+    let is_option = word.text[0] == b'-';
+    let word = word.trimmed();
+    let (folders, base, dot) = word.parts();
+    if is_option && folders.is_empty() && !is_number(word.text) {
         push_without_numbers(base, out);
         return Unknown(false);
     }
-    match data_type(base) {
+    match data_type(base, dot) {
         Some(kind) => {
             out.extend_from_slice(b"*.");
             push_without_numbers(kind, out);
@@ -102,9 +149,9 @@ fn push_folders(folders: &[u8], wanted: usize, out: &mut Vec<u8>) -> usize {
     found
 }
 
-/// The type of a data file: `fastq.gz` of `/data/S01.sorted.fastq.gz`.
-fn data_type(base: &[u8]) -> Option<&[u8]> {
-    let dot = memchr::memrchr(b'.', base).filter(|&dot| dot > 0)?;
+/// The type of a data file, whose last dot is at `dot`: `fastq.gz` of `/data/S01.sorted.fastq.gz`.
+fn data_type(base: &[u8], dot: Option<usize>) -> Option<&[u8]> {
+    let dot = dot.filter(|&dot| dot > 0)?;
     let kind = &base[dot + 1..];
     let is_type = kind.len() <= LONGEST_TYPE
         && kind.iter().all(u8::is_ascii_alphanumeric)
@@ -153,9 +200,4 @@ fn is_program_type(kind: &[u8]) -> bool {
             | b"x"
             | b"run"
     )
-}
-
-fn without_slashes_at_its_end(path: &[u8]) -> &[u8] {
-    let last = path.iter().rposition(|&byte| byte != b'/');
-    &path[..last.map_or(0, |last| last + 1)]
 }

@@ -52,13 +52,14 @@ pub fn push_segments(word: &[u8], out: &mut Vec<u8>) {
 
 /// As it is, but for its numbers: an option such as `-t8`, a file's type such as `h5`.
 pub fn push_without_numbers(word: &[u8], out: &mut Vec<u8>) {
-    for (at, &byte) in word.iter().enumerate() {
-        if !byte.is_ascii_digit() {
-            out.push(byte);
-        } else if at == 0 || !word[at - 1].is_ascii_digit() {
-            out.push(PARAMETER);
-        }
+    let mut rest = word;
+    while let Some(digit) = rest.iter().position(u8::is_ascii_digit) {
+        out.extend_from_slice(&rest[..digit]);
+        out.push(PARAMETER);
+        let digits = rest[digit..].iter().take_while(|b| b.is_ascii_digit());
+        rest = &rest[digit + digits.count()..];
     }
+    out.extend_from_slice(rest);
 }
 
 /// `42`, `-1.5`, `1e-9`, `2023-09-11`, `0.11.9`.

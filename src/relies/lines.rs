@@ -1,5 +1,7 @@
 //! A script's commands, line by line: without comments, with lines that go on below taken as one.
 
+use std::ops::Range;
+
 /// Which bytes part words: blanks, quotes and the shell's own signs.
 const PARTS_WORDS: [bool; 256] = {
     let mut parts = [false; 256];
@@ -25,52 +27,63 @@ pub struct Line<'a> {
 
 /// Every line that is no comment.
 pub fn lines(script: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    let mut rest = script;
-    let mut next = 1;
+    let (mut start, mut next) = (0, 1);
     std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
+        while start < script.len() {
+            let rest = &script[start..];
+            let is_comment = rest.trim_ascii_start().starts_with(b"#");
+            let (length, newlines) = logical(rest, is_comment);
+            let line = Line {
+                number: next,
+                start,
+                text: &rest[..length],
+            };
+            next += newlines;
+            start += length;
+            if !is_comment {
+                return Some(line);
+            }
         }
-        let length = logical(rest);
-        let (text, after) = rest.split_at(length);
-        let (number, start) = (next, script.len() - rest.len());
-        next += memchr::memchr_iter(b'\n', text).count() as u32;
-        rest = after;
-        Some(Line {
-            number,
-            start,
-            text,
-        })
+        None
     })
-    .filter(|line| !line.text.trim_ascii_start().starts_with(b"#"))
 }
 
-/// Bytes up to the end of the first line that does not go on; a comment never does.
-fn logical(text: &[u8]) -> usize {
-    let is_comment = text.trim_ascii_start().starts_with(b"#");
-    let mut from = 0;
+/// Bytes and newlines up to the end of the first line that does not go on; a comment never does.
+fn logical(text: &[u8], is_comment: bool) -> (usize, u32) {
+    let (mut from, mut newlines) = (0, 0);
     while let Some(end) = memchr::memchr(b'\n', &text[from..]) {
-        let line = text[from..from + end].trim_ascii_end();
+        let line = &text[from..from + end];
         from += end + 1;
-        if is_comment || !line.ends_with(b"\\") {
-            return from;
+        newlines += 1;
+        if is_comment || !line.trim_ascii_end().ends_with(b"\\") {
+            return (from, newlines);
         }
     }
-    text.len()
+    (text.len(), newlines)
+}
+
+/// The words of a command: what blanks, quotes and the shell's own signs part. `=` stays in a word.
+pub fn words(command: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let words = command.split(|byte| PARTS_WORDS[usize::from(*byte)]);
+    words
+        .filter(|word| !word.is_empty())
+        .take_while(|word| *word != b"#")
 }
 
 impl<'a> Line<'a> {
-    /// Its words: what blanks, quotes and the shell's own signs part. `=` stays in a word.
-    pub fn words(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let mut rest = self.text;
-        let parts = |byte: &u8| PARTS_WORDS[usize::from(*byte)];
-        std::iter::from_fn(move || {
-            let start = rest.iter().position(|byte| !parts(byte))?;
-            let begun = &rest[start..];
-            let (word, after) = begun.split_at(begun.iter().position(parts).unwrap_or(begun.len()));
-            rest = after;
-            Some(word).filter(|word| *word != b"#")
-        })
+    /// The command that byte `at` belongs to, from `|` or `;` to the next.
+    pub fn command(&self, at: usize) -> Range<usize> {
+        let (before, after) = self.text.split_at(at);
+        let parts = |&at: &usize| self.parts_commands(at);
+        let start = memchr::memrchr2_iter(b'|', b';', before).find(parts);
+        let mut ends = memchr::memchr2_iter(b'|', b';', after).map(|further| at + further);
+        start.map_or(0, |start| start + 1)..ends.find(parts).unwrap_or(self.text.len())
+    }
+
+    /// One that is quoted, as in `sort -t'|'` or `find -exec sort {} \;`, parts nothing; `||` may stand in a condition.
+    fn parts_commands(&self, at: usize) -> bool {
+        let quotes = |at: usize| matches!(self.text.get(at), Some(b'\'' | b'"' | b'\\' | b'|'));
+        !(at > 0 && quotes(at - 1)) && !quotes(at + 1)
     }
 
     /// A command of it goes on in the background: several of them may run at once.

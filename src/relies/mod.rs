@@ -58,9 +58,7 @@ impl Floor {
         for line in lines(script) {
             let _in_comments = signs::up_to(line.start, &mut ahead);
             let signs = signs::up_to(line.start + line.text.len(), &mut ahead);
-            if signs.matter() {
-                found.take(&line, signs, cpus);
-            }
+            found.take(&line, signs, cpus);
         }
         found.floor()
     }
@@ -92,22 +90,40 @@ enum Need {
 /// What has been found so far: the line that needs most, of memory and of CPUs.
 #[derive(Default)]
 struct Found<'a> {
-    /// Of the line that is being read.
+    /// Of the command that is being read.
     words: Vec<&'a [u8]>,
     memory: Option<(Option<u64>, Line<'a>)>,
     cpus: Option<(Option<u64>, Line<'a>)>,
 }
 
 impl<'a> Found<'a> {
-    fn take(&mut self, line: &Line<'a>, signs: Signs, cpus: u64) {
+    /// Reads the commands of a line that hold a sign; where another job may be meant, that may be by any part of it.
+    fn take(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)], cpus: u64) {
+        let all = Signs::all(signs);
+        if !all.matter() {
+            return;
+        }
+        if all.has(Signs::OTHER_JOB) {
+            return self.read(line, line.text, all, cpus);
+        }
+        while let Some(&(end, _)) = signs.first() {
+            let command = line.command(end - 1 - line.start);
+            let of_command = signs::up_to(line.start + command.end, &mut signs);
+            self.read(line, &line.text[command], Signs::all(of_command), cpus);
+        }
+    }
+
+    fn read(&mut self, line: &Line<'a>, command: &'a [u8], signs: Signs, cpus: u64) {
         let mut words = std::mem::take(&mut self.words);
         words.clear();
-        words.extend(line.words());
-        self.note(line, signs, &words, cpus);
+        if signs.has(Signs::IN_WORDS) {
+            words.extend(lines::words(command));
+        }
+        self.note(line, command, signs, &words, cpus);
         self.words = words;
     }
 
-    fn note(&mut self, line: &Line<'a>, signs: Signs, words: &[&[u8]], cpus: u64) {
+    fn note(&mut self, line: &Line<'a>, command: &[u8], signs: Signs, words: &[&[u8]], cpus: u64) {
         let mut note = |need: Need| match need {
             Need::Memory(mib) => raise(&mut self.memory, Some(mib), line),
             Need::AllMemory => raise(&mut self.memory, None, line),
@@ -120,7 +136,7 @@ impl<'a> Found<'a> {
         if signs.has(Signs::LAUNCHER) {
             steps::needs(line, words, &mut note);
         }
-        programs::needs(line, signs, words, cpus, &mut note);
+        programs::needs(command, signs, words, cpus, &mut note);
     }
 
     fn floor(self) -> Floor {

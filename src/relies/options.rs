@@ -36,6 +36,9 @@ pub fn value<'a>(
     short: &[&str],
 ) -> Option<Value<'a>> {
     let word = words[at];
+    if !word.starts_with(b"-") {
+        return None;
+    }
     let next = || words.get(at + 1).map(|next| Value::of(next));
     let (name, attached) = match word.iter().position(|&byte| byte == b'=') {
         Some(equals) => (&word[..equals], Some(&word[equals + 1..])),

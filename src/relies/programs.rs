@@ -1,7 +1,6 @@
 //! Programs that size themselves: by a size that the script names, or by what Slurm gave the job.
 
 use super::Need;
-use super::lines::Line;
 use super::options::{Value, size, value};
 use super::signs::Signs;
 use super::steps::name_of;
@@ -19,12 +18,18 @@ pub fn is_about_another_job(words: &[&[u8]]) -> bool {
         .any(|word| ABOUT_OTHERS.contains(&name_of(word)))
 }
 
-/// Notes what the programs of a line need; `cpus` is what the job's user asked for in all.
-pub fn needs(line: &Line, signs: Signs, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
+/// Notes what the programs of a command need; `cpus` is what the job's user asked for in all.
+pub fn needs(
+    command: &[u8],
+    signs: Signs,
+    words: &[&[u8]],
+    cpus: u64,
+    note: &mut impl FnMut(Need),
+) {
     if signs.has(Signs::MEMORY_VARIABLE) {
         note(Need::AllMemory);
     }
-    if signs.has(Signs::CPU_VARIABLE) && compares(line.text) {
+    if signs.has(Signs::CPU_VARIABLE) && compares(command) {
         note(Need::AllCpus);
     }
     if signs.has(Signs::JAVA) {

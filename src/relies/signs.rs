@@ -24,6 +24,19 @@ impl Signs {
     /// It may be about another job.
     pub const OTHER_JOB: Signs = Signs(1 << 7);
 
+    /// It reads something that Slurm gave the job: what, stands behind.
+    const SLURM_VARIABLE: Signs = Signs(0);
+    /// A share of the memory, of a Java machine or of another program.
+    const SHARE_OF_MEMORY: Signs = Signs(Signs::JAVA.0 | Signs::NAMES_MEMORY.0);
+    /// Of these, what is read is found word by word.
+    pub const IN_WORDS: Signs = Signs(
+        Signs::LAUNCHER.0
+            | Signs::JAVA.0
+            | Signs::NAMES_MEMORY.0
+            | Signs::SORT.0
+            | Signs::OTHER_JOB.0,
+    );
+
     /// It holds one of these.
     pub fn has(self, others: Signs) -> bool {
         self.0 & others.0 != 0
@@ -34,46 +47,60 @@ impl Signs {
         self.0 & !Signs::OTHER_JOB.0 != 0
     }
 
-    fn add(&mut self, other: Signs) {
-        self.0 |= other.0;
+    /// All signs of a list.
+    pub fn all(found: &[(usize, Signs)]) -> Signs {
+        Signs(found.iter().fold(0, |all, (_, sign)| all | sign.0))
     }
 }
 
-const ALL: [(&str, Signs); 34] = [
+/// At most 32: the search takes twice the time for more.
+const ALL: [(&str, Signs); 35] = [
     ("srun", Signs::LAUNCHER),
     ("mpirun", Signs::LAUNCHER),
     ("mpiexec", Signs::LAUNCHER),
     ("orterun", Signs::LAUNCHER),
-    ("SLURM_MEM_", Signs::MEMORY_VARIABLE),
+    ("SLURM_", Signs::SLURM_VARIABLE),
     ("memory.limit_in_bytes", Signs::MEMORY_VARIABLE),
     ("memory.max", Signs::MEMORY_VARIABLE),
-    ("SLURM_CPUS_", Signs::CPU_VARIABLE),
-    ("SLURM_JOB_CPUS_", Signs::CPU_VARIABLE),
-    ("SLURM_NTASKS", Signs::CPU_VARIABLE),
-    ("SLURM_NPROCS", Signs::CPU_VARIABLE),
-    ("SLURM_TRES_PER_TASK", Signs::CPU_VARIABLE),
     ("java", Signs::JAVA),
-    ("-Xm", Signs::JAVA),
-    ("RAMPercentage", Signs::JAVA),
-    ("RAMFraction", Signs::JAVA),
+    ("-Xmx", Signs::JAVA),
+    ("-Xms", Signs::JAVA),
     ("-mem", Signs::NAMES_MEMORY),
     ("-Mem", Signs::NAMES_MEMORY),
     ("_mem", Signs::NAMES_MEMORY),
     ("mem=", Signs::NAMES_MEMORY),
     ("-max", Signs::NAMES_MEMORY),
-    ("ram", Signs::NAMES_MEMORY),
-    ("RAM", Signs::NAMES_MEMORY),
+    ("xram", Signs::NAMES_MEMORY),
+    ("-ram", Signs::NAMES_MEMORY),
+    ("tram", Signs::NAMES_MEMORY),
+    ("eram", Signs::NAMES_MEMORY),
+    ("xRAM", Signs::SHARE_OF_MEMORY),
+    ("nRAM", Signs::SHARE_OF_MEMORY),
+    ("lRAM", Signs::SHARE_OF_MEMORY),
+    ("-RAM", Signs::NAMES_MEMORY),
+    ("tRAM", Signs::NAMES_MEMORY),
+    ("MsortRAM", Signs::NAMES_MEMORY),
+    ("eRAM", Signs::NAMES_MEMORY),
     ("heap", Signs::NAMES_MEMORY),
     ("memory", Signs::NAMES_MEMORY),
     ("Memory", Signs::NAMES_MEMORY),
     ("MEMORY", Signs::NAMES_MEMORY),
-    ("-limit", Signs::NAMES_MEMORY),
     ("sort", Signs::SORT),
     ("sbatch", Signs::OTHER_JOB),
     ("salloc", Signs::OTHER_JOB),
     ("scontrol", Signs::OTHER_JOB),
     ("qsub", Signs::OTHER_JOB),
     ("sacct", Signs::OTHER_JOB),
+];
+
+/// What Slurm's variables say, by what follows their common beginning.
+const VARIABLES: [(&[u8], Signs); 6] = [
+    (b"MEM_", Signs::MEMORY_VARIABLE),
+    (b"CPUS_", Signs::CPU_VARIABLE),
+    (b"JOB_CPUS_", Signs::CPU_VARIABLE),
+    (b"NTASKS", Signs::CPU_VARIABLE),
+    (b"NPROCS", Signs::CPU_VARIABLE),
+    (b"TRES_PER_TASK", Signs::CPU_VARIABLE),
 ];
 
 /// Where signs end in a text, from its beginning on. Of signs that overlap, the one that begins first counts, and of those
@@ -87,19 +114,24 @@ pub fn find(text: &[u8]) -> Vec<(usize, Signs)> {
             .ok()
     });
     let found = finder.iter().flat_map(|finder| finder.find_iter(text));
-    found
-        .map(|sign| (sign.end(), ALL[sign.pattern().as_usize()].1))
+    let signs = found.map(|sign| (sign.end(), ALL[sign.pattern().as_usize()].1));
+    signs
+        .map(|(end, sign)| match sign {
+            Signs::SLURM_VARIABLE => (end, variable(&text[end..])),
+            _ => (end, sign),
+        })
         .collect()
 }
 
-/// All signs up to `end`, which are taken out of `found`, given in the order of their ends.
-pub fn up_to(end: usize, found: &mut &[(usize, Signs)]) -> Signs {
-    let mut signs = Signs::default();
-    while let Some((&(at, sign), rest)) = found.split_first()
-        && at <= end
-    {
-        signs.add(sign);
-        *found = rest;
-    }
+fn variable(rest: &[u8]) -> Signs {
+    let named = VARIABLES.iter().find(|(name, _)| rest.starts_with(name));
+    named.map_or(Signs::default(), |&(_, sign)| sign)
+}
+
+/// The signs up to `end`, which are taken out of `found`, given in the order of their ends.
+pub fn up_to<'a>(end: usize, found: &mut &'a [(usize, Signs)]) -> &'a [(usize, Signs)] {
+    let count = found.iter().take_while(|&&(at, _)| at <= end).count();
+    let (signs, rest) = found.split_at(count);
+    *found = rest;
     signs
 }

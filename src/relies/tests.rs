@@ -87,6 +87,13 @@ fn programs_keep_the_memory_that_they_are_told_to_use() {
         ("samtools sort -@ 4 -m 2G in.bam", mib(8192)),
         ("samtools sort -@ $T -m 1G in.bam", mib(4096)),
         ("samtools view in.bam | samtools sort -m1G -", mib(1024)),
+        ("sort -S 1G a | sort -S 5G; sort -S 2G c", mib(5120)),
+        // What is quoted parts no commands.
+        ("sort -t'|' -k2 -S 3G a", mib(3072)),
+        ("sort -t\\; -S 3G a", mib(3072)),
+        // Another command's option.
+        ("sort a | tool -S 9G", NOTHING),
+        ("a; sbatch --wrap 'b; srun --mem=64G c'", NOTHING),
         ("sbatch --mem=64G -c 8 other.sh", NOTHING),
     ];
     for (script, right) in cases {
@@ -183,6 +190,11 @@ fn signs_that_overlap_are_found_by_the_one_that_begins_first() {
         ("[ $SLURM_NTASKS != 4 ]", (None, Some(None))),
         ("[ $SLURM_NTASKS -eq 4 ]", (None, Some(None))),
         ("(( SLURM_CPUS_ON_NODE > 4 ))", (None, Some(None))),
+        (
+            "if (( X || SLURM_NTASKS < 4 )); then a; fi",
+            (None, Some(None)),
+        ),
+        ("a -lt 4 | b $SLURM_NTASKS", NOTHING),
         ("echo $SLURM_NTASKS -eqx a=b", NOTHING),
     ] {
         assert_eq!(floor(line), right, "{line}");
