@@ -1,7 +1,9 @@
 //! The cost of one decision through the C ABI, as slurmctld pays it: latency with a snapshot of the
 //! given size, and the longest a submission waits while a new snapshot of that size is taken in.
 //!
-//! usage: cargo bench --bench decision [-- --count FINGERPRINTS]
+//! Scripts that slurmctld saw a moment ago are measured apart from those that it never saw.
+//!
+//! usage: cargo bench --bench decision [-- --count FINGERPRINTS new|seen]
 
 // A caller from C is played here.
 #![allow(unsafe_code)]
@@ -25,11 +27,16 @@ use std::time::{Duration, Instant};
 const CALLS: usize = 20_000;
 const UNSET: u64 = u64::MAX;
 
-/// A script of about 2 KiB, like those of many sites.
-fn script(number: usize) -> String {
+/// A script of about 2 KiB, like those of many sites: of seven that come again and again, or one of its own.
+fn script(number: usize, is_new: bool) -> String {
+    let own = if is_new {
+        format!("# {number}\n")
+    } else {
+        String::new()
+    };
     let step = "bwa mem -t $SLURM_CPUS_PER_TASK /ref/hg38.fa $1_1.fq.gz $1_2.fq.gz | samtools sort -o $1.bam\n";
     format!(
-        "#!/bin/bash\n#SBATCH --mem=64G\nmodule load tool{}\nset -euo pipefail\n{}",
+        "#!/bin/bash\n#SBATCH --mem=64G\n{own}module load tool{}\nset -euo pipefail\n{}",
         number % 7,
         step.repeat(20)
     )
@@ -43,11 +50,11 @@ struct Submission {
 }
 
 impl Submission {
-    fn new(number: usize) -> Submission {
+    fn new(number: usize, is_new: bool) -> Submission {
         let c = |text: String| CString::new(text).expect("no NUL inside");
         Submission {
             name: c(format!("align_{}", ["liver", "brain", "heart"][number % 3])),
-            script: c(script(number)),
+            script: c(script(number, is_new)),
             argument: c(format!("/data/run{number}/NA{number}.fastq.gz")),
             work_dir: c("/home/alice/genomes".into()),
         }
@@ -155,10 +162,7 @@ fn resident_mib() -> u64 {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let size_to_count = arguments
-        .iter()
-        .skip_while(|word| *word != "--count")
-        .nth(1);
+    let to_count = arguments.iter().position(|word| word == "--count");
     let dir = tempfile::tempdir().expect("a folder");
     let config = dir.path().join("shadowfit.toml");
     let text = format!(
@@ -168,20 +172,27 @@ fn main() {
     std::fs::write(&config, text).expect("the folder is writable");
     // SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("SHADOWFIT_CONFIG", &config) };
-    let submissions: Vec<Submission> = (0..1000).map(Submission::new).collect();
-    if let Some(size) = size_to_count {
-        return count(
-            size.parse().expect("--count wants a number"),
-            &submissions,
-            dir.path(),
-        );
+    let submissions = |is_new| -> Vec<Submission> {
+        let numbers = 0..1000;
+        numbers
+            .map(|number| Submission::new(number, is_new))
+            .collect()
+    };
+    if let Some(at) = to_count {
+        let size = arguments.get(at + 1).and_then(|size| size.parse().ok());
+        let is_new = arguments.get(at + 2).map(String::as_str) == Some("new");
+        let size = size.expect("--count wants a number");
+        return count(size, &submissions(is_new), dir.path());
     }
     println!(
-        "{:>12} {:>10} {:>10} {:>12} {:>12}",
-        "fingerprints", "median us", "p99 us", "reload ms", "resident MiB"
+        "{:>12} {:>7} {:>10} {:>10} {:>12} {:>12}",
+        "fingerprints", "script", "median us", "p99 us", "reload ms", "resident MiB"
     );
     for size in [1, 10_000, 1_000_000] {
-        measure(size, &submissions, dir.path());
+        for (script, is_new) in [("new", true), ("seen", false)] {
+            print!("{size:>12} {script:>7}");
+            measure(size, &submissions(is_new), dir.path());
+        }
     }
 }
 
@@ -224,7 +235,7 @@ fn measure(fingerprints: u64, submissions: &[Submission], dir: &Path) {
     times.sort_unstable();
     let us = |time: Duration| time.as_secs_f64() * 1e6;
     println!(
-        "{fingerprints:>12} {:>10.2} {:>10.2} {:>12.2} {:>12}",
+        " {:>10.2} {:>10.2} {:>12.2} {:>12}",
         us(times[CALLS / 2]),
         us(times[CALLS * 99 / 100]),
         us(longest_reload(fingerprints, submissions, dir, &mut answer)) / 1000.0,

@@ -28,12 +28,16 @@ const NAMES_BEGIN: [(&[u8], Manager); 5] = [
     (b"toil_job", Toil),
 ];
 
-/// The manager that has submitted a job with these texts.
-pub fn manager(texts: &Texts) -> Option<Manager> {
-    let script = &texts.script[..texts.script.len().min(LOOKED_AT)];
+/// The manager that has submitted a job with these texts, of whose script `in_script` is known.
+pub fn manager(texts: &Texts, in_script: Option<Manager>) -> Option<Manager> {
     of_queue(texts.name, texts.comment)
         .or_else(|| texts.work_dir.and_then(within))
-        .or_else(|| within(script))
+        .or(in_script)
+}
+
+/// The manager that has written a script.
+pub fn of_script(script: &[u8]) -> Option<Manager> {
+    within(&script[..script.len().min(LOOKED_AT)])
 }
 
 /// The same by what squeue shows.
@@ -96,9 +100,9 @@ mod tests {
             (texts(none, none, None, none), None),
         ];
         for (texts, right) in cases {
-            assert_eq!(manager(&texts), right, "{texts:?}");
+            assert_eq!(manager(&texts, of_script(texts.script)), right, "{texts:?}");
         }
         let far = [vec![b'x'; LOOKED_AT], b"snakemake".to_vec()].concat();
-        assert_eq!(manager(&texts(none, none, None, &far.leak()[..])), None);
+        assert_eq!(of_script(&far), None);
     }
 }

@@ -6,6 +6,7 @@
 
 mod licenses;
 mod managers;
+mod reading;
 mod sentence;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use crate::relies::{Floor, Reliance};
 use licenses::relicense;
 use managers::manager;
 pub use managers::of_queue;
+pub use reading::{LastScripts, Reading};
 pub use sentence::sentence;
 
 /// A program that never kept more CPUs busy than this on average is serial; the rest above 1.0 is
@@ -64,13 +66,29 @@ pub fn decide(
     request: &Request,
     now: i64,
 ) -> Option<Record> {
+    decide_reading(config, snapshot, request, &Reading::of(request), now)
+}
+
+/// The same, where the script has been read already.
+pub fn decide_reading(
+    config: &Config,
+    snapshot: Option<&Snapshot>,
+    request: &Request,
+    script: &Reading,
+    now: i64,
+) -> Option<Record> {
     let owner = owner(request, snapshot);
-    let manager = manager(&request.texts);
+    let manager = manager(&request.texts, script.manager);
     let modes = config.modes_under(owner, manager);
     if modes.all_off() || request.left_alone == Some(LeftAlone::NoScript) {
         return None;
     }
-    let kind = Kind::of(request.uid, &request.texts, request.ask.layout);
+    let kind = Kind::running(
+        &script.program,
+        request.uid,
+        &request.texts,
+        request.ask.layout,
+    );
     Some(match request.left_alone {
         Some(reason) => Record::kept(kind, None, reason.text()),
         None => {
@@ -81,7 +99,7 @@ pub fn decide(
                 kind,
                 request.ask,
                 request.input_bytes,
-                &floor(request),
+                &script.floor,
             );
             let record = Record {
                 licenses: snapshot.and_then(|snapshot| {
@@ -101,13 +119,6 @@ pub fn decide(
             }
         }
     })
-}
-
-/// What the job relies on by its script.
-fn floor(request: &Request) -> Floor {
-    let ask = &request.ask;
-    let cpus = u64::from(ask.cpus) * u64::from(ask.layout.tasks);
-    Floor::of(request.texts.script, cpus)
 }
 
 /// A shadow runs first where the job may wait, has enough at stake and can be cloned.

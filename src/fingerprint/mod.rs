@@ -131,21 +131,54 @@ impl From<Stored> for Kind {
     }
 }
 
+/// What a script runs, whoever runs it and however it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Program {
+    /// The fast hash of its general form.
+    Known([u8; 16]),
+    /// The general form of a script that may be any, such as one that runs `./main.sh`.
+    MayBeAny(Vec<u8>),
+}
+
+impl Program {
+    /// What `script` runs.
+    pub fn of(script: &[u8]) -> Program {
+        let mut form = Vec::with_capacity(2048);
+        match push_script(script, &mut form).0 {
+            true => Program::MayBeAny(form),
+            false => Program::Known(fast_hash(&form)),
+        }
+    }
+}
+
+fn fast_hash(form: &[u8]) -> [u8; 16] {
+    xxh3_128(form).to_le_bytes()
+}
+
 impl Kind {
     /// The kind of a submission by user `uid`.
     pub fn of(uid: u32, texts: &Texts, layout: Layout) -> Kind {
-        let (mut name, mut comment, mut text) = (Vec::new(), Vec::new(), Vec::with_capacity(2048));
+        Kind::running(&Program::of(texts.script), uid, texts, layout)
+    }
+
+    /// The same, where what its script runs has been read already.
+    pub fn running(program: &Program, uid: u32, texts: &Texts, layout: Layout) -> Kind {
+        let (mut name, mut comment, mut text) = (Vec::new(), Vec::new(), Vec::new());
         push_name(texts.name, &mut name);
         push_comment(texts.comment, &mut comment);
-        if push_script(texts.script, &mut text).0 {
-            // What is said elsewhere of a script that may be anything says what it is.
-            for said in [&name, &comment] {
-                text.push(0);
-                text.extend_from_slice(said);
+        let script = match program {
+            Program::Known(script) => *script,
+            Program::MayBeAny(form) => {
+                text.extend_from_slice(form);
+                // What is said elsewhere of a script that may be anything says what it is.
+                for said in [&name, &comment] {
+                    text.push(0);
+                    text.extend_from_slice(said);
+                }
+                push_work_dir(texts.work_dir, &mut text);
+                fast_hash(&text)
             }
-            push_work_dir(texts.work_dir, &mut text);
-        }
-        let script = xxh3_128(&text).to_le_bytes();
+        };
         text.clear();
         if push_arguments(&texts.arguments, &mut text).0 {
             push_work_dir(texts.work_dir, &mut text);

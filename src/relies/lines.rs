@@ -83,7 +83,7 @@ impl<'a> Line<'a> {
     /// One that is quoted, as in `sort -t'|'` or `find -exec sort {} \;`, parts nothing; `||` may stand in a condition.
     fn parts_commands(&self, at: usize) -> bool {
         let quotes = |at: usize| matches!(self.text.get(at), Some(b'\'' | b'"' | b'\\' | b'|'));
-        !(at > 0 && quotes(at - 1)) && !quotes(at + 1)
+        !quotes(at + 1) && at.checked_sub(1).is_none_or(|before| !quotes(before))
     }
 
     /// A command of it goes on in the background: several of them may run at once.

@@ -53,8 +53,8 @@ impl Signs {
     }
 }
 
-/// At most 32: the search takes twice the time for more.
-const ALL: [(&str, Signs); 35] = [
+/// Of four bytes at least: fewer make the search stop at what is no sign.
+const ALL: [(&str, Signs); 36] = [
     ("srun", Signs::LAUNCHER),
     ("mpirun", Signs::LAUNCHER),
     ("mpiexec", Signs::LAUNCHER),

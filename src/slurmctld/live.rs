@@ -3,7 +3,7 @@
 //! of two that find something to refresh, one does it.
 
 use crate::config::{Config, ConfigError};
-use crate::decide::decide;
+use crate::decide::{LastScripts, decide_reading};
 use crate::job::Request;
 use crate::model::snapshot::{Loading, Snapshot, SnapshotError};
 use crate::record::Record;
@@ -26,6 +26,7 @@ pub struct Live {
     /// `None` while the file is broken: then every job passes.
     config: ArcSwapOption<Config>,
     snapshot: ArcSwapOption<Snapshot>,
+    scripts: LastScripts,
     killed: AtomicBool,
     problem: ArcSwapOption<String>,
     watch: Mutex<Watch>,
@@ -77,6 +78,7 @@ impl Live {
             config_path,
             config: ArcSwapOption::empty(),
             snapshot: ArcSwapOption::empty(),
+            scripts: LastScripts::default(),
             killed: AtomicBool::new(false),
             problem: ArcSwapOption::empty(),
             watch: Mutex::default(),
@@ -91,7 +93,8 @@ impl Live {
         }
         let config = self.config.load_full()?;
         let snapshot = self.snapshot.load();
-        decide(&config, snapshot.as_deref(), request, now())
+        let script = self.scripts.read(request);
+        decide_reading(&config, snapshot.as_deref(), request, &script, now())
     }
 
     /// Reads everything, however long it takes. For start-up, when no submission waits.

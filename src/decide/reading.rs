@@ -1,0 +1,155 @@
+//! What a script says, read once: the program that it runs, what that relies on, and who wrote it.
+//!
+//! Scripts come again and again: of arrays' siblings, of a loop around sbatch, of last night's run. What was read of the
+//! last of them is kept, since somebody waits for each reading.
+
+use super::managers;
+use crate::config::Manager;
+use crate::fingerprint::Program;
+use crate::job::Request;
+use crate::relies::Floor;
+use std::sync::{Arc, Mutex, TryLockError};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// So many scripts are remembered.
+const REMEMBERED: usize = 64;
+
+/// Longer scripts are not, in bytes: all of them together take 4 MiB at most.
+const LONGEST_REMEMBERED: usize = 64 << 10;
+
+/// What a script says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// What it runs.
+    pub program: Program,
+    /// What that relies on.
+    pub floor: Floor,
+    /// The workflow manager that wrote it.
+    pub manager: Option<Manager>,
+}
+
+impl Reading {
+    /// Reads the script of a request.
+    pub fn of(request: &Request) -> Reading {
+        let script = request.texts.script;
+        Reading {
+            program: Program::of(script),
+            floor: Floor::of(script, cpus(request)),
+            manager: managers::of_script(script),
+        }
+    }
+}
+
+/// What was read of the last scripts.
+#[derive(Default)]
+pub struct LastScripts(Mutex<Vec<Option<Remembered>>>);
+
+/// A script is known again byte by byte: by a hash alone, one user could make another's be taken for his own.
+struct Remembered {
+    script: Box<[u8]>,
+    cpus: u64,
+    reading: Arc<Reading>,
+}
+
+impl LastScripts {
+    /// What the script of a request says. Nobody waits for another who looks at the same time.
+    pub fn read(&self, request: &Request) -> Arc<Reading> {
+        let script = request.texts.script;
+        let mut places = match self.0.try_lock() {
+            Ok(places) if script.len() <= LONGEST_REMEMBERED => places,
+            Err(TryLockError::Poisoned(poisoned)) => {
+                // Whoever panicked may have left anything.
+                self.0.clear_poison();
+                poisoned.into_inner().clear();
+                return Arc::new(Reading::of(request));
+            }
+            _ => return Arc::new(Reading::of(request)),
+        };
+        places.resize_with(REMEMBERED, || None);
+        let cpus = cpus(request);
+        let place = &mut places[xxh3_64(script) as usize % REMEMBERED];
+        if let Some(known) = place
+            && known.cpus == cpus
+            && *known.script == *script
+        {
+            return known.reading.clone();
+        }
+        let reading = Arc::new(Reading::of(request));
+        *place = Some(Remembered {
+            script: script.into(),
+            cpus,
+            reading: reading.clone(),
+        });
+        reading
+    }
+}
+
+/// CPUs of all tasks together, as they were asked for.
+fn cpus(request: &Request) -> u64 {
+    let ask = &request.ask;
+    u64::from(ask.cpus) * u64::from(ask.layout.tasks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{Ask, Layout, Texts};
+
+    fn request(script: &[u8], cpus: u32) -> Request<'_> {
+        Request {
+            uid: 1001,
+            texts: Texts {
+                script,
+                ..Texts::default()
+            },
+            ask: Ask {
+                cpus,
+                layout: Layout::SINGLE,
+                memory: None,
+                time_s: None,
+                own_time_min: false,
+            },
+            licenses: "",
+            input_bytes: None,
+            left_alone: None,
+            may_wait: false,
+            measured: false,
+        }
+    }
+
+    #[test]
+    fn a_script_that_comes_again_says_what_it_said_and_no_other_does() {
+        let last = LastScripts::default();
+        let scripts: Vec<String> = (0..1000)
+            .map(|n| format!("#!/bin/sh\nsamtools sort -@ $T -m {n}M a\n"))
+            .collect();
+        for round in 0..2 {
+            for (number, script) in scripts.iter().enumerate() {
+                for cpus in [1, 4] {
+                    let request = request(script.as_bytes(), cpus);
+                    let read = last.read(&request);
+                    assert_eq!(*read, Reading::of(&request), "{round} {number} {cpus}");
+                    assert!(Arc::ptr_eq(&read, &last.read(&request)), "{number}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn long_scripts_are_read_and_not_kept() {
+        let last = LastScripts::default();
+        let long = vec![b'a'; LONGEST_REMEMBERED + 1];
+        let request = request(&long, 1);
+        assert_eq!(*last.read(&request), Reading::of(&request));
+        assert!(last.0.lock().unwrap().iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn whoever_finds_the_memory_taken_reads_by_himself() {
+        let last = LastScripts::default();
+        let taken = last.0.lock();
+        let request = request(b"#!/bin/sh\nsort -S 2G a\n", 1);
+        assert_eq!(*last.read(&request), Reading::of(&request));
+        drop(taken);
+    }
+}
