@@ -265,7 +265,7 @@ fn cpus_for_memory(ask: &Ask, need: Option<u64>) -> Option<u64> {
     let tasks = u64::from(ask.layout.tasks_on_a_node()?);
     match ask.memory? {
         Memory::Node(_) => Some(1),
-        Memory::Cpu(mib) => Some(need?.div_ceil((tasks * mib).max(1))),
+        Memory::Cpu(mib) => Some(need?.div_ceil(tasks.saturating_mul(mib).max(1))),
     }
 }
 

@@ -70,6 +70,24 @@ fn sets(record: &Record) -> (Option<u64>, Option<u64>) {
 }
 
 #[test]
+fn memory_for_each_cpu_that_no_node_has_is_no_reason_for_more_cpus() {
+    for mib in [1 << 62, u64::MAX] {
+        let huge = ask(Some(Memory::Cpu(mib)), 8, 4);
+        let (memory, cpus) = sets(&sized(huge, SEEN, Mode::Apply));
+        assert_eq!(
+            cpus,
+            sets(&sized(
+                ask(Some(Memory::Cpu(65536)), 8, 4),
+                SEEN,
+                Mode::Apply
+            ))
+            .1
+        );
+        assert!(memory.is_some_and(|memory| memory < 65536));
+    }
+}
+
+#[test]
 fn the_user_reads_what_was_changed_and_why() {
     let ask = ask(Some(Memory::Node(65536)), 8, 1);
     assert_eq!(

@@ -11,7 +11,7 @@ pub struct Evidence {
     pub max_mib: u32,
     /// 99 % of the completed runs stayed at or below this, in MiB.
     pub p99_mib: u32,
-    /// Most CPUs kept busy on average by any run.
+    /// Most CPUs kept busy on average by any run; finite.
     pub cores: f32,
     /// Longest run in seconds.
     pub longest_s: u32,

@@ -33,9 +33,11 @@ impl Curve {
             last.enough + self.slope_at_end() * (input - last.input)
         } else {
             let next = self.0.partition_point(|knot| knot.input < input);
-            between(self.0[next - 1], self.0[next], input)
+            // Knots that are out of order say nothing.
+            let before = self.0.get(next.checked_sub(1)?)?;
+            between(*before, *self.0.get(next)?, input)
         };
-        Some(f64::from(enough).exp())
+        Some(f64::from(enough).exp()).filter(|enough| enough.is_finite())
     }
 
     fn slope_at_end(&self) -> f32 {
@@ -116,5 +118,25 @@ mod tests {
             curve(&[bent[0], bent[2], bent[3]])
         );
         assert_eq!(Curve::default().simplified(), Curve::default());
+    }
+
+    #[test]
+    fn knots_that_are_out_of_order_say_nothing() {
+        let knot = |input| Knot { input, enough: 1.0 };
+        for inputs in [
+            vec![f32::NAN],
+            vec![f32::NAN, f32::NAN],
+            vec![0.0, f32::NAN, f32::INFINITY],
+            vec![5.0, -5.0, f32::NAN],
+        ] {
+            let curve = Curve(inputs.into_iter().map(knot).collect());
+            for bytes in [0, 1, 2, 1 << 40, u64::MAX] {
+                let enough = curve.at(bytes);
+                assert!(
+                    enough.is_none_or(f64::is_finite),
+                    "{curve:?} {bytes}: {enough:?}"
+                );
+            }
+        }
     }
 }

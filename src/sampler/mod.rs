@@ -22,7 +22,7 @@ use network::{Network, Traffic};
 use peak::Peak;
 use process::{Processes, Threads};
 use seats::SeatWatch;
-use stats::{PeakRate, Spread, Timeline};
+use stats::{PeakRate, Spread, Timeline, total};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -189,7 +189,7 @@ impl Sampler {
         self.processes.look_at_transfers(ids);
         self.seats.look(ids);
         let stored = self.processes.transfers();
-        let stored = stored.read[1] + stored.written[1];
+        let stored = total([stored.read[1], stored.written[1]]);
         self.storage.note(at, stored as f64);
         self.note_charged();
     }
@@ -212,7 +212,7 @@ impl Sampler {
         };
         network.look(ids);
         let Traffic { received, sent } = network.traffic();
-        self.traffic.note(at, (received + sent) as f64);
+        self.traffic.note(at, total([received, sent]) as f64);
     }
 
     fn look_at_threads(&mut self) {

@@ -1,5 +1,6 @@
 //! Threads and processes, read from /proc under a root path.
 
+use super::stats::total;
 use procfs::process::{FDTarget, Process};
 use std::collections::HashMap;
 use std::fs::File;
@@ -220,7 +221,7 @@ impl Processes {
             };
             if let Some((deeds, address_space)) = deeds(&process) {
                 self.deeds.insert(id, deeds);
-                mapped += address_space;
+                mapped = total([mapped, address_space]);
             }
             self.look_at_files(id);
         }
@@ -242,7 +243,7 @@ impl Processes {
 
     /// Everything done by all of them.
     pub fn deeds(&self) -> Deeds {
-        let sum = |of: fn(&Deeds) -> u64| self.deeds.values().map(of).sum();
+        let sum = |of: fn(&Deeds) -> u64| total(self.deeds.values().map(of));
         Deeds {
             faults: sum(|deeds| deeds.faults),
             switches: sum(|deeds| deeds.switches),
@@ -256,23 +257,22 @@ impl Processes {
 
     /// The share of the input files that has been read, and their size in bytes.
     pub fn input(&self) -> Option<(f32, u64)> {
-        let size: u64 = self.inputs.values().map(|input| input.size).sum();
-        let read: u64 = self
-            .inputs
-            .values()
-            .map(|input| input.position.min(input.size))
-            .sum();
+        let inputs = || self.inputs.values();
+        let size = total(inputs().map(|input| input.size));
+        let read = total(inputs().map(|input| input.position.min(input.size)));
         (size > 0).then(|| ((read as f64 / size as f64) as f32, size))
     }
 }
 
 fn deeds(process: &Process) -> Option<(Deeds, u64)> {
     let (stat, status) = (process.stat().ok()?, process.status().ok()?);
-    let switches = status.voluntary_ctxt_switches.unwrap_or(0)
-        + status.nonvoluntary_ctxt_switches.unwrap_or(0);
+    let switches = [
+        status.voluntary_ctxt_switches,
+        status.nonvoluntary_ctxt_switches,
+    ];
     let deeds = Deeds {
-        faults: stat.minflt + stat.majflt,
-        switches,
+        faults: total([stat.minflt, stat.majflt]),
+        switches: total(switches.into_iter().flatten()),
     };
     Some((deeds, stat.vsize))
 }

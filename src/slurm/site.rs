@@ -94,8 +94,8 @@ fn read_load(text: &str) -> Option<Load> {
             .collect::<Option<_>>()?;
         let [_allocated, idle_here, _other, total_here] = *cpus.first_chunk()?;
         if nodes.insert(name) {
-            idle += idle_here;
-            total += total_here;
+            idle = u64::saturating_add(idle, idle_here);
+            total = u64::saturating_add(total, total_here);
             // A node that is down has no CPU that is idle.
             let free = memory
                 .parse::<u64>()
@@ -105,7 +105,7 @@ fn read_load(text: &str) -> Option<Load> {
         }
     }
     (total > 0).then(|| Load {
-        idle: idle as f64 / total as f64,
+        idle: (idle as f64 / total as f64).min(1.0),
         free_mib,
     })
 }
@@ -165,6 +165,8 @@ mod tests {
         let text = "n1|4/4/0/8|8000|5000|\nn1|4/4/0/8|8000|5000|\nn2|0/0/8/8|8000|0|\n";
         let load = super::read_load(text).unwrap();
         assert_eq!((load.idle, load.free_mib), (0.25, 3000));
+        let boasts = format!("n1|0/{0}/0/8|8000|0|\nn2|0/{0}/0/8|8000|0|\n", u64::MAX);
+        assert_eq!(super::read_load(&boasts).unwrap().idle, 1.0);
         for text in ["", "n1|4/4|8000|0|", "n1|N/A|8000|0|", "n1|0/8/0/8|x|0|"] {
             assert_eq!(super::read_load(text), None, "{text}");
         }

@@ -119,7 +119,10 @@ impl Entry {
             runs: self.runs.get(),
             max_mib: self.max_mib.get(),
             p99_mib: self.p99_mib.get(),
-            cores: self.cores.get(),
+            // What is no number would make a record that nobody can read.
+            cores: Some(self.cores.get())
+                .filter(|cores| cores.is_finite())
+                .unwrap_or(0.0),
             longest_s: self.longest_s.get(),
             shadow_mib: self.shadow_mib.get(),
             enough_mib: self.enough_mib.get(),
@@ -161,6 +164,21 @@ impl Cell {
             watched: cell.watched,
             used: cell.used,
             most: cell.most.get(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_is_no_evidence() {
+        for (written, read) in [(1.5, 1.5), (f32::NAN, 0.0), (f32::INFINITY, 0.0)] {
+            let mut learned = Learned::default();
+            learned.evidence.cores = written;
+            let entry = Entry::new(Key(1), &learned, 0);
+            assert_eq!(entry.learned(&[]).evidence.cores, read);
         }
     }
 }

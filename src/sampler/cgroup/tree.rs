@@ -2,6 +2,7 @@
 //! environment, or as children of those.
 
 use crate::sampler::process::open;
+use crate::sampler::stats::total;
 use procfs::process::{Process, all_processes_with_root};
 use std::cell::{Ref, RefCell};
 use std::collections::HashMap;
@@ -67,7 +68,7 @@ impl Tree {
         let mut found = self.found.borrow_mut();
         if found.looked.is_none_or(|looked| at - looked >= APART_S) {
             let now = self.now(&found.known);
-            found.ended += ended(&found.known, &now);
+            found.ended = total([found.ended, ended(&found.known, &now)]);
             found.known = now;
             found.looked = Some(at);
         }
@@ -90,12 +91,12 @@ impl Tree {
             let of_ours = now.get(&stat.ppid).is_some_and(|parent| parent.ours);
             let ours =
                 of_ours || known.map_or_else(|| self.has_number(&process), |known| known.ours);
-            let waited = (stat.cutime + stat.cstime).max(0) as u64;
+            let waited = [stat.cutime, stat.cstime].map(|ticks| ticks.max(0) as u64);
             let this = KnownProcess {
                 started: stat.starttime,
                 parent: stat.ppid,
                 ours,
-                ticks: stat.utime + stat.stime + waited,
+                ticks: total([stat.utime, stat.stime].into_iter().chain(waited)),
             };
             now.insert(stat.pid, this);
         }
@@ -112,17 +113,22 @@ impl Tree {
     pub fn memory(&self) -> Option<u64> {
         let anonymous = |id: &u32| {
             let pages = open(&self.proc, *id)?.statm().ok()?;
-            Some(pages.resident.saturating_sub(pages.shared) * procfs::page_size())
+            Some(
+                pages
+                    .resident
+                    .saturating_sub(pages.shared)
+                    .saturating_mul(procfs::page_size()),
+            )
         };
         let sizes: Vec<u64> = self.processes().iter().filter_map(anonymous).collect();
-        (!sizes.is_empty()).then(|| sizes.iter().sum())
+        (!sizes.is_empty()).then(|| total(sizes))
     }
 
     /// CPU time in seconds, of those that have ended too.
     pub fn cpu_s(&self) -> f64 {
         let found = self.found();
         let living = found.known.values().filter(|known| known.ours);
-        let ticks = found.ended + living.map(|known| known.ticks).sum::<u64>();
+        let ticks = total(living.map(|known| known.ticks).chain([found.ended]));
         ticks as f64 / procfs::ticks_per_second() as f64
     }
 
@@ -143,11 +149,10 @@ fn ended(before: &HashMap<i32, KnownProcess>, now: &HashMap<i32, KnownProcess>) 
     let is_gone =
         |id: &i32, was: &KnownProcess| now.get(id).is_none_or(|known| known.started != was.started);
     let has_parent = |was: &KnownProcess| before.get(&was.parent).is_some_and(|parent| parent.ours);
-    before
+    let gone = before
         .iter()
-        .filter(|(id, was)| was.ours && is_gone(id, was) && !has_parent(was))
-        .map(|(_, was)| was.ticks)
-        .sum()
+        .filter(|(id, was)| was.ours && is_gone(id, was) && !has_parent(was));
+    total(gone.map(|(_, was)| was.ticks))
 }
 
 #[cfg(test)]

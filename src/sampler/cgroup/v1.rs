@@ -1,6 +1,7 @@
 //! cgroup v1: one hierarchy for each controller.
 
 use super::{Charged, field, is_shadows, number, numbers, path_of, with_all_below};
+use crate::sampler::stats::total;
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ impl Folders {
     pub(super) fn memory(&self) -> io::Result<u64> {
         let text = std::fs::read_to_string(self.folder("memory").join("memory.stat"))?;
         let names = ["total_rss", "total_shmem"];
-        Ok(names.iter().filter_map(|name| field(&text, name)).sum())
+        Ok(total(names.iter().filter_map(|name| field(&text, name))))
     }
 
     pub(super) fn charged(&self) -> Option<Charged> {
@@ -53,10 +54,8 @@ impl Folders {
             let text = std::fs::read_to_string(folder.join("memory.oom_control")).ok()?;
             field(&text, "oom_kill")
         };
-        with_all_below(&self.folder("memory"))
-            .iter()
-            .filter_map(kills)
-            .sum()
+        let folders = with_all_below(&self.folder("memory"));
+        total(folders.iter().filter_map(kills))
     }
 
     pub(super) fn cpu_s(&self) -> io::Result<f64> {

@@ -1,6 +1,7 @@
 //! cgroup v2: one directory, whose figures hold all below it.
 
 use super::{Charged, field, number, numbers, with_all_below};
+use crate::sampler::stats::total;
 use std::io;
 use std::path::PathBuf;
 
@@ -18,7 +19,7 @@ impl Folder {
     pub(super) fn memory(&self) -> io::Result<u64> {
         let text = self.text("memory.stat")?;
         let names = ["anon", "shmem"];
-        Ok(names.iter().filter_map(|name| field(&text, name)).sum())
+        Ok(total(names.iter().filter_map(|name| field(&text, name))))
     }
 
     pub(super) fn charged(&self) -> Option<Charged> {
