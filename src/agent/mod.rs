@@ -6,7 +6,7 @@
 
 mod harm;
 mod ingest;
-mod license_managers;
+pub mod license_managers;
 mod queue;
 mod seats;
 mod shadow;

@@ -96,6 +96,12 @@ impl Answer {
         self.0.get(&feature.to_lowercase())
     }
 
+    /// Every feature that it speaks of, and what it says.
+    pub fn pools(&self) -> impl Iterator<Item = (&str, &Pool)> {
+        let pools = self.0.iter();
+        pools.map(|(feature, pool)| (feature.as_str(), pool))
+    }
+
     /// Several pools of one feature are one.
     fn pool_mut(&mut self, feature: &str) -> &mut Pool {
         self.0.entry(feature.to_lowercase()).or_default()
@@ -153,7 +159,7 @@ mod tests {
             let lingers = if one.lingers { " lingers" } else { "" };
             format!("{}*{}{lingers}", words.join(" "), one.seats)
         };
-        let pools = answer.0.iter().map(|(feature, pool)| {
+        let pools = answer.pools().map(|(feature, pool)| {
             let holders: Vec<_> = pool.checkouts.iter().map(checkout).collect();
             let complete = if pool.is_complete() {
                 ""
@@ -228,7 +234,7 @@ mod tests {
         let mut spoken = 0;
         for _ in 0..8_000 {
             let answer = read(&random.text(&PIECES));
-            for (feature, pool) in &answer.0 {
+            for (feature, pool) in answer.pools() {
                 spoken += 1;
                 assert_eq!(answer.pool(feature), Some(pool));
                 for one in &pool.checkouts {

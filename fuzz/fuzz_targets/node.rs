@@ -1,0 +1,131 @@
+//! A job's cgroup, v1 and v2, and its folder in /proc.
+#![no_main]
+
+use fuzz::{Fields, Folder};
+use libfuzzer_sys::fuzz_target;
+use shadowfit_core::sampler::cgroup::{Group, Tree};
+use shadowfit_core::sampler::process::{Processes, Threads};
+use std::sync::LazyLock;
+
+const JOB: u64 = 50;
+const PID: i32 = 4711;
+
+static FOLDER: LazyLock<Folder> = LazyLock::new(|| Folder::new("node"));
+
+/// The files of a node that are read, as fields of the input name them.
+const OF_PROCESS: [&str; 7] = [
+    "cgroup",
+    "status",
+    "statm",
+    "io",
+    "schedstat",
+    "environ",
+    "fdinfo/3",
+];
+const V1: [&str; 6] = [
+    "memory/memory.stat",
+    "memory/memory.usage_in_bytes",
+    "memory/memory.max_usage_in_bytes",
+    "memory/memory.oom_control",
+    "cpuacct/cpuacct.usage",
+    "memory/cgroup.procs",
+];
+const V2: [&str; 6] = [
+    "memory.stat",
+    "memory.current",
+    "memory.peak",
+    "memory.events",
+    "cpu.stat",
+    "cgroup.procs",
+];
+
+/// Several lines of a file stand in as many fields.
+fn content(fields: &Fields, name: &str) -> Vec<u8> {
+    let lines: Vec<&[u8]> = fields.all(name).collect();
+    let mut content = lines.join(&b'\n');
+    content.push(b'\n');
+    content
+}
+
+/// The kernel's own line: a name is its process's choice, the rest are numbers.
+fn stat(fields: &Fields) -> Vec<u8> {
+    let name = fields.text("comm").unwrap_or(b"python");
+    let words = fields
+        .text("stat")
+        .unwrap_or_default()
+        .split(|&byte| byte == b' ');
+    let numbers = words.map(|word| {
+        str::from_utf8(word)
+            .ok()
+            .and_then(|word| word.parse::<i128>().ok())
+            .unwrap_or(0)
+            .to_string()
+    });
+    let numbers = numbers.collect::<Vec<_>>().join(" ");
+    [
+        format!("{PID} (").as_bytes(),
+        &name[..name.len().min(15)],
+        format!(") S {numbers}\n").as_bytes(),
+    ]
+    .concat()
+}
+
+fuzz_target!(|input: &[u8]| {
+    let fields = Fields::of(input);
+    FOLDER.write(&format!("proc/{PID}/stat"), &stat(&fields));
+    for name in OF_PROCESS {
+        FOLDER.write(&format!("proc/{PID}/{name}"), &content(&fields, name));
+    }
+    let file = |path: &str| content(&fields, path.rsplit('/').next().unwrap_or(path));
+    for path in V1 {
+        let (controller, name) = path.split_once('/').expect("a controller");
+        FOLDER.write(
+            &format!("v1/{controller}/slurm/job_{JOB}/{name}"),
+            &file(path),
+        );
+    }
+    FOLDER.write(
+        &format!("v1/memory/slurm/job_{JOB}/tasks"),
+        &content(&fields, "cgroup.procs"),
+    );
+    for name in V2 {
+        FOLDER.write(&format!("v2/slurm/job_{JOB}/{name}"), &file(name));
+    }
+    FOLDER.write(
+        &format!("v2/slurm/job_{JOB}/cgroup.threads"),
+        &content(&fields, "cgroup.procs"),
+    );
+    let (proc, root) = (FOLDER.path().join("proc"), |form| FOLDER.path().join(form));
+    let _found = Group::of_job(&root("v1"), &proc, PID, JOB);
+    let _shadow = Group::of_shadow(&root("v2"), &proc, PID);
+    let name = format!("slurm/job_{JOB}");
+    let groups = [
+        Group::new(&root("v1"), &name),
+        Group::new(&root("v2"), &name),
+        Group::Processes(Tree::new(&proc, JOB)),
+    ];
+    for group in groups {
+        group.look(0.0);
+        let _figures = (
+            group.memory(),
+            group.charged(),
+            group.oom_kills(),
+            group.cpu_s(),
+        );
+        let _members = (group.threads(), group.processes());
+        group.look(2.0);
+    }
+    let ids = [PID as u32, 1];
+    let (mut threads, mut processes) = (Threads::new(&proc), Processes::new(&proc));
+    for _ in 0..2 {
+        threads.look(&ids);
+        processes.count_in_parent_of(PID);
+        processes.look(&ids);
+        processes.look_at_transfers(&ids);
+    }
+    let _waited = threads.waited_s();
+    let _done = (processes.deeds(), processes.moved(), processes.mapped());
+    if let Some((share, _)) = processes.input() {
+        assert!((0.0..=1.0).contains(&share), "{share}");
+    }
+});
