@@ -37,8 +37,12 @@ impl Arguments {
     /// The arguments at the end of a command line whose words were joined by blanks, if they are those that
     /// were submitted.
     pub fn find(&self, line: &str) -> Option<Vec<String>> {
-        let blanks = self.blanks_of_each()?;
         let words: Vec<&str> = line.split(' ').collect();
+        // Each is a word at least, whatever a record says.
+        if self.count as usize > words.len() {
+            return None;
+        }
+        let blanks = self.blanks_of_each()?;
         let wanted = blanks.iter().map(|blanks| *blanks as usize + 1).sum();
         let mut rest = &words[words.len().checked_sub(wanted)?..];
         let found: Vec<String> = blanks
@@ -157,5 +161,17 @@ mod tests {
         }
         let restless: Vec<&[u8]> = [b"a b" as &[u8], b"c"].repeat(200);
         assert_eq!(Arguments::of(&restless), None);
+    }
+
+    #[test]
+    fn more_arguments_than_words_are_none_and_take_no_memory() {
+        for blanks in [vec![], vec![(u32::MAX, 0)], vec![(u32::MAX, u32::MAX)]] {
+            let boasting = Arguments {
+                count: u32::MAX,
+                digest: None,
+                blanks,
+            };
+            assert_eq!(boasting.find("job.sh a b"), None);
+        }
     }
 }
