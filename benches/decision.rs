@@ -10,7 +10,7 @@
 
 use shadowfit_core::fingerprint::{Key, Kind};
 use shadowfit_core::job::directory::{Directory, User, Watermark};
-use shadowfit_core::job::evidence::Evidence;
+use shadowfit_core::job::evidence::{Evidence, Trust};
 use shadowfit_core::job::{Layout, Texts};
 use shadowfit_core::model::learned::Learned;
 use shadowfit_core::model::snapshot::Snapshot;
@@ -98,6 +98,7 @@ impl Submission {
             time_limit_min: 600,
             comment: null(),
             work_dir: self.work_dir.as_ptr(),
+            array: null(),
         };
         // As the shim does: a call through a pointer, into code that was compiled apart.
         let decide = black_box(shadowfit_decide as unsafe extern "C" fn(_, _));
@@ -111,6 +112,7 @@ impl Submission {
 /// A snapshot that knows the submissions' scripts among many others.
 fn snapshot(fingerprints: u64, known: &[Submission]) -> Vec<u8> {
     let evidence = Evidence {
+        trust: Trust::ALL,
         enough_s: 600,
         runs: 23,
         max_mib: 8294,

@@ -17,6 +17,8 @@ fn run(number: u64) -> Run {
     let input_bytes = (1 + (number * 37) % 100) * 1_000_000_000;
     let noise = (number * 7919) % 50 * 1_000_000;
     Run {
+        rewritten: false,
+        harmed: false,
         completed: true,
         usage: Usage {
             peak_bytes: Some(500_000_000 + input_bytes / 10 + noise),

@@ -144,6 +144,7 @@ static void copy_request(const job_desc_msg_t *job, uint32_t submit_uid, struct 
 	request->time_limit_min = number32(job->time_limit);
 	request->comment = job->comment;
 	request->work_dir = job->work_dir;
+	request->array = job->array_inx;
 }
 
 /* sbatch repeats --cpus-per-task in the job's totals; all of them must shrink together. */

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Raised by every change of this file; a core with another number is not used. */
-#define SHADOWFIT_ABI 4u
+#define SHADOWFIT_ABI 5u
 
 /* "The user did not say" in a number, whatever Slurm's NO_VAL of that width is. */
 #define SHADOWFIT_UNSET 0xffffffffffffffffu
@@ -66,6 +66,7 @@ struct shadowfit_request {
 	uint64_t time_limit_min;
 	const char *comment;
 	const char *work_dir;
+	const char *array; /* --array, as the user wrote it */
 };
 
 /* What to do. Only the fields that `actions` names are to be read. */

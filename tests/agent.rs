@@ -24,6 +24,8 @@ mod accounting;
 mod queue;
 #[path = "agent/shadows.rs"]
 mod shadows;
+#[path = "agent/trust.rs"]
+mod trust;
 
 const HEADER: &str = "JobIDRaw|JobID|Submit|Start|End|State|ElapsedRaw|UID|User|Account|Partition|AllocCPUS|NTasks|ReqMem|MaxRSS|TotalCPU|TRESUsageInTot|AdminComment|JobName|NNodes\n";
 const DAY: i64 = 86_400;
@@ -48,6 +50,7 @@ struct Slurm {
     rows: RefCell<String>,
     queue: RefCell<Vec<String>>,
     slurmdbd_is_down: Cell<bool>,
+    slurmctld_is_down: Cell<bool>,
     refuses_shadows: Cell<bool>,
     /// How many shadows were submitted.
     shadows: Cell<u32>,
@@ -99,6 +102,10 @@ impl Commands for Slurm {
                     .replace('|', delimiter.expect("sacct is given a delimiter"))
                     .into_bytes())
             }
+            "squeue" if self.slurmctld_is_down.get() => Err(CommandError::Failed {
+                command: line,
+                said: "Unable to contact slurm controller".into(),
+            }),
             "squeue" => {
                 // The last answer stays.
                 let mut answers = self.queue.borrow_mut();
@@ -146,7 +153,7 @@ impl Site {
         std::fs::write(
             &config,
             format!(
-                "state_dir = '{}'\nmodes.default = 'apply'\n",
+                "state_dir = '{}'\nmodes.default = 'apply'\ntrust.stages = []\n",
                 dir.path().display()
             ),
         )
@@ -901,6 +908,7 @@ fn licenses_after_five_runs(answers: &[&str]) -> Option<String> {
         ..Texts::default()
     };
     let request = Request {
+        jobs: 1,
         uid: 7,
         texts,
         ask: record(None).asked.unwrap(),

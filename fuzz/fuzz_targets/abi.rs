@@ -5,7 +5,7 @@ use fuzz::{Fields, Folder};
 use libfuzzer_sys::fuzz_target;
 use shadowfit_core::fingerprint::{Key, Kind};
 use shadowfit_core::job::directory::{Directory, User, Watermark};
-use shadowfit_core::job::evidence::Evidence;
+use shadowfit_core::job::evidence::{Evidence, Trust};
 use shadowfit_core::model::learned::Learned;
 use shadowfit_core::model::snapshot::Snapshot;
 use shadowfit_core::record::Comment;
@@ -54,6 +54,10 @@ fn kinds() -> Vec<(Key, Learned)> {
             enough_s: mib,
             longest_s: mib,
             cores,
+            trust: match name {
+                "young" => Trust { left: 4, open: 3 },
+                _ => Trust::ALL,
+            },
             ..Evidence::default()
         };
         let learned = Learned {
@@ -115,6 +119,7 @@ fuzz_target!(|input: &[u8]| {
         "licenses",
         "comment",
         "work_dir",
+        "array",
     ];
     let texts = names.map(|name| fields.text(name).map(text));
     let [
@@ -125,6 +130,7 @@ fuzz_target!(|input: &[u8]| {
         licenses,
         comment,
         work_dir,
+        array,
     ] = texts
         .each_ref()
         .map(|text| text.as_ref().map_or(null(), |text| text.as_ptr()));
@@ -158,6 +164,7 @@ fuzz_target!(|input: &[u8]| {
         time_limit_min: number("time_limit"),
         comment,
         work_dir,
+        array,
     };
     let mut answer = empty_answer();
     // SAFETY: every text ends in NUL, the arrays have these lengths, and all live until the end.

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use shadowfit_core::config::{Config, Mode, PerResource};
 use shadowfit_core::decide::{sentence, size};
 use shadowfit_core::fingerprint::{Key, Kind};
-use shadowfit_core::job::evidence::Evidence;
+use shadowfit_core::job::evidence::{Evidence, Trust};
 use shadowfit_core::job::{Ask, Layout, Memory};
 use shadowfit_core::model::predict::KnownKinds;
 use shadowfit_core::record::{Comment, MAX_SIZE};
@@ -37,6 +37,7 @@ fuzz_target!(|input: &[u8]| {
         enough_s: some("enough_s"),
         shadow_mib: some("shadow_mib"),
         enough_mib: some("enough_mib"),
+        trust: Trust::ALL,
     });
     let per_node = fields.number("memory_per_node").map(Memory::Node);
     let ask = Ask {

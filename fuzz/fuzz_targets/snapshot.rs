@@ -16,8 +16,8 @@ static FOLDER: LazyLock<Folder> = LazyLock::new(|| Folder::new("snapshot"));
 
 /// Where the header holds the file's size and checksum, and where it ends; `src/model/snapshot/layout.rs`.
 const TOTAL: usize = 16;
-const HASH: usize = 48;
-const HEADER: usize = 80;
+const HASH: usize = 56;
+const HEADER: usize = 88;
 
 /// As the agent writes it: two kinds, one with curves, one with a license.
 static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -90,6 +90,10 @@ fuzz_target!(|input: &[u8]| {
         };
         let _seats = snapshot.seats(&kind, 1);
     }
+    let mut opened = Snapshot::load(&path).expect("it was loaded just now");
+    let _differs = opened.open(|_, left| left / 2);
+    let sealed = opened.sealed(7).to_vec();
+    assert!(Snapshot::read(sealed).is_ok_and(|read| read.looked() == 7));
     let mut loading = Loading::begin(&path).expect("it was loaded just now");
     let pieces = std::iter::from_fn(|| {
         loading

@@ -3,7 +3,6 @@
 //! tells then is the job's own profile, its steps in accounting, and how its kind ended with what its users asked for.
 
 use super::Agent;
-use crate::config::Care;
 use crate::job::counters::JobCounters;
 use crate::slurm::queue::QueuedJob;
 use crate::store::{Harm, PastEnd};
@@ -27,10 +26,6 @@ impl Agent<'_> {
     /// Why the rewrite may have harmed a job that has ended; `None` for one that is well, or whose failure is its
     /// user's own.
     pub(super) fn harm(&self, job: &QueuedJob) -> Result<Option<Harm>> {
-        // Its submitter runs it again: two would write the same files.
-        if self.config.managers.care(job.manager) < Care::Rescue {
-            return Ok(None);
-        }
         if job.record.died_of_memory(&job.state) {
             return Ok(Some(of_memory("it died of its memory limit")));
         }

@@ -11,24 +11,30 @@ mod queue;
 mod seats;
 mod shadow;
 pub mod train;
+mod trust;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::job::directory::Directory;
 use crate::model::snapshot::Snapshot;
+use crate::slurm::queue::{Queue, query};
 use crate::slurm::{Commands, site};
 use crate::store::Store;
 use crate::store::private::{make_folder, make_for_owner_of_folder};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 pub use ingest::{Users, import};
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 use train::train;
+use trust::UnderWay;
 
 /// Who is who is asked again after this many seconds.
 const DIRECTORY_AGE: i64 = 600;
+
+/// While jobs may be rewritten as they are submitted, it is said anew how many after so many seconds.
+const LOOK_AGE: i64 = 300;
 
 /// Who the agent ran as when it last started, in the store's `progress`.
 pub const AGENT_UID: &str = "agent uid";
@@ -71,6 +77,10 @@ pub struct Agent<'a> {
     commands: &'a dyn Commands,
     clock: &'a dyn Clock,
     snapshot: Option<Snapshot>,
+    /// It holds more than the one that is published.
+    is_new: bool,
+    /// As of the last look at the queue, where that succeeded.
+    under_way: Option<UnderWay>,
     directory: Directory,
     directory_asked: Option<i64>,
 }
@@ -100,6 +110,8 @@ impl<'a> Agent<'a> {
             commands,
             clock,
             snapshot,
+            is_new: false,
+            under_way: None,
             directory,
             directory_asked: None,
         })
@@ -122,12 +134,20 @@ impl<'a> Agent<'a> {
         failures.extend(self.ingest().map(|new| pass.new_runs = new).err());
         failures.extend(self.forget().err());
         failures.extend(self.ask_directory().err());
+        let queue = self.look();
+        let mut to_wait_for = 0;
+        if let Ok(queue) = &queue {
+            to_wait_for = self.requeue_killed(&queue.jobs, &mut pass);
+        }
+        failures.extend(self.learn().err());
+        let tended = queue.and_then(|queue| self.tend_queue(queue, &mut pass));
+        failures.extend(tended.err());
         failures.extend(
             self.publish()
                 .map(|published| pass.published = published)
                 .err(),
         );
-        failures.extend(self.tend_queue(&mut pass).err());
+        failures.extend(self.wait_for(to_wait_for, &mut pass).err());
         for error in &failures {
             tracing::warn!("{error:#}");
         }
@@ -141,8 +161,11 @@ impl<'a> Agent<'a> {
     pub fn glance(&mut self) -> Result<Pass> {
         let mut pass = Pass::default();
         if self.config.wants_shadows() {
-            let queue = crate::slurm::queue::query(self.commands)?;
+            let queue = self.look()?;
             self.tend_shadows(&queue, &mut pass)?;
+            if self.is_new {
+                self.publish()?;
+            }
         }
         Ok(pass)
     }
@@ -160,15 +183,48 @@ impl<'a> Agent<'a> {
         Ok(())
     }
 
+    /// Asks for the queue, and counts what is under way in it.
+    fn look(&mut self) -> Result<Queue> {
+        self.under_way = None;
+        let looked = self.clock.now();
+        let queue = query(self.commands)?;
+        self.under_way = Some(self.under_way(&queue, looked)?);
+        Ok(queue)
+    }
+
+    /// Learns what is new in the store.
+    fn learn(&mut self) -> Result<()> {
+        let previous = self.snapshot.as_ref();
+        if let Some(bytes) = train(&self.store, previous, &self.config, &self.directory)? {
+            self.snapshot = Some(Snapshot::read(bytes).map_err(|what| anyhow!(what))?);
+            self.is_new = true;
+        }
+        Ok(())
+    }
+
+    /// Publishes what was learned, and how many more jobs of kinds that are on trial may be rewritten. Of what is under
+    /// way where the queue could not be asked nobody knows: then it is none.
     fn publish(&mut self) -> Result<bool> {
-        let path = self.config.snapshot_path();
-        // A snapshot that somebody took away is made anew.
-        let previous = self.snapshot.as_ref().filter(|_| path.exists());
-        let Some(bytes) = train(&self.store, previous, &self.config, &self.directory)? else {
+        let (path, now) = (self.config.snapshot_path(), self.clock.now());
+        let Some(snapshot) = &mut self.snapshot else {
             return Ok(false);
         };
-        Snapshot::publish(&path, &bytes).with_context(|| path.display().to_string())?;
-        self.snapshot = Some(Snapshot::load(&path)?);
+        let under_way = self.under_way.as_ref();
+        let open = |kind, left: u16| {
+            let more = |under_way: &UnderWay| u32::from(left).saturating_sub(under_way.of(kind));
+            under_way.map_or(0, more) as u16
+        };
+        let differs = snapshot.open(open);
+        // slurmctld counts submissions that came to nothing until the queue has been looked at again.
+        let is_old = snapshot.is_open() && now - snapshot.looked() >= LOOK_AGE;
+        // A snapshot that somebody took away is made anew.
+        if !(self.is_new || differs || is_old) && path.exists() {
+            return Ok(false);
+        }
+        let looked = under_way.map_or(0, |under_way| under_way.looked);
+        Snapshot::publish(&path, snapshot.sealed(looked))
+            .with_context(|| path.display().to_string())?;
+        self.is_new = false;
         Ok(true)
     }
 }

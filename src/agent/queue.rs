@@ -3,7 +3,7 @@
 
 use super::train::runs;
 use super::{Agent, Pass};
-use crate::config::Owner;
+use crate::config::{Care, Owner};
 use crate::decide::{known, size};
 use crate::model::second::second;
 use crate::record::{Again, Record};
@@ -26,33 +26,34 @@ const ALIVE: [&str; 5] = [
 ];
 
 impl Agent<'_> {
-    pub(super) fn tend_queue(&mut self, pass: &mut Pass) -> Result<()> {
-        let mut waiting_for = 0;
-        for look in 0..=LOOKS {
-            let queue = queue::query(self.commands)?;
-            if look == 0 {
-                self.tend_shadows(&queue, pass)?;
-            }
-            let Queue {
-                jobs, dependents, ..
-            } = queue;
-            waiting_for -= self.give_back(&jobs, pass).min(waiting_for);
-            self.mend_dependencies(&jobs, &dependents);
-            if look == 0 {
-                waiting_for += self.requeue_killed(&jobs, pass);
-                self.decide_again(&jobs, pass);
-                self.watch_licenses(&jobs)?;
-            }
-            if waiting_for == 0 {
+    pub(super) fn tend_queue(&mut self, queue: Queue, pass: &mut Pass) -> Result<()> {
+        self.tend_shadows(&queue, pass)?;
+        self.tend_those_that_run_again(&queue, pass);
+        self.decide_again(&queue.jobs, pass);
+        self.watch_licenses(&queue.jobs)
+    }
+
+    /// Looks until so many jobs that were put back are pending and have been given more.
+    pub(super) fn wait_for(&mut self, mut jobs: usize, pass: &mut Pass) -> Result<()> {
+        for _ in 0..LOOKS {
+            if jobs == 0 {
                 break;
             }
             self.clock.sleep(Duration::from_secs(1));
+            let queue = queue::query(self.commands)?;
+            jobs -= self.tend_those_that_run_again(&queue, pass).min(jobs);
         }
         Ok(())
     }
 
+    fn tend_those_that_run_again(&self, queue: &Queue, pass: &mut Pass) -> usize {
+        let given_back = self.give_back(&queue.jobs, pass);
+        self.mend_dependencies(&queue.jobs, &queue.dependents);
+        given_back
+    }
+
     /// Puts jobs that a rewrite harmed back into the queue; Slurm holds them there for two minutes.
-    fn requeue_killed(&self, jobs: &[QueuedJob], pass: &mut Pass) -> usize {
+    pub(super) fn requeue_killed(&self, jobs: &[QueuedJob], pass: &mut Pass) -> usize {
         let mut requeued = 0;
         for job in jobs {
             let harm = self.harm(job).unwrap_or_else(|error| {
@@ -60,9 +61,13 @@ impl Agent<'_> {
                 None
             });
             let Some(harm) = harm else { continue };
-            // Whoever comes after this agent must know why the job runs again.
+            // Whoever comes after this agent must know why the job runs again, and its kind has to learn from it.
             if let Err(error) = self.store.note_harm(run_of(job), &harm) {
                 tracing::warn!(job = job.handle, "{error:#}");
+            }
+            // Its submitter runs it again: two would write the same files.
+            if self.config.managers.care(job.manager) < Care::Rescue {
+                continue;
             }
             match control::requeue(self.commands, &job.handle) {
                 Ok(()) => {
@@ -175,8 +180,12 @@ impl Agent<'_> {
                 && is_as_we_left_it(job)
         });
         for job in waiting {
-            if let Some(record) = self.better(job) {
-                pass.decided_again += usize::from(self.set(job, &record, false));
+            let Some(today) = self.today(job) else {
+                continue;
+            };
+            for (job, record) in self.as_trusted(job, today) {
+                let is_set = self.is_better(&job.record, &record) && self.set(&job, &record, false);
+                pass.decided_again += usize::from(is_set);
             }
         }
     }
@@ -206,9 +215,8 @@ impl Agent<'_> {
         })
     }
 
-    /// What the job would be given today, if that differs enough from what it has.
-    fn better(&self, job: &QueuedJob) -> Option<Record> {
-        let new = self.today(job)?;
+    /// What a job would be given now differs enough from what it has.
+    fn is_better(&self, old: &Record, new: &Record) -> bool {
         let differs = |old: Option<u64>, new: Option<u64>| match (old, new) {
             // More is needed at once; less only when it is worth a call.
             (Some(old), Some(new)) => {
@@ -216,11 +224,9 @@ impl Agent<'_> {
             }
             _ => false,
         };
-        let old = &job.record;
-        (differs(old.memory_in_force(), new.memory_in_force())
+        differs(old.memory_in_force(), new.memory_in_force())
             || differs(old.cpus_in_force(), new.cpus_in_force())
-            || differs(old.time_in_force(), new.time_in_force()))
-        .then_some(new)
+            || differs(old.time_in_force(), new.time_in_force())
     }
 
     pub(super) fn set(&self, job: &QueuedJob, record: &Record, start_now: bool) -> bool {
@@ -243,6 +249,7 @@ impl Agent<'_> {
                     cpus = record.cpus_in_force(),
                     "set"
                 );
+                self.is_given_less(job, record);
                 true
             }
             // It may have started or been cancelled meanwhile.

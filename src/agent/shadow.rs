@@ -55,7 +55,7 @@ impl Agent<'_> {
             pass.shadows_ended += usize::from(self.end(shadow, queue)?);
         }
         if pass.shadows_ended > 0 {
-            self.publish()?;
+            self.learn()?;
         }
         if self.config.kill_switch_path().exists() {
             return Ok(());
@@ -163,7 +163,9 @@ impl Agent<'_> {
                 ..today
             },
         };
-        pass.decided_again += usize::from(self.set(job, &record, true));
+        for (job, record) in self.as_trusted(job, record) {
+            pass.decided_again += usize::from(self.set(&job, &record, true));
+        }
     }
 
     /// Submits a shadow of the first of these jobs, if there is time and room for one.

@@ -99,13 +99,7 @@ fn learned(
 }
 
 /// The latest runs of a kind up to row `row` of the store, the latest first.
-pub(super) fn runs(
-    store: &Store,
-    config: &Config,
-    level: Level,
-    key: Key,
-    row: i64,
-) -> Result<Vec<Run>> {
+pub fn runs(store: &Store, config: &Config, level: Level, key: Key, row: i64) -> Result<Vec<Run>> {
     let window = config.evidence.window;
     match level {
         Level::Application => {

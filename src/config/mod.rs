@@ -9,7 +9,7 @@ mod modes;
 pub use license::{Io, License, LicenseLimits, Rate};
 pub use limits::{
     AgentLimits, CpuLimits, DatabaseLimits, EvidenceLimits, MemoryLimits, ProfileLimits,
-    ShadowLimits, TimeLimits,
+    ShadowLimits, TimeLimits, TrustLimits,
 };
 pub use managers::{Care, Manager, Managers};
 pub use modes::{Mode, ModeTable, Modes, Owner, PerResource, Rule};
@@ -30,6 +30,8 @@ pub struct Config {
     pub managers: Managers,
     /// How much must be known.
     pub evidence: EvidenceLimits,
+    /// How a kind of job earns that all of its jobs are rewritten.
+    pub trust: TrustLimits,
     /// How memory is set.
     pub memory: MemoryLimits,
     /// How CPUs are set.
@@ -60,6 +62,7 @@ impl Default for Config {
             rule: Vec::new(),
             managers: Managers::default(),
             evidence: EvidenceLimits::default(),
+            trust: TrustLimits::default(),
             memory: MemoryLimits::default(),
             cpus: CpuLimits::default(),
             licenses: LicenseLimits::default(),
@@ -229,6 +232,7 @@ mod tests {
             ("[cpus]\nmargin = 0.5", "line 2", "from 1 to 100"),
             ("[evidence]\nmin_runs = 0", "line 2", "from 1"),
             ("[agent]\ninterval_s = -1", "line 2", "-1"),
+            ("[trust]\nstages = [1, 0]", "line 2", "from 1"),
             ("[[rule]]\nuser = 'a'\nmode = 3", "line 3", "string"),
             ("x = [", "line 1", ""),
         ];

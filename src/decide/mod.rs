@@ -10,6 +10,7 @@ mod reading;
 mod sentence;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use crate::config::{Config, Mode, Modes, Owner};
 use crate::fingerprint::{Kind, Level};
@@ -26,6 +27,7 @@ use managers::manager;
 pub use managers::of_queue;
 pub use reading::{LastScripts, Reading};
 pub use sentence::sentence;
+pub use trust::trust;
 
 /// A program that never kept more CPUs busy than this on average is serial; the rest above 1.0 is
 /// the shell around it and the rounding of accounting.

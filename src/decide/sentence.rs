@@ -121,6 +121,7 @@ fn seen(level: Option<Level>, evidence: &Evidence, memory: bool, cpus: bool) -> 
 mod tests {
     use super::*;
     use crate::fingerprint::Kind;
+    use crate::job::evidence::Trust;
     use crate::job::{Ask, Layout};
 
     const SEEN: Evidence = Evidence {
@@ -132,6 +133,7 @@ mod tests {
         enough_s: 0,
         shadow_mib: 700,
         enough_mib: 2100,
+        trust: Trust::ALL,
     };
 
     /// A job of four CPUs with 4 GiB for each.

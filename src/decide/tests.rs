@@ -4,6 +4,7 @@ use super::*;
 use crate::config::Rule;
 use crate::job::arguments::Arguments;
 use crate::job::directory::{Directory, User, Watermark};
+use crate::job::evidence::Trust;
 use crate::job::{Layout, Texts};
 use crate::model::learned::Learned;
 use crate::record::Comment;
@@ -17,6 +18,7 @@ const SEEN: Evidence = Evidence {
     shadow_mib: 0,
     enough_mib: 9124,
     enough_s: 0,
+    trust: Trust::ALL,
 };
 
 /// What the agent publishes once it knows one kind of job.
@@ -323,6 +325,7 @@ const NOW: i64 = 1_000_000;
 /// `sbatch work.sh a b` by the user with number 1007.
 fn request(ask: Ask) -> Request<'static> {
     Request {
+        jobs: 1,
         uid: 1007,
         texts: Texts {
             name: b"solve",
@@ -519,6 +522,7 @@ fn rules_know_whose_job_it_is_from_the_directory_where_the_request_does_not_say(
 fn a_job_of_a_workflow_manager_is_rewritten_only_where_the_site_says_so() {
     let submitted = |toml: &str, comment: &'static [u8]| {
         let request = Request {
+            jobs: 1,
             uid: 1,
             texts: Texts {
                 name: b"align",

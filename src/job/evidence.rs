@@ -24,6 +24,40 @@ pub struct Evidence {
     /// Memory on a node that the model says is enough for this job, in MiB; 0 where it says nothing.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub enough_mib: u32,
+    /// How far the kind is trusted; it says nothing about its needs, and is not recorded.
+    #[serde(skip)]
+    pub trust: Trust,
+}
+
+/// How many jobs of a kind may be rewritten before their ends are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trust {
+    /// In all, those included that are under way; [`Trust::ALL`] has no bound.
+    pub left: u16,
+    /// More of them as they are submitted.
+    pub open: u16,
+}
+
+impl Trust {
+    /// Any number.
+    pub const ALL: Trust = Trust {
+        left: u16::MAX,
+        open: u16::MAX,
+    };
+
+    /// The largest number that is none of any.
+    pub const MOST: u16 = u16::MAX - 1;
+
+    /// Any number of them may be.
+    pub fn is_whole(self) -> bool {
+        self.left == u16::MAX
+    }
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Trust::ALL
+    }
 }
 
 fn is_zero(number: &u32) -> bool {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arguments;
+pub mod array;
 pub mod counters;
 pub mod directory;
 pub mod evidence;

@@ -170,6 +170,8 @@ pub struct Request<'a> {
     pub texts: Texts<'a>,
     /// What may be sized.
     pub ask: Ask,
+    /// How many jobs this is: the tasks of an array, else 1.
+    pub jobs: u32,
     /// Licenses, as Slurm writes them; empty for none.
     pub licenses: &'a str,
     /// Size of the input files that the command line names, in bytes, where it is known.

@@ -26,6 +26,10 @@ pub struct Run {
     pub input_bytes: Option<u64>,
     /// Memory on a node that its user asked for, in bytes.
     pub asked: Option<u64>,
+    /// It had not what its user asked for.
+    pub rewritten: bool,
+    /// And that harmed it.
+    pub harmed: bool,
     /// Seats that it held at most, of each license that it was watched for.
     pub seats: BTreeMap<String, u32>,
 }

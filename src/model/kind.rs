@@ -6,6 +6,7 @@ use super::margin::SHARES;
 use super::seats::{SeatUse, id};
 use super::second::{Second, second};
 use super::selection::Selection;
+use super::trust::Earned;
 use crate::config::Config;
 use crate::job::Run;
 use crate::job::evidence::Evidence;
@@ -22,6 +23,7 @@ pub struct KindModel {
     runs: VecDeque<Run>,
     memory: Selection,
     time: Selection,
+    earned: Earned,
 }
 
 impl KindModel {
@@ -33,11 +35,13 @@ impl KindModel {
             runs: VecDeque::new(),
             memory: Selection::new(window, config.memory.failure_price),
             time: Selection::new(window, config.time.failure_price),
+            earned: Earned::new(&config.trust, config.evidence.min_runs),
         }
     }
 
     /// Takes in a run.
     pub fn learn(&mut self, run: &Run) {
+        self.earned.learn(run);
         if let Some(sample) = self.memory_of(run) {
             self.memory.learn(sample);
         }
@@ -143,6 +147,7 @@ impl KindModel {
             shadow_mib: shadow.map_or(0, |need| need.memory_mib),
             enough_mib: 0,
             enough_s: 0,
+            trust: self.earned.trust(),
         }
     }
 }
@@ -175,6 +180,8 @@ mod tests {
             },
             input_bytes: input_gb.map(|gb| (gb * 1e9) as u64),
             asked: Some(64 << 30),
+            rewritten: false,
+            harmed: false,
             seats: BTreeMap::new(),
         }
     }

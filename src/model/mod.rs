@@ -24,3 +24,5 @@ pub mod second;
 #[cfg(feature = "programs")]
 mod selection;
 pub mod snapshot;
+#[cfg(feature = "programs")]
+pub mod trust;

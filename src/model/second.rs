@@ -55,6 +55,8 @@ mod tests {
             },
             input_bytes: None,
             asked: None,
+            rewritten: false,
+            harmed: false,
             seats: Default::default(),
         }
     }

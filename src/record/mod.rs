@@ -180,6 +180,37 @@ impl Record {
         }
     }
 
+    /// The record of a job that keeps its request because its kind is not trusted with it yet: what would be set is
+    /// noted. `left` as in [`crate::job::evidence::Trust`].
+    pub fn on_trial(self, left: u16) -> Record {
+        let noted = |mode| match mode {
+            Mode::Apply => Mode::Observe,
+            other => other,
+        };
+        let unset = |change: Option<Change>| {
+            change.map(|change| Change {
+                mode: noted(change.mode),
+                ..change
+            })
+        };
+        let licenses = self.licenses.map(|licenses| Relicensed {
+            mode: noted(licenses.mode),
+            ..licenses
+        });
+        Record {
+            memory: unset(self.memory),
+            cpus: unset(self.cpus),
+            time: unset(self.time),
+            licenses,
+            limits_time: false,
+            kept: Some(match left {
+                0 => "a rewrite harmed a job of its kind: it is tried again once enough others have ended well".into(),
+                _ => "its kind is on trial: as many of its jobs are rewritten as may be until they have ended well".into(),
+            }),
+            ..self
+        }
+    }
+
     /// The record of a second run with `set` MiB of memory, in the form in which it was asked; the rest is as asked.
     pub fn with_more(&self, set: u64, again: Again) -> Record {
         let memory = self.memory.map(|change| Change { set, ..change });
@@ -230,6 +261,11 @@ impl Record {
     pub fn rewrites(&self) -> bool {
         let changes = [self.memory, self.cpus, self.time];
         changes.iter().flatten().any(Change::applies) || self.relicenses()
+    }
+
+    /// The run shows whether the rewrite was right; a second one was already harmed.
+    pub fn is_tried(&self) -> bool {
+        self.rewrites() && self.again.is_none()
     }
 
     /// The job's licenses were really rewritten.

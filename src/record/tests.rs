@@ -220,6 +220,38 @@ fn a_job_that_is_given_back_has_nothing_of_ours_but_a_note() {
 }
 
 #[test]
+fn a_job_on_trial_keeps_its_request_and_notes_what_would_be_set() {
+    let rewritten = Record {
+        memory: Some(APPLIED),
+        cpus: Some(ADVISED),
+        time: Some(APPLIED),
+        limits_time: true,
+        licenses: licenses(Mode::Apply, "matlab", ""),
+        ..plain()
+    };
+    let observed = Change {
+        mode: Mode::Observe,
+        ..APPLIED
+    };
+    for (left, why) in [(0, "a rewrite harmed"), (4, "its kind is on trial")] {
+        let record = rewritten.clone().on_trial(left);
+        assert!(!record.rewrites() && !record.limits_time);
+        assert!(
+            record
+                .kept
+                .as_deref()
+                .is_some_and(|kept| kept.starts_with(why))
+        );
+        assert_eq!(
+            (record.memory, record.cpus, record.time),
+            (Some(observed), Some(ADVISED), Some(observed))
+        );
+        assert_eq!(record.licenses, licenses(Mode::Observe, "matlab", ""));
+        assert_eq!(record.memory_in_force(), Some(4000));
+    }
+}
+
+#[test]
 fn a_wait_ends_a_moment_after_its_shadow_was_due() {
     let wait = Wait {
         since: 1000,

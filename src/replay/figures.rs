@@ -26,6 +26,8 @@ pub struct Figures {
     pub at_once_waste_gbh: f64,
     /// See `at_once_waste_gbh`.
     pub at_once_failed_attempts: u64,
+    /// What the decisions would waste where kinds have to earn trust.
+    pub trusted_waste_gbh: f64,
     /// Jobs with such an attempt.
     pub failed_tasks: u64,
     /// CPUs set and not kept busy, in core hours.
@@ -70,6 +72,7 @@ impl Figures {
         self.failed_attempts += outcome.failed_attempts;
         self.at_once_waste_gbh += outcome.at_once_waste;
         self.at_once_failed_attempts += outcome.at_once_failed_attempts;
+        self.trusted_waste_gbh += outcome.trusted_waste;
         self.failed_tasks += u64::from(outcome.failed_attempts > 0);
         self.cpu_waste_core_h += outcome.cpu_waste;
         if let Some(quantiles) = outcome.quantiles {

@@ -19,6 +19,8 @@ pub struct History<'a> {
     config: &'a Config,
     kinds: HashMap<Key, RefCell<Remembered>>,
     running: BinaryHeap<Reverse<Running>>,
+    /// Running jobs with less than they asked for, by kind, where kinds had to earn that.
+    under_way: HashMap<Key, u32>,
     largest_peak: f64,
 }
 
@@ -32,6 +34,16 @@ struct Remembered {
 struct Running {
     end: f64,
     job: PastJob,
+    trial: Trial,
+}
+
+/// Whether a job had less than it asked for, where kinds had to earn that, and died of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Trial {
+    /// It had less.
+    pub rewritten: bool,
+    /// And died of it.
+    pub harmed: bool,
 }
 
 impl PartialEq for Running {
@@ -61,14 +73,27 @@ impl History<'_> {
             config,
             kinds: HashMap::new(),
             running: BinaryHeap::new(),
+            under_way: HashMap::new(),
             largest_peak: 0.0,
         }
     }
 
     /// A job has been decided and starts.
-    pub fn starts(&mut self, job: PastJob) {
+    pub fn starts(&mut self, job: PastJob, trial: Trial) {
         let end = job.times.map_or(f64::NEG_INFINITY, |[_, _, end]| end);
-        self.running.push(Reverse(Running { end, job }));
+        if trial.rewritten {
+            for (_, key) in job.kind.keys() {
+                *self.under_way.entry(key).or_default() += 1;
+            }
+        }
+        self.running.push(Reverse(Running { end, job, trial }));
+    }
+
+    /// Whether one more job of a kind would be rewritten, where that must be earned.
+    pub fn trusts(&self, key: Key) -> bool {
+        let trust = self.find(key, None).unwrap_or_default().trust;
+        let under_way = self.under_way.get(&key).copied().unwrap_or(0);
+        trust.is_whole() || under_way < trust.left.into()
     }
 
     /// Learns from every job that ended before `now`; without a clock, from all.
@@ -80,7 +105,11 @@ impl History<'_> {
             .is_some_and(|Reverse(next)| next.end < now)
         {
             if let Some(Reverse(ended)) = self.running.pop() {
-                self.learn(&ended.job);
+                let Running { job, trial, .. } = ended;
+                for (_, key) in job.kind.keys().filter(|_| trial.rewritten) {
+                    self.under_way.entry(key).and_modify(|jobs| *jobs -= 1);
+                }
+                self.learn(&job, trial);
             }
         }
     }
@@ -96,7 +125,7 @@ impl History<'_> {
     }
 
     /// Takes in a job that has ended.
-    pub fn learn(&mut self, job: &PastJob) {
+    pub fn learn(&mut self, job: &PastJob, trial: Trial) {
         self.largest_peak = self.largest_peak.max(job.peak);
         let run = Run {
             completed: true,
@@ -108,6 +137,8 @@ impl History<'_> {
             },
             input_bytes: job.input_bytes,
             asked: job.asked.map(|bytes| bytes as u64),
+            rewritten: trial.rewritten,
+            harmed: trial.harmed,
             seats: Default::default(),
         };
         for (_, key) in job.kind.keys() {

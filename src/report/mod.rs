@@ -9,3 +9,4 @@ pub mod print;
 pub mod profile;
 pub mod savings;
 pub mod shadow;
+pub mod trust;

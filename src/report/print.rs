@@ -2,6 +2,7 @@
 
 use super::savings::Row;
 use super::shadow::Shadows;
+use super::trust::Standing;
 use crate::model::extrapolation::Extrapolation;
 use crate::replay::series::SeriesFigures;
 use crate::replay::{Figures, Replay};
@@ -65,9 +66,16 @@ pub fn savings(form: Form, title: &str, rows: &[Row], total: &Row, shadows: &Sha
         });
         return format!("{all:#}");
     }
-    let mut header = HEADER;
+    let mut header = HEADER.to_vec();
     header[0] = title;
-    let lines = rows.iter().chain([total]).map(cells);
+    let of_kinds = rows.iter().any(|row| row.trust.is_some());
+    header.extend(Standing::COLUMNS.iter().filter(|_| of_kinds));
+    let lines = rows.iter().chain([total]).map(|row| {
+        let none = || Standing::COLUMNS.map(|_| "-".to_owned());
+        let trust = row.trust.as_ref().map_or_else(none, Standing::cells);
+        let trust = trust.into_iter().filter(|_| of_kinds);
+        cells(row).into_iter().chain(trust).collect()
+    });
     let below = shadows.text().filter(|_| form == Form::Text);
     let table = table(form, &header, lines);
     below.map_or(table.clone(), |line| format!("{table}\n{line}"))
@@ -100,13 +108,14 @@ pub struct Replayed<'a>(pub &'a BTreeMap<String, Figures>);
 
 impl Replayed<'_> {
     /// What is shown of each, behind its name.
-    pub const COLUMNS: [&'static str; 11] = [
+    pub const COLUMNS: [&'static str; 12] = [
         "Jobs",
         "Cold",
         "UsedGBh",
         "ReqWasteGBh",
         "WasteGBh",
         "AtOnceGBh",
+        "TrustedGBh",
         "ColdWasteGBh",
         "Failed",
         "Failed%",
@@ -183,6 +192,7 @@ pub fn replay_cells(name: &str, figures: &Figures) -> Vec<String> {
         amount(figures.request_waste_gbh),
         amount(figures.waste_gbh),
         amount(figures.at_once_waste_gbh),
+        amount(figures.trusted_waste_gbh),
         amount(figures.cold_waste_gbh),
         figures.failed_attempts.to_string(),
         amount(figures.failed_tasks_pct()),

@@ -1,6 +1,7 @@
 //! The accuracy audit: what shadowfit's decisions were worth, by user, account, partition or kind.
 
-use crate::fingerprint::common_name;
+use super::trust::Standing;
+use crate::fingerprint::{Key, common_name};
 use crate::job::Memory;
 use crate::record::FinishedJob;
 use crate::record::Record;
@@ -54,6 +55,12 @@ pub struct Row {
     pub killed: u64,
     /// Of those jobs, the ones that ran again with more, and were not harmed.
     pub rescues: u64,
+    /// Of a row a kind: which, and where it stands.
+    #[serde(skip)]
+    pub key: Option<Key>,
+    /// See [`Standing`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust: Option<Standing>,
     /// Jobs that were killed and have not been seen again so far.
     #[serde(skip)]
     pub(super) killed_before: HashSet<u64>,
@@ -172,7 +179,10 @@ pub fn savings(store: &Store, filter: &Filter, by: By) -> Result<(Vec<Row>, Row)
                 kinds.entry(key).or_insert_with(named).clone()
             }),
         };
-        let row = rows.entry(name.clone()).or_insert_with(|| Row::named(name));
+        let row = rows.entry(name.clone()).or_insert_with(|| Row {
+            key: key.filter(|_| by == By::Fingerprint),
+            ..Row::named(name)
+        });
         row.add(&job);
         total.add(&job);
     })?;

@@ -1,6 +1,6 @@
 // Made from c_shim/shadowfit_core.h by bindgen; tests/contract.rs says how.
 
-pub const SHADOWFIT_ABI: u32 = 4;
+pub const SHADOWFIT_ABI: u32 = 5;
 pub const SHADOWFIT_UNSET: i32 = -1;
 pub const SHADOWFIT_EXCLUSIVE: u32 = 1;
 pub const SHADOWFIT_HETEROGENEOUS: u32 = 2;
@@ -48,10 +48,11 @@ pub struct shadowfit_request {
     pub time_limit_min: u64,
     pub comment: *const ::std::os::raw::c_char,
     pub work_dir: *const ::std::os::raw::c_char,
+    pub array: *const ::std::os::raw::c_char,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of shadowfit_request"][::std::mem::size_of::<shadowfit_request>() - 168usize];
+    ["Size of shadowfit_request"][::std::mem::size_of::<shadowfit_request>() - 176usize];
     ["Alignment of shadowfit_request"][::std::mem::align_of::<shadowfit_request>() - 8usize];
     ["Offset of field: shadowfit_request::uid"]
         [::std::mem::offset_of!(shadowfit_request, uid) - 0usize];
@@ -97,6 +98,8 @@ const _: () = {
         [::std::mem::offset_of!(shadowfit_request, comment) - 152usize];
     ["Offset of field: shadowfit_request::work_dir"]
         [::std::mem::offset_of!(shadowfit_request, work_dir) - 160usize];
+    ["Offset of field: shadowfit_request::array"]
+        [::std::mem::offset_of!(shadowfit_request, array) - 168usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]

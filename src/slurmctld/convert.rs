@@ -2,6 +2,7 @@
 
 use super::contract::*;
 use crate::decide::sentence;
+use crate::job::array;
 use crate::job::{Ask, Layout, LeftAlone, Memory, Request, Texts};
 use crate::record::{Change, Record, ShadowRecord};
 use crate::shadow::{INPUT_VARIABLE, MARK_PREFIX, MEASURE, Mark, OFF, OPTION_VARIABLE};
@@ -18,7 +19,7 @@ const NOT_YOURS: &str =
 /// them outlive `raw`.
 pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
     // SAFETY: the caller's promise covers every pointer in `raw`.
-    let (texts, licenses, input_bytes, option) = unsafe {
+    let (texts, licenses, array, input_bytes, option) = unsafe {
         let texts = Texts {
             account: bytes(raw.account),
             partition: bytes(raw.partition),
@@ -31,6 +32,7 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
         (
             texts,
             bytes(raw.licenses),
+            bytes(raw.array),
             input_bytes(raw),
             option(raw).unwrap_or_default(),
         )
@@ -41,6 +43,7 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
         ask: ask(raw),
         // What is not UTF-8 names no license of ours.
         licenses: licenses.map_or("", |text| str::from_utf8(text).unwrap_or("|")),
+        jobs: array::jobs(array.map(|text| str::from_utf8(text).unwrap_or("?"))),
         input_bytes,
         left_alone: left_alone(raw, option == OFF.as_bytes()),
         may_wait: raw.traits & (SHADOWFIT_CANNOT_WAIT | SHADOWFIT_GPUS) == 0,

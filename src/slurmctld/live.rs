@@ -2,8 +2,9 @@
 //! most, by whichever submission comes along. Nobody ever waits: a reader takes what is there, and
 //! of two that find something to refresh, one does it.
 
+use super::trials::Trials;
 use crate::config::{Config, ConfigError};
-use crate::decide::{LastScripts, decide_reading};
+use crate::decide::{LastScripts, decide_reading, trust};
 use crate::job::Request;
 use crate::model::snapshot::{Loading, Snapshot, SnapshotError};
 use crate::record::Record;
@@ -30,6 +31,7 @@ pub struct Live {
     killed: AtomicBool,
     problem: ArcSwapOption<String>,
     watch: Mutex<Watch>,
+    trials: Trials,
 }
 
 /// What was seen at the last look.
@@ -82,6 +84,7 @@ impl Live {
             killed: AtomicBool::new(false),
             problem: ArcSwapOption::empty(),
             watch: Mutex::default(),
+            trials: Trials::default(),
         }
     }
 
@@ -93,8 +96,33 @@ impl Live {
         }
         let config = self.config.load_full()?;
         let snapshot = self.snapshot.load();
+        let snapshot = snapshot.as_deref();
         let script = self.scripts.read(request);
-        decide_reading(&config, snapshot.as_deref(), request, &script, now())
+        let record = decide_reading(&config, snapshot, request, &script, now())?;
+        Some(match snapshot {
+            Some(snapshot) => self.as_trusted(&config, snapshot, request.jobs, record),
+            None => record,
+        })
+    }
+
+    /// The record, or one that keeps the request where the kind is not trusted with so many jobs more.
+    fn as_trusted(
+        &self,
+        config: &Config,
+        snapshot: &Snapshot,
+        jobs: u32,
+        record: Record,
+    ) -> Record {
+        let Some((kind, trust)) = trust(config, snapshot, &record) else {
+            return record;
+        };
+        match self
+            .trials
+            .take(kind, trust.open, snapshot.looked(), jobs, now())
+        {
+            true => record,
+            false => record.on_trial(trust.left),
+        }
     }
 
     /// Reads everything, however long it takes. For start-up, when no submission waits.
@@ -200,10 +228,11 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Mode;
     use crate::fingerprint::{Key, Kind};
     use crate::job::directory::{Directory, Watermark};
-    use crate::job::evidence::Evidence;
-    use crate::job::{Ask, Layout, Memory, Texts};
+    use crate::job::evidence::{Evidence, Trust};
+    use crate::job::{Ask, Layout, LeftAlone, Memory, Texts};
     use crate::model::learned::Learned;
 
     struct Site {
@@ -231,11 +260,22 @@ mod tests {
             self.live.watch.lock().unwrap().looked = None;
             self.live.decide(&request())
         }
+
+        /// Takes in what was published.
+        fn decide_something_else(&self) {
+            self.live.watch.lock().unwrap().looked = None;
+            let left_alone = Some(LeftAlone::OptedOut);
+            self.live.decide(&Request {
+                left_alone,
+                ..request()
+            });
+        }
     }
 
     fn request() -> Request<'static> {
         Request {
             uid: 1,
+            jobs: 1,
             texts: Texts {
                 name: b"align",
                 script: b"#!/bin/sh\nbwa\n",
@@ -257,9 +297,14 @@ mod tests {
     }
 
     fn model(extra: u64) -> Vec<u8> {
+        trusted(extra, Trust::ALL)
+    }
+
+    fn trusted(extra: u64, trust: Trust) -> Vec<u8> {
         let evidence = Evidence {
             runs: 5,
             enough_mib: 1100,
+            trust,
             ..Evidence::default()
         };
         let learned = Learned {
@@ -317,6 +362,59 @@ mod tests {
         assert!(site.live.take_problem().unwrap().contains("line 1"));
         std::fs::write(&path, good).unwrap();
         assert!(site.decide().is_some());
+    }
+
+    #[test]
+    fn of_a_burst_only_as_many_are_rewritten_as_the_kind_is_trusted_with() {
+        for (trust, stages, rewritten) in [
+            (Trust { left: 4, open: 4 }, "", 4),
+            (Trust { left: 4, open: 1 }, "", 1),
+            (Trust { left: 0, open: 0 }, "", 0),
+            (Trust::ALL, "", 1000),
+            (Trust { left: 1, open: 1 }, "trust.stages = []", 1000),
+        ] {
+            let site = Site::new(&format!("modes.default = 'apply'\n{stages}"));
+            site.publish(&trusted(0, trust));
+            let records: Vec<Record> = (0..1000)
+                .filter_map(|_| site.live.decide(&request()))
+                .collect();
+            let (set, kept): (Vec<_>, Vec<_>) =
+                records.iter().partition(|record| record.rewrites());
+            assert_eq!(
+                (set.len(), kept.len()),
+                (rewritten, 1000 - rewritten),
+                "{trust:?}"
+            );
+            let noted = kept.iter().all(|record| {
+                let noted = record.memory.map(|change| (change.mode, change.set));
+                noted == Some((Mode::Observe, 1100)) && record.memory_in_force() == Some(65536)
+            });
+            assert!(noted && kept.iter().all(|record| record.kept.is_some()));
+        }
+    }
+
+    #[test]
+    fn an_array_counts_all_its_tasks_and_a_new_look_at_the_queue_begins_anew() {
+        let site = Site::new("modes.default = 'apply'");
+        let array = |jobs| Request { jobs, ..request() };
+        let is_set = |jobs| {
+            site.live
+                .decide(&array(jobs))
+                .is_some_and(|record| record.rewrites())
+        };
+        let publish = |open, looked| {
+            let trust = Trust { left: 4, open };
+            let mut snapshot = Snapshot::read(trusted(0, trust)).unwrap();
+            site.publish(snapshot.sealed(looked));
+            site.decide_something_else();
+        };
+        publish(4, now());
+        assert!(!is_set(5) && is_set(3) && !is_set(2) && is_set(1) && !is_set(1));
+        // The agent cannot have seen them yet.
+        publish(4, now());
+        assert!(!is_set(1));
+        publish(2, now() + 60);
+        assert!(is_set(2) && !is_set(1));
     }
 
     #[test]

@@ -79,11 +79,39 @@ impl Store {
 
     /// Remembers that a rewrite harmed a run, before anything is done about it.
     pub fn note_harm(&self, run: RunOfJob, harm: &Harm) -> Result<()> {
-        self.db.execute(
-            "INSERT OR REPLACE INTO harms (job_id, restarts, started, of_memory, why) VALUES (?, ?, ?, ?, ?)",
+        let step = self.db.unchecked_transaction()?;
+        let is_new = step.execute(
+            "INSERT OR IGNORE INTO harms (job_id, restarts, started, of_memory, why) VALUES (?, ?, ?, ?, ?)",
             params![run.job_id as i64, run.restarts as i64, run.started, harm.of_memory, harm.why],
         )?;
+        let ids = [run.job_id as i64, run.started];
+        let stored = step.query_row(
+            "SELECT id FROM jobs WHERE job_id = ? AND started = ?",
+            ids,
+            |row| row.get::<_, i64>(0),
+        );
+        if let Some(id) = stored.optional()?.filter(|_| is_new == 1) {
+            // It was told before: it is told anew, so that its kind is learned from it again.
+            step.pragma_update(None, "defer_foreign_keys", true)?;
+            step.execute(
+                "UPDATE usages SET job = (SELECT max(id) + 1 FROM jobs) WHERE job = ?",
+                [id],
+            )?;
+            step.execute(
+                "UPDATE jobs SET harmed = 1, id = (SELECT max(id) + 1 FROM jobs) WHERE id = ?",
+                [id],
+            )?;
+        }
+        step.commit()?;
         Ok(())
+    }
+
+    /// Accounting has told of the run of `job_id` that started at that time, in seconds since 1970.
+    pub fn has_run(&self, job_id: u64, started: i64) -> Result<bool> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT 1 FROM jobs WHERE job_id = ? AND started = ?")?;
+        Ok(query.exists([job_id as i64, started])?)
     }
 
     /// How a rewrite harmed the run of `job_id` before which the job had been restarted `restarts` times.
@@ -113,6 +141,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fingerprint::Level;
     use crate::record::FinishedJob;
     use crate::record::tests::finished;
     use crate::store::Filter;
@@ -177,6 +206,76 @@ mod tests {
                 (2, 401, None)
             ]
         );
+    }
+
+    #[test]
+    fn a_run_that_was_found_to_be_harmed_is_learned_anew_and_not_as_enough() {
+        let (_dir, mut store) = store();
+        let kind = Kind::of_accounting(1001, b"align");
+        let key = kind.name.unwrap();
+        let change = crate::record::Change {
+            mode: crate::config::Mode::Apply,
+            asked: 4096,
+            set: 100,
+        };
+        let rewritten = Record {
+            memory: Some(change),
+            ..Record::kept(kind, None, "")
+        };
+        let run = |id, state: &str, comment: Comment| {
+            let job = FinishedJob {
+                state: state.into(),
+                comment,
+                ..finished(id, 100 * id as i64, 9)
+            };
+            (job, kind)
+        };
+        let early = RunOfJob {
+            job_id: 4,
+            restarts: 0,
+            started: 401,
+        };
+        let harm = Harm {
+            of_memory: false,
+            why: "it failed".into(),
+        };
+        // One is found out before accounting tells of it, one after.
+        store.note_harm(early, &harm).unwrap();
+        let ours = || Comment::from(rewritten.clone());
+        let runs = [
+            run(1, "COMPLETED", Comment::Empty),
+            run(2, "COMPLETED", ours()),
+            run(3, "OUT_OF_MEMORY", ours()),
+            run(4, "FAILED", ours()),
+            run(5, "COMPLETED", ours()),
+        ];
+        store.insert(&runs).unwrap();
+        let seen = |store: &Store| {
+            let runs = store.runs(Level::Name, key, i64::MAX, 10).unwrap();
+            let letter = |run: &crate::job::Run| match (run.rewritten, run.harmed, run.completed) {
+                (false, false, true) => 'a',
+                (true, false, true) => 'r',
+                (true, true, false) => 'h',
+                _ => '?',
+            };
+            runs.iter().rev().map(letter).collect::<String>()
+        };
+        assert_eq!(seen(&store), "arhhr");
+        let told = store.watermark().unwrap().jobs;
+        assert_eq!(store.keys_after(told, Level::Name).unwrap(), []);
+        let late = RunOfJob {
+            job_id: 5,
+            restarts: 0,
+            started: 501,
+        };
+        store.note_harm(late, &harm).unwrap();
+        assert_eq!(seen(&store), "arhhh");
+        assert_eq!(store.keys_after(told, Level::Name).unwrap(), [key]);
+        // Looked at again, it is nothing new.
+        let told = store.watermark().unwrap().jobs;
+        store.note_harm(late, &harm).unwrap();
+        assert_eq!(store.watermark().unwrap().jobs, told);
+        assert!(store.has_run(5, 501).unwrap() && !store.has_run(5, 502).unwrap());
     }
 
     #[test]

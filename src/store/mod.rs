@@ -115,8 +115,9 @@ impl Store {
         {
             let mut insert_job = step.prepare_cached(
                 "INSERT OR IGNORE INTO jobs (job_id, submitted, started, ended, label, state, name, user, account, \
-                 partition, nodes, cpus, memory, command_key, script_key, name_key, application_key, comment, asked, input) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 partition, nodes, cpus, memory, command_key, script_key, name_key, application_key, comment, asked, input, \
+                 rewritten, harmed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? OR EXISTS ( \
+                 SELECT 1 FROM harms WHERE harms.job_id = ?1 AND harms.started = ?3))",
             )?;
             let mut insert_usage = step.prepare_cached(
                 "INSERT INTO usages (job, peak, peak_is_bound, cores, elapsed, seats) VALUES (?, ?, ?, ?, ?, ?)",
@@ -131,6 +132,7 @@ impl Store {
                 let is_left_alone = record.is_some_and(Record::opted_out);
                 let asked = record.and_then(Record::asked_on_a_node);
                 let input = record.and_then(|record| record.input_bytes);
+                let is_rewritten = record.is_some_and(Record::is_tried);
                 let inserted = insert_job.execute(params![
                     job.job_id as i64,
                     job.submitted,
@@ -152,6 +154,8 @@ impl Store {
                     comment,
                     bytes(asked.or(job.memory)),
                     bytes(input),
+                    is_rewritten,
+                    job.was_harmed() || (is_rewritten && job.usage.peak_is_bound),
                 ])?;
                 if inserted == 1 {
                     let usage = &job.usage;
@@ -199,7 +203,7 @@ impl Store {
     pub fn runs(&self, level: Level, key: Key, row: i64, limit: u32) -> Result<Vec<Run>> {
         let column = column(level);
         let mut query = self.db.prepare_cached(&format!(
-            "{RUN} FROM jobs JOIN usages ON job = id WHERE {column} = ? AND id <= ? AND started > 0 AND (peak IS NOT NULL OR state = 'COMPLETED') \
+            "{RUN} FROM jobs JOIN usages ON job = id WHERE {column} = ? AND id <= ? AND {TELLING} \
              ORDER BY ended DESC, id DESC LIMIT ?"
         ))?;
         let runs = query.query_map(params![key.0 as i64, row, limit], run)?;
@@ -225,13 +229,18 @@ impl Store {
 }
 
 /// What [`run`] reads, in its order.
-const RUN: &str =
-    "SELECT peak, peak_is_bound, cores, elapsed, state, input, coalesce(asked, memory), seats";
+const RUN: &str = "SELECT peak, peak_is_bound, cores, elapsed, state, input, coalesce(asked, memory), seats, rewritten, harmed";
+
+/// The runs that tell something.
+const TELLING: &str = "started > 0 AND (peak IS NOT NULL OR state = 'COMPLETED' OR harmed)";
 
 fn run(row: &Row) -> rusqlite::Result<Run> {
     let usage = usage(row, 0)?;
+    let harmed: bool = row.get(9)?;
     Ok(Run {
-        completed: row.get_ref(4)?.as_str()? == "COMPLETED" && !usage.peak_is_bound,
+        completed: row.get_ref(4)?.as_str()? == "COMPLETED" && !usage.peak_is_bound && !harmed,
+        rewritten: row.get(8)?,
+        harmed,
         usage,
         input_bytes: bytes(row, 5)?,
         asked: bytes(row, 6)?,
@@ -352,6 +361,53 @@ pub(crate) mod tests {
             }),
             ["1"]
         );
+    }
+
+    #[test]
+    fn runs_of_an_older_database_are_known_to_have_been_rewritten_and_harmed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("jobs.db");
+        let db = Connection::open(&path).unwrap();
+        let older = 7;
+        for migration in &MIGRATIONS[..older] {
+            db.execute_batch(migration).unwrap();
+        }
+        db.pragma_update(None, "user_version", older as i64)
+            .unwrap();
+        let comment = |mode: &str| {
+            format!(
+                "{{\"shadowfit\":1,\"kind\":{{}},\"memory\":{{\"mode\":\"{mode}\",\"asked\":9,\"set\":1}}}}"
+            )
+        };
+        let runs = [
+            ("COMPLETED", comment("apply"), false, (true, false)),
+            ("OUT_OF_MEMORY", comment("apply"), false, (true, true)),
+            ("COMPLETED", comment("apply"), true, (true, true)),
+            ("OUT_OF_MEMORY", comment("observe"), true, (false, false)),
+            ("COMPLETED", String::new(), false, (false, false)),
+        ];
+        for (id, (state, comment, is_bound, _)) in (1..).zip(&runs) {
+            db.execute(
+                "INSERT INTO jobs (id, job_id, submitted, started, ended, state, name, user, account, partition, nodes, \
+                 cpus, comment) VALUES (?1, ?1, 1, 2, 3, ?2, 'a', 'a', 'a', 'a', 1, 1, nullif(?3, ''))",
+                params![id, state, comment],
+            )
+            .unwrap();
+            db.execute(
+                "INSERT INTO usages (job, peak_is_bound, elapsed) VALUES (?, ?, 1)",
+                params![id, is_bound],
+            )
+            .unwrap();
+        }
+        drop(db);
+        let store = Store::open(&path).unwrap();
+        let mut query = store
+            .db
+            .prepare("SELECT rewritten, harmed FROM jobs ORDER BY id")
+            .unwrap();
+        let found = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        let found: Vec<(bool, bool)> = found.unwrap().collect::<rusqlite::Result<_>>().unwrap();
+        assert_eq!(found, runs.map(|(.., flags)| flags));
     }
 
     #[test]

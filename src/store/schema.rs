@@ -1,7 +1,7 @@
 //! The tables, as they came about.
 
 /// Each brings the database from its position in this list to the next.
-pub const MIGRATIONS: [&str; 7] = [
+pub const MIGRATIONS: [&str; 8] = [
     "
     CREATE TABLE jobs (
         id INTEGER PRIMARY KEY,      -- in order of arrival
@@ -104,5 +104,13 @@ pub const MIGRATIONS: [&str; 7] = [
         why TEXT NOT NULL,
         PRIMARY KEY (job_id, restarts, started) -- numbers of jobs come again
     ) WITHOUT ROWID;
+",
+    "
+    ALTER TABLE jobs ADD COLUMN rewritten INTEGER NOT NULL DEFAULT 0; -- it had not what its user asked for
+    ALTER TABLE jobs ADD COLUMN harmed INTEGER NOT NULL DEFAULT 0;    -- and that harmed it, by its end or by harms
+    UPDATE jobs SET rewritten = 1 WHERE instr(comment, '\"mode\":\"apply\"') > 0;
+    UPDATE jobs SET harmed = 1 WHERE rewritten AND (state = 'OUT_OF_MEMORY'
+        OR id IN (SELECT job FROM usages WHERE peak_is_bound)
+        OR EXISTS (SELECT 1 FROM harms WHERE harms.job_id = jobs.job_id AND harms.started = jobs.started));
 ",
 ];

@@ -123,7 +123,7 @@ fn a_pass_ends_when_all_jobs_that_it_requeued_wait_again_or_after_ten_seconds() 
     let waits = queued(9, "PENDING", 1, 1000, &killed);
     for (answers, seconds) in [
         (vec![died.clone(), waits], 1),
-        (vec![died, ending.clone()], 11),
+        (vec![died, ending.clone()], 10),
         (vec![ending], 0),
     ] {
         let site = Site::new();

@@ -282,12 +282,16 @@ impl Cluster {
         self.run("root", &["shadowfitd", "--once"])
     }
 
-    /// Adds to the configuration that tests start from.
+    /// Adds to the configuration that tests start from. Kinds need not earn trust, unless it is about that.
     pub fn configure(&self, more: &str) -> Result<()> {
         let state = format!("state_dir = '{}'\n", self.dir.join("shadowfit").display());
+        let trust = match more.contains("[trust]") {
+            true => "",
+            false => "trust.stages = []\n",
+        };
         Ok(std::fs::write(
             self.dir.join("etc/shadowfit.toml"),
-            state + APPLY + more,
+            state + trust + APPLY + more,
         )?)
     }
 

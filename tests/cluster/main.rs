@@ -16,6 +16,7 @@ mod policy;
 mod profile;
 mod shadow;
 mod spine;
+mod trust;
 
 use cluster::Cluster;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -51,6 +52,18 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a_job_that_was_harmed_without_slurm_saying_so_runs_again",
         harm::a_job_that_was_harmed_without_slurm_saying_so_runs_again,
+    ),
+    (
+        "a_burst_is_rewritten_as_far_as_its_kind_has_earned_trust",
+        trust::a_burst_is_rewritten_as_far_as_its_kind_has_earned_trust,
+    ),
+    (
+        "a_harm_takes_trust_back_and_good_runs_earn_it_again",
+        trust::a_harm_takes_trust_back_and_good_runs_earn_it_again,
+    ),
+    (
+        "tasks_that_wait_earn_trust_for_the_others",
+        trust::tasks_that_wait_earn_trust_for_the_others,
     ),
     (
         "report_explain_and_doctor_tell_what_happened",

@@ -9,6 +9,7 @@ use shadowfit_core::record::Comment;
 use shadowfit_core::report::print::Form;
 use shadowfit_core::report::profile::Profiled;
 use shadowfit_core::report::savings::savings;
+use shadowfit_core::report::trust::Standing;
 use shadowfit_core::report::{explain, print, shadow};
 use shadowfit_core::slurm::{System, queue};
 use shadowfit_core::store::{Filter, Store};
@@ -29,7 +30,11 @@ pub fn print_report(config: &Config, report: Report) -> Result<()> {
         (_, true) => Form::Json,
         _ => Form::Text,
     };
-    let (rows, total) = savings(&store, &filter, report.by)?;
+    let (mut rows, total) = savings(&store, &filter, report.by)?;
+    for row in &mut rows {
+        let standing = row.key.map(|key| Standing::of(&store, config, key));
+        row.trust = standing.transpose()?.flatten();
+    }
     let shadows = shadow::shadows(&store, &filter)?;
     println!(
         "{}",

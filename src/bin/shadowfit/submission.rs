@@ -5,7 +5,7 @@ use anyhow::{Result, bail, ensure};
 use indicatif::ProgressBar;
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
-use shadowfit_core::decide::{decide, sentence};
+use shadowfit_core::decide::{decide, sentence, trust};
 use shadowfit_core::job::counters::ShadowCounters;
 use shadowfit_core::model::extrapolation::Extrapolation;
 use shadowfit_core::model::snapshot::Snapshot;
@@ -26,12 +26,12 @@ pub fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
     let uid = predict
         .uid
         .unwrap_or_else(|| nix::unistd::getuid().as_raw());
-    let record = decide(
-        config,
-        Some(&snapshot),
-        &submission.request(uid),
-        WallClock.now(),
-    );
+    let request = submission.request(uid);
+    let record = decide(config, Some(&snapshot), &request, WallClock.now());
+    let record = record.map(|record| match trust(config, &snapshot, &record) {
+        Some((_, trust)) if request.jobs > trust.open.into() => record.on_trial(trust.left),
+        _ => record,
+    });
     if predict.json {
         println!("{}", serde_json::to_string(&record)?);
         return Ok(());

@@ -1,7 +1,7 @@
 //! The snapshot's bytes, field by field; every change raises the version in here.
 
 use crate::fingerprint::Key;
-use crate::job::evidence::Evidence;
+use crate::job::evidence::{Evidence, Trust};
 use crate::model::curve::{Curve, Knot};
 use crate::model::learned::Learned;
 use crate::model::seats::SeatUse;
@@ -10,7 +10,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 pub const MAGIC: [u8; 8] = *b"shadowft";
 /// A snapshot of another version is not read.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// The beginning of the file.
 #[derive(Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -26,6 +26,8 @@ pub struct Header {
     /// How far the store counts in it.
     pub jobs: I64,
     pub shadows: I64,
+    /// When the queue was looked at, in seconds since 1970; 0: it was not.
+    pub looked: I64,
     /// BLAKE3 of all but itself.
     pub hash: [u8; 32],
 }
@@ -48,6 +50,9 @@ pub struct Entry {
     memory_knots: U32,
     time_knots: U32,
     seats: U32,
+    /// How many of its jobs may be rewritten, and how many more of them as they are submitted.
+    pub left: U16,
+    pub open: U16,
 }
 
 /// What belongs to an entry and is there in any number.
@@ -90,6 +95,8 @@ impl Entry {
             memory_knots: count(learned.memory.0.len()),
             time_knots: count(learned.time.0.len()),
             seats: count(learned.seats.len()),
+            left: evidence.trust.left.into(),
+            open: evidence.trust.open.into(),
         }
     }
 
@@ -127,6 +134,15 @@ impl Entry {
             shadow_mib: self.shadow_mib.get(),
             enough_mib: self.enough_mib.get(),
             enough_s: self.enough_s.get(),
+            trust: self.trust(),
+        }
+    }
+
+    /// How far the kind is trusted.
+    pub fn trust(&self) -> Trust {
+        Trust {
+            left: self.left.get(),
+            open: self.open.get(),
         }
     }
 }

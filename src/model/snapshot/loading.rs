@@ -1,13 +1,13 @@
 //! Reading a snapshot a piece at a time, so that no submission waits for a whole load, and checking it.
 
 use super::{
-    CELL, ENTRY, HASH_AT, HEADER, Header, MAGIC, MAX_SIZE, Snapshot, SnapshotError, VERSION,
+    CELL, ENTRY, HASH_AT, HEADER, Header, MAGIC, MAX_SIZE, Snapshot, SnapshotError, VERSION, hash,
 };
 use crate::job::directory::{Directory, Watermark};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use zerocopy::{FromZeros, IntoBytes};
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 /// A snapshot that is being read, a piece at each call.
 pub struct Loading {
@@ -66,18 +66,8 @@ impl Loading {
         if self.hasher.finalize().as_bytes() != &self.header.hash {
             return Err(self.invalid("its checksum is wrong"));
         }
-        let directory = self.total - self.header.directory.get() as usize;
-        let directory: Directory = serde_json::from_slice(&self.bytes[directory..])
-            .map_err(|error| self.invalid(&format!("its directory is broken: {error}")))?;
-        Ok(Snapshot {
-            entries: self.header.entries.get() as usize,
-            watermark: Watermark {
-                jobs: self.header.jobs.get(),
-                shadows: self.header.shadows.get(),
-            },
-            directory,
-            bytes: std::mem::take(&mut self.bytes),
-        })
+        let bytes = std::mem::take(&mut self.bytes);
+        whole(&self.header, bytes).map_err(|what| self.invalid(&what))
     }
 
     fn invalid(&self, what: &str) -> SnapshotError {
@@ -86,6 +76,36 @@ impl Loading {
             what: what.into(),
         }
     }
+}
+
+/// A snapshot whose bytes are all here.
+pub(super) fn read(bytes: Vec<u8>) -> Result<Snapshot, String> {
+    let cut_short = || "it is cut short".to_owned();
+    let (header, content) = Header::read_from_prefix(&bytes).map_err(|_| cut_short())?;
+    if check(&header)? != bytes.len() {
+        return Err(cut_short());
+    }
+    if hash(&header, content) != header.hash {
+        return Err("its checksum is wrong".into());
+    }
+    whole(&header, bytes)
+}
+
+/// What is in a file that has been checked.
+fn whole(header: &Header, bytes: Vec<u8>) -> Result<Snapshot, String> {
+    let directory = bytes.len() - header.directory.get() as usize;
+    let directory: Directory = serde_json::from_slice(&bytes[directory..])
+        .map_err(|error| format!("its directory is broken: {error}"))?;
+    Ok(Snapshot {
+        entries: header.entries.get() as usize,
+        watermark: Watermark {
+            jobs: header.jobs.get(),
+            shadows: header.shadows.get(),
+        },
+        looked: header.looked.get(),
+        directory,
+        bytes,
+    })
 }
 
 /// Returns the file's size in bytes, or what is wrong.

@@ -15,7 +15,7 @@ use super::predict::KnownKinds;
 use super::seats::SeatUse;
 use crate::fingerprint::{Key, Kind};
 use crate::job::directory::{Directory, Watermark};
-use crate::job::evidence::Evidence;
+use crate::job::evidence::{Evidence, Trust};
 use layout::{Cell, Entry, Header, MAGIC, VERSION};
 pub use loading::Loading;
 use std::fs::{File, Permissions};
@@ -29,7 +29,7 @@ const HEADER: usize = size_of::<Header>();
 const ENTRY: usize = size_of::<Entry>();
 const CELL: usize = size_of::<Cell>();
 const HASH_AT: usize = offset_of!(Header, hash);
-const _: () = assert!(HEADER == 80 && ENTRY == 56 && CELL == 8);
+const _: () = assert!(HEADER == 88 && ENTRY == 60 && CELL == 8);
 /// A larger file is no snapshot of ours, whatever its header says: 256 MiB.
 const MAX_SIZE: u64 = 256 << 20;
 
@@ -38,7 +38,15 @@ pub struct Snapshot {
     bytes: Vec<u8>,
     entries: usize,
     watermark: Watermark,
+    looked: i64,
     directory: Directory,
+}
+
+/// BLAKE3 of all but itself.
+fn hash(header: &Header, content: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&header.as_bytes()[..HASH_AT]).update(content);
+    hasher.finalize().into()
 }
 
 /// Why a file is no usable snapshot.
@@ -79,14 +87,54 @@ impl Snapshot {
             entries: (table.len() as u64).into(),
             jobs: watermark.jobs.into(),
             shadows: watermark.shadows.into(),
+            looked: 0.into(),
             hash: [0; 32],
         };
-        let mut hasher = blake3::Hasher::new();
-        hasher
-            .update(&header.as_bytes()[..HASH_AT])
-            .update(&content);
-        header.hash = hasher.finalize().into();
+        header.hash = hash(&header, &content);
         [header.as_bytes(), &content].concat()
+    }
+
+    /// How many more jobs of each kind that is not trusted with all of them may be rewritten as they are submitted:
+    /// `open` says so by key and by how many may be in all. Returns whether that differs from what was so before.
+    pub fn open(&mut self, open: impl Fn(Key, u16) -> u16) -> bool {
+        let entries = self.entries;
+        let rest = self.bytes.get_mut(HEADER..).unwrap_or_default();
+        let Ok((table, _)) = <[Entry]>::mut_from_prefix_with_elems(rest, entries) else {
+            return false;
+        };
+        let mut differs = false;
+        for entry in table.iter_mut().filter(|entry| !entry.trust().is_whole()) {
+            let may = open(Key(entry.key.get()), entry.left.get());
+            differs |= may != entry.open.get();
+            entry.open = may.into();
+        }
+        differs
+    }
+
+    /// The file's content, saying that the queue was looked at at `looked`, in seconds since 1970.
+    pub fn sealed(&mut self, looked: i64) -> &[u8] {
+        self.looked = looked;
+        if let Ok((header, content)) = Header::mut_from_prefix(&mut self.bytes) {
+            header.looked = looked.into();
+            header.hash = hash(header, content);
+        }
+        &self.bytes
+    }
+
+    /// How far a kind is trusted; `None` for one that is not known.
+    pub fn trust(&self, key: Key) -> Option<Trust> {
+        Some(self.entry(key)?.trust())
+    }
+
+    /// When the queue was looked at, in seconds since 1970; 0: it was not.
+    pub fn looked(&self) -> i64 {
+        self.looked
+    }
+
+    /// Some kind that is not trusted with all of its jobs may have more of them rewritten as they are submitted.
+    pub fn is_open(&self) -> bool {
+        let mut table = self.table().iter();
+        table.any(|entry| !entry.trust().is_whole() && entry.open.get() > 0)
     }
 
     /// Writes `bytes` beside `path` and renames them into place.
@@ -100,6 +148,11 @@ impl Snapshot {
         file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&new, path)
+    }
+
+    /// What [`Snapshot::encode`] gave.
+    pub fn read(bytes: Vec<u8>) -> Result<Snapshot, String> {
+        loading::read(bytes)
     }
 
     /// Reads and checks the whole file at once.
@@ -153,10 +206,14 @@ impl Snapshot {
         cells.map_or(&[], |(cells, _)| cells)
     }
 
-    fn learned(&self, key: Key) -> Option<Learned> {
+    fn entry(&self, key: Key) -> Option<&Entry> {
         let table = self.table();
         let position = table.binary_search_by_key(&key.0, |entry| entry.key.get());
-        Some(table[position.ok()?].learned(self.cells()))
+        table.get(position.ok()?)
+    }
+
+    fn learned(&self, key: Key) -> Option<Learned> {
+        Some(self.entry(key)?.learned(self.cells()))
     }
 
     /// What is known about licenses of the most specific kind with at least `min_runs` watched runs.
@@ -251,6 +308,40 @@ mod tests {
         assert_eq!(snapshot.find(Key(9), None), None);
         assert_eq!(snapshot.directory(), &directory());
         assert_eq!(snapshot.watermark(), through);
+    }
+
+    #[test]
+    fn what_is_open_is_written_over_and_sealed_anew() {
+        let mut entries = entries(6);
+        let left = |n: usize| match n {
+            0 => Trust::ALL,
+            n => Trust {
+                left: n as u16,
+                open: 0,
+            },
+        };
+        for (n, (_, learned)) in entries.iter_mut().enumerate() {
+            learned.evidence.trust = left(n);
+        }
+        let bytes = Snapshot::encode(entries.iter(), Watermark::default(), &directory());
+        let mut snapshot = Snapshot::read(bytes.clone()).unwrap();
+        assert!(!snapshot.is_open() && snapshot.looked() == 0);
+        assert!(!snapshot.open(|_, _| 0));
+        assert!(snapshot.open(|key, left| left - u16::from(key == entries[1].0)));
+        let (_dir, path) = write(snapshot.sealed(77));
+        let read = Snapshot::load(&path).unwrap();
+        assert!(read.is_open() && read.looked() == 77);
+        let trusts = |n: usize| read.find(entries[n].0, None).unwrap().trust;
+        assert_eq!(trusts(0), Trust::ALL);
+        assert_eq!(trusts(1), Trust { left: 1, open: 0 });
+        assert_eq!(trusts(5), Trust { left: 5, open: 5 });
+        assert_eq!(read.trust(Key(9)), None);
+        for at in 0..bytes.len() {
+            let mut bad = bytes.clone();
+            bad[at] ^= 0x10;
+            assert!(Snapshot::read(bad).is_err(), "byte {at}");
+            assert!(Snapshot::read(bytes[..at].to_vec()).is_err(), "length {at}");
+        }
     }
 
     #[test]

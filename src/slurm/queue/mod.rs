@@ -7,6 +7,7 @@ use super::json::{number, word};
 use super::{CommandError, Commands};
 use crate::config::Manager;
 use crate::decide;
+use crate::job::array::{self, Tasks};
 use crate::job::counters::{Counters, Ended, ShadowCounters};
 use crate::record::{Comment, Record, ShadowRecord};
 use answer::{each_job, matters};
@@ -87,6 +88,10 @@ pub struct QueuedJob {
     pub started: i64,
     /// It waits for other jobs, whose results it may need.
     pub waits_for_others: bool,
+    /// Its user or an admin holds it.
+    pub is_held: bool,
+    /// Tasks of an array that still wait together, as `5-30%2`; empty for a single job.
+    pub tasks: String,
     /// The user.
     pub uid: u32,
     /// The user's name.
@@ -105,6 +110,24 @@ pub struct QueuedJob {
     pub record: Record,
     /// What a shadow of it needs to know.
     pub original: Original,
+}
+
+impl QueuedJob {
+    /// How many jobs it is; any number where that is not known.
+    pub fn count(&self) -> u32 {
+        array::jobs(Some(&self.tasks))
+    }
+
+    /// The first `count` of its tasks as one job, and the others; it has more than these.
+    pub fn split(&self, count: u32) -> Option<[QueuedJob; 2]> {
+        let (array, _) = self.handle.split_once("_[")?;
+        let (first, others) = Tasks::parse(&self.tasks)?.split(count);
+        Some([first, others].map(|tasks| QueuedJob {
+            handle: format!("{array}_[{tasks}]"),
+            tasks: tasks.to_string(),
+            ..self.clone()
+        }))
+    }
 }
 
 /// Asks for the record of one job that has not ended yet; `None` where nothing was decided about it. A
@@ -271,6 +294,8 @@ fn read_job(job: &Value, record: Record) -> Option<QueuedJob> {
         state: word(&job["job_state"]),
         // The reason for which it is said to wait is set later than this.
         waits_for_others: !text("dependency").is_empty(),
+        is_held: text("state_reason").starts_with("JobHeld"),
+        tasks: text("array_task_string"),
         uid: id(&job["user_id"])?,
         user: text("user_name"),
         account: text("account"),

@@ -42,6 +42,8 @@ pub struct Asked {
     pub comment: Option<Vec<u8>>,
     /// `--chdir`.
     pub work_dir: Option<Vec<u8>>,
+    /// `--array`.
+    pub array: Option<String>,
     /// `--mem`, `--mem-per-cpu` and `--mem-per-gpu` in MiB, and where each comes from.
     memory: [Option<(u64, Source)>; 3],
     /// Its nodes are not for everybody.
@@ -122,6 +124,7 @@ impl Asked {
             "licenses" => self.licenses = Some(bytes.into()),
             "comment" => self.comment = Some(bytes.into()),
             "chdir" => self.work_dir = Some(bytes.into()),
+            "array" => self.array = Some(text.into()),
             "mem" => self.memory[0] = Some((mib(text)?, source)),
             "mem-per-cpu" => self.memory[1] = Some((mib(text)?, source)),
             "mem-per-gpu" => self.memory[2] = Some((mib(text)?, source)),

@@ -16,6 +16,7 @@ mod tests;
 mod values;
 
 use super::hints::input_bytes;
+use crate::job::array;
 use crate::job::{Ask, Layout, LeftAlone, Request, Texts};
 use crate::text::units::printable;
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -92,6 +93,7 @@ impl Submission {
                 time_s: asked.time_s,
                 own_time_min: asked.own_time_min,
             },
+            jobs: array::jobs(asked.array.as_deref()),
             input_bytes: input_bytes(&self.path, self.arguments.iter().map(String::as_str)),
             left_alone: self.left_alone(),
             may_wait: !asked.cannot_wait(),

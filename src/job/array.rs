@@ -1,0 +1,167 @@
+//! The tasks of an array, as users and Slurm write them: `1-9:2,12%4`.
+
+/// How many jobs a submission is with this `--array`, none for a single one; any number, where that cannot be read.
+pub fn jobs(array: Option<&str>) -> u32 {
+    let tasks = array.filter(|text| !text.is_empty()).map(Tasks::parse);
+    tasks.map_or(1, |tasks| tasks.map_or(u32::MAX, |tasks| tasks.count()))
+}
+
+/// Tasks in ranges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tasks(Vec<Range>);
+
+/// From `first` to `last`, every `step`th.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Range {
+    first: u32,
+    last: u32,
+    step: u32,
+}
+
+impl Range {
+    fn parse(text: &str) -> Option<Range> {
+        let (range, step) = match text.split_once(':') {
+            Some((range, step)) => (range, step.parse().ok()?),
+            None => (text, 1),
+        };
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        (first <= last && step > 0).then_some(Range { first, last, step })
+    }
+
+    fn count(self) -> u64 {
+        u64::from((self.last - self.first) / self.step) + 1
+    }
+
+    /// The first `count` of its tasks, and the others; it has more.
+    fn split(self, count: u32) -> (Range, Range) {
+        let next = self.first + count * self.step;
+        let last = next - self.step;
+        (
+            Range { last, ..self },
+            Range {
+                first: next,
+                ..self
+            },
+        )
+    }
+}
+
+impl std::fmt::Display for Range {
+    fn fmt(&self, out: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match (self.first == self.last, self.step) {
+            (true, _) => write!(out, "{}", self.first),
+            (_, 1) => write!(out, "{}-{}", self.first, self.last),
+            (_, step) => write!(out, "{}-{}:{step}", self.first, self.last),
+        }
+    }
+}
+
+impl std::fmt::Display for Tasks {
+    fn fmt(&self, out: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let ranges: Vec<String> = self.0.iter().map(Range::to_string).collect();
+        out.write_str(&ranges.join(","))
+    }
+}
+
+impl Tasks {
+    /// Reads them; how many may run at once (`%4`) is left out. `None` for what is no list of tasks, or cut short.
+    pub fn parse(text: &str) -> Option<Tasks> {
+        let list = text.split('%').next()?.trim_matches(['[', ']']);
+        let ranges = list.split(',').map(Range::parse);
+        ranges.collect::<Option<_>>().map(Tasks)
+    }
+
+    /// How many they are.
+    pub fn count(&self) -> u32 {
+        let count = self
+            .0
+            .iter()
+            .fold(0u64, |sum, range| sum.saturating_add(range.count()));
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// The first `count` of them, and the others.
+    pub fn split(&self, count: u32) -> (Tasks, Tasks) {
+        let (mut first, mut rest, mut left) = (Vec::new(), Vec::new(), count);
+        for &range in &self.0 {
+            let own = u32::try_from(range.count()).unwrap_or(u32::MAX);
+            if own <= left {
+                first.push(range);
+            } else if left == 0 {
+                rest.push(range);
+            } else {
+                let (one, other) = range.split(left);
+                first.push(one);
+                rest.push(other);
+            }
+            left = left.saturating_sub(own);
+        }
+        (Tasks(first), Tasks(rest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_are_counted_as_slurm_counts_them() {
+        for (text, count) in [
+            ("7", Some(1)),
+            ("1-10", Some(10)),
+            ("0-9:3", Some(4)),
+            ("5-9%2,12", Some(5)),
+            ("5-9,12%2", Some(6)),
+            ("[5-9]", Some(5)),
+            ("0-4294967295", Some(u32::MAX)),
+            ("0-4294967295,0-4294967295", Some(u32::MAX)),
+            ("", None),
+            ("9-5", None),
+            ("1-9:0", None),
+            ("1-3,5-...", None),
+            ("-1", None),
+            ("x", None),
+            ("99999999999", None),
+        ] {
+            assert_eq!(
+                Tasks::parse(text).map(|tasks| tasks.count()),
+                count,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_array_is_as_many_jobs_as_it_has_tasks_and_any_number_where_that_is_not_known() {
+        for (array, count) in [
+            (None, 1),
+            (Some(""), 1),
+            (Some("1-20%5"), 20),
+            (Some("?"), u32::MAX),
+        ] {
+            assert_eq!(jobs(array), count, "{array:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_of_them_and_the_others_are_all_of_them() {
+        for (text, count, first, rest) in [
+            ("1-10", 1, "1", "2-10"),
+            ("1-10", 4, "1-4", "5-10"),
+            ("1-9:2,12", 2, "1-3:2", "5-9:2,12"),
+            ("1-9:2,12", 5, "1-9:2", "12"),
+            ("3,5,7-8", 2, "3,5", "7-8"),
+            ("3,5", 9, "3,5", ""),
+            ("3,5", 0, "", "3,5"),
+        ] {
+            let tasks = Tasks::parse(text).unwrap();
+            let (one, other) = tasks.split(count);
+            assert_eq!(
+                (one.to_string().as_str(), other.to_string().as_str()),
+                (first, rest)
+            );
+            assert_eq!(one.count() + other.count(), tasks.count());
+        }
+    }
+}

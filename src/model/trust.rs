@@ -1,0 +1,182 @@
+//! How far a kind of job is trusted with smaller requests: one rewritten job first, then a few, then all. A rewrite that
+//! harms takes all of it back, and more runs must end well before it is tried again.
+//!
+//! All follows from the kind's runs in the order in which they ended, so that nothing has to be remembered.
+
+use crate::config::TrustLimits;
+use crate::job::Run;
+use crate::job::evidence::Trust;
+
+/// Runs with their request that are wanted are doubled with each harm, no more often than so.
+const MOST_DOUBLINGS: u32 = 10;
+
+/// What the runs of one kind have earned it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earned {
+    limits: TrustLimits,
+    /// Completed runs after which a kind is known: what is doubled.
+    known_after: u32,
+    /// The stage in [`TrustLimits::stages`], or their number.
+    stage: usize,
+    /// Rewritten jobs that ended well in it.
+    well: u32,
+    /// Harms since all were trusted.
+    harms: u32,
+    /// Runs that must still end well before the first stage begins.
+    wanted: u32,
+}
+
+impl Earned {
+    /// Nothing yet; a kind is known after `known_after` runs.
+    pub fn new(limits: &TrustLimits, known_after: u32) -> Earned {
+        Earned {
+            limits: limits.clone(),
+            known_after,
+            stage: 0,
+            well: 0,
+            harms: 0,
+            wanted: 0,
+        }
+    }
+
+    /// Takes in a run that has ended.
+    pub fn learn(&mut self, run: &Run) {
+        if run.harmed && run.rewritten {
+            self.harms += 1;
+            (self.stage, self.well, self.wanted) = (0, 0, self.distance());
+        } else if !run.completed {
+            // It tells nothing.
+        } else if self.wanted > 0 {
+            self.wanted -= 1;
+        } else if let Some(size) = self.size().filter(|_| run.rewritten) {
+            self.well += 1;
+            if self.well >= size {
+                (self.stage, self.well) = (self.stage + 1, 0);
+            }
+            if self.size().is_none() {
+                self.harms = 0;
+            }
+        }
+    }
+
+    /// Runs that must end well after a harm before the first stage begins again.
+    fn distance(&self) -> u32 {
+        let doublings = self.harms.min(MOST_DOUBLINGS);
+        self.known_after.saturating_mul(1 << doublings)
+    }
+
+    /// Jobs of the stage; `None` once all are trusted.
+    fn size(&self) -> Option<u32> {
+        self.limits.stages.get(self.stage).copied()
+    }
+
+    /// How many more jobs may be rewritten. None of them as they are submitted, until the agent knows what is under way.
+    pub fn trust(&self) -> Trust {
+        match self.size() {
+            None => Trust::ALL,
+            Some(_) if self.wanted > 0 => Trust { left: 0, open: 0 },
+            Some(size) => Trust {
+                left: (size - self.well).min(u32::from(Trust::MOST)) as u16,
+                open: 0,
+            },
+        }
+    }
+
+    /// How many jobs may be rewritten before their ends are known, as `1`, `0` after a harm, `all`.
+    pub fn stage_text(&self) -> String {
+        match self.size() {
+            None => "all".into(),
+            Some(_) if self.wanted > 0 => "0".into(),
+            Some(size) => size.to_string(),
+        }
+    }
+
+    /// What holds it back; `None` once all jobs are trusted.
+    pub fn held_back(&self) -> Option<String> {
+        let size = self.size()?;
+        Some(match self.wanted {
+            0 => format!("{} of {size} rewritten jobs ended well", self.well),
+            wanted => {
+                let all = self.distance();
+                format!("harmed: {} of {all} runs ended well since", all - wanted)
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `r`: rewritten and well, `a`: as asked and well, `h`: harmed, `f`: failed by itself.
+    fn run(letter: char) -> Run {
+        Run {
+            completed: "ra".contains(letter),
+            rewritten: "rh".contains(letter),
+            harmed: letter == 'h',
+            usage: Default::default(),
+            input_bytes: None,
+            asked: None,
+            seats: Default::default(),
+        }
+    }
+
+    fn after(stages: &[u32], runs: &str) -> Earned {
+        let limits = TrustLimits {
+            stages: stages.into(),
+        };
+        let mut earned = Earned::new(&limits, 3);
+        runs.chars().for_each(|letter| earned.learn(&run(letter)));
+        earned
+    }
+
+    #[test]
+    fn a_kind_is_trusted_with_one_job_then_with_more_and_after_a_harm_with_none() {
+        let all = u16::MAX;
+        let regained = "r".repeat(1 + 4 + 16);
+        for (runs, left, stage) in [
+            (String::new(), 1, "1"),
+            ("aaa".into(), 1, "1"),
+            ("aaaf".into(), 1, "1"),
+            ("r".into(), 4, "4"),
+            ("rrar".into(), 2, "4"),
+            ("rrrrr".into(), 16, "16"),
+            (regained.clone(), all, "all"),
+            // Six runs must end well, rewritten before the harm or not; failures do not count.
+            ("rrh".into(), 0, "0"),
+            ("rrharafa".into(), 0, "0"),
+            ("rrhaaaraa".into(), 1, "1"),
+            ("rrhaaaaaar".into(), 4, "4"),
+            // Twelve after the second, and after all were trusted six again.
+            ("haaaaaahaaaaaa".into(), 0, "0"),
+            ("haaaaaahaaaaaaaaaaaa".into(), 1, "1"),
+            (format!("haaaaaa{regained}haaaaaa"), 1, "1"),
+            (format!("haaaaaa{regained}haaaaa"), 0, "0"),
+        ] {
+            let earned = after(&[1, 4, 16], &runs);
+            assert_eq!(
+                (earned.trust().left, earned.stage_text().as_str()),
+                (left, stage),
+                "{runs}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_site_says_how_many_and_without_stages_all_are_trusted_whatever_comes() {
+        assert_eq!(after(&[2, 3], "rrr").trust().left, 2);
+        assert_eq!(after(&[], "hhh").trust(), Trust::ALL);
+        assert_eq!(after(&[70_000], "").trust().left, Trust::MOST);
+        // Nobody waits for ever, and nothing overflows.
+        let harmed = after(&[1], &"h".repeat(100));
+        assert_eq!(harmed.wanted, 3 << MOST_DOUBLINGS);
+    }
+
+    #[test]
+    fn what_holds_a_kind_back_is_said() {
+        let said = |runs| after(&[1, 4], runs).held_back();
+        assert_eq!(said("r").unwrap(), "0 of 4 rewritten jobs ended well");
+        assert_eq!(said("haa").unwrap(), "harmed: 2 of 6 runs ended well since");
+        assert_eq!(said("rrrrr"), None);
+    }
+}
