@@ -4,6 +4,7 @@
 //! renamed into place, and what is to be done with a job follows from the job's own record.
 #![forbid(unsafe_code)]
 
+mod breaker;
 mod harm;
 mod ingest;
 pub mod license_managers;
@@ -139,6 +140,7 @@ impl<'a> Agent<'a> {
         if let Ok(queue) = &queue {
             to_wait_for = self.requeue_killed(&queue.jobs, &mut pass);
         }
+        failures.extend(self.watch_breaker().err());
         failures.extend(self.learn().err());
         let tended = queue.and_then(|queue| self.tend_queue(queue, &mut pass));
         failures.extend(tended.err());
@@ -221,6 +223,8 @@ impl<'a> Agent<'a> {
         if !(self.is_new || differs || is_old) && path.exists() {
             return Ok(false);
         }
+        // Until it is written.
+        self.is_new = true;
         let looked = under_way.map_or(0, |under_way| under_way.looked);
         Snapshot::publish(&path, snapshot.sealed(looked))
             .with_context(|| path.display().to_string())?;

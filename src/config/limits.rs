@@ -34,6 +34,18 @@ pub struct TrustLimits {
     pub stages: Vec<u32>,
 }
 
+/// `[breaker]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BreakerLimits {
+    /// Whether everything goes back to advice where rewritten jobs fail more often than others of the same kinds.
+    pub enabled: bool,
+    /// The share of rewritten jobs that may fail beyond that: what smaller requests cost, those that are rescued
+    /// included; 0 to 1.
+    #[serde(deserialize_with = "share")]
+    pub allowed: f64,
+}
+
 /// `[memory]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -158,6 +170,15 @@ impl Default for EvidenceLimits {
             application_min_users: 3,
             window: 256,
             min_saving: 0.1,
+        }
+    }
+}
+
+impl Default for BreakerLimits {
+    fn default() -> Self {
+        BreakerLimits {
+            enabled: true,
+            allowed: 0.05,
         }
     }
 }

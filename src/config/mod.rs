@@ -8,8 +8,8 @@ mod modes;
 
 pub use license::{Io, License, LicenseLimits, Rate};
 pub use limits::{
-    AgentLimits, CpuLimits, DatabaseLimits, EvidenceLimits, MemoryLimits, ProfileLimits,
-    ShadowLimits, TimeLimits, TrustLimits,
+    AgentLimits, BreakerLimits, CpuLimits, DatabaseLimits, EvidenceLimits, MemoryLimits,
+    ProfileLimits, ShadowLimits, TimeLimits, TrustLimits,
 };
 pub use managers::{Care, Manager, Managers};
 pub use modes::{Mode, ModeTable, Modes, Owner, PerResource, Rule};
@@ -32,6 +32,11 @@ pub struct Config {
     pub evidence: EvidenceLimits,
     /// How a kind of job earns that all of its jobs are rewritten.
     pub trust: TrustLimits,
+    /// When nothing is rewritten any more.
+    pub breaker: BreakerLimits,
+    /// The breaker is open: nothing is set beyond advice. No setting: the file beside the snapshot says so.
+    #[serde(skip)]
+    pub is_advised_only: bool,
     /// How memory is set.
     pub memory: MemoryLimits,
     /// How CPUs are set.
@@ -63,6 +68,8 @@ impl Default for Config {
             managers: Managers::default(),
             evidence: EvidenceLimits::default(),
             trust: TrustLimits::default(),
+            breaker: BreakerLimits::default(),
+            is_advised_only: false,
             memory: MemoryLimits::default(),
             cpus: CpuLimits::default(),
             licenses: LicenseLimits::default(),
@@ -111,16 +118,20 @@ impl Config {
         Path::new(&slurm_conf).with_file_name("shadowfit.toml")
     }
 
-    /// Reads `path`; a file that does not exist means all defaults.
+    /// Reads `path`; a file that does not exist means all defaults. Looks whether the breaker is open, too.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        match std::fs::read(path) {
-            Ok(bytes) => Config::parse(path, &bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
-            Err(source) => Err(ConfigError::Unreadable {
-                path: path.into(),
-                source,
-            }),
-        }
+        let mut config = match std::fs::read(path) {
+            Ok(bytes) => Config::parse(path, &bytes)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Config::default(),
+            Err(source) => {
+                return Err(ConfigError::Unreadable {
+                    path: path.into(),
+                    source,
+                });
+            }
+        };
+        config.is_advised_only = config.breaker_path().exists();
+        Ok(config)
     }
 
     /// Parses the content of `path`.
@@ -147,10 +158,14 @@ impl Config {
         let table = &self.modes;
         let unset = PerResource::all(Mode::Off);
         let rules = self.rule.iter().filter(|rule| rule.matches(owner));
-        rules.fold(
+        let modes = rules.fold(
             table.named().over(Some(table.default), unset),
             |modes, rule| rule.named().over(rule.mode, modes),
-        )
+        );
+        match self.is_advised_only {
+            true => modes.at_most(Mode::Advise),
+            false => modes,
+        }
     }
 
     /// The modes of a job that `manager` has submitted: none is set where its jobs keep their request.
@@ -186,6 +201,11 @@ impl Config {
     /// While this file exists, every job passes unchanged.
     pub fn kill_switch_path(&self) -> PathBuf {
         self.state_dir.join("off")
+    }
+
+    /// While this file exists, nothing is set beyond advice; it says why.
+    pub fn breaker_path(&self) -> PathBuf {
+        self.state_dir.join("breaker-open")
     }
 
     /// Where scripts lie while their shadows are submitted.

@@ -11,6 +11,8 @@ pub mod curve;
 #[cfg(feature = "programs")]
 mod estimator;
 #[cfg(feature = "programs")]
+pub mod excess;
+#[cfg(feature = "programs")]
 pub mod extrapolation;
 #[cfg(feature = "programs")]
 pub mod kind;

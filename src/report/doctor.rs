@@ -4,6 +4,7 @@ use crate::config::{Config, Mode};
 use crate::model::snapshot::Snapshot;
 use crate::slurm::{Commands, site};
 use crate::store::Store;
+use crate::text::units::printable;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -55,6 +56,7 @@ pub fn examine(config_path: &Path, commands: &dyn Commands) -> Vec<Finding> {
     findings.extend(licenses(&config));
     findings.extend(spool(&config));
     findings.push(kill_switch(&config));
+    findings.push(breaker(&config));
     findings.extend(slurm(commands, &config));
     findings.push(snapshot(&config));
     findings.push(database(&config));
@@ -90,6 +92,21 @@ fn kill_switch(config: &Config) -> Finding {
         .exists()
         .then(|| "it is there: every job passes unchanged".to_owned());
     Finding::check("kill switch", thrown, format!("rm {}", path.display()))
+}
+
+/// Whoever closes it wants to know why it opened.
+fn breaker(config: &Config) -> Finding {
+    let path = config.breaker_path();
+    let why = std::fs::read_to_string(&path).unwrap_or_default();
+    let why = printable(why.trim());
+    let problem = config
+        .is_advised_only
+        .then(|| format!("nothing is set beyond advice: {why}"));
+    let fix = format!(
+        "see 'shadowfit report --by fingerprint', leave out by a rule what fails, then: rm {}",
+        path.display()
+    );
+    Finding::check("breaker", problem, fix)
 }
 
 fn slurm(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
@@ -395,6 +412,24 @@ mod tests {
                 "database"
             ]
         );
+    }
+
+    #[test]
+    fn an_open_breaker_is_told_with_its_reason_and_the_way_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shadowfit.toml");
+        std::fs::write(&path, format!("state_dir = '{}'", dir.path().display())).unwrap();
+        let said = || {
+            let findings = examine(&path, &Conf(""));
+            let finding = findings.into_iter().find(|one| one.what == "breaker");
+            finding.unwrap().problem
+        };
+        assert_eq!(said(), None);
+        let breaker = dir.path().join("breaker-open");
+        std::fs::write(&breaker, "9 of 10 failed\x1b[2J\n").unwrap();
+        let (problem, fix) = said().unwrap();
+        assert!(problem.contains("advice: 9 of 10 failed") && !problem.contains('\x1b'));
+        assert!(fix.ends_with(&format!("rm {}", breaker.display())), "{fix}");
     }
 
     #[test]

@@ -40,6 +40,8 @@ struct Watch {
     looked: Option<Instant>,
     /// The file that was read last; `Some(None)` when there was none.
     config: Option<Option<Identity>>,
+    /// The breaker was open.
+    is_advised_only: bool,
     /// Says where things lie, even while the file is broken.
     last_good: Arc<Config>,
     snapshot: Option<Identity>,
@@ -167,8 +169,10 @@ impl Live {
 
     fn look(&self, watch: &mut Watch) {
         let config = Some(Identity::of(&self.config_path));
-        if config != watch.config {
+        let is_advised_only = watch.last_good.breaker_path().exists();
+        if config != watch.config || is_advised_only != watch.is_advised_only {
             watch.config = config;
+            watch.is_advised_only = is_advised_only;
             self.read_config(watch);
         }
         let switch = watch.last_good.kill_switch_path();
@@ -415,6 +419,19 @@ mod tests {
         assert!(!is_set(1));
         publish(2, now() + 60);
         assert!(is_set(2) && !is_set(1));
+    }
+
+    #[test]
+    fn an_open_breaker_leaves_advice_and_a_closed_one_sets_again() {
+        let site = Site::new("modes.default = 'apply'");
+        site.publish(&model(0));
+        let mode = || site.decide().and_then(|record| Some(record.memory?.mode));
+        let breaker = site.dir.path().join("breaker-open");
+        assert_eq!(mode(), Some(Mode::Apply));
+        std::fs::write(&breaker, "why").unwrap();
+        assert_eq!(mode(), Some(Mode::Advise));
+        std::fs::remove_file(&breaker).unwrap();
+        assert_eq!(mode(), Some(Mode::Apply));
     }
 
     #[test]

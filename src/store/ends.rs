@@ -1,8 +1,10 @@
 //! How the latest runs of a kind ended, and which of them a rewrite harmed.
 
 use super::{Store, column, usage};
+use crate::fingerprint::Key;
 use crate::fingerprint::Kind;
 use crate::job::Usage;
+use crate::model::excess::Ends;
 use crate::record::{Comment, Record};
 use anyhow::Result;
 use rusqlite::{OptionalExtension, params};
@@ -104,6 +106,29 @@ impl Store {
         }
         step.commit()?;
         Ok(())
+    }
+
+    /// How the runs of each kind ended, day by day, that ended at or after `since`, in seconds since 1970, where some were
+    /// rewritten and others not. Those whose end says nothing about them, as a lost node or their users' wish, are left out.
+    pub fn ends_of_kinds(&self, since: i64) -> Result<Vec<Ends>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT kind, sum(rewritten), sum(rewritten AND failed), sum(NOT rewritten), sum(NOT rewritten AND failed) FROM ( \
+             SELECT coalesce(command_key, script_key, name_key) AS kind, ended / 86400 AS day, rewritten, \
+             harmed OR state <> 'COMPLETED' AS failed FROM jobs WHERE ended >= ? AND started > 0 \
+             AND (harmed OR state IN ('COMPLETED', 'FAILED', 'OUT_OF_MEMORY', 'TIMEOUT'))) \
+             WHERE kind IS NOT NULL GROUP BY kind, day HAVING max(rewritten) > min(rewritten)",
+        )?;
+        let ends = query.query_map([since], |row| {
+            let count = |at| row.get::<_, i64>(at).map(|count| count as u64);
+            Ok(Ends {
+                kind: Key(count(0)?),
+                rewritten: count(1)?,
+                rewritten_failed: count(2)?,
+                others: count(3)?,
+                others_failed: count(4)?,
+            })
+        })?;
+        Ok(ends.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Accounting has told of the run of `job_id` that started at that time, in seconds since 1970.
@@ -276,6 +301,62 @@ mod tests {
         store.note_harm(late, &harm).unwrap();
         assert_eq!(store.watermark().unwrap().jobs, told);
         assert!(store.has_run(5, 501).unwrap() && !store.has_run(5, 502).unwrap());
+    }
+
+    #[test]
+    fn ends_are_counted_by_kind_and_day_where_there_are_both_and_they_say_something() {
+        let (_dir, mut store) = store();
+        let kinds = [b"align".as_slice(), b"sort"].map(|name| Kind::of_accounting(1001, name));
+        let change = crate::record::Change {
+            mode: crate::config::Mode::Apply,
+            asked: 4096,
+            set: 100,
+        };
+        let run = |id: u64, kind, day: i64, state: &str, is_rewritten: bool| {
+            let rewritten = Record {
+                memory: Some(change),
+                ..Record::kept(kind, None, "")
+            };
+            let job = FinishedJob {
+                state: state.into(),
+                comment: match is_rewritten {
+                    true => rewritten.into(),
+                    false => Comment::Empty,
+                },
+                ..finished(id, 86_400 * day + 1000, 9)
+            };
+            (job, kind)
+        };
+        let [align, sort] = kinds;
+        let runs = [
+            run(1, align, 1, "COMPLETED", false),
+            run(2, align, 1, "FAILED", false),
+            run(3, align, 1, "COMPLETED", true),
+            run(4, align, 1, "OUT_OF_MEMORY", true),
+            run(5, align, 1, "CANCELLED", true),
+            run(6, align, 1, "NODE_FAIL", false),
+            // Another day, on which all were alike, and a kind of which none was rewritten.
+            run(7, align, 2, "FAILED", true),
+            run(8, sort, 1, "FAILED", false),
+            run(9, align, 3, "TIMEOUT", true),
+            run(10, align, 3, "COMPLETED", false),
+        ];
+        store.insert(&runs).unwrap();
+        let ends = |since| {
+            let mut ends = store.ends_of_kinds(since).unwrap();
+            ends.sort_by_key(|ends| ends.rewritten);
+            ends
+        };
+        let align = align.name.unwrap();
+        let of = |[rewritten, rewritten_failed, others, others_failed]: [u64; 4]| Ends {
+            kind: align,
+            rewritten,
+            rewritten_failed,
+            others,
+            others_failed,
+        };
+        assert_eq!(ends(0), [of([1, 1, 1, 0]), of([2, 1, 2, 1])]);
+        assert_eq!(ends(2 * 86_400), [of([1, 1, 1, 0])]);
     }
 
     #[test]

@@ -166,3 +166,74 @@ fn what_came_to_nothing_is_open_again_after_a_while() {
     site.watch.0.set(NOON + 300);
     assert!(published());
 }
+
+/// Five kinds, of each of which six ran well with their request and six failed with less.
+fn failing() -> [String; 2] {
+    let names = ["align", "sort", "merge", "solve", "pack"];
+    let mut rows = [String::new(), String::new()];
+    for (n, name) in (0..).zip(names) {
+        let named = |row: String| row.replace("|align|", &format!("|{name}|"));
+        for id in 0..6 {
+            let id = 100 + 20 * n + id;
+            rows[0].push_str(&named(finished(id, 900 << 20)));
+            rows[1].push_str(&named(without_kind(&rewritten(id + 10, "FAILED"))));
+        }
+    }
+    rows
+}
+
+/// Its record does not say of which kind it is: its name does.
+fn without_kind(row: &str) -> String {
+    let kind = serde_json::to_string(&record(None).kind).unwrap();
+    row.replace(&kind, "{}")
+}
+
+#[test]
+fn where_rewritten_jobs_fail_more_often_all_goes_back_to_advice_until_the_file_is_gone() {
+    let site = Site::new();
+    let breaker = site.config.with_file_name("breaker-open");
+    let [well, bad] = failing();
+    let waits = [
+        queued(41, "PENDING", 0, 1000, &record(Some(1000))),
+        waiting(42),
+    ];
+    let first = bad.lines().take(2).map(|line| format!("{line}\n"));
+    site.slurm
+        .rows
+        .replace(format!("{well}{}", first.collect::<String>()));
+    assert_eq!(pass_over(&site, &waits), ["42"]);
+    assert!(!breaker.exists(), "one failure is chance");
+    site.slurm.rows.replace(well + &bad);
+    pass_over(&site, &[]);
+    assert!(!breaker.exists(), "it is looked at every five minutes");
+    site.watch.0.set(NOON + 300);
+    assert_eq!(
+        pass_over(&site, &waits),
+        ["41"],
+        "what was set is given back"
+    );
+    let why = std::fs::read_to_string(&breaker).unwrap();
+    assert!(
+        why.starts_with("30 of 30 rewritten jobs failed or were harmed, where 0.0 would"),
+        "{why}"
+    );
+    site.watch.0.set(NOON + 900);
+    assert_eq!(pass_over(&site, &waits), ["41"]);
+    // An admin closes it: what was before does not count again.
+    std::fs::remove_file(&breaker).unwrap();
+    for later in [1200, 1600] {
+        site.watch.0.set(NOON + later);
+        assert_eq!(pass_over(&site, &waits), ["42"]);
+        assert!(!breaker.exists());
+    }
+}
+
+#[test]
+fn a_site_may_do_without_the_breaker() {
+    let site = Site::new();
+    let config = std::fs::read_to_string(&site.config).unwrap();
+    std::fs::write(&site.config, format!("{config}breaker.enabled = false\n")).unwrap();
+    site.slurm.rows.replace(failing().concat());
+    pass_over(&site, &[]);
+    assert!(!site.config.with_file_name("breaker-open").exists());
+}

@@ -171,7 +171,9 @@ impl Cluster {
     /// Every test starts from an empty queue, the good snapshot and the same configuration.
     pub fn reset(&mut self) -> Result<()> {
         self.configure("")?;
-        let _ = std::fs::remove_file(self.dir.join("shadowfit/off"));
+        for file in ["off", "breaker-open"] {
+            let _ = std::fs::remove_file(self.dir.join("shadowfit").join(file));
+        }
         let good = self.good_snapshot.clone().ok_or("nothing was learned")?;
         self.publish(&good)?;
         self.cancel_all()?;
@@ -282,16 +284,19 @@ impl Cluster {
         self.run("root", &["shadowfitd", "--once"])
     }
 
-    /// Adds to the configuration that tests start from. Kinds need not earn trust, unless it is about that.
+    /// Adds to the configuration that tests start from. Kinds need not earn trust, and what many
+    /// tests harm opens no breaker, unless it is about that.
     pub fn configure(&self, more: &str) -> Result<()> {
         let state = format!("state_dir = '{}'\n", self.dir.join("shadowfit").display());
-        let trust = match more.contains("[trust]") {
-            true => "",
-            false => "trust.stages = []\n",
+        let unless = |section: &str, setting: &str| match more.contains(section) {
+            true => String::new(),
+            false => format!("{setting}\n"),
         };
+        let trust = unless("[trust]", "trust.stages = []")
+            + &unless("[breaker]", "breaker.enabled = false");
         Ok(std::fs::write(
             self.dir.join("etc/shadowfit.toml"),
-            state + trust + APPLY + more,
+            state + &trust + APPLY + more,
         )?)
     }
 

@@ -62,6 +62,10 @@ const TESTS: &[(&str, Test)] = &[
         trust::a_harm_takes_trust_back_and_good_runs_earn_it_again,
     ),
     (
+        "a_site_whose_rewritten_jobs_fail_is_trusted_no_more",
+        trust::a_site_whose_rewritten_jobs_fail_is_trusted_no_more,
+    ),
+    (
         "tasks_that_wait_earn_trust_for_the_others",
         trust::tasks_that_wait_earn_trust_for_the_others,
     ),

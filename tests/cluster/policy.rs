@@ -82,7 +82,7 @@ pub fn a_broken_configuration_lets_jobs_pass_and_says_so(cluster: &mut Cluster) 
     let log = cluster.log()?;
     ensure(
         log.contains("shadowfit: every job passes unchanged: ")
-            && log.contains("shadowfit.toml: line 7"),
+            && log.contains("shadowfit.toml: line 8"),
         log,
     )?;
     cluster.configure("")?;

@@ -2,25 +2,26 @@
 
 use crate::cluster::{Cluster, Job, Result, ensure, eventually};
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 const REQUEST_MIB: u64 = 500;
 
-/// A job of a kind of its own that is over in a moment.
+/// A job of a kind of its own, by what its script says: it allocates `mib` and is over after so many seconds.
+fn script(cluster: &Cluster, name: &str, mib: &str, seconds: &str) -> Result<PathBuf> {
+    let path = cluster.scratch.join(format!("{name}.sh"));
+    let text = format!("import sys, time; {name} = bytearray({mib} << 20); time.sleep({seconds})");
+    std::fs::write(&path, format!("#!/bin/bash\npython3 -c '{text}' $1\n"))?;
+    Ok(path)
+}
+
 fn quick(cluster: &Cluster, name: &str) -> Result<PathBuf> {
-    let script = cluster.scratch.join(name);
-    std::fs::write(
-        &script,
-        "#!/bin/bash\npython3 -c 'import time; held = bytearray(40 << 20); time.sleep(1)'\n",
-    )?;
-    Ok(script)
+    script(cluster, name, "40", "1")
 }
 
 /// Allocates as many MiB as its argument says.
 fn hold(cluster: &Cluster, name: &str) -> Result<PathBuf> {
-    let script = cluster.scratch.join(name);
-    std::fs::copy(&cluster.known, &script)?;
-    Ok(script)
+    script(cluster, name, "int(sys.argv[1])", "2.5")
 }
 
 fn is_rewritten(job: &Job) -> bool {
@@ -58,8 +59,8 @@ fn end(cluster: &Cluster, jobs: &[Job]) -> Result<()> {
     Ok(())
 }
 
-/// The stage of bob's kind with this name, as the report has it.
-fn standing(cluster: &Cluster, name: &str) -> Result<Vec<String>> {
+/// Where the kind of a job stands, as the report has it.
+fn standing(cluster: &Cluster, job: &Job) -> Result<Vec<String>> {
     let report = [
         "shadowfit",
         "report",
@@ -70,15 +71,12 @@ fn standing(cluster: &Cluster, name: &str) -> Result<Vec<String>> {
         "bob",
     ];
     let report = cluster.run("root", &report)?;
-    let of_kind = |line: &&str| {
-        line.split('|')
-            .next()
-            .is_some_and(|kind| kind.ends_with(name))
-    };
-    let line = report
-        .lines()
-        .find(of_kind)
-        .ok_or_else(|| format!("no {name} in {report}"))?;
+    let kind = job.record()["kind"]["command"]
+        .as_str()
+        .unwrap_or("none")
+        .to_owned();
+    let line = report.lines().find(|line| line.starts_with(&kind));
+    let line = line.ok_or_else(|| format!("no {kind} in {report}"))?;
     Ok(line.split('|').skip(12).map(str::to_owned).collect())
 }
 
@@ -86,7 +84,7 @@ pub fn a_burst_is_rewritten_as_far_as_its_kind_has_earned_trust(
     cluster: &mut Cluster,
 ) -> Result<()> {
     cluster.configure("[trust]\n")?;
-    let script = quick(cluster, "earns.sh")?;
+    let script = quick(cluster, "earns")?;
     let jobs = burst(cluster, &script, 3)?;
     ensure(!jobs.iter().any(is_rewritten), "nobody knows this kind")?;
     end(cluster, &jobs)?;
@@ -114,7 +112,7 @@ pub fn a_burst_is_rewritten_as_far_as_its_kind_has_earned_trust(
             )?;
         }
         end(cluster, &jobs)?;
-        let standing = standing(cluster, "earns.sh")?;
+        let standing = standing(cluster, &jobs[0])?;
         ensure(standing[0] == stage, format!("{trusted}: {standing:?}"))?;
     }
     Ok(())
@@ -122,7 +120,7 @@ pub fn a_burst_is_rewritten_as_far_as_its_kind_has_earned_trust(
 
 pub fn a_harm_takes_trust_back_and_good_runs_earn_it_again(cluster: &mut Cluster) -> Result<()> {
     cluster.configure("[trust]\nstages = [1]\n")?;
-    let script = hold(cluster, "grows.sh")?;
+    let script = hold(cluster, "grows")?;
     let submit = |need: u64| {
         let id = cluster.submit("bob", &["--mem=2000"], &script, &[&need.to_string()])?;
         cluster.job(id)
@@ -155,8 +153,9 @@ pub fn a_harm_takes_trust_back_and_good_runs_earn_it_again(cluster: &mut Cluster
         next.comment.clone(),
     )?;
     // The harmed job's second run counts, too: that makes two of six.
-    end(cluster, &[next, harmed])?;
-    let harm = standing(cluster, "grows.sh")?;
+    let jobs = [next, harmed];
+    end(cluster, &jobs)?;
+    let harm = standing(cluster, &jobs[0])?;
     ensure(
         harm[0] == "0" && harm[1] == "1/3" && harm[3] == "harmed: 2 of 6 runs ended well since",
         format!("{harm:?}"),
@@ -173,7 +172,7 @@ pub fn a_harm_takes_trust_back_and_good_runs_earn_it_again(cluster: &mut Cluster
 /// It fills the cluster's memory, so that most of it waits; nobody submits anything else.
 pub fn tasks_that_wait_earn_trust_for_the_others(cluster: &mut Cluster) -> Result<()> {
     cluster.configure("[trust]\n")?;
-    let script = quick(cluster, "waits.sh")?;
+    let script = quick(cluster, "waits")?;
     let id = cluster.submit("bob", &["--mem=7000", "--array=1-60"], &script, &[])?;
     let (mut rewritten, mut well) = (BTreeSet::new(), BTreeSet::new());
     let mut most = 0;
@@ -182,7 +181,8 @@ pub fn tasks_that_wait_earn_trust_for_the_others(cluster: &mut Cluster) -> Resul
         let jobs = cluster.jobs()?;
         for job in jobs.iter().filter(|job| job.id >= id && is_rewritten(job)) {
             rewritten.insert(job.id);
-            if job.state == "COMPLETED" {
+            // Accounting may know it before its node is free again.
+            if ["COMPLETED", "COMPLETING"].contains(&job.state.as_str()) {
                 well.insert(job.id);
             }
         }
@@ -200,4 +200,76 @@ pub fn tasks_that_wait_earn_trust_for_the_others(cluster: &mut Cluster) -> Resul
         Ok(cluster.completed(&id.to_string())? == 60)
     })?;
     ensure(most > 1, "no more than one was ever rewritten")
+}
+
+/// A program that looks at its own limit, so that nothing in the script tells; it fails below the request.
+const PICKY: &str = "#!/bin/bash\n\
+    group=/sys/fs/cgroup/memory$(awk -F: '$2 == \"memory\" { print $3 }' /proc/self/cgroup)\n\
+    limit=$(cat \"$group/memory.limit_in_bytes\" \"${group%/*}/memory.limit_in_bytes\" | sort -n | head -1)\n\
+    python3 -c 'import time; held = bytearray(40 << 20); time.sleep(1)'\n\
+    [ \"$limit\" -ge $((400 << 20)) ]\n";
+
+pub fn a_site_whose_rewritten_jobs_fail_is_trusted_no_more(cluster: &mut Cluster) -> Result<()> {
+    let picky = cluster.scratch.join("picky");
+    std::fs::write(&picky, PICKY)?;
+    std::fs::set_permissions(&picky, std::fs::Permissions::from_mode(0o755))?;
+    let scripts: Vec<PathBuf> = ["a", "b", "c", "d", "e"]
+        .iter()
+        .map(|name| {
+            let script = cluster.scratch.join(format!("fails-{name}.sh"));
+            let text = format!("#!/bin/bash\necho {name}\n{}\n", picky.display());
+            std::fs::write(&script, text).map(|()| script)
+        })
+        .collect::<std::io::Result<_>>()?;
+    let all = |cluster: &Cluster| -> Result<Vec<Job>> {
+        let jobs = scripts.iter().map(|script| burst(cluster, script, 6));
+        Ok(jobs
+            .collect::<Result<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+            .collect())
+    };
+    let jobs = all(cluster)?;
+    end(cluster, &jobs)?;
+    // Without trust to be earned all of the next ones are rewritten, and fail; each runs again with its request.
+    let jobs = all(cluster)?;
+    ensure(jobs.iter().all(is_rewritten), "not all are rewritten")?;
+    let ids: BTreeSet<u64> = jobs.iter().map(|job| job.id).collect();
+    eventually("all failed", 60, || {
+        let states = cluster.jobs()?.into_iter();
+        let failed = states.filter(|job| ids.contains(&job.id) && job.state == "FAILED");
+        Ok(failed.count() == jobs.len())
+    })?;
+    cluster.books_agree()?;
+    end(cluster, &jobs)?;
+    let health = |user: &str| -> Result<String> {
+        let output = cluster.command(user, &["shadowfit", "doctor"]).output()?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    ensure(
+        health("root")?.contains("ok   breaker"),
+        "it is open where it is off",
+    )?;
+    cluster.configure("[breaker]\n")?;
+    let database = rusqlite::Connection::open(cluster.dir.join("shadowfit/jobs.db"))?;
+    database.execute("DELETE FROM progress WHERE name = 'breaker looked'", [])?;
+    cluster.pass()?;
+    let told = health("root")?;
+    let breaker = cluster.dir.join("shadowfit/breaker-open");
+    ensure(
+        told.contains("FAIL breaker: nothing is set beyond advice: ") && breaker.exists(),
+        told,
+    )?;
+    cluster.let_the_plugin_look();
+    let known = cluster.known.clone();
+    let (id, said) = cluster.sbatch("alice", &["--mem=4000", "-c2", "--hold"], &known, &["105"])?;
+    cluster.is_as_written(&cluster.job(id)?)?;
+    ensure(said.contains("would do"), said)?;
+    std::fs::remove_file(&breaker)?;
+    cluster.is_well()?;
+    // What was before does not open it again.
+    cluster.pass()?;
+    database.execute("DELETE FROM progress WHERE name = 'breaker looked'", [])?;
+    cluster.pass()?;
+    ensure(!breaker.exists(), "it has opened again")
 }
