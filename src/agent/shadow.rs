@@ -8,7 +8,7 @@ use crate::job::counters::{Ended, ShadowCounters};
 use crate::job::shadow::Wait;
 use crate::model::extrapolation::Extrapolation;
 use crate::record::Record;
-use crate::slurm::clone::submit;
+use crate::slurm::clone::prepare;
 use crate::slurm::control;
 use crate::slurm::queue::{Queue, QueuedJob, QueuedShadow};
 use crate::slurm::site::{Load, load};
@@ -24,6 +24,10 @@ const REPORT_TIME_S: i64 = 1;
 
 /// A shadow that has not reported so long after its window, in seconds, is lost.
 const LOST_AFTER_S: i64 = 120;
+
+/// What was intended so many seconds ago and is not in the queue was never submitted: an sbatch that an agent left
+/// behind has ended by then.
+const SETTLED_AFTER_S: i64 = 30;
 
 const HOUR: i64 = 3600;
 
@@ -51,8 +55,12 @@ impl Agent<'_> {
         if waiting.is_empty() && running.is_empty() {
             return Ok(());
         }
-        for shadow in &running {
-            pass.shadows_ended += usize::from(self.end(shadow, queue)?);
+        for shadow in running {
+            let ended = match self.identify(&shadow, queue)? {
+                Some(job_id) => self.end(&shadow, job_id, queue)?,
+                None => self.give_up(&shadow)?,
+            };
+            pass.shadows_ended += usize::from(ended);
         }
         if pass.shadows_ended > 0 {
             self.learn()?;
@@ -67,27 +75,61 @@ impl Agent<'_> {
         Ok(())
     }
 
+    /// The number of a shadow. Where an agent ended between the submission and the note of it, or sbatch did not
+    /// tell, the queue knows: of the shadows of that job it is the latest that nobody remembers.
+    fn identify(&self, shadow: &Shadow, queue: &Queue) -> Result<Option<u64>> {
+        if shadow.job_id.is_some() {
+            return Ok(shadow.job_id);
+        }
+        let origin = shadow.origin.to_string();
+        let mut latest = None;
+        for queued in queue
+            .shadows
+            .iter()
+            .filter(|one| one.record.shadow_of == origin)
+        {
+            if latest < Some(queued.job_id) && !self.store.knows_shadow(queued.job_id)? {
+                latest = Some(queued.job_id);
+            }
+        }
+        if let Some(job_id) = latest {
+            tracing::info!(shadow = job_id, job = shadow.shadow_of, "shadow found");
+            self.store.shadow_submitted(shadow.row, job_id)?;
+        }
+        Ok(latest)
+    }
+
+    /// A shadow that was intended and is not in the queue; no other is submitted for the same job.
+    fn give_up(&self, shadow: &Shadow) -> Result<bool> {
+        if self.clock.now() < shadow.submitted + SETTLED_AFTER_S {
+            return Ok(false);
+        }
+        tracing::warn!(job = shadow.shadow_of, "its shadow was never submitted");
+        self.store.end_shadow(shadow.row, None, None)?;
+        Ok(true)
+    }
+
     /// Takes what a shadow has reported, or that it never will.
-    fn end(&self, shadow: &Shadow, queue: &Queue) -> Result<bool> {
-        let queued = queue.shadows.iter().find(|one| one.job_id == shadow.job_id);
+    fn end(&self, shadow: &Shadow, job_id: u64, queue: &Queue) -> Result<bool> {
+        let queued = queue.shadows.iter().find(|one| one.job_id == job_id);
         let Some(counters) = queued.and_then(QueuedShadow::outcome) else {
             let due = shadow.submitted + i64::from(self.config.shadow.window_s);
             if self.clock.now() >= due && queued.is_some_and(|queued| queued.state == "PENDING") {
                 // No node had room for it in time.
-                let cancelled = control::cancel(self.commands, &shadow.job_id.to_string());
+                let cancelled = control::cancel(self.commands, &job_id.to_string());
                 cancelled.unwrap_or_else(|error| tracing::warn!("{error}"));
             }
             if self.clock.now() < due + LOST_AFTER_S {
                 return Ok(false);
             }
-            tracing::warn!(shadow = shadow.job_id, job = shadow.shadow_of, "lost");
-            self.store.end_shadow(shadow.job_id, None, None)?;
+            tracing::warn!(shadow = job_id, job = shadow.shadow_of, "lost");
+            self.store.end_shadow(shadow.row, None, None)?;
             return Ok(true);
         };
         let fit = Extrapolation::of_site(&self.store.observations()?);
         let need = fit.need(&counters);
         tracing::info!(
-            shadow = shadow.job_id,
+            shadow = job_id,
             job = shadow.shadow_of,
             ended = ?counters.ended,
             why = counters.why,
@@ -95,8 +137,7 @@ impl Agent<'_> {
             need_mib = need.map(|need| need.memory_mib),
             "shadow ended"
         );
-        self.store
-            .end_shadow(shadow.job_id, Some(&counters), need)?;
+        self.store.end_shadow(shadow.row, Some(&counters), need)?;
         Ok(true)
     }
 
@@ -198,17 +239,51 @@ impl Agent<'_> {
         let until = wait.until.min(now + window.max(LEAST_TIME_S)) - REPORT_TIME_S;
         let slice = limits.slice(&asked, until).at_most(left.free_mib);
         let folder = self.config.shadow_folder();
-        match submit(
+        let prepared = prepare(
             self.commands,
             &folder,
             limits,
             &job.original,
             slice,
             &wait.arguments,
-        ) {
+        );
+        let shadow = match prepared {
             // Asked again in the next look.
-            Ok(None) => Ok(()),
-            Ok(Some(job_id)) => {
+            Ok(None) => return Ok(()),
+            Ok(Some(shadow)) => shadow,
+            Err(error) => {
+                self.start_without(jobs, &error.reason(), &error);
+                return Ok(());
+            }
+        };
+        // Remembered first: whatever ends here, a shadow that runs is counted, and no job has two.
+        let intended = self.store.intend_shadow(&Shadow {
+            row: 0,
+            job_id: None,
+            shadow_of: job.handle.clone(),
+            origin: job.original.script_id,
+            command: kind,
+            submitted: now,
+            asked,
+            has_ended: false,
+            counters: None,
+            need: None,
+        });
+        let row = match intended {
+            Ok(row) => row,
+            Err(error) => {
+                // Each further try might wait for the same lock.
+                *room = Some(Room { shadows: 0, ..left });
+                self.start_without(jobs, "the database cannot be written", &error);
+                return Err(error);
+            }
+        };
+        *room = Some(Room {
+            shadows: left.shadows - 1,
+            ..left
+        });
+        match shadow.submit(self.commands) {
+            Ok(job_id) => {
                 tracing::info!(
                     shadow = job_id,
                     job = job.handle,
@@ -216,35 +291,25 @@ impl Agent<'_> {
                     "shadow submitted"
                 );
                 pass.shadows_started += 1;
-                *room = Some(Room {
-                    shadows: left.shadows - 1,
-                    ..left
-                });
-                self.store.start_shadow(&Shadow {
-                    job_id,
-                    shadow_of: job.handle.clone(),
-                    command: kind,
-                    submitted: now,
-                    asked,
-                    has_ended: false,
-                    counters: None,
-                    need: None,
-                })
+                self.store.shadow_submitted(row, job_id)
             }
             Err(error) => {
-                tracing::warn!(job = job.handle, "no shadow: {error}");
-                let record = Record {
-                    kept: Some(
-                        format!("no shadow of it could be submitted: {}", error.reason()).into(),
-                    ),
-                    shadow: None,
-                    ..job.record.clone()
-                };
-                jobs.iter().for_each(|job| {
-                    self.set(job, &record, true);
-                });
+                self.start_without(jobs, &error.reason(), &error);
                 Ok(())
             }
+        }
+    }
+
+    /// Lets these jobs start as asked, as no shadow of theirs could be submitted.
+    fn start_without(&self, jobs: &[&QueuedJob], reason: &str, error: &dyn std::fmt::Display) {
+        for job in jobs {
+            tracing::warn!(job = job.handle, "no shadow: {error:#}");
+            let record = Record {
+                kept: Some(format!("no shadow of it could be submitted: {reason}").into()),
+                shadow: None,
+                ..job.record.clone()
+            };
+            self.set(job, &record, true);
         }
     }
 

@@ -100,7 +100,8 @@ pub struct Shadows {
 /// Sums up the shadows since `filter.since`, and the runs that `filter` lets through.
 pub fn shadows(store: &Store, filter: &Filter) -> Result<Shadows> {
     let mut sum = Shadows::default();
-    for shadow in store.ended_shadows(filter.since.unwrap_or(0))? {
+    let all = store.ended_shadows(filter.since.unwrap_or(0))?;
+    for shadow in all.iter().filter(|shadow| shadow.job_id.is_some()) {
         sum.shadows += 1;
         sum.predicted += u64::from(shadow.need.is_some());
         if let Some(counters) = &shadow.counters {

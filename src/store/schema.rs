@@ -1,7 +1,7 @@
 //! The tables, as they came about.
 
 /// Each brings the database from its position in this list to the next.
-pub const MIGRATIONS: [&str; 8] = [
+pub const MIGRATIONS: [&str; 9] = [
     "
     CREATE TABLE jobs (
         id INTEGER PRIMARY KEY,      -- in order of arrival
@@ -113,4 +113,74 @@ pub const MIGRATIONS: [&str; 8] = [
         OR id IN (SELECT job FROM usages WHERE peak_is_bound)
         OR EXISTS (SELECT 1 FROM harms WHERE harms.job_id = jobs.job_id AND harms.started = jobs.started));
 ",
+    "
+    CREATE TABLE shadows_that_may_lack_a_number (
+        id INTEGER PRIMARY KEY,
+        job_id INTEGER,              -- the shadow's own; NULL: it was about to be submitted, and Slurm has not told yet
+        shadow_of TEXT NOT NULL,     -- the job that it ran for, as scontrol names it
+        origin INTEGER NOT NULL,     -- the job whose script it runs, as its own record names it
+        command_key INTEGER NOT NULL,
+        submitted INTEGER NOT NULL,
+        asked TEXT NOT NULL,         -- what that job asked for, as JSON
+        ended INTEGER UNIQUE,        -- in order of their end; NULL: not ended yet
+        counters TEXT,               -- as JSON; NULL: lost
+        need_mib INTEGER,            -- memory that is enough; NULL: nothing can be told
+        cores REAL                   -- CPUs that it would have kept busy
+    );
+    INSERT INTO shadows_that_may_lack_a_number
+        SELECT id, job_id, shadow_of, CAST(shadow_of AS INTEGER), command_key, submitted, asked, ended, counters, need_mib, cores
+        FROM shadows;
+    DROP TABLE shadows;
+    ALTER TABLE shadows_that_may_lack_a_number RENAME TO shadows;
+    CREATE INDEX shadows_by_command ON shadows (command_key);
+    CREATE INDEX shadows_by_time ON shadows (submitted);
+    CREATE INDEX shadows_by_number ON shadows (job_id);
+",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fingerprint::Key;
+    use crate::store::Store;
+
+    /// The database of a release that knew so many of the steps.
+    fn of_release(steps: usize, path: &std::path::Path) -> rusqlite::Connection {
+        let db = rusqlite::Connection::open(path).unwrap();
+        for step in &MIGRATIONS[..steps] {
+            db.execute_batch(step).unwrap();
+        }
+        db.pragma_update(None, "user_version", steps as i64)
+            .unwrap();
+        db
+    }
+
+    #[test]
+    fn shadows_of_earlier_releases_keep_their_numbers_and_know_whose_script_they_ran() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("jobs.db");
+        let asked = r#"{"memory":{"node":4000},"cpus":1,"tasks":1,"nodes":1}"#;
+        let insert = "INSERT INTO shadows (job_id, shadow_of, command_key, submitted, asked, ended, need_mib, cores) \
+                      VALUES (?, ?, 5, 100, ?, ?, 700, 1.5)";
+        let db = of_release(8, &path);
+        db.execute(insert, rusqlite::params![77, "33_[5-9]", asked, 1])
+            .unwrap();
+        db.execute(insert, rusqlite::params![78, "34", asked, None::<i64>])
+            .unwrap();
+        drop(db);
+        let store = Store::open(&path).unwrap();
+        let running = store.running_shadows().unwrap();
+        let [running] = &running[..] else {
+            panic!("{running:?}")
+        };
+        assert_eq!((running.job_id, running.origin), (Some(78), 34));
+        let ended = store.ended_shadows(0).unwrap().remove(0);
+        assert_eq!((ended.job_id, ended.origin), (Some(77), 33));
+        assert_eq!(ended.need.map(|need| need.memory_mib), Some(700));
+        assert!(store.knows_shadow(77).unwrap() && !store.knows_shadow(79).unwrap());
+        assert_eq!(
+            store.shadow_of_kind(Key(5)).unwrap().map(|last| last.row),
+            Some(running.row)
+        );
+    }
+}

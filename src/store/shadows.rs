@@ -11,10 +11,14 @@ use rusqlite::{OptionalExtension, Row, params};
 /// One shadow.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shadow {
-    /// Its own job.
-    pub job_id: u64,
+    /// The number of its row; 0 where it has none yet.
+    pub row: i64,
+    /// Its own job; `None` while Slurm has not told, which has then perhaps never heard of it.
+    pub job_id: Option<u64>,
     /// The job that it runs for, as scontrol names it.
     pub shadow_of: String,
+    /// The job whose script it runs: of an array, the array's. Its own record names this one.
+    pub origin: u64,
     /// Its kind.
     pub command: Key,
     /// Seconds since 1970.
@@ -30,23 +34,40 @@ pub struct Shadow {
 }
 
 /// All of a [`Shadow`], in the order of [`stored_shadow`].
-const SHADOW: &str = "SELECT job_id, shadow_of, command_key, submitted, asked, ended IS NOT NULL, counters, \
-     need_mib, cores FROM shadows";
+const SHADOW: &str = "SELECT id, job_id, shadow_of, origin, command_key, submitted, asked, ended IS NOT NULL, \
+     counters, need_mib, cores FROM shadows";
 
 impl Store {
-    /// Remembers a shadow that was submitted.
-    pub fn start_shadow(&self, shadow: &Shadow) -> Result<()> {
+    /// Remembers a shadow before it is submitted. Returns its row.
+    pub fn intend_shadow(&self, shadow: &Shadow) -> Result<i64> {
         self.db.execute(
-            "INSERT INTO shadows (job_id, shadow_of, command_key, submitted, asked) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO shadows (shadow_of, origin, command_key, submitted, asked) VALUES (?, ?, ?, ?, ?)",
             params![
-                shadow.job_id as i64,
                 shadow.shadow_of,
+                shadow.origin as i64,
                 shadow.command.0 as i64,
                 shadow.submitted,
                 serde_json::to_string(&shadow.asked)?,
             ],
         )?;
+        Ok(self.db.last_insert_rowid())
+    }
+
+    /// Notes which number Slurm gave to the shadow of that row.
+    pub fn shadow_submitted(&self, row: i64, job_id: u64) -> Result<()> {
+        self.db.execute(
+            "UPDATE shadows SET job_id = ? WHERE id = ?",
+            [job_id as i64, row],
+        )?;
         Ok(())
+    }
+
+    /// A shadow of this number is remembered.
+    pub fn knows_shadow(&self, job_id: u64) -> Result<bool> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT 1 FROM shadows WHERE job_id = ?")?;
+        Ok(query.exists([job_id as i64])?)
     }
 
     /// Shadows that have not ended yet.
@@ -80,16 +101,16 @@ impl Store {
     /// Writes how a shadow ended and what its kind therefore needs, if that can be predicted.
     pub fn end_shadow(
         &self,
-        job_id: u64,
+        row: i64,
         counters: Option<&ShadowCounters>,
         need: Option<Need>,
     ) -> Result<()> {
         let counters = counters.map(serde_json::to_string).transpose()?;
         self.db.execute(
             "UPDATE shadows SET ended = (SELECT coalesce(max(ended), 0) + 1 FROM shadows), counters = ?2, \
-             need_mib = ?3, cores = ?4 WHERE job_id = ?1 AND ended IS NULL",
+             need_mib = ?3, cores = ?4 WHERE id = ?1 AND ended IS NULL",
             params![
-                job_id as i64,
+                row,
                 counters,
                 need.map(|need| need.memory_mib),
                 need.map(|need| need.cores),
@@ -146,16 +167,18 @@ fn stored_shadow(row: &Row) -> rusqlite::Result<Shadow> {
     let unreadable = |at, error: serde_json::Error| {
         rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, error.into())
     };
-    let counters: Option<String> = row.get(6)?;
-    let (memory_mib, cores): (Option<u32>, Option<f32>) = (row.get(7)?, row.get(8)?);
+    let counters: Option<String> = row.get(8)?;
+    let (memory_mib, cores): (Option<u32>, Option<f32>) = (row.get(9)?, row.get(10)?);
     Ok(Shadow {
-        job_id: row.get::<_, i64>(0)? as u64,
-        shadow_of: row.get(1)?,
-        command: Key(row.get::<_, i64>(2)? as u64),
-        submitted: row.get(3)?,
-        asked: serde_json::from_str(row.get_ref(4)?.as_str()?)
-            .map_err(|error| unreadable(4, error))?,
-        has_ended: row.get(5)?,
+        row: row.get(0)?,
+        job_id: row.get::<_, Option<i64>>(1)?.map(|id| id as u64),
+        shadow_of: row.get(2)?,
+        origin: row.get::<_, i64>(3)? as u64,
+        command: Key(row.get::<_, i64>(4)? as u64),
+        submitted: row.get(5)?,
+        asked: serde_json::from_str(row.get_ref(6)?.as_str()?)
+            .map_err(|error| unreadable(6, error))?,
+        has_ended: row.get(7)?,
         counters: counters.and_then(|text| serde_json::from_str(&text).ok()),
         need: memory_mib
             .zip(cores)

@@ -296,3 +296,110 @@ fn a_switched_off_site_starts_no_shadow_and_takes_what_those_before_showed() {
     assert_eq!((pass.shadows_ended, pass.shadows_started), (1, 0));
     assert_eq!(site.slurm.calls("scontrol update"), [""; 0]);
 }
+
+/// From here on this fails in the site's database, as on a full disk.
+fn fails(site: &Site, what: &str) {
+    let trigger = format!(
+        "CREATE TRIGGER fault BEFORE {what} ON shadows BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+    );
+    database(site).execute_batch(&trigger).unwrap();
+}
+
+fn works_again(site: &Site) {
+    database(site).execute_batch("DROP TRIGGER fault").unwrap();
+}
+
+fn database(site: &Site) -> rusqlite::Connection {
+    rusqlite::Connection::open(site.config.with_file_name("jobs.db")).unwrap()
+}
+
+#[test]
+fn a_shadow_that_could_not_be_remembered_is_not_submitted_and_its_job_starts() {
+    let site = site();
+    let mut agent = site.agent();
+    fails(&site, "INSERT");
+    shows(&site, &[new_job(9, NOON)]);
+    assert!(agent.pass(true).is_err());
+    let asked = site.slurm.calls("");
+    assert!(!asked.iter().any(|line| line.starts_with("sbatch")));
+    let set = asked.iter().find(|line| line.contains("update JobId=9"));
+    let why = "\"kept\":\"no shadow of it could be submitted: the database cannot be written\"";
+    assert!(set.is_some_and(|set| set.contains(why)), "{asked:?}");
+    works_again(&site);
+    shows(&site, &[waiting(10, "another", "PENDING", 0, NOON)]);
+    assert_eq!(agent.glance().unwrap().shadows_started, 1);
+}
+
+/// An agent ends between the submission of a shadow and the note of its number.
+fn ended_in_between(site: &Site) {
+    let mut agent = site.agent();
+    fails(site, "UPDATE OF job_id");
+    shows(site, &[new_job(9, NOON)]);
+    assert!(agent.pass(true).is_err());
+    assert_eq!(site.slurm.calls("sbatch").len(), 1);
+    works_again(site);
+}
+
+#[test]
+fn a_shadow_whose_number_was_never_noted_is_found_in_the_queue_and_serves_its_job() {
+    let finished = Counters {
+        peak_mib: 1000.0,
+        ..Counters::nothing(Ended::Finished)
+    };
+    for (state, counters) in [
+        ("PENDING", None),
+        ("RUNNING", None),
+        ("COMPLETED", Some(finished)),
+    ] {
+        let site = site();
+        ended_in_between(&site);
+        let counters = counters.map(Into::into);
+        let ended = usize::from(counters.is_some());
+        shows(&site, &[new_job(9, NOON), shadow(state, counters)]);
+        let pass = site.agent().glance().unwrap();
+        let seen = (pass.shadows_started, pass.shadows_ended, pass.decided_again);
+        assert_eq!(seen, (0, ended, ended), "{state}");
+        let number: i64 = database(&site)
+            .query_row("SELECT job_id FROM shadows", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(number, 77);
+    }
+}
+
+#[test]
+fn of_the_shadows_of_a_job_the_one_that_nobody_remembers_is_it() {
+    let site = site();
+    ended_in_between(&site);
+    let known = "INSERT INTO shadows (job_id, shadow_of, origin, command_key, submitted, asked, ended) \
+                 SELECT 79, shadow_of, origin, 1, submitted, asked, 1 FROM shadows";
+    database(&site).execute_batch(known).unwrap();
+    let numbered = |id: u32| shadow("RUNNING", None).replace("77", &id.to_string());
+    let of_another = numbered(80).replace("\\\"9\\\"", "\\\"8\\\"");
+    assert_ne!(of_another, numbered(80));
+    shows(
+        &site,
+        &[numbered(76), numbered(78), numbered(79), of_another],
+    );
+    site.agent().glance().unwrap();
+    let numbers = "SELECT job_id FROM shadows WHERE ended IS NULL";
+    let number: i64 = database(&site)
+        .query_row(numbers, [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(number, 78);
+}
+
+#[test]
+fn a_shadow_that_never_reached_slurm_is_given_up_and_its_job_has_no_other() {
+    let site = site();
+    ended_in_between(&site);
+    shows(&site, &[new_job(9, NOON)]);
+    let mut agent = site.agent();
+    for (after, ended) in [(0, 0), (29, 0), (30, 1), (31, 0)] {
+        site.watch.0.set(NOON + after);
+        let pass = agent.glance().unwrap();
+        assert_eq!((pass.shadows_started, pass.shadows_ended), (0, ended));
+    }
+    let set = site.slurm.calls("scontrol update");
+    let why = "\"kept\":\"its shadow was lost\"";
+    assert!(set[0].contains(why), "{set:?}");
+}

@@ -14,6 +14,7 @@ mod leaves_nothing;
 mod mounts;
 mod policy;
 mod profile;
+mod remembered;
 mod shadow;
 mod spine;
 mod trust;
@@ -205,6 +206,14 @@ const TESTS: &[(&str, Test)] = &[
     (
         "one_shadow_serves_all_jobs_of_its_kind",
         shadow::one_shadow_serves_all_jobs_of_its_kind,
+    ),
+    (
+        "an_agent_that_ends_between_a_shadow_and_its_note_knows_it_again",
+        remembered::an_agent_that_ends_between_a_shadow_and_its_note_knows_it_again,
+    ),
+    (
+        "a_shadow_that_cannot_be_remembered_is_not_submitted",
+        remembered::a_shadow_that_cannot_be_remembered_is_not_submitted,
     ),
     (
         "without_an_agent_jobs_start_as_asked",

@@ -82,17 +82,30 @@ impl ShadowLimits {
     }
 }
 
-/// Submits a shadow of `job` and returns its job number; `None` while Slurm does not tell yet which arguments its
-/// script has, which must be `arguments`.
-/// Works in `folder`, which nobody else may read.
-pub fn submit(
+/// A shadow that sbatch has but to be given: all that can fail without slurmctld's knowledge is done.
+pub struct Prepared {
+    words: Vec<String>,
+    _files: [Temporary; 2],
+}
+
+impl Prepared {
+    /// Submits it and returns its job number. After an error it may have been submitted all the same: only the queue
+    /// can tell.
+    pub fn submit(self, commands: &dyn Commands) -> Result<u64, CommandError> {
+        sbatch(&self.words, |words| commands.run_bare("sbatch", words))
+    }
+}
+
+/// Prepares a shadow of `job`; `None` while Slurm does not tell yet which arguments its script has, which must be
+/// `arguments`. Works in `folder`, which nobody else may read.
+pub fn prepare(
     commands: &dyn Commands,
     folder: &Path,
     limits: &ShadowLimits,
     job: &Original,
     slice: Slice,
     arguments: &Arguments,
-) -> Result<Option<u64>, CommandError> {
+) -> Result<Option<Prepared>, CommandError> {
     let own = |problem: String| unreadable(&job.handle, problem);
     let Some(arguments) = arguments::find(commands, job, arguments)? else {
         return Ok(None);
@@ -128,7 +141,10 @@ pub fn submit(
     }
     words.push(script.0.display().to_string());
     words.extend(arguments);
-    sbatch(&words, |words| commands.run_bare("sbatch", words)).map(Some)
+    Ok(Some(Prepared {
+        words,
+        _files: [script, environment],
+    }))
 }
 
 /// Submits a job that is to be measured and never runs: it is held. `words` are sbatch's own.

@@ -48,7 +48,8 @@ impl Controller {
         limits: &ShadowLimits,
     ) -> (Result<Option<u64>, CommandError>, Given) {
         let folder = self.state.path().join("shadows");
-        let id = submit(self, &folder, limits, job, SLICE, &arguments());
+        let prepared = prepare(self, &folder, limits, job, SLICE, &arguments());
+        let id = prepared.and_then(|one| one.map(|one| one.submit(self)).transpose());
         let left = std::fs::read_dir(&folder).unwrap().count();
         assert_eq!(left, 0, "a user's script does not stay");
         (id, self.given.take())
