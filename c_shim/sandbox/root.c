@@ -70,6 +70,9 @@ static int build_stage(const struct sandbox *wish)
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return refuse(errno, "private mounts");
+	/* To the kernel, a size of 0 is no limit. */
+	if (wish->scratch_bytes == 0)
+		return refuse(EINVAL, "scratch space");
 	snprintf(options, sizeof(options), "mode=755,size=%llu,nr_inodes=200k",
 		 (unsigned long long)wish->scratch_bytes);
 	if (sandbox_tmpfs(wish, STAGE, MS_NODEV, options))

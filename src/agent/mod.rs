@@ -9,6 +9,7 @@ mod harm;
 mod ingest;
 pub mod license_managers;
 mod queue;
+mod room;
 mod seats;
 mod shadow;
 pub mod train;
@@ -197,7 +198,8 @@ impl<'a> Agent<'a> {
     /// Learns what is new in the store.
     fn learn(&mut self) -> Result<()> {
         let previous = self.snapshot.as_ref();
-        if let Some(bytes) = train(&self.store, previous, &self.config, &self.directory)? {
+        let now = self.clock.now();
+        if let Some(bytes) = train(&self.store, previous, &self.config, &self.directory, now)? {
             self.snapshot = Some(Snapshot::read(bytes).map_err(|what| anyhow!(what))?);
             self.is_new = true;
         }

@@ -2,6 +2,7 @@
 //! and what it predicts is set in the jobs before they start.
 
 use super::queue::is_as_we_left_it;
+use super::room::Room;
 use super::{Agent, Pass};
 use crate::fingerprint::Key;
 use crate::job::counters::{Ended, ShadowCounters};
@@ -11,7 +12,6 @@ use crate::record::Record;
 use crate::slurm::clone::prepare;
 use crate::slurm::control;
 use crate::slurm::queue::{Queue, QueuedJob, QueuedShadow};
-use crate::slurm::site::{Load, load};
 use crate::store::Shadow;
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -28,25 +28,6 @@ const LOST_AFTER_S: i64 = 120;
 /// What was intended so many seconds ago and is not in the queue was never submitted: an sbatch that an agent left
 /// behind has ended by then.
 const SETTLED_AFTER_S: i64 = 30;
-
-const HOUR: i64 = 3600;
-
-/// In a full cluster a shadow has this share of its window.
-const LEAST_WINDOW: f64 = 0.5;
-
-/// In less memory a shadow would show nothing.
-const LEAST_SLICE_MIB: u64 = 256;
-
-/// What shadows may start with.
-#[derive(Debug, Clone, Copy)]
-struct Room {
-    /// How many.
-    shadows: u64,
-    /// The share of the window that they have.
-    window: f64,
-    /// Memory for each, in MiB.
-    free_mib: u64,
-}
 
 impl Agent<'_> {
     pub(super) fn tend_shadows(&mut self, queue: &Queue, pass: &mut Pass) -> Result<()> {
@@ -227,17 +208,16 @@ impl Agent<'_> {
         let Some((job, wait, asked)) = first else {
             return Ok(());
         };
-        let left = match room.take() {
-            Some(left) => left,
-            None => self.room(now)?,
+        let room = match room {
+            Some(room) => room,
+            None => room.insert(self.room(now)?),
         };
-        *room = Some(left);
-        if left.shadows == 0 {
+        if !room.is_for(&job.user, limits) {
             return Ok(());
         }
-        let window = (f64::from(limits.window_s) * left.window).ceil() as i64;
+        let window = (f64::from(limits.window_s) * room.window).ceil() as i64;
         let until = wait.until.min(now + window.max(LEAST_TIME_S)) - REPORT_TIME_S;
-        let slice = limits.slice(&asked, until).at_most(left.free_mib);
+        let slice = limits.slice(&asked, until).at_most(room.free_mib);
         let folder = self.config.shadow_folder();
         let prepared = prepare(
             self.commands,
@@ -262,6 +242,7 @@ impl Agent<'_> {
             job_id: None,
             shadow_of: job.handle.clone(),
             origin: job.original.script_id,
+            user: job.user.clone(),
             command: kind,
             submitted: now,
             asked,
@@ -273,15 +254,12 @@ impl Agent<'_> {
             Ok(row) => row,
             Err(error) => {
                 // Each further try might wait for the same lock.
-                *room = Some(Room { shadows: 0, ..left });
+                room.shadows = 0;
                 self.start_without(jobs, "the database cannot be written", &error);
                 return Err(error);
             }
         };
-        *room = Some(Room {
-            shadows: left.shadows - 1,
-            ..left
-        });
+        room.take(&job.user);
         match shadow.submit(self.commands) {
             Ok(job_id) => {
                 tracing::info!(
@@ -311,32 +289,6 @@ impl Agent<'_> {
             };
             self.set(job, &record, true);
         }
-    }
-
-    /// What shadows may start with: less as the cluster fills, and nothing beyond their CPU time of an hour.
-    fn room(&self, now: i64) -> Result<Room> {
-        let limits = &self.config.shadow;
-        let running = self.store.running_shadows()?.len() as u64;
-        let used: f64 = self
-            .store
-            .ended_shadows(now - HOUR)?
-            .iter()
-            .filter_map(|shadow| shadow.counters.as_ref())
-            .map(|counters| f64::from(counters.cpu_s))
-            .sum();
-        let Load { idle, free_mib } = load(self.commands)?;
-        let allowed = (f64::from(limits.max_running) * idle).ceil() as u64;
-        let within_budget =
-            used < f64::from(limits.max_cpu_s_per_hour) && free_mib >= LEAST_SLICE_MIB;
-        Ok(Room {
-            shadows: if within_budget {
-                allowed.saturating_sub(running)
-            } else {
-                0
-            },
-            window: LEAST_WINDOW + (1.0 - LEAST_WINDOW) * idle,
-            free_mib,
-        })
     }
 }
 

@@ -2,17 +2,20 @@
 //! latest runs alone, so that a pass costs in proportion to what is new; training from nothing
 //! gives the same snapshot bit for bit.
 
-use crate::config::Config;
+use crate::config::{Config, EvidenceLimits};
 use crate::fingerprint::{Key, Level};
 use crate::job::Run;
 use crate::job::directory::{Directory, Watermark};
 use crate::job::shadow::Need;
 use crate::model::kind::KindModel;
-use crate::model::learned::Learned;
+use crate::model::learned::{Learned, owner};
 use crate::model::snapshot::Snapshot;
 use crate::store::Store;
 use anyhow::Result;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
+const DAY: i64 = 86_400;
 
 const LEVELS: [Level; 4] = [
     Level::Command,
@@ -30,12 +33,13 @@ fn shadow_of(store: &Store, level: Level, key: Key, watermark: Watermark) -> Res
 }
 
 /// Brings `previous` up to date with the store, counting the latest runs of each kind. Returns the new
-/// snapshot's bytes, or `None` when nothing has changed.
+/// snapshot's bytes, or `None` when nothing has changed. `now` is in seconds since 1970.
 pub fn train(
     store: &Store,
     previous: Option<&Snapshot>,
     config: &Config,
     directory: &Directory,
+    now: i64,
 ) -> Result<Option<Vec<u8>>> {
     let last = store.watermark()?;
     // A store that was made anew starts its rows anew.
@@ -54,48 +58,127 @@ pub fn train(
             keys.extend(store.shadowed_after(watermark.shadows)?);
         }
         for key in keys {
-            let shadow = shadow_of(store, level, key, last)?;
-            changed.insert(
-                key,
-                learned(store, config, level, key, last)?.learned(shadow),
-            );
+            changed.insert(key, learned(store, config, level, key, last)?);
         }
     }
-    let entries = merge(previous, changed);
+    let entries = bounded(merge(previous, changed), &config.evidence, now);
     Ok(Some(Snapshot::encode(entries.iter(), last, directory)))
 }
 
-/// Entries of both, sorted; where a key is in both, the changed one.
-fn merge(previous: Option<&Snapshot>, changed: BTreeMap<Key, Learned>) -> Vec<(Key, Learned)> {
-    let Some(previous) = previous else {
-        return changed.into_iter().collect();
-    };
-    let kept = previous
-        .entries()
-        .filter(|(key, _)| !changed.contains_key(key));
-    let mut entries: Vec<_> = kept
-        .chain(changed.iter().map(|(&key, learned)| (key, learned.clone())))
-        .collect();
+/// Entries of both, sorted; where a key is in both, the changed one, or none where that says nothing yet.
+fn merge(
+    previous: Option<&Snapshot>,
+    changed: BTreeMap<Key, Option<Learned>>,
+) -> Vec<(Key, Learned)> {
+    let kept = previous.into_iter().flat_map(Snapshot::entries);
+    let kept = kept.filter(|(key, _)| !changed.contains_key(key));
+    let new = changed
+        .iter()
+        .filter_map(|(&key, learned)| Some((key, learned.clone()?)));
+    let mut entries: Vec<_> = kept.chain(new).collect();
     entries.sort_unstable_by_key(|(key, _)| *key);
     entries
 }
 
-/// What the latest runs of a kind teach.
+/// The kinds that ran last, no more than are allowed of each user and in all, none too long ago; in the same order.
+fn bounded(
+    mut entries: Vec<(Key, Learned)>,
+    limits: &EvidenceLimits,
+    now: i64,
+) -> Vec<(Key, Learned)> {
+    if limits.kinds_days > 0 {
+        let oldest = now - i64::from(limits.kinds_days) * DAY;
+        entries.retain(|(_, learned)| i64::from(learned.last) >= oldest);
+    }
+    let owner = |learned: &Learned| (learned.owner != 0).then_some(learned.owner);
+    keep_latest(&mut entries, limits.max_kinds_per_user, owner);
+    keep_latest(&mut entries, limits.max_kinds, |_| Some(0));
+    entries
+}
+
+/// Keeps of each group those that ran last, at most so many; what is of no group stays.
+fn keep_latest(
+    entries: &mut Vec<(Key, Learned)>,
+    most: u32,
+    group: impl Fn(&Learned) -> Option<u32>,
+) {
+    if entries.len() <= most as usize {
+        return;
+    }
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.sort_unstable_by_key(|&at| (Reverse(entries[at].1.last), entries[at].0));
+    let mut counts: HashMap<u32, u32> = HashMap::new();
+    let mut stays = vec![true; entries.len()];
+    for at in order {
+        if let Some(group) = group(&entries[at].1) {
+            let count = counts.entry(group).or_default();
+            *count += 1;
+            stays[at] = *count <= most;
+        }
+    }
+    let mut stays = stays.into_iter();
+    entries.retain(|_| stays.next().unwrap_or(true));
+}
+
+/// What the latest runs of a kind teach, and its shadow; `None` where they say nothing yet that anybody asks for.
 fn learned(
     store: &Store,
     config: &Config,
     level: Level,
     key: Key,
     watermark: Watermark,
-) -> Result<KindModel> {
-    let mut model = KindModel::new(config);
-    for run in runs(store, config, level, key, watermark.jobs)?
-        .iter()
-        .rev()
-    {
-        model.learn(run);
+) -> Result<Option<Learned>> {
+    let shadow = shadow_of(store, level, key, watermark)?;
+    let runs = runs(store, config, level, key, watermark.jobs)?;
+    if shadow.is_none() && runs.len() < least_runs(config, level) {
+        return Ok(None);
     }
-    Ok(model)
+    let mut model = KindModel::new(config);
+    runs.iter().rev().for_each(|run| model.learn(run));
+    let learned = model.learned(shadow);
+    if !says_something(&learned, level, config) {
+        return Ok(None);
+    }
+    let latest = match store.latest(level, key, watermark.jobs)? {
+        None => store.latest_shadow(key, watermark.shadows)?,
+        run => run,
+    };
+    let (last, user) = latest.unwrap_or_default();
+    Ok(Some(Learned {
+        last: u32::try_from(last).unwrap_or(0),
+        owner: match level {
+            Level::Application => 0,
+            _ => owner(&user),
+        },
+        ..learned
+    }))
+}
+
+/// Enough is known of the kind for it to be sized, or for its licenses.
+fn says_something(learned: &Learned, level: Level, config: &Config) -> bool {
+    let limits = &config.evidence;
+    let runs = learned.evidence.runs;
+    let sizes = match level {
+        Level::Application => {
+            limits.application_min_runs > 0 && runs >= limits.application_min_runs
+        }
+        _ => runs >= limits.min_runs || learned.evidence.shadow_mib > 0,
+    };
+    let least = config.licenses.min_runs;
+    sizes
+        || learned
+            .seats
+            .iter()
+            .any(|seats| u32::from(seats.watched) >= least)
+}
+
+/// With fewer runs nothing is known, whatever they were.
+fn least_runs(config: &Config, level: Level) -> usize {
+    let sizes = match level {
+        Level::Application => config.evidence.application_min_runs.max(1),
+        _ => config.evidence.min_runs,
+    };
+    sizes.min(config.licenses.min_runs) as usize
 }
 
 /// The latest runs of a kind up to row `row` of the store, the latest first.
@@ -119,6 +202,9 @@ mod tests {
     use crate::record::tests::finished;
     use crate::store::tests::store;
 
+    /// Shortly after the runs below ended.
+    const NOW: i64 = 10_000;
+
     fn kind(n: u64) -> Kind {
         Kind::of_accounting(
             1,
@@ -133,6 +219,7 @@ mod tests {
     fn ten_runs() -> Config {
         let mut config = Config::default();
         config.evidence.window = 10;
+        config.evidence.min_runs = 1;
         config
     }
 
@@ -153,17 +240,19 @@ mod tests {
         for batch in 0..10 {
             let jobs: Vec<_> = (batch * 7..batch * 7 + 7).map(job).collect();
             store.insert(&jobs).unwrap();
-            stepwise = train(&store, snapshot.as_ref(), &config, &directory)
+            stepwise = train(&store, snapshot.as_ref(), &config, &directory, NOW)
                 .unwrap()
                 .unwrap();
             snapshot = Some(load(&stepwise));
         }
         assert_eq!(
-            train(&store, None, &config, &directory).unwrap().unwrap(),
+            train(&store, None, &config, &directory, NOW)
+                .unwrap()
+                .unwrap(),
             stepwise
         );
         assert_eq!(
-            train(&store, snapshot.as_ref(), &config, &directory).unwrap(),
+            train(&store, snapshot.as_ref(), &config, &directory, NOW).unwrap(),
             None
         );
         let found = snapshot
@@ -180,10 +269,93 @@ mod tests {
         failed.0.state = "FAILED".into();
         failed.0.usage.peak_bytes = Some(900 << 20);
         store.insert(&[job(0), failed]).unwrap();
-        let bytes = train(&store, None, &ten_runs(), &Directory::default())
+        let bytes = train(&store, None, &ten_runs(), &Directory::default(), NOW)
             .unwrap()
             .unwrap();
         let found = load(&bytes).find(kind(0).name.unwrap(), None).unwrap();
         assert_eq!((found.runs, found.max_mib, found.p99_mib), (1, 900, 100));
+    }
+
+    /// A run of a kind with this name key, of this user, that ended then.
+    fn run_of(user: &str, key: u64, n: u64, ended: i64) -> (FinishedJob, Kind) {
+        let job = FinishedJob {
+            user: user.into(),
+            ..finished(n, ended, 100)
+        };
+        let kind = Kind {
+            name: Some(Key(key)),
+            ..Kind::default()
+        };
+        (job, kind)
+    }
+
+    /// The keys of what is known after these runs.
+    fn known(config: &Config, runs: &[(FinishedJob, Kind)], now: i64) -> (Vec<u64>, usize) {
+        let (_dir, mut store) = store();
+        store.insert(runs).unwrap();
+        let bytes = train(&store, None, config, &Directory::default(), now)
+            .unwrap()
+            .unwrap();
+        let keys = load(&bytes).entries().map(|(key, _)| key.0).collect();
+        (keys, bytes.len())
+    }
+
+    #[test]
+    fn a_hundred_thousand_kinds_of_one_run_each_leave_no_trace_and_others_in_place() {
+        let greedy = (0..100_000).map(|n| run_of("greedy", 1000 + n, n, 5000));
+        let alices = (0..3).map(|n| run_of("alice", 7, 200_000 + n, 1000));
+        let runs: Vec<_> = alices.chain(greedy).collect();
+        let (keys, bytes) = known(&Config::default(), &runs, NOW);
+        assert_eq!(keys, [7]);
+        assert!(bytes < 1000, "{bytes}");
+    }
+
+    #[test]
+    fn of_each_user_and_in_all_the_kinds_that_ran_last_are_known() {
+        let mut config = Config::default();
+        config.evidence.min_runs = 1;
+        config.evidence.max_kinds_per_user = 3;
+        config.evidence.max_kinds = 5;
+        // Six kinds of greedy's, the latest last; one each of three others', all of them older.
+        let greedy = (0..6).map(|n| run_of("greedy", 10 + n, n, 5000 + n as i64));
+        let others = ["alice", "bob", "carol"].into_iter().zip(1..);
+        let others = others.map(|(user, n)| run_of(user, n, 100 + n, 1000 + n as i64));
+        let runs: Vec<_> = greedy.chain(others).collect();
+        assert_eq!(known(&config, &runs, NOW).0, [2, 3, 13, 14, 15]);
+        config.evidence.max_kinds = 9;
+        assert_eq!(known(&config, &runs, NOW).0, [1, 2, 3, 13, 14, 15]);
+    }
+
+    #[test]
+    fn a_kind_is_forgotten_so_many_days_after_its_latest_run() {
+        let mut config = Config::default();
+        config.evidence.min_runs = 1;
+        let runs = [run_of("alice", 1, 1, 1000), run_of("alice", 2, 2, 2000)];
+        for (days, now, keys) in [
+            // A run ends 11 seconds after its submission here.
+            (1, DAY + 1011, &[1, 2][..]),
+            (1, DAY + 1012, &[2]),
+            (1, DAY + 2012, &[]),
+            (0, 9 * DAY, &[1, 2]),
+        ] {
+            config.evidence.kinds_days = days;
+            assert_eq!(known(&config, &runs, now).0, keys, "{days} {now}");
+        }
+    }
+
+    #[test]
+    fn a_kind_that_comes_to_say_something_is_known_from_then_on() {
+        let (_dir, mut store) = store();
+        let (config, directory) = (Config::default(), Directory::default());
+        let mut snapshot: Option<Snapshot> = None;
+        for (n, known) in [(0, 0), (1, 0), (2, 1), (3, 1)] {
+            store.insert(&[run_of("alice", 7, n, 1000)]).unwrap();
+            let bytes = train(&store, snapshot.as_ref(), &config, &directory, NOW);
+            let new = load(&bytes.unwrap().unwrap());
+            assert_eq!(new.len(), known, "{n}");
+            snapshot = Some(new);
+        }
+        let found = snapshot.unwrap().find(Key(7), None).unwrap();
+        assert_eq!(found.runs, 4);
     }
 }

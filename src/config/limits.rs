@@ -19,6 +19,14 @@ pub struct EvidenceLimits {
     /// Latest runs of a kind that count; at least 1.
     #[serde(deserialize_with = "at_least_one")]
     pub window: u32,
+    /// Days after its latest run for which a kind is known; 0: for good.
+    pub kinds_days: u32,
+    /// Kinds that are known at most, those that ran last; at least 1. slurmctld holds them in memory.
+    #[serde(deserialize_with = "at_least_one")]
+    pub max_kinds: u32,
+    /// Of them, those of one user; at least 1.
+    #[serde(deserialize_with = "at_least_one")]
+    pub max_kinds_per_user: u32,
     /// A request is rewritten only if at least this share of it is saved; 0 to 1.
     #[serde(deserialize_with = "share")]
     pub min_saving: f64,
@@ -95,17 +103,25 @@ pub struct ShadowLimits {
     pub window_s: u32,
     /// Shadows at the same time while the cluster is empty; fewer as it fills, none when it is full.
     pub max_running: u32,
+    /// Of them, those of one user, however empty the cluster is.
+    pub max_running_per_user: u32,
     /// CPU seconds that all shadows may use in an hour.
     pub max_cpu_s_per_hour: u32,
+    /// Of them, those of one user's.
+    pub max_cpu_s_per_hour_per_user: u32,
     /// Only for jobs that ask for at least so many GiB × hours of time limit.
     pub min_stake_gib_h: f64,
-    /// Memory of a slice at most, in MiB.
+    /// Memory of a slice at most, in MiB; at least 1. The kernel takes a limit of 0 for none, here and below.
+    #[serde(deserialize_with = "at_least_one")]
     pub memory_mib: u64,
-    /// What a shadow may write to files, in MiB; it is kept in the slice's memory and takes at most half.
+    /// What a shadow may write to files, in MiB; it is kept in the slice's memory and takes at most half; at least 1.
+    #[serde(deserialize_with = "at_least_one")]
     pub scratch_mib: u64,
-    /// Processes and threads at most.
+    /// Processes and threads at most; at least 1.
+    #[serde(deserialize_with = "at_least_one")]
     pub pids: u32,
-    /// From and to each disk, in MiB a second.
+    /// From and to each disk, in MiB a second; at least 1.
+    #[serde(deserialize_with = "at_least_one")]
     pub io_mib_s: u32,
     /// Users below are the system's and have no shadows; nodes have their own `least_uid` in plugstack.conf.
     pub least_uid: u32,
@@ -169,6 +185,9 @@ impl Default for EvidenceLimits {
             application_min_runs: 20,
             application_min_users: 3,
             window: 256,
+            kinds_days: 365,
+            max_kinds: 400_000,
+            max_kinds_per_user: 20_000,
             min_saving: 0.1,
         }
     }
@@ -225,7 +244,9 @@ impl Default for ShadowLimits {
             enabled: false,
             window_s: 60,
             max_running: 4,
+            max_running_per_user: 2,
             max_cpu_s_per_hour: 3600,
+            max_cpu_s_per_hour_per_user: 1800,
             min_stake_gib_h: 0.5,
             memory_mib: 8192,
             scratch_mib: 1024,
@@ -250,10 +271,16 @@ impl Default for AgentLimits {
     }
 }
 
-pub(super) fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    match u32::deserialize(deserializer)? {
-        0 => Err(serde::de::Error::custom("allowed: a whole number from 1")),
-        number => Ok(number),
+pub(super) fn at_least_one<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + PartialOrd + From<u8>,
+{
+    let number = T::deserialize(deserializer)?;
+    if number >= T::from(1) {
+        Ok(number)
+    } else {
+        Err(serde::de::Error::custom("allowed: a whole number from 1"))
     }
 }
 

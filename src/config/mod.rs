@@ -251,6 +251,12 @@ mod tests {
             ("[memory]\nfailure_price = -1", "line 2", "from 0 to 100"),
             ("[cpus]\nmargin = 0.5", "line 2", "from 1 to 100"),
             ("[evidence]\nmin_runs = 0", "line 2", "from 1"),
+            ("[evidence]\nmax_kinds_per_user = 0", "line 2", "from 1"),
+            // The kernel would take it for no limit at all.
+            ("[shadow]\nscratch_mib = 0", "line 2", "from 1"),
+            ("[shadow]\n\nio_mib_s = 0", "line 3", "from 1"),
+            ("[shadow]\npids = 0", "line 2", "from 1"),
+            ("[shadow]\nmemory_mib = 0", "line 2", "from 1"),
             ("[agent]\ninterval_s = -1", "line 2", "-1"),
             ("[trust]\nstages = [1, 0]", "line 2", "from 1"),
             ("[[rule]]\nuser = 'a'\nmode = 3", "line 3", "string"),

@@ -114,6 +114,7 @@ impl KindModel {
             memory,
             time,
             seats: self.seats(),
+            ..Learned::default()
         }
     }
 

@@ -4,7 +4,9 @@ use crate::config::{Config, Mode};
 use crate::model::snapshot::Snapshot;
 use crate::slurm::{Commands, site};
 use crate::store::Store;
+use crate::text::units::MIB;
 use crate::text::units::printable;
+use std::collections::HashMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -60,6 +62,7 @@ pub fn examine(config_path: &Path, commands: &dyn Commands) -> Vec<Finding> {
     findings.extend(slurm(commands, &config));
     findings.push(snapshot(&config));
     findings.push(database(&config));
+    findings.extend(growth(&config));
     findings
 }
 
@@ -286,12 +289,57 @@ fn readable_by_slurmctld(slurm_user: &str, snapshot: &Path) -> Finding {
     )
 }
 
+/// How large it is, and whether kinds are left out of it: of all, or of a user who has very many.
 fn snapshot(config: &Config) -> Finding {
     let path = config.snapshot_path();
-    match Snapshot::load(&path) {
-        Ok(snapshot) => Finding::good(format!("snapshot: {} kinds of jobs", snapshot.len())),
-        Err(error) => Finding::bad("snapshot", error.to_string(), "shadowfitd --once"),
+    let snapshot = match Snapshot::load(&path) {
+        Ok(snapshot) => snapshot,
+        Err(error) => return Finding::bad("snapshot", error.to_string(), "shadowfitd --once"),
+    };
+    let mut users: HashMap<u32, usize> = HashMap::new();
+    for (_, learned) in snapshot.entries().filter(|(_, one)| one.owner != 0) {
+        *users.entry(learned.owner).or_default() += 1;
     }
+    let limits = &config.evidence;
+    let full = users
+        .values()
+        .filter(|&&kinds| kinds >= limits.max_kinds_per_user as usize)
+        .count();
+    let what = format!(
+        "snapshot: {} kinds of jobs of {} users, {} of them with all that one may have, {:.1} MiB",
+        snapshot.len(),
+        users.len(),
+        full,
+        mib(&path)
+    );
+    let problem = (snapshot.len() >= limits.max_kinds as usize).then(|| {
+        "as many kinds as are allowed: those that ran longest ago are left out".to_owned()
+    });
+    let fix = "raise max_kinds under [evidence], lower kinds_days or max_kinds_per_user, then: shadowfit train --all";
+    Finding::check(what, problem, fix)
+}
+
+/// The size of a file; 0 where there is none.
+fn mib(path: &Path) -> f64 {
+    std::fs::metadata(path).map_or(0.0, |meta| meta.len() as f64 / MIB as f64)
+}
+
+/// How much the database holds, and for how long it will.
+fn growth(config: &Config) -> Option<Finding> {
+    let path = config.database_path();
+    let (runs, first) = Store::open_to_read(&path).ok()?.extent().ok()?;
+    let since = first.and_then(|first| jiff::Timestamp::from_second(first).ok());
+    let since = since.map_or(String::new(), |first| {
+        format!(" since {}", first.strftime("%Y-%m-%d"))
+    });
+    let kept = match config.database.keep_days {
+        0 => "kept for good".to_owned(),
+        days => format!("kept for {days} days"),
+    };
+    let size = mib(&path);
+    Some(Finding::good(format!(
+        "database: {runs} runs{since}, {kept}, {size:.1} MiB"
+    )))
 }
 
 /// The database's last pass shows whether the agent lives.
@@ -319,6 +367,9 @@ fn database(config: &Config) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fingerprint::{Key, Kind};
+    use crate::model::learned::{Learned, owner};
+    use crate::record::tests::finished;
     use crate::slurm::CommandError;
 
     struct Conf(&'static str);
@@ -440,5 +491,42 @@ mod tests {
         let findings = examine(&path, &Conf(""));
         assert_eq!(findings.len(), 1);
         assert!(findings[0].problem.as_ref().unwrap().0.contains("line 1"));
+    }
+
+    #[test]
+    fn how_much_is_known_is_told_and_when_kinds_are_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let kind = |key, user| {
+            let learned = Learned {
+                owner: owner(user),
+                ..Learned::default()
+            };
+            (Key(key), learned)
+        };
+        let kinds = [kind(1, "alice"), kind(2, "alice"), kind(3, "bob")];
+        let bytes = Snapshot::encode(kinds.iter(), Default::default(), &Default::default());
+        Snapshot::publish(&dir.path().join("snapshot"), &bytes).unwrap();
+        let mut config = Config {
+            state_dir: dir.path().into(),
+            ..Config::default()
+        };
+        for (most, of_one, full, is_bad) in [(4, 3, 0, false), (4, 2, 1, false), (3, 2, 1, true)] {
+            config.evidence.max_kinds = most;
+            config.evidence.max_kinds_per_user = of_one;
+            let found = snapshot(&config);
+            let said = format!("3 kinds of jobs of 2 users, {full} of them");
+            assert!(found.what.contains(&said), "{}", found.what);
+            assert_eq!(found.problem.is_some(), is_bad, "{most} {of_one}");
+        }
+        assert!(growth(&config).is_none(), "no database yet");
+        let mut store = Store::open(&config.database_path()).unwrap();
+        store
+            .insert(&[(finished(1, 86_400, 9), Kind::default())])
+            .unwrap();
+        let said = growth(&config).unwrap().what;
+        assert!(
+            said.starts_with("database: 1 runs since 1970-01-02, kept for 1095 days, "),
+            "{said}"
+        );
     }
 }

@@ -210,6 +210,28 @@ impl Store {
         Ok(runs.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// How many runs it holds, and when the first of them ended, in seconds since 1970.
+    pub fn extent(&self) -> Result<(u64, Option<i64>)> {
+        let extent = self
+            .db
+            .query_row("SELECT count(*), min(ended) FROM jobs", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            });
+        Ok(extent?)
+    }
+
+    /// When the latest run of a kind up to row `row` ended, in seconds since 1970, and whose it was.
+    pub fn latest(&self, level: Level, key: Key, row: i64) -> Result<Option<(i64, String)>> {
+        let column = column(level);
+        let mut query = self.db.prepare_cached(&format!(
+            "SELECT ended, user FROM jobs WHERE {column} = ? AND id <= ? ORDER BY ended DESC, id DESC LIMIT 1"
+        ))?;
+        let latest = query.query_row(params![key.0 as i64, row], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        });
+        Ok(latest.optional()?)
+    }
+
     /// A number that outlives restarts, such as how far sacct was read.
     pub fn progress(&self, name: &str) -> Result<Option<i64>> {
         let mut query = self

@@ -1,7 +1,7 @@
 //! The tables, as they came about.
 
 /// Each brings the database from its position in this list to the next.
-pub const MIGRATIONS: [&str; 9] = [
+pub const MIGRATIONS: [&str; 10] = [
     "
     CREATE TABLE jobs (
         id INTEGER PRIMARY KEY,      -- in order of arrival
@@ -135,6 +135,9 @@ pub const MIGRATIONS: [&str; 9] = [
     CREATE INDEX shadows_by_command ON shadows (command_key);
     CREATE INDEX shadows_by_time ON shadows (submitted);
     CREATE INDEX shadows_by_number ON shadows (job_id);
+",
+    "
+    ALTER TABLE shadows ADD COLUMN user TEXT NOT NULL DEFAULT ''; -- whose job it ran for
 ",
 ];
 

@@ -19,6 +19,8 @@ pub struct Shadow {
     pub shadow_of: String,
     /// The job whose script it runs: of an array, the array's. Its own record names this one.
     pub origin: u64,
+    /// Whose job that is.
+    pub user: String,
     /// Its kind.
     pub command: Key,
     /// Seconds since 1970.
@@ -35,19 +37,20 @@ pub struct Shadow {
 
 /// All of a [`Shadow`], in the order of [`stored_shadow`].
 const SHADOW: &str = "SELECT id, job_id, shadow_of, origin, command_key, submitted, asked, ended IS NOT NULL, \
-     counters, need_mib, cores FROM shadows";
+     counters, need_mib, cores, user FROM shadows";
 
 impl Store {
     /// Remembers a shadow before it is submitted. Returns its row.
     pub fn intend_shadow(&self, shadow: &Shadow) -> Result<i64> {
         self.db.execute(
-            "INSERT INTO shadows (shadow_of, origin, command_key, submitted, asked) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO shadows (shadow_of, origin, command_key, submitted, asked, user) VALUES (?, ?, ?, ?, ?, ?)",
             params![
                 shadow.shadow_of,
                 shadow.origin as i64,
                 shadow.command.0 as i64,
                 shadow.submitted,
                 serde_json::to_string(&shadow.asked)?,
+                shadow.user,
             ],
         )?;
         Ok(self.db.last_insert_rowid())
@@ -161,6 +164,18 @@ impl Store {
         });
         Ok(need.optional()?)
     }
+
+    /// When the last shadow of a kind was submitted that says what it needs, in seconds since 1970, and whose it was.
+    pub fn latest_shadow(&self, command: Key, ended: i64) -> Result<Option<(i64, String)>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT submitted, user FROM shadows WHERE command_key = ? AND ended <= ? \
+             AND need_mib IS NOT NULL ORDER BY ended DESC LIMIT 1",
+        )?;
+        let latest = query.query_row(params![command.0 as i64, ended], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        });
+        Ok(latest.optional()?)
+    }
 }
 
 fn stored_shadow(row: &Row) -> rusqlite::Result<Shadow> {
@@ -174,6 +189,7 @@ fn stored_shadow(row: &Row) -> rusqlite::Result<Shadow> {
         job_id: row.get::<_, Option<i64>>(1)?.map(|id| id as u64),
         shadow_of: row.get(2)?,
         origin: row.get::<_, i64>(3)? as u64,
+        user: row.get(11)?,
         command: Key(row.get::<_, i64>(4)? as u64),
         submitted: row.get(5)?,
         asked: serde_json::from_str(row.get_ref(6)?.as_str()?)

@@ -34,10 +34,21 @@ fn three_kinds(since: i64) -> String {
 /// As the site of the other tests, with room for the shadows of more jobs.
 fn site() -> Site {
     let site = site_with_shadows();
+    allow(
+        &site,
+        "max_running_per_user = 9\nmax_cpu_s_per_hour_per_user = 9999\n",
+    );
     let folder = site.config.with_file_name("hash.8/job.8");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("environment"), b"\x01\0\0\0HOME=/home/alice\0").unwrap();
     site
+}
+
+/// Adds to `[shadow]`, which comes last.
+fn allow(site: &Site, settings: &str) {
+    let mut config = std::fs::read_to_string(&site.config).unwrap();
+    config.push_str(settings);
+    std::fs::write(&site.config, config).unwrap();
 }
 
 fn shows(site: &Site, jobs: &[String]) {
@@ -402,4 +413,65 @@ fn a_shadow_that_never_reached_slurm_is_given_up_and_its_job_has_no_other() {
     let set = site.slurm.calls("scontrol update");
     let why = "\"kept\":\"its shadow was lost\"";
     assert!(set[0].contains(why), "{set:?}");
+}
+
+/// The same job of another user's.
+fn bobs(job: String) -> String {
+    assert!(job.contains("alice"));
+    job.replace("alice", "bob")
+}
+
+#[test]
+fn one_user_has_no_more_shadows_than_are_hers_and_others_have_room() {
+    let kinds = [(8, "align"), (9, "sort"), (10, "call")];
+    let job = |at: usize| waiting(kinds[at].0, kinds[at].1, "PENDING", 0, NOON);
+    for (most, jobs, started) in [
+        (1, [job(0), job(1), job(2)], 1),
+        (2, [job(0), job(1), job(2)], 2),
+        (1, [job(0), job(1), bobs(job(2))], 2),
+        (0, [job(0), job(1), bobs(job(2))], 0),
+    ] {
+        let site = site_with_room_for(most, 9999);
+        shows(&site, &jobs);
+        let mut agent = site.agent();
+        assert_eq!(agent.pass(true).unwrap().shadows_started, started, "{most}");
+        // They still run.
+        assert_eq!(agent.glance().unwrap().shadows_started, 0, "{most}");
+    }
+}
+
+#[test]
+fn one_users_shadows_have_no_more_cpu_time_in_an_hour_than_is_hers_and_others_have_theirs() {
+    let next = |later| waiting(10, "another", "PENDING", 0, NOON + later);
+    for (cpu_s, later, job, started) in [
+        (99.0, 0, next(0), 1),
+        (100.0, 0, next(0), 0),
+        (100.0, 0, bobs(next(0)), 1),
+        (100.0, 3601, next(3601), 1),
+    ] {
+        let site = site_with_room_for(9, 100);
+        shows(&site, &[new_job(9, NOON)]);
+        let mut agent = site.agent();
+        assert_eq!(agent.pass(true).unwrap().shadows_started, 1);
+        let used = Counters {
+            cpu_s,
+            ..Counters::nothing(Ended::Oom)
+        };
+        shows(&site, &[shadow("COMPLETED", Some(used.into()))]);
+        assert_eq!(agent.glance().unwrap().shadows_ended, 1);
+        site.watch.0.set(NOON + later);
+        shows(&site, &[job]);
+        let pass = agent.glance().unwrap();
+        assert_eq!(pass.shadows_started, started, "{cpu_s} s, {later} s ago");
+    }
+}
+
+fn site_with_room_for(shadows: u32, cpu_s: u32) -> Site {
+    let site = site();
+    let text = std::fs::read_to_string(&site.config).unwrap();
+    let text = text
+        .replace("per_user = 9\n", &format!("per_user = {shadows}\n"))
+        .replace("per_user = 9999\n", &format!("per_user = {cpu_s}\n"));
+    std::fs::write(&site.config, text).unwrap();
+    site
 }

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use shadowfit_core::agent::train::train;
 use shadowfit_core::agent::{import, lock};
+use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
 use shadowfit_core::model::snapshot::Snapshot;
 use shadowfit_core::slurm::sacct::{Reader, dump_command};
@@ -55,7 +56,7 @@ pub fn train_snapshot(config: &Config, all: bool) -> Result<()> {
         .map(|old| old.directory().clone())
         .unwrap_or_default();
     let previous = old.as_ref().filter(|_| !all);
-    if let Some(bytes) = train(&store, previous, config, &directory)? {
+    if let Some(bytes) = train(&store, previous, config, &directory, WallClock.now())? {
         Snapshot::publish(&path, &bytes).with_context(|| path.display().to_string())?;
     }
     println!(

@@ -10,7 +10,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 pub const MAGIC: [u8; 8] = *b"shadowft";
 /// A snapshot of another version is not read.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// The beginning of the file.
 #[derive(Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -53,6 +53,8 @@ pub struct Entry {
     /// How many of its jobs may be rewritten, and how many more of them as they are submitted.
     pub left: U16,
     pub open: U16,
+    last: U32,
+    owner: U32,
 }
 
 /// What belongs to an entry and is there in any number.
@@ -97,6 +99,8 @@ impl Entry {
             seats: count(learned.seats.len()),
             left: evidence.trust.left.into(),
             open: evidence.trust.open.into(),
+            last: learned.last.into(),
+            owner: learned.owner.into(),
         }
     }
 
@@ -118,6 +122,8 @@ impl Entry {
             memory: curve(memory),
             time: curve(time),
             seats: own.iter().take(seats).map(Cell::seats).collect(),
+            last: self.last.get(),
+            owner: self.owner.get(),
         }
     }
 

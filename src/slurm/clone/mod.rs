@@ -179,7 +179,8 @@ fn mark(limits: &ShadowLimits, of: u64, slice: Slice) -> Mark {
         job: of,
         until: slice.until,
         cpus: slice.cpus,
-        scratch_mib: limits.scratch_mib.min(slice.memory_mib / 2),
+        // To the kernel, a file system of size 0 is one without a limit.
+        scratch_mib: limits.scratch_mib.min(slice.memory_mib / 2).max(1),
         pids: limits.pids.into(),
         io_mib_s: limits.io_mib_s.into(),
     }

@@ -230,6 +230,8 @@ fn a_slice_is_what_is_asked_for_on_a_node_up_to_the_sites_and_half_of_it_is_for_
     assert_eq!(slice(Some(Memory::Cpu(100)), 3), (600, 300));
     assert_eq!(slice(Some(Memory::Node(9000)), 1), (4000, 300));
     assert_eq!(slice(None, 1), (4000, 300));
+    // To the kernel, nothing would be without a limit.
+    assert_eq!(slice(Some(Memory::Node(1)), 1), (1, 1));
     let small = limits.slice(&ask_for(9000), 9).at_most(700);
     assert_eq!((small.memory_mib, small.cpus, small.until), (700, 1, 9));
 }

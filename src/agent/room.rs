@@ -1,0 +1,88 @@
+//! What shadows may start with: less as the cluster fills, and nothing beyond the CPU time of an hour, of all and of
+//! each user.
+
+use super::Agent;
+use crate::config::ShadowLimits;
+use crate::slurm::site::{Load, load};
+use crate::store::Shadow;
+use anyhow::Result;
+use std::collections::HashMap;
+
+const HOUR: i64 = 3600;
+
+/// In a full cluster a shadow has this share of its window.
+const LEAST_WINDOW: f64 = 0.5;
+
+/// In less memory a shadow would show nothing.
+const LEAST_SLICE_MIB: u64 = 256;
+
+/// What shadows may start with.
+#[derive(Debug)]
+pub(super) struct Room {
+    /// How many.
+    pub shadows: u64,
+    /// The share of the window that they have.
+    pub window: f64,
+    /// Memory for each, in MiB.
+    pub free_mib: u64,
+    used: HashMap<String, Used>,
+}
+
+/// What shadows have of what they may have.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    running: u64,
+    cpu_s: f64,
+}
+
+impl Used {
+    /// One shadow more.
+    fn add(&mut self, shadow: &Shadow) {
+        self.running += u64::from(!shadow.has_ended);
+        let counters = shadow.counters.as_ref();
+        self.cpu_s += counters.map_or(0.0, |counters| f64::from(counters.cpu_s));
+    }
+}
+
+impl Room {
+    /// There is room for a shadow of this user's.
+    pub fn is_for(&self, user: &str, limits: &ShadowLimits) -> bool {
+        let used = self.used.get(user).copied().unwrap_or_default();
+        self.shadows > 0
+            && used.running < limits.max_running_per_user.into()
+            && used.cpu_s < limits.max_cpu_s_per_hour_per_user.into()
+    }
+
+    /// A shadow of this user's has it now.
+    pub fn take(&mut self, user: &str) {
+        self.shadows = self.shadows.saturating_sub(1);
+        self.used.entry(user.to_owned()).or_default().running += 1;
+    }
+}
+
+impl Agent<'_> {
+    /// `now` is in seconds since 1970.
+    pub(super) fn room(&self, now: i64) -> Result<Room> {
+        let limits = &self.config.shadow;
+        let (mut all, mut used) = (Used::default(), HashMap::<String, Used>::new());
+        let ended = self.store.ended_shadows(now - HOUR)?;
+        for shadow in self.store.running_shadows()?.iter().chain(&ended) {
+            all.add(shadow);
+            used.entry(shadow.user.clone()).or_default().add(shadow);
+        }
+        let Load { idle, free_mib } = load(self.commands)?;
+        let allowed = (f64::from(limits.max_running) * idle).ceil() as u64;
+        let within_budget =
+            all.cpu_s < f64::from(limits.max_cpu_s_per_hour) && free_mib >= LEAST_SLICE_MIB;
+        Ok(Room {
+            shadows: if within_budget {
+                allowed.saturating_sub(all.running)
+            } else {
+                0
+            },
+            window: LEAST_WINDOW + (1.0 - LEAST_WINDOW) * idle,
+            free_mib,
+            used,
+        })
+    }
+}
