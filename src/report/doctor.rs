@@ -240,7 +240,8 @@ fn shadows<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> Vec<Findi
                 .then(|| {
                     "shadowfitd does not run as root, and cannot submit in users' names".into()
                 }),
-            "set User=root in shadowfitd.service, then: systemctl daemon-reload; systemctl restart shadowfitd",
+            "install -D -t /etc/systemd/system/shadowfitd.service.d /usr/local/share/shadowfit/shadowfitd-root.conf, \
+             then: systemctl daemon-reload; systemctl restart shadowfitd",
         ),
         Finding::check(
             "shadows: modes",

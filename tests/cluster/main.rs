@@ -15,6 +15,7 @@ mod mounts;
 mod policy;
 mod profile;
 mod remembered;
+mod restricted;
 mod shadow;
 mod spine;
 mod trust;
@@ -214,6 +215,18 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a_shadow_that_cannot_be_remembered_is_not_submitted",
         remembered::a_shadow_that_cannot_be_remembered_is_not_submitted,
+    ),
+    (
+        "an_agent_that_its_unit_restricts_does_its_work",
+        restricted::an_agent_that_its_unit_restricts_does_its_work,
+    ),
+    (
+        "an_agent_that_must_be_root_has_its_shadows_under_the_drop_in",
+        restricted::an_agent_that_must_be_root_has_its_shadows_under_the_drop_in,
+    ),
+    (
+        "no_system_call_of_the_agent_is_forbidden_by_its_unit",
+        restricted::no_system_call_of_the_agent_is_forbidden_by_its_unit,
     ),
     (
         "without_an_agent_jobs_start_as_asked",

@@ -1,0 +1,47 @@
+//! The systemd unit: how much it leaves exposed, with what agents that must be root add.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts")
+}
+
+/// What `systemd-analyze security` says of the unit as these files make it, 0 to 10.
+fn exposure(drop_in: Option<&str>) -> f64 {
+    let root = tempfile::tempdir().expect("a folder");
+    let units = root.path().join("etc/systemd/system");
+    let drop_ins = units.join("shadowfitd.service.d");
+    std::fs::create_dir_all(&drop_ins).expect("ours");
+    let unit = scripts().join("shadowfitd.service");
+    std::fs::copy(unit, units.join("shadowfitd.service")).expect("ours");
+    if let Some(name) = drop_in {
+        std::fs::copy(scripts().join(name), drop_ins.join(name)).expect("ours");
+    }
+    let said = Command::new("systemd-analyze")
+        .args([
+            "security",
+            "--offline=true",
+            "--no-pager",
+            "shadowfitd.service",
+        ])
+        .arg(format!("--root={}", root.path().display()))
+        .output()
+        .expect("systemd-analyze is installed");
+    let said = String::from_utf8_lossy(&said.stdout);
+    let level = said
+        .lines()
+        .find_map(|line| line.split_once("shadowfitd.service: "));
+    let (_, level) = level.unwrap_or_else(|| panic!("{said}"));
+    let number = level.split_whitespace().next().expect("a number");
+    number.parse().unwrap_or_else(|_| panic!("{level}"))
+}
+
+#[test]
+#[ignore = "needs systemd-analyze, which scripts/setup installs"]
+fn the_agent_is_exposed_as_little_as_its_work_allows() {
+    let plain = exposure(None);
+    assert!(plain <= 2.0, "{plain}");
+    let root = exposure(Some("shadowfitd-root.conf"));
+    assert!(plain < root && root <= 2.5, "{root}");
+}
