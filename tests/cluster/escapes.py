@@ -5,14 +5,18 @@
     escapes.py bait DIR UID PID JOB_1 JOB_2 PORT   as root: what is to be harmed; PID is the live job's
     escapes.py attempt DIR                         as the user, in a job: every attempt in turn
     escapes.py effects DIR                         as root: the attempts that had an effect, one a line
+    escapes.py control DIR                         as root, outside: those that only the inside can judge
+    escapes.py controls DIR                        those that succeeded in any run outside, one a line
     escapes.py names                               the attempts whose effect can be seen from outside
     escapes.py all                                 all of them, in the order in which they are tried
 
 An attempt that can only be judged from inside counts as successful by its return value; the place of the
-first such one in the order, from 1 on, is the exit code.
+first such one in the order, from 1 on, is the exit code. Without a sandbox each must succeed, for the user or, where
+the kernel refuses any user, for root. What a kernel does not have at all is no way out of it, and named as such.
 """
 
 import ctypes
+import errno
 import fcntl
 import json
 import mmap
@@ -514,7 +518,7 @@ def _(_place):
 
 @escape("remount writable")
 def _(_place):
-    return LIBC.mount(None, b"/", None, 32, None) == 0
+    return LIBC.mount(None, b"/", None, 4096 | 32, None) == 0
 
 
 @escape("a device of its own")
@@ -530,8 +534,10 @@ def _(_place):
 
 @escape("kernel settings")
 def _(_place):
+    with open("/proc/sys/kernel/core_pattern") as file:
+        pattern = file.read()
     with open("/proc/sys/kernel/core_pattern", "w") as file:
-        file.write("core\n")
+        file.write(pattern)
     return True
 
 
@@ -543,6 +549,36 @@ def _(_place):
 @escape("ordinary priority")
 def _(_place):
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    return True
+
+
+@escape("real-time priority")
+def _(_place):
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    return True
+
+
+@escape("a higher priority")
+def _(_place):
+    os.setpriority(os.PRIO_PROCESS, 0, -5)
+    return True
+
+
+@escape("to be root")
+def _(_place):
+    os.setresuid(0, 0, 0)
+    return True
+
+
+@escape("groups of others")
+def _(_place):
+    os.setgroups([0])
+    return True
+
+
+@escape("a root of its own")
+def _(_place):
+    os.chroot("/")
     return True
 
 
@@ -618,53 +654,77 @@ def _(_place):
     return is_locked("/dev/zero")
 
 
+def stand_in():
+    """The node's own; in a shadow it also takes srun's place."""
+    return os.path.join(os.path.dirname(os.environ["SLURM_CONF"]), "../plugins/shadowfit-standin")
+
+
 @escape("lock on the stand-in")
 def _(_place):
-    return is_locked(shutil.which("srun"))
+    return any(is_locked(path) for path in (shutil.which("srun"), stand_in()))
+
+
+class Lacking(Exception):
+    """This kernel has no such thing, for anybody."""
 
 
 def system_call(number, *arguments):
     """Its answer, or -errno."""
-    answer = LIBC.syscall(ctypes.c_long(number), *(ctypes.c_long(argument) for argument in arguments))
+    words = (argument if isinstance(argument, ctypes.Array) else ctypes.c_long(argument) for argument in arguments)
+    answer = LIBC.syscall(ctypes.c_long(number), *words)
     return answer if answer >= 0 else -ctypes.get_errno()
 
 
-def call_succeeds(name, number, *arguments):
+def is_granted(answer):
+    """The kernel has gone on to the call's arguments, whatever it thinks of them."""
+    if -answer in (errno.ENOSYS, errno.EAFNOSUPPORT):
+        raise Lacking
+    return -answer not in (errno.EPERM, errno.EACCES, errno.EMFILE)
+
+
+def call_is_granted(name, number, *arguments):
     """The call itself is the hole."""
 
     @escape(name)
     def _(_place):
-        return system_call(number, *arguments) >= 0
+        return is_granted(system_call(number, *arguments))
 
 
-call_succeeds("inotify of the user", 294, 0)
-call_succeeds("old inotify of the user", 253)
-call_succeeds("fanotify of the user", 300, 0x200, 0)
-call_succeeds("vsock", 41, 40, 1, 0)
-call_succeeds("crypto socket", 41, 38, 5, 0)
-call_succeeds("pair of foreign sockets", 53, 30, 5, 0)
-call_succeeds("userfaultfd", 323, 1)
-call_succeeds("bpf", 321, 0, 0, 0)
-call_succeeds("new mount api", 430, 0, 0)
-call_succeeds("namespace of another process", 308, 0, 0)
-call_succeeds("kernel module", 313, 0, 0, 0)
-call_succeeds("kexec", 246, 0, 0, 0, 0)
-call_succeeds("host name", 170, 0, 0)
-call_succeeds("clock", 227, 0, 0)
-call_succeeds("quota", 179, 0, 0, 0, 0)
-call_succeeds("swap", 168, 0)
-call_succeeds("reboot", 169, 0, 0, 0, 0)
+call_is_granted("inotify of the user", 294, 0)
+call_is_granted("old inotify of the user", 253)
+call_is_granted("fanotify of the user", 300, 0x200, 0)
+call_is_granted("vsock", 41, 40, 1, 0)
+call_is_granted("crypto socket", 41, 38, 5, 0)
+call_is_granted("pair of foreign sockets", 53, 30, 5, 0)
+call_is_granted("userfaultfd", 323, 1)
+call_is_granted("bpf", 321, 0, 0, 0)
+call_is_granted("new mount api", 430, 0, 0)
+call_is_granted("namespace of another process", 308, 0, 0)
+call_is_granted("kernel module", 313, 0, 0, 0)
+call_is_granted("kexec", 246, 0, 0, 0, 0)
+call_is_granted("host name", 170, ctypes.create_string_buffer(b"escaped"), 7)
+call_is_granted("swap", 168, 0)
+call_is_granted("reboot", 169, 0, 0, 0, 0)
 
 
-@escape("io_uring")
+call_is_granted("io_uring", 425, 1, 0)
+call_is_granted("file handles", 304, -1, 0, 0)
+
+
+@escape("hang up a terminal")
 def _(_place):
-    # With no parameters it is a fault of the caller's where there is one at all.
-    return system_call(425, 1, 0) != -38
+    # Not that of whoever runs the tests.
+    os.setsid()
+    return is_granted(system_call(153))
 
 
-@escape("file handles")
+@escape("clock")
 def _(_place):
-    return system_call(304, -1, 0, 0) != -1
+    # As adjtimex(2) has it: the length of a tick is set to what it is.
+    setting = ctypes.create_string_buffer(208)
+    system_call(159, setting)
+    ctypes.c_uint.from_buffer(setting).value = 0x4000
+    return is_granted(system_call(159, setting))
 
 
 def bait_memory(place):
@@ -705,7 +765,7 @@ def _(_place):
 
 @escape("x32 system calls")
 def _(_place):
-    return system_call(0x40000000 + 39) > 0
+    return is_granted(system_call(0x40000000 + 39))
 
 
 def limit_of(pid, name):
@@ -740,6 +800,8 @@ def readable(path):
 
     @escape(f"read {path}")
     def _(_place):
+        if not os.path.exists(path):
+            raise Lacking
         with open(path, "rb") as file:
             return bool(file.read(1))
 
@@ -750,14 +812,32 @@ for _path in ("keys", "key-users", "timer_list", "interrupts", "kcore", "sched_d
 
 @escape("the scratch space itself")
 def _(_place):
+    # Where there is none, there is nothing to be protected.
+    if not os.path.exists("/run/shadowfit"):
+        raise Lacking
     return bool(os.listdir("/run/shadowfit/scratch"))
 
 
-@escape("the stand-in's content")
+def bait_stand_in(place):
+    """As on a node where somebody was careless."""
+    os.chmod(stand_in(), 0o777)
+    with open(place.path("stand-in-size"), "w") as file:
+        file.write(str(os.stat(stand_in()).st_size))
+
+
+def stand_in_changed(place):
+    size = int(open(place.path("stand-in-size")).read())
+    changed = os.stat(stand_in()).st_size != size
+    os.truncate(stand_in(), size)
+    os.chmod(stand_in(), 0o755)
+    return changed
+
+
+@escape("the stand-in's content", bait_stand_in, stand_in_changed)
 def _(_place):
-    with open(shutil.which("srun"), "ab") as file:
-        file.write(b"X")
-    return True
+    for path in (stand_in(), shutil.which("srun")):
+        with open(path, "ab") as file:
+            file.write(b"X")
 
 
 @escape("settings of the kernel can be opened")
@@ -777,8 +857,7 @@ def live(folder, port):
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, lambda number, _frame: touch(folder, f"signal-{int(number)}"))
     os.mkfifo(os.path.join(folder, "fifo"))
-    stand_in = os.path.join(os.path.dirname(os.environ["SLURM_CONF"]), "../plugins/shadowfit-standin")
-    locked = [open(path, "rb") for path in ("/dev/zero", stand_in)]
+    locked = [open(path, "rb") for path in ("/dev/zero", stand_in())]
     for file in locked:
         fcntl.flock(file, fcntl.LOCK_EX)
     addresses = [
@@ -816,24 +895,61 @@ def bait(folder, uid, live_pid, job_1, job_2, port):
             make(place)
 
 
-def is_hole(place, attempt):
+HOLE, LACKING, NOTHING = 77, 78, 0
+
+
+def tried(place, attempt):
+    """What an attempt, in a process of its own, comes to."""
     child = os.fork()
     if child == 0:
         signal.alarm(20)
         try:
-            hole = attempt(place) is True
+            found = HOLE if attempt(place) is True else NOTHING
+        except Lacking:
+            found = LACKING
         except (OSError, ValueError, subprocess.SubprocessError):
-            hole = False
-        os._exit(77 if hole else 0)
+            found = NOTHING
+        os._exit(found)
     _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) == 77
+    return os.waitstatus_to_exitcode(status)
 
 
 def attempt_all(folder):
     """All are tried, whatever the first of them find."""
     place = Place(folder)
-    holes = [number for number, (_, attempt, _) in enumerate(ESCAPES.values(), 1) if is_hole(place, attempt)]
-    return holes[0] if holes else 0
+    found = [tried(place, attempt) for _, attempt, _ in ESCAPES.values()]
+    note(folder, zip(ESCAPES, found, strict=True))
+    return found.index(HOLE) + 1 if HOLE in found else 0
+
+
+def control(folder):
+    """What a user is refused by any kernel: root, who may, shows that the attempt is one. Those with an effect outside
+    have their control in the user's own run."""
+    place = Place(folder)
+    inside = {name: attempt for name, (_, attempt, effect) in ESCAPES.items() if not effect}
+    note(folder, ((name, tried(place, attempt)) for name, attempt in inside.items()))
+
+
+def note(folder, found):
+    """In a shadow this is written as all else is, and seen by nobody."""
+    with open(os.path.join(folder, f"found-{os.getuid()}"), "w") as file:
+        file.writelines(f"{result} {name}\n" for name, result in found)
+
+
+def controls(folder):
+    """Each that has succeeded outside, and with a remark each that this kernel does not have."""
+    results = {}
+    for name in os.listdir(folder):
+        if name.startswith("found-"):
+            for line in open(os.path.join(folder, name)):
+                result, attempt = line.rstrip("\n").split(" ", 1)
+                results.setdefault(attempt, set()).add(int(result))
+    for attempt, seen in results.items():
+        if HOLE in seen:
+            print(attempt)
+        elif LACKING in seen:
+            print(attempt)
+            print(f"this kernel has no {attempt}", file=sys.stderr)
 
 
 def effects(folder):
@@ -854,6 +970,10 @@ if __name__ == "__main__":
         sys.exit(attempt_all(arguments[0]))
     elif verb == "effects":
         effects(arguments[0])
+    elif verb == "control":
+        control(arguments[0])
+    elif verb == "controls":
+        controls(arguments[0])
     elif verb == "all":
         print("\n".join(ESCAPES))
     else:

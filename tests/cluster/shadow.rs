@@ -352,8 +352,22 @@ impl Baited {
 
     fn effects(&self, cluster: &Cluster) -> Result<BTreeSet<String>> {
         let found = escapes(cluster, &["effects", &self.folder.display().to_string()])?;
-        Ok(found.lines().map(str::to_owned).collect())
+        Ok(lines(&found))
     }
+
+    /// Of the attempts that only the inside can judge, those that a user or root has succeeded in without a sandbox.
+    /// What root may do ends with namespaces of its own.
+    fn succeed_outside(&self, cluster: &Cluster) -> Result<BTreeSet<String>> {
+        let folder = self.folder.display().to_string();
+        let apart = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork"];
+        let control = ["python3", ESCAPES, "control", &folder];
+        cluster.run("root", &[&apart[..], &control].concat())?;
+        Ok(lines(&escapes(cluster, &["controls", &folder])?))
+    }
+}
+
+fn lines(text: &str) -> BTreeSet<String> {
+    text.lines().map(str::to_owned).collect()
 }
 
 /// The attempt that an exit code stands for.
@@ -382,10 +396,7 @@ pub fn nothing_escapes_a_shadow(cluster: &mut Cluster) -> Result<()> {
         Ok(!["PENDING", "RUNNING", "COMPLETING"].contains(&cluster.job(job)?.state.as_str()))
     })?;
     let harmed = control.effects(cluster)?;
-    let known: BTreeSet<String> = escapes(cluster, &["names"])?
-        .lines()
-        .map(str::to_owned)
-        .collect();
+    let known = lines(&escapes(cluster, &["names"])?);
     let harmless: Vec<_> = known
         .difference(&harmed)
         .filter(|name| !NOT_EVERYWHERE.contains(&name.as_str()))
@@ -393,6 +404,13 @@ pub fn nothing_escapes_a_shadow(cluster: &mut Cluster) -> Result<()> {
     ensure(
         harmless.is_empty(),
         format!("attempts without effect outside of a sandbox: {harmless:?}"),
+    )?;
+    let shown = control.succeed_outside(cluster)?;
+    let inside = &lines(&escapes(cluster, &["all"])?) - &known;
+    let vain = &inside - &shown;
+    ensure(
+        vain.is_empty(),
+        format!("attempts that do not succeed outside of a sandbox either: {vain:?}"),
     )?;
     cluster.cancel_all()?;
 
