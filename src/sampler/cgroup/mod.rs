@@ -6,6 +6,8 @@ mod v1;
 mod v2;
 
 use crate::shadow::GROUP_PREFIX;
+use procfs::process::Process;
+use procfs::{ProcessCGroup, ProcessCGroups};
 use std::io;
 use std::path::{Path, PathBuf};
 pub use tree::Tree;
@@ -33,20 +35,20 @@ impl Group {
     /// The group that Slurm keeps a job in, all its steps on this node, found by one of its processes;
     /// `None` while that is not in one.
     pub fn of_job(root: &Path, proc: &Path, pid: i32, job: u64) -> Option<Group> {
-        let text = std::fs::read_to_string(proc.join(format!("{pid}/cgroup"))).ok()?;
+        let groups = groups_of(proc, pid)?;
         // cgroup v2 names no controller.
-        let folder = |controller| job_folder(path_of(&text, controller)?, job);
+        let folder = |controller| job_folder(path_of(&groups, controller)?, job);
         Some(Group::new(root, folder("memory").or_else(|| folder(""))?))
     }
 
     /// The groups of a shadow's own, by the init of its sandbox; `None` once that is gone. What is killed and
     /// removed at the end must be nobody else's.
     pub fn of_shadow(root: &Path, proc: &Path, init: i32) -> Option<Group> {
-        let text = std::fs::read_to_string(proc.join(format!("{init}/cgroup"))).ok()?;
-        let own = |controller| path_of(&text, controller).filter(|path| is_shadows(path));
+        let groups = groups_of(proc, init)?;
+        let own = |controller| path_of(&groups, controller).filter(|path| is_shadows(path));
         if root.join("memory").is_dir() {
             own("memory")?;
-            return Some(Group::V1(v1::Folders::of_shadow(root, &text)));
+            return Some(Group::V1(v1::Folders::of_shadow(root, &groups)));
         }
         let path = own("")?;
         Some(Group::new(root, path))
@@ -137,16 +139,20 @@ fn is_shadows(path: &str) -> bool {
     name.starts_with(GROUP_PREFIX)
 }
 
-/// Where a process is in the hierarchy of `controller`, of cgroup v2 if that is empty: of a line
-/// `4:memory:/slurm` the path.
-fn path_of<'a>(text: &'a str, controller: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| {
-        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
-        controllers
-            .split(',')
-            .any(|name| name == controller)
-            .then_some(path)
-    })
+/// The groups that a process is in.
+fn groups_of(proc: &Path, pid: i32) -> Option<ProcessCGroups> {
+    let process = Process::new_with_root(proc.join(pid.to_string())).ok()?;
+    process.cgroups().ok()
+}
+
+/// Which of them is in the hierarchy of `controller`, of cgroup v2 if that is empty.
+fn path_of<'a>(groups: &'a ProcessCGroups, controller: &str) -> Option<&'a str> {
+    let is_it = |group: &&ProcessCGroup| match controller {
+        "" => group.controllers.is_empty(),
+        _ => group.controllers.iter().any(|name| name == controller),
+    };
+    let group = groups.into_iter().find(is_it)?;
+    Some(&group.pathname)
 }
 
 /// The part of a process's cgroup path that is its job's: the parent of its step. Up to 25.11 that is called

@@ -2,6 +2,7 @@
 
 use super::{Charged, field, is_shadows, number, numbers, path_of, with_all_below};
 use crate::sampler::stats::total;
+use procfs::ProcessCGroups;
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,10 +20,10 @@ impl Folders {
         Folders(CONTROLLERS.map(folder).into())
     }
 
-    /// Those of its own that a shadow is in, as its /proc/PID/cgroup names them.
-    pub(super) fn of_shadow(root: &Path, text: &str) -> Folders {
+    /// Those of its own that a shadow is in.
+    pub(super) fn of_shadow(root: &Path, groups: &ProcessCGroups) -> Folders {
         let folder = |controller| {
-            let path = path_of(text, controller).filter(|path| is_shadows(path))?;
+            let path = path_of(groups, controller).filter(|path| is_shadows(path))?;
             let path = path.trim_start_matches('/');
             Some((controller, root.join(controller).join(path)))
         };
