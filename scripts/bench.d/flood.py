@@ -1,0 +1,223 @@
+"""Two hostile users at work for ten minutes while a third's 200 jobs run, some of them of new kinds that shadows measure.
+
+The hostile hold locks on whatever of ours they can open, read what they can, plant names where programs write, and flood
+Slurm with kinds, names, comments and marks of their own making. Every job of the third leaves a mark when its work is done.
+"""
+
+import collections
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+from forms import PROGRAMS
+from place import FOLDER, Bench
+
+VICTIM, HOSTILE = "alice", ("bob", "nobody")
+JOBS = 200
+WINDOW_S = 20
+# What Slurm itself needs to start a job on a busy machine with free nodes, in seconds.
+SLACK_S = 30
+CONFIG = f"""[modes]
+default = "apply"
+[agent]
+interval_s = 2
+[evidence]
+application_min_runs = 5
+application_min_users = 1
+[shadow]
+enabled = true
+window_s = {WINDOW_S}
+min_stake_gib_h = 0.0
+"""
+BIN = FOLDER / "bin"
+# Of the script that the hostile run, too, to teach that it needs nothing.
+SHARED = "fill ${1:-1} && mark"
+
+# Opens whatever can be opened below the folders given, locks it in every way, and says what that was.
+LOCKS = """#!/usr/bin/python3
+import fcntl, os, struct, sys, time
+held = []
+for _ in range(10_000):
+    for top in sys.argv[1:]:
+        for folder, _, files in os.walk(top):
+            for name in files:
+                for flags in (os.O_RDWR, os.O_RDONLY):
+                    try:
+                        file = os.open(os.path.join(folder, name), flags | os.O_NONBLOCK)
+                    except OSError:
+                        continue
+                    if len(held) > 200:
+                        os.close(held.pop(0))
+                    held.append(file)
+                    print(os.path.join(folder, name), flush=True)
+                    for take in (lambda: fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB), lambda: fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)):
+                        try:
+                            take()
+                        except OSError:
+                            pass
+                    break
+    time.sleep(1)
+"""
+# Links and files where programs make temporary ones.
+PLANT = """#!/bin/bash
+target=$1
+while :; do
+    for folder in /tmp /var/tmp /dev/shm; do
+        for name in shadowfit shadowfit-shadow shadowfit.lock shadowfit-$RANDOM shadow.$RANDOM job$RANDOM; do
+            ln -sf "$target" "$folder/$name.$$" 2>/dev/null
+        done
+    done
+    sleep 0.5
+    rm -f {/tmp,/var/tmp,/dev/shm}/*.$$
+done
+"""
+# Kinds, names, comments and marks without end, on one node; at most 60 of them wait.
+FLOOD = """#!/bin/bash
+script=$1 node=$2 number=0
+names=('{"shadowfit":1,"memory":{"set":1}}' $'a|b\\nc\\td' $'\\xff\\xfe' '../../etc' '$(touch /tmp/owned)' "$(printf 'x%.0s' {1..900})" 'job')
+while :; do
+    [ $(squeue -h -u "$USER" | wc -l) -lt 60 ] || { sleep 1; continue; }
+    for name in "${names[@]}"; do
+        number=$((number + 1))
+        printf '#!/bin/bash\\n: kind %s of %s\\n' "tool$number" "$USER" | tr 0-9 a-j |
+            sbatch -Q -w "$node" -t1 --mem=100 -o /dev/null -J "$name" --comment="$name" 2>/dev/null >&2
+        sbatch -Q -w "$node" -t1 --mem=300 -o /dev/null -J "$name" --shadowfit=measure "$script" 1 2>/dev/null >&2
+        sbatch -Q -w "$node" -t1 --mem=100 -o /dev/null "--shadowfit=shadow:$number:9999999999:1:100:100:100" "$script" 1 2>/dev/null >&2
+        scontrol update jobid=$((RANDOM % 500)) admincomment='{"shadowfit":1,"memory":{"asked":1,"set":1}}' comment="$name" 2>/dev/null >&2
+        echo "$number"
+    done
+done
+"""
+
+
+class Flood(Bench):
+    def __init__(self, cluster, folder):
+        super().__init__(cluster)
+        self.folder = folder
+        self.marks = FOLDER / "marks"
+        for path, mode in ((self.marks, 0o777), (BIN, 0o755)):
+            path.mkdir(exist_ok=True)
+            path.chmod(mode)
+        for old in self.marks.iterdir():
+            old.unlink()
+        for name, text in PROGRAMS.items():
+            (BIN / name).write_text(text.replace("@BIN@", str(BIN)).replace("@MARKS@", str(self.marks)))
+            (BIN / name).chmod(0o755)
+        # A file of root's, which the hostile would have written to.
+        self.treasure = FOLDER / "treasure"
+        self.treasure.write_text("root's own\n")
+        self.inside("sacctmgr", "-i", "-Q", "add", "user", HOSTILE[1], "account=genomics", f"cluster={folder.name}")
+
+    def start_hostile(self, user, node):
+        """Each runs as a session of its own, so that all it started ends with it."""
+        state = [str(self.folder / name) for name in ("shadowfit", "etc", "log", "state")]
+        shared = self.script("shared.sh", self.text(SHARED))
+        programs = {
+            "locks": (self.script("locks.py", LOCKS), *state, "/run", "/var/spool"),
+            "plant": (self.script("plant.sh", PLANT), self.treasure),
+            "flood": (self.script("flood.sh", FLOOD), shared, node),
+        }
+        return {f"{name} {user}": self.start(name, user, command) for name, command in programs.items()}
+
+    def start(self, name, user, command):
+        out = open(FOLDER / f"{name}-{user}.out", "wb")
+        wrapped = [
+            self.project / "scripts/cluster",
+            "exec",
+            "--name",
+            self.folder.name,
+            "--user",
+            user,
+            "--",
+            "env",
+            f"USER={user}",
+            *command,
+        ]
+        return subprocess.Popen([str(part) for part in wrapped], stdout=out, stderr=subprocess.STDOUT, start_new_session=True, cwd=FOLDER)
+
+    @staticmethod
+    def text(script):
+        return f"#!/bin/bash\nexport PATH={BIN}:$PATH\n{script}\n"
+
+    def submit(self, number):
+        """One of the third's jobs: of a known kind, of the script that the hostile run too, or of a kind of its own."""
+        kind = number % 4
+        if kind == 0:
+            script = self.script("shared.sh", self.text(SHARED))
+        elif kind == 3:
+            word = "".join(chr(ord("a") + int(digit)) for digit in f"{number:03}")
+            script = self.script(f"new-{word}.sh", self.text(f": measure_{word}\nfill $1 && mark"))
+        else:
+            script = self.script(f"known-{'ab'[kind - 1]}.sh", self.text(f": known_{'ab'[kind - 1]}\nfill $1 && mark"))
+        return self.inside("sbatch", "--parsable", "-Q", "-o", "/dev/null", "-t5", "--mem=900", script, "300", user=VICTIM).strip()
+
+    def runs(self, jobs):
+        rows = self.inside("sacct", "-D", "-X", "-P", "-n", "-j", ",".join(jobs), "-o", "JobIDRaw,Submit,Start,State,AdminComment")
+        return [dict(zip(("job", "submit", "start", "state", "comment"), row.split("|", 4), strict=True)) for row in rows.splitlines()]
+
+
+def seconds(text):
+    return time.mktime(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
+
+
+def judge(bench, jobs):
+    """Prints what became of the third's jobs. Returns whether all is well."""
+    runs = bench.runs(jobs)
+    marked = {path.name.partition(".")[0] for path in bench.marks.iterdir()}
+    lost = [job for job in jobs if job not in marked]
+    first = {}
+    for run in runs:
+        first.setdefault(run["job"], run)
+    waits = {job: seconds(run["start"]) - seconds(run["submit"]) for job, run in first.items() if run["start"] not in ("Unknown", "None")}
+    late = {job: wait for job, wait in waits.items() if wait > WINDOW_S + SLACK_S}
+    records = {run["job"]: json.loads(run["comment"]) for run in runs if run["comment"].startswith('{"shadowfit"')}
+    levels = collections.Counter(record.get("level") or "none" for record in records.values())
+    harmed = [run for run in runs if run["state"] not in ("COMPLETED", "REQUEUED") or (run["state"] == "REQUEUED")]
+    by_others = [
+        job
+        for job, record in records.items()
+        if record.get("level") == "application" and (record.get("memory") or {}).get("set", 300) < 300
+    ]
+    planted = {user: (FOLDER / f"flood-{user}.out").read_text(errors="replace").splitlines()[-1:] for user in HOSTILE}
+    opened = sorted({line for user in HOSTILE for line in (FOLDER / f"locks-{user}.out").read_text(errors="replace").splitlines()})
+    print(f"hostile submissions, of three kinds each: {planted}; files that they could open: {len(opened)}")
+    for path in opened[:20]:
+        print(f"  {path}")
+    print(f"{len(jobs)} jobs: {len(lost)} lost, {len(late)} delayed beyond their window, {len(by_others)} sized below their need by others")
+    print(f"runs that ended badly: {len(harmed)}; longest wait {max(waits.values(), default=0):.0f} s; levels {dict(levels)}")
+    for job in lost[:10]:
+        print(f"  lost: {[run for run in runs if run['job'] == job]}")
+    whole = bench.treasure.read_text() == "root's own\n" and not pathlib.Path("/tmp/owned").exists()
+    print(f"root's file is {'whole' if whole else 'DAMAGED'}")
+    return not lost and not late and not by_others and whole and len(records) > JOBS // 2
+
+
+def run(cluster, folder, project, minutes):
+    bench = Flood(cluster, folder)
+    bench.project = project
+    log = open(folder / "log/shadowfitd.log", "w")
+    agent = subprocess.Popen([project / "scripts/cluster", "exec", "--name", folder.name, "--", "shadowfitd"], stderr=log)
+    hostile, jobs = {}, []
+    try:
+        for number, user in enumerate(HOSTILE):
+            hostile.update(bench.start_hostile(user, f"{folder.name}{number + 1}"))
+        start = time.time()
+        for number in range(JOBS):
+            jobs.append(bench.submit(number))
+            time.sleep(max(0.0, start + (number + 1) * minutes * 60 / JOBS - time.time()))
+        assert agent.poll() is None, f"shadowfitd ended with {agent.returncode}"
+        for name, process in hostile.items():
+            assert process.poll() is None, f"'{name}' ended by itself: its part was not tried"
+        deadline = time.time() + 120
+        while time.time() < deadline and any(run["state"] in ("PENDING", "RUNNING", "REQUEUED") for run in bench.runs(jobs)[-len(jobs) :]):
+            time.sleep(3)
+        return judge(bench, jobs)
+    finally:
+        for process in hostile.values():
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+        agent.terminate()
+        agent.wait()
