@@ -52,6 +52,7 @@ fn kinds() -> Vec<(Key, Learned)> {
             p99_mib: mib,
             enough_mib: mib,
             enough_s: mib,
+            half_mib: mib,
             longest_s: mib,
             cores,
             trust: match name {

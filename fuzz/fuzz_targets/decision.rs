@@ -38,6 +38,7 @@ fuzz_target!(|input: &[u8]| {
         shadow_mib: some("shadow_mib"),
         enough_mib: some("enough_mib"),
         trust: Trust::ALL,
+        half_mib: some("half_mib"),
     });
     let per_node = fields.number("memory_per_node").map(Memory::Node);
     let ask = Ask {
@@ -71,6 +72,12 @@ fuzz_target!(|input: &[u8]| {
         .flatten()
     {
         assert!(change.set > 0 && change.set < change.asked, "{change:?}");
+    }
+    if let Some(raised) = record.raised {
+        assert!(
+            raised.set > raised.asked && record.memory.is_none(),
+            "{raised:?}"
+        );
     }
     if let Some(comment) = record.to_comment() {
         assert!(comment.len() <= MAX_SIZE && !comment.contains('|'));

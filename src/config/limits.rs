@@ -1,5 +1,6 @@
 //! The file's sections of numbers: what they mean, what is allowed, what they are if nobody says.
 
+use super::Mode;
 use crate::shadow::LEAST_UID;
 use serde::{Deserialize, Deserializer};
 use std::path::PathBuf;
@@ -64,6 +65,11 @@ pub struct MemoryLimits {
     pub failure_price: f64,
     /// Never set less for a node, in MiB.
     pub floor_mib: u64,
+    /// What is done where half of a kind's runs or more needed more than a job asks for; no more than what is done with
+    /// its memory else.
+    pub raise: Mode,
+    /// Nothing is raised above this on a node, in MiB.
+    pub raise_to_mib: u64,
 }
 
 /// `[time]`
@@ -215,6 +221,8 @@ impl Default for MemoryLimits {
         MemoryLimits {
             failure_price: 1.7,
             floor_mib: 256,
+            raise: Mode::Advise,
+            raise_to_mib: 0,
         }
     }
 }

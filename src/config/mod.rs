@@ -149,6 +149,12 @@ impl Config {
             let at = error.span().map_or(0, |span| span.start);
             invalid(line_at(bytes, at), error.message())
         })?;
+        if config.memory.raise == Mode::Apply && config.memory.raise_to_mib == 0 {
+            let at = memchr::memmem::find(bytes, b"raise").unwrap_or(0);
+            let message =
+                "`raise = \"apply\"` needs `raise_to_mib`, the most that a job is given on a node";
+            return Err(invalid(line_at(bytes, at), message));
+        }
         config.license.extend(config.io.licenses());
         Ok(config)
     }
@@ -249,6 +255,7 @@ mod tests {
             ("[modes]\ndefault = 'always'", "line 2", "`observe`"),
             ("[modes]\n\nmemmory = 'off'", "line 3", "`memory`"),
             ("[memory]\nfailure_price = -1", "line 2", "from 0 to 100"),
+            ("[memory]\nraise = 'apply'", "line 2", "`raise_to_mib`"),
             ("[cpus]\nmargin = 0.5", "line 2", "from 1 to 100"),
             ("[evidence]\nmin_runs = 0", "line 2", "from 1"),
             ("[evidence]\nmax_kinds_per_user = 0", "line 2", "from 1"),

@@ -179,16 +179,23 @@ pub fn size(
         .map_or(ask.cpus.into(), |change| change.set);
     let memory = need.and_then(|need| memory(config, modes.memory, &ask, need, cpus_in_force));
     let time = time(config, modes.time, &ask, &evidence, &cpus);
+    let raised = need.and_then(|need| raised(config, modes.memory, &ask, level, &evidence, need));
     let why = match ask.layout.tasks_on_a_node() {
         None => "Slurm is free to spread its tasks over nodes",
+        Some(_) if raised.is_some() => "most runs of its kind needed more than it asks for",
         Some(_) if !floor.is_empty() => "its script relies on what it asks for",
         Some(_) => "the request fits",
     };
-    let nothing = memory.is_none() && cpus.is_none() && time.is_none();
+    let is_set = |change: &Change| change.applies();
+    let nothing = memory.is_none()
+        && !raised.as_ref().is_some_and(is_set)
+        && cpus.is_none()
+        && time.is_none();
     Record {
         level: Some(level),
         evidence: Some(evidence),
         memory,
+        raised,
         cpus,
         time,
         limits_time: time.is_some() && config.time.limit,
@@ -215,6 +222,41 @@ fn memory(config: &Config, mode: Mode, ask: &Ask, need: u64, cpus: u64) -> Optio
         Memory::Cpu(_) => need.div_ceil((tasks * cpus).max(1)),
     };
     change(config, mode, asked.mib(), set)
+}
+
+/// Where half of its user's own runs of the kind or more needed more than is asked for now, what is enough; what one run in
+/// many needed is the user's own risk.
+fn raised(
+    config: &Config,
+    mode: Mode,
+    ask: &Ask,
+    level: Level,
+    evidence: &Evidence,
+    need: u64,
+) -> Option<Change> {
+    let own = matches!(level, Level::Command | Level::Script | Level::Name);
+    let mode = mode.min(config.memory.raise);
+    let tasks = u64::from(ask.layout.tasks_on_a_node()?);
+    let asked = ask.memory?;
+    let on_node = asked.on_a_node(tasks, ask.cpus);
+    let is_short = u64::from(evidence.half_mib) > on_node && need > on_node;
+    if !own || mode == Mode::Off || !is_short {
+        return None;
+    }
+    let in_its_form = |mib: u64| match asked {
+        Memory::Node(_) => mib,
+        Memory::Cpu(_) => mib.div_ceil((tasks * u64::from(ask.cpus)).max(1)),
+    };
+    let change = |mode, on_node| Change {
+        mode,
+        asked: asked.mib(),
+        set: in_its_form(on_node),
+    };
+    let most = config.memory.raise_to_mib;
+    Some(match mode {
+        Mode::Apply if most > on_node => change(Mode::Apply, need.min(most)),
+        mode => change(mode.min(Mode::Advise), need),
+    })
 }
 
 /// `need` is the memory on a node that must stay, in MiB; `None`: all that was asked for.

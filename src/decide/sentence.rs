@@ -16,7 +16,10 @@ pub fn sentence(record: &Record) -> Option<String> {
             wait.delay_s()
         ));
     }
-    let sized = sized(record);
+    let sized = match record.raised.filter(|change| change.mode >= Mode::Advise) {
+        Some(change) => Some(raised(record, change)),
+        None => sized(record),
+    };
     let licenses = record.licenses.as_ref().filter(|l| l.mode >= Mode::Advise);
     let licenses = licenses.map(licenses_text);
     match (sized, licenses) {
@@ -61,7 +64,7 @@ fn sized(record: &Record) -> Option<String> {
     let advised: Vec<String> = [
         memory
             .filter(|c| !c.applies())
-            .map(|c| format!("{}={}", option_of(record), memory_text(c.set))),
+            .map(|c| format!("{}={}M", option_of(record), c.set)),
         cpus.filter(|c| !c.applies())
             .map(|c| format!("--cpus-per-task={}", c.set)),
     ]
@@ -84,6 +87,21 @@ fn sized(record: &Record) -> Option<String> {
             applied.join(", "),
             advised.join(" ")
         )),
+    }
+}
+
+fn raised(record: &Record, change: Change) -> String {
+    let Change { asked, set, .. } = change;
+    let option = option_of(record);
+    match change.applies() {
+        true => format!(
+            "shadowfit: memory {} -> {} (most runs of this kind needed more); --shadowfit=off keeps your request",
+            memory_text(asked),
+            memory_text(set)
+        ),
+        false => format!(
+            "shadowfit: {option}={asked}M is too small: most runs of this kind needed more; {option}={set}M would do"
+        ),
     }
 }
 
@@ -134,6 +152,7 @@ mod tests {
         shadow_mib: 700,
         enough_mib: 2100,
         trust: Trust::ALL,
+        half_mib: 0,
     };
 
     /// A job of four CPUs with 4 GiB for each.
@@ -173,7 +192,7 @@ mod tests {
                 Level::Application,
                 Mode::Advise,
                 Mode::Observe,
-                "--mem-per-cpu=2.1G would do (5 runs of this script by all users, 99% were under 2G)"
+                "--mem-per-cpu=2100M would do (5 runs of this script by all users, 99% were under 2G)"
                     .to_owned(),
             ),
             (

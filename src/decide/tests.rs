@@ -19,6 +19,7 @@ const SEEN: Evidence = Evidence {
     enough_mib: 9124,
     enough_s: 0,
     trust: Trust::ALL,
+    half_mib: 0,
 };
 
 /// What the agent publishes once it knows one kind of job.
@@ -99,7 +100,7 @@ fn the_user_reads_what_was_changed_and_why() {
     );
     assert_eq!(
         sentence(&sized(ask, SEEN, Mode::Advise)).unwrap(),
-        "shadowfit: --mem=9G --cpus-per-task=1 would do (23 runs, 99% were under 8.1G, \
+        "shadowfit: --mem=9124M --cpus-per-task=1 would do (23 runs, 99% were under 8.1G, \
          1.0 CPUs busy at most)"
     );
     assert_eq!(sentence(&sized(ask, SEEN, Mode::Observe)), None);
@@ -111,6 +112,122 @@ fn a_request_is_never_raised_and_small_savings_are_left() {
         let record = sized(ask(Some(Memory::Node(asked)), 1, 1), SEEN, Mode::Apply);
         assert_eq!(sets(&record), (None, None), "{asked}");
         assert_eq!(record.kept.as_deref(), Some("the request fits"));
+    }
+}
+
+#[test]
+fn a_request_that_most_runs_outgrew_is_told_so_and_raised_where_the_site_wants_that() {
+    let seen = Evidence {
+        half_mib: 8200,
+        ..SEEN
+    };
+    let raised = |text: &str, mode, memory, evidence| {
+        let config = Config::parse("x".as_ref(), text.as_bytes()).unwrap();
+        let ask = ask(Some(memory), 2, 1);
+        let record = sized_by(&config, Modes::all(mode), ask, evidence, &Floor::default());
+        let in_force = record.memory_in_force().unwrap();
+        (
+            record.raised.map(|change| (change.mode, change.set)),
+            in_force,
+            sentence(&record),
+        )
+    };
+    let said = |text: &str| Some(format!("shadowfit: {text}"));
+    let node = Memory::Node;
+    let default = "";
+    let up_to = |mib| format!("[memory]\nraise = 'apply'\nraise_to_mib = {mib}");
+    let told =
+        said("--mem=4000M is too small: most runs of this kind needed more; --mem=9124M would do");
+    let cases = [
+        (
+            default.into(),
+            Mode::Apply,
+            node(4000),
+            Some((Mode::Advise, 9124)),
+            4000,
+            told.clone(),
+        ),
+        (
+            default.into(),
+            Mode::Observe,
+            node(4000),
+            Some((Mode::Observe, 9124)),
+            4000,
+            None,
+        ),
+        (default.into(), Mode::Off, node(4000), None, 4000, None),
+        (
+            "[memory]\nraise = 'off'".into(),
+            Mode::Apply,
+            node(4000),
+            None,
+            4000,
+            None,
+        ),
+        (
+            up_to(20_000),
+            Mode::Apply,
+            node(4000),
+            Some((Mode::Apply, 9124)),
+            9124,
+            said(
+                "memory 4G -> 9G (most runs of this kind needed more); --shadowfit=off keeps your request",
+            ),
+        ),
+        (
+            up_to(6000),
+            Mode::Apply,
+            node(4000),
+            Some((Mode::Apply, 6000)),
+            6000,
+            said(
+                "memory 4G -> 5.9G (most runs of this kind needed more); --shadowfit=off keeps your request",
+            ),
+        ),
+        // Nothing is raised above the ceiling, and nothing set that is only advised.
+        (
+            up_to(3000),
+            Mode::Apply,
+            node(4000),
+            Some((Mode::Advise, 9124)),
+            4000,
+            told.clone(),
+        ),
+        (
+            up_to(20_000),
+            Mode::Advise,
+            node(4000),
+            Some((Mode::Advise, 9124)),
+            4000,
+            told,
+        ),
+        (
+            up_to(20_000),
+            Mode::Apply,
+            Memory::Cpu(2000),
+            Some((Mode::Apply, 4562)),
+            4562,
+            said(
+                "memory 2G -> 4.5G (most runs of this kind needed more); --shadowfit=off keeps your request",
+            ),
+        ),
+        // One run in many is its user's own risk.
+        (up_to(20_000), Mode::Apply, node(8200), None, 8200, None),
+    ];
+    for (text, mode, memory, change, in_force, words) in cases {
+        let found = raised(&text, mode, memory, seen);
+        let (set, _, _) = &found;
+        assert_eq!(
+            (set, found.1),
+            (&change, in_force),
+            "{text} {mode:?} {memory:?}"
+        );
+        let cpus = |words: &String| words.contains("CPUs") || words.contains("--cpus");
+        assert_eq!(
+            found.2.filter(|words| !cpus(words)),
+            words,
+            "{text} {mode:?} {memory:?}"
+        );
     }
 }
 

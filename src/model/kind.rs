@@ -149,7 +149,26 @@ impl KindModel {
             enough_mib: 0,
             enough_s: 0,
             trust: self.earned.trust(),
+            half_mib: half(self.runs.iter().filter_map(at_least).collect()),
         }
+    }
+}
+
+/// What a run needed at least, in MiB; nothing of those that ended before their time.
+fn at_least(run: &Run) -> Option<u32> {
+    let peak = run.usage.peak_bytes?.div_ceil(MIB) as u32;
+    match run.usage.peak_is_bound {
+        true => Some(peak.saturating_add(1)),
+        false => run.completed.then_some(peak),
+    }
+}
+
+/// The largest value that at least half of them reach.
+fn half(mut values: Vec<u32>) -> u32 {
+    let middle = values.len() / 2;
+    match values.is_empty() {
+        true => 0,
+        false => *values.select_nth_unstable(middle).1,
     }
 }
 
@@ -195,6 +214,31 @@ mod tests {
 
     fn enough(learned: &Learned, input_gb: f64) -> f64 {
         f64::from(learned.for_input(Some((input_gb * 1e9) as u64)).enough_mib)
+    }
+
+    #[test]
+    fn half_of_the_runs_need_that_and_those_that_died_of_their_limit_more() {
+        let dead = |peak_mib| {
+            let mut run = run(None, peak_mib);
+            run.completed = false;
+            run.usage.peak_is_bound = true;
+            run
+        };
+        let failed = Run {
+            completed: false,
+            ..run(None, 9000.0)
+        };
+        let half = |runs: Vec<Run>| after(runs).evidence.half_mib;
+        assert_eq!(half(vec![]), 0);
+        assert_eq!(half(vec![run(None, 100.0), run(None, 300.0), failed]), 300);
+        assert_eq!(
+            half(vec![run(None, 100.0), dead(200.0), run(None, 300.0)]),
+            201
+        );
+        assert_eq!(
+            half(vec![run(None, 100.0), run(None, 100.0), dead(900.0)]),
+            100
+        );
     }
 
     #[test]

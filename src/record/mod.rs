@@ -42,7 +42,7 @@ pub struct Change {
     pub mode: Mode,
     /// In the user's form: MiB per node or per CPU; CPUs per task.
     pub asked: u64,
-    /// In the same form; always less than asked.
+    /// In the same form; less than asked but in [`Record::raised`].
     pub set: u64,
 }
 
@@ -105,6 +105,9 @@ pub struct Record {
     /// The rewrite of memory, in MiB.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub memory: Option<Change>,
+    /// More memory than the job asks for, in MiB: its kind needs more. `set` is above `asked` here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub raised: Option<Change>,
     /// The rewrite of CPUs per task.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cpus: Option<Change>,
@@ -152,6 +155,7 @@ impl Record {
             cpus: None,
             time: None,
             limits_time: false,
+            raised: None,
             licenses: None,
             manager: None,
             kept: Some(why.into()),
@@ -232,6 +236,7 @@ impl Record {
     pub fn give_back(&self) -> Record {
         Record {
             memory: None,
+            raised: None,
             cpus: None,
             time: None,
             licenses: None,
@@ -370,7 +375,12 @@ impl Record {
 
     /// The memory that the job was given, in MiB per node or per CPU as it was asked.
     pub fn memory_in_force(&self) -> Option<u64> {
-        let applied = self.memory.filter(Change::applies).map(|change| change.set);
+        let changes = [self.memory, self.raised];
+        let applied = changes
+            .into_iter()
+            .flatten()
+            .find(Change::applies)
+            .map(|change| change.set);
         applied.or(self.asked?.memory.map(|memory| memory.mib()))
     }
 

@@ -28,6 +28,12 @@ pub struct Figures {
     pub at_once_failed_attempts: u64,
     /// What the decisions would waste where kinds have to earn trust.
     pub trusted_waste_gbh: f64,
+    /// The same if memory were raised for jobs that ask for less than most runs of their kind needed.
+    pub raised_waste_gbh: f64,
+    /// See `raised_waste_gbh`.
+    pub raised_failed_attempts: u64,
+    /// Jobs with a killed attempt then.
+    pub raised_failed_tasks: u64,
     /// Jobs with such an attempt.
     pub failed_tasks: u64,
     /// CPUs set and not kept busy, in core hours.
@@ -73,6 +79,9 @@ impl Figures {
         self.at_once_waste_gbh += outcome.at_once_waste;
         self.at_once_failed_attempts += outcome.at_once_failed_attempts;
         self.trusted_waste_gbh += outcome.trusted_waste;
+        self.raised_waste_gbh += outcome.raised_waste;
+        self.raised_failed_attempts += outcome.raised_failed_attempts;
+        self.raised_failed_tasks += u64::from(outcome.raised_failed_attempts > 0);
         self.failed_tasks += u64::from(outcome.failed_attempts > 0);
         self.cpu_waste_core_h += outcome.cpu_waste;
         if let Some(quantiles) = outcome.quantiles {

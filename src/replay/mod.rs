@@ -68,6 +68,9 @@ struct Outcome {
     /// The same, where kinds have to earn trust.
     trusted_waste: f64,
     trial: Trial,
+    /// The same, were memory raised where the user asks for less than most runs needed.
+    raised_waste: f64,
+    raised_failed_attempts: u64,
     cpu_waste: f64,
     /// Memory in MiB that each of [`SHARES`] of such jobs stay under; `None` for a new kind.
     quantiles: Option<[f64; SHARES.len()]>,
@@ -140,6 +143,7 @@ fn attempt(config: &Config, history: &History, job: &PastJob, ceiling: f64) -> O
     let limit = job.asked.unwrap_or(ceiling);
     let record = decide(config, history, job, limit);
     let cold = record.evidence.is_none();
+    let raised = record.raised.map(|change| (change.set * MIB) as f64);
     let set = match record.memory {
         Some(change) => (change.set * MIB) as f64,
         None if cold => request,
@@ -159,6 +163,10 @@ fn attempt(config: &Config, history: &History, job: &PastJob, ceiling: f64) -> O
     let trial = Trial {
         rewritten,
         harmed: rewritten && failed_attempts > 0,
+    };
+    let (raised_waste, raised_failed_attempts) = match raised {
+        Some(raised) => cost(job, raised.min(ceiling).max(set), None, ceiling),
+        None => (waste, failed_attempts),
     };
     Outcome {
         quantiles: key.and_then(|key| history.memory_quantiles(key, job.input_bytes)),
@@ -183,6 +191,8 @@ fn attempt(config: &Config, history: &History, job: &PastJob, ceiling: f64) -> O
             }
         },
         trial,
+        raised_waste,
+        raised_failed_attempts,
         cpu_waste: cpu_waste(&record, job),
     }
 }
@@ -333,6 +343,17 @@ mod tests {
         let kept = burst.trusted_waste_gbh - burst.waste_gbh;
         let saved_by_one = 64.0 - 1.1;
         assert!((9.0 * saved_by_one - kept).abs() < 9.0, "{kept}");
+    }
+
+    #[test]
+    fn requests_that_most_runs_outgrew_are_counted_as_they_are_and_as_raised() {
+        let gib = (1u64 << 30) as f64;
+        let jobs = (0..10).map(|n| job(f64::from(n), f64::from(n) + 0.5, Some(gib), 1.5));
+        let found = run(jobs.collect(), DecideAt::Start);
+        assert_eq!(found.failed_tasks, 10);
+        // The first three are of a kind that nobody knows yet.
+        assert_eq!(found.raised_failed_tasks, 3);
+        assert!(found.raised_waste_gbh < found.waste_gbh * 0.6, "{found:?}");
     }
 
     #[test]

@@ -59,6 +59,11 @@ pub fn decision(record: &Record) -> Vec<String> {
             .time
             .map(|change| changed("time, in minutes,", change, |minutes| minutes.to_string())),
     );
+    lines.extend(
+        record
+            .raised
+            .map(|change| changed("memory, which is too small,", change, memory_text)),
+    );
     lines.extend(record.licenses.as_ref().map(|licenses| {
         format!(
             "{:<9} licenses {} -> {} ({})",

@@ -162,6 +162,12 @@ pub fn replay(json: bool, name: &str, found: &Replay, seconds: f64) -> String {
         let lines = worst.map(|(name, figures)| replay_cells(name, figures));
         text.push(table(Form::Text, &header, lines));
     }
+    if total.raised_failed_attempts != total.failed_attempts {
+        text.push(format!(
+            "requests too small: were they raised as `[memory] raise` can, {:.2} instead of {:.2} GB·h wasted, {} instead of {} jobs killed",
+            total.raised_waste_gbh, total.waste_gbh, total.raised_failed_tasks, total.failed_tasks
+        ));
+    }
     if total.time_set > 0 {
         let [asked, set, used] = total.time_h;
         text.push(format!(

@@ -162,7 +162,8 @@ pub fn answer(record: &Record, comment_is_taken: bool, answer: &mut shadowfit_an
     };
     text(&comment, &mut answer.comment);
     answer.actions |= SHADOWFIT_SET_COMMENT;
-    if let Some(memory) = record.memory.filter(Change::applies) {
+    let mut memory = [record.memory, record.raised].into_iter().flatten();
+    if let Some(memory) = memory.find(Change::applies) {
         answer.memory_mib = memory.set;
         answer.actions |= SHADOWFIT_SET_MEMORY;
     }

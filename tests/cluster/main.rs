@@ -93,6 +93,10 @@ const TESTS: &[(&str, Test)] = &[
         policy::the_kill_switch_stops_everything,
     ),
     (
+        "a_request_that_is_too_small_is_told_and_raised_where_the_site_wants_that",
+        policy::a_request_that_is_too_small_is_told_and_raised_where_the_site_wants_that,
+    ),
+    (
         "a_broken_configuration_lets_jobs_pass_and_says_so",
         policy::a_broken_configuration_lets_jobs_pass_and_says_so,
     ),

@@ -64,6 +64,46 @@ pub fn modes_and_rules_hold(cluster: &mut Cluster) -> Result<()> {
     ensure(job.comment.is_empty(), job.comment)
 }
 
+pub fn a_request_that_is_too_small_is_told_and_raised_where_the_site_wants_that(
+    cluster: &mut Cluster,
+) -> Result<()> {
+    let known = cluster.known.clone();
+    let submit =
+        |cluster: &Cluster| cluster.sbatch("alice", &["--mem=50", "--hold"], &known, &["105"]);
+    cluster.configure("")?;
+    cluster.let_the_plugin_look();
+    let (told, said) = submit(cluster)?;
+    ensure(said.contains("--mem=50M is too small"), said.clone())?;
+    ensure(
+        cluster.job(told)?.memory_mib == Some(50),
+        cluster.job(told)?.comment,
+    )?;
+    // What is advised is what sbatch takes.
+    let advised = said
+        .split_once("more; ")
+        .and_then(|(_, rest)| rest.split(' ').next());
+    let advised = advised.ok_or("nothing is advised")?.to_owned();
+    cluster.sbatch("alice", &[&advised, "--hold"], &known, &["105"])?;
+
+    cluster.configure("raise = 'apply'\nraise_to_mib = 1000\n")?;
+    cluster.let_the_plugin_look();
+    let (id, said) = submit(cluster)?;
+    let raised = cluster.job(id)?;
+    ensure(said.contains("memory 50M -> "), said)?;
+    ensure(
+        raised
+            .memory_mib
+            .is_some_and(|mib| (100..=1000).contains(&mib)),
+        raised.comment,
+    )?;
+    cluster.run("root", &["scontrol", "release", &id.to_string()])?;
+    cluster.wait_for(id, "COMPLETED")?;
+    cluster.books_agree()?;
+    let explained = cluster.run("root", &["shadowfit", "explain", &id.to_string()])?;
+    cluster.configure("")?;
+    ensure(explained.contains("which is too small, 50M -> "), explained)
+}
+
 pub fn the_kill_switch_stops_everything(cluster: &mut Cluster) -> Result<()> {
     let switch = cluster.dir.join("shadowfit/off");
     std::fs::write(&switch, "")?;

@@ -45,6 +45,7 @@ pub struct Entry {
     shadow_mib: U32,
     enough_mib: U32,
     enough_s: U32,
+    half_mib: U32,
     /// Its first cell, and how many of each sort follow there in this order.
     first_cell: U32,
     memory_knots: U32,
@@ -93,6 +94,7 @@ impl Entry {
             shadow_mib: evidence.shadow_mib.into(),
             enough_mib: evidence.enough_mib.into(),
             enough_s: evidence.enough_s.into(),
+            half_mib: evidence.half_mib.into(),
             first_cell: count(first_cell),
             memory_knots: count(learned.memory.0.len()),
             time_knots: count(learned.time.0.len()),
@@ -140,6 +142,7 @@ impl Entry {
             shadow_mib: self.shadow_mib.get(),
             enough_mib: self.enough_mib.get(),
             enough_s: self.enough_s.get(),
+            half_mib: self.half_mib.get(),
             trust: self.trust(),
         }
     }

@@ -29,7 +29,7 @@ const HEADER: usize = size_of::<Header>();
 const ENTRY: usize = size_of::<Entry>();
 const CELL: usize = size_of::<Cell>();
 const HASH_AT: usize = offset_of!(Header, hash);
-const _: () = assert!(HEADER == 88 && ENTRY == 68 && CELL == 8);
+const _: () = assert!(HEADER == 88 && ENTRY == 72 && CELL == 8);
 /// A larger file is no snapshot of ours, whatever its header says: 256 MiB.
 const MAX_SIZE: u64 = 256 << 20;
 
