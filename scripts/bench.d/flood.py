@@ -27,6 +27,10 @@ interval_s = 2
 [evidence]
 application_min_runs = 5
 application_min_users = 1
+[trust]
+stages = []
+[breaker]
+enabled = false
 [shadow]
 enabled = true
 window_s = {WINDOW_S}

@@ -19,7 +19,8 @@ QUIET_ROUNDS = 3
 # After the last run's end, for shadowfitd to see that a job was harmed.
 GRACE_S = 90
 ROUND_TIMEOUT_S = 900
-CONFIG = '[modes]\ndefault = "apply"\n\n[agent]\ninterval_s = 2\n'
+# Every kind at once and no breaker: what may go wrong with a rewritten job shall go wrong here.
+CONFIG = '[modes]\ndefault = "apply"\n[agent]\ninterval_s = 2\n[trust]\nstages = []\n[breaker]\nenabled = false\n'
 MARKS, BIN = FOLDER / "marks", FOLDER / "bin"
 
 
