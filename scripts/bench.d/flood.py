@@ -156,7 +156,7 @@ class Flood(Bench):
             script = self.script(f"new-{word}.sh", self.text(f": measure_{word}\nfill $1 && mark"))
         else:
             script = self.script(f"known-{'ab'[kind - 1]}.sh", self.text(f": known_{'ab'[kind - 1]}\nfill $1 && mark"))
-        return self.inside("sbatch", "--parsable", "-Q", "-o", "/dev/null", "-t5", "--mem=900", script, "300", user=VICTIM).strip()
+        return self.inside("sbatch", "--parsable", "-o", "/dev/null", "-t5", "--mem=900", script, "300", user=VICTIM).strip()
 
     def runs(self, jobs):
         rows = self.inside("sacct", "-D", "-X", "-P", "-n", "-j", ",".join(jobs), "-o", "JobIDRaw,Submit,Start,State,AdminComment")
