@@ -813,7 +813,7 @@ for _path in ("keys", "key-users", "timer_list", "interrupts", "kcore", "sched_d
 @escape("the scratch space itself")
 def _(_place):
     # Where there is none, there is nothing to be protected.
-    if not os.path.exists("/run/shadowfit"):
+    if not os.path.exists("/run/shadowfit/scratch"):
         raise Lacking
     return bool(os.listdir("/run/shadowfit/scratch"))
 
