@@ -2,10 +2,9 @@
 //! any more until an admin takes away the file that says so.
 
 use super::Agent;
-use crate::config::Config;
 use crate::model::excess::Excess;
+use crate::model::snapshot::Snapshot;
 use anyhow::{Context, Result};
-use std::io::Write;
 
 /// Seconds between two looks.
 const EVERY_S: i64 = 300;
@@ -52,17 +51,10 @@ impl Agent<'_> {
         let path = self.config.breaker_path();
         // First what is remembered: a file that is there without that would be taken for closed when it is gone.
         self.store.set_progress(WAS_OPEN, 1)?;
-        write(&self.config, &why).with_context(|| path.display().to_string())?;
+        // Like a snapshot: slurmctld sees all of it or nothing, whoever an earlier agent was.
+        Snapshot::publish(&path, format!("{why}\n").as_bytes())
+            .with_context(|| path.display().to_string())?;
         self.config.is_advised_only = true;
         Ok(())
     }
-}
-
-fn write(config: &Config, why: &str) -> std::io::Result<()> {
-    let path = config.breaker_path();
-    let new = path.with_extension("new");
-    let mut file = std::fs::File::create(&new)?;
-    writeln!(file, "{why}")?;
-    file.sync_all()?;
-    std::fs::rename(new, path)
 }
