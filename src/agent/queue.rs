@@ -136,7 +136,7 @@ impl Agent<'_> {
         };
         let asked_mib = memory.on_a_node(tasks.into(), ask.cpus);
         let next = second(&runs, first_mib as f64, asked_mib as f64);
-        let units = memory.with(1).on_a_node(tasks.into(), ask.cpus).max(1);
+        let units = memory.units_on_a_node(tasks.into(), ask.cpus);
         Ok(next.map(|next| {
             let again = Again {
                 restarts: job.restarts,

@@ -176,7 +176,7 @@ pub fn size(
     let cpus = cpus(config, modes.cpus, &ask, &evidence, need, floor);
     let cpus_in_force = cpus
         .filter(Change::applies)
-        .map_or(ask.cpus.into(), |change| change.set);
+        .map_or(ask.cpus, |change| change.set as u32);
     let memory = need.and_then(|need| memory(config, modes.memory, &ask, need, cpus_in_force));
     let time = time(config, modes.time, &ask, &evidence, &cpus);
     let raised = need.and_then(|need| raised(config, modes.memory, &ask, level, &evidence, need));
@@ -186,9 +186,8 @@ pub fn size(
         Some(_) if !floor.is_empty() => "its script relies on what it asks for",
         Some(_) => "the request fits",
     };
-    let is_set = |change: &Change| change.applies();
     let nothing = memory.is_none()
-        && !raised.as_ref().is_some_and(is_set)
+        && !raised.as_ref().is_some_and(Change::applies)
         && cpus.is_none()
         && time.is_none();
     Record {
@@ -213,14 +212,11 @@ pub fn node_need(config: &Config, level: Level, evidence: &Evidence) -> u64 {
     u64::from(enough).max(config.memory.floor_mib).max(1)
 }
 
-fn memory(config: &Config, mode: Mode, ask: &Ask, need: u64, cpus: u64) -> Option<Change> {
+fn memory(config: &Config, mode: Mode, ask: &Ask, need: u64, cpus: u32) -> Option<Change> {
     let asked = ask.memory?;
     // Where Slurm is free to spread tasks, a node may get more of them than it ever had.
     let tasks = u64::from(ask.layout.tasks_on_a_node()?);
-    let set = match asked {
-        Memory::Node(_) => need,
-        Memory::Cpu(_) => need.div_ceil((tasks * cpus).max(1)),
-    };
+    let set = need.div_ceil(asked.units_on_a_node(tasks, cpus));
     change(config, mode, asked.mib(), set)
 }
 
@@ -243,14 +239,10 @@ fn raised(
     if !own || mode == Mode::Off || !is_short {
         return None;
     }
-    let in_its_form = |mib: u64| match asked {
-        Memory::Node(_) => mib,
-        Memory::Cpu(_) => mib.div_ceil((tasks * u64::from(ask.cpus)).max(1)),
-    };
-    let change = |mode, on_node| Change {
+    let change = |mode, on_node: u64| Change {
         mode,
         asked: asked.mib(),
-        set: in_its_form(on_node),
+        set: on_node.div_ceil(asked.units_on_a_node(tasks, ask.cpus)),
     };
     let most = config.memory.raise_to_mib;
     Some(match mode {

@@ -48,6 +48,11 @@ impl Memory {
         }
     }
 
+    /// So many MiB on a node does one MiB of this form amount to; at least 1.
+    pub fn units_on_a_node(self, tasks: u64, cpus: u32) -> u64 {
+        self.with(1).on_a_node(tasks, cpus).max(1)
+    }
+
     /// The same form with another figure in MiB.
     pub fn with(self, mib: u64) -> Memory {
         match self {
