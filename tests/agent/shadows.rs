@@ -119,6 +119,22 @@ fn a_shadow_has_less_time_in_a_full_cluster_and_never_more_than_its_job_waits() 
     }
 }
 
+/// How many shadows start for `next`, `later` seconds after one that used `cpu_s` seconds of CPU time.
+fn started_after_a_shadow(site: &Site, cpu_s: f32, later: i64, next: String) -> usize {
+    shows(site, &[new_job(9, NOON)]);
+    let mut agent = site.agent();
+    assert_eq!(agent.pass(true).unwrap().shadows_started, 1);
+    let used = Counters {
+        cpu_s,
+        ..Counters::nothing(Ended::Oom)
+    };
+    shows(site, &[shadow("COMPLETED", Some(used.into()))]);
+    assert_eq!(agent.glance().unwrap().shadows_ended, 1);
+    site.watch.0.set(NOON + later);
+    shows(site, &[next]);
+    agent.glance().unwrap().shadows_started
+}
+
 #[test]
 fn shadows_use_no_more_cpu_time_in_an_hour_than_the_site_allows() {
     for (cpu_s, later, started) in [
@@ -127,21 +143,9 @@ fn shadows_use_no_more_cpu_time_in_an_hour_than_the_site_allows() {
         (3600.0, 3600, 0),
         (3600.0, 3601, 1),
     ] {
-        let site = site();
-        shows(&site, &[new_job(9, NOON)]);
-        let mut agent = site.agent();
-        assert_eq!(agent.pass(true).unwrap().shadows_started, 1);
-        let used = Counters {
-            cpu_s,
-            ..Counters::nothing(Ended::Oom)
-        };
-        shows(&site, &[shadow("COMPLETED", Some(used.into()))]);
-        assert_eq!(agent.glance().unwrap().shadows_ended, 1);
-        site.watch.0.set(NOON + later);
         let next = waiting(10, "another", "PENDING", 0, NOON + later);
-        shows(&site, &[next]);
-        let pass = agent.glance().unwrap();
-        assert_eq!(pass.shadows_started, started, "{cpu_s} s, {later} s ago");
+        let found = started_after_a_shadow(&site(), cpu_s, later, next);
+        assert_eq!(found, started, "{cpu_s} s, {later} s ago");
     }
 }
 
@@ -449,20 +453,8 @@ fn one_users_shadows_have_no_more_cpu_time_in_an_hour_than_is_hers_and_others_ha
         (100.0, 0, bobs(next(0)), 1),
         (100.0, 3601, next(3601), 1),
     ] {
-        let site = site_with_room_for(9, 100);
-        shows(&site, &[new_job(9, NOON)]);
-        let mut agent = site.agent();
-        assert_eq!(agent.pass(true).unwrap().shadows_started, 1);
-        let used = Counters {
-            cpu_s,
-            ..Counters::nothing(Ended::Oom)
-        };
-        shows(&site, &[shadow("COMPLETED", Some(used.into()))]);
-        assert_eq!(agent.glance().unwrap().shadows_ended, 1);
-        site.watch.0.set(NOON + later);
-        shows(&site, &[job]);
-        let pass = agent.glance().unwrap();
-        assert_eq!(pass.shadows_started, started, "{cpu_s} s, {later} s ago");
+        let found = started_after_a_shadow(&site_with_room_for(9, 100), cpu_s, later, job);
+        assert_eq!(found, started, "{cpu_s} s, {later} s ago");
     }
 }
 
