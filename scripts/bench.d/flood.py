@@ -12,8 +12,8 @@ import signal
 import subprocess
 import time
 
-from forms import PROGRAMS
-from place import FOLDER, Bench
+from forms import MARKS, install, script
+from place import FOLDER, Bench, last_of_each
 
 VICTIM, HOSTILE = "alice", ("bob", "nobody")
 JOBS = 200
@@ -36,7 +36,6 @@ enabled = true
 window_s = {WINDOW_S}
 min_stake_gib_h = 0.0
 """
-BIN = FOLDER / "bin"
 # Of the script that the hostile run, too, to teach that it needs nothing.
 SHARED = "fill ${1:-1} && mark"
 
@@ -101,15 +100,7 @@ class Flood(Bench):
     def __init__(self, cluster, folder):
         super().__init__(cluster)
         self.folder = folder
-        self.marks = FOLDER / "marks"
-        for path, mode in ((self.marks, 0o777), (BIN, 0o755)):
-            path.mkdir(exist_ok=True)
-            path.chmod(mode)
-        for old in self.marks.iterdir():
-            old.unlink()
-        for name, text in PROGRAMS.items():
-            (BIN / name).write_text(text.replace("@BIN@", str(BIN)).replace("@MARKS@", str(self.marks)))
-            (BIN / name).chmod(0o755)
+        install()
         # A file of root's, which the hostile would have written to.
         self.treasure = FOLDER / "treasure"
         self.treasure.write_text("root's own\n")
@@ -118,7 +109,7 @@ class Flood(Bench):
     def start_hostile(self, user, node):
         """Each runs as a session of its own, so that all it started ends with it."""
         state = [str(self.folder / name) for name in ("shadowfit", "etc", "log", "state")]
-        shared = self.script("shared.sh", self.text(SHARED))
+        shared = self.script("shared.sh", script(SHARED))
         programs = {
             "locks": (self.script("locks.py", LOCKS), *state, "/run", "/var/spool"),
             "plant": (self.script("plant.sh", PLANT), self.treasure),
@@ -142,21 +133,17 @@ class Flood(Bench):
         ]
         return subprocess.Popen([str(part) for part in wrapped], stdout=out, stderr=subprocess.STDOUT, start_new_session=True, cwd=FOLDER)
 
-    @staticmethod
-    def text(script):
-        return f"#!/bin/bash\nexport PATH={BIN}:$PATH\n{script}\n"
-
     def submit(self, number):
         """One of the third's jobs: of a known kind, of the script that the hostile run too, or of a kind of its own."""
         kind = number % 4
         if kind == 0:
-            script = self.script("shared.sh", self.text(SHARED))
+            file = self.script("shared.sh", script(SHARED))
         elif kind == 3:
             word = "".join(chr(ord("a") + int(digit)) for digit in f"{number:03}")
-            script = self.script(f"new-{word}.sh", self.text(f": measure_{word}\nfill $1 && mark"))
+            file = self.script(f"new-{word}.sh", script(f": measure_{word}\nfill $1 && mark"))
         else:
-            script = self.script(f"known-{'ab'[kind - 1]}.sh", self.text(f": known_{'ab'[kind - 1]}\nfill $1 && mark"))
-        return self.inside("sbatch", "--parsable", "-o", "/dev/null", "-t5", "--mem=900", script, "300", user=VICTIM).strip()
+            file = self.script(f"known-{'ab'[kind - 1]}.sh", script(f": known_{'ab'[kind - 1]}\nfill $1 && mark"))
+        return self.inside("sbatch", "--parsable", "-o", "/dev/null", "-t5", "--mem=900", file, "300", user=VICTIM).strip()
 
     def runs(self, jobs):
         rows = self.inside("sacct", "-D", "-X", "-P", "-n", "-j", ",".join(jobs), "-o", "JobIDRaw,Submit,Start,State,AdminComment")
@@ -170,7 +157,7 @@ def seconds(text):
 def judge(bench, jobs):
     """Prints what became of the third's jobs. Returns whether all is well."""
     runs = bench.runs(jobs)
-    marked = {path.name.partition(".")[0] for path in bench.marks.iterdir()}
+    marked = {path.name.partition(".")[0] for path in MARKS.iterdir()}
     lost = [job for job in jobs if job not in marked]
     first = {}
     for run in runs:
@@ -199,11 +186,9 @@ def judge(bench, jobs):
     return not lost and not late and not by_others and whole and len(records) > JOBS // 2
 
 
-def run(cluster, folder, project, minutes):
+def run(cluster, folder, project, agent, minutes):
     bench = Flood(cluster, folder)
     bench.project = project
-    log = open(folder / "log/shadowfitd.log", "w")
-    agent = subprocess.Popen([project / "scripts/cluster", "exec", "--name", folder.name, "--", "shadowfitd"], stderr=log)
     hostile, jobs = {}, []
     try:
         for number, user in enumerate(HOSTILE):
@@ -216,12 +201,10 @@ def run(cluster, folder, project, minutes):
         for name, process in hostile.items():
             assert process.poll() is None, f"'{name}' ended by itself: its part was not tried"
         deadline = time.time() + 120
-        while time.time() < deadline and any(run["state"] in ("PENDING", "RUNNING", "REQUEUED") for run in bench.runs(jobs)[-len(jobs) :]):
+        while time.time() < deadline and any(run["state"] in ("PENDING", "RUNNING", "REQUEUED") for run in last_of_each(bench.runs(jobs))):
             time.sleep(3)
         return judge(bench, jobs)
     finally:
         for process in hostile.values():
             os.killpg(process.pid, signal.SIGTERM)
             process.wait()
-        agent.terminate()
-        agent.wait()

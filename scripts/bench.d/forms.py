@@ -2,6 +2,11 @@
 
 import dataclasses
 
+from place import FOLDER
+
+# A mark is named by its job and which run of it left it: `17.0`.
+MARKS, BIN = FOLDER / "marks", FOLDER / "bin"
+
 # Programs of the site. Their names tell nothing: what a job relies on must show in its script.
 PROGRAMS = {
     # Holds so many MiB for a moment; told twice, it ends by itself with the second number.
@@ -41,6 +46,25 @@ with multiprocessing.Pool(count) as pool:
     sys.exit(sum(pool.map(work, [int(sys.argv[1])] * count)) != count * int(sys.argv[1]) << 20)
 """,
 }
+
+
+def install():
+    """The site's programs, and no mark yet."""
+    for path, mode in ((MARKS, 0o777), (BIN, 0o755)):
+        path.mkdir(exist_ok=True)
+        path.chmod(mode)
+    for old in MARKS.iterdir():
+        old.unlink()
+    for name, text in PROGRAMS.items():
+        program = BIN / name
+        program.write_text(text.replace("@BIN@", str(BIN)).replace("@MARKS@", str(MARKS)))
+        program.chmod(0o755)
+
+
+def script(text):
+    """As a file, with the site's programs at hand."""
+    return f"#!/bin/bash\nexport PATH={BIN}:$PATH\n{text}\n"
+
 
 ENDS_WELL, FAILS = "ends well", "fails by itself"
 

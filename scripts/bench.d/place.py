@@ -37,3 +37,8 @@ def resident_mib(pid):
 def only(pattern):
     """The pid of the one process with such a command line."""
     return int(subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=True).stdout.split()[0])
+
+
+def last_of_each(runs):
+    """The last run of each job, of all of them in their order."""
+    return {run["job"]: run for run in runs}.values()

@@ -8,11 +8,10 @@ far more than its kind ever did.
 import collections
 import json
 import sqlite3
-import subprocess
 import time
 
-from forms import FAILS, FORMS, PROGRAMS
-from place import FOLDER, Bench
+from forms import FAILS, FORMS, MARKS, install, script
+from place import Bench, last_of_each
 
 ROUNDS = 6
 QUIET_ROUNDS = 3
@@ -21,7 +20,6 @@ GRACE_S = 90
 ROUND_TIMEOUT_S = 900
 # Every kind at once and no breaker: what may go wrong with a rewritten job shall go wrong here.
 CONFIG = '[modes]\ndefault = "apply"\n[agent]\ninterval_s = 2\n[trust]\nstages = []\n[breaker]\nenabled = false\n'
-MARKS, BIN = FOLDER / "marks", FOLDER / "bin"
 
 
 class Strangers(Bench):
@@ -30,21 +28,13 @@ class Strangers(Bench):
         self.database = folder / "shadowfit/jobs.db"
         self.form_of = {}
         self.submitted_at = time.strftime("%Y-%m-%dT%H:%M:%S")
-        for path, mode in ((MARKS, 0o777), (BIN, 0o755)):
-            path.mkdir(exist_ok=True)
-            path.chmod(mode)
-        for old in MARKS.iterdir():
-            old.unlink()
-        for name, text in PROGRAMS.items():
-            program = BIN / name
-            program.write_text(text.replace("@BIN@", str(BIN)).replace("@MARKS@", str(MARKS)))
-            program.chmod(0o755)
+        install()
 
     def submit(self, name, need):
         """One job of a form, or a chain of two."""
         form = FORMS[name]
         sbatch = ["sbatch", "--parsable", "--output=/dev/null", *(["--time=10"] if "-t" not in form.options else []), *form.options.split()]
-        text = f"#!/bin/bash\nexport PATH={BIN}:$PATH\n{form.script}\n"
+        text = script(form.script)
         if form.how in ("wrap", "stdin"):
             text = text.replace("{}", str(need))
         if form.how == "wrap":
@@ -54,10 +44,10 @@ class Strangers(Bench):
                 self.inside("bash", "-c", 'script=$1; shift; printf %s "$script" | "$@"', "-", text, *sbatch, "-J", "piped", user="alice")
             ]
         else:
-            script = self.script(f"{name}.sh", text)
-            numbers = [self.inside(*sbatch, script, str(need), user="alice")]
+            file = self.script(f"{name}.sh", text)
+            numbers = [self.inside(*sbatch, file, str(need), user="alice")]
             if form.how == "after":
-                numbers.append(self.inside(*sbatch, f"--dependency=afterok:{numbers[0].strip()}", script, str(need), user="alice"))
+                numbers.append(self.inside(*sbatch, f"--dependency=afterok:{numbers[0].strip()}", file, str(need), user="alice"))
         for number in numbers:
             self.form_of[number.strip()] = name
 
@@ -115,10 +105,6 @@ class Strangers(Bench):
         return counted
 
 
-def last_of_each(runs):
-    return {run["job"]: run for run in runs}.values()
-
-
 def table(bench):
     """Prints a line a form. Returns how many jobs were lost and how many runs learned wrongly."""
     runs, counted = bench.runs(), bench.counted_as_enough()
@@ -150,22 +136,16 @@ def table(bench):
     return sums
 
 
-def run(cluster, folder, project):
+def run(cluster, folder, out):
+    """Whether all is well; every run of every job goes to the file `out`."""
     bench = Strangers(cluster, folder)
-    log = open(folder / "log/shadowfitd.log", "w")
-    agent = subprocess.Popen([project / "scripts/cluster", "exec", "--name", folder.name, "--", "shadowfitd"], stderr=log)
-    try:
-        for number in range(ROUNDS):
-            print(f"round {number + 1} of {ROUNDS}: {bench.play(number):.0f} s", flush=True)
-        time.sleep(6)
-        out = project / "target/bench/strangers.json"
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(bench.runs(), indent=1))
-        sums = table(bench)
-        lost = [run for run in last_of_each(bench.runs()) if bench.lacks_mark(run)]
-        for run in lost:
+    for number in range(ROUNDS):
+        print(f"round {number + 1} of {ROUNDS}: {bench.play(number):.0f} s", flush=True)
+    time.sleep(6)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(bench.runs(), indent=1))
+    sums = table(bench)
+    for run in last_of_each(bench.runs()):
+        if bench.lacks_mark(run):
             print(f"lost: {run}")
-    finally:
-        agent.terminate()
-        agent.wait()
     return not sums["lost"] and not sums["wrong"]
