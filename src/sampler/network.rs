@@ -2,8 +2,8 @@
 //! interfaces of a network that is the job's alone.
 //!
 //! A connection is the job's if one of its processes holds it. What it did is asked at each look, and reported
-//! once more by the kernel as it ends; one that begins and ends between two looks is not seen. Connections
-//! within the node are no network.
+//! once more by the kernel a moment after its end; one that begins and ends between two looks is not seen.
+//! Connections within the node are no network.
 
 use super::process::{MAX_PROCESSES, open, sockets};
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
@@ -60,6 +60,8 @@ impl Traffic {
 struct Connection {
     ours: bool,
     traffic: Traffic,
+    /// The last look did not find it, and the kernel has not reported its end yet.
+    missing: bool,
 }
 
 /// Interfaces of a network of the job's own: what they had counted when it was first seen, and now.
@@ -111,6 +113,7 @@ impl Network {
             .and_then(|socket| connections(socket).ok())
         {
             self.note_connections(&now, ids);
+            self.note_endings();
         }
         self.note_interfaces(ids);
     }
@@ -145,19 +148,29 @@ impl Network {
             let ours = held.contains(&connection.header.inode.into());
             let traffic = traffic(connection);
             let known = self.connections.entry(cookie(connection));
-            known
-                .and_modify(|known| known.traffic = traffic)
-                .or_insert(Connection { ours, traffic });
+            let known = known.or_insert(Connection {
+                ours,
+                traffic,
+                missing: false,
+            });
+            known.traffic = traffic;
         }
         let there: HashSet<Cookie> = now.iter().map(|connection| cookie(connection)).collect();
-        self.most = self.most.max(self.ours().count());
-        // One of ours that the kernel has not reported the end of was missed only then.
-        let gone: Vec<Cookie> = self
-            .connections
-            .keys()
-            .filter(|cookie| !there.contains(*cookie))
-            .copied()
-            .collect();
+        self.note_missing(&there);
+        let held = self.connections.values().filter(|c| c.ours && !c.missing);
+        self.most = self.most.max(held.count());
+    }
+
+    /// Of one that is not found twice in a row the report was lost: it did what it was last seen to have done.
+    fn note_missing(&mut self, there: &HashSet<Cookie>) {
+        let mut gone = Vec::new();
+        for (cookie, known) in &mut self.connections {
+            let missing = !there.contains(cookie);
+            if missing && known.missing {
+                gone.push(*cookie);
+            }
+            known.missing = missing;
+        }
         gone.iter().for_each(|cookie| self.note_end(cookie, None));
     }
 
@@ -165,10 +178,6 @@ impl Network {
     fn held_by(&self, ids: &[u32]) -> HashSet<u64> {
         let processes = ids.iter().filter_map(|&id| open(&self.proc, id));
         processes.flat_map(|process| sockets(&process)).collect()
-    }
-
-    fn ours(&self) -> impl Iterator<Item = &Connection> {
-        self.connections.values().filter(|c| c.ours)
     }
 
     /// A connection is over, having done `all` if that is known.
@@ -384,6 +393,34 @@ mod tests {
             }
             assert!(network.traffic().sent - before >= 1000);
         }
+    }
+
+    #[test]
+    fn an_end_that_is_reported_after_the_look_that_misses_it_counts_in_full() {
+        const THERE: &str = "127.77.9.10";
+        let server = TcpListener::bind((THERE, 0)).unwrap();
+        let mut network = Network::counting(Path::new("/proc"), |to| to.to_string() == THERE);
+        let own = [std::process::id()];
+        let mut to = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+        let mut from = server.accept().unwrap().0;
+        network.look(&own);
+        to.write_all(&[7; 1000]).unwrap();
+        from.read_exact(&mut [0; 1000]).unwrap();
+        drop((to, from));
+        network.note_connections(&[], &own);
+        assert_eq!((network.connections.len(), network.most), (1, 1));
+        let is_reported = network.endings.is_some();
+        for _ in 0..1000 {
+            network.note_endings();
+            if network.connections.is_empty() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        // To root alone: others get what was last seen, and only once it has been missed twice.
+        assert_eq!(network.traffic().sent >= 1000, is_reported);
+        network.note_connections(&[], &own);
+        assert!(network.connections.is_empty());
     }
 
     #[test]

@@ -101,7 +101,7 @@ to = socket.create_connection((\\\"10.9.9.2\\\", 5000))
 for n in range(100): to.sendall(bytes(1 << 20))
 to.close()
 \"
-wait $server; sleep 1.5; kill $other'
+wait $server; sleep 5; kill $other'
 ";
 
 pub fn a_burst_that_sacct_misses_is_in_the_profile(cluster: &mut Cluster) -> Result<()> {
