@@ -18,7 +18,7 @@ fn run(number: u64) -> Run {
     let noise = (number * 7919) % 50 * 1_000_000;
     Run {
         rewritten: false,
-        harmed: false,
+        harmed: None,
         completed: true,
         usage: Usage {
             peak_bytes: Some(500_000_000 + input_bytes / 10 + noise),

@@ -15,6 +15,15 @@ pub struct Usage {
     pub elapsed_s: u64,
 }
 
+/// How a rewrite harmed a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Harmed {
+    /// It, or a part of it, died for want of memory: one more run with more of it mends that.
+    OfMemory,
+    /// In any other way.
+    Otherwise,
+}
+
 /// One run of a kind, as training wants it.
 #[derive(Debug, Clone)]
 pub struct Run {
@@ -28,8 +37,8 @@ pub struct Run {
     pub asked: Option<u64>,
     /// It had not what its user asked for.
     pub rewritten: bool,
-    /// And that harmed it.
-    pub harmed: bool,
+    /// And how that harmed it.
+    pub harmed: Option<Harmed>,
     /// Seats that it held at most, of each license that it was watched for.
     pub seats: BTreeMap<String, u32>,
 }

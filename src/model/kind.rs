@@ -201,7 +201,7 @@ mod tests {
             input_bytes: input_gb.map(|gb| (gb * 1e9) as u64),
             asked: Some(64 << 30),
             rewritten: false,
-            harmed: false,
+            harmed: None,
             seats: BTreeMap::new(),
         }
     }

@@ -56,7 +56,7 @@ mod tests {
             input_bytes: None,
             asked: None,
             rewritten: false,
-            harmed: false,
+            harmed: None,
             seats: Default::default(),
         }
     }

@@ -1,11 +1,14 @@
 //! How far a kind of job is trusted with smaller requests: one rewritten job first, then a few, then all. A rewrite that
 //! harms takes all of it back, and more runs must end well before it is tried again.
 //!
+//! Too little memory takes back one stage, and nothing where it is rare: what the model gives is meant to be too little
+//! once in a while, and a second run mends that. A kind for which it is too little often never gets far.
+//!
 //! All follows from the kind's runs in the order in which they ended, so that nothing has to be remembered.
 
 use crate::config::TrustLimits;
-use crate::job::Run;
 use crate::job::evidence::Trust;
+use crate::job::{Harmed, Run};
 
 /// Runs with their request that are wanted are doubled with each harm, no more often than so.
 const MOST_DOUBLINGS: u32 = 10;
@@ -18,7 +21,7 @@ pub struct Earned {
     known_after: u32,
     /// The stage in [`TrustLimits::stages`], or their number.
     stage: usize,
-    /// Rewritten jobs that ended well in it.
+    /// Rewritten jobs that ended well in it; once all are trusted, since one had too little memory.
     well: u32,
     /// Harms since all were trusted.
     harms: u32,
@@ -41,22 +44,40 @@ impl Earned {
 
     /// Takes in a run that has ended.
     pub fn learn(&mut self, run: &Run) {
-        if run.harmed && run.rewritten {
-            self.harms += 1;
-            (self.stage, self.well, self.wanted) = (0, 0, self.distance());
-        } else if !run.completed {
-            // It tells nothing.
-        } else if self.wanted > 0 {
-            self.wanted -= 1;
-        } else if let Some(size) = self.size().filter(|_| run.rewritten) {
-            self.well += 1;
-            if self.well >= size {
-                (self.stage, self.well) = (self.stage + 1, 0);
-            }
+        match run.harmed.filter(|_| run.rewritten) {
+            Some(Harmed::OfMemory) => self.had_too_little_memory(),
+            Some(Harmed::Otherwise) => self.take_all_back(),
+            // Neither harmed nor well: it tells nothing.
+            None if !run.completed => (),
+            None if self.wanted > 0 => self.wanted -= 1,
+            None if run.rewritten => self.ended_well(),
+            None => (),
+        }
+    }
+
+    fn ended_well(&mut self) {
+        self.well = self.well.saturating_add(1);
+        if self.size().is_some_and(|size| self.well >= size) {
+            (self.stage, self.well) = (self.stage + 1, 0);
             if self.size().is_none() {
                 self.harms = 0;
             }
         }
+    }
+
+    fn had_too_little_memory(&mut self) {
+        let largest = self.limits.stages.last().copied().unwrap_or(0);
+        let is_rare = self.size().is_none() && self.well >= largest;
+        match self.stage {
+            0 => self.take_all_back(),
+            stage => (self.stage, self.well) = (stage - usize::from(!is_rare), 0),
+        }
+    }
+
+    /// What was under way when it was taken back, and is harmed as well, is no further harm.
+    fn take_all_back(&mut self) {
+        self.harms += u32::from(self.wanted == 0);
+        (self.stage, self.well, self.wanted) = (0, 0, self.distance());
     }
 
     /// Runs that must end well after a harm before the first stage begins again.
@@ -108,12 +129,16 @@ impl Earned {
 mod tests {
     use super::*;
 
-    /// `r`: rewritten and well, `a`: as asked and well, `h`: harmed, `f`: failed by itself.
+    /// `r`: rewritten and well, `a`: as asked and well, `h`: harmed, `m`: harmed for want of memory, `f`: failed by itself.
     fn run(letter: char) -> Run {
         Run {
             completed: "ra".contains(letter),
-            rewritten: "rh".contains(letter),
-            harmed: letter == 'h',
+            rewritten: "rhm".contains(letter),
+            harmed: match letter {
+                'h' => Some(Harmed::Otherwise),
+                'm' => Some(Harmed::OfMemory),
+                _ => None,
+            },
             usage: Default::default(),
             input_bytes: None,
             asked: None,
@@ -147,11 +172,24 @@ mod tests {
             ("rrharafa".into(), 0, "0"),
             ("rrhaaaraa".into(), 1, "1"),
             ("rrhaaaaaar".into(), 4, "4"),
+            // What was under way with it is no second one.
+            ("hhhaaaaaa".into(), 1, "1"),
             // Twelve after the second, and after all were trusted six again.
             ("haaaaaahaaaaaa".into(), 0, "0"),
             ("haaaaaahaaaaaaaaaaaa".into(), 1, "1"),
             (format!("haaaaaa{regained}haaaaaa"), 1, "1"),
             (format!("haaaaaa{regained}haaaaa"), 0, "0"),
+            // Too little memory takes back one stage, and in the first all.
+            (format!("{regained}m"), 16, "16"),
+            (format!("{regained}mrrm"), 4, "4"),
+            (format!("{regained}{}m", "r".repeat(15)), 16, "16"),
+            (format!("{regained}{}m", "r".repeat(16)), all, "all"),
+            (format!("{regained}{}mrm", "r".repeat(16)), 16, "16"),
+            (format!("{regained}mmm"), 1, "1"),
+            (format!("{regained}mmmm"), 0, "0"),
+            ("rrm".into(), 1, "1"),
+            ("m".into(), 0, "0"),
+            ("maaaaaar".into(), 4, "4"),
         ] {
             let earned = after(&[1, 4, 16], &runs);
             assert_eq!(
@@ -168,8 +206,10 @@ mod tests {
         assert_eq!(after(&[], "hhh").trust(), Trust::ALL);
         assert_eq!(after(&[70_000], "").trust().left, Trust::MOST);
         // Nobody waits for ever, and nothing overflows.
-        let harmed = after(&[1], &"h".repeat(100));
-        assert_eq!(harmed.wanted, 3 << MOST_DOUBLINGS);
+        let all_well = "a".repeat(3 << MOST_DOUBLINGS);
+        let harmed = after(&[1], &format!("h{all_well}").repeat(20));
+        assert_eq!((harmed.wanted, harmed.harms), (0, 20));
+        assert_eq!(harmed.distance(), 3 << MOST_DOUBLINGS);
     }
 
     #[test]

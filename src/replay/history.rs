@@ -3,9 +3,8 @@
 use super::PastJob;
 use crate::config::Config;
 use crate::fingerprint::Key;
-use crate::job::Run;
-use crate::job::Usage;
 use crate::job::evidence::Evidence;
+use crate::job::{Harmed, Run, Usage};
 use crate::model::kind::KindModel;
 use crate::model::learned::Learned;
 use crate::model::margin::SHARES;
@@ -138,7 +137,7 @@ impl History<'_> {
             input_bytes: job.input_bytes,
             asked: job.asked.map(|bytes| bytes as u64),
             rewritten: trial.rewritten,
-            harmed: trial.harmed,
+            harmed: trial.harmed.then_some(Harmed::OfMemory),
             seats: Default::default(),
         };
         for (_, key) in job.kind.keys() {

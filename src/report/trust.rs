@@ -50,8 +50,8 @@ impl Standing {
         for run in runs {
             earned.learn(run);
             completed += u32::from(run.completed);
-            rewritten += u64::from(run.rewritten && (run.completed || run.harmed));
-            harmed += u64::from(run.rewritten && run.harmed);
+            rewritten += u64::from(run.rewritten && (run.completed || run.harmed.is_some()));
+            harmed += u64::from(run.rewritten && run.harmed.is_some());
         }
         let is_new = completed < least;
         Standing {
@@ -102,6 +102,7 @@ fn interval(found: u64, of: u64) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::Harmed;
 
     #[test]
     fn the_interval_is_wilsons() {
@@ -126,7 +127,7 @@ mod tests {
         let run = |letter| Run {
             completed: letter != 'h',
             rewritten: letter != 'a',
-            harmed: letter == 'h',
+            harmed: (letter == 'h').then_some(Harmed::Otherwise),
             usage: Default::default(),
             input_bytes: None,
             asked: None,

@@ -167,6 +167,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::fingerprint::Level;
+    use crate::job::Harmed;
     use crate::record::FinishedJob;
     use crate::record::tests::finished;
     use crate::store::Filter;
@@ -248,11 +249,12 @@ mod tests {
             ..Record::kept(kind, None, "")
         };
         let run = |id, state: &str, comment: Comment| {
-            let job = FinishedJob {
+            let mut job = FinishedJob {
                 state: state.into(),
                 comment,
                 ..finished(id, 100 * id as i64, 9)
             };
+            job.usage.peak_is_bound = state == "OUT_OF_MEMORY";
             (job, kind)
         };
         let early = RunOfJob {
@@ -278,14 +280,15 @@ mod tests {
         let seen = |store: &Store| {
             let runs = store.runs(Level::Name, key, i64::MAX, 10).unwrap();
             let letter = |run: &crate::job::Run| match (run.rewritten, run.harmed, run.completed) {
-                (false, false, true) => 'a',
-                (true, false, true) => 'r',
-                (true, true, false) => 'h',
+                (false, None, true) => 'a',
+                (true, None, true) => 'r',
+                (true, Some(Harmed::Otherwise), false) => 'h',
+                (true, Some(Harmed::OfMemory), false) => 'm',
                 _ => '?',
             };
             runs.iter().rev().map(letter).collect::<String>()
         };
-        assert_eq!(seen(&store), "arhhr");
+        assert_eq!(seen(&store), "armhr");
         let told = store.watermark().unwrap().jobs;
         assert_eq!(store.keys_after(told, Level::Name).unwrap(), []);
         let late = RunOfJob {
@@ -294,7 +297,7 @@ mod tests {
             started: 501,
         };
         store.note_harm(late, &harm).unwrap();
-        assert_eq!(seen(&store), "arhhh");
+        assert_eq!(seen(&store), "armhh");
         assert_eq!(store.keys_after(told, Level::Name).unwrap(), [key]);
         // Looked at again, it is nothing new.
         let told = store.watermark().unwrap().jobs;

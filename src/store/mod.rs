@@ -16,9 +16,8 @@ mod shadows;
 pub mod upkeep;
 
 use crate::fingerprint::{Key, Kind, Level};
-use crate::job::Run;
-use crate::job::Usage;
 use crate::job::directory::Watermark;
+use crate::job::{Harmed, Run, Usage};
 use crate::record::FinishedJob;
 use crate::record::Record;
 use anyhow::{Context, Result, bail};
@@ -262,7 +261,10 @@ fn run(row: &Row) -> rusqlite::Result<Run> {
     Ok(Run {
         completed: row.get_ref(4)?.as_str()? == "COMPLETED" && !usage.peak_is_bound && !harmed,
         rewritten: row.get(8)?,
-        harmed,
+        harmed: harmed.then_some(match usage.peak_is_bound {
+            true => Harmed::OfMemory,
+            false => Harmed::Otherwise,
+        }),
         usage,
         input_bytes: bytes(row, 5)?,
         asked: bytes(row, 6)?,

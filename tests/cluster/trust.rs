@@ -119,7 +119,7 @@ pub fn a_burst_is_rewritten_as_far_as_its_kind_has_earned_trust(
 }
 
 pub fn a_harm_takes_trust_back_and_good_runs_earn_it_again(cluster: &mut Cluster) -> Result<()> {
-    cluster.configure("[trust]\nstages = [1]\n")?;
+    cluster.configure("[trust]\nstages = [1, 4]\n")?;
     let script = hold(cluster, "grows")?;
     let submit = |need: u64| {
         let id = cluster.submit("bob", &["--mem=2000"], &script, &[&need.to_string()])?;
@@ -130,18 +130,24 @@ pub fn a_harm_takes_trust_back_and_good_runs_earn_it_again(cluster: &mut Cluster
         ensure(!jobs.iter().any(is_rewritten), "one is rewritten")?;
         end(cluster, &jobs)
     };
+    let harm = |need: u64| -> Result<Job> {
+        let harmed = submit(need)?;
+        ensure(is_rewritten(&harmed), harmed.comment.clone())?;
+        cluster.wait_for(harmed.id, "OUT_OF_MEMORY")?;
+        let pass = cluster.pass()?;
+        ensure(pass.contains("requeued: 1, given_back: 1"), pass)?;
+        Ok(harmed)
+    };
     run(3)?;
     let first = submit(60)?;
+    let set = first.memory_mib.unwrap_or(2000);
     ensure(is_rewritten(&first), first.comment.clone())?;
     end(cluster, &[first])?;
-    let grown = submit(60)?;
-    let set = grown.memory_mib.unwrap_or(2000);
-    end(cluster, &[grown])?;
-    let harmed = submit(set * 3 / 2)?;
-    ensure(is_rewritten(&harmed), harmed.comment.clone())?;
-    cluster.wait_for(harmed.id, "OUT_OF_MEMORY")?;
-    let pass = cluster.pass()?;
-    ensure(pass.contains("requeued: 1, given_back: 1"), pass)?;
+    let once = harm(set * 3 / 2)?;
+    end(cluster, std::slice::from_ref(&once))?;
+    let stage = standing(cluster, &once)?;
+    ensure(stage[0] == "1" && stage[1] == "1/2", format!("{stage:?}"))?;
+    let harmed = harm(set * 3)?;
     cluster.let_the_plugin_look();
     let next = submit(60)?;
     let why = next.record()["kept"]
@@ -157,7 +163,7 @@ pub fn a_harm_takes_trust_back_and_good_runs_earn_it_again(cluster: &mut Cluster
     end(cluster, &jobs)?;
     let harm = standing(cluster, &jobs[0])?;
     ensure(
-        harm[0] == "0" && harm[1] == "1/3" && harm[3] == "harmed: 2 of 6 runs ended well since",
+        harm[0] == "0" && harm[1] == "2/3" && harm[3] == "harmed: 2 of 6 runs ended well since",
         format!("{harm:?}"),
     )?;
     run(3)?;
