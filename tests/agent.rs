@@ -24,6 +24,8 @@ mod accounting;
 mod queue;
 #[path = "agent/shadows.rs"]
 mod shadows;
+#[path = "agent/squeue.rs"]
+mod squeue;
 #[path = "agent/trust.rs"]
 mod trust;
 
@@ -114,7 +116,7 @@ impl Commands for Slurm {
                 } else {
                     answers.first().cloned().unwrap_or_default()
                 };
-                Ok(format!("{{\"jobs\": [{answer}]}}").into_bytes())
+                Ok(squeue::answer(&answer, arguments))
             }
             "lmstat" => Ok(self.seats.borrow().clone().into_bytes()),
             "sinfo" if self.load.borrow().is_empty() => Ok(b"n1|0/32/0/32|64000|0|\n".to_vec()),
@@ -545,7 +547,7 @@ fn new_kind_with(id: u32, arguments: &[&[u8]], submitted: &str) -> String {
     .after_shadow(wait);
     let mut job: serde_json::Value =
         serde_json::from_str(&queued(id, "PENDING", 0, 8000, &record)).unwrap();
-    job["submit_line"] = submitted.into();
+    job["command"] = submitted.into();
     job.to_string()
 }
 

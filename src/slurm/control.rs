@@ -252,7 +252,7 @@ mod tests {
         let profile = || JobCounters::from(Counters::nothing(Ended::Finished));
         let joined = |comment: &str| {
             let job = serde_json::json!({"job_id": 9, "admin_comment": comment});
-            let answer = format!("{{\"jobs\": [{job}]}}");
+            let answer = job.to_string();
             let answers = [("squeue", answer.as_str())];
             let slurm = Scripted::new(&answers);
             let result = join_profile(&slurm, "9", profile());

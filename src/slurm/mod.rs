@@ -15,6 +15,9 @@ pub mod sbatch;
 #[cfg(test)]
 mod scripted;
 pub mod site;
+#[cfg(test)]
+#[path = "../../tests/agent/squeue.rs"]
+mod squeue;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};

@@ -1,9 +1,10 @@
 //! Commands for tests: they answer what the test has written down, and remember what they were asked.
 
-use super::{CommandError, Commands};
+use super::{CommandError, Commands, squeue};
 use std::cell::RefCell;
 
-/// Beginnings of command lines with their answers; any other command answers nothing.
+/// Beginnings of command lines with their answers, squeue's as a list of jobs in JSON without its brackets; any other
+/// command answers nothing.
 #[derive(Default)]
 pub struct Scripted<'a> {
     answers: &'a [(&'a str, &'a str)],
@@ -33,8 +34,10 @@ impl Commands for Scripted<'_> {
             .iter()
             .find(|(start, _)| line.starts_with(start));
         self.asked.borrow_mut().push(line);
-        Ok(answer
-            .map(|(_, text)| text.as_bytes().to_vec())
-            .unwrap_or_default())
+        Ok(match answer {
+            Some((_, jobs)) if program == "squeue" => squeue::answer(jobs, arguments),
+            Some((_, text)) => text.as_bytes().to_vec(),
+            None => Vec::new(),
+        })
     }
 }

@@ -104,6 +104,7 @@ fn of_an_array_that_waits_as_many_tasks_are_parted_as_may_be_rewritten() {
 fn jobs_that_will_not_start_soon_take_nobodys_chance() {
     let site = site();
     let jobs = [
+        with(waiting(10), "priority", "0"),
         with(waiting(11), "state_reason", "JobHeldUser"),
         with(waiting(12), "dependency", "afterok:9(unfulfilled)"),
     ];

@@ -11,7 +11,8 @@ use shadowfit_core::report::profile::Profiled;
 use shadowfit_core::report::savings::savings;
 use shadowfit_core::report::trust::Standing;
 use shadowfit_core::report::{explain, print, shadow};
-use shadowfit_core::slurm::{System, queue};
+use shadowfit_core::slurm::System;
+use shadowfit_core::slurm::queue::{self, Queue};
 use shadowfit_core::store::{Filter, Store};
 
 pub fn print_report(config: &Config, report: Report) -> Result<()> {
@@ -133,8 +134,12 @@ fn with_shadow(store: &Store, mut lines: Vec<String>, comment: &Comment) -> Resu
 
 /// A job that has not ended yet, from the queue.
 fn queued(job: &str) -> Result<Vec<Vec<String>>> {
-    let jobs = queue::query(&System::default())?.jobs;
-    let this = jobs.into_iter().filter(|queued| queued.handle == job);
+    let mut queue = Queue::default();
+    let number = job.split('_').next().and_then(|number| number.parse().ok());
+    if let Some(number) = number {
+        queue::query_job(&System::default(), number, &mut queue)?;
+    }
+    let this = queue.jobs.into_iter().filter(|one| one.handle == job);
     Ok(this
         .map(|queued| {
             let head = format!(

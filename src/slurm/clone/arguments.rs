@@ -1,7 +1,6 @@
 //! The arguments that a job was submitted with, from where its release of Slurm still knows them.
 //!
-//! Up to 24.05 squeue shows them behind the command, from 25.05 on as part of the line that was submitted.
-//! In between only accounting has that line.
+//! Up to 24.05 squeue shows them behind the command. From 24.11 on accounting has the line that was submitted.
 
 use super::super::{CommandError, Commands};
 use super::{Original, unreadable};
@@ -18,7 +17,7 @@ pub(super) fn find(
     job: &Original,
     wanted: &Arguments,
 ) -> Result<Option<Vec<String>>, CommandError> {
-    if let Some(found) = job.lines.iter().find_map(|line| wanted.find(line)) {
+    if let Some(found) = wanted.find(&job.line) {
         return Ok(Some(found));
     }
     let lines = lines_in_accounting(commands, job)?;

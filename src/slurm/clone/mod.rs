@@ -43,9 +43,8 @@ pub struct Original {
     pub features: String,
     /// Working directory.
     pub work_dir: String,
-    /// Lines that end in the script's arguments, joined by blanks: what is run, which from 24.11 on leaves
-    /// the arguments out, and what was submitted.
-    pub lines: [String; 2],
+    /// What is run: a line that ends in the script's arguments, joined by blanks, up to 24.05.
+    pub line: String,
 }
 
 /// How the clone runs.

@@ -96,7 +96,7 @@ fn original() -> Original {
         partition: "batch".into(),
         features: "avx".into(),
         work_dir: "/home/alice".into(),
-        lines: ["/home/alice/job.sh".into(), "sbatch job.sh a b".into()],
+        line: "/home/alice/job.sh a b".into(),
     }
 }
 
@@ -170,12 +170,12 @@ fn the_site_says_where_shadows_run_and_a_job_without_a_constraint_has_none() {
 fn a_job_whose_arguments_are_not_reported_has_no_shadow() {
     for submitted in [
         "",
-        "sbatch job.sh",
-        "sbatch job.sh a c",
-        "sbatch job.sh 'a b'",
+        "/home/alice/job.sh",
+        "/home/alice/job.sh a c",
+        "/home/alice/job.sh 'a b'",
     ] {
         let job = Original {
-            lines: ["/home/alice/job.sh".into(), submitted.into()],
+            line: submitted.into(),
             ..original()
         };
         let slurm = Controller::new("77\n");

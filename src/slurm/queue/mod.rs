@@ -1,18 +1,20 @@
 //! squeue: the jobs that slurmctld still remembers, with our records.
 
-mod answer;
+mod rows;
 
 use super::clone::Original;
-use super::json::{number, word};
 use super::{CommandError, Commands};
 use crate::config::Manager;
 use crate::decide;
 use crate::job::array::{self, Tasks};
 use crate::job::counters::{Counters, Ended, ShadowCounters};
 use crate::record::{Comment, Record, ShadowRecord};
-use answer::{each_job, matters};
+use crate::text::units::{MIB, parse_memory};
 use hostlist_parser::parse;
-use serde_json::Value;
+use rows::{Marks, Row, matters};
+
+/// What squeue says of a job that slurmctld does not remember.
+const FORGOTTEN: &str = "Invalid job id";
 
 /// What slurmctld remembers.
 #[derive(Debug, Default)]
@@ -90,7 +92,7 @@ pub struct QueuedJob {
     pub waits_for_others: bool,
     /// Its user or an admin holds it.
     pub is_held: bool,
-    /// Tasks of an array that still wait together, as `5-30%2`; empty for a single job.
+    /// Tasks of an array: `5-30%2` for those that still wait together, `5` for one that does not; empty for a single job.
     pub tasks: String,
     /// The user.
     pub uid: u32,
@@ -133,76 +135,82 @@ impl QueuedJob {
 /// Asks for the record of one job that has not ended yet; `None` where nothing was decided about it. A
 /// comment of somebody else's is an error.
 pub fn record_of(commands: &dyn Commands, job: &str) -> Result<Option<Record>, CommandError> {
-    let arguments = ["--json", "--states=all", "--jobs", job];
     let mut found = None;
+    let which = ["--jobs", job];
     ask(
         commands,
-        &arguments,
+        &which,
         |_| true,
-        |one| {
-            if number(&one["job_id"]).is_some_and(|id| id.to_string() == job) {
-                found = Some(comment(&one));
+        |row| {
+            if row.text("jobid") == job {
+                found = Some(comment(row));
             }
         },
     )?;
+    let unreadable = |problem: &str| unreadable(&which, problem);
     match found {
-        None => Err(unreadable(&arguments, "the job is not there".into())),
+        None => Err(unreadable("the job is not there")),
         Some(Comment::Empty) => Ok(None),
         Some(Comment::Ours(record)) => Ok(Some(*record)),
-        Some(_) => {
-            let problem = "its AdminComment is somebody else's".into();
-            Err(unreadable(&arguments, problem))
-        }
+        Some(_) => Err(unreadable("its AdminComment is somebody else's")),
     }
 }
 
-fn comment(job: &Value) -> Comment {
-    Comment::read(job["admin_comment"].as_str().unwrap_or_default())
+fn comment(row: &Row) -> Comment {
+    Comment::read(&row.text("admin_comment"))
 }
 
-fn unreadable(arguments: &[&str], problem: String) -> CommandError {
+fn unreadable(which: &[&str], problem: &str) -> CommandError {
     CommandError::Unreadable {
-        command: format!("squeue {}", arguments.join(" ")),
-        problem,
+        command: format!("squeue {}", which.join(" ")),
+        problem: problem.into(),
     }
 }
 
 /// Calls `take` with each job of the answer that passes `only`, by its bytes.
 fn ask(
     commands: &dyn Commands,
-    arguments: &[&str],
+    which: &[&str],
     only: fn(&[u8]) -> bool,
-    mut take: impl FnMut(Value),
+    mut take: impl FnMut(&Row),
 ) -> Result<(), CommandError> {
+    let marks = Marks::new();
+    let format = marks.format();
+    let form = ["--noheader", "--states=all", "--Format", &format];
     let mut is_whole = false;
-    commands.read("squeue", arguments, &mut |output| {
-        is_whole = each_job(output, only, &mut take)?;
+    commands.read("squeue", &[&form, which].concat(), &mut |output| {
+        is_whole = marks.each_row(output, only, &mut take)?;
         Ok(())
     })?;
     match is_whole {
         true => Ok(()),
-        false => Err(unreadable(
-            arguments,
-            "no list of jobs in the answer".into(),
-        )),
+        false => Err(unreadable(which, "the answer breaks off")),
     }
 }
 
 /// Asks for the whole queue, jobs that have ended and are not forgotten yet included.
 pub fn query(commands: &dyn Commands) -> Result<Queue, CommandError> {
     let mut queue = Queue::default();
-    ask(commands, &["--json", "--states=all"], matters, |job| {
-        queue.take(&job)
-    })?;
+    ask(commands, &[], matters, |row| queue.take(row))?;
     Ok(queue)
 }
 
+/// Adds one job to what is known, or all tasks of an array that slurmctld has: asked for alone, it costs the same
+/// however long the queue is. One that slurmctld has forgotten adds nothing.
+pub fn query_job(commands: &dyn Commands, job: u64, queue: &mut Queue) -> Result<(), CommandError> {
+    let job = job.to_string();
+    match ask(commands, &["--jobs", &job], matters, |row| queue.take(row)) {
+        Err(CommandError::Failed { said, .. }) if said.contains(FORGOTTEN) => Ok(()),
+        other => other,
+    }
+}
+
 impl Queue {
-    fn take(&mut self, job: &Value) {
-        self.dependents.extend(read_dependent(job));
-        match comment(job) {
-            Comment::Ours(record) => self.jobs.extend(read_job(job, *record)),
-            Comment::Shadow(record) => self.shadows.extend(read_shadow(job, *record)),
+    fn take(&mut self, row: &Row) {
+        self.dependents.extend(read_dependent(row));
+        match comment(row) {
+            Comment::Ours(record) => self.jobs.extend(read_job(row, *record)),
+            Comment::Shadow(record) => self.shadows.extend(read_shadow(row, *record)),
             Comment::Empty | Comment::Other(_) => {}
         }
     }
@@ -227,180 +235,278 @@ impl Dependent {
     }
 }
 
-fn read_dependent(job: &Value) -> Option<Dependent> {
-    let dependency = job["dependency"]
-        .as_str()
-        .filter(|text| text.contains("(failed)"))?;
+fn read_dependent(row: &Row) -> Option<Dependent> {
+    let dependency = Some(row.text("dependency")).filter(|text| text.contains("(failed)"))?;
     Some(Dependent {
-        handle: handle(job)?,
-        dependency: dependency.to_owned(),
+        handle: handle(row)?,
+        dependency,
     })
 }
 
+/// Which tasks of an array a row is: `5`, or `5-30` for those that still wait together; empty for a job that is
+/// none.
+fn tasks(row: &Row) -> String {
+    row.text("arraytaskid")
+}
+
+fn array(row: &Row) -> Option<u64> {
+    row.number("arrayjobid").filter(|_| !tasks(row).is_empty())
+}
+
+/// The number of the one task that a row is.
+fn task(row: &Row) -> Option<u64> {
+    tasks(row).parse().ok()
+}
+
 /// `33`, or `33_[5-30]` for array tasks that still wait together.
-fn handle(job: &Value) -> Option<String> {
-    let tasks = job["array_task_string"].as_str().unwrap_or_default();
-    match number(&job["array_job_id"]) {
-        Some(array) if !tasks.is_empty() => Some(format!("{array}_[{tasks}]")),
-        _ => Some(number(&job["job_id"])?.to_string()),
+fn handle(row: &Row) -> Option<String> {
+    match array(row).filter(|_| task(row).is_none()) {
+        Some(array) => Some(format!("{array}_[{}]", tasks(row))),
+        None => Some(row.number::<u64>("jobid")?.to_string()),
     }
 }
 
-fn read_shadow(job: &Value, record: ShadowRecord) -> Option<QueuedShadow> {
+/// JOB_STATE without flags: what is about to be requeued, or held then, waits; of a first run that is ending, the reason
+/// often tells as what. Of others it may be that of an earlier run.
+fn state(shown: &str, reason: &str, restarts: u64) -> String {
+    let reason = if restarts == 0 { reason } else { "" };
+    match (shown, reason) {
+        ("REQUEUED" | "REQUEUE_HOLD" | "REQUEUE_FED" | "SPECIAL_EXIT" | "RESV_DEL_HOLD", _) => {
+            "PENDING"
+        }
+        ("RESIZING" | "SIGNALING" | "STOPPED", _) => "RUNNING",
+        ("COMPLETING" | "STAGE_OUT", "OutOfMemory") => "OUT_OF_MEMORY",
+        ("COMPLETING" | "STAGE_OUT", "NonZeroExitCode") => "FAILED",
+        ("COMPLETING" | "STAGE_OUT", "TimeLimit") => "TIMEOUT",
+        ("STAGE_OUT", _) => "COMPLETING",
+        _ => shown,
+    }
+    .into()
+}
+
+fn restarts(row: &Row) -> u64 {
+    row.number("restartcnt").unwrap_or(0)
+}
+
+/// Priority 0 is kept for that. The reason may be told in other words, as after `scontrol requeuehold`, or be another one.
+fn is_held(row: &Row) -> bool {
+    row.number("prioritylong") == Some(0u32) || row.text("reason").starts_with("JobHeld")
+}
+
+fn read_shadow(row: &Row, record: ShadowRecord) -> Option<QueuedShadow> {
     Some(QueuedShadow {
-        job_id: number(&job["job_id"])?,
-        state: word(&job["job_state"]),
+        job_id: row.number("jobid")?,
+        // It reports while it is ending, whatever its end.
+        state: state(&row.text("state"), "", 0),
         record,
     })
 }
 
-fn original(job: &Value) -> Option<Original> {
-    let text = |name: &str| job[name].as_str().unwrap_or_default().to_owned();
-    let tasks = text("array_task_string");
-    let first = tasks.split(|c: char| !c.is_ascii_digit()).next();
-    let array = number(&job["array_job_id"]).filter(|&array| array > 0);
+fn original(row: &Row) -> Option<Original> {
+    let first = tasks(row);
+    let first = first.split(|c: char| !c.is_ascii_digit()).next();
     Some(Original {
-        handle: handle(job)?,
-        script_id: array.or(number(&job["job_id"]))?,
-        task: first
-            .and_then(|task| task.parse().ok())
-            .or(array.and(number(&job["array_task_id"]))),
-        uid: id(&job["user_id"])?,
-        gid: id(&job["group_id"])?,
-        partition: text("partition"),
-        features: text("features"),
-        work_dir: text("current_working_directory"),
-        lines: [text("command"), text("submit_line")],
+        handle: handle(row)?,
+        script_id: array(row).or(row.number("jobid"))?,
+        task: first.and_then(|task| task.parse().ok()),
+        uid: row.number("userid")?,
+        gid: row.number("groupid")?,
+        partition: row.text("partition"),
+        features: row.text("feature"),
+        work_dir: row.text("workdir"),
+        line: row.text("command"),
     })
 }
 
-fn names(job: &Value) -> Vec<String> {
-    let mut names: Vec<String> = number(&job["job_id"]).iter().map(u64::to_string).collect();
-    if let Some(array) = number(&job["array_job_id"]).filter(|&array| array > 0) {
+fn names(row: &Row) -> Vec<String> {
+    let mut names = vec![row.text("jobid")];
+    if let Some(array) = array(row) {
         names.push(format!("{array}_*"));
-        names.extend(number(&job["array_task_id"]).map(|task| format!("{array}_{task}")));
+        names.extend(task(row).map(|task| format!("{array}_{task}")));
     }
     names
 }
 
-fn read_job(job: &Value, record: Record) -> Option<QueuedJob> {
-    let text = |name: &str| job[name].as_str().unwrap_or_default().to_owned();
+fn read_job(row: &Row, record: Record) -> Option<QueuedJob> {
+    let manager = || {
+        let (name, comment) = (row.text("name"), row.text("comment"));
+        decide::of_queue(name.as_bytes(), comment.as_bytes())
+    };
     Some(QueuedJob {
-        handle: handle(job)?,
-        names: names(job),
-        job_id: number(&job["job_id"])?,
-        nodes: parse(&text("nodes")).unwrap_or_default(),
-        started: number(&job["start_time"]).unwrap_or(0) as i64,
-        state: word(&job["job_state"]),
+        handle: handle(row)?,
+        names: names(row),
+        job_id: row.number("jobid")?,
+        nodes: parse(&row.text("nodelist")).unwrap_or_default(),
+        started: row.number("starttime").unwrap_or(0),
+        state: state(&row.text("state"), &row.text("reason"), restarts(row)),
         // The reason for which it is said to wait is set later than this.
-        waits_for_others: !text("dependency").is_empty(),
-        is_held: text("state_reason").starts_with("JobHeld"),
-        tasks: text("array_task_string"),
-        uid: id(&job["user_id"])?,
-        user: text("user_name"),
-        account: text("account"),
-        partition: text("partition"),
-        memory: number(&job["memory_per_node"]).or_else(|| number(&job["memory_per_cpu"])),
-        restarts: number(&job["restart_cnt"]).unwrap_or(0),
-        manager: record
-            .manager
-            .or_else(|| decide::of_queue(text("name").as_bytes(), text("comment").as_bytes())),
+        waits_for_others: !row.text("dependency").is_empty(),
+        is_held: is_held(row),
+        tasks: tasks(row),
+        uid: row.number("userid")?,
+        user: row.text("username"),
+        account: row.text("account"),
+        partition: row.text("partition"),
+        memory: parse_memory(&row.text("minmemory"), MIB).map(|bytes| bytes / MIB),
+        restarts: restarts(row),
+        manager: record.manager.or_else(manager),
         record,
-        original: original(job)?,
+        original: original(row)?,
     })
-}
-
-/// A user or group; some releases write those above 2^31 with a sign.
-fn id(value: &Value) -> Option<u32> {
-    let signed = value.as_i64().and_then(|id| i32::try_from(id).ok());
-    let plain = number(value).and_then(|id| u32::try_from(id).ok());
-    plain.or(signed.map(|id| id as u32))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::scripted::Scripted;
+    use super::super::squeue;
     use super::*;
+    use serde_json::Value;
 
+    /// Answers with these jobs.
     struct Answer(&'static str);
     impl Commands for Answer {
-        fn run(&self, _: &str, _: &[&str]) -> Result<Vec<u8>, CommandError> {
-            Ok(self.0.as_bytes().to_vec())
+        fn run(&self, _: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+            Ok(squeue::answer(self.0, arguments))
+        }
+    }
+
+    const OURS: &str = r#"{"shadowfit":1,"kind":{}}"#;
+
+    #[test]
+    fn jobs_are_read_with_the_states_that_matter() {
+        for (state, reason, restarts, seen) in [
+            ("PENDING", "Resources", 2, "PENDING"),
+            ("REQUEUED", "BeginTime", 2, "PENDING"),
+            ("REQUEUE_HOLD", "None", 2, "PENDING"),
+            ("SPECIAL_EXIT", "None", 2, "PENDING"),
+            ("RESV_DEL_HOLD", "None", 2, "PENDING"),
+            ("RESIZING", "None", 2, "RUNNING"),
+            ("STAGE_OUT", "None", 0, "COMPLETING"),
+            ("COMPLETING", "None", 0, "COMPLETING"),
+            ("COMPLETING", "OutOfMemory", 0, "OUT_OF_MEMORY"),
+            ("COMPLETING", "NonZeroExitCode", 0, "FAILED"),
+            ("COMPLETING", "TimeLimit", 0, "TIMEOUT"),
+            ("COMPLETING", "OutOfMemory", 1, "COMPLETING"),
+            ("OUT_OF_MEMORY", "OutOfMemory", 2, "OUT_OF_MEMORY"),
+        ] {
+            let job = serde_json::json!({
+                "job_id": 8, "job_state": state, "state_reason": reason, "user_id": 4_294_900_001u32, "group_id": 1,
+                "restart_cnt": restarts, "memory_per_cpu": 2048, "admin_comment": OURS, "nodes": "n[1-2]", "start_time": 77
+            });
+            let job = job.to_string();
+            let answers = [("squeue", job.as_str())];
+            let queue = query(&Scripted::new(&answers)).unwrap();
+            let [job] = &queue.jobs[..] else {
+                panic!("{queue:?}")
+            };
+            assert_eq!((job.handle.as_str(), job.restarts), ("8", restarts));
+            assert_eq!(
+                (job.state.as_str(), job.uid, job.memory, job.started),
+                (seen, 4_294_900_001, Some(2048), 77)
+            );
+            assert_eq!(job.nodes, ["n1", "n2"]);
+            assert!(!job.waits_for_others);
         }
     }
 
     #[test]
-    fn jobs_are_read_in_the_forms_of_old_and_new_releases() {
-        let jobs = query(&Answer(
-            r#"{"jobs": [
-            {"job_id": 7, "array_job_id": 7, "array_task_string": "5-9", "job_state": "PENDING", "user_id": 1,
-             "group_id": 1, "command": "/a/b.sh x  y", "restart_cnt": 0, "admin_comment": "{\"shadowfit\":1,\"kind\":{}}"},
-            {"job_id": 8, "array_job_id": {"set": false, "number": 0}, "array_task_string": "",
-             "job_state": ["OUT_OF_MEMORY"], "user_id": 1, "group_id": {"set": true, "number": 1}, "restart_cnt": {"set": true, "number": 2},
-             "admin_comment": "{\"shadowfit\":1,\"kind\":{}}"},
-            {"job_id": 9, "admin_comment": "site note"}, {"job_id": 10}]}"#,
-        ))
-        .unwrap()
-        .jobs;
-        let seen: Vec<_> = jobs
-            .iter()
-            .map(|job| (job.handle.as_str(), job.state.as_str(), job.restarts))
-            .collect();
-        assert_eq!(seen, [("7_[5-9]", "PENDING", 0), ("8", "OUT_OF_MEMORY", 2)]);
+    fn a_job_is_held_by_its_priority_or_its_reason() {
+        for (reason, priority, held) in [
+            ("Priority", 4_294_901_758u32, false),
+            ("None", 1, false),
+            ("Dependency", 0, true),
+            ("job_requeued_in_held_state", 0, true),
+            ("JobHeldUser", 0, true),
+            ("JobHeldAdmin", 1, true),
+        ] {
+            let job = serde_json::json!({
+                "job_id": 8, "job_state": "PENDING", "state_reason": reason, "priority": priority, "user_id": 1,
+                "group_id": 1, "admin_comment": OURS
+            });
+            let job = job.to_string();
+            let answers = [("squeue", job.as_str())];
+            let queue = query(&Scripted::new(&answers)).unwrap();
+            assert_eq!(queue.jobs[0].is_held, held, "{reason}, {priority}");
+        }
     }
 
     #[test]
     fn tasks_of_arrays_are_named_as_dependencies_and_scontrol_name_them() {
-        let job = |array: &str, tasks: &str, task: &str| {
-            let text = format!(
-                r#"{{"job_id": 40, "array_job_id": {array}, "array_task_string": "{tasks}", "array_task_id": {task},
-                "user_id": 1, "group_id": 2, "command": "/a/b.sh x  y", "features": "gpu", "partition": "p,q",
-                "current_working_directory": "/home/alice"}}"#
-            );
-            serde_json::from_str::<Value>(&text).unwrap()
-        };
-        let none = r#"{"set": false, "number": 0}"#;
-        for (job, named, at, script_id, task) in [
-            (job("0", "", "null"), vec!["40"], "40", 40, None),
-            (job(none, "", none), vec!["40"], "40", 40, None),
+        let none = serde_json::json!({"set": false, "number": 0});
+        for (array, tasks, task, named, at, script_id, first, count) in [
+            (0.into(), "", Value::Null, vec!["40"], "40", 40, None, 1),
+            (none.clone(), "", none, vec!["40"], "40", 40, None, 1),
             (
-                job("33", "", "5"),
+                33.into(),
+                "",
+                5.into(),
                 vec!["40", "33_*", "33_5"],
                 "40",
                 33,
                 Some(5),
+                1,
             ),
             (
-                job("33", "5-9,12", "null"),
+                33.into(),
+                "5-9,12%2",
+                Value::Null,
                 vec!["40", "33_*"],
-                "33_[5-9,12]",
+                "33_[5-9,12%2]",
                 33,
                 Some(5),
+                6,
             ),
         ] {
-            assert_eq!(names(&job), named, "{job}");
-            let original = original(&job).unwrap();
+            let job = serde_json::json!({
+                "job_id": 40, "array_job_id": array, "array_task_string": tasks, "array_task_id": task,
+                "user_id": 1, "group_id": 2, "command": "/a/b.sh x  y", "features": "gpu", "partition": "p,q",
+                "current_working_directory": "/home/alice", "admin_comment": OURS
+            });
+            let job = job.to_string();
+            let answers = [("squeue", job.as_str())];
+            let queue = query(&Scripted::new(&answers)).unwrap();
+            assert_eq!(queue.jobs[0].names, named, "{job}");
+            assert_eq!(queue.jobs[0].count(), count, "{job}");
+            let original = &queue.jobs[0].original;
             assert_eq!(original.handle, at);
-            assert_eq!(
-                (original.script_id, original.task),
-                (script_id, task),
-                "{job}"
-            );
+            assert_eq!((original.script_id, original.task), (script_id, first));
             assert_eq!((original.uid, original.gid), (1, 2));
-            assert_eq!(original.lines[0], "/a/b.sh x  y");
             assert_eq!(
-                (original.features, original.partition),
-                ("gpu".into(), "p,q".into())
+                (&*original.line, &*original.features, &*original.partition),
+                ("/a/b.sh x  y", "gpu", "p,q")
             );
             assert_eq!(original.work_dir, "/home/alice");
         }
     }
 
     #[test]
+    fn one_job_is_asked_for_alone_and_one_that_is_forgotten_is_none() {
+        struct Forgot;
+        impl Commands for Forgot {
+            fn run(&self, program: &str, _: &[&str]) -> Result<Vec<u8>, CommandError> {
+                Err(CommandError::Failed {
+                    command: program.into(),
+                    said: "slurm_load_jobs error: Invalid job id specified".into(),
+                })
+            }
+        }
+        let mut queue = Queue::default();
+        query_job(&Forgot, 9, &mut queue).unwrap();
+        assert!(queue.jobs.is_empty());
+        let job = |id| serde_json::json!({"job_id": id, "user_id": 1, "group_id": 1, "admin_comment": OURS});
+        let jobs = [job(8).to_string(), job(9).to_string()].join(",");
+        let answers = [("squeue", jobs.as_str())];
+        query_job(&Scripted::new(&answers), 9, &mut queue).unwrap();
+        let ids: Vec<u64> = queue.jobs.iter().map(|job| job.job_id).collect();
+        assert_eq!(ids, [9]);
+    }
+
+    #[test]
     fn the_record_is_that_of_the_job_that_was_asked_for() {
         let answer = Answer(
-            r#"{"jobs": [{"job_id": 8, "admin_comment": "{\"shadowfit\":1,\"kind\":{},\"kept\":\"eight\"}"},
+            r#"{"job_id": 8, "admin_comment": "{\"shadowfit\":1,\"kind\":{},\"kept\":\"eight\"}"},
             {"job_id": 9, "admin_comment": "{\"shadowfit\":1,\"kind\":{},\"kept\":\"nine\"}"},
-            {"job_id": 10, "admin_comment": ""}, {"job_id": 11, "admin_comment": "see ticket 5"}]}"#,
+            {"job_id": 10, "admin_comment": ""}, {"job_id": 11, "admin_comment": "see ticket 5"}"#,
         );
         let kept = |job| record_of(&answer, job).map(|record| record.map(|record| record.kept));
         assert_eq!(kept("8").unwrap(), Some(Some("eight".into())));
@@ -444,32 +550,17 @@ mod tests {
     }
 
     #[test]
-    fn users_above_two_to_the_31_are_users_like_others() {
-        let ids = [
-            ("7", Some(7)),
-            ("4294900001", Some(4_294_900_001)),
-            ("-2094967279", Some(2_200_000_017)),
-            (r#"{"set":true,"number":9}"#, Some(9)),
-            ("-9999999999", None),
-            ("\"root\"", None),
-        ];
-        for (text, right) in ids {
-            assert_eq!(id(&serde_json::from_str(text).unwrap()), right, "{text}");
-        }
-    }
-
-    #[test]
     fn a_clone_is_of_the_first_task_that_waits() {
         let queue = query(&Answer(
-            r#"{"jobs": [{"job_id": 7, "array_job_id": 7, "array_task_string": "5-9%2,12", "user_id": 1, "group_id": 2,
+            r#"{"job_id": 7, "array_job_id": 7, "array_task_string": "5-9%2,12", "user_id": 1, "group_id": 2,
              "command": "/a/b.sh x  y", "admin_comment": "{\"shadowfit\":1,\"kind\":{}}"},
             {"job_id": 8, "job_state": "RUNNING", "admin_comment": "{\"shadowfit\":1,\"shadow_of\":\"7\"}"},
-            {"job_id": 9, "job_state": "PENDING", "state_reason": "Resources"}]}"#,
+            {"job_id": 9, "job_state": "PENDING", "state_reason": "Resources"}"#,
         ))
         .unwrap();
         let original = &queue.jobs[0].original;
         assert_eq!(
-            (original.task, original.lines[0].as_str()),
+            (original.task, original.line.as_str()),
             (Some(5), "/a/b.sh x  y")
         );
         assert_eq!(queue.shadows[0].record.shadow_of, "7");
@@ -479,8 +570,8 @@ mod tests {
     #[test]
     fn dependents_name_what_failed_and_what_was_asked() {
         let queue = query(&Answer(
-            r#"{"jobs": [{"job_id": 9, "dependency": "afterok:8_2(failed),afterok:7_*(failed)?afterany:6(unfulfilled)"},
-                {"job_id": 10, "dependency": "afterok:8(unfulfilled)"}]}"#,
+            r#"{"job_id": 9, "dependency": "afterok:8_2(failed),afterok:7_*(failed)?afterany:6(unfulfilled)"},
+                {"job_id": 10, "dependency": "afterok:8(unfulfilled)"}"#,
         ))
         .unwrap();
         let [only] = &queue.dependents[..] else {
@@ -492,8 +583,15 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_none_is_an_error() {
-        for answer in ["", "{}", "[1]", "slurm_load_jobs error"] {
-            assert!(query(&Answer(answer)).is_err(), "{answer}");
+        struct Says(&'static str);
+        impl Commands for Says {
+            fn run(&self, _: &str, _: &[&str]) -> Result<Vec<u8>, CommandError> {
+                Ok(self.0.into())
+            }
         }
+        for answer in ["{}", "slurm_load_jobs error", "9|PENDING\n"] {
+            assert!(query(&Says(answer)).is_err(), "{answer}");
+        }
+        assert!(query(&Says("")).is_ok(), "nothing waits");
     }
 }

@@ -1,0 +1,77 @@
+//! squeue, as it answers when it is asked for fields: from jobs as its JSON has them.
+
+use serde_json::Value;
+
+fn text(value: &Value) -> String {
+    let number = value["set"].as_bool().filter(|set| !set).is_none();
+    match value {
+        Value::Object(object) if number => object["number"].to_string(),
+        Value::Array(all) => all.first().map(text).unwrap_or_default(),
+        Value::String(text) => text.clone(),
+        Value::Null | Value::Object(_) => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn field(job: &Value, name: &str) -> String {
+    let of = |name: &str| text(&job[name]);
+    let or = |first: String, second: String| if first.is_empty() { second } else { first };
+    let none = |text: String, none: &str| or(text, none.into());
+    let mib = |text: String| {
+        if text.is_empty() {
+            text
+        } else {
+            format!("{text}M")
+        }
+    };
+    let null = |name: &str| none(of(name), "(null)");
+    match name {
+        "jobid" => of("job_id"),
+        "arrayjobid" => match of("array_job_id").as_str() {
+            "" | "0" => of("job_id"),
+            array => array.into(),
+        },
+        "arraytaskid" => match of("array_job_id").as_str() {
+            "" | "0" => "N/A".into(),
+            _ => none(or(of("array_task_string"), of("array_task_id")), "N/A"),
+        },
+        "state" => of("job_state"),
+        "reason" => none(of("state_reason"), "None"),
+        "prioritylong" => none(of("priority"), "4294901000"),
+        "userid" => of("user_id"),
+        "groupid" => of("group_id"),
+        "username" => of("user_name"),
+        "minmemory" => or(mib(of("memory_per_node")), mib(of("memory_per_cpu"))),
+        "restartcnt" => none(of("restart_cnt"), "0"),
+        "nodelist" => of("nodes"),
+        "starttime" => none(of("start_time"), "N/A"),
+        "feature" => null("features"),
+        "workdir" => of("current_working_directory"),
+        "admin_comment" => of("admin_comment"),
+        "account" | "partition" | "name" | "command" | "comment" | "dependency" => null(name),
+        _ => panic!("squeue knows no field {name}"),
+    }
+}
+
+/// What squeue prints of `jobs`, a list in JSON without its brackets, when it is given these arguments.
+pub fn answer(jobs: &str, arguments: &[&str]) -> Vec<u8> {
+    let after = |option: &str| {
+        let mut words = arguments.iter().skip_while(|word| **word != option);
+        words.nth(1).copied()
+    };
+    let jobs: Vec<Value> = serde_json::from_str(&format!("[{jobs}]")).expect("a list of jobs");
+    let format = after("--Format").expect("squeue is asked for fields");
+    let is_wanted = |job: &&Value| {
+        let ids = [text(&job["job_id"]), text(&job["array_job_id"])];
+        after("--jobs").is_none_or(|wanted| ids.iter().any(|id| id == wanted))
+    };
+    let row = |job: &Value| {
+        let fields = format.split(',').map(|one| {
+            let (name, mark) = one.split_once(':').expect("a mark behind each field");
+            field(job, name) + mark
+        });
+        fields.collect::<String>() + "\n"
+    };
+    let rows: String = jobs.iter().filter(is_wanted).map(row).collect();
+    rows.into_bytes()
+}
