@@ -24,6 +24,8 @@ const SHIMS: [(&str, &[&str]); 2] = [
             "spank/sampler.c",
             "sandbox/enter.c",
             "sandbox/cgroups.c",
+            "sandbox/cgroup_v1.c",
+            "sandbox/cgroup_v2.c",
             "sandbox/places.c",
             "sandbox/root.c",
             "sandbox/kernel.c",

@@ -22,23 +22,24 @@ make_root() {
         command -v mmdebstrap >/dev/null || fail "mmdebstrap is missing: run scripts/setup"
         say "root: Slurm $release from Debian $suite, in $root"
         rm -rf "$root"
-        bootstrap "$release" "$suite" "$root.new"
+        bootstrap "$release" "$suite" "$root.new" "$root_packages"
         mv "$root.new" "$root"
     fi
     exec 8>&-
 }
 
+# usage: bootstrap RELEASE SUITE ROOT PACKAGES
 bootstrap() {
-    local release=$1 suite=$2 root=$3 log=$roots/$1.log found
+    local release=$1 suite=$2 root=$3 packages=$4 log=$3.log found
     rm -rf "$root"
-    apt_settings >"$roots/$release.apt"
-    unshare --mount --propagation private mmdebstrap --variant=essential --include="$root_packages" \
-        --aptopt="$roots/$release.apt" --dpkgopt='path-exclude=/usr/share/{doc,man,locale}/*' \
+    apt_settings >"$root.apt"
+    unshare --mount --propagation private mmdebstrap --variant=essential --include="$packages" \
+        --aptopt="$root.apt" --dpkgopt='path-exclude=/usr/share/{doc,man,locale}/*' \
         "$suite" "$root" "$(source_of "$release")" >"$log" 2>&1 8>&- ||
         fail "no root of $suite: $(grep -m1 -E '^(E|error):' "$log" || tail -1 "$log") (all of it: $log)"
     found=$(chroot "$root" slurmctld -V)
     [[ $found == *" $release."* ]] || fail "$suite brings $found today, not Slurm $release"
-    echo "$root_packages" >"$root/etc/shadowfit-root"
+    echo "$packages" >"$root/etc/shadowfit-root"
 }
 
 # shellcheck disable=SC2154  # lib.sh says where the project is

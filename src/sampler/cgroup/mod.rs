@@ -116,12 +116,21 @@ impl Group {
         }
     }
 
-    /// Removes the directories, once nothing runs in them. v2's belongs to Slurm and stays.
+    /// Removes a shadow's own directories, once nothing runs in them.
     pub fn remove(&self) -> io::Result<()> {
         match self {
             Group::V1(group) => group.remove(),
-            Group::V2(_) | Group::Processes(_) => Ok(()),
+            Group::V2(group) => group.remove(),
+            Group::Processes(_) => Ok(()),
         }
+    }
+}
+
+/// One that is gone already is no error.
+fn remove(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

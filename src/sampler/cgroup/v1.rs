@@ -86,12 +86,8 @@ impl Folders {
     }
 
     pub(super) fn remove(&self) -> io::Result<()> {
-        for (_, folder) in &self.0 {
-            match std::fs::remove_dir(folder) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
+        self.0
+            .iter()
+            .try_for_each(|(_, folder)| super::remove(folder))
     }
 }

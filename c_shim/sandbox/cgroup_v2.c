@@ -1,0 +1,128 @@
+/*
+ * cgroup v2: one group, beside that of the step's task, in the part of the tree that systemd has left to Slurm.
+ *
+ *     .../NODE_slurmstepd.scope/job_7/step_batch/{slurm,user/{task_0,OURS}}
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cgroups.h"
+
+/* The share of a shadow's job, slurmstepd included, against the 100 of every other job. */
+#define JOB_WEIGHT 2
+
+/* Where this process is in the tree; every job is in one group. */
+static int own_path(char *path, size_t size)
+{
+	char line[PATH_MAX] = "";
+	FILE *own = fopen("/proc/self/cgroup", "re");
+	bool found = false;
+
+	while (own && !found && fgets(line, sizeof(line), own))
+		found = strncmp(line, "0::", 3) == 0;
+	if (own)
+		fclose(own);
+	line[strcspn(line, "\n")] = '\0';
+	if (!found || snprintf(path, size, CGROUPS "%s", line + 3) >= (int)size)
+		return refuse(0, "/proc/self/cgroup names no group of cgroup v2");
+	return 0;
+}
+
+/* The path up to the end of its step's name; whatever is below may still change. */
+static int step_of(char *path)
+{
+	char *step = strstr(path, "/step_");
+
+	if (!step)
+		return refuse(0, "Slurm keeps this job in no cgroup of its own: %s", path);
+	step[1 + strcspn(step + 1, "/")] = '\0';
+	return 0;
+}
+
+static void leave_last_part(char *path)
+{
+	char *last = strrchr(path, '/');
+
+	if (last)
+		*last = '\0';
+}
+
+/* Slurm hands down what it limits itself, and a shadow needs more: from the scope, which systemd has left to Slurm
+ * with all that it has, to the folder of the step's tasks. What is refused is missed where it is used. */
+static void hand_down(const char *scope, const char *job, const char *step, const char *tasks)
+{
+	const char *const ways[] = { scope, job, step, tasks };
+
+	for (size_t which = 0; which < sizeof(ways) / sizeof(*ways); which++) {
+		cgroup_write(ways[which], "cgroup.subtree_control", "+memory");
+		cgroup_write(ways[which], "cgroup.subtree_control", "+cpu");
+		cgroup_write(ways[which], "cgroup.subtree_control", "+pids");
+		cgroup_write(ways[which], "cgroup.subtree_control", "+io");
+	}
+}
+
+/* Best effort: a disk that knows no limit is no way out of the sandbox. */
+static void limit_disk(const char *group, const char *disk, uint64_t bytes_per_s)
+{
+	char line[120];
+	unsigned long long rate = bytes_per_s;
+
+	snprintf(line, sizeof(line), "%s rbps=%llu wbps=%llu", disk, rate, rate);
+	cgroup_write(group, "io.max", line);
+}
+
+static int limit(const char *job, const char *group, const struct sandbox *wish)
+{
+	char text[64];
+
+	if (cgroup_set(group, "memory.max", wish->memory_bytes) || cgroup_set(group, "pids.max", wish->pids))
+		return -1;
+	/* What follows saves live jobs some speed; without it the scheduling class has to do. */
+	cgroup_write(group, "memory.swap.max", "0");
+	snprintf(text, sizeof(text), "%d %d", PERIOD_US, PERIOD_US);
+	cgroup_write(group, "cpu.max", text);
+	cgroup_write(group, "cpu.idle", "1");
+	snprintf(text, sizeof(text), "%d", JOB_WEIGHT);
+	cgroup_write(job, "cpu.weight", text);
+	cgroup_each_disk(limit_disk, group, wish->io_bytes_per_s);
+	return 0;
+}
+
+int cgroup_v2_own(const struct sandbox *wish)
+{
+	static char step[PATH_MAX], job[PATH_MAX], scope[PATH_MAX], tasks[PATH_MAX], group[PATH_MAX];
+
+	if (own_path(step, sizeof(step)) || step_of(step))
+		return -1;
+	memcpy(job, step, sizeof(job));
+	leave_last_part(job);
+	memcpy(scope, job, sizeof(scope));
+	leave_last_part(scope);
+	if (snprintf(tasks, sizeof(tasks), "%s/user", step) >= PATH_MAX ||
+	    snprintf(group, sizeof(group), "%s/user/%s", step, wish->name) >= PATH_MAX)
+		return refuse(ENAMETOOLONG, "cgroup of the shadow");
+	hand_down(scope, job, step, tasks);
+	if (mkdir(group, 0755) < 0 && errno != EEXIST)
+		return refuse(errno, "%s", group);
+	return limit(job, group, wish) ? -1 : cgroup_enter(group);
+}
+
+/* Slices may be nested: CgroupSlice says in which Slurm's scope is. */
+void cgroup_v2_clear(const char *name)
+{
+	static const char *const slices[] = { "", "*/", "*/*/", "*/*/*/" };
+	char pattern[PATH_MAX];
+
+	for (size_t which = 0; which < sizeof(slices) / sizeof(*slices); which++) {
+		snprintf(pattern, sizeof(pattern), CGROUPS "/%s*_slurmstepd.scope/*/step_*/user/%s", slices[which],
+			 name);
+		cgroup_clear(pattern);
+	}
+}

@@ -1,0 +1,39 @@
+/*
+ * What both versions of cgroups share. Only for the files of this folder that are named after cgroups.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef SHADOWFIT_CGROUPS_H
+#define SHADOWFIT_CGROUPS_H
+
+#include <stdint.h>
+
+#include "sandbox.h"
+
+#define CGROUPS "/sys/fs/cgroup"
+/* Of one CPU's time: all of it. */
+#define PERIOD_US 100000
+
+/* Writes a file of a group. Returns 0, or -1 with errno. */
+int cgroup_write(const char *group, const char *file, const char *text);
+
+/* The same for what a sandbox cannot do without. Each returns 0, or -1 after refuse(). */
+int cgroup_set(const char *group, const char *file, uint64_t value);
+int cgroup_enter(const char *group);
+
+/* Calls `limit` with the number, as "8:0", of each disk of the node. */
+void cgroup_each_disk(void (*limit)(const char *group, const char *disk, uint64_t bytes_per_s), const char *group,
+		      uint64_t bytes_per_s);
+
+/* Ends what runs in the groups that a pattern matches, and removes them. */
+void cgroup_clear(const char *pattern);
+
+/* The groups of the sandbox's own, limited and entered. */
+int cgroup_v1_own(const struct sandbox *wish);
+int cgroup_v2_own(const struct sandbox *wish);
+
+/* Ends what runs in the groups of `name` wherever they are, and removes them. */
+void cgroup_v1_clear(const char *name);
+void cgroup_v2_clear(const char *name);
+
+#endif
