@@ -79,14 +79,14 @@ pub fn text(bytes: &[u8]) -> String {
 }
 
 /// How many times longer than usual all may take: an emulated machine is slow.
-fn patience() -> u64 {
+pub fn patience() -> u32 {
     let said = std::env::var("SHADOWFIT_PATIENCE").ok();
     said.and_then(|times| times.parse().ok()).unwrap_or(1)
 }
 
 /// Tries until it holds.
 pub fn eventually(what: &str, seconds: u64, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
-    let seconds = seconds * patience();
+    let seconds = seconds * u64::from(patience());
     let end = Instant::now() + Duration::from_secs(seconds);
     while !holds()? {
         if Instant::now() > end {

@@ -543,7 +543,7 @@ def _(_place):
 
 @escape("cgroup of its own")
 def _(_place):
-    return any(os.path.isdir(f"/sys/fs/cgroup/{name}") for name in ("memory", "freezer", "unified"))
+    return any(os.path.exists(f"/sys/fs/cgroup/{name}") for name in ("memory", "freezer", "cgroup.procs"))
 
 
 @escape("ordinary priority")

@@ -1,6 +1,6 @@
 //! Shadows: what they show, what they cannot do, and what is left of them.
 
-use crate::cluster::{Cluster, Result, checked, ensure, eventually, other_release};
+use crate::cluster::{Cluster, Result, checked, ensure, eventually, other_release, patience};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -112,7 +112,9 @@ pub fn a_new_kind_of_job_is_measured_and_starts_sized(cluster: &mut Cluster) -> 
     let seen = counters(cluster, shadow)?;
     ensure(seen["ended"] == "finished", seen.to_string())?;
     near("peak_mib", &seen["peak_mib"], 200.0, 230.0)?;
-    near("demand_peak", &seen["demand_peak"], 2.6, 4.4)?;
+    // An emulated machine stands still now and then, while the job's threads wait.
+    let most = if patience() > 1 { 8.0 } else { 4.4 };
+    near("demand_peak", &seen["demand_peak"], 2.6, most)?;
     let pass = cluster.pass_as_root()?;
     ensure(
         pass.contains("decided_again: 1") && pass.contains("shadows_ended: 1"),
@@ -431,7 +433,7 @@ pub fn nothing_escapes_a_shadow(cluster: &mut Cluster) -> Result<()> {
 pub fn a_shadow_cannot_exhaust_its_node(cluster: &mut Cluster) -> Result<()> {
     enable(
         cluster,
-        12,
+        12 * patience(),
         "scratch_mib = 64\nmemory_mib = 300\npids = 200\n",
     )?;
     let cases = [
