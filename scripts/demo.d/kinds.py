@@ -9,6 +9,9 @@ Kind = namedtuple("Kind", "name user options runs")
 # in the second round this run of it has far more points.
 Plan = namedtuple("Plan", "kinds outgrown stage_in_s")
 
+# Jobs of this kind leave a file once their work is done: Slurm calls them COMPLETED whether or not it is.
+WRITES = "cluster-points"
+
 REQUESTS = {
     "align": ("alice", "--mem=6G --cpus-per-task=4"),
     "sortbam": ("alice", "--mem-per-cpu=2G --cpus-per-task=3"),

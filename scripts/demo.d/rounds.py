@@ -21,6 +21,7 @@ CLUSTER, SCRATCH = sys.argv[1], pathlib.Path(sys.argv[2])
 PLAN = kinds.plan(full="--full" in sys.argv[3:])
 CONFIG = pathlib.Path(f"/var/tmp/shadowfit/{CLUSTER}/etc/shadowfit.toml")
 OUT = PROJECT / "target/demo"
+RESULTS = SCRATCH / "written"
 
 ROUND_TIMEOUT_S = 360
 
@@ -32,29 +33,34 @@ def inside(*command, user="root", **options):
     return done.stdout, done.stderr
 
 
-def submit(kind, user, options, seed, size):
+def submit(kind, user, options, seed, size, more):
     script = SCRATCH / "jobs" / f"{kind}.sh"
     environment = {**os.environ, "STAGE_IN_SECONDS": str(PLAN.stage_in_s)}
-    command = ["sbatch", "--parsable", "--output=/dev/null", "--time=20", *options.split(), script, str(seed), str(size)]
+    command = ["sbatch", "--parsable", "--output=/dev/null", "--time=20", *options.split(), script, str(seed), str(size), *more]
     number, said = inside(*command, user=user, env=environment)
     return number.strip(), said.strip()
 
 
-def submit_all(outgrown):
-    """Submits every kind's runs by turns, as several people would. Returns the job numbers."""
-    jobs, lines = [], {}
+def submit_all(title, outgrown):
+    """Submits every kind's runs by turns, as several people would. Returns the job numbers, and the file that each
+    of some jobs leaves once its work is done, those that have outgrown their history last."""
+    jobs, lines, results = [], {}, {}
     for turn in range(max(len(runs) for *_, runs in PLAN.kinds)):
         for kind, user, options, runs in PLAN.kinds:
             seed, size = runs[turn]
             size = outgrown.get((kind, seed), size)
-            number, said = submit(kind, user, options, seed, size)
+            result = RESULTS / f"{title}-{kind}-{seed}"
+            more = [result] if kind == kinds.WRITES else []
+            number, said = submit(kind, user, options, seed, size, more)
             jobs.append(number)
+            if more:
+                results[number] = result
             lines.setdefault(kind, f"  {user:5} {kind:15} {options}\n        {said}" if said else f"  {user:5} {kind:15} {options}")
     print("\n".join(lines.values()), flush=True)
-    return jobs
+    return jobs, results
 
 
-def watch(jobs, started):
+def watch(jobs, results, started):
     """Shows the queue until it is empty of these jobs."""
     shown = None
     while time.time() - started < ROUND_TIMEOUT_S:
@@ -65,10 +71,15 @@ def watch(jobs, started):
         if line != shown:
             print(f"  {time.time() - started:4.0f} s  {'#' * running}  {line}", flush=True)
             shown = line
-        if not states and not to_be_rescued(jobs):
+        if not states and not to_be_rescued(jobs) and not without(results):
             return
         time.sleep(2)
     raise SystemExit(f"demo: a round took longer than {ROUND_TIMEOUT_S} s")
+
+
+def without(results):
+    """Jobs that have not done their work, whatever Slurm says of them."""
+    return [job for job, path in results.items() if not path.exists()]
 
 
 def to_be_rescued(jobs):
@@ -119,8 +130,8 @@ def report(since, until):
 def play(title, outgrown):
     print(f"\n== {title}", flush=True)
     started = time.time()
-    jobs = submit_all(outgrown)
-    watch(jobs, started)
+    jobs, results = submit_all(title.split(":")[0], outgrown)
+    watch(jobs, results, started)
     time.sleep(5)  # the agent's next pass
     runs = list(all_runs(jobs))
     last = last_runs(jobs)
@@ -128,7 +139,8 @@ def play(title, outgrown):
     total = report(int(started), int(time.time()) + 1)
     return {
         "jobs_submitted": len(jobs),
-        "jobs_lost": sum(run["state"] != "COMPLETED" for run in last.values()),
+        "last_with_result": list(results)[-1],
+        "jobs_lost": sum(run["state"] != "COMPLETED" for run in last.values()) + len(without(results)),
         "rescues": total["rescues"],
         "makespan_s": max(int(run["end"]) for run in runs) - begin,
         "mem_requested_gibh": total["mem_requested_gibh"],
@@ -163,11 +175,19 @@ def show(rounds):
 
 def summarize(rounds, more):
     whole = {key: sum(one[key] for one in rounds) for key in ("jobs_submitted", "jobs_lost", "rescues")}
-    per_round = [{key: value for key, value in one.items() if key not in whole} for one in rounds]
+    per_round = [{key: value for key, value in one.items() if key not in {*whole, "last_with_result"}} for one in rounds]
     summary = {**whole, "round1": per_round[0], "round2": per_round[1], **more}
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     return summary
+
+
+def show_harmed(job):
+    """A job that Slurm called COMPLETED although its work was not done, as explain tells of it."""
+    told = inside("shadowfit", "explain", job)[0]
+    print(f"\n== a step of job {job} was killed for want of memory, and its script went on: Slurm called it COMPLETED")
+    print(f"$ shadowfit explain {job}\n{told}", end="")
+    return {"job": int(job), "said": told}
 
 
 def main():
@@ -175,11 +195,14 @@ def main():
         [PROJECT / "scripts/cluster", "exec", "--name", CLUSTER, "--", "shadowfitd"],
         stderr=open(f"/var/tmp/shadowfit/{CLUSTER}/log/shadowfitd.log", "w"),
     )
+    RESULTS.mkdir()
+    RESULTS.chmod(0o777)
     try:
         first = play("round 1: shadowfit observes; every job gets what its user asked for", {})
         CONFIG.write_text(CONFIG.read_text().replace('"observe"', '"apply"'))
         time.sleep(2)
         second = play("round 2: the same jobs, sized; one of them has outgrown its history", PLAN.outgrown)
+        harmed = show_harmed(second["last_with_result"])
         fresh = newkind.show(inside, CONFIG, SCRATCH)
         seen = afterwards.burst(inside, SCRATCH)
         licensed = licenses.show(inside, CONFIG, SCRATCH, afterwards.wait_for_profile)
@@ -189,10 +212,11 @@ def main():
         agent.terminate()
         agent.wait()
     show([first, second])
-    summary = summarize([first, second], {"new_kind": fresh, "burst": seen, "licenses": licensed, "replay": replayed})
+    summary = summarize([first, second], {"harmed": harmed, "new_kind": fresh, "burst": seen, "licenses": licensed, "replay": replayed})
     good = (
         summary["jobs_lost"] == 0
         and second["makespan_s"] < first["makespan_s"]
+        and "a step of it was killed" in harmed["said"]
         and newkind.is_good(fresh)
         and afterwards.is_good(seen, replayed)
         and licenses.is_good(licensed)
