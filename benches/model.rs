@@ -25,6 +25,7 @@ fn run(number: u64) -> Run {
             peak_is_bound: false,
             cores: Some(3.5),
             elapsed_s: 600 + number % 60,
+            named: Default::default(),
         },
         input_bytes: Some(input_bytes),
         asked: Some(64 << 30),

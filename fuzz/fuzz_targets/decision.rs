@@ -39,6 +39,8 @@ fuzz_target!(|input: &[u8]| {
         enough_mib: some("enough_mib"),
         trust: Trust::ALL,
         half_mib: some("half_mib"),
+        named_mib: some("named_mib"),
+        named_cpus: some("named_cpus"),
     });
     let per_node = fields.number("memory_per_node").map(Memory::Node);
     let ask = Ask {

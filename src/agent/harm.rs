@@ -147,6 +147,7 @@ mod tests {
                 peak_is_bound: false,
                 cores: Some(1.0),
                 elapsed_s: 100,
+                named: Default::default(),
             },
         };
         states.iter().map(end).collect()

@@ -171,7 +171,7 @@ pub fn size(
     let Some((level, evidence)) = predict(known, &kind, input_bytes, &config.evidence) else {
         return keep("too few runs of this kind");
     };
-    let measured = node_need(config, level, &evidence);
+    let measured = node_need(config, level, &evidence).max(named_on_node(&ask, &evidence));
     let need = Reliance::raised(floor.memory.as_ref(), measured);
     let cpus = cpus(config, modes.cpus, &ask, &evidence, need, floor);
     let cpus_in_force = cpus
@@ -200,6 +200,14 @@ pub fn size(
         limits_time: time.is_some() && config.time.limit,
         kept: nothing.then_some(why.into()),
         ..keep("")
+    }
+}
+
+/// What steps of such jobs named for themselves. Where a job asks for memory per CPU a step's is a share of that.
+fn named_on_node(ask: &Ask, evidence: &Evidence) -> u64 {
+    match ask.memory {
+        Some(Memory::Node(_)) => evidence.named_mib.into(),
+        _ => 0,
     }
 }
 
@@ -274,7 +282,8 @@ fn cpus(
         .max(config.cpus.floor.into())
         .max(cpus_for_memory(ask, need)?);
     let tasks = u64::from(ask.layout.tasks);
-    let all = Reliance::raised(floor.cpus.as_ref(), least.saturating_mul(tasks))?;
+    let all = least.saturating_mul(tasks).max(evidence.named_cpus.into());
+    let all = Reliance::raised(floor.cpus.as_ref(), all)?;
     change(config, mode, ask.cpus.into(), all.div_ceil(tasks))
 }
 

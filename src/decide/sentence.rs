@@ -153,6 +153,8 @@ mod tests {
         enough_mib: 2100,
         trust: Trust::ALL,
         half_mib: 0,
+        named_mib: 0,
+        named_cpus: 0,
     };
 
     /// A job of four CPUs with 4 GiB for each.

@@ -20,6 +20,8 @@ const SEEN: Evidence = Evidence {
     enough_s: 0,
     trust: Trust::ALL,
     half_mib: 0,
+    named_mib: 0,
+    named_cpus: 0,
 };
 
 /// What the agent publishes once it knows one kind of job.
@@ -113,6 +115,30 @@ fn a_request_is_never_raised_and_small_savings_are_left() {
         assert_eq!(sets(&record), (None, None), "{asked}");
         assert_eq!(record.kept.as_deref(), Some("the request fits"));
     }
+}
+
+#[test]
+fn a_job_is_never_set_below_what_steps_of_its_kind_named() {
+    let seen = |named_mib, named_cpus| Evidence {
+        named_mib,
+        named_cpus,
+        ..SEEN
+    };
+    let set = |memory, cpus, tasks, evidence| {
+        sets(&sized(
+            ask(Some(memory), cpus, tasks),
+            evidence,
+            Mode::Apply,
+        ))
+    };
+    let node = Memory::Node(65_536);
+    assert_eq!(set(node, 8, 1, seen(0, 0)), (Some(9124), Some(1)));
+    assert_eq!(set(node, 8, 1, seen(9000, 1)), (Some(9124), Some(1)));
+    assert_eq!(set(node, 8, 1, seen(20_000, 3)), (Some(20_000), Some(3)));
+    assert_eq!(set(node, 8, 1, seen(70_000, 9)), (None, None));
+    assert_eq!(set(node, 4, 2, seen(0, 5)), (Some(9124), Some(3)));
+    // A step's share of memory per CPU shrinks with that.
+    assert_eq!(set(Memory::Cpu(8192), 8, 1, seen(60_000, 8)).0, Some(1141));
 }
 
 #[test]

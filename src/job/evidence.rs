@@ -27,6 +27,12 @@ pub struct Evidence {
     /// Half of the runs or more needed at least this on a node, in MiB: those that died of their limit, more than it.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub half_mib: u32,
+    /// Memory on a node that the steps of any run named for themselves, in MiB; 0 where none did.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub named_mib: u32,
+    /// CPUs that they named; 0 where none did.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub named_cpus: u32,
     /// How far the kind is trusted; it says nothing about its needs, and is not recorded.
     #[serde(skip)]
     pub trust: Trust,

@@ -12,4 +12,4 @@ mod run;
 pub mod shadow;
 
 pub use request::{Ask, Layout, LeftAlone, Memory, Request, Texts};
-pub use run::{Harmed, Run, Usage};
+pub use run::{Harmed, Named, Run, Usage};

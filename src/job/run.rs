@@ -13,6 +13,18 @@ pub struct Usage {
     pub cores: Option<f64>,
     /// Run time in seconds.
     pub elapsed_s: u64,
+    /// What its steps named for themselves.
+    pub named: Named,
+}
+
+/// What the steps of a job that ran at the same time named for themselves, less than all of the job; 0 where none did.
+/// In a job with less than that they cannot be created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Named {
+    /// Memory on a node, in MiB.
+    pub memory_mib: u32,
+    /// CPUs.
+    pub cpus: u32,
 }
 
 /// How a rewrite harmed a run.

@@ -8,9 +8,9 @@ use super::second::{Second, second};
 use super::selection::Selection;
 use super::trust::Earned;
 use crate::config::Config;
-use crate::job::Run;
 use crate::job::evidence::Evidence;
 use crate::job::shadow::Need;
+use crate::job::{Named, Run};
 use crate::text::units::MIB;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -150,7 +150,14 @@ impl KindModel {
             enough_s: 0,
             trust: self.earned.trust(),
             half_mib: half(self.runs.iter().filter_map(at_least).collect()),
+            named_mib: self.most_named(|named| named.memory_mib),
+            named_cpus: self.most_named(|named| named.cpus),
         }
+    }
+
+    fn most_named(&self, of: fn(&Named) -> u32) -> u32 {
+        let named = self.runs.iter().map(|run| of(&run.usage.named));
+        named.max().unwrap_or(0)
     }
 }
 
@@ -197,6 +204,7 @@ mod tests {
                 peak_is_bound: false,
                 cores: Some(1.0),
                 elapsed_s: 3600,
+                named: Default::default(),
             },
             input_bytes: input_gb.map(|gb| (gb * 1e9) as u64),
             asked: Some(64 << 30),
@@ -214,6 +222,29 @@ mod tests {
 
     fn enough(learned: &Learned, input_gb: f64) -> f64 {
         f64::from(learned.for_input(Some((input_gb * 1e9) as u64)).enough_mib)
+    }
+
+    #[test]
+    fn what_steps_of_any_run_named_stays_known() {
+        let naming = |memory_mib, cpus| {
+            let mut run = run(None, 100.0);
+            run.usage.named = Named { memory_mib, cpus };
+            run
+        };
+        let named = |runs: Vec<Run>| {
+            let evidence = after(runs).evidence;
+            (evidence.named_mib, evidence.named_cpus)
+        };
+        assert_eq!(named(vec![]), (0, 0));
+        assert_eq!(
+            named(vec![
+                run(None, 1.0),
+                naming(800, 2),
+                naming(300, 4),
+                run(None, 1.0)
+            ]),
+            (800, 4)
+        );
     }
 
     #[test]

@@ -106,6 +106,7 @@ pub(crate) mod tests {
                 peak_is_bound: false,
                 cores: Some(1.0),
                 elapsed_s: 10,
+                named: Default::default(),
             },
             comment: Comment::Empty,
             harm: None,

@@ -133,6 +133,7 @@ impl History<'_> {
                 peak_is_bound: false,
                 cores: job.cpus.map(|(_, busy)| busy),
                 elapsed_s: (job.hours * 3600.0).round() as u64,
+                named: Default::default(),
             },
             input_bytes: job.input_bytes,
             asked: job.asked.map(|bytes| bytes as u64),

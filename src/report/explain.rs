@@ -28,6 +28,18 @@ fn floor(floor: &Floor) -> Vec<String> {
     memory.chain(cpus).collect()
 }
 
+/// What steps named in runs of the kind, also where the script itself does not show it.
+fn named(evidence: &Evidence) -> Option<String> {
+    let memory = Some(evidence.named_mib).filter(|&mib| mib > 0);
+    let cpus = Some(evidence.named_cpus).filter(|&cpus| cpus > 0);
+    let said = [
+        memory.map(|mib| format!("memory {}", memory_text(mib.into()))),
+        cpus.map(|cpus| format!("CPUs {cpus}")),
+    ];
+    let said: Vec<String> = said.into_iter().flatten().collect();
+    (!said.is_empty()).then(|| format!("floor     {}: named by steps of its runs", said.join(", ")))
+}
+
 /// The decision itself, a line each: what is asked and set, the evidence, the fingerprint.
 pub fn decision(record: &Record) -> Vec<String> {
     let mut lines = Vec::new();
@@ -82,6 +94,7 @@ pub fn decision(record: &Record) -> Vec<String> {
     lines.extend(again(record));
     lines.extend(record.floor.iter().flat_map(floor));
     if let Some((level, evidence)) = record.level.zip(record.evidence) {
+        lines.extend(named(&evidence));
         lines.push(format!("evidence  {}", seen(level, &evidence)));
     }
     let keys: Vec<String> = record

@@ -17,7 +17,7 @@ pub mod upkeep;
 
 use crate::fingerprint::{Key, Kind, Level};
 use crate::job::directory::Watermark;
-use crate::job::{Harmed, Run, Usage};
+use crate::job::{Harmed, Named, Run, Usage};
 use crate::record::FinishedJob;
 use crate::record::Record;
 use anyhow::{Context, Result, bail};
@@ -119,7 +119,8 @@ impl Store {
                  SELECT 1 FROM harms WHERE harms.job_id = ?1 AND harms.started = ?3))",
             )?;
             let mut insert_usage = step.prepare_cached(
-                "INSERT INTO usages (job, peak, peak_is_bound, cores, elapsed, seats) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO usages (job, peak, peak_is_bound, cores, elapsed, seats, named_mib, named_cpus) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             )?;
             for (job, kind) in jobs.iter().filter(|(job, _)| job.ended >= kept_from) {
                 let key = |key: Option<Key>| key.map(|key| key.0 as i64);
@@ -165,6 +166,8 @@ impl Store {
                         usage.cores,
                         usage.elapsed_s as i64,
                         seats::of_run(&step, job.job_id, record)?,
+                        usage.named.memory_mib,
+                        usage.named.cpus,
                     ])?;
                     new += 1;
                 }
@@ -250,7 +253,8 @@ impl Store {
 }
 
 /// What [`run`] reads, in its order.
-const RUN: &str = "SELECT peak, peak_is_bound, cores, elapsed, state, input, coalesce(asked, memory), seats, rewritten, harmed";
+const RUN: &str = "SELECT peak, peak_is_bound, cores, elapsed, state, input, coalesce(asked, memory), seats, rewritten, harmed, \
+                   named_mib, named_cpus";
 
 /// The runs that tell something.
 const TELLING: &str = "started > 0 AND (peak IS NOT NULL OR state = 'COMPLETED' OR harmed)";
@@ -265,7 +269,13 @@ fn run(row: &Row) -> rusqlite::Result<Run> {
             true => Harmed::OfMemory,
             false => Harmed::Otherwise,
         }),
-        usage,
+        usage: Usage {
+            named: Named {
+                memory_mib: row.get(10)?,
+                cpus: row.get(11)?,
+            },
+            ..usage
+        },
         input_bytes: bytes(row, 5)?,
         asked: bytes(row, 6)?,
         seats: row
@@ -295,6 +305,7 @@ fn usage(row: &Row, at: usize) -> rusqlite::Result<Usage> {
         peak_is_bound: row.get(at + 1)?,
         cores: row.get(at + 2)?,
         elapsed_s: row.get::<_, i64>(at + 3)? as u64,
+        named: Named::default(),
     })
 }
 

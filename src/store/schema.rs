@@ -1,7 +1,7 @@
 //! The tables, as they came about.
 
 /// Each brings the database from its position in this list to the next.
-pub const MIGRATIONS: [&str; 10] = [
+pub const MIGRATIONS: [&str; 11] = [
     "
     CREATE TABLE jobs (
         id INTEGER PRIMARY KEY,      -- in order of arrival
@@ -138,6 +138,10 @@ pub const MIGRATIONS: [&str; 10] = [
 ",
     "
     ALTER TABLE shadows ADD COLUMN user TEXT NOT NULL DEFAULT ''; -- whose job it ran for
+",
+    "
+    ALTER TABLE usages ADD COLUMN named_mib INTEGER NOT NULL DEFAULT 0;  -- on a node, by its steps at the same time
+    ALTER TABLE usages ADD COLUMN named_cpus INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 

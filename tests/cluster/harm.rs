@@ -40,6 +40,45 @@ fn jobs(marks: &Path) -> [(&'static str, String, &'static str); 3] {
     ]
 }
 
+/// A step that names its memory, in a file that the script starts: nothing in the script tells.
+pub fn what_steps_named_in_earlier_runs_is_a_floor(cluster: &mut Cluster) -> Result<()> {
+    let marks = cluster.scratch.join("steps");
+    std::fs::create_dir_all(&marks)?;
+    std::fs::set_permissions(&marks, std::fs::Permissions::from_mode(0o777))?;
+    let inner = marks.join("inner");
+    let step = "srun --ntasks=1 --mem=800M -c2";
+    std::fs::write(
+        &inner,
+        format!("{step} {FILL} && touch {}/\"$2\"\n", marks.display()),
+    )?;
+    let script = cluster.scratch.join("outer.sh");
+    std::fs::write(
+        &script,
+        format!("#!/bin/bash\nbash {} \"$@\"\n", inner.display()),
+    )?;
+    for n in 0..6 {
+        let mark = format!("run-{n}");
+        let job = cluster.submit("alice", &["--mem=4000", "-c4"], &script, &["20", &mark])?;
+        cluster.wait_for(job, "COMPLETED")?;
+        ensure(
+            marks.join(&mark).exists(),
+            format!("run {n} did not do its work: {}", cluster.job(job)?.comment),
+        )?;
+        let set = cluster.job(job)?;
+        // From the fourth on it is sized, each time by what was learned of the sized ones, too.
+        ensure(
+            n < 3 || (set.memory_mib == Some(800) && set.cpus == 2),
+            format!(
+                "run {n}: {:?} MiB, {} CPUs: {}",
+                set.memory_mib, set.cpus, set.comment
+            ),
+        )?;
+        cluster.books_agree()?;
+        cluster.let_the_plugin_look();
+    }
+    Ok(())
+}
+
 pub fn a_job_that_was_harmed_without_slurm_saying_so_runs_again(
     cluster: &mut Cluster,
 ) -> Result<()> {

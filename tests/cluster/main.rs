@@ -53,6 +53,10 @@ const TESTS: &[(&str, Test)] = &[
         spine::a_dump_as_json_says_what_the_other_one_says,
     ),
     (
+        "what_steps_named_in_earlier_runs_is_a_floor",
+        harm::what_steps_named_in_earlier_runs_is_a_floor,
+    ),
+    (
         "a_job_that_was_harmed_without_slurm_saying_so_runs_again",
         harm::a_job_that_was_harmed_without_slurm_saying_so_runs_again,
     ),

@@ -10,7 +10,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 pub const MAGIC: [u8; 8] = *b"shadowft";
 /// A snapshot of another version is not read.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// The beginning of the file.
 #[derive(Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -46,6 +46,8 @@ pub struct Entry {
     enough_mib: U32,
     enough_s: U32,
     half_mib: U32,
+    named_mib: U32,
+    named_cpus: U32,
     /// Its first cell, and how many of each sort follow there in this order.
     first_cell: U32,
     memory_knots: U32,
@@ -95,6 +97,8 @@ impl Entry {
             enough_mib: evidence.enough_mib.into(),
             enough_s: evidence.enough_s.into(),
             half_mib: evidence.half_mib.into(),
+            named_mib: evidence.named_mib.into(),
+            named_cpus: evidence.named_cpus.into(),
             first_cell: count(first_cell),
             memory_knots: count(learned.memory.0.len()),
             time_knots: count(learned.time.0.len()),
@@ -143,6 +147,8 @@ impl Entry {
             enough_mib: self.enough_mib.get(),
             enough_s: self.enough_s.get(),
             half_mib: self.half_mib.get(),
+            named_mib: self.named_mib.get(),
+            named_cpus: self.named_cpus.get(),
             trust: self.trust(),
         }
     }

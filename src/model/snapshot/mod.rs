@@ -29,7 +29,7 @@ const HEADER: usize = size_of::<Header>();
 const ENTRY: usize = size_of::<Entry>();
 const CELL: usize = size_of::<Cell>();
 const HASH_AT: usize = offset_of!(Header, hash);
-const _: () = assert!(HEADER == 88 && ENTRY == 72 && CELL == 8);
+const _: () = assert!(HEADER == 88 && ENTRY == 80 && CELL == 8);
 /// A larger file is no snapshot of ours, whatever its header says: 256 MiB.
 const MAX_SIZE: u64 = 256 << 20;
 
@@ -252,6 +252,9 @@ mod tests {
                     shadow_mib: 2 * n as u32,
                     enough_mib: 3 * n as u32,
                     enough_s: 4 * n as u32,
+                    half_mib: 7 * n as u32,
+                    named_mib: 8 * n as u32,
+                    named_cpus: 9 * n as u32,
                     ..Evidence::default()
                 };
                 let learned = Learned {

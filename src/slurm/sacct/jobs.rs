@@ -70,6 +70,9 @@ mod tests {
             end: 2,
             peak: 7,
             out_of_memory: false,
+            memory: 0,
+            cpus: 1,
+            nodes: 1,
         }
     }
 

@@ -80,6 +80,7 @@ fn job_row(job: &Value) -> Fields {
 fn step_row(job: &Value, n: usize, step: &Value) -> Fields {
     let used = &step["tres"]["requested"];
     let total = amount(&used["total"], "mem").map(|bytes| format!("mem={bytes}"));
+    let given = amount(&step["tres"]["allocated"], "mem").map(|mib| format!("mem={mib}M"));
     row(|field| match field {
         "JobIDRaw" | "JobID" => format!("{}.{n}", text(number(&job["job_id"]))),
         "Start" => text(number(&step["time"]["start"])),
@@ -87,6 +88,8 @@ fn step_row(job: &Value, n: usize, step: &Value) -> Fields {
         "State" => word(&step["state"]),
         "NTasks" => text(number(&step["tasks"]["count"])),
         "NNodes" => text(number(&step["nodes"]["count"])),
+        "AllocCPUS" => text(amount(&step["tres"]["allocated"], "cpu")),
+        "AllocTRES" => given.clone().unwrap_or_default(),
         "MaxRSS" => text(amount(&used["max"], "mem")),
         "TRESUsageInTot" => total.clone().unwrap_or_default(),
         _ => String::new(),

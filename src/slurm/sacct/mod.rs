@@ -26,7 +26,7 @@ pub fn dump_command() -> String {
 
 /// What we ask for. No free text comes last: its newlines could not be told from a record's end.
 const FIELDS: &str = "JobIDRaw,JobID,Submit,Start,End,State,ElapsedRaw,UID,User,Account,Partition,\
-                      AllocCPUS,NTasks,ReqMem,MaxRSS,TotalCPU,TRESUsageInTot,AdminComment,Comment,JobName,NNodes";
+                      AllocCPUS,NTasks,ReqMem,MaxRSS,TotalCPU,TRESUsageInTot,AdminComment,Comment,JobName,NNodes,AllocTRES";
 
 /// The states in which a run is over. Asked for by state, sacct looks at when a run ended. Asked for
 /// without, it looks at when it became eligible, and passes over runs for which slurmdbd never

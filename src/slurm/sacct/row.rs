@@ -2,7 +2,7 @@
 
 use super::moment::Moment;
 use super::steps::Step;
-use crate::job::Usage;
+use crate::job::{Named, Usage};
 use crate::record::{Comment, FinishedJob};
 use crate::text::units::parse_memory;
 
@@ -27,6 +27,7 @@ pub struct Columns {
     tasks: Option<usize>,
     memory: Option<usize>,
     tres: Option<usize>,
+    given: Option<usize>,
     rss: usize,
     cpu_time: Option<usize>,
     total: Option<usize>,
@@ -69,6 +70,7 @@ impl Columns {
             tasks: find("NTasks"),
             memory: find("ReqMem"),
             tres: find("ReqTRES").or(find("AllocTRES")),
+            given: find("AllocTRES"),
             cpu_time: find("TotalCPU"),
             total: find("TRESUsageInTot"),
             comment: find("AdminComment"),
@@ -118,6 +120,9 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
                     optional(columns.total),
                 ),
                 out_of_memory: state == "OUT_OF_MEMORY",
+                memory: memory_in(optional(columns.given)).unwrap_or(0),
+                cpus: optional(columns.cpus).parse().unwrap_or(0),
+                nodes: optional(columns.nodes).parse().unwrap_or(1).max(1),
             },
         ));
     }
@@ -165,6 +170,7 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
             peak_is_bound: false,
             cores: busy.map(|seconds| seconds / elapsed_s as f64),
             elapsed_s,
+            named: Named::default(),
         },
         comment: Comment::read(&lossy(columns.comment)),
         harm: None,

@@ -1,6 +1,8 @@
 //! From a job's steps to what the whole job used.
 
+use crate::job::Named;
 use crate::record::FinishedJob;
+use crate::text::units::MIB;
 
 /// The job whose steps are being read.
 pub struct Open {
@@ -17,13 +19,18 @@ pub struct Step {
     pub end: i64,
     pub peak: u64,
     pub out_of_memory: bool,
+    /// What it was given on all its nodes, in bytes; 0 where that is not known.
+    pub memory: u64,
+    pub cpus: u32,
+    pub nodes: u32,
 }
 
 impl Open {
     /// The job with what its steps used.
     pub fn close(self) -> FinishedJob {
         let Open { mut job, steps, .. } = self;
-        let peak = peak_of_steps(&steps);
+        let peak = at_once(&steps, |step| step.peak);
+        let named = named(&job, &steps);
         let usage = &mut job.usage;
         // After a requeue the job's own state says so, and only its step still shows why.
         let killed = steps.iter().any(|step| step.out_of_memory);
@@ -34,11 +41,44 @@ impl Open {
         // A script may go on after one of its steps was killed: of that job, too, only that more was needed is known.
         usage.peak_is_bound = died || killed;
         usage.peak_bytes = Some(peak).filter(|&peak| peak > 0);
+        usage.named = named;
         if died {
             // Sampling may have missed all of it; it certainly reached its limit.
             usage.peak_bytes = usage.peak_bytes.max(job.memory);
         }
         job
+    }
+}
+
+/// What steps named for themselves: they were given less than the job, which they get all of otherwise.
+fn named(job: &FinishedJob, steps: &[Step]) -> Named {
+    let record = job.comment.record();
+    let known = record
+        .and_then(|record| record.evidence)
+        .unwrap_or_default();
+    let memory = |step: &Step| step.memory / u64::from(step.nodes);
+    let cpus = |step: &Step| {
+        u64::from(if step.nodes == job.nodes {
+            step.cpus
+        } else {
+            0
+        })
+    };
+    let given = (job.memory.unwrap_or(0), u64::from(job.cpus));
+    let named = |of: &dyn Fn(&Step) -> u64, given: u64, known: u64| {
+        let less = at_once(steps, |step| {
+            Some(of(step)).filter(|&own| own < given).unwrap_or(0)
+        });
+        // A job that was given no more than its steps name tells nothing new: they get all of it.
+        let still = at_once(steps, of) >= known;
+        less.max(if still { known } else { 0 })
+    };
+    let mib = named(&memory, given.0, u64::from(known.named_mib) * MIB).div_ceil(MIB);
+    Named {
+        memory_mib: mib.try_into().unwrap_or(u32::MAX),
+        cpus: named(&cpus, given.1, known.named_cpus.into())
+            .try_into()
+            .unwrap_or(u32::MAX),
     }
 }
 
@@ -52,24 +92,25 @@ enum Event {
     Flashes,
 }
 
-/// The largest sum of the peaks of steps that ran at the same time.
-fn peak_of_steps(steps: &[Step]) -> u64 {
+/// The largest sum of what steps that ran at the same time had.
+fn at_once(steps: &[Step], of: impl Fn(&Step) -> u64) -> u64 {
     let mut events: Vec<(i64, Event, u64)> = Vec::with_capacity(2 * steps.len());
     for step in steps {
+        let own = of(step);
         if step.start < step.end {
-            events.push((step.start, Event::Starts, step.peak));
-            events.push((step.end, Event::Ends, step.peak));
+            events.push((step.start, Event::Starts, own));
+            events.push((step.end, Event::Ends, own));
         } else {
-            events.push((step.start, Event::Flashes, step.peak));
+            events.push((step.start, Event::Flashes, own));
         }
     }
     events.sort_unstable();
     let (mut now, mut largest) = (0u64, 0);
-    for (_, event, peak) in events {
+    for (_, event, own) in events {
         match event {
-            Event::Starts => now = now.saturating_add(peak),
-            Event::Ends => now = now.saturating_sub(peak),
-            Event::Flashes => largest = largest.max(now.saturating_add(peak)),
+            Event::Starts => now = now.saturating_add(own),
+            Event::Ends => now = now.saturating_sub(own),
+            Event::Flashes => largest = largest.max(now.saturating_add(own)),
         }
         largest = largest.max(now);
     }

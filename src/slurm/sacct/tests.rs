@@ -51,6 +51,63 @@ fn steps_that_overlap_add_up_and_others_do_not() {
 }
 
 #[test]
+fn what_steps_name_at_once_is_known_and_what_they_get_of_the_whole_job_is_not() {
+    let given = |id: &str, start: u64, end: u64, cpus: u32, mib: u64, nodes: u32| {
+        format!(
+            "{id}|{id}|110|{start}|{end}|COMPLETED|9|||physics||{cpus}|1||7|00:15.000|||x|{nodes}|cpu={cpus},mem={mib}M\n"
+        )
+    };
+    let named = |memory_mib, cpus| crate::job::Named { memory_mib, cpus };
+    let batch = given("5.batch", 110, 120, 4, 1000, 1);
+    let whole = given("5.0", 110, 120, 4, 1000, 1);
+    let one = given("5.1", 110, 113, 1, 300, 1);
+    let beside = given("5.2", 112, 120, 2, 250, 1);
+    let after = given("5.3", 113, 120, 1, 299, 1);
+    let set = crate::record::Change {
+        mode: crate::config::Mode::Apply,
+        asked: 4000,
+        set: 1000,
+    };
+    let sized = Record {
+        memory: Some(set),
+        evidence: Some(crate::job::evidence::Evidence {
+            named_mib: 550,
+            named_cpus: 3,
+            ..Default::default()
+        }),
+        ..Record::kept(Kind::default(), None, "")
+    }
+    .to_comment()
+    .unwrap();
+    for (comment, steps, right) in [
+        ("", vec![], named(0, 0)),
+        ("", vec![&batch, &whole], named(0, 0)),
+        ("", vec![&batch, &whole, &one], named(300, 1)),
+        ("", vec![&batch, &one, &beside], named(550, 3)),
+        ("", vec![&batch, &one, &after], named(300, 1)),
+        // A job of that size cannot show that its steps named all of it.
+        (&sized, vec![&batch, &whole], named(550, 3)),
+        (&sized, vec![&one], named(300, 1)),
+    ] {
+        let row = format!(
+            "5|5|100|110|120|COMPLETED|10|7|alice|physics|batch|4||1000M||00:15.000||{comment}|a|1|\n"
+        );
+        let text = steps.into_iter().fold(row, |text, step| text + step);
+        let dump = format!("{HEADER}|AllocTRES\n{text}");
+        let mut reader = Reader::new(dump.as_bytes(), None).unwrap();
+        let job = reader.next_job().unwrap().unwrap();
+        assert_eq!(job.usage.named, right, "{dump}");
+    }
+    // Of a step on some of the nodes its share of them is known, of its CPUs nothing.
+    let two = "5|5|100|110|120|COMPLETED|10|7|alice|physics|batch|8||2000M||00:15.000|||a|2|\n";
+    let spread = given("5.0", 110, 120, 4, 300, 1) + &given("5.1", 120, 121, 6, 800, 2);
+    let dump = format!("{HEADER}|AllocTRES\n{two}{spread}");
+    let mut reader = Reader::new(dump.as_bytes(), None).unwrap();
+    let job = reader.next_job().unwrap().unwrap();
+    assert_eq!(job.usage.named, named(400, 6));
+}
+
+#[test]
 fn thousands_of_short_steps_one_after_the_other_are_no_heap() {
     let mut rows = job(5, "COMPLETED", "a") + &step("5.batch", 110, 120, "COMPLETED", 100, 1, 100);
     for n in 0..3000 {
