@@ -1,0 +1,140 @@
+//! The C shims under the address and undefined behaviour sanitizers, against stand-ins for slurmctld and sbatch: loaded and
+//! used a thousand times, with submissions that no sbatch would send.
+
+use shadowfit_core::fingerprint::Kind;
+use shadowfit_core::job::directory::{Directory, Watermark};
+use shadowfit_core::job::evidence::Evidence;
+use shadowfit_core::job::{Layout, Texts};
+use shadowfit_core::model::learned::Learned;
+use shadowfit_core::model::snapshot::Snapshot;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const TIMES: &str = "1000";
+const SCRIPT: &str = "#!/bin/bash\nbwa mem ref.fa in.fq >out.sam\n";
+
+/// A folder with a stand-in, compiled together with these sources of the shim.
+fn stand_in(name: &str, sources: &[&str]) -> (tempfile::TempDir, PathBuf) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join(name);
+    let mut compile = Command::new("gcc");
+    compile
+        .args([
+            "-std=gnu11",
+            "-g",
+            "-rdynamic",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+        ])
+        .args(["-Wno-unused-parameter", "-Wno-format-truncation"])
+        .args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"])
+        .arg(root.join("tests/shims").join(format!("{name}.c")))
+        .args(
+            sources
+                .iter()
+                .map(|source| root.join("c_shim").join(source)),
+        )
+        .args(["-o".as_ref(), program.as_os_str(), "-ldl".as_ref()]);
+    let status = compile.status().expect("gcc is there");
+    assert!(status.success(), "{compile:?}");
+    (folder, program)
+}
+
+fn run(program: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(program);
+    let folder = program.parent().expect("it lies in a folder");
+    command
+        .args(arguments)
+        .env("SHADOWFIT_CONFIG", folder.join("shadowfit.toml"));
+    command.output().expect("it starts")
+}
+
+fn said(output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {stderr}", output.status);
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// A snapshot that knows the kind of the plain job.
+fn snapshot() -> Vec<u8> {
+    let texts = Texts {
+        name: b"align",
+        script: SCRIPT.as_bytes(),
+        ..Texts::default()
+    };
+    let key = Kind::of(1000, &texts, Layout::SINGLE)
+        .script
+        .expect("a script has a key");
+    let evidence = Evidence {
+        runs: 30,
+        enough_mib: 900,
+        longest_s: 60,
+        ..Evidence::default()
+    };
+    let learned = Learned {
+        evidence,
+        ..Learned::default()
+    };
+    Snapshot::encode(
+        [&(key, learned)].into_iter(),
+        Watermark::default(),
+        &Directory::default(),
+    )
+}
+
+#[test]
+#[ignore = "needs gcc with its sanitizers, Slurm's headers and what scripts/build made; scripts/test runs it"]
+fn the_job_submit_plugin_survives_a_thousand_loads_and_every_form_of_submission() {
+    let (folder, program) = stand_in("slurmctld", &["job_submit_shadowfit.c", "core_load.c"]);
+    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/libshadowfit_core.so");
+    std::fs::copy(core, folder.path().join("libshadowfit_core.so")).expect("the core is built");
+    let config = format!(
+        "state_dir = '{}'\nmodes.default = 'apply'\n",
+        folder.path().display()
+    );
+    std::fs::write(folder.path().join("shadowfit.toml"), config).expect("writable");
+    std::fs::write(folder.path().join("snapshot"), snapshot()).expect("writable");
+    let script = folder.path().join("job.sh");
+    std::fs::write(&script, SCRIPT).expect("writable");
+    let output = run(&program, &[TIMES, &script.display().to_string()]);
+    assert_eq!(said(&output), format!("{TIMES} of {TIMES} rewritten"));
+    // And what goes wrong there is seen.
+    let broken = run(&program, &["overflow"]);
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("AddressSanitizer"));
+}
+
+#[test]
+#[ignore = "needs gcc with its sanitizers and Slurm's headers; scripts/test runs it"]
+fn the_spank_plugin_survives_a_thousand_runs_and_marks_that_are_none() {
+    let parts = [
+        "plugin", "option", "mark", "hints", "shadow", "trust", "sampler",
+    ]
+    .map(|part| format!("spank/{part}.c"));
+    let sandbox = [
+        "enter",
+        "cgroups",
+        "cgroup_v1",
+        "cgroup_v2",
+        "places",
+        "root",
+        "kernel",
+        "scratch",
+        "network",
+        "privileges",
+        "standins",
+        "refusal",
+    ]
+    .map(|part| format!("sandbox/{part}.c"));
+    let sources: Vec<&str> = parts.iter().chain(&sandbox).map(String::as_str).collect();
+    let (folder, program) = stand_in("sbatch", &sources);
+    let script = folder.path().join("job.sh");
+    let input = folder.path().join("in.fq");
+    std::fs::write(&script, SCRIPT).expect("writable");
+    std::fs::write(&input, vec![b'A'; 4321]).expect("writable");
+    let [script, input] = [script, input].map(|path| path.display().to_string());
+    let output = run(&program, &[TIMES, &script, &input]);
+    // Two values, and two that have the form of a mark, which root may submit and a node takes as it comes.
+    assert_eq!(said(&output), "input 4321, options 4 and 4");
+}
