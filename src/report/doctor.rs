@@ -54,6 +54,11 @@ pub fn examine(config_path: &Path, commands: &dyn Commands) -> Vec<Finding> {
             return vec![Finding::bad(what, error.to_string(), fix)];
         }
     };
+    // A file that was written somewhere else has no effect, and says so nowhere.
+    let what = match config_path.exists() {
+        true => what,
+        false => format!("{what}: it is not there, all is as built in"),
+    };
     let mut findings = vec![Finding::good(what)];
     findings.extend(licenses(&config));
     findings.extend(spool(&config));
@@ -134,7 +139,7 @@ fn slurm(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
             "plugin in slurm.conf",
             plugins.split(',').any(|plugin| plugin == "shadowfit"),
             format!("JobSubmitPlugins={plugins}"),
-            "add JobSubmitPlugins=shadowfit to slurm.conf, then restart slurmctld",
+            "add shadowfit to JobSubmitPlugins in slurm.conf, behind what stands there, then restart slurmctld",
         ),
         expect(
             "accounting",
@@ -169,6 +174,7 @@ fn slurm(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
                 .into(),
             "remove kill_invalid_depend from slurm.conf, or set mode \"advise\" where jobs depend on others",
         ),
+        remembers(setting("MinJobAge"), config),
         page_cache(&setting, Path::new(CGROUP_V2)),
         libraries(setting("PluginDir")),
     ];
@@ -180,6 +186,18 @@ fn slurm(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
         &config.snapshot_path(),
     ));
     findings
+}
+
+/// slurmctld forgets an ended job after MinJobAge, shown as `300 sec`; the agent, which looks once a pass, must have seen
+/// until then how it ended.
+fn remembers(min_job_age: &str, config: &Config) -> Finding {
+    let least = 4 * u64::from(config.agent.interval_s);
+    let seconds = min_job_age.split(' ').next().and_then(|s| s.parse().ok());
+    let problem = seconds
+        .filter(|&seconds: &u64| seconds < least)
+        .map(|_| format!("MinJobAge={min_job_age}: jobs may be forgotten before one that a rewrite harmed is rescued"));
+    let fix = format!("MinJobAge={least} or more in slurm.conf, then: scontrol reconfigure");
+    Finding::check("ended jobs are remembered", problem, fix)
 }
 
 /// Under cgroup v2 MaxRSS counts page cache, since this release: a job that reads much seems to need all it is given.
@@ -213,7 +231,8 @@ fn page_cache<'a>(setting: &impl Fn(&str) -> &'a str, cgroup_v2: &Path) -> Findi
     Finding::check(
         "page cache in MaxRSS",
         problem,
-        "add JobAcctGatherParams=no_file_cache to slurm.conf (25.11 or later), or leave [profile] on",
+        "add JobAcctGatherParams=no_file_cache to slurm.conf (25.11 or later); before that runs need profiles: plugstack.conf on \
+         all nodes, without profile=off",
     )
 }
 
@@ -295,7 +314,7 @@ fn snapshot(config: &Config) -> Finding {
     let path = config.snapshot_path();
     let snapshot = match Snapshot::load(&path) {
         Ok(snapshot) => snapshot,
-        Err(error) => return Finding::bad("snapshot", error.to_string(), "shadowfitd --once"),
+        Err(error) => return Finding::bad("snapshot", error.to_string(), "shadowfit train"),
     };
     let mut users: HashMap<u32, usize> = HashMap::new();
     for (_, learned) in snapshot.entries().filter(|(_, one)| one.owner != 0) {
@@ -351,7 +370,11 @@ fn database(config: &Config) -> Finding {
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |time| time.as_secs() as i64);
     match passed {
-        Err(error) => Finding::bad("database", format!("{error:#}"), "shadowfitd --once"),
+        Err(error) => Finding::bad(
+            "database",
+            format!("{error:#}"),
+            "systemctl restart shadowfitd",
+        ),
         Ok(None) => Finding::bad(
             "agent",
             "it has never read accounting",
@@ -428,6 +451,16 @@ mod tests {
                 !is_told(release, plugin, gather, params, file),
                 "{release} {plugin} {params}"
             );
+        }
+    }
+
+    #[test]
+    fn a_slurmctld_that_forgets_sooner_than_the_agent_looks_is_told() {
+        let config = Config::default();
+        let is_told = |age: &str| remembers(age, &config).problem.is_some();
+        assert!(is_told("2 sec") && is_told("119 sec"));
+        for age in ["120 sec", "300 sec", "", "(null)"] {
+            assert!(!is_told(age), "{age}");
         }
     }
 

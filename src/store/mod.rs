@@ -61,7 +61,7 @@ impl Store {
             .with_context(|| path.display().to_string())?;
         if version != MIGRATIONS.len() {
             bail!(
-                "{}: database version {version}, this release reads {}; run 'shadowfitd --once'",
+                "{}: database version {version}, this release reads {}; restart shadowfitd",
                 path.display(),
                 MIGRATIONS.len()
             );

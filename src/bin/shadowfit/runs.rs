@@ -17,7 +17,12 @@ const USUAL_S: i64 = 7 * 86_400;
 pub fn store(config: &Config, filter: &Filter) -> Result<Store> {
     let path = config.database_path();
     match File::open(&path) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => shown(filter),
+        // It is on the controller alone, and there for the agent alone.
+        Err(error)
+            if [ErrorKind::PermissionDenied, ErrorKind::NotFound].contains(&error.kind()) =>
+        {
+            shown(filter)
+        }
         _ => Store::open_to_read(&path),
     }
 }

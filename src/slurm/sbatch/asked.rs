@@ -52,6 +52,8 @@ pub struct Asked {
     pub no_requeue: bool,
     /// `--shadowfit=off`.
     pub opted_out: bool,
+    /// A shadow runs first, though its kind is known.
+    pub measured: bool,
     /// It has further components.
     pub heterogeneous: bool,
     /// `--ignore-pbs`.
@@ -165,8 +167,12 @@ impl Asked {
                 self.own_time_min = true;
             }
             "shadowfit" => {
-                ensure!(text == "off", "the only value is 'off'");
-                self.opted_out = true;
+                ensure!(
+                    ["off", "measure"].contains(&text),
+                    "the values are 'off' and 'measure'"
+                );
+                self.opted_out = text == "off";
+                self.measured = text == "measure";
             }
             "begin" => self.begin = Some(seconds(text, &Zoned::now())?),
             "deadline" => self.deadline = Some(seconds(text, &Zoned::now())?),
