@@ -82,9 +82,16 @@ pub trait Commands {
         self.run(program, arguments)
     }
 
-    /// Runs `program` with `arguments` and lets `take` read its standard output.
-    fn read(&self, program: &str, arguments: &[&str], take: Take) -> Result<(), CommandError> {
-        let output = self.run(program, arguments)?;
+    /// Runs `program` with `arguments` and lets `take` read its standard output. `secret` is a variable in its environment and
+    /// its value: arguments are anybody's to read. Who stands in for a command finds it behind the arguments.
+    fn read(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        secret: (&str, &str),
+        take: Take,
+    ) -> Result<(), CommandError> {
+        let output = self.run(program, &[arguments, &[secret.0, secret.1]].concat())?;
         take(&mut &output[..]).map_err(|error| CommandError::Start(program.into(), error))
     }
 }
@@ -104,7 +111,7 @@ impl Default for System {
 impl Commands for System {
     fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
         let mut all = Vec::new();
-        self.read(program, arguments, &mut |output| {
+        self.take(command(program, arguments), &mut |output| {
             output.read_to_end(&mut all).map(drop)
         })?;
         Ok(all)
@@ -123,17 +130,35 @@ impl Commands for System {
         Ok(all)
     }
 
-    fn read(&self, program: &str, arguments: &[&str], take: Take) -> Result<(), CommandError> {
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            // Seconds since 1970: no time zone, no locale, no hour that comes twice a year.
-            .env("SLURM_TIME_FORMAT", "%s")
-            // Arrays in full, however many ranges they have.
-            .env("SLURM_BITSTR_LEN", "0")
-            .env("LC_ALL", "C.UTF-8");
+    fn read(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        (name, value): (&str, &str),
+        take: Take,
+    ) -> Result<(), CommandError> {
+        let mut command = command(program, arguments);
+        command.env(name, value);
         self.take(command, take)
     }
+}
+
+/// What whoever started this process likes to see of the queue, as SQUEUE_STATES, is nothing to us.
+fn command(program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"SQUEUE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .args(arguments)
+        // Seconds since 1970: no time zone, no locale, no hour that comes twice a year.
+        .env("SLURM_TIME_FORMAT", "%s")
+        // Arrays in full, however many ranges they have.
+        .env("SLURM_BITSTR_LEN", "0")
+        .env("LC_ALL", "C.UTF-8");
+    command
 }
 
 /// Names the configuration, and so the cluster, that Slurm's commands are for.
@@ -283,8 +308,12 @@ mod tests {
 
     #[test]
     fn output_that_nobody_reads_does_not_hold_a_command_up() {
-        let read =
-            System { timeout_s: 60 }.read("sh", &["-c", "yes | head -c 3000000"], &mut |_| Ok(()));
+        let read = System { timeout_s: 60 }.read(
+            "sh",
+            &["-c", "yes | head -c 3000000"],
+            ("A", "b"),
+            &mut |_| Ok(()),
+        );
         assert!(read.is_ok());
     }
 }

@@ -60,7 +60,7 @@ pub fn answer(jobs: &str, arguments: &[&str]) -> Vec<u8> {
         words.nth(1).copied()
     };
     let jobs: Vec<Value> = serde_json::from_str(&format!("[{jobs}]")).expect("a list of jobs");
-    let format = after("--Format").expect("squeue is asked for fields");
+    let format = after("SQUEUE_FORMAT2").expect("squeue is asked for fields");
     let is_wanted = |job: &&Value| {
         let ids = [text(&job["job_id"]), text(&job["array_job_id"])];
         after("--jobs").is_none_or(|wanted| ids.iter().any(|id| id == wanted))

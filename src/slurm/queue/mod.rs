@@ -16,6 +16,9 @@ use rows::{Marks, Row, matters};
 /// What squeue says of a job that slurmctld does not remember.
 const FORGOTTEN: &str = "Invalid job id";
 
+/// Which fields squeue prints where no argument says so.
+const FORMAT: &str = "SQUEUE_FORMAT2";
+
 /// What slurmctld remembers.
 #[derive(Debug, Default)]
 pub struct Queue {
@@ -176,9 +179,12 @@ fn ask(
 ) -> Result<(), CommandError> {
     let marks = Marks::new();
     let format = marks.format();
-    let form = ["--noheader", "--states=all", "--Format", &format];
+    // Hidden partitions, too.
+    let form = ["--noheader", "--all", "--states=all"];
+    let arguments = [&form, which].concat();
     let mut is_whole = false;
-    commands.read("squeue", &[&form, which].concat(), &mut |output| {
+    // Where anybody could read the marks, a comment that is changed just then could hold a job with a record.
+    commands.read("squeue", &arguments, (FORMAT, &format), &mut |output| {
         is_whole = marks.each_row(output, only, &mut take)?;
         Ok(())
     })?;

@@ -59,7 +59,7 @@ impl Marks {
         }
     }
 
-    /// For `squeue --Format`.
+    /// As `squeue --Format` takes it.
     pub fn format(&self) -> String {
         let last = FIELDS.len() - 1;
         let field = |(n, name): (usize, &&str)| {
