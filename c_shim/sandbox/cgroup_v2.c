@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cgroups.h"
 
@@ -35,11 +36,13 @@ static int own_path(char *path, size_t size)
 	return 0;
 }
 
-/* The path up to the end of its step's name; whatever is below may still change. */
+/* The path up to the end of its step's name, the last that looks like one; whatever is below may still change. */
 static int step_of(char *path)
 {
-	char *step = strstr(path, "/step_");
+	char *step = NULL;
 
+	for (char *next = strstr(path, "/step_"); next; next = strstr(next + 1, "/step_"))
+		step = next;
 	if (!step)
 		return refuse(0, "Slurm keeps this job in no cgroup of its own: %s", path);
 	step[1 + strcspn(step + 1, "/")] = '\0';
@@ -54,15 +57,14 @@ static void leave_last_part(char *path)
 		*last = '\0';
 }
 
-/* Slurm hands down what it limits itself, and a shadow needs more: from the scope, which systemd has left to Slurm
- * with all that it has, to the folder of the step's tasks. What is refused is missed where it is used. */
+/* Slurm hands down what it limits itself, cpuset, cpu and memory, and a shadow needs more: from the scope, which systemd
+ * has left to Slurm with all that it has, to the folder of the step's tasks. What is refused, or is there already, shows
+ * where it is used. */
 static void hand_down(const char *scope, const char *job, const char *step, const char *tasks)
 {
 	const char *const ways[] = { scope, job, step, tasks };
 
 	for (size_t which = 0; which < sizeof(ways) / sizeof(*ways); which++) {
-		cgroup_write(ways[which], "cgroup.subtree_control", "+memory");
-		cgroup_write(ways[which], "cgroup.subtree_control", "+cpu");
 		cgroup_write(ways[which], "cgroup.subtree_control", "+pids");
 		cgroup_write(ways[which], "cgroup.subtree_control", "+io");
 	}
@@ -108,20 +110,26 @@ int cgroup_v2_own(const struct sandbox *wish)
 	if (snprintf(tasks, sizeof(tasks), "%s/user", step) >= PATH_MAX ||
 	    snprintf(group, sizeof(group), "%s/user/%s", step, wish->name) >= PATH_MAX)
 		return refuse(ENAMETOOLONG, "cgroup of the shadow");
+	if (access(tasks, F_OK) < 0)
+		return refuse(errno, "%s", tasks);
 	hand_down(scope, job, step, tasks);
 	if (mkdir(group, 0755) < 0 && errno != EEXIST)
 		return refuse(errno, "%s", group);
-	return limit(job, group, wish) ? -1 : cgroup_enter(group);
+	if (limit(job, group, wish) == 0 && cgroup_enter(group) == 0)
+		return 0;
+	rmdir(group);
+	return -1;
 }
 
-/* Slices may be nested: CgroupSlice says in which Slurm's scope is. */
+/* Slices may be nested: CgroupSlice says in which Slurm's scope is. Its name begins with the node's where several nodes
+ * may be on one machine. */
 void cgroup_v2_clear(const char *name)
 {
-	static const char *const slices[] = { "", "*/", "*/*/", "*/*/*/" };
+	static const char *const slices[] = { "", "*/", "*/*/", "*/*/*/", "*/*/*/*/" };
 	char pattern[PATH_MAX];
 
 	for (size_t which = 0; which < sizeof(slices) / sizeof(*slices); which++) {
-		snprintf(pattern, sizeof(pattern), CGROUPS "/%s*_slurmstepd.scope/*/step_*/user/%s", slices[which],
+		snprintf(pattern, sizeof(pattern), CGROUPS "/%s*slurmstepd.scope/*/step_*/user/%s", slices[which],
 			 name);
 		cgroup_clear(pattern);
 	}

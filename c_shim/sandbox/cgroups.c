@@ -20,6 +20,10 @@
 
 #include "cgroups.h"
 
+/* How often what runs in a group is killed until it has ended, and how far apart: for two minutes. */
+#define CLEAR_TRIES 6000
+#define CLEAR_US 20000
+
 int cgroup_write(const char *group, const char *file, const char *text)
 {
 	char path[PATH_MAX];
@@ -125,13 +129,15 @@ static void kill_all(const char *group)
 		fclose(processes);
 }
 
+/* Slurm does not know what runs in there: the step must not be over before that has ended, be it in a call to a file
+ * server that does not answer. */
 static void clear(const char *group)
 {
-	for (int tries = 0; tries < 50 && rmdir(group) < 0 && errno == EBUSY; tries++) {
+	for (int tries = 0; tries < CLEAR_TRIES && rmdir(group) < 0 && errno == EBUSY; tries++) {
 		/* At once, where the kernel can: cgroup v2 since Linux 5.14. */
 		if (cgroup_write(group, "cgroup.kill", "1") < 0)
 			kill_all(group);
-		usleep(20000);
+		usleep(CLEAR_US);
 	}
 }
 
