@@ -73,6 +73,7 @@ mod tests {
             memory: 0,
             cpus: 1,
             nodes: 1,
+            is_launched: true,
         }
     }
 

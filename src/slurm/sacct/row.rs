@@ -105,7 +105,7 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
     };
     let id = text(columns.id);
     let state = state(text(columns.state));
-    if let Some((job_id, _step)) = id.split_once('.') {
+    if let Some((job_id, step)) = id.split_once('.') {
         let job_id = number(job_id)?;
         let moment = |index| Moment::read(text(index)).ok().flatten();
         return Ok(Row::Step(
@@ -123,6 +123,7 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
                 memory: memory_in(optional(columns.given)).unwrap_or(0),
                 cpus: optional(columns.cpus).parse().unwrap_or(0),
                 nodes: optional(columns.nodes).parse().unwrap_or(1).max(1),
+                is_launched: step.bytes().all(|byte| byte.is_ascii_digit()),
             },
         ));
     }

@@ -1,6 +1,7 @@
 //! From a job's steps to what the whole job used.
 
-use crate::job::Named;
+use crate::fingerprint::Level;
+use crate::job::{Memory, Named};
 use crate::record::FinishedJob;
 use crate::text::units::MIB;
 
@@ -23,6 +24,8 @@ pub struct Step {
     pub memory: u64,
     pub cpus: u32,
     pub nodes: u32,
+    /// By srun or a launcher: not the script itself, and not what Slurm keeps beside it.
+    pub is_launched: bool,
 }
 
 impl Open {
@@ -50,35 +53,46 @@ impl Open {
     }
 }
 
-/// What steps named for themselves: they were given less than the job, which they get all of otherwise.
+/// What steps named for themselves: they were given less than the job, which they get all of otherwise, or, where the job
+/// asked for memory per CPU, a share of that. Steps that overlap may add up to more than the job.
 fn named(job: &FinishedJob, steps: &[Step]) -> Named {
     let record = job.comment.record();
-    let known = record
+    let own_kind = record.filter(|record| record.level != Some(Level::Application));
+    let known = own_kind
         .and_then(|record| record.evidence)
         .unwrap_or_default();
-    let memory = |step: &Step| step.memory / u64::from(step.nodes);
+    let asked = record
+        .and_then(|record| record.asked)
+        .and_then(|asked| asked.memory);
+    let memory = |step: &Step| match asked {
+        Some(Memory::Cpu(_)) => 0,
+        _ => step.memory / u64::from(step.nodes),
+    };
     let cpus = |step: &Step| {
-        u64::from(if step.nodes == job.nodes {
-            step.cpus
+        if step.nodes == job.nodes {
+            step.cpus.into()
         } else {
             0
-        })
+        }
     };
-    let given = (job.memory.unwrap_or(0), u64::from(job.cpus));
-    let named = |of: &dyn Fn(&Step) -> u64, given: u64, known: u64| {
-        let less = at_once(steps, |step| {
-            Some(of(step)).filter(|&own| own < given).unwrap_or(0)
-        });
-        // A job that was given no more than its steps name tells nothing new: they get all of it.
-        let still = at_once(steps, of) >= known;
-        less.max(if still { known } else { 0 })
-    };
-    let mib = named(&memory, given.0, u64::from(known.named_mib) * MIB).div_ceil(MIB);
+    let known_bytes = u64::from(known.named_mib) * MIB;
+    let bytes = most_named(steps, memory, job.memory.unwrap_or(0), known_bytes);
+    let cpus = most_named(steps, cpus, job.cpus.into(), known.named_cpus.into());
     Named {
-        memory_mib: mib.try_into().unwrap_or(u32::MAX),
-        cpus: named(&cpus, given.1, known.named_cpus.into())
-            .try_into()
-            .unwrap_or(u32::MAX),
+        memory_mib: bytes.div_ceil(MIB).try_into().unwrap_or(u32::MAX),
+        cpus: cpus.try_into().unwrap_or(u32::MAX),
+    }
+}
+
+/// The most that was named at once in a job that was given so much. Where that is no more than was known to be named
+/// before, a step that has all of it may have named it, too.
+fn most_named(steps: &[Step], of: impl Fn(&Step) -> u64, given: u64, known: u64) -> u64 {
+    let launched = |step: &Step| if step.is_launched { of(step) } else { 0 };
+    let less = |step: &Step| Some(launched(step)).filter(|&own| own < given).unwrap_or(0);
+    let may_name_all = given <= known && at_once(steps, launched) >= given;
+    match may_name_all {
+        true => known,
+        false => at_once(steps, less).min(given),
     }
 }
 

@@ -4,7 +4,7 @@ use super::dump::Reader;
 use super::moment::Moment;
 use super::row::*;
 use super::*;
-use crate::fingerprint::Kind;
+use crate::fingerprint::{Kind, Level};
 use crate::job::{Ask, Layout, Memory};
 use crate::record::Record;
 use std::cell::RefCell;
@@ -68,26 +68,51 @@ fn what_steps_name_at_once_is_known_and_what_they_get_of_the_whole_job_is_not() 
         asked: 4000,
         set: 1000,
     };
-    let sized = Record {
-        memory: Some(set),
-        evidence: Some(crate::job::evidence::Evidence {
-            named_mib: 550,
-            named_cpus: 3,
+    let record = |level, named_mib, named_cpus, asked: Memory| {
+        let ask = Ask {
+            memory: Some(asked),
+            cpus: 4,
+            layout: Layout::SINGLE,
+            time_s: None,
+            own_time_min: false,
+        };
+        let evidence = crate::job::evidence::Evidence {
+            named_mib,
+            named_cpus,
             ..Default::default()
-        }),
-        ..Record::kept(Kind::default(), None, "")
-    }
-    .to_comment()
-    .unwrap();
+        };
+        let record = Record {
+            level: Some(level),
+            memory: Some(set),
+            evidence: Some(evidence),
+            ..Record::kept(Kind::default(), Some(ask), "")
+        };
+        record.to_comment().unwrap()
+    };
+    let node = Memory::Node(4000);
+    let sized = record(Level::Script, 550, 3, node);
+    let tight = record(Level::Script, 1000, 4, node);
+    let others = record(Level::Application, 1000, 4, node);
+    let per_cpu = record(Level::Script, 0, 0, Memory::Cpu(1000));
+    let most = given("5.4", 110, 120, 3, 800, 1);
     for (comment, steps, right) in [
         ("", vec![], named(0, 0)),
         ("", vec![&batch, &whole], named(0, 0)),
         ("", vec![&batch, &whole, &one], named(300, 1)),
         ("", vec![&batch, &one, &beside], named(550, 3)),
         ("", vec![&batch, &one, &after], named(300, 1)),
-        // A job of that size cannot show that its steps named all of it.
-        (&sized, vec![&batch, &whole], named(550, 3)),
-        (&sized, vec![&one], named(300, 1)),
+        // Of a job that has more than was named before, what its steps name shows.
+        (&sized, vec![&batch, &whole], named(0, 0)),
+        (&sized, vec![&batch, &one], named(300, 1)),
+        // One that has just that cannot show it; its script alone tells nothing.
+        (&tight, vec![&batch, &whole], named(1000, 4)),
+        (&tight, vec![&batch, &one], named(300, 1)),
+        (&tight, vec![&batch], named(0, 0)),
+        // What others' runs named is not carried on, and a share of memory per CPU is no name.
+        (&others, vec![&batch, &whole], named(0, 0)),
+        (&per_cpu, vec![&batch, &one], named(0, 1)),
+        // Steps that overlap.
+        ("", vec![&batch, &most, &most], named(1000, 4)),
     ] {
         let row = format!(
             "5|5|100|110|120|COMPLETED|10|7|alice|physics|batch|4||1000M||00:15.000||{comment}|a|1|\n"
