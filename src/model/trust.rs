@@ -2,7 +2,8 @@
 //! harms takes all of it back, and more runs must end well before it is tried again.
 //!
 //! Too little memory takes back one stage, and nothing where it is rare: what the model gives is meant to be too little
-//! once in a while, and a second run mends that. A kind for which it is too little often never gets far.
+//! once in a while, and a second run mends that. Where it is too little again before as many as make a kind known ended
+//! well, it takes back all.
 //!
 //! All follows from the kind's runs in the order in which they ended, so that nothing has to be remembered.
 
@@ -23,6 +24,8 @@ pub struct Earned {
     stage: usize,
     /// Rewritten jobs that ended well in it; once all are trusted, since one had too little memory.
     well: u32,
+    /// Rewritten jobs that ended well since one had too little memory; any number where none had.
+    well_since: u32,
     /// Harms since all were trusted.
     harms: u32,
     /// Runs that must still end well before the first stage begins.
@@ -37,6 +40,7 @@ impl Earned {
             known_after,
             stage: 0,
             well: 0,
+            well_since: u32::MAX,
             harms: 0,
             wanted: 0,
         }
@@ -57,6 +61,7 @@ impl Earned {
 
     fn ended_well(&mut self) {
         self.well = self.well.saturating_add(1);
+        self.well_since = self.well_since.saturating_add(1);
         if self.size().is_some_and(|size| self.well >= size) {
             (self.stage, self.well) = (self.stage + 1, 0);
             if self.size().is_none() {
@@ -68,9 +73,11 @@ impl Earned {
     fn had_too_little_memory(&mut self) {
         let largest = self.limits.stages.last().copied().unwrap_or(0);
         let is_rare = self.size().is_none() && self.well >= largest;
-        match self.stage {
-            0 => self.take_all_back(),
-            stage => (self.stage, self.well) = (stage - usize::from(!is_rare), 0),
+        let again = std::mem::take(&mut self.well_since) < self.known_after;
+        if self.stage == 0 || again {
+            self.take_all_back();
+        } else {
+            (self.stage, self.well) = (self.stage - usize::from(!is_rare), 0);
         }
     }
 
@@ -181,12 +188,13 @@ mod tests {
             (format!("haaaaaa{regained}haaaaa"), 0, "0"),
             // Too little memory takes back one stage, and in the first all.
             (format!("{regained}m"), 16, "16"),
-            (format!("{regained}mrrm"), 4, "4"),
+            (format!("{regained}mrrrm"), 4, "4"),
+            (format!("{regained}mrrm"), 0, "0"),
             (format!("{regained}{}m", "r".repeat(15)), 16, "16"),
             (format!("{regained}{}m", "r".repeat(16)), all, "all"),
-            (format!("{regained}{}mrm", "r".repeat(16)), 16, "16"),
-            (format!("{regained}mmm"), 1, "1"),
-            (format!("{regained}mmmm"), 0, "0"),
+            (format!("{regained}{}mrrrm", "r".repeat(16)), 16, "16"),
+            (format!("{regained}{}mrm", "r".repeat(16)), 0, "0"),
+            ("rmrm".into(), 0, "0"),
             ("rrm".into(), 1, "1"),
             ("m".into(), 0, "0"),
             ("maaaaaar".into(), 4, "4"),
