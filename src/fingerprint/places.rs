@@ -100,7 +100,7 @@ fn push_word(word: Word, out: &mut Vec<u8>) -> Unknown {
         push_without_numbers(base, out);
         return Unknown(false);
     }
-    match data_type(base, dot) {
+    match data_type(base, dot).filter(|kind| !folders.is_empty() || is_file(base, kind)) {
         Some(kind) => {
             out.extend_from_slice(b"*.");
             push_without_numbers(kind, out);
@@ -147,6 +147,29 @@ fn push_folders(folders: &[u8], wanted: usize, out: &mut Vec<u8>) -> usize {
         }
     }
     found
+}
+
+/// A word without folders may be a module or a model, as `unet.train` or `tiny.en`: a file's name has digits, or a type that
+/// files are known to have.
+fn is_file(base: &[u8], kind: &[u8]) -> bool {
+    base.iter().any(u8::is_ascii_digit)
+        || is_data_type(kind.rsplit(|&byte| byte == b'.').next().unwrap_or(kind))
+}
+
+fn is_data_type(kind: &[u8]) -> bool {
+    matches!(
+        kind,
+        // Packed, tables, texts and what programs write.
+        b"gz" | b"bz2" | b"xz" | b"zst" | b"zip" | b"tar" | b"tgz" | b"txt" | b"csv" | b"tsv" | b"dat" | b"data" | b"log"
+            | b"out" | b"err" | b"json" | b"jsonl" | b"xml" | b"db" | b"sqlite" | b"parquet" | b"feather" | b"npy" | b"npz"
+            | b"pkl" | b"pickle" | b"pt" | b"pth" | b"ckpt" | b"onnx" | b"gguf" | b"hdf" | b"nc" | b"mat" | b"rds" | b"rda"
+            | b"RData" | b"root" | b"fits" | b"grib" | b"tif" | b"tiff" | b"png" | b"jpg" | b"jpeg" | b"nii" | b"bin"
+        // Sequences and molecules, inputs of solvers.
+            | b"fa" | b"fq" | b"fasta" | b"fastq" | b"fna" | b"faa" | b"bam" | b"sam" | b"cram" | b"vcf" | b"bcf" | b"bed"
+            | b"bim" | b"fam" | b"gff" | b"gtf" | b"fai" | b"dict" | b"idx" | b"bai" | b"mzml" | b"mzML" | b"raw" | b"pdb"
+            | b"cif" | b"xyz" | b"mol" | b"sdf" | b"tpr" | b"gro" | b"top" | b"trr" | b"xtc" | b"dcd" | b"psf" | b"inp"
+            | b"in" | b"com" | b"gjf" | b"cas" | b"msh" | b"stl"
+    )
 }
 
 /// The type of a data file, whose last dot is at `dot`: `fastq.gz` of `/data/S01.sorted.fastq.gz`.
@@ -199,5 +222,36 @@ fn is_program_type(kind: &[u8]) -> bool {
             | b"exe"
             | b"x"
             | b"run"
+            | b"do"
+            | b"sas"
+            | b"C"
+            | b"cc"
+            | b"cpp"
+            | b"cxx"
+            | b"go"
+            | b"ts"
+            | b"mjs"
+            | b"php"
+            | b"java"
+            | b"ipynb"
+            | b"Rmd"
+            | b"qmd"
+            | b"tcl"
+            | b"ncl"
+            | b"gms"
+            | b"wls"
+            | b"cwl"
+            | b"jou"
+            | b"simg"
+            | b"slurm"
+            | b"sbatch"
+            | b"job"
+            // What says how a program runs.
+            | b"yaml"
+            | b"yml"
+            | b"toml"
+            | b"cfg"
+            | b"conf"
+            | b"ini"
     )
 }

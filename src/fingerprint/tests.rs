@@ -223,6 +223,14 @@ fn wrap_in(command: &str, work_dir: &str) -> Kind {
 fn these_two_share_their_keys() {
     for (number, (one, other)) in [
         (
+            wrap("fastqc liver.fastq.gz -o out"),
+            wrap("fastqc brain.fastq.gz -o out"),
+        ),
+        (
+            wrap("./fit /data/liver.spec"),
+            wrap("./fit /data/brain.spec"),
+        ),
+        (
             snakemake("align", "'align:sample=S01'", "k63v"),
             snakemake("align", "'align:sample=liver'", "q0w9"),
         ),
@@ -344,6 +352,19 @@ fn these_two_share_no_key() {
         (
             wrap("python3 -m align.run S01"),
             wrap("python3 -m assembly.run S01"),
+        ),
+        (wrap("python -m unet.train"), wrap("python -m bert.train")),
+        (
+            wrap("java -cp a.jar org.align.Main"),
+            wrap("java -cp a.jar org.sort.Main"),
+        ),
+        (
+            wrap("stata-mp -b do fit.do"),
+            wrap("stata-mp -b do clean.do"),
+        ),
+        (
+            wrap("python train.py --config configs/resnet.yaml"),
+            wrap("python train.py --config configs/bert.yaml"),
         ),
         (
             kind("#!/bin/sh\npython train.py\n", &[]),

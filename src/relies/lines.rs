@@ -14,6 +14,9 @@ const PARTS_WORDS: [bool; 256] = {
     parts
 };
 
+/// Commands that print what they are given.
+const SHOW: [&[u8]; 2] = [b"echo", b"printf"];
+
 /// One logical line.
 #[derive(Debug, Clone, Copy)]
 pub struct Line<'a> {
@@ -78,6 +81,25 @@ impl<'a> Line<'a> {
         let start = memchr::memrchr2_iter(b'|', b';', before).find(parts);
         let mut ends = memchr::memchr2_iter(b'|', b';', after).map(|further| at + further);
         start.map_or(0, |start| start + 1)..ends.find(parts).unwrap_or(self.text.len())
+    }
+
+    /// This command of it does nothing with what it reads but print it into the job's output, or forget it. A bare value may be
+    /// what a function of the script returns.
+    pub fn only_shows(&self, command: &Range<usize>) -> bool {
+        let text = self.text[command.clone()].trim_ascii_start();
+        let first = text
+            .split(u8::is_ascii_whitespace)
+            .next()
+            .unwrap_or_default();
+        let mut said = text[first.len()..]
+            .iter()
+            .filter(|byte| !b" \t'\"".contains(byte));
+        let is_bare = said.next().is_none_or(|byte| b"$%-".contains(byte));
+        let hands_on = |byte: &u8| matches!(byte, b'|' | b'&' | b'<' | b'>' | b'`');
+        (first == b"unset" || (SHOW.contains(&first) && !is_bare))
+            && !text.iter().any(hands_on)
+            && !text.windows(2).any(|two| two == b"$(")
+            && self.text.get(command.end) != Some(&b'|')
     }
 
     /// One that is quoted, as in `sort -t'|'` or `find -exec sort {} \;`, parts nothing; `||` may stand in a condition.

@@ -109,7 +109,9 @@ impl<'a> Found<'a> {
         while let Some(&(end, _)) = signs.first() {
             let command = line.command(end - 1 - line.start);
             let of_command = signs::up_to(line.start + command.end, &mut signs);
-            self.read(line, &line.text[command], Signs::all(of_command), cpus);
+            if !line.only_shows(&command) {
+                self.read(line, &line.text[command], Signs::all(of_command), cpus);
+            }
         }
     }
 
@@ -131,12 +133,21 @@ impl<'a> Found<'a> {
             Need::AllCpus => raise(&mut self.cpus, None, line),
         };
         if signs.has(Signs::OTHER_JOB) && programs::is_about_another_job(words) {
+            if signs.has(Signs::OWN_JOB) {
+                programs::asks_about_itself(command, &mut note);
+            }
             return;
         }
         if signs.has(Signs::LAUNCHER) {
             steps::needs(line, words, &mut note);
         }
-        programs::needs(command, signs, words, cpus, &mut note);
+        // How many of them run at once is the script's own secret.
+        let is_one_of_several = || line.has_background() || programs::runs_several(words);
+        let several = signs.has(Signs::SIZES) && is_one_of_several();
+        programs::needs(command, signs, words, cpus, &mut |need| match need {
+            Need::Memory(_) if several => note(Need::AllMemory),
+            need => note(need),
+        });
     }
 
     fn floor(self) -> Floor {

@@ -9,13 +9,43 @@ use super::steps::name_of;
 const BESIDE_HEAP_MIB: u64 = 256;
 
 /// Commands whose options are about another job.
-const ABOUT_OTHERS: [&[u8]; 5] = [b"sbatch", b"salloc", b"scontrol", b"qsub", b"sacct"];
+const ABOUT_OTHERS: [&[u8]; 6] = [
+    b"sbatch",
+    b"salloc",
+    b"scontrol",
+    b"qsub",
+    b"sacct",
+    b"squeue",
+];
+
+/// Commands that speak of programs without starting them.
+const SPEAK_OF_PROGRAMS: [&[u8]; 6] = [b"module", b"ml", b"which", b"type", b"cd", b"ls"];
 
 /// The line submits or asks about another job.
 pub fn is_about_another_job(words: &[&[u8]]) -> bool {
     words
         .iter()
         .any(|word| ABOUT_OTHERS.contains(&name_of(word)))
+}
+
+/// A command that asks Slurm about the job itself, and keeps the answer: its memory or its CPUs.
+pub fn asks_about_itself(command: &[u8], note: &mut impl FnMut(Need)) {
+    let asks = |names: &[&str]| names.iter().any(|name| contains(command, name.as_bytes()));
+    if !asks(&["`", "$("]) {
+        return;
+    }
+    if asks(&["Mem", "mem", "%m"]) {
+        note(Need::AllMemory);
+    }
+    if asks(&["CPU", "cpu"]) {
+        note(Need::AllCpus);
+    }
+}
+
+/// It starts what stands behind it several times.
+pub fn runs_several(words: &[&[u8]]) -> bool {
+    let starts = |word: &&[u8]| matches!(name_of(word), b"parallel" | b"xargs");
+    words.iter().any(starts)
 }
 
 /// Notes what the programs of a command need; `cpus` is what the job's user asked for in all.
@@ -29,7 +59,7 @@ pub fn needs(
     if signs.has(Signs::MEMORY_VARIABLE) {
         note(Need::AllMemory);
     }
-    if signs.has(Signs::CPU_VARIABLE) && compares(command) {
+    if signs.has(Signs::CPU_VARIABLE) && (compares(command) || counts(command)) {
         note(Need::AllCpus);
     }
     if signs.has(Signs::JAVA) {
@@ -39,18 +69,27 @@ pub fn needs(
         for at in 0..words.len() {
             named_memory(words, at, note);
         }
+        dask(words, note);
     }
     if signs.has(Signs::SORT) {
         sort(words, cpus, note);
     }
 }
 
-/// A number is compared in it, and not just handed on: `-lt`, `==`, `((` and their like.
+/// So many parts of the work are counted out: with fewer CPUs there are fewer parts.
+fn counts(text: &[u8]) -> bool {
+    ["seq ", "{0..", "{1.."]
+        .iter()
+        .any(|start| contains(text, start.as_bytes()))
+}
+
+/// A number is compared in it, and not just handed on: `-lt`, `==`, `((` and their like; `$((` computes.
 fn compares(text: &[u8]) -> bool {
     memchr::memchr3_iter(b'-', b'=', b'(', text).any(|at| match &text[at..] {
         [b'-', b'l' | b'g', b't' | b'e', b' ', ..] => true,
         [b'-', b'e', b'q', b' ', ..] | [b'-', b'n', b'e', b' ', ..] => true,
-        [b'=', b'=', ..] | [b'(', b'(', ..] => true,
+        [b'=', b'=', ..] => true,
+        [b'(', b'(', ..] => !text[..at].ends_with(b"$"),
         [b'=', ..] => text[..at].ends_with(b"!"),
         _ => false,
     })
@@ -69,7 +108,10 @@ fn java(words: &[&[u8]], note: &mut impl FnMut(Need)) {
     }
     let by_share =
         |word: &&[u8]| contains(word, b"RAMPercentage") || contains(word, b"RAMFraction");
-    let starts = words.iter().any(|word| name_of(word) == b"java");
+    let speaks = words
+        .first()
+        .is_some_and(|word| SPEAK_OF_PROGRAMS.contains(&name_of(word)));
+    let starts = !speaks && words.iter().any(|word| starts_java(word));
     let only_asks = words
         .iter()
         .any(|word| *word == b"-version" || *word == b"--version");
@@ -78,15 +120,31 @@ fn java(words: &[&[u8]], note: &mut impl FnMut(Need)) {
     }
 }
 
+/// A Java machine, or a program known to be one; without a largest heap it takes a share of what there is, and so it does
+/// where only the first heap is named.
+fn starts_java(word: &[u8]) -> bool {
+    let is_program = matches!(name_of(word), b"java" | b"gatk") && !word.contains(&b'=');
+    is_program || word == b"-jar" || contains(word, b"-Xms")
+}
+
 /// `-Xmx7g` as MiB, also within `JAVA_OPTS=-Xmx7g`; `Some(None)` where the shell computes it. A plain number is bytes.
 fn heap(word: &[u8]) -> Option<Option<u64>> {
-    let at = ["-Xmx", "-Xms"].iter().find_map(|name| {
-        let at = memchr::memmem::find(word, name.as_bytes())?;
-        Some(at + name.len())
-    })?;
-    let text = &word[at..];
+    let name = b"-Xmx";
+    let text = &word[memchr::memmem::find(word, name)? + name.len()..];
     let plain = || Some(str::from_utf8(text).ok()?.parse::<u64>().ok()? >> 20);
     Some(size(text).or_else(plain))
+}
+
+/// Dask's workers take what there is where no size says how much.
+fn dask(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+    let starts = |pair: &[&[u8]]| name_of(pair[0]) == b"dask" && pair[1] == b"worker";
+    let is_worker =
+        words.windows(2).any(starts) || words.iter().any(|word| name_of(word) == b"dask-worker");
+    let find = |at| value(words, at, &["--memory-limit"], &[]);
+    let is_sized = |limit| matches!(limit, Value::Written(text) if size(text).is_some());
+    if is_worker && !(0..words.len()).filter_map(find).any(is_sized) {
+        note(Need::AllMemory);
+    }
 }
 
 /// `--max-mem 6G`, `--memory-limit=6GiB`, `executor-memory 4g`: an option whose name speaks of memory.

@@ -15,6 +15,8 @@ impl Signs {
     pub const MEMORY_VARIABLE: Signs = Signs(1 << 1);
     /// It reads how many CPUs the job has.
     pub const CPU_VARIABLE: Signs = Signs(1 << 2);
+    /// It names the job itself.
+    pub const OWN_JOB: Signs = Signs(1 << 3);
     /// It may start a Java machine or name a heap.
     pub const JAVA: Signs = Signs(1 << 4);
     /// An option of it may speak of memory.
@@ -28,6 +30,8 @@ impl Signs {
     const SLURM_VARIABLE: Signs = Signs(0);
     /// A share of the memory, of a Java machine or of another program.
     const SHARE_OF_MEMORY: Signs = Signs(Signs::JAVA.0 | Signs::NAMES_MEMORY.0);
+    /// A program may name how much memory it takes.
+    pub const SIZES: Signs = Signs(Signs::JAVA.0 | Signs::NAMES_MEMORY.0 | Signs::SORT.0);
     /// Of these, what is read is found word by word.
     pub const IN_WORDS: Signs = Signs(
         Signs::LAUNCHER.0
@@ -42,9 +46,10 @@ impl Signs {
         self.0 & others.0 != 0
     }
 
-    /// A program or a step may rely on something.
+    /// A program or a step may rely on something; or the job asks Slurm about itself.
     pub fn matter(self) -> bool {
-        self.0 & !Signs::OTHER_JOB.0 != 0
+        let both = Signs::OTHER_JOB.0 | Signs::OWN_JOB.0;
+        self.0 & !both != 0 || self.0 & both == both
     }
 
     /// All signs of a list.
@@ -54,7 +59,7 @@ impl Signs {
 }
 
 /// Of four bytes at least: fewer make the search stop at what is no sign.
-const ALL: [(&str, Signs); 36] = [
+const ALL: [(&str, Signs); 40] = [
     ("srun", Signs::LAUNCHER),
     ("mpirun", Signs::LAUNCHER),
     ("mpiexec", Signs::LAUNCHER),
@@ -63,6 +68,8 @@ const ALL: [(&str, Signs); 36] = [
     ("memory.limit_in_bytes", Signs::MEMORY_VARIABLE),
     ("memory.max", Signs::MEMORY_VARIABLE),
     ("java", Signs::JAVA),
+    ("-jar", Signs::JAVA),
+    ("gatk", Signs::JAVA),
     ("-Xmx", Signs::JAVA),
     ("-Xms", Signs::JAVA),
     ("-mem", Signs::NAMES_MEMORY),
@@ -82,6 +89,7 @@ const ALL: [(&str, Signs); 36] = [
     ("MsortRAM", Signs::NAMES_MEMORY),
     ("eRAM", Signs::NAMES_MEMORY),
     ("heap", Signs::NAMES_MEMORY),
+    ("dask", Signs::NAMES_MEMORY),
     ("memory", Signs::NAMES_MEMORY),
     ("Memory", Signs::NAMES_MEMORY),
     ("MEMORY", Signs::NAMES_MEMORY),
@@ -91,13 +99,16 @@ const ALL: [(&str, Signs); 36] = [
     ("scontrol", Signs::OTHER_JOB),
     ("qsub", Signs::OTHER_JOB),
     ("sacct", Signs::OTHER_JOB),
+    ("squeue", Signs::OTHER_JOB),
 ];
 
 /// What Slurm's variables say, by what follows their common beginning.
-const VARIABLES: [(&[u8], Signs); 6] = [
+const VARIABLES: [(&[u8], Signs); 8] = [
     (b"MEM_", Signs::MEMORY_VARIABLE),
     (b"CPUS_", Signs::CPU_VARIABLE),
     (b"JOB_CPUS_", Signs::CPU_VARIABLE),
+    (b"JOB_ID", Signs::OWN_JOB),
+    (b"JOBID", Signs::OWN_JOB),
     (b"NTASKS", Signs::CPU_VARIABLE),
     (b"NPROCS", Signs::CPU_VARIABLE),
     (b"TRES_PER_TASK", Signs::CPU_VARIABLE),

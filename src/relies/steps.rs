@@ -32,6 +32,13 @@ pub fn name_of(word: &[u8]) -> &[u8] {
 impl<'a> Step<'a> {
     fn read(words: &[&'a [u8]]) -> Step<'a> {
         let mut step = Step::default();
+        // Where the program follows at once, all options are its own.
+        if !words
+            .first()
+            .is_some_and(|word| word.starts_with(b"-") || word.starts_with(b"$"))
+        {
+            return step;
+        }
         for at in 0..words.len() {
             let find = |long: &[&str], short: &[&str]| value(words, at, long, short);
             let is_next_step = LAUNCHERS.contains(&name_of(words[at]));

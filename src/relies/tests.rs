@@ -46,6 +46,11 @@ fn steps_and_launchers_keep_what_they_name() {
         ),
         ("srun --mem=3G ./a >log 2>&1 && echo done", mib(3072)),
         ("# srun --mem=3G ./a", NOTHING),
+        // The program's own options.
+        ("srun python sim.py -n 100000", NOTHING),
+        ("mpirun ./heat -n 4096 -c 64", NOTHING),
+        ("srun $OPTIONS --mem=3G ./a", mib(3072)),
+        ("srun --nodelist=n1,n2 --mem=3G ./a", mib(3072)),
         ("echo srunner --mem", NOTHING),
     ];
     for (script, right) in cases {
@@ -70,6 +75,28 @@ fn programs_keep_the_memory_that_they_are_told_to_use() {
         ("java -XX:MaxRAMPercentage=80 -jar tool.jar", ALL_MEMORY),
         ("java -version", NOTHING),
         ("module load java/17", NOTHING),
+        ("module load gcc java", NOTHING),
+        ("which java python", NOTHING),
+        ("export JAVA_HOME=/usr/lib/jvm/java", NOTHING),
+        // Without a largest heap.
+        ("java -Xms512m -jar a.jar", ALL_MEMORY),
+        ("$JAVA -jar picard.jar SortSam", ALL_MEMORY),
+        ("gatk HaplotypeCaller -R ref.fa", ALL_MEMORY),
+        ("singularity exec gatk.sif gatk Mutect2", ALL_MEMORY),
+        (
+            "gatk --java-options '-Djava.io.tmpdir=/tmp' Caller",
+            ALL_MEMORY,
+        ),
+        // How many at once, only the script knows.
+        (
+            "for f in a b; do java -Xmx12g -jar t.jar $f & done",
+            ALL_MEMORY,
+        ),
+        ("parallel -j 4 java -Xmx12g -jar t.jar ::: a b", ALL_MEMORY),
+        ("ls | xargs -P 4 samtools sort -m 4G", ALL_MEMORY),
+        ("dask worker tcp://a:1 --nworkers 4", ALL_MEMORY),
+        ("dask worker tcp://a:1 --memory-limit auto", ALL_MEMORY),
+        ("dask-worker --memory-limit=0.5 a", ALL_MEMORY),
         ("megahit --max-mem 6G in", mib(6144)),
         ("tool --memory-limit=1.5GiB", mib(1536)),
         ("STAR --limitBAMsortRAM 8000000000", mib(7630)),
@@ -117,6 +144,46 @@ fn what_slurm_gave_is_handed_on_or_checked() {
         ("limit=$(cat /sys/fs/cgroup/memory.max)", ALL_MEMORY),
         ("[ \"$SLURM_CPUS_PER_TASK\" -ge 4 ] || exit 1", all_cpus),
         ("if (( SLURM_CPUS_ON_NODE < 8 )); then exit 1; fi", all_cpus),
+        // Asked of Slurm, and kept.
+        (
+            "MB=`scontrol -do show job \"$SLURM_JOB_ID\" | sed 's/.*Mem=//'`",
+            ALL_MEMORY,
+        ),
+        ("M=$(sacct -j $SLURM_JOB_ID -o ReqMem)", ALL_MEMORY),
+        ("N=$(squeue -h -j $SLURM_JOBID -o NumCPUs)", all_cpus),
+        ("scontrol show job $SLURM_JOB_ID", NOTHING),
+        ("scontrol show job $SLURM_JOB_ID | grep StdOut", NOTHING),
+        ("squeue -u $USER -o %m > /dev/null", NOTHING),
+        // Parts of the work are counted out.
+        (
+            "for i in $(seq 1 $SLURM_CPUS_PER_TASK); do ./a $i & done",
+            all_cpus,
+        ),
+        (
+            "for i in $(seq 0 $((SLURM_NTASKS - 1))); do ./a; done",
+            all_cpus,
+        ),
+        // Shown, or taken away.
+        ("echo \"memory = $SLURM_MEM_PER_NODE\"", NOTHING),
+        ("printf 'memory: %s\\n' $SLURM_MEM_PER_NODE", NOTHING),
+        ("printf '%s\\n' $SLURM_MEM_PER_NODE", ALL_MEMORY),
+        ("printf -v M %s $SLURM_MEM_PER_NODE", ALL_MEMORY),
+        (
+            "half() {\n  echo $((SLURM_MEM_PER_NODE / 2))\n}",
+            ALL_MEMORY,
+        ),
+        ("unset SLURM_MEM_PER_CPU SLURM_MEM_PER_NODE", NOTHING),
+        ("echo \"== $SLURM_CPUS_PER_TASK cores ==\"", NOTHING),
+        ("echo $SLURM_MEM_PER_NODE > limit", ALL_MEMORY),
+        ("echo $SLURM_MEM_PER_NODE | ./a", ALL_MEMORY),
+        ("echo a && M=$SLURM_MEM_PER_NODE", ALL_MEMORY),
+        ("echo a; M=$SLURM_MEM_PER_NODE", ALL_MEMORY),
+        ("M=$(echo $SLURM_MEM_PER_NODE)", ALL_MEMORY),
+        // Computed.
+        (
+            "export OMP_NUM_THREADS=$((SLURM_CPUS_PER_TASK / 2))",
+            NOTHING,
+        ),
         // Takes as many as there are.
         ("bwa mem -t $SLURM_CPUS_PER_TASK ref in", NOTHING),
         ("export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK", NOTHING),
