@@ -91,12 +91,16 @@ impl<'a> Line<'a> {
             .split(u8::is_ascii_whitespace)
             .next()
             .unwrap_or_default();
+        let shows = SHOW.contains(&first);
+        if !shows && first != b"unset" {
+            return false;
+        }
         let mut said = text[first.len()..]
             .iter()
             .filter(|byte| !b" \t'\"".contains(byte));
         let is_bare = said.next().is_none_or(|byte| b"$%-".contains(byte));
         let hands_on = |byte: &u8| matches!(byte, b'|' | b'&' | b'<' | b'>' | b'`');
-        (first == b"unset" || (SHOW.contains(&first) && !is_bare))
+        !(shows && is_bare)
             && !text.iter().any(hands_on)
             && !text.windows(2).any(|two| two == b"$(")
             && self.text.get(command.end) != Some(&b'|')

@@ -143,9 +143,8 @@ impl<'a> Found<'a> {
         }
         // How many of them run at once is the script's own secret.
         let is_one_of_several = || line.has_background() || programs::runs_several(words);
-        let several = signs.has(Signs::SIZES) && is_one_of_several();
         programs::needs(command, signs, words, cpus, &mut |need| match need {
-            Need::Memory(_) if several => note(Need::AllMemory),
+            Need::Memory(_) if is_one_of_several() => note(Need::AllMemory),
             need => note(need),
         });
     }

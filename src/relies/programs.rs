@@ -78,9 +78,10 @@ pub fn needs(
 
 /// So many parts of the work are counted out: with fewer CPUs there are fewer parts.
 fn counts(text: &[u8]) -> bool {
-    ["seq ", "{0..", "{1.."]
-        .iter()
-        .any(|start| contains(text, start.as_bytes()))
+    let ranges = memchr::memchr_iter(b'{', text).map(|at| &text[at..]);
+    let mut ranges =
+        ranges.filter(|range| range.starts_with(b"{0..") || range.starts_with(b"{1.."));
+    ranges.next().is_some() || contains(text, b"seq ")
 }
 
 /// A number is compared in it, and not just handed on: `-lt`, `==`, `((` and their like; `$((` computes.

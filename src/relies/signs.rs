@@ -30,8 +30,6 @@ impl Signs {
     const SLURM_VARIABLE: Signs = Signs(0);
     /// A share of the memory, of a Java machine or of another program.
     const SHARE_OF_MEMORY: Signs = Signs(Signs::JAVA.0 | Signs::NAMES_MEMORY.0);
-    /// A program may name how much memory it takes.
-    pub const SIZES: Signs = Signs(Signs::JAVA.0 | Signs::NAMES_MEMORY.0 | Signs::SORT.0);
     /// Of these, what is read is found word by word.
     pub const IN_WORDS: Signs = Signs(
         Signs::LAUNCHER.0
