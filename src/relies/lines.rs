@@ -100,10 +100,10 @@ impl<'a> Line<'a> {
             .filter(|byte| !b" \t'\"".contains(byte));
         let is_bare = said.next().is_none_or(|byte| b"$%-".contains(byte));
         let hands_on = |byte: &u8| matches!(byte, b'|' | b'&' | b'<' | b'>' | b'`');
-        !(shows && is_bare)
-            && !text.iter().any(hands_on)
-            && !text.windows(2).any(|two| two == b"$(")
-            && self.text.get(command.end) != Some(&b'|')
+        let is_kept = text.iter().any(hands_on)
+            || text.windows(2).any(|two| two == b"$(")
+            || self.text.get(command.end) == Some(&b'|');
+        !(is_kept || shows && is_bare)
     }
 
     /// One that is quoted, as in `sort -t'|'` or `find -exec sort {} \;`, parts nothing; `||` may stand in a condition.
