@@ -17,6 +17,8 @@
 
 /* The least that cpu.shares takes, against the 1024 of everybody else. */
 #define LEAST_SHARES 2
+/* What takes longer is left to Slurm, which waits for the same processes in its own groups. */
+#define CLEAR_S 1
 
 static const char *const controllers[] = { "memory", "pids", "cpu", "cpuacct", "blkio" };
 #define CONTROLLERS (sizeof(controllers) / sizeof(*controllers))
@@ -154,6 +156,6 @@ void cgroup_v1_clear(const char *name)
 
 	for (size_t which = 0; which < CONTROLLERS * 3; which++) {
 		snprintf(pattern, sizeof(pattern), CGROUPS "/%s/%s%s", controllers[which / 3], folders[which % 3], name);
-		cgroup_clear(pattern);
+		cgroup_clear(pattern, CLEAR_S);
 	}
 }

@@ -18,6 +18,9 @@
 
 /* The share of a shadow's job, slurmstepd included, against the 100 of every other job. */
 #define JOB_WEIGHT 2
+/* Slurm does not know what runs in there: the step must not be over before that has ended, be it in a call to a file
+ * server that does not answer. */
+#define CLEAR_S 120
 
 /* Where this process is in the tree; every job is in one group. */
 static int own_path(char *path, size_t size)
@@ -131,6 +134,6 @@ void cgroup_v2_clear(const char *name)
 	for (size_t which = 0; which < sizeof(slices) / sizeof(*slices); which++) {
 		snprintf(pattern, sizeof(pattern), CGROUPS "/%s*slurmstepd.scope/*/step_*/user/%s", slices[which],
 			 name);
-		cgroup_clear(pattern);
+		cgroup_clear(pattern, CLEAR_S);
 	}
 }

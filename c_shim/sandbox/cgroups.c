@@ -20,8 +20,7 @@
 
 #include "cgroups.h"
 
-/* How often what runs in a group is killed until it has ended, and how far apart: for two minutes. */
-#define CLEAR_TRIES 6000
+/* Between two tries to remove a group. */
 #define CLEAR_US 20000
 
 int cgroup_write(const char *group, const char *file, const char *text)
@@ -129,11 +128,9 @@ static void kill_all(const char *group)
 		fclose(processes);
 }
 
-/* Slurm does not know what runs in there: the step must not be over before that has ended, be it in a call to a file
- * server that does not answer. */
-static void clear(const char *group)
+static void clear(const char *group, int seconds)
 {
-	for (int tries = 0; tries < CLEAR_TRIES && rmdir(group) < 0 && errno == EBUSY; tries++) {
+	for (int tries = 0; tries < seconds * (1000000 / CLEAR_US) && rmdir(group) < 0 && errno == EBUSY; tries++) {
 		/* At once, where the kernel can: cgroup v2 since Linux 5.14. */
 		if (cgroup_write(group, "cgroup.kill", "1") < 0)
 			kill_all(group);
@@ -141,13 +138,13 @@ static void clear(const char *group)
 	}
 }
 
-void cgroup_clear(const char *pattern)
+void cgroup_clear(const char *pattern, int seconds)
 {
 	glob_t found = { 0 };
 
 	if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0)
 		for (size_t group = 0; group < found.gl_pathc; group++)
-			clear(found.gl_pathv[group]);
+			clear(found.gl_pathv[group], seconds);
 	globfree(&found);
 }
 

@@ -25,8 +25,8 @@ int cgroup_enter(const char *group);
 void cgroup_each_disk(void (*limit)(const char *group, const char *disk, uint64_t bytes_per_s), const char *group,
 		      uint64_t bytes_per_s);
 
-/* Ends what runs in the groups that a pattern matches, and removes them. */
-void cgroup_clear(const char *pattern);
+/* Ends what runs in the groups that a pattern matches, and removes them; gives each so long for that. */
+void cgroup_clear(const char *pattern, int seconds);
 
 /* The groups of the sandbox's own, limited and entered. */
 int cgroup_v1_own(const struct sandbox *wish);
