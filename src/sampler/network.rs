@@ -15,6 +15,7 @@ use netlink_packet_sock_diag::inet::{
 };
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use netlink_sys::{Socket, SocketAddr};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
@@ -64,10 +65,34 @@ struct Connection {
     missing: bool,
 }
 
-/// Interfaces of a network of the job's own: what they had counted when it was first seen, and now.
+/// What each interface of a network had counted, by its name.
+type Counts = HashMap<String, Traffic>;
+
+/// Interfaces of a network of the job's own: an end of a pair is gone as soon as the other is, and what it had counted is
+/// not.
 struct Interfaces {
-    first: Traffic,
-    now: Traffic,
+    last: Counts,
+    since_first: Traffic,
+}
+
+impl Interfaces {
+    fn first_seen(now: Counts) -> Interfaces {
+        Interfaces {
+            last: now,
+            since_first: Traffic::default(),
+        }
+    }
+
+    fn note(&mut self, now: Counts) {
+        for (name, now) in &now {
+            let before = self.last.get(name).copied().unwrap_or_default();
+            // One that has counted less than before is another of that name.
+            let is_same = now.received >= before.received && now.sent >= before.sent;
+            let new = now.since(if is_same { before } else { Traffic::default() });
+            self.since_first = self.since_first.plus(new);
+        }
+        self.last = now;
+    }
 }
 
 /// Watches the network.
@@ -121,7 +146,7 @@ impl Network {
     /// What was seen so far.
     pub fn traffic(&self) -> Traffic {
         let connections = self.connections.values().filter(|c| c.ours);
-        let interfaces = self.networks.values().map(|i| i.now.since(i.first));
+        let interfaces = self.networks.values().map(|i| i.since_first);
         connections
             .map(|connection| connection.traffic)
             .chain(interfaces)
@@ -212,8 +237,12 @@ impl Network {
             let Some(now) = interfaces(&folder) else {
                 continue;
             };
-            let known = self.networks.entry(network);
-            known.or_insert(Interfaces { first: now, now }).now = now;
+            match self.networks.entry(network) {
+                Entry::Occupied(known) => known.into_mut().note(now),
+                Entry::Vacant(place) => {
+                    place.insert(Interfaces::first_seen(now));
+                }
+            }
         }
     }
 }
@@ -226,20 +255,17 @@ fn network_of(process: &Path) -> Option<u64> {
 }
 
 /// All interfaces of a process's network but loopback.
-fn interfaces(process: &Path) -> Option<Traffic> {
+fn interfaces(process: &Path) -> Option<Counts> {
     let text = std::fs::read_to_string(process.join("net/dev")).ok()?;
     let count = |line: &str| {
         let (name, numbers) = line.split_once(':')?;
         let mut numbers = numbers.split_ascii_whitespace();
         let received = numbers.next()?.parse().ok()?;
         let sent = numbers.nth(7)?.parse().ok()?;
-        (name.trim() != "lo").then_some(Traffic { received, sent })
+        let name = name.trim();
+        (name != "lo").then(|| (name.to_owned(), Traffic { received, sent }))
     };
-    Some(
-        text.lines()
-            .filter_map(count)
-            .fold(Traffic::default(), Traffic::plus),
-    )
+    Some(text.lines().filter_map(count).collect())
 }
 
 /// A socket on which the kernel reports connections that end; only root gets it.
@@ -430,13 +456,33 @@ mod tests {
         let text = "Inter-|   Receive | Transmit\n face |bytes packets | bytes\n    lo: 9 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n  \
                     eth0: 1000 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\n veth:5 1 0 0 0 0 0 0 6 1 0 0 0 0 0 0\n";
         std::fs::write(dir.path().join("net/dev"), text).unwrap();
-        let seen = interfaces(dir.path()).unwrap();
-        assert_eq!(
-            seen,
-            Traffic {
-                received: 1005,
-                sent: 26
-            }
-        );
+        let traffic = |received, sent| Traffic { received, sent };
+        let right = [("eth0", traffic(1000, 20)), ("veth", traffic(5, 6))];
+        let right: Counts = right.map(|(name, seen)| (name.to_owned(), seen)).into();
+        assert_eq!(interfaces(dir.path()), Some(right));
+    }
+
+    #[test]
+    fn what_an_interface_counted_stays_when_it_goes_and_another_of_its_name_counts_anew() {
+        type Rows = [(&'static str, u64, u64)];
+        let counts = |all: &Rows| -> Counts {
+            let one = |&(name, received, sent): &(&str, _, _)| {
+                (name.to_owned(), Traffic { received, sent })
+            };
+            all.iter().map(one).collect()
+        };
+        let mut network = Interfaces::first_seen(counts(&[("eth0", 100, 10)]));
+        let looks: [(&Rows, u64, u64); 6] = [
+            (&[("eth0", 130, 11)], 30, 1),
+            (&[("eth0", 130, 11), ("veth", 7, 2)], 37, 3),
+            (&[("eth0", 131, 11)], 38, 3),
+            (&[], 38, 3),
+            (&[("eth0", 4, 1)], 42, 4),
+            (&[("eth0", 3, 5)], 45, 9),
+        ];
+        for (now, received, sent) in looks {
+            network.note(counts(now));
+            assert_eq!(network.since_first, Traffic { received, sent }, "{now:?}");
+        }
     }
 }

@@ -81,7 +81,7 @@ open(sys.argv[1], 'w').write(str(sum(u.ru_utime + u.ru_stime for u in used)))
 PYTHON
 ";
 
-/// 100 MiB from one network to another, both the job's own, joined by a veth.
+/// 100 MiB from one network to another, both the job's own, joined by a veth that is gone before they are.
 const SENDS: &str = "#!/bin/bash\nexec unshare -rn bash -c '
 unshare -n sleep 30 & other=$!
 until [ \"$(readlink /proc/$other/ns/net)\" != \"$(readlink /proc/self/ns/net)\" ]; do sleep 0.05; done
@@ -101,7 +101,7 @@ to = socket.create_connection((\\\"10.9.9.2\\\", 5000))
 for n in range(100): to.sendall(bytes(1 << 20))
 to.close()
 \"
-wait $server; sleep 5; kill $other'
+wait $server; sleep 2; ip link del here; sleep 3; kill $other'
 ";
 
 pub fn a_burst_that_sacct_misses_is_in_the_profile(cluster: &mut Cluster) -> Result<()> {
