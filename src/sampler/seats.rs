@@ -7,8 +7,9 @@ use crate::job::licenses::Server;
 use procfs::net::TcpState;
 use procfs::process::Process;
 use std::collections::{BTreeMap, HashSet};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// Watches for the licenses of a site.
 pub struct SeatWatch {
@@ -18,35 +19,93 @@ pub struct SeatWatch {
 
 struct Watched {
     name: String,
-    servers: HashSet<SocketAddr>,
+    servers: Servers,
     processes: Vec<String>,
     most: u32,
 }
 
-impl SeatWatch {
-    /// Servers that cannot be found by name now are not looked for later.
-    pub fn new(proc: &Path, licenses: &[License]) -> SeatWatch {
-        let addresses = |text: &String| {
-            let server = Server::parse(text)?;
-            (server.host, server.port).to_socket_addrs().ok()
+/// Addresses of a license's servers, once all of them are known.
+#[derive(Default)]
+struct Servers(Arc<OnceLock<HashSet<SocketAddr>>>);
+
+impl Servers {
+    /// Finds them by name, if they are not numbers already: beside the job, for that may take longer than the job does.
+    fn find(texts: &[String]) -> Servers {
+        let all: Vec<(String, u16)> = texts
+            .iter()
+            .filter_map(|text| Server::parse(text))
+            .map(|server| (server.host.to_owned(), server.port))
+            .collect();
+        let found = Servers::default();
+        let cell = found.0.clone();
+        let fill = move |addresses: Option<HashSet<SocketAddr>>| {
+            addresses.map(|addresses| cell.set(addresses));
         };
-        let watched = |license: &License| Watched {
+        match addresses(&all) {
+            Some(addresses) => fill(Some(addresses)),
+            None => {
+                std::thread::spawn(move || fill(look_up(&all)));
+            }
+        }
+        found
+    }
+
+    fn contain(&self, address: &SocketAddr) -> bool {
+        self.0.get().is_some_and(|known| known.contains(address))
+    }
+
+    fn are_known(&self) -> bool {
+        self.0.get().is_some_and(|known| !known.is_empty())
+    }
+}
+
+/// Those that are written as numbers, if all are.
+fn addresses(servers: &[(String, u16)]) -> Option<HashSet<SocketAddr>> {
+    let address = |(host, port): &(String, u16)| {
+        let host: IpAddr = host.parse().ok()?;
+        Some(SocketAddr::new(host, *port))
+    };
+    servers.iter().map(address).collect()
+}
+
+/// The same by name.
+fn look_up(servers: &[(String, u16)]) -> Option<HashSet<SocketAddr>> {
+    let mut found = HashSet::new();
+    for (host, port) in servers {
+        found.extend((host.as_str(), *port).to_socket_addrs().ok()?);
+    }
+    Some(found)
+}
+
+impl Watched {
+    fn of(license: &License) -> Watched {
+        Watched {
             name: license.name.clone(),
-            servers: license
-                .servers
-                .iter()
-                .filter_map(addresses)
-                .flatten()
-                .collect(),
+            servers: Servers::find(&license.servers),
             processes: license.processes.clone(),
             most: 0,
-        };
+        }
+    }
+
+    /// Where a server could not be looked for, none seen is no zero.
+    fn is_seen(&self) -> bool {
+        !self.processes.is_empty() || self.servers.are_known()
+    }
+}
+
+impl SeatWatch {
+    /// Watches for these licenses. Of one whose servers cannot be found by name nothing is reported.
+    pub fn new(proc: &Path, licenses: &[License]) -> SeatWatch {
         // What only a license manager or a rate reports is not seen here, and is no zero.
         let is_seen_here =
             |license: &&License| !license.servers.is_empty() || !license.processes.is_empty();
         SeatWatch {
             proc: proc.into(),
-            licenses: licenses.iter().filter(is_seen_here).map(watched).collect(),
+            licenses: licenses
+                .iter()
+                .filter(is_seen_here)
+                .map(Watched::of)
+                .collect(),
         }
     }
 
@@ -69,7 +128,7 @@ impl SeatWatch {
                 .count();
             let connected = connections
                 .iter()
-                .filter(|to| license.servers.contains(to))
+                .filter(|to| license.servers.contain(to))
                 .count();
             license.most = license.most.max(running.max(connected) as u32);
         }
@@ -77,7 +136,7 @@ impl SeatWatch {
 
     /// Where the job's established connections to any of the servers lead.
     fn connections(&self, processes: &[Process]) -> Vec<SocketAddr> {
-        let is_server = |to: &SocketAddr| self.licenses.iter().any(|l| l.servers.contains(to));
+        let is_server = |to: &SocketAddr| self.licenses.iter().any(|l| l.servers.contain(to));
         // All of a job's processes are in one network.
         let Some(first) = processes.first() else {
             return Vec::new();
@@ -99,10 +158,11 @@ impl SeatWatch {
         mine.map(|(_, to)| to).collect()
     }
 
-    /// Most seats held at the same time so far, of every license that was watched for.
+    /// Most seats held at the same time so far, of every license that could be watched for.
     pub fn most(&self) -> BTreeMap<String, u32> {
         let most = |license: &Watched| (license.name.clone(), license.most);
-        self.licenses.iter().map(most).collect()
+        let seen = self.licenses.iter().filter(|license| license.is_seen());
+        seen.map(most).collect()
     }
 }
 
@@ -130,10 +190,17 @@ mod tests {
             lmstat: vec!["lmstat".into()],
             ..License::default()
         };
+        let with = |name: &str, servers: &[&str]| License {
+            name: name.into(),
+            servers: servers.iter().map(|&text| text.into()).collect(),
+            ..License::default()
+        };
         let licenses = [
             license("used", port),
             license("other", 1),
             reported_by_others,
+            with("file", &["/a/license/file"]),
+            with("unfound", &["1@127.0.0.1", "1@no-such-host.invalid"]),
         ];
         let mut seats = SeatWatch::new(Path::new("/proc"), &licenses);
         let held: Vec<TcpStream> = (0..3)
