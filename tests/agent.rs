@@ -244,18 +244,26 @@ fn accounting_is_read_without_gaps_across_restarts_and_clock_changes() {
     site.watch.0.set(NOON - 3600);
     site.agent().pass(true).unwrap();
     assert_eq!(
-        since(&site.slurm.calls("sacct "))[0],
-        local(NOON - 3600 - 14 * DAY),
+        since(&site.slurm.calls("sacct ")),
+        [local(NOON - 3600 - 900), local(NOON - 3600 - 14 * DAY)],
         "the clock was set back: all is read again"
     );
 
     site.watch.0.set(NOON + DAY);
-    site.agent().pass(true).unwrap();
-    assert_eq!(
-        site.slurm.calls("sacct ").len(),
-        15,
-        "once a day everything is read again"
-    );
+    for pass in 0..16 {
+        site.watch.0.set(NOON + DAY + 30 * pass);
+        site.agent().pass(true).unwrap();
+        let calls = site.slurm.calls("sacct ");
+        let far = calls.len() - 1;
+        assert_eq!(
+            far,
+            usize::from(pass < 14) + usize::from(pass == 0),
+            "once a day everything is read again, a day in each pass: {calls:?}"
+        );
+        if pass < 14 {
+            assert_eq!(since(&calls)[far], local(NOON + (pass - 13) * DAY));
+        }
+    }
 }
 
 #[test]

@@ -17,36 +17,59 @@ const DAY: i64 = 86_400;
 /// How many runs go into one transaction of an import.
 const BATCH: usize = 10_000;
 
-/// How far sacct has been read, and when it was last read far back, in the store's `progress`.
+/// How far sacct has been read, when it was last begun to be read again from far back, and how far that has come, in the
+/// store's `progress`.
 const READ_THROUGH: &str = "sacct";
 const LOOKED_BACK: &str = "lookback";
+const LOOKED_BACK_TO: &str = "lookback to";
 /// When old runs were last taken out.
 const FORGOT: &str = "forgot";
 
 impl Agent<'_> {
     /// Reads what is new in accounting. Returns the number of runs that the store did not have.
     ///
-    /// Each pass reads again what the last one read at its end, and once a day everything of the
-    /// last days: slurmctld may have kept records back while slurmdbd was away.
+    /// Each pass reads again what the last one read at its end.
     pub(super) fn ingest(&mut self) -> Result<usize> {
         let now = self.clock.now();
-        let through = self.store.progress(READ_THROUGH)?;
-        let looked_back = self.store.progress(LOOKED_BACK)?;
-        let far = now - i64::from(self.config.agent.lookback_days) * DAY;
-        let look_back = !looked_back.is_some_and(|at| (0..DAY).contains(&(now - at)));
-        let since = match through {
-            Some(through) if !look_back => {
-                // A clock that was set back must not leave a gap.
-                through.min(now) - i64::from(self.config.agent.overlap_s)
-            }
-            _ => through.unwrap_or(far).min(far),
+        let Some(through) = self.store.progress(READ_THROUGH)? else {
+            return self.read_for_the_first_time(now);
         };
+        // A clock that was set back must not leave a gap.
+        let since = through.min(now) - i64::from(self.config.agent.overlap_s);
         let new = self.read_days(since, now + 1)?;
         self.store.set_progress(READ_THROUGH, now)?;
-        if look_back {
-            self.store.set_progress(LOOKED_BACK, now)?;
+        Ok(new + self.look_back(now)?)
+    }
+
+    fn read_for_the_first_time(&mut self, now: i64) -> Result<usize> {
+        let new = self.read_days(self.far_back(now), now + 1)?;
+        for progress in [LOOKED_BACK, LOOKED_BACK_TO, READ_THROUGH] {
+            self.store.set_progress(progress, now)?;
         }
         Ok(new)
+    }
+
+    /// Once a day everything of the last days is read again: slurmctld may have kept records back while slurmdbd was
+    /// away. It is a day in each pass, for a job that dies meanwhile waits for the pass to end.
+    fn look_back(&mut self, now: i64) -> Result<usize> {
+        let begun = self.store.progress(LOOKED_BACK)?;
+        let begun = begun.filter(|at| (0..DAY).contains(&(now - at)));
+        let (until, from) = match begun {
+            Some(begun) => (begun, self.store.progress(LOOKED_BACK_TO)?.unwrap_or(begun)),
+            None => (now, self.far_back(now)),
+        };
+        if from >= until {
+            return Ok(0);
+        }
+        let to = (from + DAY).min(until);
+        let new = self.read_days(from, to)?;
+        self.store.set_progress(LOOKED_BACK_TO, to)?;
+        self.store.set_progress(LOOKED_BACK, until)?;
+        Ok(new)
+    }
+
+    fn far_back(&self, now: i64) -> i64 {
+        now - i64::from(self.config.agent.lookback_days) * DAY
     }
 
     /// Once a day, what is too old to be kept goes.
