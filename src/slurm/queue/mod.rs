@@ -1,5 +1,6 @@
 //! squeue: the jobs that slurmctld still remembers, with our records.
 
+mod json;
 mod rows;
 
 use super::clone::Original;
@@ -185,7 +186,10 @@ fn ask(
     let mut is_whole = false;
     // Where anybody could read the marks, a comment that is changed just then could hold a job with a record.
     commands.read("squeue", &arguments, (FORMAT, &format), &mut |output| {
-        is_whole = marks.each_row(output, only, &mut take)?;
+        is_whole = match output.fill_buf()?.trim_ascii_start().first() {
+            Some(&json::BEGINS) => json::each_row(output, only, &mut take)?,
+            _ => marks.each_row(output, only, &mut take)?,
+        };
         Ok(())
     })?;
     match is_whole {

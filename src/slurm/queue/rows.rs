@@ -3,6 +3,7 @@
 //! whichever job is asked for.
 
 use memchr::memmem::{self, Finder};
+use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
 /// What we ask for. A field that some release does not know would cost all of them.
@@ -105,10 +106,10 @@ fn read(between: &Finder, row: &[u8], take: &mut impl FnMut(&Row)) {
     let mut fields = Vec::with_capacity(FIELDS.len());
     let mut from = 0;
     for at in between.find_iter(row) {
-        fields.push(&row[from..at]);
+        fields.push(Cow::Borrowed(&row[from..at]));
         from = at + between.needle().len();
     }
-    fields.push(&row[from..]);
+    fields.push(Cow::Borrowed(&row[from..]));
     match fields.len() == FIELDS.len() {
         true => take(&Row(fields)),
         false => tracing::warn!(
@@ -119,13 +120,19 @@ fn read(between: &Finder, row: &[u8], take: &mut impl FnMut(&Row)) {
 }
 
 /// One job.
-pub struct Row<'a>(Vec<&'a [u8]>);
+pub struct Row<'a>(Vec<Cow<'a, [u8]>>);
 
 impl Row<'_> {
+    /// One whose fields are found otherwise, by their names for squeue.
+    pub fn named(field: impl Fn(&str) -> String) -> Row<'static> {
+        let value = |name: &&str| Cow::Owned(field(name).into_bytes());
+        Row(FIELDS.iter().map(value).collect())
+    }
+
     /// A field by its name for squeue; empty where there is nothing.
     pub fn text(&self, name: &str) -> String {
         let at = FIELDS.iter().position(|field| *field == name);
-        let field = at.map_or(&b""[..], |at| self.0[at]);
+        let field = at.map_or(&b""[..], |at| &*self.0[at]);
         match NOTHING.contains(&field) {
             true => String::new(),
             false => String::from_utf8_lossy(field).into_owned(),
