@@ -30,6 +30,7 @@ struct start {
 	unsigned long job;
 	pid_t task;
 	char servers[SERVERS_SIZE];
+	char group[GROUP_SIZE]; /* of a shadow */
 	char node[HOST_SIZE]; /* where the batch script does not run: this node's name */
 };
 
@@ -131,9 +132,9 @@ static void become_sampler_of_shadow(const struct start *start)
 	snprintf(until, sizeof(until), "%lld", shadow.until);
 	pass(report[0], input, sizeof(input));
 	pass(sampler_lives[1], output, sizeof(output));
-	execl(program(), program(), "shadow", "--job", job, "--shadow-of", shadow.job, "--until", until,
-	      "--license-servers", start->servers, "--report-fd", input,
-	      "--go-fd", output, (char *)NULL);
+	execl(program(), program(), "shadow", "--job", job, "--shadow-of", shadow.job, "--group", start->group,
+	      "--until", until, "--license-servers", start->servers, "--report-fd", input, "--go-fd", output,
+	      (char *)NULL);
 }
 
 static void become_sampler_of_job(const struct start *start)
@@ -202,6 +203,7 @@ static void describe(spank_t spank, struct start *start)
 	start->job = own_job(spank);
 	spank_get_item(spank, S_TASK_PID, &start->task);
 	shadow_license_servers(spank, start->servers);
+	shadow_group(spank, start->group);
 }
 
 int sampler_start(spank_t spank)

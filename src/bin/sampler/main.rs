@@ -9,6 +9,7 @@ mod shadow;
 
 use clap::{Args, Parser, Subcommand};
 use shadowfit_core::sampler::cgroup;
+use shadowfit_core::shadow::GROUP_PREFIX;
 use std::path::Path;
 
 const CGROUPS: &str = "/sys/fs/cgroup";
@@ -42,6 +43,9 @@ struct Shadow {
     /// The job whose shadow it is
     #[arg(long)]
     shadow_of: String,
+    /// What its cgroups are called
+    #[arg(long, value_parser = group_name)]
+    group: String,
     /// When its window ends, in seconds since 1970
     #[arg(long)]
     until: i64,
@@ -82,9 +86,17 @@ struct Node {
     node: String,
 }
 
+/// What is killed and removed at the end must be a shadow's.
+fn group_name(text: &str) -> Result<String, String> {
+    let own = text.strip_prefix(GROUP_PREFIX).unwrap_or_default();
+    let is_name = !own.is_empty() && own.chars().all(is_part);
+    is_name
+        .then(|| text.to_owned())
+        .ok_or_else(|| "no name of a shadow's cgroup".into())
+}
+
 /// It comes from the job's environment, and becomes part of a path.
 fn node_name(text: &str) -> Result<String, String> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_name =
         text.chars().all(is_part) && text.starts_with(|c: char| c.is_ascii_alphanumeric());
     is_name
@@ -102,9 +114,22 @@ fn main() {
     }
 }
 
+/// Of a name that becomes part of a path.
+fn is_part(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+}
+
 #[cfg(test)]
 mod tests {
-    use super::node_name;
+    use super::{group_name, node_name};
+
+    #[test]
+    fn only_a_shadows_group_is_one() {
+        assert!(group_name("shadowfit_site_7").is_ok());
+        for name in ["", "shadowfit_", "slurm", "shadowfit_../x", "a/shadowfit_x"] {
+            assert!(group_name(name).is_err(), "{name:?}");
+        }
+    }
 
     #[test]
     fn only_a_name_is_a_name() {

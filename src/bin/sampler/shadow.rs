@@ -8,7 +8,7 @@ use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::job::counters::{Ended, ShadowCounters};
 use shadowfit_core::record::ShadowRecord;
 use shadowfit_core::sampler::Sampler;
-use shadowfit_core::sampler::cgroup::Group;
+use shadowfit_core::sampler::cgroup::{self, Group};
 use shadowfit_core::sampler::license_sensor::Sensor;
 use shadowfit_core::shadow::{NOTES, SCRATCH};
 use shadowfit_core::slurm::{System, control, notes};
@@ -20,23 +20,22 @@ use std::time::{Duration, Instant};
 
 /// How long the sandbox may take until it reports its pid.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often, 20 ms apart, it is tried to remove the shadow's cgroups.
-const LOOKS_AT_THE_END: u32 = 200;
+/// How long, and how often, it is tried to remove the shadow's cgroups: a process with the lowest priority needs CPU time
+/// of a busy node to die, and where slurmstepd was killed nobody else removes them.
+const CLEARING: Duration = Duration::from_secs(300);
+const BETWEEN_CLEARINGS: Duration = Duration::from_millis(20);
 
 /// Watches it to its end.
 pub fn run(arguments: &Shadow) {
     let news = listen(arguments.report_fd);
-    let init = whole(&news);
-    let group = || Group::of_shadow(Path::new(CGROUPS), Path::new(PROC), *init.as_ref().ok()?);
-    // Found while there is an init.
-    let (watched, cleared) = (group(), group());
-    let counters = match (&init, watched) {
-        (Ok(init), Some(group)) => watch(arguments, &news, *init, group),
-        (Err(why), _) => ShadowCounters::refused(why),
-        (Ok(_), None) => ShadowCounters::refused("the sandbox ended before it was watched"),
+    let group = |init| Group::of_shadow(Path::new(CGROUPS), Path::new(PROC), init);
+    let counters = match whole(&news).map(|init| (init, group(init))) {
+        Ok((init, Some(group))) => watch(arguments, &news, init, group),
+        Ok((_, None)) => ShadowCounters::refused("the sandbox ended before it was watched"),
+        Err(why) => ShadowCounters::refused(&why),
     };
     report(arguments, counters);
-    cleared.iter().for_each(clear);
+    clear(&arguments.group);
 }
 
 /// Waits until the sandbox is whole, and returns its init; or why there is none. The two lines come
@@ -117,16 +116,21 @@ fn report(arguments: &Shadow, counters: ShadowCounters) {
     }
 }
 
-/// Ends what still runs in the group and removes it. Thousands of processes take a while to die; what
-/// is left then is left to the epilog.
-fn clear(group: &Group) {
-    for _ in 0..LOOKS_AT_THE_END {
-        for id in group.processes().unwrap_or_default() {
-            let _may_have_ended = kill(Pid::from_raw(id as i32), Signal::SIGKILL);
-        }
-        if group.remove().is_ok() {
+/// Ends what still runs in a shadow's groups and removes them, also those of a sandbox that never was whole. What lasts too
+/// long is left to the epilog.
+fn clear(name: &str) {
+    let begun = Instant::now();
+    while begun.elapsed() < CLEARING {
+        let groups = cgroup::named(Path::new(CGROUPS), name);
+        if groups.is_empty() {
             return;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        for group in groups {
+            for id in cgroup::inside(&group) {
+                let _may_have_ended = kill(Pid::from_raw(id as i32), Signal::SIGKILL);
+            }
+            let _not_empty_yet = std::fs::remove_dir(group);
+        }
+        std::thread::sleep(BETWEEN_CLEARINGS);
     }
 }

@@ -41,8 +41,7 @@ impl Group {
         Some(Group::new(root, folder("memory").or_else(|| folder(""))?))
     }
 
-    /// The groups of a shadow's own, by the init of its sandbox; `None` once that is gone. What is killed and
-    /// removed at the end must be nobody else's.
+    /// The groups of a shadow's own, by the init of its sandbox; `None` once that is gone.
     pub fn of_shadow(root: &Path, proc: &Path, init: i32) -> Option<Group> {
         let groups = groups_of(proc, init)?;
         let own = |controller| path_of(&groups, controller).filter(|path| is_shadows(path));
@@ -115,23 +114,18 @@ impl Group {
             Group::Processes(tree) => Ok(tree.processes()),
         }
     }
-
-    /// Removes a shadow's own directories, once nothing runs in them.
-    pub fn remove(&self) -> io::Result<()> {
-        match self {
-            Group::V1(group) => group.remove(),
-            Group::V2(group) => group.remove(),
-            Group::Processes(_) => Ok(()),
-        }
-    }
 }
 
-/// One that is gone already is no error.
-fn remove(folder: &Path) -> io::Result<()> {
-    match std::fs::remove_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+/// Directories of this name, wherever below `root` they are: all groups of one shadow.
+pub fn named(root: &Path, name: &str) -> Vec<PathBuf> {
+    let mut found = with_all_below(root);
+    found.retain(|folder| folder.file_name().is_some_and(|own| own == name));
+    found
+}
+
+/// The processes in one directory; none where it is gone.
+pub fn inside(folder: &Path) -> Vec<u32> {
+    numbers(&[folder.into()], "cgroup.procs").unwrap_or_default()
 }
 
 /// Memory that the kernel charged to a group, page cache included, in bytes.

@@ -155,3 +155,25 @@ fn a_shadow_is_found_below_slurms_own_group_and_nobody_else_is() {
     assert!(group.cpu_s().is_err(), "the whole node's is none of it");
     assert!(Group::of_shadow(dir.path(), dir.path(), 2).is_none());
 }
+
+#[test]
+fn a_shadows_groups_are_found_by_their_name_wherever_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let show = |folder: &str, processes: &str| {
+        let folder = dir.path().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("cgroup.procs"), processes).unwrap();
+        folder
+    };
+    let top = show("cpu/shadowfit_c_7", "");
+    let below = show("memory/slurm/job_7/step_batch/shadowfit_c_7", "41\n42\n");
+    show("memory/slurm/job_70/step_batch/shadowfit_c_70", "43\n");
+    show("memory/slurm/job_7/step_batch/x_shadowfit_c_7", "44\n");
+    let mut found = named(dir.path(), "shadowfit_c_7");
+    found.sort();
+    assert_eq!(found, [top, below]);
+    let processes: Vec<Vec<u32>> = found.iter().map(|folder| inside(folder)).collect();
+    assert_eq!(processes, [vec![], vec![41, 42]]);
+    assert!(inside(&dir.path().join("gone")).is_empty());
+    assert!(named(&dir.path().join("gone"), "shadowfit_c_7").is_empty());
+}

@@ -84,10 +84,4 @@ impl Folders {
         let steps: HashSet<PathBuf> = tasks.filter_map(|f| Some(f.parent()?.into())).collect();
         all.into_iter().filter(|f| !steps.contains(f)).collect()
     }
-
-    pub(super) fn remove(&self) -> io::Result<()> {
-        self.0
-            .iter()
-            .try_for_each(|(_, folder)| super::remove(folder))
-    }
 }

@@ -39,10 +39,6 @@ impl Folder {
         Ok(field(&text, "usage_usec").unwrap_or(0) as f64 / 1e6)
     }
 
-    pub(super) fn remove(&self) -> io::Result<()> {
-        super::remove(&self.0)
-    }
-
     pub(super) fn threads(&self) -> io::Result<Vec<u32>> {
         numbers(&self.of_the_job(), "cgroup.threads")
     }
