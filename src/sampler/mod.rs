@@ -25,13 +25,16 @@ use seats::SeatWatch;
 use stats::{PeakRate, Spread, Timeline, total};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A point of the curve stands for so many milliseconds at least; a rarer look counts for several.
 const SLICE_MS: u128 = 100;
 
 /// Seconds between two looks at what is read and written, and at licenses.
 const TRANSFERS_S: f32 = 1.0;
+
+/// On a busy node a look may be held up, and then sees more than the time for which it is taken.
+const A_MOMENT: Duration = Duration::from_millis(50);
 
 /// The share of the time for which memory stays under what is usual.
 const USUAL: f64 = 0.95;
@@ -72,6 +75,8 @@ pub struct Sampler {
     most_threads: usize,
     most_processes: usize,
     cpu_s: f64,
+    /// Time waited for a CPU by all threads, each wait no longer than between two looks.
+    waited_s: f64,
     demand: PeakRate,
     storage: PeakRate,
     traffic: PeakRate,
@@ -132,6 +137,7 @@ impl Sampler {
             most_threads: 0,
             most_processes: 0,
             cpu_s: 0.0,
+            waited_s: 0.0,
             demand: PeakRate::default(),
             storage: PeakRate::default(),
             traffic: PeakRate::default(),
@@ -146,12 +152,17 @@ impl Sampler {
     /// A look `at` seconds after the start, never less than at the look before; true if it was a close one.
     pub fn look(&mut self, at: f32) -> bool {
         self.group.look(at);
+        let begun = Instant::now();
         if let Ok(memory) = self.group.memory() {
             self.note_memory(at, memory.saturating_sub(self.written_to_memory()));
         }
         if at >= self.next_threads {
             self.next_threads = at + self.cadence.threads_s();
             self.look_at_threads();
+            // Of one that was held up nobody knows which second it saw.
+            if begun.elapsed() < A_MOMENT {
+                self.note_demand(at);
+            }
         }
         let close = at >= self.next_close;
         let ids = match close || at >= self.next_transfers || at >= self.next_network {
@@ -170,8 +181,14 @@ impl Sampler {
             self.next_close = at + self.cadence.close_s(at);
             self.look_closely(at, &ids);
         }
-        self.demand.note(at, self.wanted_s());
         close
+    }
+
+    fn note_demand(&mut self, at: f32) {
+        if let Some(seconds) = self.demand.since_last(at) {
+            self.waited_s += self.threads.waited_within(seconds);
+            self.demand.note(at, self.cpu_s + self.waited_s);
+        }
     }
 
     /// The last look at a job that is about to be gone.

@@ -21,12 +21,36 @@ pub struct Threads {
     proc: PathBuf,
     open: HashMap<u32, Thread>,
     waited_ns: u64,
+    /// What those that have ended meanwhile had done since [`Threads::waited_within`] was last asked.
+    ended: Vec<Stretch>,
 }
 
 struct Thread {
     schedstat: File,
-    waited_ns: u64,
+    now: Stretch,
+    before: Stretch,
     seen: bool,
+}
+
+/// Time in which a thread ran, and in which it waited for a CPU, in nanoseconds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Stretch {
+    ran: u64,
+    waited: u64,
+}
+
+impl Stretch {
+    fn since(self, before: Stretch) -> Stretch {
+        Stretch {
+            ran: self.ran.saturating_sub(before.ran),
+            waited: self.waited.saturating_sub(before.waited),
+        }
+    }
+
+    /// How much of a wait that ended in the last `all` nanoseconds can have been within them.
+    fn waited_within(self, all: u64) -> u64 {
+        self.waited.min(all.saturating_sub(self.ran))
+    }
 }
 
 impl Threads {
@@ -36,6 +60,7 @@ impl Threads {
             proc: proc.into(),
             open: HashMap::new(),
             waited_ns: 0,
+            ended: Vec::new(),
         }
     }
 
@@ -46,17 +71,20 @@ impl Threads {
             thread.seen = false;
         }
         for &id in ids {
-            if let Some(now) = self.waited(id) {
-                let thread = self.open.get_mut(&id).expect("opened by waited()");
-                self.waited_ns += now.saturating_sub(thread.waited_ns);
-                thread.waited_ns = now;
+            if let Some(now) = self.stretch(id) {
+                let thread = self.open.get_mut(&id).expect("opened by stretch()");
+                self.waited_ns += now.since(thread.now).waited;
+                thread.now = now;
                 thread.seen = true;
             }
         }
+        let ended = self.open.values().filter(|thread| !thread.seen);
+        self.ended
+            .extend(ended.map(|thread| thread.now.since(thread.before)));
         self.open.retain(|_, thread| thread.seen);
     }
 
-    fn waited(&mut self, id: u32) -> Option<u64> {
+    fn stretch(&mut self, id: u32) -> Option<Stretch> {
         if !self.open.contains_key(&id) {
             if self.open.len() >= MAX_THREADS {
                 return None;
@@ -64,7 +92,8 @@ impl Threads {
             let schedstat = File::open(self.proc.join(format!("{id}/schedstat"))).ok()?;
             let thread = Thread {
                 schedstat,
-                waited_ns: 0,
+                now: Stretch::default(),
+                before: Stretch::default(),
                 seen: true,
             };
             self.open.insert(id, thread);
@@ -72,12 +101,30 @@ impl Threads {
         let mut text = [0; 96];
         let length = self.open[&id].schedstat.read_at(&mut text, 0).ok()?;
         let text = str::from_utf8(&text[..length]).ok()?;
-        text.split_ascii_whitespace().nth(1)?.parse().ok()
+        let mut numbers = text.split_ascii_whitespace().map(str::parse);
+        Some(Stretch {
+            ran: numbers.next()?.ok()?,
+            waited: numbers.next()?.ok()?,
+        })
     }
 
     /// Time waited for a CPU by all threads so far, in seconds.
     pub fn waited_s(&self) -> f64 {
         self.waited_ns as f64 / 1e9
+    }
+
+    /// The same in the last `seconds` alone, since this was last asked. The kernel reports a wait when it is over: what
+    /// lasted longer began earlier, and no thread both ran and waited.
+    pub fn waited_within(&mut self, seconds: f64) -> f64 {
+        let all = (seconds * 1e9) as u64;
+        let alive = self.open.values_mut().map(|thread| {
+            let since = thread.now.since(thread.before);
+            thread.before = thread.now;
+            since
+        });
+        let stretches = alive.chain(self.ended.drain(..));
+        let waited = total(stretches.map(|stretch| stretch.waited_within(all)));
+        waited as f64 / 1e9
     }
 }
 
@@ -313,6 +360,30 @@ mod tests {
         threads.look(&[1, 2]);
         threads.look(&[2]);
         assert_eq!(threads.waited_s(), 3.5);
+    }
+
+    #[test]
+    fn a_wait_counts_for_no_longer_than_the_time_that_is_asked_for() {
+        let proc = tempfile::tempdir().unwrap();
+        let write = |id: u32, ran_s: f64, waited_s: f64| {
+            let folder = proc.path().join(id.to_string());
+            std::fs::create_dir_all(&folder).unwrap();
+            let [ran, waited] = [ran_s, waited_s].map(|seconds| (seconds * 1e9) as u64);
+            std::fs::write(folder.join("schedstat"), format!("{ran} {waited} 2\n")).unwrap();
+        };
+        let mut threads = Threads::new(proc.path());
+        // One that waited for an hour and then ran; one that did half of each; one that is gone before it is asked.
+        for (id, ran_s, waited_s) in [(1, 0.25, 3600.0), (2, 0.5, 0.5), (3, 0.0, 7.0)] {
+            write(id, ran_s, waited_s);
+        }
+        threads.look(&[1, 2, 3]);
+        threads.look(&[1, 2]);
+        assert_eq!(threads.waited_within(1.0), 0.75 + 0.5 + 1.0);
+        assert_eq!(threads.waited_within(1.0), 0.0);
+        write(2, 0.75, 1.25);
+        threads.look(&[1, 2]);
+        assert_eq!(threads.waited_within(2.0), 0.75);
+        assert_eq!(threads.waited_s(), 3600.0 + 1.25 + 7.0);
     }
 
     #[test]

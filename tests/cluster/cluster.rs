@@ -84,6 +84,15 @@ pub fn patience() -> u32 {
     said.and_then(|times| times.parse().ok()).unwrap_or(1)
 }
 
+/// Others of this machine wait for its CPUs a quarter of the time or more: what a job's processes do one after the other when
+/// they have them, they then do at once.
+pub fn is_busy() -> bool {
+    let pressure = std::fs::read_to_string("/proc/pressure/cpu").unwrap_or_default();
+    let of_ten_seconds = pressure.split_once("avg10=").map(|(_, rest)| rest);
+    let percent = of_ten_seconds.and_then(|rest| rest.split(' ').next()?.parse::<f64>().ok());
+    percent.is_some_and(|percent| percent > 25.0)
+}
+
 /// Tries until it holds.
 pub fn eventually(what: &str, seconds: u64, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
     let seconds = seconds * u64::from(patience());
