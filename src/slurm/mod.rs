@@ -19,6 +19,7 @@ pub mod site;
 #[path = "../../tests/agent/squeue.rs"]
 mod squeue;
 
+use crate::text::units::printable;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
@@ -40,7 +41,7 @@ pub enum CommandError {
     Failed {
         /// The command line.
         command: String,
-        /// What it wrote to stderr, or its exit status.
+        /// What it wrote to stderr, or its exit status and the last lines of what it printed.
         said: String,
     },
     /// It answered something that cannot be read.
@@ -56,6 +57,9 @@ pub enum CommandError {
 /// Most of a reason that AdminComment has room for, in characters.
 const MAX_REASON: usize = 150;
 
+/// So many bytes of an output are its end.
+const MAX_END: usize = 300;
+
 impl CommandError {
     /// What went wrong, in a few words: without the command line, which may be long.
     pub fn reason(&self) -> String {
@@ -65,6 +69,24 @@ impl CommandError {
             | CommandError::Unreadable { problem: text, .. } => text.clone(),
         };
         text.chars().take(MAX_REASON).collect()
+    }
+
+    /// License managers complain on standard output: its end stands for what stderr does not say.
+    fn or_printed(self, output: &[u8]) -> CommandError {
+        let end = &output[output.len().saturating_sub(MAX_END)..];
+        let text = String::from_utf8_lossy(end);
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let lines: Vec<&str> = lines.into_iter().filter(|line| !line.is_empty()).collect();
+        let end = printable(&lines[lines.len().saturating_sub(3)..].join("; "));
+        match self {
+            CommandError::Failed { command, said }
+                if said.starts_with("exit status: ") && !end.is_empty() =>
+            {
+                let said = format!("{said}: {end}");
+                CommandError::Failed { command, said }
+            }
+            error => error,
+        }
     }
 }
 
@@ -111,10 +133,13 @@ impl Default for System {
 impl Commands for System {
     fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
         let mut all = Vec::new();
-        self.take(command(program, arguments), &mut |output| {
+        let taken = self.take(command(program, arguments), &mut |output| {
             output.read_to_end(&mut all).map(drop)
-        })?;
-        Ok(all)
+        });
+        match taken {
+            Ok(()) => Ok(all),
+            Err(error) => Err(error.or_printed(&all)),
+        }
     }
 
     fn run_bare(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
@@ -286,6 +311,18 @@ mod tests {
                 .to_string()
                 .contains("exit status: 3")
         );
+        for (script, said) in [
+            (
+                "echo top; echo; echo top; echo head; printf 'cannot\\033 connect\\n\\n'; exit 241",
+                "exit status: 241: top; head; cannot? connect",
+            ),
+            ("yes x | head -c 3000; exit 1", "; x; x"),
+            ("echo; exit 1", "exit status: 1"),
+            ("echo part; echo no >&2; exit 1", ": no"),
+        ] {
+            let error = shell(script, 60).unwrap_err().to_string();
+            assert!(error.ends_with(said), "{error}");
+        }
         let missing = System::default().run("no-such-command-at-all", &[]);
         assert!(matches!(missing, Err(CommandError::Start(..))));
     }
