@@ -943,8 +943,13 @@ fn a_license_server_that_is_down_drops_no_license() {
         Some(String::new()),
         "five runs that were seen to use none"
     );
+    // One of two servers.
+    let half = format!(
+        "{none}License server status: 27000@lic2\n\nlmgrd is not running: no answer. (-96,7)\n"
+    );
     for answers in [
         &[down][..],
+        &[&half],
         &[""],
         &[&other],
         &[&unlisted],

@@ -1,7 +1,7 @@
 //! Seats that license managers see: who holds them is matched to running jobs by user, node and time.
 
 use super::Agent;
-use super::license_managers::{Answer, Checkout, Pool, read};
+use super::license_managers::{Answer, Checkout, Pool, complaint, read};
 use crate::config::License;
 use crate::slurm::queue::QueuedJob;
 use anyhow::Result;
@@ -19,7 +19,7 @@ impl Agent<'_> {
     pub(super) fn watch_licenses(&self, jobs: &[QueuedJob]) -> Result<()> {
         let running: Vec<&QueuedJob> = jobs.iter().filter(|job| job.state == "RUNNING").collect();
         // One command often reports many licenses.
-        let mut reported: HashMap<&[String], Answer> = HashMap::new();
+        let mut reported: HashMap<&[String], Reply> = HashMap::new();
         let told_of = self
             .config
             .license
@@ -27,25 +27,32 @@ impl Agent<'_> {
             .filter(|license| !license.lmstat.is_empty());
         for license in told_of.filter(|_| !running.is_empty()) {
             let command = license.lmstat.as_slice();
-            let answer = reported.entry(command).or_insert_with(|| self.ask(command));
-            self.note(license, answer, &running)?;
+            let reply = reported.entry(command).or_insert_with(|| self.ask(command));
+            self.note(license, reply, &running)?;
         }
         Ok(())
     }
 
-    fn ask(&self, command: &[String]) -> Answer {
+    fn ask(&self, command: &[String]) -> Reply {
         let Some((program, arguments)) = command.split_first() else {
-            return Answer::default();
+            return Reply::default();
         };
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let output = self.commands.run(program, &arguments);
-        let output = output.inspect_err(|error| tracing::warn!("{error}"));
-        read(&String::from_utf8_lossy(&output.unwrap_or_default()))
+        match self.commands.run(program, &arguments) {
+            Ok(output) => Reply::of(&String::from_utf8_lossy(&output)),
+            Err(error) => {
+                tracing::warn!("{error}");
+                Reply::default()
+            }
+        }
     }
 
-    fn note(&self, license: &License, answer: &Answer, running: &[&QueuedJob]) -> Result<()> {
+    fn note(&self, license: &License, reply: &Reply, running: &[&QueuedJob]) -> Result<()> {
         let feature = license.feature.as_ref().unwrap_or(&license.name);
-        let pool = answer.pool(feature);
+        if let Some(why) = reply.untold(feature) {
+            tracing::warn!(license = license.name, "its seats are not known: {why}");
+        }
+        let pool = reply.answer.pool(feature);
         for (job, seats) in held(pool, running, self.clock.now(), &TimeZone::system()) {
             self.store.note_seats(job, &license.name, seats)?;
         }
@@ -53,8 +60,32 @@ impl Agent<'_> {
     }
 }
 
-/// How many seats each job holds; `None` where that is not known: for all, where the manager says nothing or
-/// more seats are in use than it lists, and for a job without one, where a seat on its nodes is of nobody known.
+/// What a command printed.
+#[derive(Default)]
+struct Reply {
+    answer: Answer,
+    /// What it complained of.
+    complaint: Option<String>,
+}
+
+impl Reply {
+    fn of(text: &str) -> Reply {
+        Reply {
+            answer: read(text),
+            complaint: complaint(text),
+        }
+    }
+
+    /// Why it does not say, or not all, who holds seats of a feature, where it says why.
+    fn untold(&self, feature: &str) -> Option<&str> {
+        let complaint = self.complaint.as_deref();
+        let of_all = complaint.filter(|_| self.answer.pool(feature).is_none());
+        self.answer.untold(feature).or(of_all)
+    }
+}
+
+/// How many seats each job holds; `None` where that is not known: for all, where the manager does not tell all or
+/// more seats are in use than it lists, and for a job without one, where a seat may be its own.
 fn held(
     pool: Option<&Pool>,
     running: &[&QueuedJob],

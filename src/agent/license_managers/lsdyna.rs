@@ -35,10 +35,10 @@ fn complete(answer: &mut Answer, in_use: u32) {
             .fold(0u32, |sum, one| sum.saturating_add(one.seats))
     };
     let listed = answer
-        .0
+        .pools
         .values()
         .fold(0u32, |sum, pool| sum.saturating_add(of(&pool.checkouts)));
-    for pool in answer.0.values_mut().filter(|_| listed >= in_use) {
+    for pool in answer.pools.values_mut().filter(|_| listed >= in_use) {
         pool.in_use.get_or_insert(of(&pool.checkouts));
     }
 }

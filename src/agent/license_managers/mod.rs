@@ -1,17 +1,22 @@
 //! What license managers report of who holds seats: one file for the form in which each writes it.
 //!
-//! Nothing that is not said is taken for a zero: an answer that does not speak of a feature, or says that
-//! more seats are in use than it lists, leaves it unknown what jobs hold.
+//! Nothing that is not said is taken for a zero: an answer that does not speak of a feature, says that more
+//! seats are in use than it lists, or lacks one of several servers leaves it unknown what jobs hold.
 
+mod complaint;
 mod dsls;
 mod flexnet;
 mod lmx;
 mod lsdyna;
 mod olicense;
+mod pool;
 mod reprise;
 
+pub use complaint::complaint;
+use complaint::quoted;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+pub use pool::{Checkout, Pool};
 use std::collections::BTreeMap;
 
 /// Since when seats are held.
@@ -48,63 +53,51 @@ impl Since {
     }
 }
 
-/// Seats that somebody holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checkout {
-    /// A user, a host, and perhaps more words. Names of users may hold blanks: where one ends shows only
-    /// beside a job.
-    pub holder: String,
-    /// Since when.
-    pub since: Since,
-    /// How many.
-    pub seats: u32,
-    /// The program has given them back, and the manager keeps them for it.
-    pub lingers: bool,
-}
-
-/// What an answer says about one feature.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pool {
-    /// Seats in use; `None` where that is not said.
-    pub in_use: Option<u32>,
-    /// Of those, seats that are kept for somebody who does not use them.
-    pub reserved: u32,
-    /// Who holds how many.
-    pub checkouts: Vec<Checkout>,
-}
-
-impl Pool {
-    /// Every seat in use is listed: whoever is not in the list holds none.
-    pub fn is_complete(&self) -> bool {
-        let listed = self.checkouts.iter().map(|checkout| checkout.seats);
-        let listed = listed.fold(self.reserved, u32::saturating_add);
-        self.in_use.is_some_and(|in_use| in_use <= listed)
-    }
-
-    fn add_in_use(&mut self, seats: u32) {
-        self.in_use = Some(self.in_use.unwrap_or(0).saturating_add(seats));
-    }
-}
-
 /// What an answer says, feature by feature.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Answer(BTreeMap<String, Pool>);
+pub struct Answer {
+    pools: BTreeMap<String, Pool>,
+    /// What a server would not tell of, and why.
+    refused: BTreeMap<String, String>,
+}
 
 impl Answer {
     /// What it says about a feature; some managers fold names to capitals. `None` if it says nothing.
     pub fn pool(&self, feature: &str) -> Option<&Pool> {
-        self.0.get(&feature.to_lowercase())
+        self.pools.get(&feature.to_lowercase())
+    }
+
+    /// Why it says nothing, or not all, of a feature.
+    pub fn untold(&self, feature: &str) -> Option<&str> {
+        let untold = self.pool(feature).and_then(|pool| pool.untold.as_deref());
+        untold.or_else(|| Some(self.refused.get(&feature.to_lowercase())?.as_str()))
     }
 
     /// Every feature that it speaks of, and what it says.
     pub fn pools(&self) -> impl Iterator<Item = (&str, &Pool)> {
-        let pools = self.0.iter();
+        let pools = self.pools.iter();
         pools.map(|(feature, pool)| (feature.as_str(), pool))
     }
 
     /// Several pools of one feature are one.
     fn pool_mut(&mut self, feature: &str) -> &mut Pool {
-        self.0.entry(feature.to_lowercase()).or_default()
+        self.pools.entry(feature.to_lowercase()).or_default()
+    }
+
+    /// A server does not tell of a feature: what others say of it is not all.
+    fn refuse(&mut self, feature: &str, why: String) {
+        self.refused.insert(feature.to_lowercase(), why);
+    }
+
+    /// A server that may know of any feature does not tell.
+    fn lacks_a_server(&mut self, why: &str) {
+        for pool in self.pools.values_mut() {
+            pool.untold.get_or_insert_with(|| why.to_owned());
+        }
+    }
+
+    fn says_nothing(&self) -> bool {
+        self.pools.is_empty() && self.refused.is_empty()
     }
 }
 
@@ -119,9 +112,17 @@ pub fn read(text: &str) -> Answer {
         dsls::read,
     ];
     let mut answers = readers.iter().map(|reader| reader(text));
-    answers
-        .find(|answer| !answer.0.is_empty())
-        .unwrap_or_default()
+    let mut answer = answers
+        .find(|answer| !answer.says_nothing())
+        .unwrap_or_default();
+    for (feature, pool) in &mut answer.pools {
+        pool.count_shared_once();
+        pool.untold = pool
+            .untold
+            .take()
+            .or_else(|| answer.refused.get(feature).cloned());
+    }
+    answer
 }
 
 /// The number before `what`, as in `1 of 3 license(s) used`.
@@ -183,6 +184,7 @@ mod tests {
             "Admin connection error: not connected\n",
         ] {
             assert_eq!(read(text), Answer::default(), "{text}");
+            assert_eq!(complaint(text).is_some(), !text.is_empty(), "{text}");
         }
     }
 
