@@ -1,6 +1,6 @@
 //! X-Formation's lmxendutil -licstat.
 
-use super::{Answer, Checkout, Since, date_and_time, holder, number_before};
+use super::{Answer, Checkout, Since, complaint, date_and_time, holder, number_before};
 
 /// Reads `Feature: NAME Version: ...` and what follows.
 pub fn read(text: &str) -> Answer {
@@ -21,7 +21,14 @@ pub fn read(text: &str) -> Answer {
             && let Some(last) = pool.checkouts.last_mut()
         {
             last.since = date_and_time(time);
+        } else if line.contains("Borrow expire time:")
+            && let Some(last) = pool.checkouts.last_mut()
+        {
+            last.lingers = true;
         }
+    }
+    if let Some(why) = complaint(text) {
+        answer.lacks_a_server(&why);
     }
     answer
 }
@@ -68,6 +75,24 @@ mod tests {
         let solve = &answer.pool("Solve").unwrap().checkouts;
         assert_eq!(solve[0].since, date_and_time("2026-11-24 10:15"));
         assert_eq!(solve[1].since, Since::Unknown);
+    }
+
+    #[test]
+    fn borrowed_seats_linger_and_a_missing_server_is_unknown() {
+        let fem = "Feature: fem-5.1 Version: 2.0 Vendor: ACME\n1 of UNLIMITED license(s) used:\n1 license(s) used by eve@n7 [10.0.0.7]\n";
+        let borrowed = format!(
+            "{fem}    Login time: 2026-03-02 08:00   Borrow expire time: 2026-03-09 08:00\n"
+        );
+        for (text, expected) in [
+            (fem.to_owned(), "fem-5.1: eve n7*1"),
+            (borrowed, "fem-5.1: eve n7*1 lingers"),
+            (
+                format!("{fem}LM-X License Server on 6200@s2:\nError: Cannot connect to it\n"),
+                "fem-5.1 incomplete: eve n7*1",
+            ),
+        ] {
+            assert_eq!(shown(&read(&text)), [expected], "{text}");
+        }
     }
 
     #[test]
