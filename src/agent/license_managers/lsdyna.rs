@@ -1,6 +1,7 @@
 //! LS-Dyna's lstc_qrun -r.
 
-use super::{Answer, Checkout, Since};
+use super::{Answer, Checkout, Since, complaint};
+use std::collections::BTreeMap;
 
 /// Reads the table of programs, each with those who run it. Programs of one group share its seats: where a
 /// program's own figure is a dash, the list is complete if all of the group's seats are in it.
@@ -10,36 +11,66 @@ pub fn read(text: &str) -> Answer {
     if !lines.any(|line| line.starts_with("PROGRAM") && line.contains("EXPIRATION")) {
         return answer;
     }
-    let (mut program, mut group) = (None, 0u32);
+    let (mut program, mut group) = (None, Group::default());
     for line in lines {
-        if let Some(row) = row(line) {
-            let pool = answer.pool_mut(row.program);
-            row.used
-                .into_iter()
-                .for_each(|seats| pool.add_in_use(seats));
-            group = group.max(row.of_group.filter(|_| row.used.is_none()).unwrap_or(0));
+        if let Some(in_use) = end_of_group(line) {
+            group.in_use = group.in_use.max(in_use);
+            std::mem::take(&mut group).enter(&mut answer);
+            program = None;
+        } else if let Some(row) = row(line) {
+            group.add(&row, &mut answer);
             program = Some(row.program);
         } else if let Some((program, checkout)) = program.zip(checkout(line)) {
+            group.list(program, checkout.seats);
             answer.pool_mut(program).checkouts.push(checkout);
         }
     }
-    complete(&mut answer, group);
+    group.enter(&mut answer);
+    if let Some(why) = complaint(text) {
+        answer.lacks_a_server(&why);
+    }
     answer
 }
 
-/// Programs that say nothing of their own are in use as listed, if that is all that is in use.
-fn complete(answer: &mut Answer, in_use: u32) {
-    let of = |checkouts: &[Checkout]| {
-        checkouts
-            .iter()
-            .fold(0u32, |sum, one| sum.saturating_add(one.seats))
-    };
-    let listed = answer
-        .pools
-        .values()
-        .fold(0u32, |sum, pool| sum.saturating_add(of(&pool.checkouts)));
-    for pool in answer.pools.values_mut().filter(|_| listed >= in_use) {
-        pool.in_use.get_or_insert(of(&pool.checkouts));
+/// Programs that share seats.
+#[derive(Default)]
+struct Group<'a> {
+    in_use: u32,
+    listed: u32,
+    /// Seats that are listed for programs which do not say how many they use.
+    unsaid: BTreeMap<&'a str, u32>,
+}
+
+impl<'a> Group<'a> {
+    fn add(&mut self, row: &Row<'a>, answer: &mut Answer) {
+        let pool = answer.pool_mut(row.program);
+        match row.used {
+            Some(seats) => pool.add_in_use(seats),
+            None => {
+                self.unsaid.entry(row.program).or_default();
+                self.in_use = self.in_use.max(row.of_group.unwrap_or(0));
+            }
+        }
+    }
+
+    fn list(&mut self, program: &str, seats: u32) {
+        self.listed = self.listed.saturating_add(seats);
+        if let Some(sum) = self.unsaid.get_mut(program) {
+            *sum = sum.saturating_add(seats);
+        }
+    }
+
+    /// Programs that say nothing of their own use what is listed, if that is all that is in use.
+    fn enter(self, answer: &mut Answer) {
+        for (program, listed) in self.unsaid {
+            let pool = answer.pool_mut(program);
+            if self.listed >= self.in_use {
+                pool.add_in_use(listed);
+            } else {
+                let why = format!("{} of {} seats are listed", self.listed, self.in_use);
+                pool.untold.get_or_insert(why);
+            }
+        }
     }
 }
 
@@ -62,6 +93,12 @@ fn row(line: &str) -> Option<Row<'_>> {
         used: used.parse().ok(),
         of_group: most.checked_sub(free),
     })
+}
+
+/// `                   LICENSE GROUP   440     60    500 |     0`: what the programs above use together.
+fn end_of_group(line: &str) -> Option<u32> {
+    let rest = line.trim_start().strip_prefix("LICENSE GROUP ")?;
+    rest.split_whitespace().next()?.parse().ok()
 }
 
 /// ` alice      59005@node1  80`: a process and its seats, one for each of its CPUs.
@@ -98,6 +135,21 @@ mod tests {
             (
                 "MPPDYNA  1/31/2030  -  380  500 |  0\n alice  59005@n1  80\nLS-DYNA  1/31/2030  -  380  500 |  0\n bob  7@n2  40\n",
                 ["ls-dyna: bob n2*40", "mppdyna: alice n1*80"],
+            ),
+            // Two groups, of which the first lists all and the second does not.
+            (
+                "MPPDYNA  1/31/2030  -  20  100 |  0\n alice  59005@n1  80\n   LICENSE GROUP  80  20  100 |  0\n\
+                 LS-DYNA  1/31/2030  -  80  100 |  0\n bob  7@n2  10\n   LICENSE GROUP  20  80  100 |  0\n",
+                ["ls-dyna incomplete: bob n2*10", "mppdyna: alice n1*80"],
+            ),
+            (
+                "MPPDYNA  1/31/2030  -  20  100 |  0\n alice  59005@n1  80\n   LICENSE GROUP  80  20  100 |  0\n\
+                 LS-DYNA  1/31/2030  0  100  100 |  0\nMPPDYNA  1/31/2030  -  80  100 |  0\n bob  7@n2  10\n   LICENSE GROUP  20  80  100 |  0\n",
+                ["ls-dyna: ", "mppdyna incomplete: alice n1*80, bob n2*10"],
+            ),
+            (
+                "MPPDYNA  1/31/2030  80  20  100 |  0\n alice  59005@n1  80\nLS-DYNA  1/31/2030  0  20  100 |  0\n*** ERROR failed to open server lic2\n",
+                ["ls-dyna incomplete: ", "mppdyna incomplete: alice n1*80"],
             ),
             (
                 "MPPDYNA  1/31/2030  -  370  500 |  0\n alice  59005@n1  80\nLS-DYNA  1/31/2030  0  370  500 |  0\n",
