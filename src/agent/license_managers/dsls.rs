@@ -1,17 +1,21 @@
 //! Dassault Systèmes' DSLicSrv: getLicenseUsage, as text or with -csv.
 
-use super::{Answer, Checkout, date_and_time};
+use super::{Answer, Checkout, complaint, date_and_time};
 use std::collections::BTreeSet;
 
 /// Reads either form.
 pub fn read(text: &str) -> Answer {
-    match text
+    let header = text
         .lines()
-        .position(|line| line.contains("Feature,") && line.contains("Inuse,"))
-    {
+        .position(|line| line.contains("Feature,") && line.contains("Inuse,"));
+    let mut answer = match header {
         Some(header) => table(text.lines().skip(header)),
         None => listing(text),
+    };
+    if let Some(why) = complaint(text) {
+        answer.lacks_a_server(&why);
     }
+    answer
 }
 
 /// A row for each holder, which repeats what it says of the feature, or one without a holder.
@@ -36,15 +40,14 @@ fn table<'a>(lines: impl Iterator<Item = &'a str>) -> Answer {
             continue;
         };
         let pool = answer.pool_mut(feature);
-        let same = [
-            "Feature",
-            "Customer ID",
-            "Expiration Date",
-            "Count",
-            "Inuse",
-        ]
-        .map(|name| field(name).map(str::to_owned));
-        if pools.insert(same) {
+        // Lots of one feature may differ in any of what comes before.
+        let of_lot = columns.iter().take_while(|column| *column != "Inuse");
+        let lot: Vec<_> = row
+            .iter()
+            .take(of_lot.count() + 1)
+            .map(str::to_owned)
+            .collect();
+        if pools.insert(lot) {
             pool.add_in_use(seats);
         }
         let holder =
@@ -122,6 +125,7 @@ fn of_seat(line: &str) -> Option<Checkout> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::read as read_all;
     use super::super::tests::shown;
     use super::*;
 
@@ -148,6 +152,29 @@ mod tests {
         assert_eq!(shown(&answer), ["nil: ", "tkn: alice n1*2, li, bob n2*1"]);
         let since = answer.pool("TKN").unwrap().checkouts[0].since;
         assert_eq!(since, date_and_time("2026-11-24 10:15:00"));
+    }
+
+    #[test]
+    fn lots_of_a_feature_and_a_missing_server_are_told_apart() {
+        let head = "admin >Editor,Feature,Max Release Date,Count,Inuse,Tokens,Host,User\n";
+        let eve = "ACME,FEM,2030-01-01,9,1,1,n7 (4D2)/10.0.0.7,eve\n";
+        for (rows, expected) in [
+            (format!("{eve}{eve}"), "fem: eve n7*1"),
+            (
+                format!("{eve}ACME,FEM,2031-01-01,9,1,,,\n"),
+                "fem incomplete: eve n7*1",
+            ),
+            (
+                format!("{eve}Cannot connect to server s2 on port 4084\n"),
+                "fem incomplete: eve n7*1",
+            ),
+        ] {
+            assert_eq!(
+                shown(&read_all(&format!("{head}{rows}"))),
+                [expected],
+                "{rows}"
+            );
+        }
     }
 
     #[test]

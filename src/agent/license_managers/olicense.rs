@@ -1,24 +1,26 @@
 //! Optimum's olixtool.
 
-use super::{Answer, Checkout, Since, holder, number_before};
+use super::{Answer, Checkout, Since, complaint, holder, number_before};
 
 /// Reads modules, each with those who hold one of its floating licenses.
 pub fn read(text: &str) -> Answer {
     let mut answer = Answer::default();
     let mut module = None;
     for line in text.lines().map(str::trim) {
-        if let Some(name) = floating(line) {
-            answer.pool_mut(name).add_in_use(0);
-            module = Some(name);
-        }
-        if line.starts_with("Application:") {
-            module = None;
+        if line.starts_with("Application:") || line.matches(';').count() >= 2 {
+            module = floating(line);
+            module
+                .into_iter()
+                .for_each(|name| answer.pool_mut(name).add_in_use(0));
         }
         let Some(module) = module else { continue };
         if let Some(seats) = number_before(line, "FloatsLockedBy") {
             answer.pool_mut(module).add_in_use(seats);
         }
         answer.pool_mut(module).checkouts.extend(checkout(line));
+    }
+    if let Some(why) = complaint(text) {
+        answer.lacks_a_server(&why);
     }
     answer
 }
@@ -59,6 +61,20 @@ mod tests {
         );
         let short = "a; FreeFloating; 3; x;\n 2 FloatsLockedBy:\n alice@n1 #1\n";
         assert_eq!(shown(&read(short)), ["a incomplete: alice n1*1"]);
+        for (rest, expected) in [
+            (
+                "b; NodeLocked; 1; x;\n 2 FloatsLockedBy:\n eve@n7 #2\n",
+                "a: alice n1*1",
+            ),
+            (" 1 FloatsLockedBy 'somebody'\n", "a incomplete: alice n1*1"),
+            (
+                "OlComm 9 Request cannot connect\n",
+                "a incomplete: alice n1*1",
+            ),
+        ] {
+            let text = format!("a; FreeFloating; 3; x;\n 1 FloatsLockedBy:\n alice@n1 #1\n{rest}");
+            assert_eq!(shown(&read(&text)), [expected], "{text}");
+        }
     }
 
     #[test]
