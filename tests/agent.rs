@@ -876,6 +876,12 @@ fn seats_are_matched_to_jobs_and_what_cannot_be_matched_is_nobodys() {
             &[(1, 0), (2, 0)],
         ),
         (2, &["  alice n1 :0 @"], &[]),
+        // The host is any of alice's: her job may hold it.
+        (1, &["  alice 10.0.0.7 :0 @"], &[(2, 0)]),
+        (1, &["  alice localhost.localdomain :0 @"], &[(2, 0)]),
+        (1, &["  alice /dev/pts/1 @"], &[(2, 0)]),
+        (1, &["  alice n1_v7 :0 @"], &[(1, 1), (2, 0)]),
+        (1, &["  SITE\\Alice n1 :0 @"], &[(1, 1), (2, 0)]),
     ] {
         let site = site_with_matlab();
         site.slurm.queue.replace(vec![two_running_jobs()]);
@@ -891,6 +897,34 @@ fn seats_are_matched_to_jobs_and_what_cannot_be_matched_is_nobodys() {
         let noted: Vec<(u32, u32)> = noted.map(Result::unwrap).collect();
         assert_eq!(noted, expected, "{lines:?}");
     }
+}
+
+/// A manager lists a seat once that programs of one user on one node share: a job without a seat of its own may
+/// be one of those.
+#[test]
+fn a_seat_of_the_same_user_on_the_same_node_is_no_zero() {
+    let site = site_with_matlab();
+    let mut later: serde_json::Value =
+        serde_json::from_str(&queued(3, "RUNNING", 0, 8000, &record(None))).unwrap();
+    later["user_name"] = "alice".into();
+    later["nodes"] = "n1".into();
+    later["start_time"] = (NOON - 1800).into();
+    site.slurm
+        .queue
+        .replace(vec![format!("{},{later}", two_running_jobs())]);
+    *site.slurm.seats.borrow_mut() = flexnet(1, &["  alice n1 :0 @"]);
+    site.agent().pass(true).unwrap();
+    let database = rusqlite::Connection::open(site.config.with_file_name("jobs.db")).unwrap();
+    let noted = |table: &str| -> Vec<u32> {
+        let query = format!("SELECT job_id FROM {table} ORDER BY job_id");
+        let mut query = database.prepare(&query).unwrap();
+        let rows = query.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    assert_eq!(
+        (noted("seats"), noted("unseen_seats")),
+        (vec![2, 3], vec![1])
+    );
 }
 
 /// What is set for a job that asks for matlab when five runs of its kind have ended, and these were the

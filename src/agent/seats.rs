@@ -99,16 +99,19 @@ fn held(
         .checkouts
         .iter()
         .map(|checkout| owner(checkout, running, now, zone));
-    let owned: Vec<(&Checkout, Option<u64>)> = pool.checkouts.iter().zip(owners).collect();
+    let owned: Vec<(&Checkout, Option<&QueuedJob>)> = pool.checkouts.iter().zip(owners).collect();
     let seats_of = |job: &QueuedJob| {
-        let mine = owned.iter().filter(|(_, owner)| *owner == Some(job.job_id));
+        let is_mine = |owner: &QueuedJob| owner.job_id == job.job_id;
+        let mine = owned.iter().filter(|(_, owner)| owner.is_some_and(is_mine));
         let seats = mine.fold(0u32, |sum, (checkout, _)| {
             sum.saturating_add(checkout.seats)
         });
-        let nobodys = |(checkout, owner): &(&Checkout, Option<u64>)| {
-            owner.is_none() && names_a_node_of(checkout, job)
+        let may_be_mine = |(checkout, owner): &(&Checkout, Option<&QueuedJob>)| match owner {
+            // Programs of one user on one node may share a seat, which then is listed once.
+            Some(owner) => owner.user == job.user && is_held_by(checkout, job),
+            None => names_a_node_of(checkout, job) || is_held_anywhere_by(checkout, job),
         };
-        (seats > 0 || !owned.iter().any(nobodys)).then_some(seats)
+        (seats > 0 || !owned.iter().any(may_be_mine)).then_some(seats)
     };
     running
         .iter()
@@ -118,29 +121,56 @@ fn held(
 
 /// The job that a seat is held by: of its user's on that node, the one that had started last by then. Where
 /// it is not said since when, it must be the only one.
-fn owner(checkout: &Checkout, running: &[&QueuedJob], now: i64, zone: &TimeZone) -> Option<u64> {
+fn owner<'a>(
+    checkout: &Checkout,
+    running: &[&'a QueuedJob],
+    now: i64,
+    zone: &TimeZone,
+) -> Option<&'a QueuedJob> {
     let since = checkout.since.seconds(now, zone);
     let started = |job: &QueuedJob| since.is_none_or(|since| job.started <= since + TOLERANCE_S);
     let may_be = running
         .iter()
+        .copied()
         .filter(|job| started(job) && is_held_by(checkout, job));
     let may_be: Vec<_> = may_be.filter(|_| !checkout.lingers).collect();
     match may_be[..] {
-        [only] => Some(only.job_id),
+        [only] => Some(only),
         _ if since.is_none() => None,
-        _ => may_be
-            .iter()
-            .max_by_key(|job| job.started)
-            .map(|job| job.job_id),
+        _ => may_be.into_iter().max_by_key(|job| job.started),
     }
 }
 
 /// The holder's first words are the job's user, and the next one is a node of it, whatever the case.
 fn is_held_by(checkout: &Checkout, job: &QueuedJob) -> bool {
     let words: Vec<&str> = checkout.holder.split_whitespace().collect();
-    (1..words.len()).any(|at| {
-        words[..at].join(" ").eq_ignore_ascii_case(&job.user) && is_node_of(words[at], job)
-    })
+    (1..words.len()).any(|at| is_user_of(&words[..at], job) && is_node_of(words[at], job))
+}
+
+/// The holder's first words are the job's user, and the next one does not say which machine that is: an address,
+/// localhost, or a terminal where the host is left out.
+fn is_held_anywhere_by(checkout: &Checkout, job: &QueuedJob) -> bool {
+    let words: Vec<&str> = checkout.holder.split_whitespace().collect();
+    let is_any = |host: &str| {
+        host.parse::<IpAddr>().is_ok()
+            || short(host).eq_ignore_ascii_case("localhost")
+            || host.starts_with('/')
+    };
+    (1..words.len()).any(|at| is_any(words[at]) && is_user_of(&words[..at], job))
+}
+
+/// Either may name a domain that the other does not.
+fn is_user_of(words: &[&str], job: &QueuedJob) -> bool {
+    let user = words.join(" ");
+    user.eq_ignore_ascii_case(&job.user)
+        || without_domain(&user).is_some_and(|user| user.eq_ignore_ascii_case(&job.user))
+        || without_domain(&job.user).is_some_and(|of_job| of_job.eq_ignore_ascii_case(&user))
+}
+
+/// The user of `SITE\alice` or `alice@site.org`.
+fn without_domain(user: &str) -> Option<&str> {
+    let behind = user.split_once('\\').map(|(_, user)| user);
+    behind.or_else(|| Some(user.split_once('@')?.0))
 }
 
 /// Any of the holder's words is a node of the job.
@@ -151,10 +181,15 @@ fn names_a_node_of(checkout: &Checkout, job: &QueuedJob) -> bool {
         .any(|word| is_node_of(word, job))
 }
 
+/// Some programs add their version to the host's name behind a `_`.
 fn is_node_of(host: &str, job: &QueuedJob) -> bool {
-    job.nodes
-        .iter()
-        .any(|node| short(node).eq_ignore_ascii_case(short(host)))
+    let host = short(host);
+    let names = [Some(host), host.split_once('_').map(|(name, _)| name)];
+    let is_one = |node: &String| {
+        let named = |name: &str| short(node).eq_ignore_ascii_case(name);
+        names.into_iter().flatten().any(named)
+    };
+    job.nodes.iter().any(is_one)
 }
 
 /// Without its domain; an address has none.
