@@ -1,0 +1,76 @@
+//! What `sacct --json` of each release prints.
+
+use super::*;
+
+/// Two jobs, one of them a task of an array, as `sacct --json` of one release or a later one prints them.
+fn json(later: bool) -> String {
+    let number = |n: u64| match later {
+        true => format!(r#"{{"set":true,"infinite":false,"number":{n}}}"#),
+        false => n.to_string(),
+    };
+    let none = if later {
+        r#"{"set":false,"number":0}"#
+    } else {
+        "null"
+    };
+    let word = |text: &str| {
+        if later {
+            format!("[\"{text}\"]")
+        } else {
+            format!("\"{text}\"")
+        }
+    };
+    let job = |id: u64, task: &str, state: &str| {
+        format!(
+            r#"{{"job_id":{id},"array":{{"job_id":{},"task_id":{task}}},"het":{{"job_id":0,"job_offset":{none}}},
+            "time":{{"submission":100,"start":110,"end":120,"elapsed":10,"total":{{"seconds":0,"microseconds":0}}}},
+            "state":{{"current":{}}},"user":"alice","account":"physics","partition":"batch","name":"a|b\nc",
+            "comment":{{"administrator":null,"job":"rule_x"}},"allocation_nodes":2,
+            "tres":{{"allocated":[{{"type":"cpu","count":4}}],"requested":[{{"type":"cpu","count":4}},{{"type":"mem","count":8000}}]}},
+            "steps":[{{"time":{{"start":{},"end":{},"total":{{"seconds":14,"microseconds":500000}}}},"state":{},
+                "tasks":{{"count":2}},"nodes":{{"count":2}},
+                "tres":{{"requested":{{"max":[{{"type":"cpu","count":9}},{{"type":"mem","count":700}}],"total":[{{"type":"mem","count":1300}}]}}}}}}]}}"#,
+            id - 1,
+            word(state),
+            number(110),
+            number(120),
+            word("COMPLETED")
+        )
+    };
+    format!(
+        r#"{{"meta":{{}},"jobs":[{},{}],"errors":[]}}"#,
+        job(1, none, "COMPLETED"),
+        job(6, &number(3), "FAILED")
+    )
+}
+
+#[test]
+fn json_of_every_release_is_read() {
+    for later in [false, true] {
+        let (jobs, reasons) = jobs_of(json(later).as_bytes());
+        assert_eq!((jobs.len(), reasons), (2, Vec::new()));
+        let job = &jobs[0];
+        assert_eq!(
+            (job.job_id, job.label.as_str(), jobs[1].label.as_str()),
+            (1, "1", "5_3")
+        );
+        assert_eq!((job.submitted, job.started, job.ended), (100, 110, 120));
+        assert_eq!(
+            (job.name.as_str(), job.user_comment.as_str()),
+            ("a|b\nc", "rule_x")
+        );
+        assert_eq!((job.nodes, job.cpus, job.memory), (2, 4, Some(4000 << 20)));
+        assert_eq!(
+            (job.usage.peak_bytes, job.usage.cores),
+            (Some(700), Some(1.45))
+        );
+        assert_eq!(jobs[1].state, "FAILED");
+    }
+    for broken in ["{", "{}", r#"{"jobs":7}"#, "{\"jobs\":[{}]"] {
+        let error = Reader::new(broken.as_bytes(), None).err().unwrap();
+        assert!(error.to_string().contains("sacct --json"), "{broken}");
+    }
+    let (jobs, reasons) =
+        jobs_of(br#"{"jobs":[{},{"job_id":"x"},{"job_id":1,"state":{"current":7}}]}"#);
+    assert_eq!((jobs.len(), reasons.len()), (0, 2));
+}
