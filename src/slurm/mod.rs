@@ -6,6 +6,7 @@ pub mod clone;
 pub mod control;
 #[allow(unsafe_code)]
 pub mod hints;
+mod hosts;
 mod json;
 pub mod launch;
 pub mod notes;
