@@ -42,7 +42,11 @@ impl PastJob {
             asked: asked.or(job.memory).map(|bytes| bytes as f64),
             input_bytes: record.and_then(|record| record.input_bytes),
             peak: job.usage.peak_bytes? as f64,
-            cpus: job.usage.cores.map(|cores| (job.cpus.max(1), cores)),
+            cpus: job
+                .usage
+                .cores
+                .filter(|_| job.cpus > 0)
+                .map(|cores| (job.cpus, cores)),
             time_s: asked_time,
             label: common_name(&job.name, &job.user_comment),
             user: job.user,

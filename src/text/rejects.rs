@@ -9,7 +9,10 @@ const SHOWN: usize = 120;
 
 /// What was left out or corrected, and why: by reason, how often and where first.
 #[derive(Debug, Default)]
-pub struct Rejects(BTreeMap<Cow<'static, str>, Reject>);
+pub struct Rejects {
+    rows: BTreeMap<Cow<'static, str>, Reject>,
+    notes: Vec<String>,
+}
 
 /// The rows left out or corrected for one reason.
 #[derive(Debug)]
@@ -36,7 +39,7 @@ impl Rejects {
     }
 
     fn count(&mut self, reason: Cow<'static, str>, line: u64, text: &[u8], corrected: bool) {
-        let entry = self.0.entry(reason).or_insert_with(|| Reject {
+        let entry = self.rows.entry(reason).or_insert_with(|| Reject {
             count: 0,
             line,
             example: example(text),
@@ -45,20 +48,25 @@ impl Rejects {
         entry.count += 1;
     }
 
+    /// Says what holds for all rows.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+
     /// By reason.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Reject)> {
-        self.0
+        self.rows
             .iter()
             .map(|(reason, reject)| (reason.as_ref(), reject))
     }
 
-    /// Nothing was left out.
+    /// Nothing was left out or corrected.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rows.is_empty()
     }
 }
 
-/// One line a reason.
+/// One line a reason, and one a note.
 impl fmt::Display for Rejects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (reason, reject) in self.iter() {
@@ -73,6 +81,9 @@ impl fmt::Display for Rejects {
                 f,
                 "{count} rows {done}: {reason}; first on line {line}: {example}"
             )?;
+        }
+        for note in &self.notes {
+            writeln!(f, "{note}")?;
         }
         Ok(())
     }

@@ -78,9 +78,12 @@ impl<R: BufRead> Reader<R> {
         };
         let delimiter = Finder::new(&delimiter).into_owned();
         let names: Vec<&[u8]> = split(&delimiter, header).collect();
-        let columns = Columns::of(&names).map_err(|missing| DumpError::Header { missing })?;
+        let columns = columns_of(&names)?;
         let records = Records::new(input, delimiter, names.len(), columns.id, bytes);
-        Ok(Reader::of(Source::Text(Box::new(records)), columns))
+        let lacks: Vec<&str> = columns.lacks().collect();
+        let mut reader = Reader::of(Source::Text(Box::new(records)), columns);
+        lacks.into_iter().for_each(|what| reader.rejects.note(what));
+        Ok(reader)
     }
 
     fn of_json(mut input: R) -> Result<Self, DumpError> {
@@ -88,7 +91,7 @@ impl<R: BufRead> Reader<R> {
         let bytes = input.read_to_end(&mut dump)? as u64;
         let rows = json::rows(&dump)?.into_iter();
         let names: Vec<&[u8]> = FIELDS.split(',').map(str::as_bytes).collect();
-        let columns = Columns::of(&names).map_err(|missing| DumpError::Header { missing })?;
+        let columns = columns_of(&names)?;
         Ok(Reader::of(Source::Json { rows, bytes }, columns))
     }
 
@@ -188,6 +191,12 @@ impl<R: BufRead> Reader<R> {
             Source::Json { bytes, .. } => *bytes,
         }
     }
+}
+
+fn columns_of(names: &[&[u8]]) -> Result<Columns, DumpError> {
+    Columns::of(names).map_err(|missing| DumpError::Header {
+        missing: missing.join(", "),
+    })
 }
 
 fn guess_delimiter(header: &[u8]) -> Vec<u8> {

@@ -42,8 +42,10 @@ impl Moment {
 }
 
 fn seconds(text: &str) -> Option<Moment> {
+    // Of a program that keeps all numbers so.
+    let fraction = || Some(text.parse::<f64>().ok().filter(|s| s.is_finite())? as i64);
     let zoned = || Some(text.parse::<jiff::Timestamp>().ok()?.as_second());
-    let seconds = text.parse().ok().or_else(zoned)?;
+    let seconds = text.parse().ok().or_else(zoned).or_else(fraction)?;
     Some(Moment {
         first: seconds,
         last: seconds,

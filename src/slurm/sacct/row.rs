@@ -4,10 +4,29 @@ use super::moment::Moment;
 use super::steps::Step;
 use crate::job::{Named, Usage};
 use crate::record::{Comment, FinishedJob};
+use crate::slurm::hosts::hosts;
 use crate::text::units::parse_memory;
+
+/// From here on numbers of steps are Slurm's own: the script, what is beside it. Old releases print them as numbers.
+const FIRST_OF_SLURMS_OWN: u32 = 0xffff_fff0;
+
+/// What sacct prints as the nodes of a job that had none.
+const NO_NODES: [&str; 2] = ["None assigned", "(null)"];
 
 /// Bytes; an exabyte.
 const NO_MACHINE_HAS: u64 = 1 << 60;
+
+/// What has to be there, one of each.
+const NEEDED: [&[&str]; 8] = [
+    &["JobIDRaw", "JobID"],
+    &["Submit"],
+    &["Start"],
+    &["End"],
+    &["State"],
+    &["User"],
+    &["MaxRSS", "TRESUsageInMax"],
+    &["JobName"],
+];
 
 /// Where each column stands; `None` where the dump lacks it.
 pub struct Columns {
@@ -18,6 +37,7 @@ pub struct Columns {
     end: usize,
     state: usize,
     elapsed: Option<usize>,
+    elapsed_clock: Option<usize>,
     uid: Option<usize>,
     user: usize,
     account: Option<usize>,
@@ -28,7 +48,9 @@ pub struct Columns {
     memory: Option<usize>,
     tres: Option<usize>,
     given: Option<usize>,
-    rss: usize,
+    node_list: Option<usize>,
+    rss: Option<usize>,
+    most: Option<usize>,
     cpu_time: Option<usize>,
     total: Option<usize>,
     comment: Option<usize>,
@@ -38,34 +60,39 @@ pub struct Columns {
 
 impl Columns {
     /// The error names the columns that are missing.
-    pub fn of(header: &[&[u8]]) -> Result<Columns, String> {
+    pub fn of(header: &[&[u8]]) -> Result<Columns, Vec<&'static str>> {
         let find = |name: &str| {
             header
                 .iter()
                 .position(|field| field.eq_ignore_ascii_case(name.as_bytes()))
         };
-        let mut missing = Vec::new();
-        let mut need = |name: &'static str, other: &str| {
-            find(name).or(find(other)).unwrap_or_else(|| {
-                missing.push(name);
-                0
-            })
-        };
-        let columns = Columns {
-            id: need("JobIDRaw", "JobID"),
-            submit: need("Submit", ""),
-            start: need("Start", ""),
-            end: need("End", ""),
-            state: need("State", ""),
-            user: need("User", ""),
-            rss: need("MaxRSS", ""),
-            name: need("JobName", ""),
+        let missing: Vec<&'static str> = NEEDED
+            .into_iter()
+            .filter(|names| !names.iter().any(|name| find(name).is_some()))
+            .map(|names| names[0])
+            .collect();
+        if !missing.is_empty() {
+            return Err(missing);
+        }
+        let need = |name: &str| find(name).unwrap_or_default();
+        Ok(Columns {
+            id: find("JobIDRaw").unwrap_or_else(|| need("JobID")),
+            submit: need("Submit"),
+            start: need("Start"),
+            end: need("End"),
+            state: need("State"),
+            user: need("User"),
+            rss: find("MaxRSS"),
+            most: find("TRESUsageInMax"),
+            name: need("JobName"),
             label: find("JobID"),
             elapsed: find("ElapsedRaw"),
+            elapsed_clock: find("Elapsed"),
             uid: find("UID"),
             account: find("Account"),
             partition: find("Partition"),
             nodes: find("NNodes").or(find("AllocNodes")),
+            node_list: find("NodeList"),
             cpus: find("AllocCPUS").or(find("NCPUS")),
             tasks: find("NTasks"),
             memory: find("ReqMem"),
@@ -75,12 +102,26 @@ impl Columns {
             total: find("TRESUsageInTot"),
             comment: find("AdminComment"),
             user_comment: find("Comment"),
-        };
-        if missing.is_empty() {
-            Ok(columns)
-        } else {
-            Err(missing.join(", "))
-        }
+        })
+    }
+
+    /// What counts for all jobs as it need not be, for want of a column.
+    pub fn lacks(&self) -> impl Iterator<Item = &'static str> {
+        let of_nodes = [self.nodes, self.given, self.tres, self.node_list];
+        let no_nodes = of_nodes.iter().all(Option::is_none);
+        let no_tasks = self.tasks.is_none() && self.total.is_none();
+        let no_cpus = self.cpu_time.is_none() || (self.cpus.is_none() && self.given.is_none());
+        [
+            no_nodes.then_some(
+                "no NNodes in it: every job counts as one on one node; memory of larger ones is wrong",
+            ),
+            no_tasks.then_some(
+                "no NTasks in it: MaxRSS, which is one task's, counts for all of a step; jobs of several tasks need more",
+            ),
+            no_cpus.then_some("no TotalCPU and AllocCPUS in it: of CPUs nothing is known"),
+        ]
+        .into_iter()
+        .flatten()
     }
 
     /// One of them says what a job asked for.
@@ -108,22 +149,32 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
     if let Some((job_id, step)) = id.split_once('.') {
         let job_id = number(job_id)?;
         let moment = |index| Moment::read(text(index)).ok().flatten();
+        let nodes = count(optional(columns.nodes))
+            .or_else(|| resource("node=", optional(columns.given)))
+            .unwrap_or(1)
+            .max(1);
         return Ok(Row::Step(
             job_id,
             Step {
                 start: moment(columns.start).map_or(0, |start| start.first),
                 end: moment(columns.end).map_or(i64::MAX, |end| end.first),
                 peak: step_peak(
-                    text(columns.rss),
-                    optional(columns.tasks),
-                    optional(columns.nodes),
+                    measured(optional(columns.rss))
+                        .or_else(|| memory_in(optional(columns.most)))
+                        .unwrap_or(0),
+                    columns.tasks.map(|tasks| count(text(tasks)).unwrap_or(1)),
+                    nodes,
                     optional(columns.total),
                 ),
                 out_of_memory: state == "OUT_OF_MEMORY",
                 memory: memory_in(optional(columns.given)).unwrap_or(0),
-                cpus: optional(columns.cpus).parse().unwrap_or(0),
-                nodes: optional(columns.nodes).parse().unwrap_or(1).max(1),
-                is_launched: step.bytes().all(|byte| byte.is_ascii_digit()),
+                cpus: count(optional(columns.cpus))
+                    .or_else(|| resource("cpu=", optional(columns.given)))
+                    .unwrap_or(0),
+                nodes,
+                is_launched: step
+                    .parse()
+                    .is_ok_and(|step: u32| step < FIRST_OF_SLURMS_OWN),
             },
         ));
     }
@@ -137,15 +188,27 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
         .first;
     let start = Moment::read(text(columns.start))?.map_or(0, |start| start.first);
     let ended = end.not_before(start);
-    let elapsed: Option<u64> = optional(columns.elapsed).parse().ok();
+    let seconds = || cpu_seconds(optional(columns.elapsed_clock)).map(|seconds| seconds as u64);
+    let elapsed = count(optional(columns.elapsed))
+        .map(u64::from)
+        .or_else(seconds);
     if start > ended && elapsed.is_some_and(|seconds| seconds > 0) {
         return Err("it ended before it started");
     }
     let started = if start <= ended { start } else { 0 };
     let by_clock = if started > 0 { ended - started } else { 0 };
     let elapsed_s = elapsed.unwrap_or(by_clock as u64);
-    let nodes = optional(columns.nodes).parse().unwrap_or(1).max(1);
-    let cpus = optional(columns.cpus).parse().unwrap_or(0);
+    let nodes = match optional(columns.nodes) {
+        "" => resource("node=", optional(columns.given))
+            .or_else(|| resource("node=", optional(columns.tres)))
+            .or_else(|| listed(optional(columns.node_list)))
+            .unwrap_or(1),
+        text => count(text).ok_or("NNodes is no number")?,
+    };
+    let nodes = nodes.max(1);
+    let cpus = count(optional(columns.cpus))
+        .or_else(|| resource("cpu=", optional(columns.given)))
+        .unwrap_or(0);
     let busy = cpu_seconds(optional(columns.cpu_time)).filter(|_| elapsed_s > 0);
     let label = optional(columns.label);
     Ok(Row::Job(Box::new(FinishedJob {
@@ -157,7 +220,7 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
         state: state.into(),
         name: lossy(Some(columns.name)),
         user_comment: lossy(columns.user_comment),
-        uid: optional(columns.uid).parse().ok(),
+        uid: count(optional(columns.uid)),
         user: lossy(Some(columns.user)),
         account: lossy(columns.account),
         partition: lossy(columns.partition),
@@ -176,6 +239,23 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
         comment: Comment::read(&lossy(columns.comment)),
         harm: None,
     })))
+}
+
+/// A number of things. sacct prints large ones as `2K`, and programs that know no missing numbers `2.0`.
+fn count(text: &str) -> Option<u32> {
+    parse_memory(text, 1)?.try_into().ok()
+}
+
+/// How many of `resource`, as `node=`, stand in a list of resources.
+fn resource(resource: &str, list: &str) -> Option<u32> {
+    list.split(',')
+        .find_map(|part| count(part.strip_prefix(resource)?))
+}
+
+/// How many nodes a list like `n[1-3],m7` names.
+fn listed(nodes: &str) -> Option<u32> {
+    let named = Some(nodes).filter(|nodes| !nodes.is_empty() && !NO_NODES.contains(nodes))?;
+    hosts(named).ok()
 }
 
 /// The number of a job. A dump may have JobID alone: then an array's task `33_5` or a component `33+1` gets
@@ -210,6 +290,12 @@ const OVER: [&str; 12] = [
 /// A state without what stands behind it, and whole where sacct cut it: `CANCELLED by 7`, `OUT_OF_ME+`.
 fn state(text: &str) -> &str {
     let word = text.split_ascii_whitespace().next().unwrap_or_default();
+    if let Some(over) = OVER
+        .into_iter()
+        .find(|state| state.eq_ignore_ascii_case(word))
+    {
+        return over;
+    }
     match word.strip_suffix('+').filter(|start| start.len() > 2) {
         Some(start) => OVER
             .into_iter()
@@ -245,15 +331,17 @@ pub fn cpu_seconds(text: &str) -> Option<f64> {
 }
 
 /// Memory of one step on its fullest node. MaxRSS is one task's; the other tasks of the node are
-/// taken to be as large, but all tasks together never more than their sum.
-fn step_peak(rss: &str, tasks: &str, nodes: &str, total: &str) -> u64 {
-    let largest = measured(rss).unwrap_or(0);
-    let tasks: u64 = tasks.parse().unwrap_or(1).max(1);
-    let nodes: u64 = nodes.parse().unwrap_or(1).max(1);
-    let sum = memory_in(total)
-        .filter(|&sum| sum >= largest)
-        .unwrap_or(u64::MAX);
-    largest.saturating_mul(tasks.div_ceil(nodes)).min(sum)
+/// taken to be as large, but all tasks together never more than their sum. Where a dump does not tell how many there
+/// are, that is the node's share of the sum.
+fn step_peak(largest: u64, tasks: Option<u32>, nodes: u32, total: &str) -> u64 {
+    let sum = memory_in(total).filter(|&sum| sum >= largest);
+    match tasks {
+        Some(tasks) => {
+            let on_node = u64::from(tasks.max(1).div_ceil(nodes));
+            largest.saturating_mul(on_node).min(sum.unwrap_or(u64::MAX))
+        }
+        None => largest.max(sum.unwrap_or(0).div_ceil(nodes.into())),
+    }
 }
 
 /// Memory in a list of resources, `cpu=4,mem=8G,node=1`.
@@ -273,6 +361,8 @@ pub fn given_memory(text: &str, nodes: u32, cpus: u32) -> Option<u64> {
     let nodes = u64::from(nodes);
     match text.as_bytes().last() {
         Some(b'n') => Some(bytes),
+        // Without the CPUs it cannot be known.
+        Some(b'c') if cpus == 0 => None,
         Some(b'c') => Some(bytes.saturating_mul(u64::from(cpus).div_ceil(nodes))),
         _ => Some(bytes / nodes),
     }

@@ -63,7 +63,7 @@ fn what_steps_name_at_once_is_known_and_what_they_get_of_the_whole_job_is_not() 
     let tight = record(Level::Script, 1000, 4, node);
     let others = record(Level::Application, 1000, 4, node);
     let per_cpu = record(Level::Script, 0, 0, Memory::Cpu(1000));
-    let most = given("5.4", 110, 120, 3, 800, 1);
+    let [most, as_much] = ["5.4", "5.5"].map(|id| given(id, 110, 120, 3, 800, 1));
     for (comment, steps, right) in [
         ("", vec![], named(0, 0)),
         ("", vec![&batch, &whole], named(0, 0)),
@@ -81,7 +81,7 @@ fn what_steps_name_at_once_is_known_and_what_they_get_of_the_whole_job_is_not() 
         (&others, vec![&batch, &whole], named(0, 0)),
         (&per_cpu, vec![&batch, &one], named(0, 1)),
         // Steps that overlap.
-        ("", vec![&batch, &most, &most], named(1000, 4)),
+        ("", vec![&batch, &most, &as_much], named(1000, 4)),
     ] {
         let row = format!(
             "5|5|100|110|120|COMPLETED|10|7|alice|physics|batch|4||1000M||00:15.000||{comment}|a|1|\n"
@@ -145,6 +145,7 @@ fn times_and_memory_are_read_in_every_form() {
     assert_eq!(given_memory("1Gc", 2, 8), Some(4 << 30));
     assert_eq!(given_memory("8192M", 2, 8), Some(4 << 30));
     assert_eq!(given_memory("0", 2, 8), None);
+    assert_eq!(given_memory("1Gc", 2, 0), None);
     assert_eq!(cpu_seconds("00:00:00"), None);
     let time = |text| {
         let moment = Moment::read(text).unwrap();
@@ -272,4 +273,148 @@ fn memory_asked_for_is_found_among_other_resources_too() {
         (jobs[0].memory, jobs[0].cpus, jobs[0].nodes),
         (Some(4 << 30), 4, 2)
     );
+}
+
+/// One job of two nodes with its step, of these columns alone.
+fn spread(columns: &str, job: &str, step: &str) -> (FinishedJob, String, Vec<String>) {
+    let text = format!(
+        "JobID|Submit|Start|End|State|User|JobName|{columns}\n\
+         8|100|110|120|COMPLETED|mira|weave|{job}\n8.0|110|110|120|COMPLETED||weave|{step}\n"
+    );
+    let mut reader = Reader::new(text.as_bytes(), None).unwrap();
+    let job = reader.next_job().unwrap();
+    let notes = reader.rejects.to_string();
+    let reasons = reader
+        .rejects
+        .iter()
+        .map(|(why, _)| why.to_owned())
+        .collect();
+    (job.unwrap_or_default(), notes, reasons)
+}
+
+#[test]
+fn nodes_tasks_and_peaks_are_found_where_a_dump_has_them() {
+    let gib = 1 << 30;
+    for (columns, job, step, nodes, memory, peak) in [
+        ("ReqMem|MaxRSS|NTasks|NNodes", "8G|||2", "|1G|4|2", 2, 4, 2),
+        (
+            "ReqMem|MaxRSS|NTasks|NNodes",
+            "8G|||2.0",
+            "|1G|4.0|2.0",
+            2,
+            4,
+            2,
+        ),
+        (
+            "ReqMem|MaxRSS|NTasks|NNodes",
+            "8T|||2K",
+            "|1G|4096|2K",
+            2048,
+            4,
+            2,
+        ),
+        (
+            "MaxRSS|NTasks|AllocTRES",
+            "||cpu=8,mem=8G,node=2",
+            "1G|4|cpu=8,mem=8G,node=2",
+            2,
+            4,
+            2,
+        ),
+        (
+            "ReqMem|MaxRSS|NTasks|NodeList",
+            "8G|||n[1-2]",
+            "|1G|2|n1",
+            2,
+            4,
+            2,
+        ),
+        (
+            "ReqMem|MaxRSS|NTasks|NodeList",
+            "4G|||None assigned",
+            "|1G|2|n1",
+            1,
+            4,
+            2,
+        ),
+        // How many tasks there are is not told: their sum is.
+        (
+            "ReqMem|MaxRSS|TRESUsageInTot|NNodes",
+            "8G|||2",
+            "|1G|mem=4G|2",
+            2,
+            4,
+            2,
+        ),
+        (
+            "ReqMem|TRESUsageInMax|NTasks|NNodes",
+            "8G|||2",
+            "|cpu=9,mem=1048576K|4|2",
+            2,
+            4,
+            2,
+        ),
+        (
+            "ReqMem|TRESUsageInMax|NTasks|NNodes",
+            "8G|||2",
+            "|energy=0,mem=1073741824|4|2",
+            2,
+            4,
+            2,
+        ),
+        (
+            "ReqMem|MaxRSS|TRESUsageInMax|NTasks|NNodes",
+            "8G||||2",
+            "||mem=1G|4|2",
+            2,
+            4,
+            2,
+        ),
+    ] {
+        let (read, notes, _) = spread(columns, job, step);
+        assert_eq!(
+            (read.nodes, read.memory),
+            (nodes, Some(memory * gib)),
+            "{columns} {job}"
+        );
+        assert_eq!(read.usage.peak_bytes, Some(peak * gib), "{columns} {step}");
+        assert_eq!(
+            notes,
+            "no TotalCPU and AllocCPUS in it: of CPUs nothing is known\n"
+        );
+    }
+    let (read, notes, _) = spread("ReqMem|MaxRSS", "8G|", "|1G");
+    assert_eq!((read.nodes, read.usage.peak_bytes), (1, Some(gib)));
+    assert!(
+        notes.contains("no NNodes") && notes.contains("no NTasks"),
+        "{notes}"
+    );
+    for (columns, job, busy, elapsed) in [
+        (
+            "MaxRSS|TotalCPU|AllocCPUS|NTasks|NNodes|Elapsed",
+            "|00:10|2|||00:00:05",
+            2.0,
+            5,
+        ),
+        (
+            "MaxRSS|TotalCPU|AllocTRES|NTasks|NNodes|Elapsed",
+            "|00:10|cpu=2|||1-00:00:00",
+            10.0 / 86400.0,
+            86400,
+        ),
+    ] {
+        let (read, notes, _) = spread(columns, job, job);
+        assert_eq!((read.cpus, read.usage.cores), (2, Some(busy)), "{columns}");
+        assert_eq!((read.usage.elapsed_s, notes), (elapsed, String::new()));
+    }
+    let (_, _, reasons) = spread("ReqMem|MaxRSS|NNodes", "8G||two", "|1G|two");
+    assert_eq!(reasons, ["NNodes is no number"]);
+}
+
+#[test]
+fn seconds_may_have_a_fraction() {
+    let time = |text| Moment::read(text).unwrap().map(|moment| moment.first);
+    assert_eq!(time("1777597200.0"), Some(1_777_597_200));
+    assert_eq!(time("0.0"), None);
+    assert!(Moment::read("nan").is_err() && Moment::read("inf").is_err());
 }

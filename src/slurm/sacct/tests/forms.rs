@@ -180,3 +180,14 @@ fn what_is_left_out_is_shown() {
         .collect();
     assert_eq!(shown, [("no record", "no r"), ("unknown state", "7|7|")]);
 }
+
+#[test]
+fn a_column_that_is_missing_is_not_the_one_without_a_name() {
+    let dump = "JobID|Submit|Start|End|State|User|MaxRSS|JobName|\n";
+    for missing in ["Submit", "MaxRSS", "JobName"] {
+        let dump = dump.replace(missing, "Other");
+        let error = Reader::new(dump.as_bytes(), None).err().unwrap();
+        let named = format!("header with {missing};");
+        assert!(error.to_string().contains(&named), "{error}");
+    }
+}
