@@ -1,19 +1,17 @@
 //! A dump, job by job.
 
-use super::jobs::Jobs;
+use super::header::{BYTE_ORDER_MARK, Header};
+use super::jobs::{Jobs, Taken};
 use super::json::{self, Fields};
-use super::lines::{Records, split};
+use super::lines::Records;
 use super::plausible::corrections;
-use super::row::{Columns, Row, read_row};
+use super::row::{Columns, Row, job_id, read_row};
 use super::steps::Open;
 use super::{FIELDS, dump_command};
 use crate::record::FinishedJob;
 use crate::text::rejects::Rejects;
-use memchr::memmem::Finder;
+use std::borrow::Cow;
 use std::io::BufRead;
-
-/// What some programs put before the first letter of UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why a dump cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -24,24 +22,37 @@ pub enum DumpError {
     /// It is text of two bytes a letter.
     #[error("line 1: this is UTF-16; save it as UTF-8, as with: iconv -f UTF-16 -t UTF-8")]
     Utf16,
+    /// It was packed, by a program that is not known here or twice.
+    #[error("line 1: this is no text but a packed file; unpack it first")]
+    Packed,
     /// It begins like JSON, and is not what sacct prints.
     #[error("this is not what 'sacct --json' prints: {0}")]
     Json(#[from] serde_json::Error),
-    /// The first line is no header that names what is needed.
+    /// No line is a header that names what is needed.
     #[error(
-        "line 1: no sacct header with {missing}; make the dump with: {command}", command = dump_command()
+        "line {line}: no sacct header with {missing}; make the dump with: {command}", command = dump_command()
     )]
     Header {
+        /// The line that comes nearest to one.
+        line: u64,
         /// The columns that are not there.
         missing: String,
     },
 }
+
+/// Rows that were written twice, as where dumps were put together.
+const AGAIN: &str = "the same row again";
+
+const NOBODYS: &str = "a step whose job does not stand before it, as where a dump was sorted: its job counts without it";
+
+const CUT_NAME: &str = "a name that sacct cut short, so that jobs may count as of one kind that are not: add --parsable2";
 
 /// Where rows come from.
 enum Source<R> {
     Text(Box<Records<R>>),
     Json {
         rows: std::vec::IntoIter<Fields>,
+        columns: Box<Columns>,
         bytes: u64,
     },
 }
@@ -49,7 +60,6 @@ enum Source<R> {
 /// Reads jobs from parsable2 output with a header line, or from JSON.
 pub struct Reader<R> {
     rows_of: Source<R>,
-    columns: Columns,
     jobs: Jobs,
     /// Rows read so far, steps included.
     pub rows: u64,
@@ -60,49 +70,44 @@ pub struct Reader<R> {
 }
 
 impl<R: BufRead> Reader<R> {
-    /// Reads the header. Without a `delimiter`, it is the one that follows the header's first word.
+    /// Reads the header. Without a `delimiter`, it is the one that stands beside the job's number there.
     pub fn new(mut input: R, delimiter: Option<&str>) -> Result<Self, DumpError> {
-        if input.fill_buf()?.first() == Some(&b'{') {
+        let start = input.fill_buf()?;
+        let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
+        if matches!(start.first(), Some(b'{' | b'[')) {
             return Reader::of_json(input);
         }
-        let mut header = Vec::new();
-        let bytes = input.read_until(b'\n', &mut header)? as u64;
-        if header.starts_with(b"\xff\xfe") || header.starts_with(b"\xfe\xff") {
-            return Err(DumpError::Utf16);
-        }
-        let header = header.trim_ascii_end();
-        let header = header.strip_prefix(BYTE_ORDER_MARK).unwrap_or(header);
-        let delimiter = match delimiter {
-            Some(delimiter) => delimiter.as_bytes().to_vec(),
-            None => guess_delimiter(header),
-        };
-        let delimiter = Finder::new(&delimiter).into_owned();
-        let names: Vec<&[u8]> = split(&delimiter, header).collect();
-        let columns = columns_of(&names)?;
-        let records = Records::new(input, delimiter, names.len(), columns.id, bytes);
-        let lacks: Vec<&str> = columns.lacks().collect();
-        let mut reader = Reader::of(Source::Text(Box::new(records)), columns);
-        lacks.into_iter().for_each(|what| reader.rejects.note(what));
-        Ok(reader)
+        let mut rejects = Rejects::default();
+        let (header, passed) = Header::find(&mut input, delimiter, &mut rejects)?;
+        header.columns.lacks().for_each(|what| rejects.note(what));
+        let records = Records::new(input, header, passed);
+        Ok(Reader::of(Source::Text(Box::new(records)), rejects))
     }
 
     fn of_json(mut input: R) -> Result<Self, DumpError> {
         let mut dump = Vec::new();
         let bytes = input.read_to_end(&mut dump)? as u64;
-        let rows = json::rows(&dump)?.into_iter();
+        let rows = json::rows(dump.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&dump))?.into_iter();
         let names: Vec<&[u8]> = FIELDS.split(',').map(str::as_bytes).collect();
-        let columns = columns_of(&names)?;
-        Ok(Reader::of(Source::Json { rows, bytes }, columns))
+        let columns = Columns::of(&names).map_err(|missing| DumpError::Header {
+            line: 1,
+            missing: missing.join(", "),
+        })?;
+        let rows_of = Source::Json {
+            rows,
+            columns: Box::new(columns),
+            bytes,
+        };
+        Ok(Reader::of(rows_of, Rejects::default()))
     }
 
-    fn of(rows_of: Source<R>, columns: Columns) -> Self {
+    fn of(rows_of: Source<R>, rejects: Rejects) -> Self {
         Reader {
             rows_of,
-            columns,
             jobs: Jobs::default(),
             rows: 0,
             job_line: 0,
-            rejects: Rejects::default(),
+            rejects,
         }
     }
 
@@ -127,50 +132,72 @@ impl<R: BufRead> Reader<R> {
                 if !found {
                     return Ok(false);
                 }
-                let fields: Vec<&[u8]> = records.fields().collect();
-                let row = read_row(&self.columns, &fields);
+                let fields = records.fields();
+                let fields: Vec<&[u8]> = fields.iter().map(Cow::as_ref).collect();
+                let columns = &records.header.columns;
+                let row = read_row(columns, &fields);
+                if columns.names().any(|index| records.is_cut(index)) {
+                    self.rejects.correct(CUT_NAME, records.line, records.text());
+                }
                 (
                     records.line,
-                    row.map_err(|why| (why, records.text().to_vec())),
+                    row.map_err(|why| (why, records.text().to_vec(), job_id(columns, &fields))),
                 )
             }
-            Source::Json { rows, .. } => {
+            Source::Json { rows, columns, .. } => {
                 let Some(row) = rows.next() else {
                     return Ok(false);
                 };
                 let fields: Vec<&[u8]> = row.iter().map(Vec::as_slice).collect();
-                let row = read_row(&self.columns, &fields);
-                (self.rows + 1, row.map_err(|why| (why, fields.join(&b'|'))))
+                let row = read_row(columns, &fields);
+                (
+                    self.rows + 1,
+                    row.map_err(|why| (why, fields.join(&b'|'), job_id(columns, &fields))),
+                )
             }
         };
         self.rows += 1;
         match row {
             Ok(row) => self.take(row, line),
-            Err((why, text)) => self.rejects.add(why, line, &text),
+            Err((why, text, job_id)) => {
+                job_id.into_iter().for_each(|id| self.jobs.leave_out(id));
+                self.rejects.add(why, line, &text);
+            }
         }
         Ok(true)
     }
 
     fn take(&mut self, row: Row, line: u64) {
-        let between = match row {
-            Row::Job(job) => {
-                self.jobs.begin(*job, line);
-                return;
+        match row {
+            Row::Job(job) => self.jobs.begin(*job, line),
+            Row::Running(job_id) => self.jobs.pass(job_id),
+            Row::Step(job_id, step) => {
+                let id = step.id.clone();
+                match self.jobs.step(job_id, step) {
+                    Taken::Own(between) => between.into_iter().for_each(|open| self.between(open)),
+                    Taken::Passed => {}
+                    Taken::Nobodys => self.rejects.add(NOBODYS, line, id.as_bytes()),
+                }
             }
-            Row::Running => {
-                self.jobs.pass();
-                return;
-            }
-            Row::Step(job_id, step) => self.jobs.step(job_id, step),
-        };
-        for Open { job, line, .. } in between {
-            let why = "it stands between a job and its steps, as a row in a job's name does";
-            self.rejects.add(why, line, job.label.as_bytes());
         }
     }
 
-    fn close(&mut self, open: Open) -> FinishedJob {
+    fn between(&mut self, open: Open) {
+        let why = "it stands between a job and its steps, as a row in a job's name does";
+        for _ in 0..=open.again {
+            self.rejects.add(why, open.line, open.job.label.as_bytes());
+        }
+    }
+
+    fn close(&mut self, mut open: Open) -> FinishedJob {
         self.job_line = open.line;
+        for _ in 0..open.again {
+            self.rejects
+                .add(AGAIN, open.line, open.job.label.as_bytes());
+        }
+        for step in open.take_out_twins() {
+            self.rejects.add(AGAIN, open.line, step.id.as_bytes());
+        }
         let mut job = open.close();
         for what in corrections(&mut job) {
             self.rejects
@@ -181,7 +208,10 @@ impl<R: BufRead> Reader<R> {
 
     /// The dump says what jobs asked for.
     pub fn has_requests(&self) -> bool {
-        self.columns.has_requests()
+        match &self.rows_of {
+            Source::Text(records) => records.header.columns.has_requests(),
+            Source::Json { columns, .. } => columns.has_requests(),
+        }
     }
 
     /// Bytes read so far.
@@ -190,27 +220,5 @@ impl<R: BufRead> Reader<R> {
             Source::Text(records) => records.bytes,
             Source::Json { bytes, .. } => *bytes,
         }
-    }
-}
-
-fn columns_of(names: &[&[u8]]) -> Result<Columns, DumpError> {
-    Columns::of(names).map_err(|missing| DumpError::Header {
-        missing: missing.join(", "),
-    })
-}
-
-fn guess_delimiter(header: &[u8]) -> Vec<u8> {
-    let is_name = |b: &u8| b.is_ascii_alphanumeric();
-    let start = header
-        .iter()
-        .position(|b| !is_name(b))
-        .unwrap_or(header.len());
-    let end = header[start..]
-        .iter()
-        .position(is_name)
-        .map_or(header.len(), |at| start + at);
-    match &header[start..end] {
-        [] => b"|".to_vec(),
-        delimiter => delimiter.to_vec(),
     }
 }

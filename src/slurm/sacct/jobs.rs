@@ -10,52 +10,82 @@ const MOST_OPEN: usize = 16;
 
 /// Jobs to which steps may still come, in the order of their rows.
 #[derive(Default)]
-pub struct Jobs(VecDeque<Open>);
+pub struct Jobs {
+    open: VecDeque<Open>,
+    /// The job whose row was read last, if it has not ended or was left out.
+    passed: Option<u64>,
+}
+
+/// Whose a step is.
+pub enum Taken {
+    /// A job's that is open. These stood between it and its own job, and are none.
+    Own(Vec<Open>),
+    /// A job's that has not ended or was left out.
+    Passed,
+    /// No job stands before it that it may be of.
+    Nobodys,
+}
 
 impl Jobs {
-    /// A job's row, at `line`.
+    /// A job's row, at `line`, or the one before it once more.
     pub fn begin(&mut self, job: FinishedJob, line: u64) {
-        self.0.push_back(Open {
+        self.passed = None;
+        let is_again = |before: &&mut Open| before.steps.is_empty() && before.job == job;
+        if let Some(before) = self.open.back_mut().filter(is_again) {
+            before.again += 1;
+            return;
+        }
+        self.open.push_back(Open {
             job,
             steps: Vec::new(),
             line,
+            again: 0,
             settled: false,
         });
     }
 
     /// The row of a job that has not ended: what steps come next are its own.
-    pub fn pass(&mut self) {
-        self.0.iter_mut().for_each(|open| open.settled = true);
+    pub fn pass(&mut self, job_id: u64) {
+        self.open.iter_mut().for_each(|open| open.settled = true);
+        self.passed = Some(job_id);
     }
 
-    /// A step's row. Returns the jobs that stood between it and its own job, and are none.
-    pub fn step(&mut self, job_id: u64, step: Step) -> Vec<Open> {
-        let is_its = |open: &Open| open.job.job_id == job_id && !open.settled;
-        let Some(at) = self.0.iter().rposition(is_its) else {
-            return Vec::new();
-        };
-        let latest = self.0.len() - 1;
-        if at != latest && !self.0[at].steps.is_empty() {
-            return Vec::new();
+    /// The row of a job that is left out: its steps are, too.
+    pub fn leave_out(&mut self, job_id: u64) {
+        self.passed = Some(job_id);
+    }
+
+    /// A step's row.
+    pub fn step(&mut self, job_id: u64, step: Step) -> Taken {
+        if self.passed == Some(job_id) {
+            return Taken::Passed;
         }
-        let between = self.0.split_off(at + 1);
-        self.0[at].steps.push(step);
-        between.into()
+        let is_its = |open: &Open| open.job.job_id == job_id && !open.settled;
+        let Some(at) = self.open.iter().rposition(is_its) else {
+            return Taken::Nobodys;
+        };
+        let latest = self.open.len() - 1;
+        if at != latest && !self.open[at].steps.is_empty() {
+            return Taken::Nobodys;
+        }
+        let between = self.open.split_off(at + 1);
+        self.open[at].steps.push(step);
+        Taken::Own(between.into())
     }
 
     /// The next job to which no more steps can come.
     pub fn ready(&mut self) -> Option<Open> {
-        let first = self.0.front().filter(|_| self.0.len() > 1)?;
+        let first = self.open.front().filter(|_| self.open.len() > 1)?;
         let waits = first.steps.is_empty() && first.job.started > 0 && !first.settled;
-        if waits && self.0.len() <= MOST_OPEN {
+        if waits && self.open.len() <= MOST_OPEN {
             return None;
         }
-        self.0.pop_front()
+        self.open.pop_front()
     }
 
     /// The next job once the dump is at its end.
     pub fn last(&mut self) -> Option<Open> {
-        self.0.pop_front()
+        self.open.pop_front()
     }
 }
 
@@ -66,6 +96,7 @@ mod tests {
 
     fn step() -> Step {
         Step {
+            id: "1.0".into(),
             start: 1,
             end: 2,
             peak: 7,
@@ -87,7 +118,7 @@ mod tests {
     fn a_job_with_its_steps_is_ready_once_the_next_one_begins() {
         let mut jobs = Jobs::default();
         jobs.begin(finished(1, 100, 5), 2);
-        assert!(jobs.step(1, step()).is_empty());
+        assert!(matches!(jobs.step(1, step()), Taken::Own(between) if between.is_empty()));
         assert_eq!(ready(&mut jobs), [0; 0], "more steps may come");
         jobs.begin(finished(2, 100, 5), 4);
         assert_eq!(ready(&mut jobs), [1]);
@@ -104,7 +135,7 @@ mod tests {
         jobs.begin(finished(17, 100, 5), 17);
         assert_eq!(ready(&mut jobs), [1]);
         // The steps of one that has been passed over are nobody's.
-        assert!(jobs.step(1, step()).is_empty());
+        assert!(matches!(jobs.step(1, step()), Taken::Nobodys));
     }
 
     #[test]
@@ -117,7 +148,8 @@ mod tests {
         jobs.begin(never, 2);
         jobs.begin(finished(2, 100, 5), 3);
         assert_eq!(ready(&mut jobs), [1]);
-        jobs.pass();
+        jobs.pass(8);
+        assert!(matches!(jobs.step(8, step()), Taken::Passed));
         jobs.begin(finished(3, 100, 5), 5);
         assert_eq!(ready(&mut jobs), [2]);
     }

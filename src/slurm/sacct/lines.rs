@@ -1,20 +1,23 @@
 //! From lines to records. A name may hold newlines, so that a record is complete when it has all its fields.
 
+use super::header::{Again, Header, Passed};
 use crate::text::rejects::Rejects;
-use memchr::memmem::Finder;
+use std::borrow::Cow;
 use std::io::BufRead;
 
 /// A record is at most this many lines long before it is given up as broken.
 const MAX_LINES: usize = 64;
 
+/// Columns are never taken from a second header: a job's name may hold one.
+const OTHER_HEADER: &str = "a header with other columns: make a file of its own of what follows";
+const BEHIND_OTHER_HEADER: &str = "it stands behind a header with other columns";
+
 /// The records of a file whose header has been read.
 pub struct Records<R> {
     input: R,
-    delimiter: Finder<'static>,
-    /// Fields of a record.
-    count: usize,
-    /// Which of them is the job's number.
-    id: usize,
+    pub header: Header,
+    /// What is read stands behind another header.
+    is_others: bool,
     /// Lines read so far.
     lines: u64,
     /// Bytes read so far.
@@ -36,15 +39,14 @@ enum Fit {
 }
 
 impl<R: BufRead> Records<R> {
-    /// The records behind a header of `count` fields and `bytes` bytes, of which field `id` is the job's number.
-    pub fn new(input: R, delimiter: Finder<'static>, count: usize, id: usize, bytes: u64) -> Self {
+    /// The records behind a header.
+    pub fn new(input: R, header: Header, passed: Passed) -> Self {
         Records {
             input,
-            delimiter,
-            count,
-            id,
-            lines: 1,
-            bytes,
+            header,
+            is_others: false,
+            lines: passed.lines,
+            bytes: passed.bytes,
             record: Vec::new(),
             line: 1,
             ahead: None,
@@ -63,18 +65,30 @@ impl<R: BufRead> Records<R> {
                 None => {}
             }
             self.line = self.lines;
-            if self.complete()? {
+            let is_whole = self.complete()?;
+            if is_whole && !self.is_others {
                 // Of a file that passed through Windows.
-                let end = self.record.trim_ascii_end().len();
-                if self.record[end..].contains(&b'\r') {
-                    self.record.truncate(end);
+                if self.record.last() == Some(&b'\r') {
+                    self.record.pop();
                 }
                 return Ok((passed, true));
             }
-            if !self.record.trim_ascii().is_empty() {
-                passed += 1;
-                rejects.add("no record", self.line, &self.record);
-            }
+            let why = match self.header.again(&self.record) {
+                _ if is_whole => BEHIND_OTHER_HEADER,
+                Again::Same => {
+                    self.is_others = false;
+                    continue;
+                }
+                Again::Other => {
+                    self.is_others = true;
+                    OTHER_HEADER
+                }
+                Again::No if self.record.trim_ascii().is_empty() => continue,
+                Again::No if self.is_others => BEHIND_OTHER_HEADER,
+                Again::No => "no record",
+            };
+            passed += 1;
+            rejects.add(why, self.line, &self.record);
         }
     }
 
@@ -101,21 +115,28 @@ impl<R: BufRead> Records<R> {
     }
 
     fn fit(&self) -> Fit {
-        let mut fields = self.fields();
-        let is_number = |field: &[u8]| field.first().is_some_and(u8::is_ascii_digit);
-        if fields.nth(self.id).is_some_and(|field| !is_number(field)) {
+        let fields = self.fields();
+        if fields
+            .get(self.header.columns.id)
+            .is_some_and(|id| !may_be_id(id))
+        {
             return Fit::Broken;
         }
-        match self.fields().count() {
-            count if count < self.count => Fit::Short,
-            count if count == self.count => Fit::Whole,
+        match fields.len() {
+            count if count < self.header.count => Fit::Short,
+            count if count == self.header.count => Fit::Whole,
             _ => Fit::Broken,
         }
     }
 
     /// The fields of the record.
-    pub fn fields(&self) -> impl Iterator<Item = &[u8]> {
-        split(&self.delimiter, &self.record)
+    pub fn fields(&self) -> Vec<Cow<'_, [u8]>> {
+        self.header.cut.fields(&self.record, self.header.count)
+    }
+
+    /// The field of column `index` goes on where sacct cut it.
+    pub fn is_cut(&self, index: usize) -> bool {
+        self.header.cut.is_cut(&self.record, index)
     }
 
     /// The record as it stands in the file.
@@ -143,15 +164,7 @@ impl<R: BufRead> Records<R> {
     }
 }
 
-/// The fields of `text`.
-pub fn split<'a>(delimiter: &Finder, text: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-    let length = delimiter.needle().len();
-    let mut start = Some(0);
-    std::iter::from_fn(move || {
-        let from = start?;
-        let rest = &text[from..];
-        let end = delimiter.find(rest);
-        start = end.map(|end| from + end + length);
-        Some(&rest[..end.unwrap_or(rest.len())])
-    })
+/// A number of a job or step holds no newline: what stands before one is a line of its own.
+fn may_be_id(field: &[u8]) -> bool {
+    field.first().is_some_and(u8::is_ascii_digit) && !field.contains(&b'\n')
 }

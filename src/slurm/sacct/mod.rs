@@ -3,7 +3,9 @@
 //! A job is one allocation row followed by its step rows. Names and comments may hold delimiters
 //! and newlines; our own calls therefore use a delimiter that nobody can guess.
 
+mod cut;
 mod dump;
+mod header;
 mod jobs;
 mod json;
 mod lines;

@@ -105,6 +105,18 @@ impl Columns {
         })
     }
 
+    /// What every dump has to name.
+    pub fn needed() -> Vec<&'static str> {
+        NEEDED.into_iter().map(|names| names[0]).collect()
+    }
+
+    /// Those whose text tells kinds of jobs apart.
+    pub fn names(&self) -> impl Iterator<Item = usize> {
+        [Some(self.name), Some(self.user), self.user_comment]
+            .into_iter()
+            .flatten()
+    }
+
     /// What counts for all jobs as it need not be, for want of a column.
     pub fn lacks(&self) -> impl Iterator<Item = &'static str> {
         let of_nodes = [self.nodes, self.given, self.tres, self.node_list];
@@ -133,7 +145,7 @@ impl Columns {
 pub enum Row {
     Job(Box<FinishedJob>),
     Step(u64, Step),
-    Running,
+    Running(u64),
 }
 
 pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str> {
@@ -156,6 +168,7 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
         return Ok(Row::Step(
             job_id,
             Step {
+                id: id.into(),
                 start: moment(columns.start).map_or(0, |start| start.first),
                 end: moment(columns.end).map_or(i64::MAX, |end| end.first),
                 peak: step_peak(
@@ -180,7 +193,7 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
     }
     let job_id = number(id)?;
     if !has_ended(state)? {
-        return Ok(Row::Running);
+        return Ok(Row::Running(job_id));
     }
     let end = Moment::read(text(columns.end))?.ok_or("an ended job without end time")?;
     let submitted = Moment::read(text(columns.submit))?
@@ -239,6 +252,11 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
         comment: Comment::read(&lossy(columns.comment)),
         harm: None,
     })))
+}
+
+/// The number of a job whose row cannot be read.
+pub fn job_id(columns: &Columns, fields: &[&[u8]]) -> Option<u64> {
+    number(str::from_utf8(fields[columns.id]).ok()?).ok()
 }
 
 /// A number of things. sacct prints large ones as `2K`, and programs that know no missing numbers `2.0`.

@@ -11,11 +11,16 @@ pub struct Open {
     pub steps: Vec<Step>,
     /// Where its row began.
     pub line: u64,
+    /// How often that row stood there again.
+    pub again: u64,
     /// No more steps can come.
     pub settled: bool,
 }
 
+#[derive(PartialEq)]
 pub struct Step {
+    /// As sacct prints it.
+    pub id: String,
     pub start: i64,
     pub end: i64,
     pub peak: u64,
@@ -29,6 +34,20 @@ pub struct Step {
 }
 
 impl Open {
+    /// Takes out the steps whose row was written more than once, and returns them.
+    pub fn take_out_twins(&mut self) -> Vec<Step> {
+        self.steps.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut twins = Vec::new();
+        let steps = std::mem::take(&mut self.steps);
+        for step in steps {
+            match self.steps.last() == Some(&step) {
+                true => twins.push(step),
+                false => self.steps.push(step),
+            }
+        }
+        twins
+    }
+
     /// The job with what its steps used.
     pub fn close(self) -> FinishedJob {
         let Open { mut job, steps, .. } = self;
