@@ -10,11 +10,19 @@ use std::fmt;
 /// A row, field by field, in the order of [`FIELDS`].
 pub type Fields = Vec<Vec<u8>>;
 
-/// All rows of a dump. Its bytes may be any; what is no UTF-8 in it is replaced.
+/// All rows of a dump: what sacct printed, once or several times, or its list of jobs alone. Its bytes may be any; what
+/// is no UTF-8 in it is replaced.
 pub fn rows(dump: &[u8]) -> serde_json::Result<Vec<Fields>> {
     let text = String::from_utf8_lossy(dump);
-    let found: Dump = serde_json::from_str(&text)?;
-    Ok(found.jobs.0)
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(&text).map(|Rows(rows)| rows);
+    }
+    let mut rows = Vec::new();
+    for dump in serde_json::Deserializer::from_str(&text).into_iter() {
+        let Dump { jobs } = dump?;
+        rows.extend(jobs.0);
+    }
+    Ok(rows)
 }
 
 #[derive(Deserialize)]
@@ -61,7 +69,7 @@ fn job_row(job: &Value) -> Fields {
         "Submit" => text(number(&time["submission"])),
         "Start" => text(number(&time["start"])),
         "End" => text(number(&time["end"])),
-        "State" => word(&job["state"]["current"]),
+        "State" => job_state(job),
         "ElapsedRaw" => text(number(&time["elapsed"])),
         "User" => word(&job["user"]),
         "Account" => word(&job["account"]),
@@ -82,7 +90,9 @@ fn step_row(job: &Value, n: usize, step: &Value) -> Fields {
     let total = amount(&used["total"], "mem").map(|bytes| format!("mem={bytes}"));
     let given = amount(&step["tres"]["allocated"], "mem").map(|mib| format!("mem={mib}M"));
     row(|field| match field {
-        "JobIDRaw" | "JobID" => format!("{}.{n}", text(number(&job["job_id"]))),
+        "JobIDRaw" | "JobID" => {
+            format!("{}.{}", text(number(&job["job_id"])), step_name(n, step))
+        }
         "Start" => text(number(&step["time"]["start"])),
         "End" => text(number(&step["time"]["end"])),
         "State" => word(&step["state"]),
@@ -101,6 +111,28 @@ fn row(value: impl Fn(&str) -> String) -> Fields {
         .split(',')
         .map(|field| value(field).into_bytes())
         .collect()
+}
+
+/// A run that was requeued is over, and stands there as pending with a flag.
+fn job_state(job: &Value) -> String {
+    let current = &job["state"]["current"];
+    let mut flags = current.as_array().into_iter().flatten();
+    let ended = number(&job["time"]["end"]).is_some_and(|end| end > 0);
+    match ended && flags.any(|flag| flag == "REQUEUED") {
+        true => "REQUEUED".into(),
+        false => word(current),
+    }
+}
+
+/// `batch` or a number: releases print it alone, behind the job's or in parts. What prints none is counted, as step `n`.
+fn step_name(n: usize, step: &Value) -> String {
+    let id = &step["step"]["id"];
+    let id = if id.is_object() { &id["step_id"] } else { id };
+    match (id.as_str(), number(id)) {
+        (Some(id), _) if !id.is_empty() => id.rsplit('.').next().unwrap_or_default().into(),
+        (_, Some(id)) => id.to_string(),
+        _ => n.to_string(),
+    }
 }
 
 /// As users see it: tasks of an array and components of a heterogeneous job by their first number.

@@ -74,3 +74,56 @@ fn json_of_every_release_is_read() {
         jobs_of(br#"{"jobs":[{},{"job_id":"x"},{"job_id":1,"state":{"current":7}}]}"#);
     assert_eq!((jobs.len(), reasons.len()), (0, 2));
 }
+
+#[test]
+fn json_that_was_put_together_or_taken_apart_is_read() {
+    let whole = json(true);
+    let (right, _) = jobs_of(whole.as_bytes());
+    let jobs = &whole[whole.find('[').unwrap()..whole.rfind("],\"errors\"").unwrap() + 1];
+    for (form, text, times) in [
+        ("a byte order mark", format!("\u{feff}{whole}"), 1),
+        ("two months", format!("{whole}\n{whole}"), 2),
+        ("the list alone", jobs.to_owned(), 1),
+    ] {
+        let (read, reasons) = jobs_of(text.as_bytes());
+        assert_eq!(
+            (read, reasons),
+            (vec![right.clone(); times].concat(), Vec::new()),
+            "{form}"
+        );
+    }
+}
+
+#[test]
+fn a_requeued_run_and_the_names_of_steps_are_known_in_json() {
+    for (id, is_launched) in [
+        (r#""batch""#, false),
+        (r#""1.batch""#, false),
+        (r#"{"job_id":1,"step_id":"extern"}"#, false),
+        (r#""0""#, true),
+        (r#""1.0""#, true),
+        (r#"{"step_id":{"set":true,"number":0}}"#, true),
+        ("4294967291", false),
+        ("null", true),
+    ] {
+        let step = format!(
+            r#"{{"step":{{"id":{id}}},"time":{{"start":110,"end":120}},"nodes":{{"count":1}},"tasks":{{"count":1}},
+            "tres":{{"allocated":[{{"type":"cpu","count":1}},{{"type":"mem","count":100}}],"requested":{{"max":[]}}}}}}"#
+        );
+        let text = format!(
+            r#"{{"jobs":[{{"job_id":1,"time":{{"submission":100,"start":110,"end":120,"elapsed":10}},"allocation_nodes":1,
+            "state":{{"current":["PENDING","REQUEUED"]}},"user":"mira","name":"weave",
+            "tres":{{"allocated":[{{"type":"cpu","count":4}}],"requested":[{{"type":"mem","count":800}}]}},"steps":[{step}]}}]}}"#
+        );
+        let (jobs, reasons) = jobs_of(text.as_bytes());
+        assert_eq!((jobs[0].state.as_str(), reasons), ("REQUEUED", Vec::new()));
+        let named = if is_launched { (100, 1) } else { (0, 0) };
+        assert_eq!(
+            (jobs[0].usage.named.memory_mib, jobs[0].usage.named.cpus),
+            named,
+            "{id}"
+        );
+    }
+    let waits = r#"{"jobs":[{"job_id":1,"time":{"submission":100,"end":0},"state":{"current":["PENDING","REQUEUED"]}}]}"#;
+    assert_eq!(jobs_of(waits.as_bytes()), (Vec::new(), Vec::new()));
+}
