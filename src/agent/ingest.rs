@@ -145,22 +145,40 @@ pub fn import<R: BufRead>(
     mut advance: impl FnMut(u64),
 ) -> Result<(usize, usize, Reader<R>)> {
     let mut users = Users::default();
-    let (mut read, mut new) = (0, 0);
+    let (mut read, mut new, mut unmeasured) = (0, 0, 0);
     let mut batch = Vec::with_capacity(BATCH);
     loop {
-        let job = reader.next_job()?;
+        let job = match reader.next_job() {
+            Ok(job) => job,
+            Err(error) => {
+                // What is whole of a file that breaks off is kept.
+                store.insert(&batch)?;
+                return Err(error.into());
+            }
+        };
         let at_end = job.is_none();
         batch.extend(job.and_then(|job| users.with_kind(job)));
         if batch.len() == BATCH || at_end {
             read += batch.len();
+            unmeasured += batch.iter().filter(|(job, _)| is_unmeasured(job)).count();
             new += store.insert(&batch)?;
             batch.clear();
             advance(reader.bytes());
         }
         if at_end {
+            if unmeasured > 0 {
+                reader.rejects.note(format!(
+                    "{unmeasured} of {read} runs have no measured memory and teach nothing of it; a dump without steps, as \
+                     of sacct -X, has none"
+                ));
+            }
             return Ok((read, new, reader));
         }
     }
+}
+
+fn is_unmeasured(job: &FinishedJob) -> bool {
+    job.state == "COMPLETED" && job.started > 0 && job.usage.peak_bytes.is_none()
 }
 
 /// Finds user numbers where a dump has only names; each name is asked for once.

@@ -21,7 +21,16 @@ pub fn read(path: &Path) -> Result<(Vec<PastJob>, Rejects)> {
     let mut reader = Reader::new(file, None).with_context(place)?;
     let (mut users, mut seen) = (Users::default(), HashSet::new());
     let mut jobs = Vec::new();
-    while let Some(job) = reader.next_job().with_context(place)? {
+    loop {
+        let job = match reader.next_job() {
+            Ok(Some(job)) => job,
+            Ok(None) => break,
+            Err(error) => {
+                let why = format!("the file ends early: {error}");
+                reader.rejects.add(why, reader.job_line, b"");
+                break;
+            }
+        };
         let example = format!("{} {} {}", job.label, job.name, job.state);
         let taken = if seen.insert((job.job_id, job.submitted)) {
             take(job, &mut users, reader.has_requests())

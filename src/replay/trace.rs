@@ -37,11 +37,15 @@ const LONGEST_S: f64 = 10.0 * 365.0 * 86_400.0;
 
 /// Opens a file, plain or gzipped.
 pub(super) fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
-    let mut file = BufReader::new(File::open(path)?);
-    Ok(if file.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
-        Box::new(MultiGzDecoder::new(file))
+    unpacked(BufReader::new(File::open(path)?))
+}
+
+/// What is gzipped is unpacked.
+pub fn unpacked(mut input: impl BufRead + 'static) -> std::io::Result<Box<dyn Read>> {
+    Ok(if input.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+        Box::new(MultiGzDecoder::new(input))
     } else {
-        Box::new(file)
+        Box::new(input)
     })
 }
 

@@ -8,6 +8,7 @@ use shadowfit_core::agent::{import, lock};
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
 use shadowfit_core::model::snapshot::Snapshot;
+use shadowfit_core::replay::trace::unpacked;
 use shadowfit_core::slurm::sacct::{Reader, dump_command};
 use shadowfit_core::store::private::make_folder;
 use shadowfit_core::store::{Store, upkeep};
@@ -30,8 +31,9 @@ pub fn import_dump(config: &Config, file: &Path) -> Result<()> {
     bar.set_style(ProgressStyle::with_template(
         "{wide_bar} {bytes}/{total_bytes} {eta}",
     )?);
-    let reader = Reader::new(BufReader::with_capacity(1 << 20, input), None)
-        .with_context(|| file.display().to_string())?;
+    let place = || file.display().to_string();
+    let input = unpacked(BufReader::new(input)).with_context(place)?;
+    let reader = Reader::new(BufReader::with_capacity(1 << 20, input), None).with_context(place)?;
     let (read, new, reader) = import(&mut store, reader, |bytes| bar.set_position(bytes))?;
     bar.finish_and_clear();
     println!(
