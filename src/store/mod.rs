@@ -7,6 +7,7 @@
 
 mod ends;
 mod filter;
+mod measured_later;
 mod others;
 pub mod private;
 mod retention;
@@ -106,7 +107,7 @@ impl Store {
         usize::try_from(version).context("a negative version")
     }
 
-    /// Stores runs that are not there yet, all or none. Returns how many were new.
+    /// Stores runs that are not there yet, or whose memory was not known, all or none. Returns how many were new.
     pub fn insert(&mut self, jobs: &[(FinishedJob, Kind)]) -> Result<usize> {
         let kept_from = self.progress(retention::KEPT_FROM)?.unwrap_or(0);
         let step = self.db.transaction()?;
@@ -133,6 +134,7 @@ impl Store {
                 let asked = record.and_then(Record::asked_on_a_node);
                 let input = record.and_then(|record| record.input_bytes);
                 let is_rewritten = record.is_some_and(Record::is_tried);
+                let is_harmed = job.was_harmed() || (is_rewritten && job.usage.peak_is_bound);
                 let inserted = insert_job.execute(params![
                     job.job_id as i64,
                     job.submitted,
@@ -155,7 +157,7 @@ impl Store {
                     bytes(asked.or(job.memory)),
                     bytes(input),
                     is_rewritten,
-                    job.was_harmed() || (is_rewritten && job.usage.peak_is_bound),
+                    is_harmed,
                 ])?;
                 if inserted == 1 {
                     let usage = &job.usage;
@@ -169,6 +171,8 @@ impl Store {
                         usage.named.memory_mib,
                         usage.named.cpus,
                     ])?;
+                    new += 1;
+                } else if measured_later::take(&step, job, is_harmed)? {
                     new += 1;
                 }
             }
