@@ -43,7 +43,7 @@ pub enum DumpError {
 /// Rows that were written twice, as where dumps were put together.
 const AGAIN: &str = "the same row again";
 
-const NOBODYS: &str = "a step whose job does not stand before it, as where a dump was sorted: its job counts without it";
+const NOBODYS: &str = "a step whose job does not stand before it, or was left out: its job counts without it (was the dump sorted?)";
 
 const CUT_NAME: &str = "a name that sacct cut short, so that jobs may count as of one kind that are not: add --parsable2";
 

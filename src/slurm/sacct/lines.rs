@@ -12,6 +12,8 @@ const MAX_LINES: usize = 64;
 const OTHER_HEADER: &str = "a header with other columns: make a file of its own of what follows";
 const BEHIND_OTHER_HEADER: &str = "it stands behind a header with other columns";
 
+const HOLDS_DELIMITER: &str = "no record: more fields than the header has, as where a name holds what separates them; choose another with --delimiter";
+
 /// The records of a file whose header has been read.
 pub struct Records<R> {
     input: R,
@@ -85,6 +87,7 @@ impl<R: BufRead> Records<R> {
                 }
                 Again::No if self.record.trim_ascii().is_empty() => continue,
                 Again::No if self.is_others => BEHIND_OTHER_HEADER,
+                Again::No if self.has_more() => HOLDS_DELIMITER,
                 Again::No => "no record",
             };
             passed += 1;
@@ -127,6 +130,15 @@ impl<R: BufRead> Records<R> {
             count if count == self.header.count => Fit::Whole,
             _ => Fit::Broken,
         }
+    }
+
+    /// It begins like a record.
+    fn has_more(&self) -> bool {
+        let fields = self.fields();
+        let begins_well = fields
+            .get(self.header.columns.id)
+            .is_some_and(|id| may_be_id(id));
+        begins_well && fields.len() > self.header.count
     }
 
     /// The fields of the record.
