@@ -1,7 +1,7 @@
 //! A dump, job by job.
 
 use super::header::{BYTE_ORDER_MARK, Header};
-use super::jobs::{Jobs, Taken};
+use super::jobs::Jobs;
 use super::json::{self, Fields};
 use super::lines::Records;
 use super::plausible::corrections;
@@ -117,8 +117,13 @@ impl<R: BufRead> Reader<R> {
             if let Some(open) = self.jobs.ready() {
                 return Ok(Some(self.close(open)));
             }
-            if !self.take_row()? {
-                return Ok(self.jobs.last().map(|open| self.close(open)));
+            let is_end = !self.take_row()?;
+            let last = if is_end { self.jobs.last() } else { None };
+            for step in self.jobs.lost() {
+                self.rejects.add(NOBODYS, step.line, step.id.as_bytes());
+            }
+            if is_end {
+                return Ok(last.map(|open| self.close(open)));
             }
         }
     }
@@ -129,6 +134,9 @@ impl<R: BufRead> Reader<R> {
             Source::Text(records) => {
                 let (passed, found) = records.advance(&mut self.rejects)?;
                 self.rows += passed;
+                if passed > 0 {
+                    self.jobs.broken();
+                }
                 if !found {
                     return Ok(false);
                 }
@@ -171,13 +179,10 @@ impl<R: BufRead> Reader<R> {
         match row {
             Row::Job(job) => self.jobs.begin(*job, line),
             Row::Running(job_id) => self.jobs.pass(job_id),
-            Row::Step(job_id, step) => {
-                let id = step.id.clone();
-                match self.jobs.step(job_id, step) {
-                    Taken::Own(between) => between.into_iter().for_each(|open| self.between(open)),
-                    Taken::Passed => {}
-                    Taken::Nobodys => self.rejects.add(NOBODYS, line, id.as_bytes()),
-                }
+            Row::Step(job_id, mut step) => {
+                step.line = line;
+                let between = self.jobs.step(job_id, step);
+                between.into_iter().for_each(|open| self.between(open));
             }
         }
     }
@@ -196,7 +201,7 @@ impl<R: BufRead> Reader<R> {
                 .add(AGAIN, open.line, open.job.label.as_bytes());
         }
         for step in open.take_out_twins() {
-            self.rejects.add(AGAIN, open.line, step.id.as_bytes());
+            self.rejects.add(AGAIN, step.line, step.id.as_bytes());
         }
         let mut job = open.close();
         for what in corrections(&mut job) {

@@ -1,6 +1,7 @@
 //! Which job a step belongs to. sacct prints a job's steps right behind it; where another job's row stands between
 //! them, that row was part of a name with newlines, and its writer wants to be somebody else.
 
+use super::early::Early;
 use super::steps::{Open, Step};
 use crate::record::FinishedJob;
 use std::collections::VecDeque;
@@ -14,63 +15,72 @@ pub struct Jobs {
     open: VecDeque<Open>,
     /// The job whose row was read last, if it has not ended or was left out.
     passed: Option<u64>,
-}
-
-/// Whose a step is.
-pub enum Taken {
-    /// A job's that is open. These stood between it and its own job, and are none.
-    Own(Vec<Open>),
-    /// A job's that has not ended or was left out.
-    Passed,
-    /// No job stands before it that it may be of.
-    Nobodys,
+    early: Early,
 }
 
 impl Jobs {
     /// A job's row, at `line`, or the one before it once more.
     pub fn begin(&mut self, job: FinishedJob, line: u64) {
         self.passed = None;
-        let is_again = |before: &&mut Open| before.steps.is_empty() && before.job == job;
+        let (steps, settled) = self.early.of(job.job_id);
+        let is_again = |before: &&mut Open| {
+            let may_be = settled || before.steps.is_empty();
+            may_be && steps.is_empty() && before.job == job
+        };
         if let Some(before) = self.open.back_mut().filter(is_again) {
             before.again += 1;
             return;
         }
         self.open.push_back(Open {
             job,
-            steps: Vec::new(),
+            steps,
             line,
             again: 0,
-            settled: false,
+            settled,
         });
     }
 
     /// The row of a job that has not ended: what steps come next are its own.
     pub fn pass(&mut self, job_id: u64) {
         self.open.iter_mut().for_each(|open| open.settled = true);
-        self.passed = Some(job_id);
+        self.leave_out(job_id);
     }
 
     /// The row of a job that is left out: its steps are, too.
     pub fn leave_out(&mut self, job_id: u64) {
+        self.early.of(job_id);
         self.passed = Some(job_id);
     }
 
-    /// A step's row.
-    pub fn step(&mut self, job_id: u64, step: Step) -> Taken {
-        if self.passed == Some(job_id) {
-            return Taken::Passed;
+    /// A step's row. Returns the jobs that stood between it and its own job, and are none.
+    pub fn step(&mut self, job_id: u64, step: Step) -> Vec<Open> {
+        match self.early.step(job_id, step) {
+            Some(step) if self.passed != Some(job_id) => self.behind(job_id, step),
+            _ => Vec::new(),
         }
+    }
+
+    fn behind(&mut self, job_id: u64, step: Step) -> Vec<Open> {
         let is_its = |open: &Open| open.job.job_id == job_id && !open.settled;
-        let Some(at) = self.open.iter().rposition(is_its) else {
-            return Taken::Nobodys;
+        let latest = self.open.len().saturating_sub(1);
+        let may_take = |at: &usize| *at == latest || self.open[*at].steps.is_empty();
+        let Some(at) = self.open.iter().rposition(is_its).filter(may_take) else {
+            self.early.lose(step);
+            return Vec::new();
         };
-        let latest = self.open.len() - 1;
-        if at != latest && !self.open[at].steps.is_empty() {
-            return Taken::Nobodys;
-        }
         let between = self.open.split_off(at + 1);
         self.open[at].steps.push(step);
-        Taken::Own(between.into())
+        between.into()
+    }
+
+    /// A row that is no record.
+    pub fn broken(&mut self) {
+        self.early.broken();
+    }
+
+    /// Steps since it was asked last that no job was found for.
+    pub fn lost(&mut self) -> Vec<Step> {
+        self.early.lost()
     }
 
     /// The next job to which no more steps can come.
@@ -85,6 +95,7 @@ impl Jobs {
 
     /// The next job once the dump is at its end.
     pub fn last(&mut self) -> Option<Open> {
+        self.early.end();
         self.open.pop_front()
     }
 }
@@ -97,6 +108,7 @@ mod tests {
     fn step() -> Step {
         Step {
             id: "1.0".into(),
+            line: 3,
             start: 1,
             end: 2,
             peak: 7,
@@ -118,7 +130,7 @@ mod tests {
     fn a_job_with_its_steps_is_ready_once_the_next_one_begins() {
         let mut jobs = Jobs::default();
         jobs.begin(finished(1, 100, 5), 2);
-        assert!(matches!(jobs.step(1, step()), Taken::Own(between) if between.is_empty()));
+        assert!(jobs.step(1, step()).is_empty());
         assert_eq!(ready(&mut jobs), [0; 0], "more steps may come");
         jobs.begin(finished(2, 100, 5), 4);
         assert_eq!(ready(&mut jobs), [1]);
@@ -135,7 +147,8 @@ mod tests {
         jobs.begin(finished(17, 100, 5), 17);
         assert_eq!(ready(&mut jobs), [1]);
         // The steps of one that has been passed over are nobody's.
-        assert!(matches!(jobs.step(1, step()), Taken::Nobodys));
+        assert!(jobs.step(1, step()).is_empty());
+        assert_eq!(jobs.lost().len(), 1);
     }
 
     #[test]
@@ -149,7 +162,7 @@ mod tests {
         jobs.begin(finished(2, 100, 5), 3);
         assert_eq!(ready(&mut jobs), [1]);
         jobs.pass(8);
-        assert!(matches!(jobs.step(8, step()), Taken::Passed));
+        assert!(jobs.step(8, step()).is_empty() && jobs.lost().is_empty());
         jobs.begin(finished(3, 100, 5), 5);
         assert_eq!(ready(&mut jobs), [2]);
     }

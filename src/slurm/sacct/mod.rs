@@ -5,6 +5,7 @@
 
 mod cut;
 mod dump;
+mod early;
 mod header;
 mod jobs;
 mod json;

@@ -169,6 +169,7 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
             job_id,
             Step {
                 id: id.into(),
+                line: 0,
                 start: moment(columns.start).map_or(0, |start| start.first),
                 end: moment(columns.end).map_or(i64::MAX, |end| end.first),
                 peak: step_peak(

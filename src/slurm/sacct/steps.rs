@@ -17,10 +17,11 @@ pub struct Open {
     pub settled: bool,
 }
 
-#[derive(PartialEq)]
 pub struct Step {
     /// As sacct prints it.
     pub id: String,
+    /// Where its row began.
+    pub line: u64,
     pub start: i64,
     pub end: i64,
     pub peak: u64,
@@ -33,6 +34,14 @@ pub struct Step {
     pub is_launched: bool,
 }
 
+impl Step {
+    /// The same row.
+    fn is_again(&self, other: &Step) -> bool {
+        let told = |step: &Step| (step.start, step.end, step.peak, step.memory, step.cpus);
+        self.id == other.id && told(self) == told(other)
+    }
+}
+
 impl Open {
     /// Takes out the steps whose row was written more than once, and returns them.
     pub fn take_out_twins(&mut self) -> Vec<Step> {
@@ -40,7 +49,11 @@ impl Open {
         let mut twins = Vec::new();
         let steps = std::mem::take(&mut self.steps);
         for step in steps {
-            match self.steps.last() == Some(&step) {
+            match self
+                .steps
+                .last()
+                .is_some_and(|before| before.is_again(&step))
+            {
                 true => twins.push(step),
                 false => self.steps.push(step),
             }
