@@ -1,11 +1,12 @@
 //! A dump, job by job.
 
+use super::columns::Columns;
 use super::header::{BYTE_ORDER_MARK, Header};
 use super::jobs::Jobs;
 use super::json::{self, Fields};
 use super::lines::Records;
 use super::plausible::corrections;
-use super::row::{Columns, Row, job_id, read_row};
+use super::row::{Row, job_id, read_row};
 use super::steps::Open;
 use super::{FIELDS, dump_command};
 use crate::record::FinishedJob;

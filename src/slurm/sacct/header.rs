@@ -1,8 +1,8 @@
 //! Where the rows of a dump begin and what stands in them.
 
+use super::columns::Columns;
 use super::cut::Cut;
 use super::dump::DumpError;
-use super::row::Columns;
 use crate::text::rejects::Rejects;
 use memchr::memmem::Finder;
 use std::io::{BufRead, Read as _};

@@ -3,6 +3,7 @@
 //! A job is one allocation row followed by its step rows. Names and comments may hold delimiters
 //! and newlines; our own calls therefore use a delimiter that nobody can guess.
 
+mod columns;
 mod cut;
 mod dump;
 mod early;

@@ -1,5 +1,6 @@
 //! Tests of the whole room.
 
+mod broken;
 mod figures;
 mod forms;
 mod json;
