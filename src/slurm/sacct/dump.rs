@@ -189,7 +189,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn between(&mut self, open: Open) {
-        let why = "it stands between a job and its steps, as a row in a job's name does";
+        let why = "it stands between a job and its steps, as a row in a job's name or of a sorted dump does";
         for _ in 0..=open.again {
             self.rejects.add(why, open.line, open.job.label.as_bytes());
         }

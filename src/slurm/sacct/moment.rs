@@ -26,7 +26,7 @@ impl Moment {
         }
         let found = seconds(text).or_else(|| local(text, zone));
         let found = found.ok_or(
-            "a time in a form that sacct prints by a SLURM_TIME_FORMAT alone: unset that and make the dump again",
+            "a time in a form that only a SLURM_TIME_FORMAT or a spreadsheet writes: unset that and make the dump again",
         )?;
         Ok(Some(found).filter(|found| found.first > 0))
     }
