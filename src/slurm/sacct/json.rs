@@ -10,7 +10,7 @@ use std::fmt;
 /// A row, field by field, in the order of [`FIELDS`].
 pub type Fields = Vec<Vec<u8>>;
 
-/// All rows of a dump: what sacct printed, once or several times, or its list of jobs alone. Its bytes may be any; what
+/// All rows of a dump: what sacct printed, once or several times, or its list of jobs or jobs alone. Its bytes may be any; what
 /// is no UTF-8 in it is replaced.
 pub fn rows(dump: &[u8]) -> serde_json::Result<Vec<Fields>> {
     let text = String::from_utf8_lossy(dump);
@@ -18,11 +18,30 @@ pub fn rows(dump: &[u8]) -> serde_json::Result<Vec<Fields>> {
         return serde_json::from_str(&text).map(|Rows(rows)| rows);
     }
     let mut rows = Vec::new();
-    for dump in serde_json::Deserializer::from_str(&text).into_iter() {
-        let Dump { jobs } = dump?;
-        rows.extend(jobs.0);
+    let parts = serde_json::Deserializer::from_str(&text);
+    if is_of_a_dump(&text) {
+        for dump in parts.into_iter() {
+            let Dump { jobs } = dump?;
+            rows.extend(jobs.0);
+        }
+    } else {
+        for job in parts.into_iter::<Value>() {
+            rows.extend(rows_of(&job?));
+        }
     }
     Ok(rows)
+}
+
+/// What sacct prints around its list of jobs, of which any may come first; other programs write a job a line.
+fn is_of_a_dump(text: &str) -> bool {
+    let first = text.split('"').nth(1).unwrap_or("jobs");
+    ["meta", "jobs", "errors", "warnings"].contains(&first)
+}
+
+/// A job's row and those of its steps.
+fn rows_of(job: &Value) -> impl Iterator<Item = Fields> {
+    let steps = job["steps"].as_array().into_iter().flatten().enumerate();
+    std::iter::once(job_row(job)).chain(steps.map(move |(n, step)| step_row(job, n, step)))
 }
 
 #[derive(Deserialize)]
@@ -51,9 +70,7 @@ impl<'de> Visitor<'de> for Jobs {
     fn visit_seq<A: SeqAccess<'de>>(self, mut jobs: A) -> Result<Rows, A::Error> {
         let mut rows = Vec::new();
         while let Some(job) = jobs.next_element::<Value>()? {
-            rows.push(job_row(&job));
-            let steps = job["steps"].as_array().into_iter().flatten();
-            rows.extend(steps.enumerate().map(|(n, step)| step_row(&job, n, step)));
+            rows.extend(rows_of(&job));
         }
         Ok(Rows(rows))
     }

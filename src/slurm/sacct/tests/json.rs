@@ -75,6 +75,12 @@ fn json_of_every_release_is_read() {
     assert_eq!((jobs.len(), reasons.len()), (0, 2));
 }
 
+fn a_job_a_line(jobs: &str) -> String {
+    let jobs: Vec<serde_json::Value> = serde_json::from_str(jobs).unwrap();
+    let line = |job: &serde_json::Value| job.to_string() + "\n";
+    jobs.iter().map(line).collect()
+}
+
 #[test]
 fn json_that_was_put_together_or_taken_apart_is_read() {
     let whole = json(true);
@@ -84,6 +90,7 @@ fn json_that_was_put_together_or_taken_apart_is_read() {
         ("a byte order mark", format!("\u{feff}{whole}"), 1),
         ("two months", format!("{whole}\n{whole}"), 2),
         ("the list alone", jobs.to_owned(), 1),
+        ("a job a line", a_job_a_line(jobs), 1),
     ] {
         let (read, reasons) = jobs_of(text.as_bytes());
         assert_eq!(
