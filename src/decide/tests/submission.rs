@@ -1,0 +1,239 @@
+//! Whole requests: whose they are, what they wait for, why they are left alone.
+
+use super::*;
+
+const NOW: i64 = 1_000_000;
+
+/// `sbatch work.sh a b` by the user with number 1007.
+fn request(ask: Ask) -> Request<'static> {
+    Request {
+        jobs: 1,
+        uid: 1007,
+        texts: Texts {
+            name: b"solve",
+            script: b"#!/bin/sh\nwork $1 $2\n",
+            arguments: vec![b"a", b"b"],
+            ..Texts::default()
+        },
+        ask,
+        licenses: "",
+        input_bytes: Some(7),
+        left_alone: None,
+        may_wait: true,
+        measured: false,
+    }
+}
+
+/// A site that measures new kinds of jobs which are worth half a GiB × hour, and sets everything.
+fn measuring() -> Config {
+    let mut config = Config::default();
+    config.modes.default = Mode::Apply;
+    config.shadow.enabled = true;
+    config.shadow.window_s = 60;
+    config.shadow.min_stake_gib_h = 0.5;
+    config
+}
+
+#[test]
+fn a_new_kind_waits_for_its_shadow_where_enough_is_at_stake() {
+    let half_an_hour = |memory, cpus, tasks| Ask {
+        time_s: Some(1800),
+        ..ask(memory, cpus, tasks)
+    };
+    let node = |mib| Some(Memory::Node(mib));
+    let two_nodes = Ask {
+        layout: Layout::new(Some(2), Some(1), Some(2), Some(2)),
+        ..half_an_hour(node(65536), 1, 1)
+    };
+    let spread = Ask {
+        layout: Layout::new(Some(4), None, Some(1), None),
+        ..half_an_hour(node(65536), 1, 1)
+    };
+    for (ask, waits) in [
+        (half_an_hour(node(1024), 1, 1), true),
+        (half_an_hour(node(1023), 1, 1), false),
+        (half_an_hour(Some(Memory::Cpu(256)), 2, 2), true),
+        (half_an_hour(Some(Memory::Cpu(255)), 2, 2), false),
+        (half_an_hour(None, 64, 1), false),
+        // Without a time limit of its own a job counts for an hour.
+        (ask(node(512), 1, 1), true),
+        (ask(node(511), 1, 1), false),
+        (two_nodes, false),
+        (spread, false),
+    ] {
+        let record = decide(&measuring(), None, &request(ask), NOW).unwrap();
+        let wait = Wait {
+            since: NOW,
+            until: NOW + 60,
+            arguments: Arguments::of(&request(ask).texts.arguments).unwrap(),
+        };
+        assert_eq!(wait.arguments.count, 2);
+        assert_eq!(record.shadow, waits.then_some(wait), "{ask:?}");
+        assert_eq!(record.input_bytes, Some(7));
+        let why = record.kept.unwrap();
+        assert_eq!(why.contains("a shadow of this new kind"), waits, "{why}");
+    }
+}
+
+#[test]
+fn no_job_waits_in_vain() {
+    let ask = ask(Some(Memory::Node(65536)), 8, 1);
+    let waits = |config: &Config, snapshot: Option<&Snapshot>, request: &Request| {
+        decide(config, snapshot, request, NOW).is_some_and(|record| record.shadow.is_some())
+    };
+    let measuring = measuring();
+    let disabled = Config {
+        shadow: Config::default().shadow,
+        ..measuring.clone()
+    };
+    let observing = Config {
+        modes: Config::default().modes,
+        ..measuring.clone()
+    };
+    let request = request(ask);
+    let cannot_wait = Request {
+        may_wait: false,
+        ..request.clone()
+    };
+    let kind = Kind::of(1007, &request.texts, ask.layout);
+    let knows = snapshot(&kind, SEEN, &Directory::default());
+    assert!(waits(&measuring, None, &request));
+    assert!(
+        !waits(&measuring, Some(&knows), &request),
+        "its kind is known"
+    );
+    assert!(!waits(&disabled, None, &request));
+    assert!(!waits(&observing, None, &request), "nothing would be set");
+    assert!(!waits(&measuring, None, &cannot_wait));
+}
+
+#[test]
+fn a_job_that_is_left_alone_says_why_and_nobodys_job_has_no_record() {
+    let ask = ask(Some(Memory::Node(65536)), 8, 1);
+    let mut off = Config::default();
+    off.modes.default = Mode::Off;
+    let left_alone = |reason| Request {
+        left_alone: Some(reason),
+        ..request(ask)
+    };
+    assert_eq!(decide(&off, None, &request(ask), NOW), None);
+    assert_eq!(
+        decide(&measuring(), None, &left_alone(LeftAlone::NoScript), NOW),
+        None
+    );
+    let record = decide(&measuring(), None, &left_alone(LeftAlone::Exclusive), NOW).unwrap();
+    assert_eq!(record.kept.as_deref(), Some("--exclusive"));
+    assert_eq!((record.asked, record.shadow), (None, None));
+    let record = decide(&Config::default(), None, &request(ask), NOW).unwrap();
+    assert_eq!(record.kept.as_deref(), Some("no snapshot"));
+    assert_eq!(record.asked, Some(ask));
+}
+
+#[test]
+fn what_a_script_relies_on_is_read_at_submission() {
+    let ask = ask(Some(Memory::Node(65536)), 4, 2);
+    let mut request = request(ask);
+    request.texts.script = b"#!/bin/sh\nsrun --mem=20000M -n2 -c3 work\n";
+    let record = decide(&measuring(), None, &request, NOW).unwrap();
+    let floor = record.floor.unwrap();
+    let least = |reliance: &Option<Reliance>| reliance.as_ref().and_then(|found| found.least);
+    assert_eq!(
+        (least(&floor.memory), least(&floor.cpus)),
+        (Some(20_000), Some(6))
+    );
+    let sized = sized_above(ask, SEEN, Mode::Apply, &floor);
+    assert_eq!(sets(&sized), (Some(20_000), Some(3)));
+}
+
+#[test]
+fn rules_know_whose_job_it_is_from_the_directory_where_the_request_does_not_say() {
+    let alice = User {
+        name: "alice".into(),
+        account: Some("physics".into()),
+    };
+    let directory = Directory {
+        default_partition: Some("batch".into()),
+        users: [(1007, alice)].into(),
+        ..Directory::default()
+    };
+    let snapshot = snapshot(&Kind::of_accounting(1, b"align"), SEEN, &directory);
+    let plain = request(ask(None, 1, 1));
+    let named = Request {
+        texts: Texts {
+            account: Some(b"chemistry"),
+            partition: Some(b"long"),
+            ..plain.texts.clone()
+        },
+        ..plain.clone()
+    };
+    let stranger = Request {
+        uid: 8,
+        ..plain.clone()
+    };
+    let (user, account, partition) = ("user", "account", "partition");
+    for (request, key, value, matches) in [
+        (&plain, user, "alice", true),
+        (&plain, account, "physics", true),
+        (&plain, partition, "batch", true),
+        (&named, account, "physics", false),
+        (&named, account, "chemistry", true),
+        (&named, partition, "batch", false),
+        (&named, partition, "long", true),
+        (&stranger, user, "alice", false),
+        (&stranger, account, "physics", false),
+        (&stranger, partition, "batch", true),
+    ] {
+        let only = |name| (key == name).then(|| value.to_owned());
+        let rule = Rule {
+            user: only(user),
+            account: only(account),
+            partition: only(partition),
+            mode: Some(Mode::Off),
+            ..Rule::default()
+        };
+        let config = Config {
+            rule: vec![rule],
+            ..Config::default()
+        };
+        let record = decide(&config, Some(&snapshot), request, NOW);
+        assert_eq!(record.is_none(), matches, "{key} = {value}: {request:?}");
+    }
+}
+
+#[test]
+fn a_job_of_a_workflow_manager_is_rewritten_only_where_the_site_says_so() {
+    let submitted = |toml: &str, comment: &'static [u8]| {
+        let request = Request {
+            jobs: 1,
+            uid: 1,
+            texts: Texts {
+                name: b"align",
+                comment,
+                script: b"#!/bin/sh\nalign\n",
+                ..Texts::default()
+            },
+            ask: ask(Some(Memory::Node(65536)), 1, 1),
+            licenses: "",
+            input_bytes: None,
+            left_alone: None,
+            may_wait: false,
+            measured: false,
+        };
+        let kind = Kind::of(1, &request.texts, request.ask.layout);
+        let snapshot = snapshot(&kind, SEEN, &Directory::default());
+        let toml = format!("modes.default = 'apply'\n{toml}");
+        let config = Config::parse("f".as_ref(), toml.as_bytes()).unwrap();
+        decide(&config, Some(&snapshot), &request, 0).unwrap()
+    };
+    let rule: &[u8] = b"rule_align_wildcards_7";
+    for (toml, comment, mode) in [
+        ("", b"".as_slice(), Mode::Apply),
+        ("", rule, Mode::Observe),
+        ("managers.snakemake = 'size'", rule, Mode::Apply),
+        ("managers.toil = 'size'", rule, Mode::Observe),
+    ] {
+        let record = submitted(toml, comment);
+        assert_eq!(record.memory.unwrap().mode, mode, "{toml}");
+        assert_eq!(record.manager.is_some(), !comment.is_empty());
+    }
+}

@@ -1,0 +1,238 @@
+use super::super::scripted::Scripted;
+use super::super::squeue;
+use super::*;
+use serde_json::Value;
+
+/// Answers with these jobs.
+struct Answer(&'static str);
+impl Commands for Answer {
+    fn run(&self, _: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+        Ok(squeue::answer(self.0, arguments))
+    }
+}
+
+const OURS: &str = r#"{"shadowfit":1,"kind":{}}"#;
+
+#[test]
+fn jobs_are_read_with_the_states_that_matter() {
+    for (state, reason, restarts, seen) in [
+        ("PENDING", "Resources", 2, "PENDING"),
+        ("REQUEUED", "BeginTime", 2, "PENDING"),
+        ("REQUEUE_HOLD", "None", 2, "PENDING"),
+        ("SPECIAL_EXIT", "None", 2, "PENDING"),
+        ("RESV_DEL_HOLD", "None", 2, "PENDING"),
+        ("RESIZING", "None", 2, "RUNNING"),
+        ("STAGE_OUT", "None", 0, "COMPLETING"),
+        ("COMPLETING", "None", 0, "COMPLETING"),
+        ("COMPLETING", "OutOfMemory", 0, "OUT_OF_MEMORY"),
+        ("COMPLETING", "NonZeroExitCode", 0, "FAILED"),
+        ("COMPLETING", "TimeLimit", 0, "TIMEOUT"),
+        ("COMPLETING", "OutOfMemory", 1, "COMPLETING"),
+        ("OUT_OF_MEMORY", "OutOfMemory", 2, "OUT_OF_MEMORY"),
+    ] {
+        let job = serde_json::json!({
+            "job_id": 8, "job_state": state, "state_reason": reason, "user_id": 4_294_900_001u32, "group_id": 1,
+            "restart_cnt": restarts, "memory_per_cpu": 2048, "admin_comment": OURS, "nodes": "n[1-2]", "start_time": 77
+        });
+        let job = job.to_string();
+        let answers = [("squeue", job.as_str())];
+        let queue = query(&Scripted::new(&answers)).unwrap();
+        let [job] = &queue.jobs[..] else {
+            panic!("{queue:?}")
+        };
+        assert_eq!((job.handle.as_str(), job.restarts), ("8", restarts));
+        assert_eq!(
+            (job.state.as_str(), job.uid, job.memory, job.started),
+            (seen, 4_294_900_001, Some(2048), 77)
+        );
+        assert_eq!(job.nodes, ["n1", "n2"]);
+        assert!(!job.waits_for_others);
+    }
+}
+
+#[test]
+fn a_job_is_held_by_its_priority_or_its_reason() {
+    for (reason, priority, held) in [
+        ("Priority", 4_294_901_758u32, false),
+        ("None", 1, false),
+        ("Dependency", 0, true),
+        ("job_requeued_in_held_state", 0, true),
+        ("JobHeldUser", 0, true),
+        ("JobHeldAdmin", 1, true),
+    ] {
+        let job = serde_json::json!({
+            "job_id": 8, "job_state": "PENDING", "state_reason": reason, "priority": priority, "user_id": 1,
+            "group_id": 1, "admin_comment": OURS
+        });
+        let job = job.to_string();
+        let answers = [("squeue", job.as_str())];
+        let queue = query(&Scripted::new(&answers)).unwrap();
+        assert_eq!(queue.jobs[0].is_held, held, "{reason}, {priority}");
+    }
+}
+
+#[test]
+fn tasks_of_arrays_are_named_as_dependencies_and_scontrol_name_them() {
+    let none = serde_json::json!({"set": false, "number": 0});
+    for (array, tasks, task, named, at, script_id, first, count) in [
+        (0.into(), "", Value::Null, vec!["40"], "40", 40, None, 1),
+        (none.clone(), "", none, vec!["40"], "40", 40, None, 1),
+        (
+            33.into(),
+            "",
+            5.into(),
+            vec!["40", "33_*", "33_5"],
+            "40",
+            33,
+            Some(5),
+            1,
+        ),
+        (
+            33.into(),
+            "5-9,12%2",
+            Value::Null,
+            vec!["40", "33_*"],
+            "33_[5-9,12%2]",
+            33,
+            Some(5),
+            6,
+        ),
+    ] {
+        let job = serde_json::json!({
+            "job_id": 40, "array_job_id": array, "array_task_string": tasks, "array_task_id": task,
+            "user_id": 1, "group_id": 2, "command": "/a/b.sh x  y", "features": "gpu", "partition": "p,q",
+            "current_working_directory": "/home/alice", "admin_comment": OURS
+        });
+        let job = job.to_string();
+        let answers = [("squeue", job.as_str())];
+        let queue = query(&Scripted::new(&answers)).unwrap();
+        assert_eq!(queue.jobs[0].names, named, "{job}");
+        assert_eq!(queue.jobs[0].count(), count, "{job}");
+        let original = &queue.jobs[0].original;
+        assert_eq!(original.handle, at);
+        assert_eq!((original.script_id, original.task), (script_id, first));
+        assert_eq!((original.uid, original.gid), (1, 2));
+        assert_eq!(
+            (&*original.line, &*original.features, &*original.partition),
+            ("/a/b.sh x  y", "gpu", "p,q")
+        );
+        assert_eq!(original.work_dir, "/home/alice");
+    }
+}
+
+#[test]
+fn one_job_is_asked_for_alone_and_one_that_is_forgotten_is_none() {
+    struct Forgot;
+    impl Commands for Forgot {
+        fn run(&self, program: &str, _: &[&str]) -> Result<Vec<u8>, CommandError> {
+            Err(CommandError::Failed {
+                command: program.into(),
+                said: "slurm_load_jobs error: Invalid job id specified".into(),
+            })
+        }
+    }
+    let mut queue = Queue::default();
+    query_job(&Forgot, 9, &mut queue).unwrap();
+    assert!(queue.jobs.is_empty());
+    let job =
+        |id| serde_json::json!({"job_id": id, "user_id": 1, "group_id": 1, "admin_comment": OURS});
+    let jobs = [job(8).to_string(), job(9).to_string()].join(",");
+    let answers = [("squeue", jobs.as_str())];
+    query_job(&Scripted::new(&answers), 9, &mut queue).unwrap();
+    let ids: Vec<u64> = queue.jobs.iter().map(|job| job.job_id).collect();
+    assert_eq!(ids, [9]);
+}
+
+#[test]
+fn the_record_is_that_of_the_job_that_was_asked_for() {
+    let answer = Answer(
+        r#"{"job_id": 8, "admin_comment": "{\"shadowfit\":1,\"kind\":{},\"kept\":\"eight\"}"},
+        {"job_id": 9, "admin_comment": "{\"shadowfit\":1,\"kind\":{},\"kept\":\"nine\"}"},
+        {"job_id": 10, "admin_comment": ""}, {"job_id": 11, "admin_comment": "see ticket 5"}"#,
+    );
+    let kept = |job| record_of(&answer, job).map(|record| record.map(|record| record.kept));
+    assert_eq!(kept("8").unwrap(), Some(Some("eight".into())));
+    assert_eq!(kept("9").unwrap(), Some(Some("nine".into())));
+    assert_eq!(kept("10").unwrap(), None);
+    for (job, problem) in [("11", "somebody else's"), ("12", "is not there")] {
+        let error = kept(job).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+#[test]
+fn a_shadow_that_ended_without_a_report_says_how() {
+    for state in [
+        "PENDING",
+        "CONFIGURING",
+        "RUNNING",
+        "COMPLETING",
+        "SUSPENDED",
+    ] {
+        assert_eq!(shadow_in(state, None).outcome(), None, "{state}");
+    }
+    let lost = shadow_in("NODE_FAIL", None).outcome().unwrap();
+    assert_eq!(
+        (lost.ended, lost.why.as_deref()),
+        (Ended::Failed, Some("NODE_FAIL"))
+    );
+    let reported = ShadowCounters::refused("no overlay");
+    let found = shadow_in("RUNNING", Some(reported.clone())).outcome();
+    assert_eq!(found, Some(reported));
+}
+
+fn shadow_in(state: &str, counters: Option<ShadowCounters>) -> QueuedShadow {
+    let mut record = ShadowRecord::ended("9", ShadowCounters::refused(""));
+    record.counters = counters;
+    QueuedShadow {
+        job_id: 77,
+        state: state.into(),
+        record,
+    }
+}
+
+#[test]
+fn a_clone_is_of_the_first_task_that_waits() {
+    let queue = query(&Answer(
+        r#"{"job_id": 7, "array_job_id": 7, "array_task_string": "5-9%2,12", "user_id": 1, "group_id": 2,
+         "command": "/a/b.sh x  y", "admin_comment": "{\"shadowfit\":1,\"kind\":{}}"},
+        {"job_id": 8, "job_state": "RUNNING", "admin_comment": "{\"shadowfit\":1,\"shadow_of\":\"7\"}"},
+        {"job_id": 9, "job_state": "PENDING", "state_reason": "Resources"}"#,
+    ))
+    .unwrap();
+    let original = &queue.jobs[0].original;
+    assert_eq!(
+        (original.task, original.line.as_str()),
+        (Some(5), "/a/b.sh x  y")
+    );
+    assert_eq!(queue.shadows[0].record.shadow_of, "7");
+    assert_eq!(queue.jobs.len(), 1);
+}
+
+#[test]
+fn dependents_name_what_failed_and_what_was_asked() {
+    let queue = query(&Answer(
+        r#"{"job_id": 9, "dependency": "afterok:8_2(failed),afterok:7_*(failed)?afterany:6(unfulfilled)"},
+            {"job_id": 10, "dependency": "afterok:8(unfulfilled)"}"#,
+    ))
+    .unwrap();
+    let [only] = &queue.dependents[..] else {
+        panic!("{queue:?}")
+    };
+    assert_eq!(only.failed().collect::<Vec<_>>(), ["8_2", "7_*"]);
+    assert_eq!(only.as_written(), "afterok:8_2,afterok:7?afterany:6");
+}
+
+#[test]
+fn an_answer_that_is_none_is_an_error() {
+    struct Says(&'static str);
+    impl Commands for Says {
+        fn run(&self, _: &str, _: &[&str]) -> Result<Vec<u8>, CommandError> {
+            Ok(self.0.into())
+        }
+    }
+    for answer in ["{}", "slurm_load_jobs error", "9|PENDING\n"] {
+        assert!(query(&Says(answer)).is_err(), "{answer}");
+    }
+    assert!(query(&Says("")).is_ok(), "nothing waits");
+}
