@@ -74,13 +74,16 @@ pub fn words(command: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 impl<'a> Line<'a> {
-    /// The command that byte `at` belongs to, from `|` or `;` to the next.
-    pub fn command(&self, at: usize) -> Range<usize> {
-        let (before, after) = self.text.split_at(at);
-        let parts = |&at: &usize| self.parts_commands(at);
-        let start = memchr::memrchr2_iter(b'|', b';', before).find(parts);
-        let mut ends = memchr::memchr2_iter(b'|', b';', after).map(|further| at + further);
-        start.map_or(0, |start| start + 1)..ends.find(parts).unwrap_or(self.text.len())
+    /// Its commands, which `|` and `;` part.
+    pub fn commands(&self) -> impl Iterator<Item = Range<usize>> {
+        let ends = memchr::memchr2_iter(b'|', b';', self.text);
+        let ends = ends.filter(|&at| self.parts_commands(at));
+        let mut start = 0;
+        ends.chain([self.text.len()]).map(move |end| {
+            let command = start..end;
+            start = end + 1;
+            command
+        })
     }
 
     /// This command of it does nothing with what it reads but print it into the job's output, or forget it. A bare value may be

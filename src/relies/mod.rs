@@ -106,11 +106,13 @@ impl<'a> Found<'a> {
         if all.has(Signs::OTHER_JOB) {
             return self.read(line, line.text, all, cpus);
         }
-        while let Some(&(end, _)) = signs.first() {
-            let command = line.command(end - 1 - line.start);
+        for command in line.commands() {
             let of_command = signs::up_to(line.start + command.end, &mut signs);
-            if !line.only_shows(&command) {
+            if !of_command.is_empty() && !line.only_shows(&command) {
                 self.read(line, &line.text[command], Signs::all(of_command), cpus);
+            }
+            if signs.is_empty() {
+                break;
             }
         }
     }

@@ -81,7 +81,14 @@ fn counts(text: &[u8]) -> bool {
     let ranges = memchr::memchr_iter(b'{', text).map(|at| &text[at..]);
     let mut ranges =
         ranges.filter(|range| range.starts_with(b"{0..") || range.starts_with(b"{1.."));
-    ranges.next().is_some() || contains(text, b"seq ")
+    ranges.next().is_some() || has_seq(text)
+}
+
+/// `seq ` by the rarest of its letters.
+fn has_seq(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'q', text)
+        .filter_map(|at| text.get(at.checked_sub(2)?..))
+        .any(|word| word.starts_with(b"seq "))
 }
 
 /// A number is compared in it, and not just handed on: `-lt`, `==`, `((` and their like; `$((` computes.

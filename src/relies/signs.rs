@@ -1,7 +1,7 @@
 //! Signs that a line names something to rely on: all of them are looked for at once, for scripts are read while
 //! somebody waits for sbatch, and most of their lines hold none.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::packed::{Config, MatchKind, Searcher};
 use std::sync::OnceLock;
 
 /// What the signs of a line say, as bits.
@@ -115,12 +115,21 @@ const VARIABLES: [(&[u8], Signs); 8] = [
 /// Where signs end in a text, from its beginning on. Of signs that overlap, the one that begins first counts, and of those
 /// that begin together the one that stands first in the list: that is what lets a reader skip most of a text.
 pub fn find(text: &[u8]) -> Vec<(usize, Signs)> {
-    static FINDER: OnceLock<Option<AhoCorasick>> = OnceLock::new();
+    static FINDER: OnceLock<Option<Searcher>> = OnceLock::new();
     let finder = FINDER.get_or_init(|| {
-        AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostFirst)
-            .build(ALL.map(|(sign, _)| sign))
-            .ok()
+        let signs = || ALL.map(|(sign, _)| sign);
+        let mut config = Config::new();
+        config.match_kind(MatchKind::LeftmostFirst);
+        let searcher = config.builder().extend(signs()).build();
+        // CPUs without its instructions search in another way.
+        let otherwise = || {
+            config
+                .only_rabin_karp(true)
+                .builder()
+                .extend(signs())
+                .build()
+        };
+        searcher.or_else(otherwise)
     });
     let found = finder.iter().flat_map(|finder| finder.find_iter(text));
     let signs = found.map(|sign| (sign.end(), ALL[sign.pattern().as_usize()].1));
