@@ -151,7 +151,12 @@ impl Header {
         if is_ruler_again || line.eq_ignore_ascii_case(&self.text) {
             return Again::Same;
         }
-        match names_columns(line) {
+        // What nobody can guess stands in no job's name.
+        let is_parted = match &self.cut {
+            Cut::Delimiter(delimiter) => delimiter.find(line).is_some(),
+            _ => true,
+        };
+        match is_parted && names_columns(line) {
             true => Again::Other,
             false => Again::No,
         }

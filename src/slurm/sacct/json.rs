@@ -179,10 +179,11 @@ fn cpu_time(job: &Value) -> String {
     let of = |one: &Value| {
         let total = &one["time"]["total"];
         let fraction = number(&total["microseconds"]).unwrap_or(0);
-        number(&total["seconds"]).unwrap_or(0) * 1_000_000 + fraction
+        let seconds = number(&total["seconds"]).unwrap_or(0);
+        seconds.saturating_mul(1_000_000).saturating_add(fraction)
     };
     let steps = job["steps"].as_array().into_iter().flatten();
-    let microseconds = of(job).max(steps.map(of).sum());
+    let microseconds = of(job).max(steps.map(of).fold(0, u64::saturating_add));
     format!(
         "{}.{:06}",
         microseconds / 1_000_000,

@@ -23,6 +23,12 @@ pub enum Row {
     Running(u64),
 }
 
+/// A job's number and a step's; `5.0` of a row that names its user is a job's, as pandas write it.
+fn step_of<'a>(id: &'a str, user: &str) -> Option<(&'a str, &'a str)> {
+    let parts = id.split_once('.')?;
+    (parts.1 != "0" || user.is_empty()).then_some(parts)
+}
+
 pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str> {
     let text = |index: usize| str::from_utf8(fields[index]).unwrap_or_default();
     let optional = |index: Option<usize>| index.map_or("", text);
@@ -33,7 +39,7 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
     };
     let id = text(columns.id);
     let state = state(text(columns.state));
-    if let Some((job_id, step)) = id.split_once('.') {
+    if let Some((job_id, step)) = step_of(id, text(columns.user)) {
         let job_id = number(job_id)?;
         let moment = |index| Moment::read(text(index)).ok().flatten();
         let nodes = count(optional(columns.nodes))
@@ -67,7 +73,9 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
             },
         ));
     }
-    let job_id = number(id)?;
+    let whole = |id: &'_ str| id.strip_suffix(".0").unwrap_or(id).to_owned();
+    let id = whole(id);
+    let job_id = number(&id)?;
     if !has_ended(state)? {
         return Ok(Row::Running(job_id));
     }
@@ -99,10 +107,10 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
         .or_else(|| resource("cpu=", optional(columns.given)))
         .unwrap_or(0);
     let busy = cpu_seconds(optional(columns.cpu_time)).filter(|_| elapsed_s > 0);
-    let label = optional(columns.label);
+    let label = whole(optional(columns.label));
     Ok(Row::Job(Box::new(FinishedJob {
         job_id,
-        label: if label.is_empty() { id } else { label }.into(),
+        label: if label.is_empty() { id } else { label },
         submitted,
         started,
         ended,

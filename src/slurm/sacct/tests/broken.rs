@@ -30,6 +30,21 @@ fn an_unguessable_delimiter_keeps_every_name() {
 }
 
 #[test]
+fn no_name_in_an_answer_is_a_header_and_costs_the_others_their_rows() {
+    let delimiter = "5f1e0c";
+    let name = "x".to_owned() + &"\n".repeat(64) + "JobID\nJobID|State\n";
+    let rows = job(1, "COMPLETED", "a") + &job(2, "FAILED", "@") + &job(3, "COMPLETED", "c");
+    let text = format!("{HEADER}\n{rows}").replace('|', delimiter);
+    let text = text.replace('@', &name);
+    let mut reader = Reader::new(text.as_bytes(), Some(delimiter)).unwrap();
+    let mut found = Vec::new();
+    while let Some(job) = reader.next_job().unwrap() {
+        found.push(job.job_id);
+    }
+    assert_eq!(found, [1, 3]);
+}
+
+#[test]
 fn broken_rows_are_counted_with_their_line() {
     let rows = job(1, "COMPLETED", "a")
         + &job(2, "EXPLODED", "b")

@@ -104,7 +104,9 @@ fn the_same_rows_in_another_form_are_the_same_jobs() {
             .iter()
             .map(|row| row.iter().map(float).collect())
             .collect();
-        (0..rows.len()).for_each(|n| floats[n][0] = rows[n][0].clone());
+        // Steps have names.
+        let steps = (0..rows.len()).filter(|&n| rows[n][0].contains('.'));
+        steps.for_each(|n| floats[n][0] = rows[n][0].clone());
         floats
     };
     let quoted = spreadsheet(&rows, has_comma);
