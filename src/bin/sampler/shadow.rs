@@ -13,7 +13,7 @@ use shadowfit_core::sampler::license_sensor::Sensor;
 use shadowfit_core::shadow::{NOTES, SCRATCH};
 use shadowfit_core::slurm::{System, control, notes};
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -23,7 +23,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long, and how often, it is tried to remove the shadow's cgroups: a process with the lowest priority needs CPU time
 /// of a busy node to die, and where slurmstepd was killed nobody else removes them.
 const CLEARING: Duration = Duration::from_secs(300);
-const BETWEEN_CLEARINGS: Duration = Duration::from_millis(20);
+const LEAST_REST: Duration = Duration::from_millis(20);
+const MOST_REST: Duration = Duration::from_secs(1);
 
 /// Watches it to its end.
 pub fn run(arguments: &Shadow) {
@@ -120,17 +121,27 @@ fn report(arguments: &Shadow, counters: ShadowCounters) {
 /// long is left to the epilog.
 fn clear(name: &str) {
     let begun = Instant::now();
-    while begun.elapsed() < CLEARING {
-        let groups = cgroup::named(Path::new(CGROUPS), name);
+    let (mut groups, mut rest) = (Vec::new(), LEAST_REST);
+    loop {
+        // To find them costs a walk through the groups of the node; to try them again does not.
         if groups.is_empty() {
+            groups = cgroup::named(Path::new(CGROUPS), name);
+        }
+        groups.retain(|group| !is_gone(group));
+        if groups.is_empty() && cgroup::named(Path::new(CGROUPS), name).is_empty()
+            || begun.elapsed() > CLEARING
+        {
             return;
         }
-        for group in groups {
-            for id in cgroup::inside(&group) {
-                let _may_have_ended = kill(Pid::from_raw(id as i32), Signal::SIGKILL);
-            }
-            let _not_empty_yet = std::fs::remove_dir(group);
-        }
-        std::thread::sleep(BETWEEN_CLEARINGS);
+        std::thread::sleep(rest);
+        rest = (rest * 2).min(MOST_REST);
     }
+}
+
+fn is_gone(group: &Path) -> bool {
+    for id in cgroup::inside(group) {
+        let _may_have_ended = kill(Pid::from_raw(id as i32), Signal::SIGKILL);
+    }
+    let removed = std::fs::remove_dir(group);
+    removed.is_ok() || removed.is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }

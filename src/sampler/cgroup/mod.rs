@@ -9,6 +9,7 @@ use crate::shadow::GROUP_PREFIX;
 use procfs::process::Process;
 use procfs::{ProcessCGroup, ProcessCGroups};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 pub use tree::Tree;
 
@@ -116,16 +117,21 @@ impl Group {
     }
 }
 
-/// Directories of this name, wherever below `root` they are: all groups of one shadow.
+/// Directories of this name that this user has made, wherever below `root` they are: all groups of one shadow. Whoever has a
+/// part of the hierarchy of his own may call a group there what he likes.
 pub fn named(root: &Path, name: &str) -> Vec<PathBuf> {
+    let own = nix::unistd::geteuid().as_raw();
+    let is_own = |folder: &PathBuf| std::fs::metadata(folder).is_ok_and(|made| made.uid() == own);
     let mut found = with_all_below(root);
-    found.retain(|folder| folder.file_name().is_some_and(|own| own == name));
+    found.retain(|folder| folder.file_name().is_some_and(|own| own == name) && is_own(folder));
     found
 }
 
-/// The processes in one directory; none where it is gone.
+/// The processes in one directory; none where it is gone. Those of another process namespace have no number here.
 pub fn inside(folder: &Path) -> Vec<u32> {
-    numbers(&[folder.into()], "cgroup.procs").unwrap_or_default()
+    let mut found = numbers(&[folder.into()], "cgroup.procs").unwrap_or_default();
+    found.retain(|&id| id > 0);
+    found
 }
 
 /// Memory that the kernel charged to a group, page cache included, in bytes.
