@@ -35,6 +35,7 @@ const TRANSFERS_S: f32 = 1.0;
 
 /// On a busy node a look may be held up, and then sees more than the time for which it is taken.
 const A_MOMENT: Duration = Duration::from_millis(50);
+const A_WHILE_S: f64 = 5.0;
 
 /// The share of the time for which memory stays under what is usual.
 const USUAL: f64 = 0.95;
@@ -159,8 +160,9 @@ impl Sampler {
         if at >= self.next_threads {
             self.next_threads = at + self.cadence.threads_s();
             self.look_at_threads();
-            // Of one that was held up nobody knows which second it saw.
-            if begun.elapsed() < A_MOMENT {
+            // Of one that was held up nobody knows which second it saw. Over a while that matters little.
+            let is_long = self.demand.since_last(at).is_some_and(|s| s > A_WHILE_S);
+            if begun.elapsed() < A_MOMENT || is_long {
                 self.note_demand(at);
             }
         }

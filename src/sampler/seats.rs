@@ -21,12 +21,20 @@ struct Watched {
     name: String,
     servers: Servers,
     processes: Vec<String>,
+    /// At some look it was not known where all its servers are.
+    was_blind: bool,
     most: u32,
 }
 
-/// Addresses of a license's servers, once all of them are known.
+/// Where a license's servers are, once that is known.
 #[derive(Default)]
-struct Servers(Arc<OnceLock<HashSet<SocketAddr>>>);
+struct Servers(Arc<OnceLock<Found>>);
+
+#[derive(Default)]
+struct Found {
+    addresses: HashSet<SocketAddr>,
+    are_all: bool,
+}
 
 impl Servers {
     /// Finds them by name, if they are not numbers already: beside the job, for that may take longer than the job does.
@@ -38,43 +46,48 @@ impl Servers {
             .collect();
         let found = Servers::default();
         let cell = found.0.clone();
-        let fill = move |addresses: Option<HashSet<SocketAddr>>| {
-            addresses.map(|addresses| cell.set(addresses));
+        let are_numbers = all.iter().all(|(host, _)| host.parse::<IpAddr>().is_ok());
+        let fill = move || {
+            let _only_once = cell.set(look_up(&all));
         };
-        match addresses(&all) {
-            Some(addresses) => fill(Some(addresses)),
-            None => {
-                std::thread::spawn(move || fill(look_up(&all)));
+        match are_numbers {
+            true => fill(),
+            false => {
+                std::thread::spawn(fill);
             }
         }
         found
     }
 
     fn contain(&self, address: &SocketAddr) -> bool {
-        self.0.get().is_some_and(|known| known.contains(address))
+        self.0
+            .get()
+            .is_some_and(|found| found.addresses.contains(address))
     }
 
-    fn are_known(&self) -> bool {
-        self.0.get().is_some_and(|known| !known.is_empty())
+    fn are_all_known(&self) -> bool {
+        self.0.get().is_some_and(|found| found.are_all)
+    }
+
+    fn is_any_known(&self) -> bool {
+        self.0
+            .get()
+            .is_some_and(|found| !found.addresses.is_empty())
     }
 }
 
-/// Those that are written as numbers, if all are.
-fn addresses(servers: &[(String, u16)]) -> Option<HashSet<SocketAddr>> {
-    let address = |(host, port): &(String, u16)| {
-        let host: IpAddr = host.parse().ok()?;
-        Some(SocketAddr::new(host, *port))
+fn look_up(servers: &[(String, u16)]) -> Found {
+    let mut found = Found {
+        are_all: true,
+        ..Found::default()
     };
-    servers.iter().map(address).collect()
-}
-
-/// The same by name.
-fn look_up(servers: &[(String, u16)]) -> Option<HashSet<SocketAddr>> {
-    let mut found = HashSet::new();
     for (host, port) in servers {
-        found.extend((host.as_str(), *port).to_socket_addrs().ok()?);
+        match (host.as_str(), *port).to_socket_addrs() {
+            Ok(addresses) => found.addresses.extend(addresses),
+            Err(_) => found.are_all = false,
+        }
     }
-    Some(found)
+    found
 }
 
 impl Watched {
@@ -83,18 +96,20 @@ impl Watched {
             name: license.name.clone(),
             servers: Servers::find(&license.servers),
             processes: license.processes.clone(),
+            was_blind: false,
             most: 0,
         }
     }
 
-    /// Where a server could not be looked for, none seen is no zero.
+    /// Where a server could not be looked for from the first look on, none seen is no zero.
     fn is_seen(&self) -> bool {
-        !self.processes.is_empty() || self.servers.are_known()
+        let is_watched = !self.processes.is_empty() || self.servers.is_any_known();
+        self.most > 0 || is_watched && !self.was_blind
     }
 }
 
 impl SeatWatch {
-    /// Watches for these licenses. Of one whose servers cannot be found by name nothing is reported.
+    /// Watches for these licenses. Where a server cannot be found by name, that no seat was seen is not reported.
     pub fn new(proc: &Path, licenses: &[License]) -> SeatWatch {
         // What only a license manager or a rate reports is not seen here, and is no zero.
         let is_seen_here =
@@ -131,6 +146,7 @@ impl SeatWatch {
                 .filter(|to| license.servers.contain(to))
                 .count();
             license.most = license.most.max(running.max(connected) as u32);
+            license.was_blind |= !license.servers.are_all_known();
         }
     }
 
@@ -201,6 +217,10 @@ mod tests {
             reported_by_others,
             with("file", &["/a/license/file"]),
             with("unfound", &["1@127.0.0.1", "1@no-such-host.invalid"]),
+            License {
+                processes: vec!["no such program".into()],
+                ..with("half", &["1@no-such-host.invalid"])
+            },
         ];
         let mut seats = SeatWatch::new(Path::new("/proc"), &licenses);
         let held: Vec<TcpStream> = (0..3)

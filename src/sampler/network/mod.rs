@@ -85,11 +85,14 @@ impl Interfaces {
 
     fn note(&mut self, now: Counts) {
         for (name, now) in &now {
-            let before = self.last.get(name).copied().unwrap_or_default();
+            // A new one may have come from elsewhere, with all that it counted there.
+            let Some(before) = self.last.get(name) else {
+                continue;
+            };
             // One that has counted less than before is another of that name.
-            let is_same = now.received >= before.received && now.sent >= before.sent;
-            let new = now.since(if is_same { before } else { Traffic::default() });
-            self.since_first = self.since_first.plus(new);
+            if now.received >= before.received && now.sent >= before.sent {
+                self.since_first = self.since_first.plus(now.since(*before));
+            }
         }
         self.last = now;
     }
