@@ -36,35 +36,35 @@ impl Agent<'_> {
         };
         // A clock that was set back must not leave a gap.
         let since = through.min(now) - i64::from(self.config.agent.overlap_s);
-        let new = self.read_days(since, now + 1)?;
+        let new = self.read_days(since, now + 1, now + 1)?;
         self.store.set_progress(READ_THROUGH, now)?;
         Ok(new + self.look_back(now)?)
     }
 
     fn read_for_the_first_time(&mut self, now: i64) -> Result<usize> {
-        let new = self.read_days(self.far_back(now), now + 1)?;
-        for progress in [LOOKED_BACK, LOOKED_BACK_TO, READ_THROUGH] {
-            self.store.set_progress(progress, now)?;
-        }
+        let far = self.far_back(now);
+        let new = self.read_days(far, now + 1, now + 1)?;
+        self.store.set_progress(LOOKED_BACK_TO, far)?;
+        self.store.set_progress(LOOKED_BACK, now)?;
+        self.store.set_progress(READ_THROUGH, now)?;
         Ok(new)
     }
 
-    /// Once a day everything of the last days is read again: slurmctld may have kept records back while slurmdbd was
-    /// away. It is a day in each pass, for a job that dies meanwhile waits for the pass to end.
+    /// Once a day everything of the last days is read again, the last one first: slurmctld may have kept records back while
+    /// slurmdbd was away. It is a day in each pass, for a job that dies meanwhile waits for the pass to end.
     fn look_back(&mut self, now: i64) -> Result<usize> {
-        let begun = self.store.progress(LOOKED_BACK)?;
-        let begun = begun.filter(|at| (0..DAY).contains(&(now - at)));
-        let (until, from) = match begun {
-            Some(begun) => (begun, self.store.progress(LOOKED_BACK_TO)?.unwrap_or(begun)),
-            None => (now, self.far_back(now)),
-        };
-        if from >= until {
+        let begun = self.store.progress(LOOKED_BACK)?.filter(|&at| at <= now);
+        let come_to = self.store.progress(LOOKED_BACK_TO)?;
+        let last = begun.map(|begun| (begun, come_to.unwrap_or(self.far_back(begun))));
+        let goes_on = |&(begun, to): &(i64, i64)| now - begun < DAY || to > self.far_back(begun);
+        let (begun, to) = last.filter(goes_on).unwrap_or((now, now));
+        let from = (to - DAY).max(self.far_back(begun));
+        if from >= to {
             return Ok(0);
         }
-        let to = (from + DAY).min(until);
-        let new = self.read_days(from, to)?;
-        self.store.set_progress(LOOKED_BACK_TO, to)?;
-        self.store.set_progress(LOOKED_BACK, until)?;
+        let new = self.read_days(from, to, now + 1)?;
+        self.store.set_progress(LOOKED_BACK_TO, from)?;
+        self.store.set_progress(LOOKED_BACK, begun)?;
         Ok(new)
     }
 
@@ -96,16 +96,16 @@ impl Agent<'_> {
     }
 
     /// A day at a time, so that no answer is too large to hold.
-    fn read_days(&mut self, since: i64, until: i64) -> Result<usize> {
+    fn read_days(&mut self, since: i64, until: i64, now: i64) -> Result<usize> {
         let mut users = Users::default();
         let spool = self.config.profile.spool_dir.as_deref();
-        let spool = spool.map(|folder| Spool::look(folder, until)).transpose()?;
+        let spool = spool.map(|folder| Spool::look(folder, now)).transpose()?;
         let mut new = 0;
         let mut start = since;
         while start < until {
             let end = (start + DAY).min(until);
             let mut jobs = sacct::query(self.commands, start, end)?;
-            let taken = spool.as_ref().map(|spool| join(spool, &mut jobs, until));
+            let taken = spool.as_ref().map(|spool| join(spool, &mut jobs, now));
             let jobs: Vec<_> = jobs
                 .into_iter()
                 .filter_map(|job| users.with_kind(job))

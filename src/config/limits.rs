@@ -151,7 +151,7 @@ pub struct AgentLimits {
     /// Each pass reads sacct this many seconds further back than the last one ended, for records
     /// that reach slurmdbd late.
     pub overlap_s: u32,
-    /// The first pass, and one pass a day, look back this many days; at least 1.
+    /// The first pass looks back this many days, and once a day they are read again, a day in each pass; at least 1.
     #[serde(deserialize_with = "at_least_one")]
     pub lookback_days: u32,
 }
