@@ -11,11 +11,17 @@ pub fn take(step: &Connection, job: &FinishedJob, is_harmed: bool) -> rusqlite::
         return Ok(false);
     };
     let mut unmeasured = step.prepare_cached(
-        "SELECT id FROM jobs JOIN usages ON job = id WHERE job_id = ? AND submitted = ? AND peak IS NULL",
+        "SELECT id FROM jobs JOIN usages ON job = id WHERE job_id = ? AND submitted = ? AND started = ? AND user = ? \
+         AND name = ? AND peak IS NULL",
     )?;
-    let found = unmeasured.query_row(params![job.job_id as i64, job.submitted], |row| {
-        row.get::<_, i64>(0)
-    });
+    let same = params![
+        job.job_id as i64,
+        job.submitted,
+        job.started,
+        job.user,
+        job.name
+    ];
+    let found = unmeasured.query_row(same, |row| row.get::<_, i64>(0));
     let Some(id) = found.optional()? else {
         return Ok(false);
     };
@@ -57,8 +63,13 @@ mod tests {
             let runs = store.runs(Level::Name, name, i64::MAX, 10).unwrap();
             runs.iter().map(|run| run.usage.peak_bytes).collect()
         };
+        let of_another = crate::record::FinishedJob {
+            user: "somebody else".into(),
+            ..finished(7, 100, 9)
+        };
         for (told, new, peak) in [
             (&unknown, 1, None),
+            (&of_another, 0, None),
             (&unknown, 0, None),
             (&finished(7, 100, 5), 1, Some(5 << 20)),
             (&finished(7, 100, 9), 0, Some(5 << 20)),

@@ -190,8 +190,9 @@ impl Split {
 
     fn close(&mut self, each: &mut dyn FnMut(&[u8])) {
         if self.in_list && self.depth == 3 {
-            if self.job.len() < MAX_JOB {
-                each(&self.job);
+            match self.job.len() < MAX_JOB {
+                true => each(&self.job),
+                false => tracing::warn!("a job in squeue's answer is left out: it is too large"),
             }
             self.job.clear();
         }
