@@ -22,7 +22,7 @@ use network::{Network, Traffic};
 use peak::Peak;
 use process::{Processes, Threads};
 use seats::SeatWatch;
-use stats::{PeakRate, Spread, Timeline, total};
+use stats::{PeakDemand, PeakRate, Spread, Timeline, total};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -76,9 +76,7 @@ pub struct Sampler {
     most_threads: usize,
     most_processes: usize,
     cpu_s: f64,
-    /// Time waited for a CPU by all threads, each wait no longer than between two looks.
-    waited_s: f64,
-    demand: PeakRate,
+    demand: PeakDemand,
     storage: PeakRate,
     traffic: PeakRate,
 }
@@ -138,8 +136,7 @@ impl Sampler {
             most_threads: 0,
             most_processes: 0,
             cpu_s: 0.0,
-            waited_s: 0.0,
-            demand: PeakRate::default(),
+            demand: PeakDemand::default(),
             storage: PeakRate::default(),
             traffic: PeakRate::default(),
         }
@@ -188,8 +185,8 @@ impl Sampler {
 
     fn note_demand(&mut self, at: f32) {
         if let Some(seconds) = self.demand.since_last(at) {
-            self.waited_s += self.threads.waited_within(seconds);
-            self.demand.note(at, self.cpu_s + self.waited_s);
+            let waited = self.threads.waited_within(seconds);
+            self.demand.note(at, seconds, self.cpu_s, waited);
         }
     }
 
@@ -352,7 +349,7 @@ impl Sampler {
             mapped_mib: mib(self.processes.mapped()) as u32,
             cpu_s: self.cpu_s as f32,
             demand: (self.wanted_s() / f64::from(wall_s.max(0.05))) as f32,
-            demand_peak: self.demand.a_second() as f32,
+            demand_peak: self.demand.cpus() as f32,
             processes: self.most_processes as u32,
             threads: self.most_threads as u32,
             switches: deeds.switches,

@@ -21,14 +21,25 @@ pub struct Threads {
     proc: PathBuf,
     open: HashMap<u32, Thread>,
     waited_ns: u64,
-    /// What those that have ended meanwhile had done since [`Threads::waited_within`] was last asked.
-    ended: Vec<Stretch>,
+    /// Those that have ended meanwhile: what they had done since [`Threads::waited_within`] was last asked, and their room.
+    ended: Vec<(Stretch, u64)>,
+}
+
+/// Time waited for a CPU, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Waited {
+    /// In the time that was asked for.
+    pub within: f64,
+    /// In the time that was asked for before.
+    pub before: f64,
 }
 
 struct Thread {
     schedstat: File,
     now: Stretch,
     before: Stretch,
+    /// For how long of the time before, in nanoseconds, it is not known to have run or waited.
+    room: u64,
     seen: bool,
 }
 
@@ -47,9 +58,11 @@ impl Stretch {
         }
     }
 
-    /// How much of a wait that ended in the last `all` nanoseconds can have been within them.
-    fn waited_within(self, all: u64) -> u64 {
-        self.waited.min(all.saturating_sub(self.ran))
+    /// How much of a wait that ended in the last `all` nanoseconds can have been within them, and how much in the time before,
+    /// of which there is `room`.
+    fn waited(self, all: u64, room: u64) -> [u64; 2] {
+        let within = self.waited.min(all.saturating_sub(self.ran));
+        [within, (self.waited - within).min(room)]
     }
 }
 
@@ -80,7 +93,7 @@ impl Threads {
         }
         let ended = self.open.values().filter(|thread| !thread.seen);
         self.ended
-            .extend(ended.map(|thread| thread.now.since(thread.before)));
+            .extend(ended.map(|thread| (thread.now.since(thread.before), thread.room)));
         self.open.retain(|_, thread| thread.seen);
     }
 
@@ -94,6 +107,7 @@ impl Threads {
                 schedstat,
                 now: Stretch::default(),
                 before: Stretch::default(),
+                room: 0,
                 seen: true,
             };
             self.open.insert(id, thread);
@@ -113,18 +127,25 @@ impl Threads {
         self.waited_ns as f64 / 1e9
     }
 
-    /// The same in the last `seconds` alone, since this was last asked. The kernel reports a wait when it is over: what
-    /// lasted longer began earlier, and no thread both ran and waited.
-    pub fn waited_within(&mut self, seconds: f64) -> f64 {
+    /// The same in the last `seconds` alone, since this was last asked. The kernel reports a wait when it is over: it may have
+    /// begun before, and no thread both ran and waited.
+    pub fn waited_within(&mut self, seconds: f64) -> Waited {
         let all = (seconds * 1e9) as u64;
         let alive = self.open.values_mut().map(|thread| {
             let since = thread.now.since(thread.before);
+            let room = thread.room;
             thread.before = thread.now;
-            since
+            thread.room = all.saturating_sub(since.ran.saturating_add(since.waited));
+            (since, room)
         });
-        let stretches = alive.chain(self.ended.drain(..));
-        let waited = total(stretches.map(|stretch| stretch.waited_within(all)));
-        waited as f64 / 1e9
+        let threads = alive.chain(self.ended.drain(..));
+        let mut sums = [0u64; 2];
+        for (stretch, room) in threads {
+            let waited = stretch.waited(all, room);
+            sums = [0, 1].map(|which| sums[which].saturating_add(waited[which]));
+        }
+        let [within, before] = sums.map(|ns| ns as f64 / 1e9);
+        Waited { within, before }
     }
 }
 
@@ -363,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_counts_for_no_longer_than_the_time_that_is_asked_for() {
+    fn a_wait_counts_in_the_time_in_which_it_can_have_been() {
         let proc = tempfile::tempdir().unwrap();
         let write = |id: u32, ran_s: f64, waited_s: f64| {
             let folder = proc.path().join(id.to_string());
@@ -372,17 +393,19 @@ mod tests {
             std::fs::write(folder.join("schedstat"), format!("{ran} {waited} 2\n")).unwrap();
         };
         let mut threads = Threads::new(proc.path());
-        // One that waited for an hour and then ran; one that did half of each; one that is gone before it is asked.
-        for (id, ran_s, waited_s) in [(1, 0.25, 3600.0), (2, 0.5, 0.5), (3, 0.0, 7.0)] {
+        let waited = |within, before| Waited { within, before };
+        // One that waited for an hour and then ran; one that did both; one that is gone before it is asked.
+        for (id, ran_s, waited_s) in [(1, 0.25, 3600.0), (2, 0.25, 0.25), (3, 0.0, 7.0)] {
             write(id, ran_s, waited_s);
         }
         threads.look(&[1, 2, 3]);
         threads.look(&[1, 2]);
-        assert_eq!(threads.waited_within(1.0), 0.75 + 0.5 + 1.0);
-        assert_eq!(threads.waited_within(1.0), 0.0);
+        assert_eq!(threads.waited_within(1.0), waited(0.75 + 0.25 + 1.0, 0.0));
+        // Half a second of what the second one waited is of the time before.
         write(2, 0.75, 1.25);
         threads.look(&[1, 2]);
-        assert_eq!(threads.waited_within(2.0), 0.75);
+        assert_eq!(threads.waited_within(1.0), waited(0.5, 0.5));
+        assert_eq!(threads.waited_within(1.0), waited(0.0, 0.0));
         assert_eq!(threads.waited_s(), 3600.0 + 1.25 + 7.0);
     }
 

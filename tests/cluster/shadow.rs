@@ -118,7 +118,8 @@ pub fn a_new_kind_of_job_is_measured_and_starts_sized(cluster: &mut Cluster) -> 
     // An emulated machine stands still now and then, while the job's threads wait.
     let is_slow = patience() > 1 || was_busy;
     let most = if is_slow { 8.0 } else { 4.4 };
-    near("demand_peak", &seen["demand_peak"], 2.6, most)?;
+    // It has one CPU, and the kernel counts no waiting while that is withheld.
+    near("demand_peak", &seen["demand_peak"], 2.1, most)?;
     let pass = cluster.pass_as_root()?;
     ensure(
         pass.contains("decided_again: 1") && pass.contains("shadows_ended: 1"),

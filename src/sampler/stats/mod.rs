@@ -1,9 +1,11 @@
 //! Figures of fixed size over a time whose length nobody knows in advance.
 
+mod peak_demand;
 mod peak_rate;
 mod spread;
 mod timeline;
 
+pub use peak_demand::PeakDemand;
 pub use peak_rate::PeakRate;
 pub use spread::Spread;
 pub use timeline::Timeline;

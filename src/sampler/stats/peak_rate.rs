@@ -1,8 +1,5 @@
 //! The busiest second of something that only adds up: CPU time, bytes.
 
-/// Less by what the sum of two times of day loses.
-const A_SECOND: f64 = 1.0 - 1e-4;
-
 /// What was added a second at most so far.
 #[derive(Debug, Default)]
 pub struct PeakRate {
@@ -11,17 +8,13 @@ pub struct PeakRate {
 }
 
 impl PeakRate {
-    /// Seconds between the last look that counted and second `at`; `None` if they are too close together to count
-    /// as two.
-    pub fn since_last(&self, at: f32) -> Option<f64> {
-        let seconds = f64::from(at - self.last.0);
-        (seconds >= A_SECOND).then_some(seconds)
-    }
-
     /// Notes that it was `total` by second `at`; looks closer together than a second count as one.
     pub fn note(&mut self, at: f32, total: f64) {
-        if let Some(seconds) = self.since_last(at) {
-            self.most = self.most.max((total - self.last.1) / seconds);
+        let (last_at, last_total) = self.last;
+        if at - last_at >= 1.0 {
+            self.most = self
+                .most
+                .max((total - last_total) / f64::from(at - last_at));
             self.last = (at, total);
         }
     }
