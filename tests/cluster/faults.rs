@@ -141,10 +141,18 @@ pub fn a_killed_agent_loses_and_doubles_nothing(cluster: &mut Cluster) -> Result
 /// job ends, and the outcome of each arrives once.
 pub fn fifty_jobs_outlive_every_kill(cluster: &mut Cluster) -> Result<()> {
     let script = cluster.scratch.join("steady.sh");
-    std::fs::write(&script, "#!/bin/sh\nsleep 15\n")?;
-    let jobs: Vec<u64> = (0..50)
-        .map(|n| cluster.submit(["alice", "bob"][n % 2], &["--mem=100"], &script, &[]))
-        .collect::<Result<_>>()?;
+    std::fs::write(&script, "#!/bin/sh\nsleep $1\n")?;
+    // Those that are to lose something still run when all are submitted.
+    let seconds = |n: usize| if n < 4 { "45" } else { "15" };
+    let submit = |n: usize| {
+        cluster.submit(
+            ["alice", "bob"][n % 2],
+            &["--mem=100"],
+            &script,
+            &[seconds(n)],
+        )
+    };
+    let jobs: Vec<u64> = (0..50).map(submit).collect::<Result<_>>()?;
     cluster.wait_for(jobs[0], "RUNNING")?;
     // What slurmctld has not saved yet is lost with it, whoever's plugins it has: it saves every 5 s.
     std::thread::sleep(Duration::from_secs(7));
