@@ -4,7 +4,8 @@
 use fuzz::{Fields, Folder};
 use libfuzzer_sys::fuzz_target;
 use shadowfit_core::sampler::cgroup::{Group, Tree};
-use shadowfit_core::sampler::process::{Processes, Threads};
+use shadowfit_core::sampler::process::Processes;
+use shadowfit_core::sampler::threads::Threads;
 use std::sync::LazyLock;
 
 const JOB: u64 = 50;

@@ -9,7 +9,7 @@ mod managers;
 mod reading;
 mod sentence;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod trust;
 
 use crate::config::{Config, Mode, Modes, Owner};

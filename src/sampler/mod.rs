@@ -12,6 +12,7 @@ pub mod process;
 pub mod seats;
 pub mod spool;
 pub mod stats;
+pub mod threads;
 
 use crate::config::{License, Rate};
 use crate::job::counters::{Counters, Ended, JobCounters, ShadowCounters};
@@ -20,12 +21,13 @@ use cadence::Cadence;
 use cgroup::Group;
 use network::{Network, Traffic};
 use peak::Peak;
-use process::{Processes, Threads};
+use process::Processes;
 use seats::SeatWatch;
 use stats::{PeakDemand, PeakRate, Spread, Timeline, total};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use threads::Threads;
 
 /// A point of the curve stands for so many milliseconds at least; a rarer look counts for several.
 const SLICE_MS: u128 = 100;

@@ -130,20 +130,10 @@ mod tests {
     use super::super::scripted::Scripted;
     use super::*;
     use crate::config::Mode;
+    use crate::decide::tests::ask;
     use crate::fingerprint::Kind;
-    use crate::job::Layout;
     use crate::job::counters::{Counters, Ended};
     use crate::record::Relicensed;
-
-    fn ask(memory: Option<Memory>, cpus: u32, tasks: u32) -> Ask {
-        Ask {
-            memory,
-            cpus,
-            layout: Layout::new(Some(tasks), None, Some(1), Some(1)),
-            time_s: None,
-            own_time_min: false,
-        }
-    }
 
     fn set_to(mode: Mode, set: u64) -> Option<Change> {
         let asked = 120;

@@ -64,7 +64,8 @@ fn sized_above(ask: Ask, evidence: Evidence, mode: Mode, floor: &Floor) -> Recor
     sized_by(&Config::default(), Modes::all(mode), ask, evidence, floor)
 }
 
-fn ask(memory: Option<Memory>, cpus: u32, tasks: u32) -> Ask {
+/// A request on one node.
+pub fn ask(memory: Option<Memory>, cpus: u32, tasks: u32) -> Ask {
     Ask {
         memory,
         cpus,

@@ -1,6 +1,6 @@
 //! The most CPUs that were wanted at the same time, over a second.
 
-use crate::sampler::process::Waited;
+use crate::sampler::threads::Waited;
 
 /// CPUs that were used and waited for, at most so far.
 #[derive(Debug, Default)]

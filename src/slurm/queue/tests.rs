@@ -3,6 +3,22 @@ use super::super::squeue;
 use super::*;
 use serde_json::Value;
 
+/// Calls `take` with an answer in which three bytes are others, two thousand times.
+pub fn each_spoiled(answer: &[u8], mut take: impl FnMut(&[u8])) {
+    let mut state = 7u64;
+    for _ in 0..2000 {
+        let mut spoiled = answer.to_vec();
+        for _ in 0..3 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let at = (state >> 33) as usize % spoiled.len();
+            spoiled[at] = (state >> 20) as u8;
+        }
+        take(&spoiled);
+    }
+}
+
 /// Answers with these jobs.
 struct Answer(&'static str);
 impl Commands for Answer {
