@@ -6,8 +6,8 @@ use shadowfit_core::slurm::queue::{QueuedShadow, query, record_of};
 use shadowfit_core::slurm::{CommandError, Commands};
 
 /// The bytes that stand for squeue's marks, which are others each time: between two fields, and behind the last one.
-const BETWEEN: u8 = 0x1e;
-const END: u8 = 0x1d;
+const BETWEEN: u8 = 0x0c;
+const END: u8 = 0x0b;
 
 struct Rows<'a>(&'a [u8]);
 
