@@ -36,14 +36,14 @@ impl Agent<'_> {
         };
         // A clock that was set back must not leave a gap.
         let since = through.min(now) - i64::from(self.config.agent.overlap_s);
-        let new = self.read_days(since, now + 1, now + 1)?;
+        let new = self.read_days(since, now + 1)?;
         self.store.set_progress(READ_THROUGH, now)?;
         Ok(new + self.look_back(now)?)
     }
 
     fn read_for_the_first_time(&mut self, now: i64) -> Result<usize> {
         let far = self.far_back(now);
-        let new = self.read_days(far, now + 1, now + 1)?;
+        let new = self.read_days(far, now + 1)?;
         self.store.set_progress(LOOKED_BACK_TO, far)?;
         self.store.set_progress(LOOKED_BACK, now)?;
         self.store.set_progress(READ_THROUGH, now)?;
@@ -62,7 +62,7 @@ impl Agent<'_> {
         if from >= to {
             return Ok(0);
         }
-        let new = self.read_days(from, to, now + 1)?;
+        let new = self.read_days(from, to)?;
         self.store.set_progress(LOOKED_BACK_TO, from)?;
         self.store.set_progress(LOOKED_BACK, begun)?;
         Ok(new)
@@ -96,7 +96,8 @@ impl Agent<'_> {
     }
 
     /// A day at a time, so that no answer is too large to hold.
-    fn read_days(&mut self, since: i64, until: i64, now: i64) -> Result<usize> {
+    fn read_days(&mut self, since: i64, until: i64) -> Result<usize> {
+        let now = self.clock.now() + 1;
         let mut users = Users::default();
         let spool = self.config.profile.spool_dir.as_deref();
         let spool = spool.map(|folder| Spool::look(folder, now)).transpose()?;

@@ -120,18 +120,22 @@ fn report(arguments: &Shadow, counters: ShadowCounters) {
 /// Ends what still runs in a shadow's groups and removes them, also those of a sandbox that never was whole. What lasts too
 /// long is left to the epilog.
 fn clear(name: &str) {
-    let begun = Instant::now();
-    let (mut groups, mut rest) = (Vec::new(), LEAST_REST);
+    let end = Instant::now() + CLEARING;
     loop {
-        // To find them costs a walk through the groups of the node; to try them again does not.
-        if groups.is_empty() {
-            groups = cgroup::named(Path::new(CGROUPS), name);
-        }
-        groups.retain(|group| !is_gone(group));
-        if groups.is_empty() && cgroup::named(Path::new(CGROUPS), name).is_empty()
-            || begun.elapsed() > CLEARING
-        {
+        let groups = cgroup::named(Path::new(CGROUPS), name);
+        if groups.is_empty() || !remove(groups, end) {
             return;
+        }
+    }
+}
+
+/// To find them costs a walk through the groups of the node; to try them again does not. False if some are left.
+fn remove(mut groups: Vec<PathBuf>, end: Instant) -> bool {
+    let mut rest = LEAST_REST;
+    loop {
+        groups.retain(|group| !is_gone(group));
+        if groups.is_empty() || Instant::now() > end {
+            return groups.is_empty();
         }
         std::thread::sleep(rest);
         rest = (rest * 2).min(MOST_REST);

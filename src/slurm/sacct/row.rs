@@ -73,9 +73,8 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
             },
         ));
     }
-    let whole = |id: &'_ str| id.strip_suffix(".0").unwrap_or(id).to_owned();
     let id = whole(id);
-    let job_id = number(&id)?;
+    let job_id = number(id)?;
     if !has_ended(state)? {
         return Ok(Row::Running(job_id));
     }
@@ -110,7 +109,7 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
     let label = whole(optional(columns.label));
     Ok(Row::Job(Box::new(FinishedJob {
         job_id,
-        label: if label.is_empty() { id } else { label },
+        label: if label.is_empty() { id } else { label }.into(),
         submitted,
         started,
         ended,
@@ -136,6 +135,11 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
         comment: Comment::read(&lossy(columns.comment)),
         harm: None,
     })))
+}
+
+/// `5` of the `5.0` that pandas write.
+fn whole(id: &str) -> &str {
+    id.strip_suffix(".0").unwrap_or(id)
 }
 
 /// The number of a job whose row cannot be read.
