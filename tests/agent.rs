@@ -20,6 +20,8 @@ use std::time::Duration;
 
 #[path = "agent/accounting.rs"]
 mod accounting;
+#[path = "agent/events.rs"]
+mod events;
 #[path = "agent/queue.rs"]
 mod queue;
 #[path = "agent/shadows.rs"]
@@ -64,6 +66,8 @@ struct Slurm {
     seats: RefCell<String>,
     /// How sbatch was called, once accounting knows.
     submitted: RefCell<Option<String>>,
+    /// Jobs that ended badly, by accounting: their numbers, ends and comments.
+    ends: RefCell<Vec<(u32, i64, String)>>,
 }
 
 impl Slurm {
@@ -94,6 +98,14 @@ impl Commands for Slurm {
                     .to_string()
                     .into_bytes())
             }
+            "sacct" if arguments.contains(&"--noheader") => {
+                let mark = arguments[arguments.len() - 3];
+                let rows = self.ends.borrow();
+                let rows = rows
+                    .iter()
+                    .map(|(job, end, comment)| format!("{job}{mark}{end}{mark}{comment}\n"));
+                Ok(rows.collect::<String>().into_bytes())
+            }
             "sacct" => {
                 let delimiter = arguments
                     .iter()
@@ -104,7 +116,7 @@ impl Commands for Slurm {
                     .replace('|', delimiter.expect("sacct is given a delimiter"))
                     .into_bytes())
             }
-            "squeue" if self.slurmctld_is_down.get() => Err(CommandError::Failed {
+            "squeue" | "scontrol" if self.slurmctld_is_down.get() => Err(CommandError::Failed {
                 command: line,
                 said: "Unable to contact slurm controller".into(),
             }),
@@ -131,6 +143,13 @@ impl Commands for Slurm {
             }
             "scontrol" if line.ends_with("show config") => {
                 Ok(format!("StateSaveLocation = {}\n", self.state.borrow().display()).into_bytes())
+            }
+            "scontrol" if arguments.contains(&"--oneliner") && line.contains("show job") => {
+                let jobs = self.queue.borrow();
+                Ok(squeue::shown(
+                    jobs.first().map_or("", String::as_str),
+                    arguments,
+                ))
             }
             "scontrol" if line.contains("show partition") => {
                 Ok(self.partitions.borrow().clone().into_bytes())
@@ -240,6 +259,22 @@ fn accounting_is_read_without_gaps_across_restarts_and_clock_changes() {
         [local(NOON - 900)],
         "a new agent goes on where the old one ended"
     );
+
+    let mut agent = site.agent();
+    for (now, begins) in [
+        (61, 60 - 900),
+        (100, 61 - 120),
+        (61 + 224, 100 - 120),
+        (61 + 225, 61 + 224 - 900),
+    ] {
+        site.watch.0.set(NOON + now);
+        agent.pass(true).unwrap();
+        assert_eq!(
+            since(&site.slurm.calls("sacct ")),
+            [local(NOON + begins)],
+            "what may come late is read now and then"
+        );
+    }
 
     site.watch.0.set(NOON - 3600);
     site.agent().pass(true).unwrap();

@@ -14,6 +14,11 @@ use std::path::Path;
 
 const DAY: i64 = 86_400;
 
+/// What reaches slurmdbd late is read so often within `overlap_s`; other passes read again so many seconds, in which nodes
+/// have left what belongs to a run.
+const LATE_READS: i64 = 4;
+const SHORT_OVERLAP_S: i64 = 120;
+
 /// How many runs go into one transaction of an import.
 const BATCH: usize = 10_000;
 
@@ -28,16 +33,23 @@ const FORGOT: &str = "forgot";
 impl Agent<'_> {
     /// Reads what is new in accounting. Returns the number of runs that the store did not have.
     ///
-    /// Each pass reads again what the last one read at its end.
+    /// Each pass reads again what the last one read at its end, and now and then all that may have come late: where twenty
+    /// jobs end in a second, to read that each time would cost more than all else.
     pub(super) fn ingest(&mut self) -> Result<usize> {
         let now = self.clock.now();
         let Some(through) = self.store.progress(READ_THROUGH)? else {
             return self.read_for_the_first_time(now);
         };
+        let overlap = i64::from(self.config.agent.overlap_s);
+        let is_recent = |at: i64| (0..overlap / LATE_READS).contains(&(now - at));
+        let is_short = self.read_late.is_some_and(is_recent);
+        let again = overlap.min(if is_short { SHORT_OVERLAP_S } else { overlap });
         // A clock that was set back must not leave a gap.
-        let since = through.min(now) - i64::from(self.config.agent.overlap_s);
-        let new = self.read_days(since, now + 1)?;
+        let new = self.read_days(through.min(now) - again, now + 1)?;
         self.store.set_progress(READ_THROUGH, now)?;
+        if !is_short {
+            self.read_late = Some(now);
+        }
         Ok(new + self.look_back(now)?)
     }
 

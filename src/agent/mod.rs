@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 mod breaker;
+mod events;
+mod folders;
 mod harm;
 mod ingest;
 pub mod license_managers;
@@ -24,11 +26,13 @@ use crate::slurm::{Commands, site};
 use crate::store::Store;
 use crate::store::private::{make_folder, make_for_owner_of_folder};
 use anyhow::{Context, Result, anyhow};
+pub use events::TOLD_BY_FOLDERS;
+use events::{Done, Events};
 pub use ingest::{Users, import};
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::File;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use train::train;
 use trust::UnderWay;
 
@@ -83,6 +87,11 @@ pub struct Agent<'a> {
     is_new: bool,
     /// As of the last look at the queue, where that succeeded.
     under_way: Option<UnderWay>,
+    events: Events,
+    /// When accounting was last read as far back as records may be late.
+    read_late: Option<i64>,
+    /// How many of the jobs that wait had been decided again when they became too many for one look.
+    decided_to: usize,
     directory: Directory,
     directory_asked: Option<i64>,
 }
@@ -114,6 +123,9 @@ impl<'a> Agent<'a> {
             snapshot,
             is_new: false,
             under_way: None,
+            events: Events::default(),
+            read_late: None,
+            decided_to: 0,
             directory,
             directory_asked: None,
         })
@@ -136,21 +148,33 @@ impl<'a> Agent<'a> {
         failures.extend(self.ingest().map(|new| pass.new_runs = new).err());
         failures.extend(self.forget().err());
         failures.extend(self.ask_directory().err());
-        let queue = self.look();
-        let mut to_wait_for = 0;
-        if let Ok(queue) = &queue {
-            to_wait_for = self.requeue_killed(&queue.jobs, &mut pass);
+        failures.extend(self.find_folders().err());
+        // What can be asked for later is asked for as rarely as it is dear.
+        let queue = self.is_look_due().then(|| self.look());
+        if let Some(Ok(queue)) = &queue {
+            self.rescue(queue, &mut pass);
         }
+        let to_wait_for = pass.requeued;
+        failures.extend(self.say_how_jobs_are_told().err());
         failures.extend(self.watch_breaker().err());
         failures.extend(self.learn().err());
-        let tended = queue.and_then(|queue| self.tend_queue(queue, &mut pass));
-        failures.extend(tended.err());
+        match queue {
+            Some(Ok(queue)) => {
+                failures.extend(self.tend_queue(&queue, &mut pass).err());
+                failures.extend(self.watch_licenses(&queue.jobs).err());
+            }
+            Some(Err(error)) => failures.push(error),
+            None => {}
+        }
         failures.extend(
             self.publish()
                 .map(|published| pass.published = published)
                 .err(),
         );
-        failures.extend(self.wait_for(to_wait_for, &mut pass).err());
+        // By events they are looked at between passes.
+        if !self.events.are_told() {
+            failures.extend(self.wait_for(to_wait_for, &mut pass).err());
+        }
         for error in &failures {
             tracing::warn!("{error:#}");
         }
@@ -158,19 +182,6 @@ impl<'a> Agent<'a> {
             Some(error) if strict => Err(error),
             _ => Ok(pass),
         }
-    }
-
-    /// A short look at the shadows alone: their jobs wait for seconds, not for a pass.
-    pub fn glance(&mut self) -> Result<Pass> {
-        let mut pass = Pass::default();
-        if self.config.wants_shadows() {
-            let queue = self.look()?;
-            self.tend_shadows(&queue, &mut pass)?;
-            if self.is_new {
-                self.publish()?;
-            }
-        }
-        Ok(pass)
     }
 
     fn ask_directory(&mut self) -> Result<()> {
@@ -189,8 +200,11 @@ impl<'a> Agent<'a> {
     /// Asks for the queue, and counts what is under way in it.
     fn look(&mut self) -> Result<Queue> {
         self.under_way = None;
-        let looked = self.clock.now();
+        let (began, looked) = (Instant::now(), self.clock.now());
         let queue = query(self.commands)?;
+        let took = began.elapsed();
+        self.events.note(&queue, Done { at: looked, took });
+        self.compare(&queue);
         self.under_way = Some(self.under_way(&queue, looked)?);
         Ok(queue)
     }

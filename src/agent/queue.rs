@@ -16,6 +16,10 @@ use std::time::Duration;
 /// How often a pass looks again whether a job it put back is pending, one second apart.
 const LOOKS: usize = 10;
 
+/// More jobs that wait are not set in one look at the queue: each takes some ten milliseconds, in which no other job is
+/// rescued.
+const MOST_SET: usize = 500;
+
 /// A second run in one of these states can still fulfil a dependency, or has.
 const ALIVE: [&str; 5] = [
     "PENDING",
@@ -26,11 +30,11 @@ const ALIVE: [&str; 5] = [
 ];
 
 impl Agent<'_> {
-    pub(super) fn tend_queue(&mut self, queue: Queue, pass: &mut Pass) -> Result<()> {
-        self.tend_shadows(&queue, pass)?;
-        self.tend_those_that_run_again(&queue, pass);
+    pub(super) fn tend_queue(&mut self, queue: &Queue, pass: &mut Pass) -> Result<()> {
+        self.tend_shadows(queue, pass)?;
+        self.tend_those_that_run_again(queue, pass);
         self.decide_again(&queue.jobs, pass);
-        self.watch_licenses(&queue.jobs)
+        Ok(())
     }
 
     /// Looks until so many jobs that were put back are pending and have been given more.
@@ -46,15 +50,16 @@ impl Agent<'_> {
         Ok(())
     }
 
-    fn tend_those_that_run_again(&self, queue: &Queue, pass: &mut Pass) -> usize {
+    pub(super) fn tend_those_that_run_again(&self, queue: &Queue, pass: &mut Pass) -> usize {
         let given_back = self.give_back(&queue.jobs, pass);
         self.mend_dependencies(&queue.jobs, &queue.dependents);
         given_back
     }
 
     /// Puts jobs that a rewrite harmed back into the queue; Slurm holds them there for two minutes.
-    pub(super) fn requeue_killed(&self, jobs: &[QueuedJob], pass: &mut Pass) -> usize {
-        let mut requeued = 0;
+    /// Returns their numbers.
+    pub(super) fn requeue_killed(&self, jobs: &[QueuedJob], pass: &mut Pass) -> Vec<u64> {
+        let mut requeued = Vec::new();
         for job in jobs {
             let harm = self.harm(job).unwrap_or_else(|error| {
                 tracing::warn!(job = job.handle, "{error:#}");
@@ -78,14 +83,14 @@ impl Agent<'_> {
                         "{}: requeued",
                         harm.why
                     );
-                    requeued += 1;
+                    requeued.push(job.job_id);
                     let marked = self.store.was_requeued(job.job_id);
                     marked.unwrap_or_else(|error| tracing::warn!("{error:#}"));
                 }
                 Err(error) => tracing::error!(job = job.handle, "cannot be requeued: {error}"),
             }
         }
-        pass.requeued += requeued;
+        pass.requeued += requeued.len();
         requeued
     }
 
@@ -167,25 +172,38 @@ impl Agent<'_> {
         }
     }
 
-    fn decide_again(&self, jobs: &[QueuedJob], pass: &mut Pass) {
+    /// Sets in jobs that wait what they would get today. Where they are too many for one look, the next one goes on where
+    /// this one has stopped.
+    fn decide_again(&mut self, jobs: &[QueuedJob], pass: &mut Pass) {
         if self.config.kill_switch_path().exists() {
             return;
         }
         let now = self.clock.now();
-        let waiting = jobs.iter().filter(|job| {
+        let is_open = |job: &&QueuedJob| {
             job.state == "PENDING"
                 && !job.record.waits(now)
                 && job.restarts == 0
                 && !job.record.given_back
                 && is_as_we_left_it(job)
-        });
-        for job in waiting {
+        };
+        let waiting: Vec<&QueuedJob> = jobs.iter().filter(is_open).collect();
+        let begin = std::mem::take(&mut self.decided_to).min(waiting.len());
+        let (later, first) = waiting.split_at(begin);
+        let mut tried = 0;
+        for (n, job) in first.iter().chain(later).enumerate() {
+            if tried >= MOST_SET {
+                self.decided_to = (begin + n) % waiting.len();
+                self.events.want_look();
+                return;
+            }
             let Some(today) = self.today(job) else {
                 continue;
             };
             for (job, record) in self.as_trusted(job, today) {
-                let is_set = self.is_better(&job.record, &record) && self.set(&job, &record, false);
-                pass.decided_again += usize::from(is_set);
+                if self.is_better(&job.record, &record) {
+                    tried += 1;
+                    pass.decided_again += usize::from(self.set(&job, &record, false));
+                }
             }
         }
     }

@@ -14,6 +14,12 @@ use std::net::IpAddr;
 const TOLERANCE_S: i64 = 60;
 
 impl Agent<'_> {
+    /// Some license manager is to be asked.
+    pub(super) fn watches_licenses(&self) -> bool {
+        let mut all = self.config.license.iter();
+        all.any(|license| !license.lmstat.is_empty())
+    }
+
     /// Asks each license manager that is configured, and notes what running jobs hold. One that does not
     /// answer, or not about the feature, is asked again in the next pass: silence is no zero.
     pub(super) fn watch_licenses(&self, jobs: &[QueuedJob]) -> Result<()> {

@@ -39,7 +39,7 @@ impl Agent<'_> {
         for shadow in running {
             let ended = match self.identify(&shadow, queue)? {
                 Some(job_id) => self.end(&shadow, job_id, queue)?,
-                None => self.give_up(&shadow)?,
+                None => queue.is_whole && self.give_up(&shadow)?,
             };
             pass.shadows_ended += usize::from(ended);
         }
@@ -292,14 +292,15 @@ impl Agent<'_> {
     }
 }
 
+/// It starts once a shadow of its kind has shown what it needs, or its wait is over.
+pub(super) fn waits_for_shadow(job: &QueuedJob) -> bool {
+    job.state == "PENDING" && job.restarts == 0 && job.record.shadow.is_some()
+}
+
 /// Jobs that wait for a shadow, by kind.
 fn waiting(queue: &Queue) -> BTreeMap<Key, Vec<&QueuedJob>> {
     let mut kinds: BTreeMap<Key, Vec<&QueuedJob>> = BTreeMap::new();
-    let jobs = queue
-        .jobs
-        .iter()
-        .filter(|job| job.state == "PENDING" && job.restarts == 0 && job.record.shadow.is_some());
-    for job in jobs {
+    for job in queue.jobs.iter().filter(|job| waits_for_shadow(job)) {
         if let Some(kind) = job.record.kind.command {
             kinds.entry(kind).or_default().push(job);
         }

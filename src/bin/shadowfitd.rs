@@ -4,14 +4,10 @@
 use anyhow::Result;
 use clap::Parser;
 use shadowfit_core::agent::{Agent, lock};
-use shadowfit_core::clock::{Clock, WallClock};
+use shadowfit_core::clock::WallClock;
 use shadowfit_core::config::Config;
 use shadowfit_core::slurm::System;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
-/// Between two looks at the shadows.
-const LEAST_REST: Duration = Duration::from_millis(500);
 
 /// Learns from finished jobs, publishes what slurmctld decides with, and tends the queue.
 #[derive(Parser)]
@@ -44,29 +40,12 @@ fn main() -> Result<()> {
         return Ok(());
     }
     tracing::info!(config = %path.display(), "started");
+    agent.listen();
     loop {
         let pass = agent.pass(false)?;
         if pass != Default::default() {
             tracing::info!(?pass);
         }
-        glance(&mut agent, &clock);
+        agent.tend(agent.interval());
     }
-}
-
-/// Between two passes: what waits for a shadow must not wait for the next pass too. A large queue is
-/// looked at less often, so that its controller has twenty times as long to rest.
-fn glance(agent: &mut Agent, clock: &WallClock) {
-    let end = Instant::now() + agent.interval();
-    let mut rest = LEAST_REST;
-    while Instant::now() + rest < end {
-        clock.sleep(rest);
-        let started = Instant::now();
-        match agent.glance() {
-            Ok(pass) if pass != Default::default() => tracing::info!(?pass),
-            Ok(_) => {}
-            Err(error) => tracing::warn!("{error:#}"),
-        }
-        rest = LEAST_REST.max(started.elapsed() * 20);
-    }
-    clock.sleep(end.saturating_duration_since(Instant::now()));
 }

@@ -148,8 +148,8 @@ pub struct AgentLimits {
     /// Seconds between two passes; at least 1.
     #[serde(deserialize_with = "at_least_one")]
     pub interval_s: u32,
-    /// Each pass reads sacct this many seconds further back than the last one ended, for records
-    /// that reach slurmdbd late.
+    /// sacct is read this many seconds further back than the last pass ended, for records that reach slurmdbd
+    /// late: four times within that time; other passes read two minutes of it.
     pub overlap_s: u32,
     /// The first pass looks back this many days, and once a day they are read again, a day in each pass; at least 1.
     #[serde(deserialize_with = "at_least_one")]

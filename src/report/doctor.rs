@@ -1,5 +1,6 @@
 //! Is everything loaded, fresh and readable? Each finding with the command that fixes it.
 
+use crate::agent::TOLD_BY_FOLDERS;
 use crate::config::{Config, Mode};
 use crate::model::snapshot::Snapshot;
 use crate::slurm::{Commands, site};
@@ -67,6 +68,7 @@ pub fn examine(config_path: &Path, commands: &dyn Commands) -> Vec<Finding> {
     findings.extend(slurm(commands, &config));
     findings.push(snapshot(&config));
     findings.push(database(&config));
+    findings.extend(new_jobs(&config));
     findings.extend(growth(&config));
     findings
 }
@@ -360,6 +362,19 @@ fn growth(config: &Config) -> Option<Finding> {
     Some(Finding::good(format!(
         "database: {runs} runs{since}, {kept}, {size:.1} MiB"
     )))
+}
+
+/// How the agent learns of new jobs; nothing where none has run for long yet.
+fn new_jobs(config: &Config) -> Option<Finding> {
+    let store = Store::open_to_read(&config.database_path()).ok()?;
+    Some(match store.progress(TOLD_BY_FOLDERS).ok()?? {
+        0 => Finding::bad(
+            "new jobs",
+            "shadowfitd is not told of them by slurmctld's StateSaveLocation and asks for the whole queue, which a large one makes slow",
+            "run shadowfitd on the controller, as SlurmUser or root",
+        ),
+        _ => Finding::good("new jobs: told by slurmctld's folders"),
+    })
 }
 
 /// The database's last pass shows whether the agent lives.

@@ -24,7 +24,7 @@ use crate::text::units::printable;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
-use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -105,6 +105,20 @@ pub trait Commands {
         self.run(program, arguments)
     }
 
+    /// Runs `program` with `arguments` and `lines` as its standard input, and lets `take` read its standard output. Who
+    /// stands in for a command finds the lines behind the arguments.
+    fn feed(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        lines: &[String],
+        take: Take,
+    ) -> Result<(), CommandError> {
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let output = self.run(program, &[arguments, &lines].concat())?;
+        take(&mut &output[..]).map_err(|error| CommandError::Start(program.into(), error))
+    }
+
     /// Runs `program` with `arguments` and lets `take` read its standard output. `secret` is a variable in its environment and
     /// its value: arguments are anybody's to read. Who stands in for a command finds it behind the arguments.
     fn read(
@@ -154,6 +168,22 @@ impl Commands for System {
             output.read_to_end(&mut all).map(drop)
         })?;
         Ok(all)
+    }
+
+    fn feed(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        lines: &[String],
+        take: Take,
+    ) -> Result<(), CommandError> {
+        let start = |error| CommandError::Start(program.into(), error);
+        // A file gives any amount of it without anybody writing.
+        let mut input = tempfile::tempfile().map_err(start)?;
+        let text = lines.join("\n") + "\n";
+        let written = input.write_all(text.as_bytes());
+        written.and_then(|()| input.rewind()).map_err(start)?;
+        self.give(command(program, arguments), input.into(), take)
     }
 
     fn read(
@@ -209,7 +239,11 @@ fn line_of(command: &Command) -> String {
 }
 
 impl System {
-    fn take(&self, mut command: Command, take: Take) -> Result<(), CommandError> {
+    fn take(&self, command: Command, take: Take) -> Result<(), CommandError> {
+        self.give(command, Stdio::null(), take)
+    }
+
+    fn give(&self, mut command: Command, input: Stdio, take: Take) -> Result<(), CommandError> {
         let shown = line_of(&command);
         let line = || shown.clone();
         let failed = |said| CommandError::Failed {
@@ -220,7 +254,7 @@ impl System {
         // A file takes any amount of it without anybody reading.
         let mut said = tempfile::tempfile().map_err(start)?;
         command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(said.try_clone().map_err(start)?)
             // Whatever it starts ends with it.
@@ -282,6 +316,17 @@ mod tests {
     fn output_of_any_size_is_read_whole_beside_any_amount_of_complaints() {
         let output = shell("yes x | head -c 3000000; yes y | head -c 3000000 >&2", 60).unwrap();
         assert_eq!(output.len(), 3_000_000);
+    }
+
+    #[test]
+    fn lines_are_fed_one_by_one() {
+        let lines: Vec<String> = (0..30_000).map(|n| format!("line {n}")).collect();
+        let mut seen = Vec::new();
+        let done = System { timeout_s: 60 }.feed("cat", &[], &lines, &mut |output| {
+            output.read_to_end(&mut seen).map(drop)
+        });
+        assert!(done.is_ok());
+        assert_eq!(String::from_utf8(seen).unwrap(), lines.join("\n") + "\n");
     }
 
     #[test]

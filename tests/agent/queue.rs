@@ -68,6 +68,29 @@ fn less_is_set_only_where_it_saves_more_than_the_site_cares_for() {
 }
 
 #[test]
+fn where_many_jobs_wait_a_pass_sets_some_and_the_next_ones_the_rest() {
+    let site = site_with("");
+    let ids = 1000..2200;
+    let jobs = |set: &dyn Fn(u32) -> Option<u64>| {
+        let job = |id| queued(id, "PENDING", 0, set(id).unwrap_or(8000), &record(set(id)));
+        ids.clone().map(job).collect::<Vec<_>>().join(",")
+    };
+    let mut agent = site.agent();
+    let mut seen = std::collections::BTreeSet::new();
+    site.slurm.queue.replace(vec![jobs(&|_| None)]);
+    for expected in [500, 500, 500] {
+        assert_eq!(agent.pass(true).unwrap().decided_again, expected);
+        let calls = site.slurm.calls("scontrol update JobId=");
+        let job = |call: &String| call.split(' ').nth(2).unwrap().to_owned();
+        seen.extend(calls.iter().map(job));
+    }
+    assert_eq!(seen.len(), ids.len(), "each had its turn");
+    let enough = enough();
+    site.slurm.queue.replace(vec![jobs(&|_| Some(enough))]);
+    assert_eq!(agent.pass(true).unwrap().decided_again, 0);
+}
+
+#[test]
 fn a_job_that_leaves_memory_to_the_site_is_as_we_left_it() {
     let mut record = record(None);
     if let Some(asked) = &mut record.asked {

@@ -75,3 +75,29 @@ pub fn answer(jobs: &str, arguments: &[&str]) -> Vec<u8> {
     let rows: String = jobs.iter().filter(is_wanted).map(row).collect();
     rows.into_bytes()
 }
+
+/// What scontrol prints of those of `jobs` that its lines, `show job 9`, ask for.
+#[allow(dead_code, reason = "the tests of the rooms alone have no agent")]
+pub fn shown(jobs: &str, lines: &[&str]) -> Vec<u8> {
+    let jobs: Vec<Value> = serde_json::from_str(&format!("[{jobs}]")).expect("a list of jobs");
+    let wanted: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("show job "))
+        .collect();
+    let is_wanted = |job: &&Value| {
+        let ids = [text(&job["job_id"]), text(&job["array_job_id"])];
+        ids.iter().any(|id| wanted.contains(&id.as_str()))
+    };
+    let line = |job: &Value| {
+        let of = |name: &str| field(job, name);
+        format!(
+            "JobId={} JobName={} JobState={} AdminComment={} \n",
+            of("jobid"),
+            of("name"),
+            of("state"),
+            of("admin_comment"),
+        )
+    };
+    let lines: String = jobs.iter().filter(is_wanted).map(line).collect();
+    lines.into_bytes()
+}

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod cluster;
+mod events;
 mod faults;
 mod forgery;
 mod forms;
@@ -75,6 +76,15 @@ const TESTS: &[(&str, Test)] = &[
     (
         "tasks_that_wait_earn_trust_for_the_others",
         trust::tasks_that_wait_earn_trust_for_the_others,
+    ),
+    // Before the one that sees it: doctor reads what the last agent has said.
+    (
+        "an_agent_that_cannot_see_slurmctlds_folder_asks",
+        events::an_agent_that_cannot_see_slurmctlds_folder_asks,
+    ),
+    (
+        "a_listening_agent_sees_new_jobs_and_rescues_between_passes",
+        events::a_listening_agent_sees_new_jobs_and_rescues_between_passes,
     ),
     (
         "report_explain_and_doctor_tell_what_happened",

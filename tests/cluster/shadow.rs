@@ -182,11 +182,16 @@ pub fn without_an_agent_jobs_start_as_asked(cluster: &mut Cluster) -> Result<()>
 }
 
 /// An agent at work until it is dropped.
-struct Agent(Child);
+pub struct Agent(Child);
 
 impl Agent {
-    fn start(cluster: &Cluster) -> Result<Agent> {
-        let mut command = cluster.command("root", &["shadowfitd"]);
+    pub fn start(cluster: &Cluster) -> Result<Agent> {
+        Agent::start_with(cluster, &["shadowfitd"])
+    }
+
+    /// By a command that becomes the agent.
+    pub fn start_with(cluster: &Cluster, command: &[&str]) -> Result<Agent> {
+        let mut command = cluster.command("root", command);
         Ok(Agent(command.stderr(Stdio::null()).spawn()?))
     }
 }

@@ -1,6 +1,7 @@
 //! squeue: the jobs that slurmctld still remembers, with our records.
 
 mod json;
+mod peek;
 mod rows;
 
 use super::clone::Original;
@@ -12,6 +13,7 @@ use crate::job::counters::{Counters, Ended, ShadowCounters};
 use crate::record::{Comment, Record, ShadowRecord};
 use crate::text::units::{MIB, parse_memory};
 use hostlist_parser::parse;
+pub use peek::{Awaited, that_wait_for_shadows};
 use rows::{Marks, Row, matters};
 
 /// What squeue says of a job that slurmctld does not remember.
@@ -23,6 +25,8 @@ const FORMAT: &str = "SQUEUE_FORMAT2";
 /// What slurmctld remembers.
 #[derive(Debug, Default)]
 pub struct Queue {
+    /// What is not here is nowhere: the whole queue was asked for.
+    pub is_whole: bool,
     /// Jobs that carry a record of ours, whatever their state.
     pub jobs: Vec<QueuedJob>,
     /// Jobs, anybody's, that wait for something that has failed.
@@ -202,6 +206,7 @@ fn ask(
 pub fn query(commands: &dyn Commands) -> Result<Queue, CommandError> {
     let mut queue = Queue::default();
     ask(commands, &[], matters, |row| queue.take(row))?;
+    queue.is_whole = true;
     Ok(queue)
 }
 

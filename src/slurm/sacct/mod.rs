@@ -17,7 +17,7 @@ mod row;
 mod steps;
 
 use super::{CommandError, Commands};
-use crate::record::FinishedJob;
+use crate::record::{Comment, FinishedJob, Record};
 pub use dump::{DumpError, Reader};
 
 /// The command that writes a dump which [`Reader`] reads: what finished jobs of the last 90 days used. Both ends are
@@ -47,6 +47,42 @@ pub fn query(
     let (start, end) = (local_time(since), local_time(until));
     let which = ["--state", ENDED, "--starttime", &start, "--endtime", &end];
     ask(commands, &which)
+}
+
+/// The states in which a run ends without having done what it was to do.
+const HARMED: &str = "BOOT_FAIL,DEADLINE,FAILED,NODE_FAIL,OUT_OF_MEMORY,PREEMPTED,REQUEUED,TIMEOUT";
+
+/// Asks for the jobs of which something was rewritten and that ended badly, or were requeued, between two times, in
+/// seconds since 1970: their numbers (JobIDRaw), and when they ended.
+pub fn harmed(
+    commands: &dyn Commands,
+    since: i64,
+    until: i64,
+) -> Result<Vec<(u64, i64)>, CommandError> {
+    let (start, end) = (local_time(since), local_time(until));
+    let mark = uuid::Uuid::new_v4().simple().to_string();
+    let which = ["--state", HARMED, "--starttime", &start, "--endtime", &end];
+    let form = [
+        "--allusers",
+        "--duplicates",
+        "--allocations",
+        "--noheader",
+        "--parsable2",
+        "--delimiter",
+        &mark,
+        "--format",
+        "JobIDRaw,End,AdminComment",
+    ];
+    let output = commands.run("sacct", &[which.as_slice(), &form].concat())?;
+    let text = String::from_utf8_lossy(&output);
+    let job = |line: &str| {
+        let mut fields = line.split(mark.as_str());
+        let (job, ended, comment) = (fields.next()?, fields.next()?, fields.next()?);
+        let comment = Comment::read(comment);
+        let is_rewritten = comment.record().is_some_and(Record::rewrites);
+        is_rewritten.then_some((job.parse().ok()?, ended.parse().ok()?))
+    };
+    Ok(text.lines().filter_map(job).collect())
 }
 
 /// Asks for all runs of one job that have ended; `job` is a number as users see it.

@@ -1,0 +1,282 @@
+//! An agent that goes by events: what it asks for, and what it finds although no event told.
+
+use super::*;
+use shadowfit_core::report::doctor::examine;
+
+/// slurmctld's folder of a job.
+fn folder_of(site: &Site, id: u32) {
+    let folder = format!("hash.{}/job.{id}", id % 10);
+    std::fs::create_dir_all(site.config.with_file_name(folder)).unwrap();
+}
+
+/// The same, as a shadow of the job needs it.
+fn submitted(site: &Site, id: u32) {
+    folder_of(site, id);
+    let environment = format!("hash.{}/job.{id}/environment", id % 10);
+    std::fs::write(site.config.with_file_name(environment), b"\x01\0\0\0A=1\0").unwrap();
+}
+
+fn shows(site: &Site, jobs: &[String]) {
+    site.slurm.queue.replace(vec![jobs.join(",")]);
+}
+
+/// An agent that has done its first pass, at a site whose slurmctld has these jobs.
+fn listening<'a>(site: &'a Site, jobs: &[String]) -> Agent<'a> {
+    shows(site, jobs);
+    let state = site.config.parent().unwrap().to_owned();
+    site.slurm.state.replace(state);
+    let mut agent = site.agent();
+    agent.listen();
+    agent.pass(true).unwrap();
+    site.slurm.calls("");
+    agent
+}
+
+/// What the queue was asked for since this was last called: job numbers, or `all`.
+fn asked(site: &Site) -> Vec<String> {
+    let asked = site.slurm.calls("squeue ");
+    let which = |line: &String| {
+        let mut words = line.split(' ').skip_while(|word| *word != "--jobs");
+        words.nth(1).unwrap_or("all").to_owned()
+    };
+    asked.iter().map(which).collect()
+}
+
+/// What doctor has against how new jobs are seen.
+fn problem(site: &Site) -> Option<String> {
+    let findings = examine(&site.config, &site.slurm);
+    let found = findings
+        .into_iter()
+        .find(|one| one.what.starts_with("new jobs"));
+    let (what, _) = found.expect("it is said").problem?;
+    Some(what)
+}
+
+/// A look at the whole queue has been long ago.
+fn rest(site: &Site) {
+    site.watch.0.set(site.watch.0.get() + 1);
+}
+
+#[test]
+fn a_new_job_is_seen_by_its_folder_and_the_queue_is_not_asked_for() {
+    let site = site_with_shadows();
+    let old = queued(5, "PENDING", 0, 8000, &record(None));
+    folder_of(&site, 5);
+    let mut agent = listening(&site, std::slice::from_ref(&old));
+    assert_eq!(problem(&site), None);
+    site.slurm.calls("");
+    agent.glance().unwrap();
+    assert_eq!(site.slurm.calls("s").len(), 1, "accounting alone");
+
+    let new = |shadow: String| [old.clone(), new_kind(99), new_kind(98), shadow];
+    shows(&site, &new(queued(6, "RUNNING", 0, 8000, &record(None))));
+    [99, 98, 6].iter().for_each(|id| submitted(&site, *id));
+    assert_eq!(agent.glance().unwrap().shadows_started, 1);
+    assert_eq!(asked(&site), ["98", "99"], "6 waits for nothing");
+
+    // What its shadow shows is set in all that wait for it.
+    shows(&site, &new(shadow("RUNNING", None)));
+    assert_eq!(agent.glance().unwrap(), Default::default());
+    assert_eq!(asked(&site), ["77"]);
+    let seen = Counters {
+        peak_mib: 1000.0,
+        ..Counters::nothing(Ended::Finished)
+    };
+    shows(&site, &new(shadow("COMPLETED", Some(seen.into()))));
+    assert_eq!(agent.glance().unwrap().shadows_ended, 1);
+    assert_eq!(agent.glance().unwrap().decided_again, 2);
+    assert!(!asked(&site).contains(&"all".to_owned()));
+}
+
+#[test]
+fn new_jobs_are_not_forgotten_while_slurmctld_is_silent() {
+    let site = site_with_shadows();
+    let mut agent = listening(&site, &[]);
+    shows(&site, &[new_kind(9)]);
+    folder_of(&site, 19);
+    site.slurm.slurmctld_is_down.set(true);
+    assert!(agent.glance().is_err());
+    site.slurm.slurmctld_is_down.set(false);
+    site.slurm.calls("");
+    agent.glance().unwrap();
+    assert_eq!(
+        site.slurm.calls("scontrol --all"),
+        ["scontrol --all --oneliner show job 19"]
+    );
+}
+
+#[test]
+fn an_end_that_accounting_tells_is_rescued_and_its_dependents_wait_again() {
+    let site = Site::new();
+    let killed = record(Some(1000));
+    let both = |state: &str, restarts, dependency: &str| {
+        let job = queued(9, state, restarts, 1000, &killed);
+        let waits =
+            serde_json::json!({"job_id": 10, "job_state": "PENDING", "dependency": dependency});
+        [job, waits.to_string()]
+    };
+    folder_of(&site, 9);
+    let mut agent = listening(&site, &both("RUNNING", 0, "afterok:9(unfulfilled)"));
+    let comment = killed.to_comment().unwrap();
+    let note = "see ticket 5".into();
+    site.slurm
+        .ends
+        .replace(vec![(9, NOON - 2, comment), (77, NOON, note)]);
+    shows(&site, &both("COMPLETING", 0, "afterok:9(unfulfilled)"));
+    assert_eq!(agent.glance().unwrap(), Default::default(), "it is ending");
+    shows(&site, &both("OUT_OF_MEMORY", 0, "afterok:9(failed)"));
+    assert_eq!(agent.glance().unwrap().requeued, 1);
+    assert_eq!(asked(&site), ["9", "9"], "77 is not ours");
+    rest(&site);
+    shows(&site, &both("PENDING", 1, "afterok:9(failed)"));
+    let pass = agent.glance().unwrap();
+    assert_eq!((pass.requeued, pass.given_back), (0, 1));
+    let calls = site.slurm.calls("scontrol update");
+    let mended = "scontrol update JobId=10 Dependency=afterok:9";
+    assert!(calls.iter().any(|line| line == mended), "{calls:?}");
+}
+
+#[test]
+fn what_no_event_told_is_found_by_the_next_look_at_the_whole_queue() {
+    let site = Site::new();
+    site.slurm.slurmdbd_is_down.set(true);
+    let mut agent = {
+        let state = site.config.parent().unwrap().to_owned();
+        site.slurm.state.replace(state);
+        let mut agent = site.agent();
+        agent.listen();
+        let _accounting_is_silent = agent.pass(false).unwrap();
+        agent
+    };
+    folder_of(&site, 9);
+    shows(
+        &site,
+        &[queued(9, "OUT_OF_MEMORY", 0, 1000, &record(Some(1000)))],
+    );
+    assert!(agent.glance().is_err(), "it says so");
+    rest(&site);
+    assert_eq!(agent.pass(false).unwrap().requeued, 1);
+}
+
+#[test]
+fn of_many_that_ended_badly_some_are_looked_at_and_all_in_the_next_look() {
+    let site = Site::new();
+    let mut agent = listening(&site, &[]);
+    let ids = 100..300;
+    let killed = record(Some(1000));
+    let jobs = |state: &dyn Fn(u32) -> (&'static str, u32)| {
+        let job = |id| queued(id, state(id).0, state(id).1, 1000, &killed);
+        ids.clone().map(job).collect::<Vec<_>>()
+    };
+    ids.clone().for_each(|id| folder_of(&site, id));
+    shows(&site, &jobs(&|_| ("OUT_OF_MEMORY", 0)));
+    let comment = killed.to_comment().unwrap();
+    let ends = ids.clone().map(|id| (id, NOON, comment.clone()));
+    site.slurm.ends.replace(ends.collect());
+    assert_eq!(agent.glance().unwrap().requeued, 64);
+    assert_eq!(asked(&site).len(), 64);
+    let first = |id| match id < 164 {
+        true => ("PENDING", 1),
+        false => ("OUT_OF_MEMORY", 0),
+    };
+    shows(&site, &jobs(&first));
+    rest(&site);
+    let pass = agent.glance().unwrap();
+    assert_eq!((pass.requeued, pass.given_back), (136, 64));
+    assert_eq!(asked(&site), ["all"]);
+}
+
+#[test]
+fn where_the_folders_cannot_be_read_the_whole_queue_is_asked_for_and_doctor_says_so() {
+    let site = site_with_shadows();
+    site.slurm.state.replace("/no/such/folder".into());
+    shows(&site, &[new_kind(9)]);
+    let mut agent = site.agent();
+    agent.listen();
+    agent.pass(true).unwrap();
+    agent.glance().unwrap();
+    assert_eq!(asked(&site), ["all", "all"]);
+    assert!(problem(&site).is_some_and(|what| what.contains("whole queue")));
+    // Once they can be read, they are.
+    let state = site.config.parent().unwrap().to_owned();
+    site.slurm.state.replace(state);
+    agent.pass(true).unwrap();
+    assert_eq!(problem(&site), None);
+}
+
+#[test]
+fn the_folder_of_another_slurmctld_is_not_believed_and_looked_at_again_in_an_hour() {
+    let site = Site::new();
+    // Left by a slurmctld of yesterday: the job of today has no folder there.
+    folder_of(&site, 5);
+    let mut agent = listening(&site, &[queued(77, "PENDING", 0, 8000, &record(None))]);
+    assert_eq!(problem(&site), None, "it may have gone meanwhile");
+    let mut pass = |after| {
+        site.watch.0.set(site.watch.0.get() + after);
+        agent.pass(true).unwrap();
+        problem(&site).is_none()
+    };
+    let passes: Vec<bool> = (0..6).map(|_| pass(1)).collect();
+    assert_eq!(passes, [false, true, false, false, false, false]);
+    folder_of(&site, 77);
+    assert!(pass(3600));
+}
+
+#[test]
+fn a_folder_that_was_put_in_the_place_of_the_old_one_is_watched_in_its_turn() {
+    let site = site_with_shadows();
+    let state = site.config.with_file_name("state");
+    let old = state.with_file_name("old");
+    std::fs::create_dir(&state).unwrap();
+    let mut agent = listening(&site, &[]);
+    site.slurm.state.replace(state.clone());
+    agent = {
+        drop(agent);
+        let mut agent = site.agent();
+        agent.listen();
+        agent.pass(true).unwrap();
+        agent
+    };
+    std::fs::rename(&state, &old).unwrap();
+    let make = |id: u32| std::fs::create_dir_all(state.join(format!("hash.7/job.{id}"))).unwrap();
+    make(77);
+    shows(&site, &[queued(77, "PENDING", 0, 8000, &record(None))]);
+    for _ in 0..4 {
+        rest(&site);
+        agent.pass(true).unwrap();
+    }
+    assert_eq!(problem(&site), None);
+    make(97);
+    site.slurm.calls("");
+    agent.glance().unwrap();
+    let peeked = site.slurm.calls("scontrol --all");
+    assert_eq!(peeked, ["scontrol --all --oneliner show job 97"]);
+}
+
+#[test]
+fn jobs_whose_shadow_has_shown_what_they_need_get_no_more_than_their_kind_is_trusted_with() {
+    let site = site_with_shadows();
+    let config = std::fs::read_to_string(&site.config).unwrap();
+    let config = config.replace("stages = []", "stages = [1, 4]");
+    std::fs::write(&site.config, config).unwrap();
+    let mut agent = listening(&site, &[]);
+    [98, 99].iter().for_each(|id| submitted(&site, *id));
+    let both = |shadow: String| [new_kind(98), new_kind(99), shadow];
+    shows(&site, &both(new_kind(5)));
+    assert_eq!(agent.glance().unwrap().shadows_started, 1);
+    let seen = Counters {
+        peak_mib: 1000.0,
+        ..Counters::nothing(Ended::Finished)
+    };
+    shows(&site, &both(shadow("COMPLETED", Some(seen.into()))));
+    site.slurm.calls("");
+    let pass = agent.glance().unwrap();
+    assert_eq!((pass.shadows_ended, pass.decided_again), (1, 2));
+    let set = site.slurm.calls("scontrol update");
+    let rewritten = set
+        .iter()
+        .filter(|call| call.contains("MinMemoryNode=1100 "));
+    assert_eq!(rewritten.count(), 1, "{set:?}");
+    let snapshot = Snapshot::load(&site.config.with_file_name("snapshot")).unwrap();
+    assert!(!snapshot.is_open(), "slurmctld may rewrite no other");
+}
