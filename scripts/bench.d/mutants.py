@@ -206,6 +206,8 @@ def tried(tree, tests, mutants):
         results = {}
         for number, caught in pool.map(is_caught, mutants):
             results[number] = caught
+            if not caught:
+                print(f"missed: {mutants[len(results) - 1]['name']}", flush=True)
             if len(results) % 100 == 0:
                 print(f"{len(results)} of {len(mutants)} tried, {sum(results.values())} caught", flush=True)
         return results
@@ -237,10 +239,6 @@ def show(found, results):
     print()
     for name, all_of in by_file.items():
         row(name.removeprefix("src/"), all_of)
-    print("\nmissed:")
-    for mutant in found:
-        if results.get(mutant["number"]) is False:
-            print(mutant["name"])
 
 
 def row(name, results):
