@@ -76,7 +76,9 @@ pub(super) struct Events {
     ends: BTreeSet<(i64, u64)>,
     /// When accounting last failed to answer: what it lacked then may come late.
     silent: Option<i64>,
-    /// When the whole queue was last looked at, and how long that took.
+    /// How long it took to ask for what may matter now. A look at the whole queue has rests of its own.
+    glanced: Duration,
+    /// When the whole queue was last looked at, and how long that took with all that was done then.
     looked: Option<Done>,
     /// Something is left that only a look at the whole queue can see to.
     wants_look: bool,
@@ -119,6 +121,13 @@ impl Events {
         let in_doubt = |since| !is_over(since, FORGOTTEN_S as f64, now);
         let is_urgent = self.wants_look || self.silent.is_some_and(in_doubt);
         has_rested(self.looked, if is_urgent { RESTS } else { LONG_RESTS }, now)
+    }
+
+    /// What was done in the last look took so long.
+    pub fn took(&mut self, took: Duration) {
+        if let Some(looked) = &mut self.looked {
+            looked.took += took;
+        }
     }
 
     /// Folders tell of new jobs.
@@ -187,17 +196,13 @@ impl Agent<'_> {
         let mut rest = LEAST_REST;
         while Instant::now() + rest < end {
             self.clock.sleep(rest);
-            let started = Instant::now();
-            let before = self.events.asked;
+            self.events.glanced = Duration::ZERO;
             match self.glance() {
                 Ok(pass) if pass != Pass::default() => tracing::info!(?pass),
                 Ok(_) => {}
                 Err(error) => tracing::warn!("{error:#}"),
             }
-            // slurmdbd's time is not slurmctld's.
-            let asked = self.events.asked.filter(|_| self.events.asked != before);
-            let took = started.elapsed() - asked.map_or(Duration::ZERO, |asked| asked.took);
-            rest = rest_after(took, RESTS);
+            rest = rest_after(self.events.glanced, RESTS);
         }
         self.clock
             .sleep(end.saturating_duration_since(Instant::now()));
@@ -208,17 +213,23 @@ impl Agent<'_> {
         let mut pass = Pass::default();
         let mut told = Ok(());
         if self.events.folders.is_some() {
-            told = self.ask_for_ends().and(self.look_at_new());
+            // slurmdbd's time is not slurmctld's.
+            told = self.ask_for_ends();
+            let began = Instant::now();
+            told = told.and(self.look_at_new());
             let now = self.clock.now();
             self.events.forget(now);
             if self.events.is_look_due(now) {
                 self.look_at_all(&mut pass)?;
             } else {
                 self.look_at_some(&mut pass)?;
+                self.events.glanced = began.elapsed();
             }
         } else if self.config.wants_shadows() {
+            let began = Instant::now();
             let queue = self.look()?;
             self.tend_shadows(&queue, &mut pass)?;
+            self.events.glanced = began.elapsed();
         }
         if self.is_new || pass.decided_again > 0 {
             self.publish()?;

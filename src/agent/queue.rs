@@ -11,7 +11,7 @@ use crate::slurm::queue::{Dependent, Queue, QueuedJob};
 use crate::slurm::{control, queue};
 use crate::store::RunOfJob;
 use anyhow::Result;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a pass looks again whether a job it put back is pending, one second apart.
 const LOOKS: usize = 10;
@@ -31,10 +31,12 @@ const ALIVE: [&str; 5] = [
 
 impl Agent<'_> {
     pub(super) fn tend_queue(&mut self, queue: &Queue, pass: &mut Pass) -> Result<()> {
-        self.tend_shadows(queue, pass)?;
+        let began = Instant::now();
+        let tended = self.tend_shadows(queue, pass);
         self.tend_those_that_run_again(queue, pass);
         self.decide_again(&queue.jobs, pass);
-        Ok(())
+        self.events.took(began.elapsed());
+        tended
     }
 
     /// Looks until so many jobs that were put back are pending and have been given more.
