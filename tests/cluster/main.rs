@@ -296,11 +296,12 @@ const TESTS: &[(&str, Test)] = &[
 ];
 
 /// What is run on other releases than the installed one, too.
-const ON_EVERY_RELEASE: [&str; 8] = [
+const ON_EVERY_RELEASE: [&str; 9] = [
     "what_a_job_does_is_counted_right",
     "a_dump_as_json_says_what_the_other_one_says",
     "a_known_kind_of_job_gets_what_it_needs",
     "a_job_that_dies_of_the_rewrite_runs_again",
+    "a_listening_agent_sees_new_jobs_and_rescues_between_passes",
     "report_explain_and_doctor_tell_what_happened",
     "a_burst_that_sacct_misses_is_in_the_profile",
     "a_new_kind_of_job_is_measured_and_starts_sized",
