@@ -5,16 +5,24 @@
 //! Scripts are hostile: they are read as bytes, once, up to a bound, and nothing in them is an error.
 #![forbid(unsafe_code)]
 
+mod arithmetic;
+mod heredocs;
+mod java;
 mod lines;
+mod memory;
 mod options;
 mod programs;
 mod signs;
 mod steps;
+mod told;
+mod variables;
 
 use crate::text::units::printable_part;
-use lines::{Line, lines};
+use lines::{Has, Line, lines};
 use serde::{Deserialize, Serialize};
 use signs::Signs;
+use std::ops::Range;
+use variables::Variables;
 
 /// More of a script is not read, in bytes.
 const MOST_READ: usize = 64 << 10;
@@ -49,16 +57,19 @@ impl Floor {
     /// What `script` relies on; `cpus` is what its user asked for in all.
     pub fn of(script: &[u8], cpus: u64) -> Floor {
         let script = &script[..script.len().min(MOST_READ)];
-        let mut found = Found::default();
         let ends = signs::find(script);
         let mut ahead = &ends[..];
         if ends.is_empty() {
             return Floor::default();
         }
+        let mut found = Found::in_script(script, cpus);
+        let others = heredocs::of_others(script);
         for line in lines(script) {
             let _in_comments = signs::up_to(line.start, &mut ahead);
             let signs = signs::up_to(line.start + line.text.len(), &mut ahead);
-            found.take(&line, signs, cpus);
+            if !others.iter().any(|other| other.contains(&line.start)) {
+                found.take(&line, signs);
+            }
         }
         found.floor()
     }
@@ -87,9 +98,19 @@ enum Need {
     AllCpus,
 }
 
+/// A variable that holds how many CPUs there are is followed through so many others.
+const MOST_FOLLOWED: u32 = 16;
+
 /// What has been found so far: the line that needs most, of memory and of CPUs.
-#[derive(Default)]
 struct Found<'a> {
+    script: &'a [u8],
+    /// What the job's user asked for, of all tasks together.
+    asked: u64,
+    has: Has,
+    /// It counts anything; `None` until somebody asks.
+    counts: Option<bool>,
+    variables: Variables<'a>,
+    followed: u32,
     /// Of the command that is being read.
     words: Vec<&'a [u8]>,
     memory: Option<(Option<u64>, Line<'a>)>,
@@ -97,37 +118,116 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// Reads the commands of a line that hold a sign; where another job may be meant, that may be by any part of it.
-    fn take(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)], cpus: u64) {
+    fn in_script(script: &'a [u8], asked: u64) -> Found<'a> {
+        Found {
+            script,
+            asked,
+            has: Has::of(script),
+            counts: None,
+            variables: Variables::of(script),
+            followed: 0,
+            words: Vec::new(),
+            memory: None,
+            cpus: None,
+        }
+    }
+
+    /// Reads the commands of a line that hold a sign; where another job may be meant, that may be by any part of a command.
+    fn take(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
         let all = Signs::all(signs);
         if !all.matter() {
             return;
         }
-        if all.has(Signs::OTHER_JOB) {
-            return self.read(line, line.text, all, cpus);
+        if !all.has(Signs::OTHER_JOB) {
+            return self.take_commands(line, signs);
         }
-        for command in line.commands() {
+        for command in line.whole_commands(self.has) {
             let of_command = signs::up_to(line.start + command.end, &mut signs);
-            if !of_command.is_empty() && !line.only_shows(&command) {
-                self.read(line, &line.text[command], Signs::all(of_command), cpus);
+            let part = line.part(&command);
+            if Signs::all(of_command).has(Signs::OTHER_JOB) {
+                self.read(&part, 0..part.text.len(), Signs::all(of_command));
+            } else {
+                self.take_commands(&part, of_command);
             }
+        }
+    }
+
+    fn take_commands(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
+        for command in line.commands(self.has) {
             if signs.is_empty() {
                 break;
             }
+            let of_command = signs::up_to(line.start + command.end, &mut signs);
+            if !of_command.is_empty() && !line.only_shows(&command) {
+                self.read(line, command, Signs::all(of_command));
+            }
         }
     }
 
-    fn read(&mut self, line: &Line<'a>, command: &'a [u8], signs: Signs, cpus: u64) {
-        let mut words = std::mem::take(&mut self.words);
-        words.clear();
-        if signs.has(Signs::IN_WORDS) {
+    fn read(&mut self, line: &Line<'a>, place: Range<usize>, mut signs: Signs) {
+        let command = &line.text[place.clone()];
+        let start = line.start + place.start;
+        if signs == Signs::SORT && !programs::may_name_a_buffer(command) {
+            return;
+        }
+        let writes = signs.has(Signs::IN_WORDS) && lines::writes(command);
+        if writes && !lines::is_input(command) {
+            signs = signs.without_programs();
+        }
+        if signs.has(Signs::NAMES_MEMORY)
+            && (lines::is_directive(command) || variables::only_sets(command))
+        {
+            signs = signs.without_names_of_memory();
+        }
+        if !signs.has(Signs::IN_WORDS) {
+            self.note(line, command, signs, &[]);
+        } else if let Some(written) = self.variables.written_out(command, start) {
+            let words: Vec<&[u8]> = lines::words(&written).collect();
+            signs = match writes && memchr::memchr(b'$', &written).is_some() {
+                true => signs.without_programs(),
+                false => signs.with_cpus_of(&written),
+            };
+            self.note(line, &written, signs, &words);
+        } else {
+            let mut words = std::mem::take(&mut self.words);
+            words.clear();
             words.extend(lines::words(command));
+            self.note(line, command, signs, &words);
+            self.words = words;
         }
-        self.note(line, command, signs, &words, cpus);
-        self.words = words;
+        if signs.has(Signs::CPU_VARIABLE)
+            && let Some(name) = variables::set_by(command)
+        {
+            self.follow(name, start + command.len(), line);
+        }
     }
 
-    fn note(&mut self, line: &Line<'a>, command: &[u8], signs: Signs, words: &[&[u8]], cpus: u64) {
+    /// Somewhere behind `from` the script may hang on what `name` holds: how many CPUs there are.
+    fn follow(&mut self, name: &'a [u8], from: usize, line: &Line<'a>) {
+        let script = self.script;
+        let from = from.min(script.len());
+        for at in variables::uses(name, &script[from..]) {
+            self.followed += 1;
+            if self.followed > MOST_FOLLOWED || matches!(self.cpus, Some((None, _))) {
+                return;
+            }
+            let user = Line::around(script, from + at, line);
+            let command = user.command_at(from + at, self.has);
+            if user.text.trim_ascii_start().starts_with(b"#") || user.only_shows(&command) {
+                continue;
+            }
+            let text = &user.text[command];
+            if programs::hangs_on_count(text, self.counts()) {
+                raise(&mut self.cpus, None, &user);
+            } else if let Some(other) = variables::set_by(text) {
+                self.follow(other, user.start + user.text.len(), &user);
+            }
+        }
+    }
+
+    fn note(&mut self, line: &Line<'a>, command: &[u8], signs: Signs, words: &[&[u8]]) {
+        let (script, cpus) = (self.script, self.asked);
+        let counts = signs.has(Signs::CPU_VARIABLE) && self.counts();
         let mut note = |need: Need| match need {
             Need::Memory(mib) => raise(&mut self.memory, Some(mib), line),
             Need::AllMemory => raise(&mut self.memory, None, line),
@@ -141,14 +241,26 @@ impl<'a> Found<'a> {
             return;
         }
         if signs.has(Signs::LAUNCHER) {
-            steps::needs(line, words, &mut note);
+            steps::needs(line, words, cpus, &mut note);
         }
         // How many of them run at once is the script's own secret.
         let is_one_of_several = || line.has_background() || programs::runs_several(words);
-        programs::needs(command, signs, words, cpus, &mut |need| match need {
+        let mut note = |need: Need| match need {
             Need::Memory(_) if is_one_of_several() => note(Need::AllMemory),
             need => note(need),
-        });
+        };
+        programs::needs(command, signs, words, cpus, counts, &mut note);
+        if signs.has(Signs::JAVA) {
+            java::needs(script, words, &mut note);
+        }
+        if signs.has(Signs::TOLD) || signs.has(Signs::PROCESSORS) {
+            told::needs(script, words, cpus, &mut note);
+        }
+    }
+
+    fn counts(&mut self) -> bool {
+        let script = self.script;
+        *self.counts.get_or_insert_with(|| programs::counts(script))
     }
 
     fn floor(self) -> Floor {
