@@ -10,6 +10,7 @@ mod name;
 mod places;
 mod script;
 mod segments;
+mod slots;
 
 use crate::job::{Layout, Texts};
 use name::{push_any_name, push_comment, push_name};

@@ -1,8 +1,11 @@
 //! Words of a script or an argument: options, programs, data files and other paths.
 
 use super::bytes::{WORD, class, next_special};
-use super::meaning::{has_meaning, is_common_place, starts_with_interpreter};
-use super::segments::{PARAMETER, is_number, is_temporary, push_segments, push_without_numbers};
+use super::meaning::{has_meaning, is_common_place, is_common_script, starts_with_interpreter};
+use super::segments::{
+    PARAMETER, is_number, is_size, is_temporary, push_segments, push_without_numbers,
+};
+use super::slots::{self, Slot};
 
 /// Scripts that a workflow manager writes anew for each task, in a folder that has no name.
 const WRITTEN_ANEW: [&[u8]; 3] = [b".command.sh", b".command.run", b"tool_script.sh"];
@@ -71,8 +74,21 @@ impl<'a> Word<'a> {
     }
 }
 
-/// Appends a line word by word, each in its general form.
+/// Appends a line word by word, each in its general form; what a name before a value says of it counts more than the value.
 pub fn push_line(line: &[u8], out: &mut Vec<u8>) -> Unknown {
+    let (mut unknown, mut from) = (false, 0);
+    while let Some((slot, place)) = slots::next(line, from) {
+        unknown |= push_words(&line[from..place.start], out).0;
+        match slot {
+            Slot::Varies => out.push(PARAMETER),
+            Slot::Names => out.extend_from_slice(&line[place.clone()]),
+        }
+        from = place.end;
+    }
+    Unknown(unknown | push_words(&line[from..], out).0)
+}
+
+fn push_words(line: &[u8], out: &mut Vec<u8>) -> Unknown {
     let mut unknown = false;
     let mut from = 0;
     while let Some(at) = next_special(line, from) {
@@ -115,14 +131,27 @@ fn push_place(folders: &[u8], base: &[u8], out: &mut Vec<u8>) -> Unknown {
     let from = out.len();
     push_segments(base, out);
     let form = &out[from..];
-    let wanted = match form {
-        [PARAMETER] => 1,
-        _ if !starts_with_interpreter(form) && is_common_place(form) => FOLDERS_OF_A_SCRIPT,
-        _ => 0,
+    let (folders, wanted) = match form {
+        [PARAMETER] => (folders, 1),
+        _ if !starts_with_interpreter(form) && is_common_place(form) => {
+            (folders, FOLDERS_OF_A_SCRIPT)
+        }
+        _ if is_script(base) && is_common_script(form) => {
+            (below_home(folders), FOLDERS_OF_A_SCRIPT)
+        }
+        _ => (folders, 0),
     };
     let found = push_folders(folders, wanted, out);
     let may_be_any = wanted == FOLDERS_OF_A_SCRIPT && found == 0 && is_program(base);
     Unknown(may_be_any || WRITTEN_ANEW.contains(&base))
+}
+
+/// Folders without that of a user, whose name says nothing of what runs.
+fn below_home(folders: &[u8]) -> &[u8] {
+    let Some(users) = folders.strip_prefix(b"/home/") else {
+        return folders;
+    };
+    memchr::memchr(b'/', users).map_or(&users[..0], |slash| &users[slash..])
 }
 
 /// Appends what the folder says in which a script starts that may be anything.
@@ -179,7 +208,12 @@ fn data_type(base: &[u8], dot: Option<usize>) -> Option<&[u8]> {
     let is_type = kind.len() <= LONGEST_TYPE
         && kind.iter().all(u8::is_ascii_alphanumeric)
         && kind.iter().any(u8::is_ascii_alphabetic);
-    if !is_type || base[0] == b'.' || is_program_type(kind) || is_temporary(base) || is_number(base)
+    if !is_type
+        || kind[0].is_ascii_digit() && is_size(kind)
+        || base[0] == b'.'
+        || is_program_type(kind)
+        || is_temporary(base)
+        || is_number(base)
     {
         return None;
     }
@@ -195,6 +229,17 @@ fn is_program(base: &[u8]) -> bool {
     let dot = memchr::memrchr(b'.', base);
     matches!(base, b"script" | b"Snakefile" | b"Makefile" | b"makefile")
         || dot.is_some_and(|dot| is_program_type(&base[dot + 1..]))
+}
+
+/// A program that an interpreter runs, as far as scripts of everyday work are written in it.
+fn is_script(base: &[u8]) -> bool {
+    let dot = memchr::memrchr(b'.', base);
+    dot.is_some_and(|dot| {
+        matches!(
+            &base[dot + 1..],
+            b"py" | b"R" | b"r" | b"jl" | b"m" | b"sh" | b"pl"
+        )
+    })
 }
 
 /// Files of these types are programs: their name says what runs. Of other files only the type is kept.

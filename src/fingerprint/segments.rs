@@ -16,6 +16,18 @@ pub const UUID_LENGTH: usize = 36;
 /// Hexadecimal digits from this length on are a hash, if a digit is among them.
 const SHORTEST_HASH: usize = 7;
 
+/// Families of models that go by their size.
+const FAMILIES: [&[u8]; 8] = [
+    b"resnet",
+    b"resnext",
+    b"densenet",
+    b"vgg",
+    b"vit",
+    b"gpt",
+    b"yolov",
+    b"wideresnet",
+];
+
 const MONTHS: [&[u8]; 12] = [
     b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
 ];
@@ -142,6 +154,10 @@ fn push_parameter(out: &mut Vec<u8>, from: usize) {
 fn push_segment(segment: &[u8], from: usize, out: &mut Vec<u8>) {
     let seen = segment.iter().fold(0, |seen, &byte| seen | class(byte));
     if seen & DIGIT == 0 {
+        if is_sex_chromosome(segment) {
+            out.extend_from_slice(&segment[..3]);
+            return out.push(PARAMETER);
+        }
         let after_number = matches!(out[from..], [.., PARAMETER, _]);
         if after_number
             && MONTHS
@@ -152,11 +168,42 @@ fn push_segment(segment: &[u8], from: usize, out: &mut Vec<u8>) {
         }
         return out.extend_from_slice(segment);
     }
-    if is_code(segment) {
+    if is_size_of_a_model(segment, &out[from..]) || is_model(segment) {
+        out.extend_from_slice(segment);
+    } else if is_code(segment) {
         push_parameter(out, from);
     } else {
         push_without_numbers(segment, out);
     }
+}
+
+/// `chrX` is a value beside `chr1`.
+fn is_sex_chromosome(segment: &[u8]) -> bool {
+    matches!(segment, b"chrX" | b"chrY" | b"chrM" | b"chrMT")
+}
+
+/// The size behind a model's name, as in `llama-2-7b`: it needs memory by that number.
+fn is_size_of_a_model(segment: &[u8], before: &[u8]) -> bool {
+    is_size(segment) && before.iter().any(u8::is_ascii_alphabetic)
+}
+
+/// Billions of parameters: `7b`, `70B`.
+pub fn is_size(segment: &[u8]) -> bool {
+    matches!(segment, [digits @ .., b'b' | b'B'] if (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit))
+}
+
+/// Models whose number is part of their name: `resnet18` and `resnet152` are two.
+fn is_model(segment: &[u8]) -> bool {
+    let letters = segment
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let (name, number) = segment.split_at(letters);
+    number.len() <= 3
+        && number.iter().all(u8::is_ascii_digit)
+        && FAMILIES
+            .iter()
+            .any(|family| family.eq_ignore_ascii_case(name))
 }
 
 /// What letters and digits make of a segment that has digits.
