@@ -1,23 +1,37 @@
-//! Here-documents: which lines of a script are none of its own commands, because it writes them for another job or prints them.
+//! Here-documents: which lines of a script are none of its own commands, because it writes them for another job.
 
-use super::MOST_READ;
+use super::programs::contains;
 use std::ops::Range;
 
 /// Commands that hand a text to another job.
 const SUBMIT: [&[u8]; 4] = [b"sbatch", b"qsub", b"bsub", b"salloc"];
 
+/// After so many marks without an end no more are looked for: each one's end is looked for in all of the script.
+const MOST_UNENDED: u32 = 16;
+
 /// Where lines stand that this script does not rely on, in bytes, in their order.
 pub fn of_others(script: &[u8]) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
-    let mut from = 0;
+    let (mut from, mut unended) = (0, 0);
     while let Some(at) = memchr::memchr(b'<', &script[from..]).map(|at| from + at) {
         from = at + 1;
         let Some((mark, strips_tabs)) = mark(&script[at..]) else {
             continue;
         };
-        let Some((head, body)) = around(script, at, mark, strips_tabs) else {
+        let start = memchr::memrchr(b'\n', &script[..at]).map_or(0, |newline| newline + 1);
+        let end = memchr::memchr(b'\n', &script[at..]).map_or(script.len(), |end| at + end);
+        if script[start..at].trim_ascii_start().starts_with(b"#") {
+            from = end;
+            continue;
+        }
+        let Some(body) = body(script, end + 1, mark, strips_tabs) else {
+            unended += 1;
+            if unended == MOST_UNENDED {
+                break;
+            }
             continue;
         };
+        let head = &script[start..end];
         if is_of_others(head, &script[body.clone()]) {
             found.push(body.clone());
         }
@@ -46,37 +60,25 @@ fn mark(text: &[u8]) -> Option<(&[u8], bool)> {
     is_word.then_some((&text[..length], strips_tabs))
 }
 
-/// The line on which a here-document begins, and where its text stands.
-fn around<'a>(
-    script: &'a [u8],
-    at: usize,
-    mark: &[u8],
-    strips_tabs: bool,
-) -> Option<(&'a [u8], Range<usize>)> {
-    let start = memchr::memrchr(b'\n', &script[..at]).map_or(0, |newline| newline + 1);
-    let body = at + memchr::memchr(b'\n', &script[at..])? + 1;
-    let mut line = body;
-    while line < script.len() && line - body < MOST_READ {
+/// Where the text stands of a here-document that begins at `start`.
+fn body(script: &[u8], start: usize, mark: &[u8], strips_tabs: bool) -> Option<Range<usize>> {
+    let mut line = start;
+    while line < script.len() {
         let end = memchr::memchr(b'\n', &script[line..]).map_or(script.len(), |end| line + end);
         let text = &script[line..end];
         let is_tab = |byte: &&u8| strips_tabs && **byte == b'\t';
         let tabs = text.iter().take_while(is_tab).count();
         if text[tabs..].trim_ascii_end() == mark {
-            return Some((&script[start..body], body..line));
+            return Some(start..line);
         }
         line = end + 1;
     }
     None
 }
 
-/// It is submitted, or a job's script, or nothing but printed.
+/// It is submitted, or a job's script.
 fn is_of_others(head: &[u8], body: &[u8]) -> bool {
-    let has = |text: &[u8], part: &[u8]| memchr::memmem::find(text, part).is_some();
     let submits =
         super::lines::words(head).any(|word| SUBMIT.contains(&super::steps::name_of(word)));
-    let is_shown = head.trim_ascii_start().starts_with(b"cat ")
-        && !has(head, b">")
-        && !has(head, b"|")
-        && !has(head, b"tee");
-    submits || is_shown || has(body, b"#SBATCH") || has(body, b"#PBS -")
+    submits || contains(body, b"#SBATCH") || contains(body, b"#PBS -")
 }

@@ -1,6 +1,7 @@
 //! Java machines, and programs that start one: a heap that the script names, or a share of what the job has.
 
 use super::Need;
+use super::facts::Facts;
 use super::options::{Value, size};
 use super::programs::contains;
 use super::steps::name_of;
@@ -9,12 +10,12 @@ use super::steps::name_of;
 const BESIDE_HEAP_MIB: u64 = 256;
 
 /// Programs that start a machine.
-const STARTERS: [&[u8]; 4] = [b"java", b"gatk", b"bbduk.sh", b"clumpify.sh"];
+const STARTERS: [&[u8]; 3] = [b"java", b"gatk", b"bbduk.sh"];
 
 /// Commands that speak of programs without starting them.
-const SPEAK_OF_PROGRAMS: [&[u8]; 20] = [
-    b"module", b"ml", b"which", b"type", b"cd", b"ls", b"command", b"mkdir", b"cp", b"mv", b"rm",
-    b"ln", b"grep", b"for", b"conda", b"mamba", b"source", b"spack", b"[", b"[[",
+const SPEAK_OF_PROGRAMS: [&[u8]; 17] = [
+    b"module", b"ml", b"which", b"type", b"cd", b"ls", b"mkdir", b"cp", b"mv", b"rm", b"ln",
+    b"grep", b"for", b"source", b"spack", b"[", b"[[",
 ];
 
 /// Words of the shell before a command.
@@ -22,17 +23,8 @@ const BEFORE: [&[u8]; 8] = [
     b"if", b"elif", b"while", b"then", b"else", b"do", b"!", b"time",
 ];
 
-/// Variables from which every machine takes its heap.
-const EVERY_MACHINES: [&[u8]; 5] = [
-    b"NXF_JVM_ARGS=",
-    b"_JAVA_OPTIONS=",
-    b"JAVA_TOOL_OPTIONS=",
-    b"JDK_JAVA_OPTIONS=",
-    b"NXF_OPTS=",
-];
-
 /// Notes the heap that is named, or a share of what the job has.
-pub fn needs(script: &[u8], words: &[&[u8]], note: &mut impl FnMut(Need)) {
+pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
     let mut is_named = false;
     for heap in words.iter().filter_map(|word| heap(word)) {
         is_named = true;
@@ -51,7 +43,7 @@ pub fn needs(script: &[u8], words: &[&[u8]], note: &mut impl FnMut(Need)) {
         .iter()
         .any(|word| *word == b"-version" || *word == b"--version");
     let starts = || !is_named && !only_asks && !speaks(words) && starts(words);
-    if words.iter().any(by_share) || (starts() && !has_heap_elsewhere(script)) {
+    if words.iter().any(by_share) || (starts() && !facts.has_heap()) {
         note(Need::AllMemory);
     }
 }
@@ -59,7 +51,11 @@ pub fn needs(script: &[u8], words: &[&[u8]], note: &mut impl FnMut(Need)) {
 /// The command speaks of what it names, and does not start it.
 fn speaks(words: &[&[u8]]) -> bool {
     let first = words.iter().find(|word| !BEFORE.contains(word));
-    first.is_some_and(|word| SPEAK_OF_PROGRAMS.contains(&name_of(word)))
+    first.is_some_and(|word| match name_of(word) {
+        b"conda" | b"mamba" => !words.contains(&&b"run"[..]),
+        b"command" => words.contains(&&b"-v"[..]) || words.contains(&&b"-V"[..]),
+        name => SPEAK_OF_PROGRAMS.contains(&name),
+    })
 }
 
 /// A Java machine, or a program known to be one, with something to do; without a largest heap it takes a share of what there
@@ -71,16 +67,6 @@ fn starts(words: &[&[u8]]) -> bool {
         || words
             .iter()
             .any(|word| *word == b"-jar" || contains(word, b"-Xms"))
-}
-
-/// The script sets a heap for every machine that it starts.
-pub fn has_heap_elsewhere(script: &[u8]) -> bool {
-    EVERY_MACHINES.iter().any(|name| {
-        memchr::memmem::find_iter(script, name).any(|at| {
-            let line = script[at..].split(|&byte| byte == b'\n').next();
-            line.is_some_and(|line| contains(line, b"-Xmx"))
-        })
-    })
 }
 
 enum Heap {

@@ -14,6 +14,9 @@ const PARTS_WORDS: [bool; 256] = {
     parts
 };
 
+/// No name of a file is longer, in bytes.
+const LONGEST_NAME: usize = 256;
+
 /// Commands that print what they are given.
 const SHOW: [&[u8]; 2] = [b"echo", b"printf"];
 
@@ -34,7 +37,9 @@ pub fn lines(script: &[u8]) -> impl Iterator<Item = Line<'_>> {
     std::iter::from_fn(move || {
         while start < script.len() {
             let rest = &script[start..];
-            let is_comment = rest.trim_ascii_start().starts_with(b"#");
+            // Blank lines are not looked through for what stands below them.
+            let first = rest.iter().find(|byte| !b" \t\r\x0c".contains(byte));
+            let is_comment = first == Some(&b'#');
             let (length, newlines) = logical(rest, is_comment);
             let line = Line {
                 number: next,
@@ -112,19 +117,22 @@ fn goes_to_a_file(command: &[u8]) -> bool {
     let mut arrows = unquoted(command).filter(|&(_, byte)| byte == b'>');
     arrows.any(|(at, _)| {
         let target = command[at + 1..].trim_ascii_start();
-        let target = target
-            .split(u8::is_ascii_whitespace)
-            .next()
-            .unwrap_or_default();
-        let is_log = [&b"log"[..], b"LOG", b".out", b".err"]
-            .iter()
-            .any(|part| memchr::memmem::find(target, part).is_some());
         // Of `>>` the second one counts.
-        !(target.starts_with(b">")
-            || target.starts_with(b"&")
-            || target.starts_with(b"/dev/")
-            || is_log)
+        if matches!(target.first(), Some(b'>' | b'&')) {
+            return false;
+        }
+        let mut words = target[..target.len().min(LONGEST_NAME)].split(u8::is_ascii_whitespace);
+        let name = words.next().unwrap_or_default();
+        !name.starts_with(b"/dev/") && !is_log(name)
     })
+}
+
+/// `run.log`, `log`, `job.out`, `$LOG`, and not `topology.conf`.
+fn is_log(target: &[u8]) -> bool {
+    let end = target.iter().rposition(|byte| !b"\"'};".contains(byte));
+    let name = super::steps::name_of(&target[..end.map_or(0, |end| end + 1)]);
+    let ends = [&b".log"[..], b"_log", b"-log", b"LOG", b".out", b".err"];
+    name == b"log" || ends.iter().any(|end| name.ends_with(end))
 }
 
 /// It writes its own words into a file: what they name is nothing that this command starts.
@@ -140,7 +148,14 @@ fn starts_with_blank(text: &[u8]) -> bool {
 
 /// It writes a line of an input such as `%mem=8GB`.
 pub fn is_input(command: &[u8]) -> bool {
-    memchr::memchr(b'%', command).is_some()
+    let inputs = [&b"mem="[..], b"nproc", b"maxcore", b"pal"];
+    memchr::memchr_iter(b'%', command).any(|at| {
+        let text = &command[at + 1..];
+        let is = |name: &&[u8]| {
+            text.len() >= name.len() && text[..name.len()].eq_ignore_ascii_case(name)
+        };
+        inputs.iter().any(|name| is(name))
+    })
 }
 
 /// It holds a line by which a script asks a scheduler for something: that is for another job.
@@ -178,8 +193,9 @@ impl<'a> Line<'a> {
     /// Its commands, which `|`, `;`, `&` and `&&` part, without the comment at its end.
     pub fn commands(&self, has: Has) -> impl Iterator<Item = Range<usize>> {
         let said = self.before_comment(has);
+        let mut seen = Seen::default();
         let ends = memchr::memchr3_iter(b'|', b';', b'&', said);
-        let ends = ends.filter(move |&at| self.parts_commands(at, has));
+        let ends = ends.filter(move |&at| parts_commands(said, at, has, &mut seen));
         let mut start = 0;
         ends.chain([said.len()]).map(move |end| {
             let command = start..end;
@@ -254,10 +270,13 @@ impl<'a> Line<'a> {
         if !has.comments {
             return text;
         }
-        let is_comment = |at: usize| {
-            let before = &text[..at];
-            let is_open = |quote| memchr::memchr_iter(quote, before).count() % 2 == 1;
-            before.last().is_some_and(u8::is_ascii_whitespace) && !is_open(b'"') && !is_open(b'\'')
+        let (mut seen, mut is_open) = (0, [false; 2]);
+        let mut is_comment = |at: usize| {
+            for (open, quote) in is_open.iter_mut().zip(*b"\"'") {
+                *open ^= memchr::memchr_iter(quote, &text[seen..at]).count() % 2 == 1;
+            }
+            seen = at;
+            text[..at].last().is_some_and(u8::is_ascii_whitespace) && is_open == [false; 2]
         };
         match memchr::memchr_iter(b'#', text).find(|&at| is_comment(at)) {
             Some(at) => &text[..at],
@@ -295,28 +314,6 @@ impl<'a> Line<'a> {
         !(is_kept || shows && is_bare)
     }
 
-    /// One that is quoted, as in `sort -t'|'` or `find -exec sort {} \;`, parts nothing; `||` may stand in a condition, `;` in
-    /// the head of a loop, and `&` in `2>&1`.
-    fn parts_commands(&self, at: usize, has: Has) -> bool {
-        let text = self.text;
-        let quotes = |at: usize| matches!(text.get(at), Some(b'\'' | b'"' | b'\\' | b'|'));
-        let is_redirection = || {
-            let around = [
-                at.checked_sub(1).and_then(|at| text.get(at)),
-                text.get(at + 1),
-            ];
-            let is_quoted = || memchr::memchr_iter(b'"', &text[..at]).count() % 2 == 1;
-            text[at] == b'&'
-                && (around.iter().any(|byte| matches!(byte, Some(b'>' | b'<'))) || is_quoted())
-        };
-        let is_computed = || {
-            let open = memchr::memmem::rfind(&text[..at], b"((");
-            open.is_some_and(|open| memchr::memmem::find(&text[open..at], b"))").is_none())
-        };
-        let is_quoted = quotes(at + 1) || at.checked_sub(1).is_some_and(quotes);
-        !(is_quoted || is_redirection() || has.computed && is_computed())
-    }
-
     /// A command of it goes on in the background: several of them may run at once.
     pub fn has_background(&self) -> bool {
         let text = self.text;
@@ -327,4 +324,50 @@ impl<'a> Line<'a> {
             !matches!(before, Some(b'&' | b'>' | b'<')) && !matches!(after, Some(b'&' | b'>'))
         })
     }
+}
+
+/// What has been read of a line so far, so that each byte is read once.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Up to here quotes have been counted.
+    quotes: usize,
+    is_quoted: bool,
+    /// Up to here brackets have been read.
+    brackets: usize,
+    is_computed: bool,
+}
+
+impl Seen {
+    /// An odd number of `"` stands before `at`.
+    fn quoted(&mut self, text: &[u8], at: usize) -> bool {
+        let quotes = memchr::memchr_iter(b'"', &text[self.quotes..at]).count();
+        self.is_quoted ^= quotes % 2 == 1;
+        self.quotes = at;
+        self.is_quoted
+    }
+
+    /// A `((` before `at` is still open.
+    fn computed(&mut self, text: &[u8], at: usize) -> bool {
+        for bracket in memchr::memchr2_iter(b'(', b')', &text[self.brackets..at]) {
+            let bracket = self.brackets + bracket;
+            if bracket + 1 < at && text[bracket + 1] == text[bracket] {
+                self.is_computed = text[bracket] == b'(';
+            }
+        }
+        self.brackets = at;
+        self.is_computed
+    }
+}
+
+/// One that is quoted, as in `sort -t'|'` or `find -exec sort {} \;`, parts nothing; `||` may stand in a condition, `;` in
+/// the head of a loop, and `&` in `2>&1`. To be asked of ever later places.
+fn parts_commands(text: &[u8], at: usize, has: Has, seen: &mut Seen) -> bool {
+    let around = [
+        at.checked_sub(1).and_then(|at| text.get(at)),
+        text.get(at + 1),
+    ];
+    let any = |signs: &[u8]| around.iter().flatten().any(|byte| signs.contains(byte));
+    let is_quoted = any(b"'\"\\|");
+    let is_redirection = text[at] == b'&' && (any(b"<>") || seen.quoted(text, at));
+    !(is_quoted || is_redirection || has.computed && seen.computed(text, at))
 }

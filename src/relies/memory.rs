@@ -1,12 +1,12 @@
 //! Memory that a program is told to take, in an option or a variable whose name speaks of memory.
 
 use super::Need;
-use super::options::{Value, size, value};
+use super::options::{Value, number, size, value};
 use super::programs::contains;
 use super::steps::name_of;
 
 /// Parts of options' names that speak of another memory than the job's, or of none.
-const OF_OTHER_MEMORY: [&[u8]; 23] = [
+const OF_OTHER_MEMORY: [&[u8]; 13] = [
     b"gpu",
     b"cuda",
     b"vram",
@@ -19,6 +19,11 @@ const OF_OTHER_MEMORY: [&[u8]; 23] = [
     b"no_mem",
     b"membind",
     b"mem-bind",
+    b"linmem",
+];
+
+/// Parts of those of which a size with a unit may be memory, but no number.
+const OF_MODES: [&[u8]; 10] = [
     b"memory-map",
     b"mmap",
     b"pin-mem",
@@ -29,7 +34,6 @@ const OF_OTHER_MEMORY: [&[u8]; 23] = [
     b"_dim",
     b"-dim",
     b"profil",
-    b"linmem",
 ];
 
 /// Options whose plain numbers are GiB.
@@ -56,15 +60,59 @@ const OF_RULES: [&[u8]; 7] = [
     b"--workflow-profile",
 ];
 
+/// Parts of exported names that say that the script itself means something by them.
+const OF_THE_SCRIPT: [&[u8]; 5] = [b"JOB_", b"MY_", b"TOTAL_", b"REQ_", b"NODE_"];
+
+/// srun's own options are read with its step.
+const OF_STEPS: [&[u8]; 4] = [b"--mem", b"--mem-per-cpu", b"--mem-bind", b"--mem-per-gpu"];
+
+/// What is true of all words of a command.
+struct Command {
+    is_dask: bool,
+    is_rules: bool,
+    is_export: bool,
+    /// Where srun's own options begin: those of the program that follows at once are none.
+    srun: Option<usize>,
+    /// A word that is a program, and not the label of a case.
+    program: Option<usize>,
+}
+
+impl Command {
+    fn of(words: &[&[u8]]) -> Command {
+        let has_options = |at: &usize| {
+            name_of(words[*at]) == b"srun" && matches!(words.get(at + 1), Some([b'-' | b'$', ..]))
+        };
+        Command {
+            is_dask: words.iter().any(|word| contains(word, b"dask")),
+            is_rules: words.iter().any(|word| OF_RULES.contains(word)),
+            is_export: words.first() == Some(&&b"export"[..]),
+            srun: (0..words.len()).find(has_options),
+            program: words
+                .iter()
+                .position(|word| word.len() > 1 && !word.contains(&b'=')),
+        }
+    }
+}
+
+/// Notes what a command's words name.
+pub fn needs(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+    let is_one = |word: &[u8]| word.starts_with(b"-") || word.contains(&b'=');
+    let mut command = None;
+    for at in (0..words.len()).filter(|&at| is_one(words[at])) {
+        let command = command.get_or_insert_with(|| Command::of(words));
+        named(command, words, at, note);
+    }
+}
+
 /// `--max-mem 6G`, `--memory-limit=6GiB`, `executor-memory 4g`: an option whose name speaks of memory; `memory=6gb`, `%mem=6GB`,
 /// `export TOOL_MEM=6G`: what a program or its input is told in that form.
-pub fn named(words: &[&[u8]], at: usize, note: &mut impl FnMut(Need)) {
+fn named(command: &Command, words: &[&[u8]], at: usize, note: &mut impl FnMut(Need)) {
     let word = words[at];
     let name = word.split(|&byte| byte == b'=').next().unwrap_or(word);
     let is_option = word.starts_with(b"-");
     if !speaks_of_memory(name)
-        || !is_option && !tells(words, at, name)
-        || is_a_steps(words, at)
+        || !is_option && !command.tells(name)
+        || command.srun.is_some_and(|srun| srun < at) && OF_STEPS.contains(&name)
         || name.iter().any(|byte| matches!(byte, b'$' | b'/'))
     {
         return;
@@ -73,19 +121,17 @@ pub fn named(words: &[&[u8]], at: usize, note: &mut impl FnMut(Need)) {
         return;
     };
     // Dask's workers fill what they believe to have, and count not all of it.
-    let times = if words.iter().any(|word| contains(word, b"dask")) {
-        2
-    } else {
-        1
-    };
+    let times = if command.is_dask { 2 } else { 1 };
     let found = match is_option {
         true => value(words, at, &[text], &[]),
-        false => told(words, at),
+        false => value_of(words, at),
     };
+    let is_mode = is_mode(name);
     let is_defined = word.starts_with(b"-D");
     match found {
         Some(Value::Written(text)) => match (size(text), plain(name, text)) {
             (Some(mib), _) => note(Need::Memory(mib.saturating_mul(times))),
+            _ if is_mode => {}
             (None, Some(mib)) => note(Need::Memory(mib)),
             _ if is_defined => {}
             // Of small numbers only the program knows the unit.
@@ -99,7 +145,7 @@ pub fn named(words: &[&[u8]], at: usize, note: &mut impl FnMut(Need)) {
         Some(Value::Computed)
             if !is_option
                 && name[0] != b'%'
-                && !(is_told(words, at)
+                && !(command.program.is_some_and(|program| program < at)
                     && IS_MEMORY.iter().any(|one| name.eq_ignore_ascii_case(one))) => {}
         Some(given) => {
             note(Need::AllMemory);
@@ -109,10 +155,6 @@ pub fn named(words: &[&[u8]], at: usize, note: &mut impl FnMut(Need)) {
         }
         None => {}
     }
-}
-
-fn number(text: &[u8]) -> Option<u64> {
-    str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// A number without unit, in MiB: its option's name says the unit, or it is bytes for sure.
@@ -131,23 +173,16 @@ fn plain(name: &[u8], text: &[u8]) -> Option<u64> {
     }
 }
 
-/// A word before `name=value` is a program, and not the label of a case.
-fn is_told(words: &[&[u8]], at: usize) -> bool {
-    words[..at]
-        .iter()
-        .any(|word| word.len() > 1 && !word.contains(&b'='))
-}
-
-/// Word `at` is `name=value` and tells a program something; a variable that only the script knows, as in `MEM=6G`, tells none.
-fn tells(words: &[&[u8]], at: usize, name: &[u8]) -> bool {
-    let is_export = words[0] == b"export";
-    let is_rules = || OF_RULES.iter().any(|option| words.contains(option));
-    let has_value = name.len() < words[at].len();
-    has_value && (!is_export || name.contains(&b'_')) && !is_rules()
+impl Command {
+    /// `name=value` tells a program something; a variable that only the script knows, as in `MEM=6G`, tells none.
+    fn tells(&self, name: &[u8]) -> bool {
+        let is_scripts = || OF_THE_SCRIPT.iter().any(|part| name.starts_with(part));
+        !self.is_rules && (!self.is_export || name.contains(&b'_') && !is_scripts())
+    }
 }
 
 /// What stands behind the `=` of word `at`.
-fn told<'a>(words: &[&'a [u8]], at: usize) -> Option<Value<'a>> {
+fn value_of<'a>(words: &[&'a [u8]], at: usize) -> Option<Value<'a>> {
     let equals = memchr::memchr(b'=', words[at])?;
     match &words[at][equals + 1..] {
         [] => words
@@ -173,17 +208,7 @@ fn speaks_of_memory(name: &[u8]) -> bool {
         || part(b"heap-size")
 }
 
-/// srun's own options are read with its step.
-fn is_a_steps(words: &[&[u8]], at: usize) -> bool {
-    let name = words[at]
-        .split(|&byte| byte == b'=')
-        .next()
-        .unwrap_or_default();
-    let own = [
-        &b"--mem"[..],
-        b"--mem-per-cpu",
-        b"--mem-bind",
-        b"--mem-per-gpu",
-    ];
-    own.contains(&name) && words[..at].iter().any(|word| name_of(word) == b"srun")
+fn is_mode(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    OF_MODES.iter().any(|part| contains(&name, part))
 }

@@ -6,7 +6,9 @@
 #![forbid(unsafe_code)]
 
 mod arithmetic;
+mod facts;
 mod heredocs;
+mod inputs;
 mod java;
 mod lines;
 mod memory;
@@ -18,14 +20,18 @@ mod told;
 mod variables;
 
 use crate::text::units::printable_part;
+use facts::Facts;
 use lines::{Has, Line, lines};
 use serde::{Deserialize, Serialize};
 use signs::Signs;
 use std::ops::Range;
-use variables::Variables;
+use variables::{Variables, Written};
 
 /// More of a script is not read, in bytes.
 const MOST_READ: usize = 64 << 10;
+
+/// A longer line that holds a sign is not read, in bytes: it keeps all that the sign is about.
+const LONGEST_LINE: usize = 4 << 10;
 
 /// What is kept of a line, in characters.
 const SHOWN: usize = 60;
@@ -64,10 +70,15 @@ impl Floor {
         }
         let mut found = Found::in_script(script, cpus);
         let others = heredocs::of_others(script);
+        let mut others = others.iter().peekable();
         for line in lines(script) {
             let _in_comments = signs::up_to(line.start, &mut ahead);
             let signs = signs::up_to(line.start + line.text.len(), &mut ahead);
-            if !others.iter().any(|other| other.contains(&line.start)) {
+            while others.next_if(|other| other.end <= line.start).is_some() {}
+            if !others
+                .peek()
+                .is_some_and(|other| other.contains(&line.start))
+            {
                 found.take(&line, signs);
             }
         }
@@ -98,8 +109,8 @@ enum Need {
     AllCpus,
 }
 
-/// A variable that holds how many CPUs there are is followed through so many others.
-const MOST_FOLLOWED: u32 = 16;
+/// Variables that hold how many CPUs there are are followed so many times: what is behind is read each time.
+const MOST_FOLLOWED: u32 = 32;
 
 /// What has been found so far: the line that needs most, of memory and of CPUs.
 struct Found<'a> {
@@ -107,8 +118,7 @@ struct Found<'a> {
     /// What the job's user asked for, of all tasks together.
     asked: u64,
     has: Has,
-    /// It counts anything; `None` until somebody asks.
-    counts: Option<bool>,
+    facts: Facts<'a>,
     variables: Variables<'a>,
     followed: u32,
     /// Of the command that is being read.
@@ -123,7 +133,7 @@ impl<'a> Found<'a> {
             script,
             asked,
             has: Has::of(script),
-            counts: None,
+            facts: Facts::of(script),
             variables: Variables::of(script),
             followed: 0,
             words: Vec::new(),
@@ -138,6 +148,9 @@ impl<'a> Found<'a> {
         if !all.matter() {
             return;
         }
+        if line.text.len() > LONGEST_LINE {
+            return self.keep_all(line, all);
+        }
         if !all.has(Signs::OTHER_JOB) {
             return self.take_commands(line, signs);
         }
@@ -149,6 +162,16 @@ impl<'a> Found<'a> {
             } else {
                 self.take_commands(&part, of_command);
             }
+        }
+    }
+
+    /// Keeps all that `signs` are about.
+    fn keep_all(&mut self, line: &Line<'a>, signs: Signs) {
+        if signs.are_about_memory() {
+            raise(&mut self.memory, None, line);
+        }
+        if signs.are_about_cpus() {
+            raise(&mut self.cpus, None, line);
         }
     }
 
@@ -166,12 +189,13 @@ impl<'a> Found<'a> {
 
     fn read(&mut self, line: &Line<'a>, place: Range<usize>, mut signs: Signs) {
         let command = &line.text[place.clone()];
-        let start = line.start + place.start;
+        let end = line.start + place.end;
         if signs == Signs::SORT && !programs::may_name_a_buffer(command) {
             return;
         }
         let writes = signs.has(Signs::IN_WORDS) && lines::writes(command);
-        if writes && !lines::is_input(command) {
+        let is_for_others = || self.facts.submits() || lines::is_directive(command);
+        if writes && !lines::is_input(command) && is_for_others() {
             signs = signs.without_programs();
         }
         if signs.has(Signs::NAMES_MEMORY)
@@ -181,24 +205,31 @@ impl<'a> Found<'a> {
         }
         if !signs.has(Signs::IN_WORDS) {
             self.note(line, command, signs, &[]);
-        } else if let Some(written) = self.variables.written_out(command, start) {
-            let words: Vec<&[u8]> = lines::words(&written).collect();
-            signs = match writes && memchr::memchr(b'$', &written).is_some() {
-                true => signs.without_programs(),
-                false => signs.with_cpus_of(&written),
-            };
-            self.note(line, &written, signs, &words);
         } else {
-            let mut words = std::mem::take(&mut self.words);
-            words.clear();
-            words.extend(lines::words(command));
-            self.note(line, command, signs, &words);
-            self.words = words;
+            match self.variables.write_out(command) {
+                Written::AsItIs => {
+                    let mut words = std::mem::take(&mut self.words);
+                    words.clear();
+                    words.extend(lines::words(command));
+                    self.note(line, command, signs, &words);
+                    self.words = words;
+                }
+                Written::Out(written) => {
+                    let words: Vec<&[u8]> = lines::words(&written).collect();
+                    let is_trace = writes && memchr::memchr(b'$', &written).is_some();
+                    signs = match is_trace && lines::is_input(command) {
+                        true => signs.without_programs(),
+                        false => signs.with_cpus_of(&written),
+                    };
+                    self.note(line, &written, signs, &words);
+                }
+                Written::TooMuch => self.keep_all(line, signs),
+            }
         }
         if signs.has(Signs::CPU_VARIABLE)
             && let Some(name) = variables::set_by(command)
         {
-            self.follow(name, start + command.len(), line);
+            self.follow(name, end, line);
         }
     }
 
@@ -206,18 +237,26 @@ impl<'a> Found<'a> {
     fn follow(&mut self, name: &'a [u8], from: usize, line: &Line<'a>) {
         let script = self.script;
         let from = from.min(script.len());
+        self.followed += 1;
+        if self.followed > MOST_FOLLOWED || matches!(self.cpus, Some((None, _))) {
+            return;
+        }
         for at in variables::uses(name, &script[from..]) {
             self.followed += 1;
             if self.followed > MOST_FOLLOWED || matches!(self.cpus, Some((None, _))) {
                 return;
             }
             let user = Line::around(script, from + at, line);
+            if user.text.len() > LONGEST_LINE {
+                raise(&mut self.cpus, None, &user);
+                return;
+            }
             let command = user.command_at(from + at, self.has);
             if user.text.trim_ascii_start().starts_with(b"#") || user.only_shows(&command) {
                 continue;
             }
             let text = &user.text[command];
-            if programs::hangs_on_count(text, self.counts()) {
+            if programs::hangs_on_count(text, self.facts.counts()) {
                 raise(&mut self.cpus, None, &user);
             } else if let Some(other) = variables::set_by(text) {
                 self.follow(other, user.start + user.text.len(), &user);
@@ -226,8 +265,8 @@ impl<'a> Found<'a> {
     }
 
     fn note(&mut self, line: &Line<'a>, command: &[u8], signs: Signs, words: &[&[u8]]) {
-        let (script, cpus) = (self.script, self.asked);
-        let counts = signs.has(Signs::CPU_VARIABLE) && self.counts();
+        let (facts, cpus) = (&self.facts, self.asked);
+        let counts = signs.has(Signs::CPU_VARIABLE) && facts.counts();
         let mut note = |need: Need| match need {
             Need::Memory(mib) => raise(&mut self.memory, Some(mib), line),
             Need::AllMemory => raise(&mut self.memory, None, line),
@@ -251,16 +290,12 @@ impl<'a> Found<'a> {
         };
         programs::needs(command, signs, words, cpus, counts, &mut note);
         if signs.has(Signs::JAVA) {
-            java::needs(script, words, &mut note);
+            java::needs(facts, words, &mut note);
         }
         if signs.has(Signs::TOLD) || signs.has(Signs::PROCESSORS) {
-            told::needs(script, words, cpus, &mut note);
+            told::needs(facts, words, &mut note);
+            inputs::needs(facts, words, cpus, &mut note);
         }
-    }
-
-    fn counts(&mut self) -> bool {
-        let script = self.script;
-        *self.counts.get_or_insert_with(|| programs::counts(script))
     }
 
     fn floor(self) -> Floor {

@@ -31,10 +31,15 @@ impl<'a> Value<'a> {
     /// The number, if it is written.
     pub fn number(self) -> Option<u64> {
         match self {
-            Value::Written(text) => str::from_utf8(text).ok()?.parse().ok(),
+            Value::Written(text) => number(text),
             Value::Given(_) | Value::Computed => None,
         }
     }
+}
+
+/// A plain number.
+pub fn number(text: &[u8]) -> Option<u64> {
+    str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// The value of one of the options `long` (`--mem 4G`, `--mem=4G`) or `short` (`-c 4`, `-c4`), if word `at` is one.

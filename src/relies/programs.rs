@@ -59,9 +59,7 @@ pub fn needs(
         note(Need::AllCpus);
     }
     if signs.has(Signs::NAMES_MEMORY) {
-        for at in 0..words.len() {
-            memory::named(words, at, note);
-        }
+        memory::needs(words, note);
         dask(words, note);
     }
     if signs.has(Signs::SORT) {
@@ -85,7 +83,8 @@ pub fn counts(text: &[u8]) -> bool {
 /// variable is compared to see whether it is set.
 fn compares(text: &[u8]) -> bool {
     // What is computed of the count may have to be 0.
-    let is_number = |number: &[u8]| is_number(number) || contains(text, b"$((");
+    let computes = contains(text, b"$((");
+    let is_number = |number: &[u8]| is_number(number) || computes;
     memchr::memchr3_iter(b'-', b'=', b'(', text).any(|at| match &text[at..] {
         [b'-', b'l' | b'g', b't' | b'e', b' ', ..] => is_number(&text[at + 3..]),
         [b'-', b'e', b'q', b' ', ..] | [b'-', b'n', b'e', b' ', ..] => is_number(&text[at + 3..]),

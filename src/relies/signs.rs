@@ -61,6 +61,23 @@ impl Signs {
         self.0 & !both != 0 || self.0 & both == both
     }
 
+    /// What they are about may be memory.
+    pub fn are_about_memory(self) -> bool {
+        self.0 & !(Signs::CPU_VARIABLE.0 | Signs::OTHER_JOB.0) != 0
+    }
+
+    /// What they are about may be CPUs.
+    pub fn are_about_cpus(self) -> bool {
+        let about = [
+            Signs::LAUNCHER,
+            Signs::CPU_VARIABLE,
+            Signs::OWN_JOB,
+            Signs::TOLD,
+            Signs::PROCESSORS,
+        ];
+        about.iter().any(|&sign| self.has(sign))
+    }
+
     /// What is left of them where a command only writes its words into a file.
     pub fn without_programs(self) -> Signs {
         Signs(self.0 & !Signs::IN_WORDS.0)

@@ -79,10 +79,10 @@ impl<'a> Step<'a> {
                 None if values_ahead > 0 => values_ahead -= 1,
                 None => is_programs = true,
             }
+            let find = |long: &[&str], short: &[&str]| value(words, at, long, short);
             // What the shell computes may as well be the program's.
-            let find = |long: &[&str], short: &[&str]| {
-                value(words, at, long, short)
-                    .filter(|found| !is_programs || *found != Value::Computed)
+            let count = |long: &[&str], short: &[&str]| {
+                find(long, short).filter(|found| !is_programs || *found != Value::Computed)
             };
             let is_next_step = LAUNCHERS.contains(&name_of(words[at]));
             if is_next_step {
@@ -92,8 +92,8 @@ impl<'a> Step<'a> {
             step.memory_per_cpu = step.memory_per_cpu.or(find(&["--mem-per-cpu"], &[]));
             step.cpus = step
                 .cpus
-                .or(find(&["--cpus-per-task", "--cpus-per-rank"], &["-c"]));
-            step.tasks = step.tasks.or(find(&["--ntasks", "-np", "--np"], &["-n"]));
+                .or(count(&["--cpus-per-task", "--cpus-per-rank"], &["-c"]));
+            step.tasks = step.tasks.or(count(&["--ntasks", "-np", "--np"], &["-n"]));
         }
         step
     }

@@ -525,11 +525,12 @@ fn what_is_for_another_job_or_only_said_is_no_floor() {
         ),
         ("echo \"#SBATCH --mem=64G\" >> b.sh", NOTHING),
         ("echo \"#SBATCH --mem=$M\" >> b.sh", NOTHING),
-        ("echo \"srun -n 64 ./b\" >> b.sh", NOTHING),
+        ("echo \"srun -n 64 ./b\" >> b.sh; sbatch b.sh", NOTHING),
         ("HEAD='#SBATCH --mem-per-cpu=4000'", NOTHING),
         ("sed -i 's/#BSUB -R mem=90GB/x/' b.lsf", NOTHING),
         // Printed.
-        ("cat <<EOF\nmemory: $SLURM_MEM_PER_NODE\nEOF", NOTHING),
+        // A function that prints may be called into a file.
+        ("cat <<EOF\nmemory: $SLURM_MEM_PER_NODE\nEOF", ALL_MEMORY),
         (
             "cat <<EOF > limits\nmemory: $SLURM_MEM_PER_NODE\nEOF",
             ALL_MEMORY,
@@ -604,4 +605,171 @@ fn variables_of_hostile_scripts_are_looked_up_a_few_times_only() {
         floor(&"T=$SLURM_NTASKS\nT=$T$T$T$T\nsrun -c $T x\n".repeat(500)).0,
         None
     );
+}
+
+#[test]
+fn what_may_count_is_not_lost_among_forms_that_do_not() {
+    let java = |gib: u64| mib(gib * 1024 + gib * 1024 / 10 + 256);
+    assert_floors(&[
+        // Options that a variable holds: where it is used nothing speaks of them.
+        ("OPTS=\"--max-mem 40G\"\ntool $OPTS in", mib(40 << 10)),
+        (
+            "STAR_OPTS=\"--limitBAMsortRAM 6442450944\"\nSTAR $STAR_OPTS",
+            mib(6144),
+        ),
+        // Written for this job.
+        (
+            "echo \"java -Xmx40g -jar a.jar $f\" >> cmds.txt; parallel < cmds.txt",
+            java(40),
+        ),
+        (
+            "echo \"java -Xmx40g -jar a.jar\" >> cmds.sh\nbash cmds.sh",
+            java(40),
+        ),
+        (
+            "# sbatch me\necho \"srun -n 64 ./b\" >> b.sh\nbash b.sh",
+            cpus(64),
+        ),
+        (
+            "echo \"java -Xmx9g $(date +%F)\" >> b.sh; sbatch b.sh",
+            NOTHING,
+        ),
+        // Variables that change behind their use, or as somebody else likes.
+        (
+            "MEM=8\nuntil java -Xmx${MEM}g -jar a.jar; do MEM=$((MEM*2)); done",
+            ALL_MEMORY,
+        ),
+        ("MEM=4G; source cfg\njava -Xmx$MEM -jar a.jar", ALL_MEMORY),
+        ("MEM=4G\n. ./cfg.sh\njava -Xmx$MEM -jar a.jar", ALL_MEMORY),
+        (". ./cfg.sh\nMEM=4g\njava -Xmx$MEM -jar a.jar", java(4)),
+        (
+            "MEM=4g\nsource venv/bin/activate\njava -Xmx$MEM -jar a.jar",
+            java(4),
+        ),
+        ("MEM=4g\nread MEM < x\njava -Xmx$MEM -jar a.jar", ALL_MEMORY),
+        ("N=4\nread -r A N < x\nmpirun -np $N ./a", ALL_CPUS),
+        ("N=4\nN+=4\nmpirun -np $N ./a", ALL_CPUS),
+        ("N=4\n((N++))\nmpirun -np $N ./a", ALL_CPUS),
+        // Programs behind those that speak of programs.
+        ("conda run -n x gatk Mutect2", ALL_MEMORY),
+        ("mamba run java -jar a.jar", ALL_MEMORY),
+        ("command java -jar a.jar", ALL_MEMORY),
+        // A heap for other machines, or none.
+        ("# export _JAVA_OPTIONS=-Xmx4g\njava -jar x.jar", ALL_MEMORY),
+        ("export NXF_OPTS=-Xmx1g\ngatk Mutect2 -I a", ALL_MEMORY),
+        // Steps.
+        ("srun $SRUN_OPTS --mem=$M ./a", ALL_MEMORY),
+        ("SRUN_OPTS=\"\"\nsrun $SRUN_OPTS --mem=$M ./a", ALL_MEMORY),
+        ("srun ./tool --mem 64G", mib(64 << 10)),
+        // What is no log.
+        ("echo $SLURM_MEM_PER_NODE > topology.conf", ALL_MEMORY),
+        ("echo mem $SLURM_MEM_PER_NODE > catalog.in", ALL_MEMORY),
+        (
+            "echo mem $SLURM_MEM_PER_NODE > $LOGDIR/params.cfg",
+            ALL_MEMORY,
+        ),
+        ("echo mem $SLURM_MEM_PER_NODE > \"$LOG\"", NOTHING),
+        // A size with a unit.
+        ("tool --max_memory_usage 64G", mib(64 << 10)),
+        ("tool --max_memory_usage 64", NOTHING),
+        ("vllm serve --device-memory-usage 40G", NOTHING),
+        // Here-documents.
+        ("# as in <<EOF\nsrun -n 6 ./a\n#SBATCH -x\nEOF", cpus(6)),
+        (
+            "gen() {\ncat <<EOF\n%mem=8GB\nEOF\n}\ngen > a.com",
+            mib(8192),
+        ),
+    ]);
+}
+
+#[test]
+fn what_nobody_says_is_no_floor() {
+    assert_floors(&[
+        ("NP=${NP:-$SLURM_NTASKS}; mpirun -np $NP ./a", NOTHING),
+        ("NP=${NP:-8}\nmpirun -np $NP ./a", cpus(8)),
+        ("srun -n ${N:-8} ./a", cpus(8)),
+        ("srun -n ${N:=8} ./a", cpus(8)),
+        ("N=4\nsrun -n ${N:-8} ./a", cpus(4)),
+        ("srun -n ${N:-$M} ./a", ALL_CPUS),
+        // The site's profile may know.
+        ("nextflow run main.nf -profile uppmax", ALL_MEMORY),
+        (
+            "nextflow run main.nf -profile singularity,crick",
+            ALL_MEMORY,
+        ),
+        (
+            "export NXF_OPTS=-Xmx1g\nnextflow run x -c slurm.config",
+            mib(1024 + 102 + 256),
+        ),
+        ("nextflow run x -c my.config", ALL_MEMORY),
+        ("#N=64\nN=2\nmpirun -np $N ./a", cpus(2)),
+        ("  # N=64\nN=2\nmpirun -np $N ./a", cpus(2)),
+        ("export JOB_MEM=64G\n./a", NOTHING),
+    ]);
+}
+
+/// Inputs that would take minutes if any of what reads them took more than linear time.
+#[test]
+fn hostile_scripts_are_read_in_linear_time() {
+    let times = |text: &str| text.repeat(MOST_READ / text.len());
+    let behind = |head: &str, text: &str| format!("{head}{}", times(text));
+    let uses = |name: &str, count: usize| format!("${name}").repeat(count);
+    // Whatever is kept of these, all of it is kept.
+    let kept = [
+        format!("srun -c $T ./a\n{}", "for T in x y z ".repeat(4000)),
+        format!(
+            "T=$((T{}))\n{}",
+            "+T".repeat(60),
+            times(&format!("srun -c {} ./a\n", uses("T", 1000)))
+        ),
+        times("srun -c $T "),
+        times("srun -c ${T:-$(("),
+        format!(
+            "T=$SLURM_NTASKS\n{} {} -lt 3",
+            uses("T", 16),
+            ">".repeat(60_000)
+        ),
+        format!("(( T=$SLURM_NTASKS\n{} $T -lt 4", ";".repeat(64_000)),
+        format!("T=$SLURM_NTASKS\n\"{} $T -lt 4", " #".repeat(32_000)),
+    ];
+    for script in kept {
+        assert_eq!(floor(&script).1, Some(None), "{}", &script[..40]);
+    }
+    let kept = [
+        behind("_JAVA_OPTIONS=;", "java a;"),
+        times("java a.jar b\n"),
+        times("_JAVA_OPTIONS=;java a\n"),
+        times("-mem "),
+        times("tool mem=1 "),
+        times("%maxcore $X\n"),
+        behind("echo $SLURM_MEM_PER_NODE ", ">"),
+        behind("echo $SLURM_MEM_PER_NODE ", "> "),
+        behind("a=", "\" a=\" mem="),
+    ];
+    for script in kept {
+        assert_eq!(floor(&script).0, Some(None), "{}", &script[..10]);
+    }
+    for script in [
+        format!(
+            "T=$SLURM_N\n{}\nsrun -c {} ./a",
+            "T=,".repeat(21_000),
+            uses("T", 64)
+        ),
+        times("<<A\n"),
+        times("<<A "),
+        times("cat <<A\n#SBATCH\nA\n"),
+        times("\n"),
+        times(" \n"),
+        times("#\n"),
+        times("a=$( "),
+        times("T=$SLURM_NTASKS\n"),
+        times("T=$SLURM_NTASKS;"),
+        times("xFoam "),
+        times("[ -lt "),
+        times("source "),
+    ] {
+        for sign in ["", "java -Xmx1g -jar a\n"] {
+            let _whatever_it_is = floor(&format!("{sign}{script}"));
+        }
+    }
 }

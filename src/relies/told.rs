@@ -2,8 +2,8 @@
 //! they take what the job has.
 
 use super::Need;
-use super::java::has_heap_elsewhere;
-use super::options::{Value, size, value};
+use super::facts::Facts;
+use super::options::{Value, number, size, value};
 use super::programs::contains;
 use super::steps::name_of;
 
@@ -56,20 +56,34 @@ const SCHEDULERS: [&[u8]; 10] = [
     b"slurm", b"cluster", b"pbs", b"sge", b"lsf", b"hpc", b"batch", b"k8s", b"condor", b"flux",
 ];
 
+/// Profiles that say nothing of where tasks run.
+const LOCAL_PROFILES: [&[u8]; 13] = [
+    b"standard",
+    b"local",
+    b"test",
+    b"test_full",
+    b"debug",
+    b"docker",
+    b"singularity",
+    b"apptainer",
+    b"podman",
+    b"conda",
+    b"mamba",
+    b"wave",
+    b"arm",
+];
+
 /// Notes what the programs of a command are told.
-pub fn needs(script: &[u8], words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
+pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
     for form in &FORMS {
         if let Some(at) = words.iter().position(|word| (form.is)(name_of(word))) {
             form.needs(&words[at..], note);
         }
     }
-    for word in words {
-        defaults_of_gaussian(word, note);
-    }
     parts_of_a_mesh(words, note);
     pools(words, note);
-    takes_all(script, words, note);
-    chemistry(script, words, cpus, note);
+    nextflow(facts, words, note);
+    takes_all(words, note);
 }
 
 impl Form {
@@ -102,25 +116,11 @@ impl Form {
     }
 }
 
-fn number(text: &[u8]) -> Option<u64> {
-    str::from_utf8(text).ok()?.parse().ok()
-}
-
-/// What Gaussian takes where its input names nothing.
-fn defaults_of_gaussian(word: &[u8], note: &mut impl FnMut(Need)) {
-    if let Some(mib) = word.strip_prefix(b"GAUSS_MDEF=").and_then(size) {
-        note(Need::Memory(mib));
-    }
-    if let Some(count) = word.strip_prefix(b"GAUSS_PDEF=").and_then(number) {
-        note(Need::Cpus(count));
-    }
-}
-
 /// OpenFOAM's meshes lie in as many parts as processes are to work on them.
 fn parts_of_a_mesh(words: &[&[u8]], note: &mut impl FnMut(Need)) {
     let mut names = words.iter().map(|word| name_of(word));
-    let is_parallel = || words.contains(&&b"-parallel"[..]);
-    if names.any(|name| name == b"decomposePar" || name.ends_with(b"Foam") && is_parallel()) {
+    let is_parallel = words.contains(&&b"-parallel"[..]);
+    if names.any(|name| name == b"decomposePar" || name.ends_with(b"Foam") && is_parallel) {
         note(Need::AllCpus);
     }
 }
@@ -139,39 +139,56 @@ fn pools(words: &[&[u8]], note: &mut impl FnMut(Need)) {
     }
 }
 
-/// Programs that size themselves by what they see: tasks of Nextflow in the job itself, which refuses one that wants more than
-/// there is; Ray's store; Cell Ranger's stages.
-fn takes_all(script: &[u8], words: &[&[u8]], note: &mut impl FnMut(Need)) {
-    let starts = |name: fn(&[u8]) -> bool, commands: &[&[u8]]| {
-        let at = words.iter().position(|word| name(name_of(word)))?;
-        words[at..]
-            .iter()
-            .any(|word| commands.contains(word))
-            .then_some(at)
-    };
-    if let Some(at) = starts(|name| name == b"nextflow", &[b"run"])
-        && !asks(&words[at..])
-    {
-        let is_local = !has_scheduler(script, &words[at..]);
-        if is_local || !has_heap_elsewhere(script) {
-            note(Need::AllMemory);
-        }
-        if is_local {
-            note(Need::AllCpus);
-        }
-    }
+/// Programs that size themselves by what they see: Ray's store, Cell Ranger's stages.
+fn takes_all(words: &[&[u8]], note: &mut impl FnMut(Need)) {
     let names =
         |options: &[&str]| (0..words.len()).any(|at| value(words, at, options, &[]).is_some());
     let is_ranger = starts(
+        words,
         |name| name.ends_with(b"ranger"),
         &[b"count", b"multi", b"aggr", b"vdj", b"mkref", b"mkfastq"],
     )
     .is_some();
-    let is_ray = starts(|name| name == b"ray", &[b"start"]).is_some();
+    let is_ray = starts(words, |name| name == b"ray", &[b"start"]).is_some();
     if is_ranger && !names(&["--localmem", "--jobmode"])
         || is_ray && !names(&["--object-store-memory"])
     {
         note(Need::AllMemory);
+    }
+}
+
+/// Where the program stands that is told one of `commands`.
+fn starts(words: &[&[u8]], is: fn(&[u8]) -> bool, commands: &[&[u8]]) -> Option<usize> {
+    let at = words.iter().position(|word| is(name_of(word)))?;
+    let mut behind = words[at..].iter();
+    behind.any(|word| commands.contains(word)).then_some(at)
+}
+
+/// Where Nextflow runs its tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tasks {
+    /// In the job itself, which refuses one that wants more than there is.
+    InTheJob,
+    /// As jobs of their own.
+    AsJobs,
+    /// Only the site's profile knows.
+    Unknown,
+}
+
+fn nextflow(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
+    let Some(at) = starts(words, |name| name == b"nextflow", &[b"run"]) else {
+        return;
+    };
+    let words = &words[at..];
+    if asks(words) {
+        return;
+    }
+    let tasks = Tasks::of(facts, words);
+    if tasks != Tasks::AsJobs || !facts.has_heap_of_nextflow() {
+        note(Need::AllMemory);
+    }
+    if tasks == Tasks::InTheJob {
+        note(Need::AllCpus);
     }
 }
 
@@ -183,79 +200,42 @@ fn asks(words: &[&[u8]]) -> bool {
             .any(|word| matches!(*word, b"-h" | b"-help" | b"--help"))
 }
 
-/// Its tasks are jobs of their own.
-fn has_scheduler(script: &[u8], words: &[&[u8]]) -> bool {
-    let is_one = |text: &[u8]| {
-        let text = text.to_ascii_lowercase();
-        SCHEDULERS
-            .iter()
-            .any(|scheduler| contains(&text, scheduler))
-    };
-    let behind = |option: &[u8]| {
-        let at = words.iter().position(|word| word.starts_with(option));
-        // Profiles stand in a list, which parts words.
-        at.is_some_and(|at| {
-            words[at..]
+impl Tasks {
+    fn of(facts: &Facts, words: &[&[u8]]) -> Tasks {
+        let behind = |option: &[u8]| {
+            let at = words.iter().position(|word| *word == option);
+            let values = at.map_or(&words[..0], |at| &words[at + 1..]);
+            // Profiles stand in a list, which parts words.
+            values
                 .iter()
+                .copied()
                 .take(6)
-                .enumerate()
-                .take_while(|(number, word)| *number == 0 || !word.starts_with(b"-"))
-                .any(|(_, word)| is_one(word))
-        })
-    };
-    let by_environment = || {
-        let name = b"NXF_EXECUTOR=";
-        memchr::memmem::find(script, name).is_some_and(|at| {
-            is_one(
-                &script[at + name.len()..][..script.len().saturating_sub(at + name.len()).min(16)],
-            )
-        })
-    };
-    behind(b"-profile") || behind(b"-process.executor") || by_environment()
-}
-
-/// Inputs that stand in the script: Gaussian's `%nprocshared=8`, ORCA's `nprocs 8` and its `%maxcore`, which is for each of them.
-fn chemistry(script: &[u8], words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
-    for (at, word) in words.iter().enumerate() {
-        let name = word.split(|&byte| byte == b'=').next().unwrap_or_default();
-        let is = |names: &[&[u8]]| names.iter().any(|one| name.eq_ignore_ascii_case(one));
-        let behind = || match word.get(name.len() + 1..) {
-            Some(text) if !text.is_empty() => Some(Value::of(text)),
-            _ => words.get(at + 1).map(|next| Value::of(next)),
+                .take_while(|word| !word.starts_with(b"-"))
         };
-        // A script's own variable may have that name.
-        let is_input = at == 0 && !word.contains(&b'=') || words[0].starts_with(b"%");
-        if is(&[b"%nprocshared", b"%nproc"]) && word.contains(&b'=') || is(&[b"nprocs"]) && is_input
-        {
-            match behind() {
-                Some(Value::Written(text)) => number(text)
-                    .into_iter()
-                    .for_each(|count| note(Need::Cpus(count))),
-                Some(Value::Computed) => note(Need::AllCpus),
-                _ => {}
-            }
+        let executor = words
+            .iter()
+            .copied()
+            .filter(|word| word.starts_with(b"-process.executor"));
+        let said = behind(b"-profile")
+            .chain(behind(b"-c").take(1))
+            .chain(executor)
+            .chain(behind(b"-process.executor").take(1))
+            .chain([facts.executor()]);
+        if said.into_iter().any(is_scheduler) {
+            return Tasks::AsJobs;
         }
-        if is(&[b"%maxcore"]) {
-            match behind() {
-                Some(Value::Written(text)) => {
-                    let mib = number(text).unwrap_or(0);
-                    note(Need::Memory(
-                        mib.saturating_mul(processes(script).unwrap_or(cpus)),
-                    ));
-                }
-                _ => note(Need::AllMemory),
-            }
+        match behind(b"-profile").all(|profile| LOCAL_PROFILES.contains(&profile))
+            && behind(b"-c").next().is_none()
+        {
+            true => Tasks::InTheJob,
+            false => Tasks::Unknown,
         }
     }
 }
 
-/// How many processes ORCA's input names: `nprocs 8`, or `! PAL8`.
-fn processes(script: &[u8]) -> Option<u64> {
-    let behind = |name: &[u8]| {
-        let at = memchr::memmem::find(script, name)?;
-        let text = script[at + name.len()..].trim_ascii_start();
-        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        number(&text[..digits])
-    };
-    behind(b"nprocs ").or_else(|| behind(b" PAL"))
+fn is_scheduler(text: &[u8]) -> bool {
+    let text = text.to_ascii_lowercase();
+    SCHEDULERS
+        .iter()
+        .any(|scheduler| contains(&text, scheduler))
 }

@@ -2,14 +2,18 @@
 //! hands on what the job has. Only commands that hold a sign are looked at, and their variables are looked up where they
 //! are used: most scripts pay nothing for it.
 
-use super::options::size;
+use super::options::{number, size};
 
 /// A value may name another variable, and so on, so many times.
 const DEEPEST: u32 = 4;
 /// So many variables of a script are looked up: each time all of it is read.
-const MOST: u32 = 64;
+const MOST: usize = 64;
 /// A command does not grow beyond that, in bytes.
 const LONGEST: usize = 8 << 10;
+/// So many variables and values are written out in all commands of a script together.
+const MOST_WRITTEN: u32 = 1 << 14;
+/// No value or list of values is longer, in bytes.
+const LONGEST_VALUE: usize = 256;
 
 /// What Slurm gives that the job's CPUs decide.
 const CPUS: &[u8] = b"$SLURM_CPUS_ON_NODE";
@@ -22,7 +26,22 @@ const OTHER: &[u8] = b"$SLURM_NTASKS";
 #[derive(Debug)]
 pub struct Variables<'a> {
     script: &'a [u8],
-    looked_up: u32,
+    /// What has been looked up, and what was found.
+    known: Vec<(Vec<u8>, Option<&'a [u8]>)>,
+    /// Behind what is read of another file that may set any of them; `None` until somebody asks.
+    sourced: Option<usize>,
+    written: u32,
+}
+
+/// A command whose variables were to be written out.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Written {
+    /// None stand in it.
+    AsItIs,
+    /// As far as the script says what they hold.
+    Out(Vec<u8>),
+    /// It would be too long, or the script has too much of it.
+    TooMuch,
 }
 
 impl<'a> Variables<'a> {
@@ -30,13 +49,14 @@ impl<'a> Variables<'a> {
     pub fn of(script: &'a [u8]) -> Variables<'a> {
         Variables {
             script,
-            looked_up: 0,
+            known: Vec::new(),
+            sourced: None,
+            written: 0,
         }
     }
 
-    /// `command`, whose variables are written out as far as the script says before `end` what they hold; `None` where none
-    /// stand in it.
-    pub fn written_out(&mut self, command: &[u8], end: usize) -> Option<Vec<u8>> {
+    /// Writes out the variables of `command`.
+    pub fn write_out(&mut self, command: &[u8]) -> Written {
         let named = |at: usize| {
             matches!(
                 command.get(at + 1),
@@ -45,45 +65,45 @@ impl<'a> Variables<'a> {
         };
         let has_variable =
             memchr::memchr2_iter(b'$', b'`', command).any(|at| command[at] == b'`' || named(at));
-        has_variable.then(|| {
-            let mut out = Vec::with_capacity(command.len() + 64);
-            self.push(command, end, 0, &mut out);
-            out
-        })
+        if !has_variable {
+            return Written::AsItIs;
+        }
+        let mut out = Vec::with_capacity(command.len() + 64);
+        match self.push(command, 0, &mut out) {
+            Some(()) => Written::Out(out),
+            None => Written::TooMuch,
+        }
     }
 
-    fn push(&mut self, text: &[u8], end: usize, depth: u32, out: &mut Vec<u8>) {
+    /// `None`: too much.
+    fn push(&mut self, text: &[u8], depth: u32, out: &mut Vec<u8>) -> Option<()> {
         let mut rest = text;
         while let Some(at) = memchr::memchr2(b'$', b'`', rest) {
             out.extend_from_slice(&rest[..at]);
             rest = &rest[at..];
-            if out.len() > LONGEST {
-                return out.push(b'$');
+            self.written += 1;
+            if out.len() > LONGEST || self.written > MOST_WRITTEN {
+                return None;
             }
-            rest = self.push_one(rest, end, depth, out);
+            rest = self.push_one(rest, depth, out)?;
         }
         out.extend_from_slice(rest);
+        Some(())
     }
 
     /// Appends what `text` begins with, and gives what is behind it.
-    fn push_one<'t>(
-        &mut self,
-        text: &'t [u8],
-        end: usize,
-        depth: u32,
-        out: &mut Vec<u8>,
-    ) -> &'t [u8] {
+    fn push_one<'t>(&mut self, text: &'t [u8], depth: u32, out: &mut Vec<u8>) -> Option<&'t [u8]> {
         if let Some(inner) = enclosed(text, b"$((", b"))") {
-            self.push_computed(inner, end, depth, out);
-            return &text[inner.len() + 5..];
+            self.push_computed(inner, depth, out)?;
+            return Some(&text[inner.len() + 5..]);
         }
         if let Some(inner) = enclosed(text, b"$(", b")").filter(|inner| is_nproc(inner)) {
             out.extend_from_slice(CPUS);
-            return &text[inner.len() + 3..];
+            return Some(&text[inner.len() + 3..]);
         }
         if let Some(inner) = enclosed(text, b"`", b"`").filter(|inner| is_nproc(inner)) {
             out.extend_from_slice(CPUS);
-            return &text[inner.len() + 2..];
+            return Some(&text[inner.len() + 2..]);
         }
         let (name, after) = match enclosed(text, b"${", b"}") {
             Some(inner) => (inner, &text[inner.len() + 3..]),
@@ -93,25 +113,29 @@ impl<'a> Variables<'a> {
         let plain = &name[..name_length(name)];
         if plain.is_empty() {
             out.push(text[0]);
-            return &text[1..];
+            return Some(&text[1..]);
         }
         if plain.starts_with(b"SLURM_") {
             out.push(b'$');
             out.extend_from_slice(plain);
-            return after;
+            return Some(after);
         }
-        match self.value(plain, end, depth) {
-            Some(value) => self.push(value, end, depth + 1, out),
-            None => {
+        let otherwise = [&b":-"[..], b":=", b"-"]
+            .iter()
+            .find_map(|sign| name[plain.len()..].strip_prefix(*sign));
+        match (self.value(plain, depth), otherwise) {
+            (Some(value), _) => self.push(value, depth + 1, out)?,
+            (None, Some(otherwise)) if depth <= DEEPEST => self.push(otherwise, depth + 1, out)?,
+            _ => {
                 out.push(b'$');
                 out.extend_from_slice(plain);
             }
         }
-        after
+        Some(after)
     }
 
     /// What is computed of written numbers is a number; else it is known what of Slurm's is in it.
-    fn push_computed(&mut self, inner: &[u8], end: usize, depth: u32, out: &mut Vec<u8>) {
+    fn push_computed(&mut self, inner: &[u8], depth: u32, out: &mut Vec<u8>) -> Option<()> {
         let mut text = Vec::new();
         for part in inner.split_inclusive(|&byte| !is_in_name(byte)) {
             // In there names need no `$`.
@@ -121,7 +145,7 @@ impl<'a> Variables<'a> {
             text.extend_from_slice(part);
         }
         let mut written = Vec::new();
-        self.push(&text, end, depth + 1, &mut written);
+        self.push(&text, depth + 1, &mut written)?;
         let has = |part: &[u8]| memchr::memmem::find(&written, part).is_some();
         match super::arithmetic::number(&written) {
             Some(number) => out.extend_from_slice(number.to_string().as_bytes()),
@@ -130,23 +154,66 @@ impl<'a> Variables<'a> {
             None if has(b"$SLURM_N") || is_slurms_alone(&written) => out.extend_from_slice(OTHER),
             None => out.extend_from_slice(b"$UNKNOWN"),
         }
+        Some(())
     }
 
-    /// What the script says before `end` that `name` holds: Slurm's own if it may be that, the largest of several sizes.
-    fn value(&mut self, name: &[u8], end: usize, depth: u32) -> Option<&'a [u8]> {
-        if depth >= DEEPEST || self.looked_up >= MOST {
+    /// What the script says that `name` holds: Slurm's own if it may be that, the largest of several sizes.
+    fn value(&mut self, name: &[u8], depth: u32) -> Option<&'a [u8]> {
+        if depth >= DEEPEST {
             return None;
         }
-        self.looked_up += 1;
-        let before = &self.script[..end.min(self.script.len())];
-        // A function may stand above what it uses.
-        set_in(before, name).or_else(|| set_in(self.script, name))?
+        if let Some((_, value)) = self.known.iter().find(|(known, _)| known == name) {
+            return *value;
+        }
+        if self.known.len() >= MOST {
+            return None;
+        }
+        let script = self.script;
+        let sourced = *self.sourced.get_or_insert_with(|| sourced(script));
+        let value = set_in(script, name, sourced);
+        self.known.push((name.to_vec(), value));
+        value
     }
 }
 
-/// What `script` sets `name` to, the most of several values; `Some(None)` where that is not known.
-fn set_in<'a>(script: &'a [u8], name: &[u8]) -> Option<Option<&'a [u8]>> {
-    let mut best: Option<&'a [u8]> = None;
+/// Where the last file is read that may set any variable; 0 where none is. What sets up programs sets none that a script
+/// sets itself.
+fn sourced(script: &[u8]) -> usize {
+    let starts = |text: &[u8]| {
+        let read = text
+            .strip_prefix(b"source ")
+            .or_else(|| text.strip_prefix(b". "))?;
+        let name = read.split(|&byte| byte == b'\n').next()?;
+        const SET_UP: [&[u8]; 9] = [
+            b"activate",
+            b"bashrc",
+            b"profile",
+            b"conda",
+            b"module",
+            b"modules",
+            b"env",
+            b"init",
+            b"setup",
+        ];
+        let name = &name[..name.len().min(LONGEST_VALUE)];
+        let sets_up = SET_UP
+            .iter()
+            .any(|part| memchr::memmem::find(name, part).is_some());
+        (!sets_up).then_some(())
+    };
+    let begins = |at: usize| {
+        let before = script[..at].last();
+        before.is_none_or(|byte| matches!(byte, b'\n' | b' ' | b'\t' | b';' | b'&'))
+    };
+    memchr::memchr2_iter(b's', b'.', script)
+        .filter(|&at| begins(at) && starts(&script[at..]).is_some())
+        .last()
+        .unwrap_or(0)
+}
+
+/// What `script` sets `name` to, the most of several values; `None` where that is not known.
+fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [u8]> {
+    let (mut best, mut last): (Option<&'a [u8]>, usize) = (None, 0);
     for at in memchr::memmem::find_iter(script, name) {
         let is_inside = at.checked_sub(1).is_some_and(|before| {
             is_in_name(script[before]) || matches!(script[before], b'$' | b'{' | b'-' | b'.' | b'/')
@@ -160,20 +227,51 @@ fn set_in<'a>(script: &'a [u8], name: &[u8]) -> Option<Option<&'a [u8]>> {
                 &mut std::iter::once(assigned(value))
             }
             [b' ', b'i', b'n', b' ', list @ ..] if script[..at].ends_with(b"for ") => {
+                let list = &list[..list.len().min(LONGEST_VALUE)];
                 let line = list.split(|&byte| byte == b'\n' || byte == b';').next();
                 &mut line.unwrap_or_default().split(|&byte| byte == b' ')
             }
+            _ if is_changed(line_before(script, at), after) => return None,
             _ => continue,
         };
+        if line_before(script, at).trim_ascii_start().starts_with(b"#") {
+            continue;
+        }
+        last = at;
         for value in values.filter(|value| !value.is_empty()) {
             // An array's elements are not told apart.
-            match more(best, value).filter(|value| !value.starts_with(b"(")) {
-                Some(value) => best = Some(value),
-                None => return Some(None),
+            best = Some(more(best, value).filter(|value| !value.starts_with(b"("))?);
+            if best.is_some_and(is_of_slurm) {
+                return best;
             }
         }
     }
-    best.map(Some)
+    best.filter(|_| last >= sourced)
+}
+
+/// What stands before byte `at` on its line, as far as a command reaches.
+fn line_before(script: &[u8], at: usize) -> &[u8] {
+    let before = &script[at.saturating_sub(LONGEST_VALUE)..at];
+    let newline = memchr::memrchr(b'\n', before);
+    newline.map_or(before, |newline| &before[newline + 1..])
+}
+
+/// A variable between `before` and `after` is read, or grows: `read N`, `N+=1`, `((N++))`.
+fn is_changed(before: &[u8], after: &[u8]) -> bool {
+    let is_whole = after.first().is_none_or(|byte| !is_in_name(*byte));
+    let is_read = || {
+        let mut words = before.split(|byte| b" \t;|&(".contains(byte)).rev();
+        let names = |word: &&[u8]| !word.is_empty();
+        words
+            .by_ref()
+            .filter(names)
+            .take(8)
+            .any(|word| word == b"read")
+    };
+    match after {
+        [b'+' | b'-' | b'*' | b'/', b'=', ..] | [b'+', b'+', ..] | [b'-', b'-', ..] => true,
+        _ => is_whole && before.last() == Some(&b' ') && is_read(),
+    }
 }
 
 /// Of two values the one that is to be believed; `None` where that is not known.
@@ -181,15 +279,8 @@ fn more<'a>(known: Option<&'a [u8]>, value: &'a [u8]) -> Option<&'a [u8]> {
     let Some(known) = known.filter(|known| *known != value) else {
         return Some(value);
     };
-    let of_slurm = |text: &[u8]| {
-        memchr::memmem::find(text, b"SLURM_").is_some()
-            || is_nproc(text.strip_prefix(b"$(").unwrap_or(text))
-    };
-    let number = |text: &[u8]| str::from_utf8(text).ok()?.parse::<u64>().ok();
-    match (of_slurm(known), of_slurm(value)) {
-        (true, _) => return Some(known),
-        (_, true) => return Some(value),
-        _ => {}
+    if is_of_slurm(value) {
+        return Some(value);
     }
     let is_more = match (number(known), number(value)) {
         (Some(known), Some(value)) => value > known,
@@ -198,14 +289,21 @@ fn more<'a>(known: Option<&'a [u8]>, value: &'a [u8]) -> Option<&'a [u8]> {
     Some(if is_more { value } else { known })
 }
 
+/// A value that Slurm gave.
+fn is_of_slurm(value: &[u8]) -> bool {
+    let has_name = || memchr::memmem::find(value, b"SLURM_").is_some();
+    has_name() || is_nproc(value.strip_prefix(b"$(").unwrap_or(value))
+}
+
 /// A single variable of Slurm's.
 fn is_slurms_alone(text: &[u8]) -> bool {
     let name = text.trim_ascii().strip_prefix(b"$SLURM_");
     name.is_some_and(|name| name.iter().all(|byte| is_in_name(*byte)))
 }
 
-/// What stands behind the `=` of an assignment, without its quotes.
+/// What stands behind the `=` of an assignment, without its quotes, and no more of it than a value may have.
 fn assigned(text: &[u8]) -> &[u8] {
+    let text = &text[..text.len().min(LONGEST_VALUE)];
     for (start, end) in [
         (&b"\""[..], &b"\""[..]),
         (b"'", b"'"),
@@ -229,6 +327,7 @@ fn assigned(text: &[u8]) -> &[u8] {
 /// What stands between `start`, with which the text begins, and the next `end` on its line.
 fn enclosed<'a>(text: &'a [u8], start: &[u8], end: &[u8]) -> Option<&'a [u8]> {
     let inner = text.strip_prefix(start)?;
+    let inner = &inner[..inner.len().min(LONGEST_VALUE)];
     let line = memchr::memchr(b'\n', inner).map_or(inner, |newline| &inner[..newline]);
     memchr::memmem::find(line, end).map(|at| &line[..at])
 }
@@ -273,7 +372,8 @@ pub fn set_by(command: &[u8]) -> Option<&[u8]> {
     (!name.is_empty() && text.get(name.len()) == Some(&b'=')).then_some(name)
 }
 
-/// A command that sets variables of the script and starts nothing: what they hold counts where they are used.
+/// A command that sets variables of the script and starts nothing: what they hold counts where they are used. Options that
+/// one holds count where they stand, for nothing may speak of them where it is used.
 pub fn only_sets(command: &[u8]) -> bool {
     let mut text = command.trim_ascii();
     for before in [&b"readonly "[..], b"local ", b"declare "] {
@@ -286,7 +386,12 @@ pub fn only_sets(command: &[u8]) -> bool {
         }
         let value = &text[name + 1..];
         let quotes = usize::from(matches!(value.first(), Some(b'"' | b'\'')));
-        let after = &value[(assigned(value).len() + 2 * quotes).min(value.len())..];
+        let held = assigned(value);
+        let mut words = held.split(u8::is_ascii_whitespace);
+        if words.any(|word| word.starts_with(b"-")) {
+            return false;
+        }
+        let after = &value[(held.len() + 2 * quotes).min(value.len())..];
         if after
             .first()
             .is_some_and(|byte| !byte.is_ascii_whitespace())
