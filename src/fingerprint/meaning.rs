@@ -51,6 +51,27 @@ fn is_common_work(word: &[u8]) -> bool {
     )
 }
 
+/// A folder in which each job or sample has one of its own.
+pub fn holds_values(folder: &[u8]) -> bool {
+    lower(folder, |folder| {
+        matches!(
+            folder,
+            b"samples"
+                | b"sample"
+                | b"subjects"
+                | b"patients"
+                | b"runs"
+                | b"jobs"
+                | b"results"
+                | b"result"
+                | b"outputs"
+                | b"output"
+                | b"out"
+                | b"tmp"
+        )
+    })
+}
+
 /// A shell or another program that runs whatever it is given.
 pub fn starts_with_interpreter(form: &[u8]) -> bool {
     words(form).next().is_some_and(is_interpreter)

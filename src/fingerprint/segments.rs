@@ -4,6 +4,8 @@
 //! numbers, hashes, UUIDs, dates, sample codes and the names of temporary files become `#`.
 
 use super::bytes::{DIGIT, class};
+use super::meaning::{has_meaning, lower};
+use super::slots::varies;
 
 /// Stands for whatever takes ever new values.
 pub const PARAMETER: u8 = b'#';
@@ -182,9 +184,47 @@ fn is_sex_chromosome(segment: &[u8]) -> bool {
     matches!(segment, b"chrX" | b"chrY" | b"chrM" | b"chrMT")
 }
 
-/// The size behind a model's name, as in `llama-2-7b`: it needs memory by that number.
+/// The size behind a model's name, as in `llama-2-7b`: it needs memory by that number. In `patient_12b` it is a code.
 fn is_size_of_a_model(segment: &[u8], before: &[u8]) -> bool {
-    is_size(segment) && before.iter().any(u8::is_ascii_alphabetic)
+    let mut words = before
+        .split(|byte| !byte.is_ascii_alphabetic())
+        .filter(|word| !word.is_empty());
+    // A folder is called `opt`, too.
+    is_size(segment)
+        && words
+            .clone()
+            .any(|word| word == b"opt" || has_meaning(word))
+        && !words.any(|word| lower(word, varies) || lower(word, is_numbered))
+}
+
+/// What is counted, half of it `a` and half `b`.
+fn is_numbered(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"plate"
+            | b"well"
+            | b"group"
+            | b"cohort"
+            | b"site"
+            | b"visit"
+            | b"case"
+            | b"figure"
+            | b"fig"
+            | b"table"
+            | b"chapter"
+            | b"exercise"
+            | b"phase"
+            | b"line"
+            | b"layer"
+            | b"mouse"
+            | b"plot"
+            | b"section"
+            | b"slide"
+            | b"tile"
+            | b"library"
+            | b"lib"
+            | b"set"
+    )
 }
 
 /// Billions of parameters: `7b`, `70B`.
@@ -204,6 +244,13 @@ fn is_model(segment: &[u8]) -> bool {
         && FAMILIES
             .iter()
             .any(|family| family.eq_ignore_ascii_case(name))
+}
+
+/// Hexadecimal digits as of a commit or a UUID.
+pub fn is_hash(segment: &[u8]) -> bool {
+    segment.len() >= SHORTEST_HASH
+        && segment.iter().all(u8::is_ascii_hexdigit)
+        && segment.iter().any(u8::is_ascii_digit)
 }
 
 /// What letters and digits make of a segment that has digits.

@@ -1,7 +1,9 @@
 //! Values of which the name before them says what they are: `SAMPLE=liver` and `--subject 01` take ever new values, whatever they
 //! are made of; the numbers in `--model resnet50` and `MODEL=llama-2-7b` are part of a name, and tell kinds apart.
 
-use super::meaning::{has_meaning, lower};
+use super::meaning::{has_meaning, is_common_place, lower, starts_with_interpreter};
+use super::places::is_program;
+use super::segments::is_hash;
 use memchr::memmem::Finder;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -18,18 +20,22 @@ pub enum Slot {
 /// What long options begin with.
 static LONG: LazyLock<Finder> = LazyLock::new(|| Finder::new("--"));
 
+/// No longer value is any of them, in bytes.
+const LONGEST_VALUE: usize = 256;
+
 /// No longer value is a name, in bytes.
 const LONGEST_NAME: usize = 80;
 
 /// So many digits in a row are a date or a count.
 const DIGITS_OF_A_DATE: usize = 5;
 
+/// Whether `line` has anything that such a value stands behind: most lines have nothing.
+pub fn may_have_one(line: &[u8]) -> bool {
+    memchr::memchr(b'=', line).is_some() || LONG.find(line).is_some()
+}
+
 /// The first such value of `line` from byte `from` on, and where it stands.
 pub fn next(line: &[u8], from: usize) -> Option<(Slot, Range<usize>)> {
-    // Most lines have neither.
-    if memchr::memchr(b'=', &line[from..]).is_none() && LONG.find(&line[from..]).is_none() {
-        return None;
-    }
     memchr::memchr2_iter(b'=', b'-', &line[from..]).find_map(|at| {
         let at = from + at;
         let (name, start) = match line[at] {
@@ -55,13 +61,14 @@ fn name_before(text: &[u8]) -> &[u8] {
 
 /// The name of a long option at `at`, and where the value begins that a blank parts from it.
 fn long_option(line: &[u8], at: usize) -> Option<(&[u8], usize)> {
-    let name = line[at..].strip_prefix(b"--")?;
     let begins = at
         .checked_sub(1)
         .is_none_or(|before| line[before].is_ascii_whitespace());
+    // Before the name is measured: of many dashes only the first begins one.
+    let name = line[at..].strip_prefix(b"--").filter(|_| begins)?;
     let name = &name[..name.iter().take_while(|byte| is_in_name(**byte)).count()];
     let end = at + 2 + name.len();
-    (begins && line.get(end) == Some(&b' ')).then_some((name, end + 1))
+    (line.get(end) == Some(&b' ')).then_some((name, end + 1))
 }
 
 fn is_in_name(byte: u8) -> bool {
@@ -69,6 +76,7 @@ fn is_in_name(byte: u8) -> bool {
 }
 
 fn length(text: &[u8]) -> usize {
+    let text = &text[..text.len().min(LONGEST_VALUE + 1)];
     let ends = |byte: &u8| {
         byte.is_ascii_whitespace()
             || matches!(byte, b'"' | b'\'' | b';' | b'&' | b'|' | b'(' | b')' | b',')
@@ -76,32 +84,62 @@ fn length(text: &[u8]) -> usize {
     text.iter().position(ends).unwrap_or(text.len())
 }
 
-/// Of `SAMPLE_ID` and `--participant-label` a part says it.
+/// Of `SAMPLE` and `BATCH_SAMPLE` the last part says it, or the one before `id` and its like; of `sample_type` and `per-sample`
+/// nothing does. Of `--model-name` any part.
 fn slot(name: &[u8]) -> Option<Slot> {
     let mut found = None;
-    let mut parts = 0;
+    let (mut parts, mut is_flag) = (0, false);
     for part in name
         .split(|byte| matches!(byte, b'_' | b'-'))
         .filter(|part| !part.is_empty())
     {
+        is_flag |= parts == 0 && lower(part, is_quantity);
         parts += 1;
-        match part {
-            _ if lower(part, is_model) => return Some(Slot::Names),
-            _ if lower(part, varies) => found = Some(Slot::Varies),
-            _ => {}
-        }
+        found = match found {
+            Some(Slot::Names) if lower(part, is_place) => None,
+            Some(Slot::Names) => Some(Slot::Names),
+            _ if lower(part, names_a_model) => Some(Slot::Names),
+            _ if lower(part, varies) => Some(Slot::Varies),
+            Some(Slot::Varies) if lower(part, is_label) => Some(Slot::Varies),
+            _ => None,
+        };
     }
-    found.or((parts == 1 && lower(name, |name| name == b"id")).then_some(Slot::Varies))
+    match found {
+        Some(Slot::Varies) if is_flag => None,
+        None if parts == 1 && lower(name, |name| name == b"id") => Some(Slot::Varies),
+        found => found,
+    }
 }
 
-fn is_model(part: &[u8]) -> bool {
+/// Before `sample` in the name of a flag.
+fn is_quantity(part: &[u8]) -> bool {
+    matches!(
+        part,
+        b"per" | b"multi" | b"single" | b"all" | b"each" | b"by" | b"no" | b"skip" | b"with"
+    )
+}
+
+fn is_label(part: &[u8]) -> bool {
+    matches!(part, b"id" | b"name" | b"label" | b"no")
+}
+
+/// What a job writes or reads has another name each time.
+fn is_place(part: &[u8]) -> bool {
+    matches!(
+        part,
+        b"path" | b"dir" | b"file" | b"out" | b"output" | b"ckpt" | b"checkpoint" | b"folder"
+    )
+}
+
+fn names_a_model(part: &[u8]) -> bool {
     matches!(
         part,
         b"model" | b"arch" | b"architecture" | b"backbone" | b"encoder" | b"llm" | b"network"
     )
 }
 
-fn varies(part: &[u8]) -> bool {
+/// Before a value that is another one in each job.
+pub fn varies(part: &[u8]) -> bool {
     matches!(
         part,
         b"sample"
@@ -133,20 +171,72 @@ fn varies(part: &[u8]) -> bool {
 
 /// Variables and whole paths are read as everywhere; so is a model that is but a number, as in a sweep.
 fn is_one(slot: Slot, value: &[u8]) -> bool {
-    if value.is_empty() || value[0] == b'-' || value.iter().any(|byte| matches!(byte, b'$' | b'`'))
+    if value.is_empty()
+        || value.len() > LONGEST_VALUE
+        || value[0] == b'-'
+        || value.iter().any(|byte| matches!(byte, b'$' | b'`'))
     {
         return false;
     }
     let slashes = value.iter().filter(|byte| **byte == b'/').count();
     match slot {
-        Slot::Varies => slashes == 0,
+        Slot::Varies => slashes == 0 && !is_program(value) && !starts_with_interpreter(value),
         Slot::Names => {
             let is_path = slashes > 1 || matches!(value[0], b'/' | b'.' | b'~');
-            let letters = |part: &[u8]| has_meaning(part) && !lower(part, is_model);
-            let is_name = value.split(|byte| !byte.is_ascii_alphabetic()).any(letters);
-            value.len() <= LONGEST_NAME && !is_path && is_name && !has_date(value)
+            let mut words = value
+                .split(|byte| !byte.is_ascii_alphabetic())
+                .filter(|word| !word.is_empty());
+            let is_name = words
+                .clone()
+                .any(|word| has_meaning(word) && !lower(word, names_a_model));
+            value.len() <= LONGEST_NAME
+                && !is_path
+                && is_name
+                && !words.any(|word| is_common_place(word) || lower(word, is_of_a_run))
+                && !has_type(value)
+                && !has_date(value)
+                && !has_hash(value)
         }
     }
+}
+
+/// What the number behind it says is a run's, and no model's: `bert_seed42`, `lr0.001_bs32`.
+fn is_of_a_run(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"lr"
+            | b"bs"
+            | b"wd"
+            | b"ep"
+            | b"epoch"
+            | b"epochs"
+            | b"steps"
+            | b"ckpt"
+            | b"checkpoint"
+            | b"best"
+            | b"last"
+            | b"final"
+            | b"cv"
+            | b"split"
+            | b"sweep"
+            | b"config"
+    )
+}
+
+/// It is a file: behind its last dot stands a word.
+fn has_type(value: &[u8]) -> bool {
+    let dot = memchr::memrchr(b'.', value);
+    dot.is_some_and(|dot| {
+        let kind = &value[dot + 1..];
+        kind.first().is_some_and(u8::is_ascii_alphabetic)
+            && kind.iter().all(u8::is_ascii_alphanumeric)
+    })
+}
+
+/// A part of it is a hash, or of a UUID.
+fn has_hash(value: &[u8]) -> bool {
+    let mut parts = value.split(|byte| !byte.is_ascii_alphanumeric());
+    parts.any(is_hash)
 }
 
 fn has_date(value: &[u8]) -> bool {
