@@ -24,6 +24,7 @@ use facts::Facts;
 use lines::{Has, Line, lines};
 use serde::{Deserialize, Serialize};
 use signs::Signs;
+use std::cell::OnceCell;
 use std::ops::Range;
 use variables::{Variables, Written};
 
@@ -283,7 +284,9 @@ impl<'a> Found<'a> {
             steps::needs(line, words, cpus, &mut note);
         }
         // How many of them run at once is the script's own secret.
-        let is_one_of_several = || line.has_background() || programs::runs_several(words);
+        let several = OnceCell::new();
+        let is_one_of_several =
+            || *several.get_or_init(|| line.has_background() || programs::runs_several(words));
         let mut note = |need: Need| match need {
             Need::Memory(_) if is_one_of_several() => note(Need::AllMemory),
             need => note(need),

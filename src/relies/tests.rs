@@ -772,4 +772,39 @@ fn hostile_scripts_are_read_in_linear_time() {
             let _whatever_it_is = floor(&format!("{sign}{script}"));
         }
     }
+
+    // Lines as long as are read, each.
+    for text in [
+        "-mem=1G ",
+        "mem=1 ",
+        "-Xmx1g ",
+        "srun -n1 --mem=1G ",
+        "java a;",
+        "sort -S $T ",
+        "srun -c $T ",
+        ";",
+        "|",
+        "&",
+        " #",
+        "((",
+        "$((",
+        "${T:-",
+        "`",
+        "(",
+        "\"",
+        ">",
+        "> ",
+        "%maxcore ",
+        "T=",
+        "$T -lt 3 ",
+        "xFoam ",
+        "sbatch a;",
+        "echo a>",
+    ] {
+        let most = LONGEST_LINE - 40;
+        let line = format!("srun -n 1 java mem=$T {}", text.repeat(most / text.len()));
+        for head in ["", "T=$SLURM_NTASKS\n", "T=$((T+T+T+T+T+T))\n"] {
+            let _whatever_it_is = floor(&format!("{head}{}", times(&format!("{line}\n"))));
+        }
+    }
 }
