@@ -154,7 +154,7 @@ pub fn is_input(command: &[u8]) -> bool {
         let is = |name: &&[u8]| {
             text.len() >= name.len() && text[..name.len()].eq_ignore_ascii_case(name)
         };
-        inputs.iter().any(|name| is(name))
+        inputs.iter().any(is)
     })
 }
 

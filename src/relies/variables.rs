@@ -206,8 +206,7 @@ fn sourced(script: &[u8]) -> usize {
         before.is_none_or(|byte| matches!(byte, b'\n' | b' ' | b'\t' | b';' | b'&'))
     };
     memchr::memchr2_iter(b's', b'.', script)
-        .filter(|&at| begins(at) && starts(&script[at..]).is_some())
-        .last()
+        .rfind(|&at| begins(at) && starts(&script[at..]).is_some())
         .unwrap_or(0)
 }
 
