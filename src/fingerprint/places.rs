@@ -87,9 +87,6 @@ impl<'a> Word<'a> {
 /// Appends a line word by word, each in its general form; what a name before a value says of it counts more than the value.
 pub fn push_line(line: &[u8], out: &mut Vec<u8>) -> Unknown {
     let (mut unknown, mut from) = (Unknown::Nothing, 0);
-    if !slots::may_have_one(line) {
-        return push_words(line, out);
-    }
     while let Some((slot, place)) = slots::next(line, from) {
         unknown = unknown.max(push_words(&line[from..place.start], out));
         match slot {

@@ -4,9 +4,7 @@
 use super::meaning::{has_meaning, is_common_place, lower, starts_with_interpreter};
 use super::places::is_program;
 use super::segments::is_hash;
-use memchr::memmem::Finder;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +15,6 @@ pub enum Slot {
     Names,
 }
 
-/// What long options begin with.
-static LONG: LazyLock<Finder> = LazyLock::new(|| Finder::new("--"));
-
 /// No longer value is any of them, in bytes.
 const LONGEST_VALUE: usize = 256;
 
@@ -28,11 +23,6 @@ const LONGEST_NAME: usize = 80;
 
 /// So many digits in a row are a date or a count.
 const DIGITS_OF_A_DATE: usize = 5;
-
-/// Whether `line` has anything that such a value stands behind: most lines have nothing.
-pub fn may_have_one(line: &[u8]) -> bool {
-    memchr::memchr(b'=', line).is_some() || LONG.find(line).is_some()
-}
 
 /// The first such value of `line` from byte `from` on, and where it stands.
 pub fn next(line: &[u8], from: usize) -> Option<(Slot, Range<usize>)> {
@@ -61,11 +51,14 @@ fn name_before(text: &[u8]) -> &[u8] {
 
 /// The name of a long option at `at`, and where the value begins that a blank parts from it.
 fn long_option(line: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let name = line[at + 1..].strip_prefix(b"-")?;
     let begins = at
         .checked_sub(1)
         .is_none_or(|before| line[before].is_ascii_whitespace());
     // Before the name is measured: of many dashes only the first begins one.
-    let name = line[at..].strip_prefix(b"--").filter(|_| begins)?;
+    if !begins {
+        return None;
+    }
     let name = &name[..name.iter().take_while(|byte| is_in_name(**byte)).count()];
     let end = at + 2 + name.len();
     (line.get(end) == Some(&b' ')).then_some((name, end + 1))

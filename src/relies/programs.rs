@@ -4,6 +4,7 @@ use super::options::{Value, size, value};
 use super::signs::Signs;
 use super::steps::name_of;
 use super::{Need, memory};
+use std::cell::OnceCell;
 
 /// Commands whose options are about another job.
 const ABOUT_OTHERS: [&[u8]; 6] = [
@@ -83,8 +84,9 @@ pub fn counts(text: &[u8]) -> bool {
 /// variable is compared to see whether it is set.
 fn compares(text: &[u8]) -> bool {
     // What is computed of the count may have to be 0.
-    let computes = contains(text, b"$((");
-    let is_number = |number: &[u8]| is_number(number) || computes;
+    let computes = OnceCell::new();
+    let computes = || *computes.get_or_init(|| contains(text, b"$(("));
+    let is_number = |number: &[u8]| is_number(number) || computes();
     memchr::memchr3_iter(b'-', b'=', b'(', text).any(|at| match &text[at..] {
         [b'-', b'l' | b'g', b't' | b'e', b' ', ..] => is_number(&text[at + 3..]),
         [b'-', b'e', b'q', b' ', ..] | [b'-', b'n', b'e', b' ', ..] => is_number(&text[at + 3..]),
