@@ -10,6 +10,68 @@ pub fn is_common_place(form: &[u8]) -> bool {
     words(form).all(is_common)
 }
 
+/// The same for scripts: what they do, as in `train.py`, many do.
+pub fn is_common_script(form: &[u8]) -> bool {
+    words(form).all(|word| is_common(word) || lower(word, is_common_work))
+}
+
+fn is_common_work(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"train"
+            | b"training"
+            | b"trainer"
+            | b"pretrain"
+            | b"finetune"
+            | b"eval"
+            | b"evaluate"
+            | b"infer"
+            | b"inference"
+            | b"predict"
+            | b"preprocess"
+            | b"analysis"
+            | b"analyze"
+            | b"analyse"
+            | b"simulate"
+            | b"simulation"
+            | b"sim"
+            | b"solve"
+            | b"model"
+            | b"plot"
+            | b"experiment"
+            | b"experiments"
+            | b"pipeline"
+            | b"app"
+            | b"demo"
+            | b"bench"
+            | b"benchmark"
+            | b"calc"
+            | b"compute"
+            | b"driver"
+    )
+}
+
+/// A folder in which each job or sample has one of its own.
+pub fn holds_values(folder: &[u8]) -> bool {
+    lower(folder, |folder| {
+        matches!(
+            folder,
+            b"samples"
+                | b"sample"
+                | b"subjects"
+                | b"patients"
+                | b"runs"
+                | b"jobs"
+                | b"results"
+                | b"result"
+                | b"outputs"
+                | b"output"
+                | b"out"
+                | b"tmp"
+        )
+    })
+}
+
 /// A shell or another program that runs whatever it is given.
 pub fn starts_with_interpreter(form: &[u8]) -> bool {
     words(form).next().is_some_and(is_interpreter)
@@ -24,7 +86,7 @@ fn words(form: &[u8]) -> impl Iterator<Item = &[u8]> {
 const LONGEST: usize = 14;
 
 /// Calls `listed` with the word in small letters.
-fn lower(word: &[u8], listed: impl Fn(&[u8]) -> bool) -> bool {
+pub fn lower(word: &[u8], listed: impl Fn(&[u8]) -> bool) -> bool {
     let mut small = [0; LONGEST];
     let Some(small) = small.get_mut(..word.len()) else {
         return false;

@@ -10,16 +10,18 @@ mod name;
 mod places;
 mod script;
 mod segments;
+mod slots;
 
 use crate::job::{Layout, Texts};
 use name::{push_any_name, push_comment, push_name};
-use places::push_work_dir;
+use places::{Unknown, push_work_dir};
 use script::{push_arguments, push_script};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Raised when jobs are told apart by other things than before: keys of an earlier scheme are no keys.
+/// Raised when the keys of most jobs change: keys of an earlier scheme are no keys. Where some jobs are told apart by more or
+/// less than before, theirs begin anew, and all others keep their history.
 const SCHEME: u8 = 2;
 
 /// One fingerprint, written as 16 hexadecimal digits.
@@ -136,17 +138,17 @@ impl From<Stored> for Kind {
 pub enum Program {
     /// The fast hash of its general form.
     Known([u8; 16]),
-    /// The general form of a script that may be any, such as one that runs `./main.sh`.
-    MayBeAny(Vec<u8>),
+    /// The general form of a script that may be any, such as one that runs `./main.sh`, and what else says what it is.
+    MayBeAny(Vec<u8>, Unknown),
 }
 
 impl Program {
     /// What `script` runs.
     pub fn of(script: &[u8]) -> Program {
         let mut form = Vec::with_capacity(2048);
-        match push_script(script, &mut form).0 {
-            true => Program::MayBeAny(form),
-            false => Program::Known(fast_hash(&form)),
+        match push_script(script, &mut form) {
+            Unknown::Nothing => Program::Known(fast_hash(&form)),
+            unknown => Program::MayBeAny(form, unknown),
         }
     }
 }
@@ -168,21 +170,22 @@ impl Kind {
         push_comment(texts.comment, &mut comment);
         let script = match program {
             Program::Known(script) => *script,
-            Program::MayBeAny(form) => {
+            Program::MayBeAny(form, unknown) => {
                 text.extend_from_slice(form);
                 // What is said elsewhere of a script that may be anything says what it is.
-                for said in [&name, &comment] {
-                    text.push(0);
-                    text.extend_from_slice(said);
+                if *unknown == Unknown::Script {
+                    for said in [&name, &comment] {
+                        text.push(0);
+                        text.extend_from_slice(said);
+                    }
                 }
-                push_work_dir(texts.work_dir, &mut text);
+                push_work_dir(texts.work_dir, *unknown, &mut text);
                 fast_hash(&text)
             }
         };
         text.clear();
-        if push_arguments(&texts.arguments, &mut text).0 {
-            push_work_dir(texts.work_dir, &mut text);
-        }
+        let unknown = push_arguments(&texts.arguments, &mut text);
+        push_work_dir(texts.work_dir, unknown, &mut text);
         let spread =
             [layout.tasks, layout.nodes, layout.per_node.unwrap_or(0)].map(u32::to_le_bytes);
         let user = uid.to_le_bytes();

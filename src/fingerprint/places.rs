@@ -1,8 +1,13 @@
 //! Words of a script or an argument: options, programs, data files and other paths.
 
 use super::bytes::{WORD, class, next_special};
-use super::meaning::{has_meaning, is_common_place, starts_with_interpreter};
-use super::segments::{PARAMETER, is_number, is_temporary, push_segments, push_without_numbers};
+use super::meaning::{
+    has_meaning, holds_values, is_common_place, is_common_script, starts_with_interpreter,
+};
+use super::segments::{
+    PARAMETER, is_number, is_size, is_temporary, push_segments, push_without_numbers,
+};
+use super::slots::{self, Slot};
 
 /// Scripts that a workflow manager writes anew for each task, in a folder that has no name.
 const WRITTEN_ANEW: [&[u8]; 3] = [b".command.sh", b".command.run", b"tool_script.sh"];
@@ -15,9 +20,17 @@ const FOLDERS_OF_A_SCRIPT: usize = 2;
 /// Only so many folders are looked at.
 const MOST_FOLDERS: usize = 16;
 
-/// A script with a common name, about which nothing else is said: it may be any script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Unknown(pub bool);
+/// What the name of a script, and the folders before it, leave open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Unknown {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Of which project it is: `train.py` says what it does.
+    Project,
+    /// All of it: with a common name it may be any script.
+    Script,
+}
 
 /// A word, and where in it the last slash and the last dot stand: both are found on the way to its end.
 struct Word<'a> {
@@ -71,9 +84,22 @@ impl<'a> Word<'a> {
     }
 }
 
-/// Appends a line word by word, each in its general form.
+/// Appends a line word by word, each in its general form; what a name before a value says of it counts more than the value.
 pub fn push_line(line: &[u8], out: &mut Vec<u8>) -> Unknown {
-    let mut unknown = false;
+    let (mut unknown, mut from) = (Unknown::Nothing, 0);
+    while let Some((slot, place)) = slots::next(line, from) {
+        unknown = unknown.max(push_words(&line[from..place.start], out));
+        match slot {
+            Slot::Varies => out.push(PARAMETER),
+            Slot::Names => out.extend_from_slice(&line[place.clone()]),
+        }
+        from = place.end;
+    }
+    unknown.max(push_words(&line[from..], out))
+}
+
+fn push_words(line: &[u8], out: &mut Vec<u8>) -> Unknown {
+    let mut unknown = Unknown::Nothing;
     let mut from = 0;
     while let Some(at) = next_special(line, from) {
         if class(line[at]) & WORD == 0 {
@@ -84,11 +110,11 @@ pub fn push_line(line: &[u8], out: &mut Vec<u8>) -> Unknown {
         }
         let (word, end) = Word::around(at, line, from);
         out.extend_from_slice(&line[from..end - word.text.len()]);
-        unknown |= push_word(word, out).0;
+        unknown = unknown.max(push_word(word, out));
         from = end;
     }
     out.extend_from_slice(&line[from..]);
-    Unknown(unknown)
+    unknown
 }
 
 /// Appends a word with slashes, dots or digits: of a path its last part, of a data file its type.
@@ -98,13 +124,13 @@ fn push_word(word: Word, out: &mut Vec<u8>) -> Unknown {
     let (folders, base, dot) = word.parts();
     if is_option && folders.is_empty() && !is_number(word.text) {
         push_without_numbers(base, out);
-        return Unknown(false);
+        return Unknown::Nothing;
     }
     match data_type(base, dot).filter(|kind| !folders.is_empty() || is_file(base, kind)) {
         Some(kind) => {
             out.extend_from_slice(b"*.");
             push_without_numbers(kind, out);
-            Unknown(false)
+            Unknown::Nothing
         }
         None => push_place(folders, base, out),
     }
@@ -118,16 +144,69 @@ fn push_place(folders: &[u8], base: &[u8], out: &mut Vec<u8>) -> Unknown {
     let wanted = match form {
         [PARAMETER] => 1,
         _ if !starts_with_interpreter(form) && is_common_place(form) => FOLDERS_OF_A_SCRIPT,
+        _ if is_script(base) && is_common_script(form) => {
+            return match push_project(folders, out) {
+                true => Unknown::Nothing,
+                false => Unknown::Project,
+            };
+        }
         _ => 0,
     };
     let found = push_folders(folders, wanted, out);
     let may_be_any = wanted == FOLDERS_OF_A_SCRIPT && found == 0 && is_program(base);
-    Unknown(may_be_any || WRITTEN_ANEW.contains(&base))
+    match may_be_any || WRITTEN_ANEW.contains(&base) {
+        true => Unknown::Script,
+        false => Unknown::Nothing,
+    }
 }
 
-/// Appends what the folder says in which a script starts that may be anything.
-pub fn push_work_dir(folder: Option<&[u8]>, out: &mut Vec<u8>) {
-    push_folders(folder.unwrap_or_default(), FOLDERS_OF_A_SCRIPT, out);
+/// Folders without that of a user, whose name says nothing of what runs.
+fn below_home(folders: &[u8]) -> &[u8] {
+    let homes = [
+        &b"/home/"[..],
+        b"/users/",
+        b"/scratch/users/",
+        b"/scratch/",
+        b"/work/",
+    ];
+    let Some(users) = homes.iter().find_map(|home| folders.strip_prefix(*home)) else {
+        return folders;
+    };
+    memchr::memchr(b'/', users).map_or(&users[..0], |slash| &users[slash..])
+}
+
+/// Appends what the folder in which a script starts says of what is unknown.
+pub fn push_work_dir(folder: Option<&[u8]>, unknown: Unknown, out: &mut Vec<u8>) {
+    let folder = folder.unwrap_or_default();
+    match unknown {
+        Unknown::Nothing => {}
+        Unknown::Project => {
+            push_project(folder, out);
+        }
+        Unknown::Script => {
+            push_folders(folder, FOLDERS_OF_A_SCRIPT, out);
+        }
+    }
+}
+
+/// Appends the outermost folder that has a meaning, and no number: those below it may be another sample's each time.
+fn push_project(folders: &[u8], out: &mut Vec<u8>) -> bool {
+    for folder in below_home(folders)
+        .split(|&byte| byte == b'/')
+        .take(MOST_FOLDERS)
+    {
+        if holds_values(folder) {
+            return false;
+        }
+        let from = out.len();
+        out.push(b'/');
+        push_segments(folder, out);
+        if has_meaning(&out[from..]) && !out[from..].contains(&PARAMETER) {
+            return true;
+        }
+        out.truncate(from);
+    }
+    false
 }
 
 /// Appends the last folders that have a meaning, at most `wanted`, the last one first. Returns how many.
@@ -179,7 +258,12 @@ fn data_type(base: &[u8], dot: Option<usize>) -> Option<&[u8]> {
     let is_type = kind.len() <= LONGEST_TYPE
         && kind.iter().all(u8::is_ascii_alphanumeric)
         && kind.iter().any(u8::is_ascii_alphabetic);
-    if !is_type || base[0] == b'.' || is_program_type(kind) || is_temporary(base) || is_number(base)
+    if !is_type
+        || kind[0].is_ascii_digit() && is_size(kind)
+        || base[0] == b'.'
+        || is_program_type(kind)
+        || is_temporary(base)
+        || is_number(base)
     {
         return None;
     }
@@ -191,10 +275,21 @@ fn data_type(base: &[u8], dot: Option<usize>) -> Option<&[u8]> {
 }
 
 /// A script, also one that workflow managers and make know without a type.
-fn is_program(base: &[u8]) -> bool {
+pub fn is_program(base: &[u8]) -> bool {
     let dot = memchr::memrchr(b'.', base);
     matches!(base, b"script" | b"Snakefile" | b"Makefile" | b"makefile")
         || dot.is_some_and(|dot| is_program_type(&base[dot + 1..]))
+}
+
+/// A program that an interpreter runs, as far as scripts of everyday work are written in it.
+fn is_script(base: &[u8]) -> bool {
+    let dot = memchr::memrchr(b'.', base);
+    dot.is_some_and(|dot| {
+        matches!(
+            &base[dot + 1..],
+            b"py" | b"R" | b"r" | b"jl" | b"m" | b"sh" | b"pl"
+        )
+    })
 }
 
 /// Files of these types are programs: their name says what runs. Of other files only the type is kept.

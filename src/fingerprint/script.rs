@@ -24,10 +24,10 @@ pub fn push_script(script: &[u8], out: &mut Vec<u8>) -> Unknown {
     let script = &script[..script.len().min(MAX_TEXT)];
     if let Some(at) = RULES.find(script) {
         push_rules(script, &script[at + RULES.needle().len()..], out);
-        return Unknown(false);
+        return Unknown::Nothing;
     }
     let from = out.len();
-    let (mut start, mut unknown) = (0, false);
+    let (mut start, mut unknown) = (0, Unknown::Nothing);
     for end in memchr::memchr_iter(b'\n', script).chain([script.len()]) {
         let line = script[start..end].trim_ascii();
         if line.first() == Some(&b'#') && start > 0 {
@@ -35,27 +35,30 @@ pub fn push_script(script: &[u8], out: &mut Vec<u8>) -> Unknown {
                 out.truncate(from);
                 out.extend_from_slice(b"nextflow ");
                 push_name(task, out);
-                return Unknown(false);
+                return Unknown::Nothing;
             }
         } else if !line.is_empty() {
-            unknown |= push_line(line, out).0 || is_led_by_its_folder(line);
+            unknown = unknown.max(push_line(line, out));
+            if is_led_by_its_folder(line) {
+                unknown = Unknown::Script;
+            }
             out.push(b'\n');
         }
         start = end + 1;
     }
-    Unknown(unknown)
+    unknown
 }
 
 /// Appends all arguments.
 pub fn push_arguments(arguments: &[&[u8]], out: &mut Vec<u8>) -> Unknown {
-    let (mut unknown, mut left) = (false, MAX_TEXT);
+    let (mut unknown, mut left) = (Unknown::Nothing, MAX_TEXT);
     for argument in arguments {
         let argument = &argument[..argument.len().min(left)];
-        unknown |= push_line(argument, out).0;
+        unknown = unknown.max(push_line(argument, out));
         out.push(b' ');
         left -= argument.len();
     }
-    Unknown(unknown)
+    unknown
 }
 
 fn task(line: &[u8]) -> Option<&[u8]> {

@@ -4,6 +4,8 @@
 //! numbers, hashes, UUIDs, dates, sample codes and the names of temporary files become `#`.
 
 use super::bytes::{DIGIT, class};
+use super::meaning::{has_meaning, lower};
+use super::slots::varies;
 
 /// Stands for whatever takes ever new values.
 pub const PARAMETER: u8 = b'#';
@@ -15,6 +17,18 @@ pub const UUID_LENGTH: usize = 36;
 
 /// Hexadecimal digits from this length on are a hash, if a digit is among them.
 const SHORTEST_HASH: usize = 7;
+
+/// Families of models that go by their size.
+const FAMILIES: [&[u8]; 8] = [
+    b"resnet",
+    b"resnext",
+    b"densenet",
+    b"vgg",
+    b"vit",
+    b"gpt",
+    b"yolov",
+    b"wideresnet",
+];
 
 const MONTHS: [&[u8]; 12] = [
     b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
@@ -142,6 +156,10 @@ fn push_parameter(out: &mut Vec<u8>, from: usize) {
 fn push_segment(segment: &[u8], from: usize, out: &mut Vec<u8>) {
     let seen = segment.iter().fold(0, |seen, &byte| seen | class(byte));
     if seen & DIGIT == 0 {
+        if is_sex_chromosome(segment) {
+            out.extend_from_slice(&segment[..3]);
+            return out.push(PARAMETER);
+        }
         let after_number = matches!(out[from..], [.., PARAMETER, _]);
         if after_number
             && MONTHS
@@ -152,11 +170,87 @@ fn push_segment(segment: &[u8], from: usize, out: &mut Vec<u8>) {
         }
         return out.extend_from_slice(segment);
     }
-    if is_code(segment) {
+    if is_size_of_a_model(segment, &out[from..]) || is_model(segment) {
+        out.extend_from_slice(segment);
+    } else if is_code(segment) {
         push_parameter(out, from);
     } else {
         push_without_numbers(segment, out);
     }
+}
+
+/// `chrX` is a value beside `chr1`.
+fn is_sex_chromosome(segment: &[u8]) -> bool {
+    matches!(segment, b"chrX" | b"chrY" | b"chrM" | b"chrMT")
+}
+
+/// The size behind a model's name, as in `llama-2-7b`: it needs memory by that number. In `patient_12b` it is a code.
+fn is_size_of_a_model(segment: &[u8], before: &[u8]) -> bool {
+    let mut words = before
+        .split(|byte| !byte.is_ascii_alphabetic())
+        .filter(|word| !word.is_empty());
+    // A folder is called `opt`, too.
+    is_size(segment)
+        && words
+            .clone()
+            .any(|word| word == b"opt" || has_meaning(word))
+        && !words.any(|word| lower(word, varies) || lower(word, is_numbered))
+}
+
+/// What is counted, half of it `a` and half `b`.
+fn is_numbered(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"plate"
+            | b"well"
+            | b"group"
+            | b"cohort"
+            | b"site"
+            | b"visit"
+            | b"case"
+            | b"figure"
+            | b"fig"
+            | b"table"
+            | b"chapter"
+            | b"exercise"
+            | b"phase"
+            | b"line"
+            | b"layer"
+            | b"mouse"
+            | b"plot"
+            | b"section"
+            | b"slide"
+            | b"tile"
+            | b"library"
+            | b"lib"
+            | b"set"
+    )
+}
+
+/// Billions of parameters: `7b`, `70B`.
+pub fn is_size(segment: &[u8]) -> bool {
+    matches!(segment, [digits @ .., b'b' | b'B'] if (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit))
+}
+
+/// Models whose number is part of their name: `resnet18` and `resnet152` are two.
+fn is_model(segment: &[u8]) -> bool {
+    let letters = segment
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let (name, number) = segment.split_at(letters);
+    number.len() <= 3
+        && number.iter().all(u8::is_ascii_digit)
+        && FAMILIES
+            .iter()
+            .any(|family| family.eq_ignore_ascii_case(name))
+}
+
+/// Hexadecimal digits as of a commit or a UUID.
+pub fn is_hash(segment: &[u8]) -> bool {
+    segment.len() >= SHORTEST_HASH
+        && segment.iter().all(u8::is_ascii_hexdigit)
+        && segment.iter().any(u8::is_ascii_digit)
 }
 
 /// What letters and digits make of a segment that has digits.

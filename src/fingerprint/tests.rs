@@ -491,3 +491,181 @@ fn keys_survive_their_text_form_and_those_of_an_earlier_scheme_are_none() {
         Kind::default()
     );
 }
+
+#[test]
+fn what_a_name_says_of_a_value_counts_more_than_its_letters() {
+    for (argument, form) in [
+        // Another one in each job, whatever it is made of.
+        ("SAMPLE=liver", "SAMPLE=#"),
+        ("export SAMPLE_ID=\"liver_b\"", "export SAMPLE_ID=\"#\""),
+        ("subject='anna' tool", "subject='#' tool"),
+        (
+            "tool --participant-label anna --chunk=ab",
+            "tool --participant-label # --chunk=#",
+        ),
+        ("MONTH=Feb CHR=X ID=q", "MONTH=# CHR=# ID=#"),
+        ("tool --seed 7 --date 2024-01-02", "tool --seed # --date #"),
+        // Of these the name says nothing.
+        ("SAMPLES=all MODE=fast", "SAMPLES=all MODE=fast"),
+        ("SAMPLE=$1 SAMPLE= tool", "SAMPLE=$# SAMPLE= tool"),
+        ("SAMPLE=/data/liver/a.bam", "SAMPLE=*.bam"),
+        ("tool --sample --fast", "tool --sample --fast"),
+        ("a==b --= =x", "a==b --= =x"),
+        // Part of a name.
+        (
+            "--model resnet18 --arch=vit_b_16",
+            "--model resnet18 --arch=vit_b_16",
+        ),
+        ("MODEL=esm2_t33_650M", "MODEL=esm2_t33_650M"),
+        (
+            "--model_name org/net-3.1-8x7",
+            "--model_name org/net-3.1-8x7",
+        ),
+        (
+            "python resnet152.py GPT2 llama-2-70b-hf",
+            "python resnet152.py GPT2 llama-#-70b-hf",
+        ),
+        ("opt-1.3b", "opt-#.3b"),
+        // But not what only looks like one.
+        (
+            "--model /runs/7/best.pt --model model_17 --model 3",
+            "--model *.pt --model model_# --model #",
+        ),
+        ("--model=fit_20240102", "--model=fit_#"),
+        ("16b S7b 64B", "#b S#b #B"),
+        ("patient_12b plate-3b run_12b", "patient_#b plate-#b run_#b"),
+        ("patient_12a sample_7B", "patient_#a sample_#B"),
+        ("--model run_12/best.pt", "--model *.pt"),
+        ("MODEL_PATH=out/model_17.h5", "MODEL_PATH=*.h#"),
+        ("MODEL=bert_seed42", "MODEL=bert_seed#"),
+        ("MODEL=fit_3f2a9c1 MODEL=bert_9", "MODEL=fit_# MODEL=bert_9"),
+        (
+            "--model a1-123e4567-e89b-12d3-a456-426614174000",
+            "--model #",
+        ),
+        // What a part of the name says is of something else, or a flag's.
+        (
+            "--sample-type wgs REGION_MODE=fast --fold-strategy group",
+            "--sample-type wgs REGION_MODE=fast --fold-strategy group",
+        ),
+        (
+            "--per-sample assemble.py --multi-session python --sample python",
+            "--per-sample assemble.py --multi-session python --sample python",
+        ),
+        (
+            "--batch-sample anna SAMPLE_NAME=anna",
+            "--batch-sample # SAMPLE_NAME=#",
+        ),
+        ("chrX reads.chrX.sorted", "chrX reads.chr#.sorted"),
+    ] {
+        assert_eq!(shown(argument), form, "{argument}");
+    }
+}
+
+#[test]
+fn scripts_that_say_what_they_do_are_told_apart_by_where_they_lie() {
+    let python = |script: &str, work_dir: &str| {
+        job(
+            "job.sh",
+            "",
+            &format!("#!/bin/sh\npython {script}\n"),
+            &[],
+            work_dir,
+        )
+    };
+    let (here, there) = ("/proj/bert", "/proj/unet");
+    for script in ["train.py", "src/train.py", "./run_eval.py", "preprocess.py"] {
+        assert_ne!(
+            python(script, here).script,
+            python(script, there).script,
+            "{script}"
+        );
+        assert_eq!(
+            python(script, "/proj/bert/run_1"),
+            python(script, "/proj/bert/run_22"),
+            "{script}"
+        );
+    }
+    // Where one of many is worked on, by whom and under which name says nothing.
+    let named = |name, script: &str, work_dir| {
+        job(
+            name,
+            "",
+            &format!("#!/bin/sh\npython {script}\n"),
+            &[],
+            work_dir,
+        )
+    };
+    for (script, work_dir, other, other_work_dir) in [
+        (
+            "train.py",
+            "/proj/bert/liver",
+            "train.py",
+            "/proj/bert/brain",
+        ),
+        (
+            "train.py",
+            "/proj/bert",
+            "train.py",
+            "/proj/bert/samples/liver",
+        ),
+        ("train.py", "samples/liver", "train.py", "samples/brain"),
+        ("train.py", "/home/anna/bert", "train.py", "/home/bea/bert"),
+        (
+            "train.py",
+            "/scratch/anna/bert",
+            "train.py",
+            "/scratch/bea/bert",
+        ),
+        (
+            "/scratch/u/liver_7/train.py",
+            here,
+            "/scratch/u/liver_8/train.py",
+            here,
+        ),
+        (
+            "/scratch/u/bert/a/train.py",
+            here,
+            "/scratch/u/bert/b/train.py",
+            here,
+        ),
+    ] {
+        let one = named("liver", script, work_dir);
+        let another = named("brain", other, other_work_dir);
+        assert_eq!(one.script, another.script, "{script} {work_dir}");
+        assert_eq!(one.application, another.application, "{script} {work_dir}");
+    }
+    // What has a name of its own, or lies in a folder that has one, is the same wherever it is started.
+    for script in ["train_bert.py", "bert/train.py", "/proj/bert/train.py"] {
+        assert_eq!(python(script, here), python(script, there), "{script}");
+    }
+    assert_ne!(python("bert/train.py", here), python("unet/train.py", here));
+    assert_ne!(python("train.py", here), python("predict.py", here));
+}
+
+/// Inputs that would take minutes if any of what reads them took more than linear time.
+#[test]
+fn hostile_lines_are_read_in_linear_time() {
+    for text in [
+        "-",
+        "seed=",
+        "--seed a ",
+        "SAMPLE=a ",
+        "--",
+        " --",
+        "seed=$",
+        "a=",
+        "MODEL=a1 ",
+        "--model ",
+        "/",
+        "train.py ",
+        "/train.py",
+        "a7b_",
+        "SAMPLE='",
+    ] {
+        let long = text.repeat((64 << 10) / text.len());
+        for line in [long.clone(), format!("{long}$"), format!("x {long}")] {
+            let _whatever_it_is = (shown(&line), job("a", "", &line, &[&line], &line));
+        }
+    }
+}

@@ -5,19 +5,34 @@
 //! Scripts are hostile: they are read as bytes, once, up to a bound, and nothing in them is an error.
 #![forbid(unsafe_code)]
 
+mod arithmetic;
+mod facts;
+mod heredocs;
+mod inputs;
+mod java;
 mod lines;
+mod memory;
 mod options;
 mod programs;
 mod signs;
 mod steps;
+mod told;
+mod variables;
 
 use crate::text::units::printable_part;
-use lines::{Line, lines};
+use facts::Facts;
+use lines::{Has, Line, lines};
 use serde::{Deserialize, Serialize};
 use signs::Signs;
+use std::cell::OnceCell;
+use std::ops::Range;
+use variables::{Variables, Written};
 
 /// More of a script is not read, in bytes.
 const MOST_READ: usize = 64 << 10;
+
+/// A longer line that holds a sign is not read, in bytes: it keeps all that the sign is about.
+const LONGEST_LINE: usize = 4 << 10;
 
 /// What is kept of a line, in characters.
 const SHOWN: usize = 60;
@@ -49,16 +64,24 @@ impl Floor {
     /// What `script` relies on; `cpus` is what its user asked for in all.
     pub fn of(script: &[u8], cpus: u64) -> Floor {
         let script = &script[..script.len().min(MOST_READ)];
-        let mut found = Found::default();
         let ends = signs::find(script);
         let mut ahead = &ends[..];
         if ends.is_empty() {
             return Floor::default();
         }
+        let mut found = Found::in_script(script, cpus);
+        let others = heredocs::of_others(script);
+        let mut others = others.iter().peekable();
         for line in lines(script) {
             let _in_comments = signs::up_to(line.start, &mut ahead);
             let signs = signs::up_to(line.start + line.text.len(), &mut ahead);
-            found.take(&line, signs, cpus);
+            while others.next_if(|other| other.end <= line.start).is_some() {}
+            if !others
+                .peek()
+                .is_some_and(|other| other.contains(&line.start))
+            {
+                found.take(&line, signs);
+            }
         }
         found.floor()
     }
@@ -87,9 +110,18 @@ enum Need {
     AllCpus,
 }
 
+/// Variables that hold how many CPUs there are are followed so many times: what is behind is read each time.
+const MOST_FOLLOWED: u32 = 32;
+
 /// What has been found so far: the line that needs most, of memory and of CPUs.
-#[derive(Default)]
 struct Found<'a> {
+    script: &'a [u8],
+    /// What the job's user asked for, of all tasks together.
+    asked: u64,
+    has: Has,
+    facts: Facts<'a>,
+    variables: Variables<'a>,
+    followed: u32,
     /// Of the command that is being read.
     words: Vec<&'a [u8]>,
     memory: Option<(Option<u64>, Line<'a>)>,
@@ -97,37 +129,145 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// Reads the commands of a line that hold a sign; where another job may be meant, that may be by any part of it.
-    fn take(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)], cpus: u64) {
+    fn in_script(script: &'a [u8], asked: u64) -> Found<'a> {
+        Found {
+            script,
+            asked,
+            has: Has::of(script),
+            facts: Facts::of(script),
+            variables: Variables::of(script),
+            followed: 0,
+            words: Vec::new(),
+            memory: None,
+            cpus: None,
+        }
+    }
+
+    /// Reads the commands of a line that hold a sign; where another job may be meant, that may be by any part of a command.
+    fn take(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
         let all = Signs::all(signs);
         if !all.matter() {
             return;
         }
-        if all.has(Signs::OTHER_JOB) {
-            return self.read(line, line.text, all, cpus);
+        if line.text.len() > LONGEST_LINE {
+            return self.keep_all(line, all);
         }
-        for command in line.commands() {
+        if !all.has(Signs::OTHER_JOB) {
+            return self.take_commands(line, signs);
+        }
+        for command in line.whole_commands(self.has) {
             let of_command = signs::up_to(line.start + command.end, &mut signs);
-            if !of_command.is_empty() && !line.only_shows(&command) {
-                self.read(line, &line.text[command], Signs::all(of_command), cpus);
+            let part = line.part(&command);
+            if Signs::all(of_command).has(Signs::OTHER_JOB) {
+                self.read(&part, 0..part.text.len(), Signs::all(of_command));
+            } else {
+                self.take_commands(&part, of_command);
             }
+        }
+    }
+
+    /// Keeps all that `signs` are about.
+    fn keep_all(&mut self, line: &Line<'a>, signs: Signs) {
+        if signs.are_about_memory() {
+            raise(&mut self.memory, None, line);
+        }
+        if signs.are_about_cpus() {
+            raise(&mut self.cpus, None, line);
+        }
+    }
+
+    fn take_commands(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
+        for command in line.commands(self.has) {
             if signs.is_empty() {
                 break;
             }
+            let of_command = signs::up_to(line.start + command.end, &mut signs);
+            if !of_command.is_empty() && !line.only_shows(&command) {
+                self.read(line, command, Signs::all(of_command));
+            }
         }
     }
 
-    fn read(&mut self, line: &Line<'a>, command: &'a [u8], signs: Signs, cpus: u64) {
-        let mut words = std::mem::take(&mut self.words);
-        words.clear();
-        if signs.has(Signs::IN_WORDS) {
-            words.extend(lines::words(command));
+    fn read(&mut self, line: &Line<'a>, place: Range<usize>, mut signs: Signs) {
+        let command = &line.text[place.clone()];
+        let end = line.start + place.end;
+        if signs == Signs::SORT && !programs::may_name_a_buffer(command) {
+            return;
         }
-        self.note(line, command, signs, &words, cpus);
-        self.words = words;
+        let writes = signs.has(Signs::IN_WORDS) && lines::writes(command);
+        let is_for_others = || self.facts.submits() || lines::is_directive(command);
+        if writes && !lines::is_input(command) && is_for_others() {
+            signs = signs.without_programs();
+        }
+        if signs.has(Signs::NAMES_MEMORY)
+            && (lines::is_directive(command) || variables::only_sets(command))
+        {
+            signs = signs.without_names_of_memory();
+        }
+        if !signs.has(Signs::IN_WORDS) {
+            self.note(line, command, signs, &[]);
+        } else {
+            match self.variables.write_out(command) {
+                Written::AsItIs => {
+                    let mut words = std::mem::take(&mut self.words);
+                    words.clear();
+                    words.extend(lines::words(command));
+                    self.note(line, command, signs, &words);
+                    self.words = words;
+                }
+                Written::Out(written) => {
+                    let words: Vec<&[u8]> = lines::words(&written).collect();
+                    let is_trace = writes && memchr::memchr(b'$', &written).is_some();
+                    signs = match is_trace && lines::is_input(command) {
+                        true => signs.without_programs(),
+                        false => signs.with_cpus_of(&written),
+                    };
+                    self.note(line, &written, signs, &words);
+                }
+                Written::TooMuch => self.keep_all(line, signs),
+            }
+        }
+        if signs.has(Signs::CPU_VARIABLE)
+            && let Some(name) = variables::set_by(command)
+        {
+            self.follow(name, end, line);
+        }
     }
 
-    fn note(&mut self, line: &Line<'a>, command: &[u8], signs: Signs, words: &[&[u8]], cpus: u64) {
+    /// Somewhere behind `from` the script may hang on what `name` holds: how many CPUs there are.
+    fn follow(&mut self, name: &'a [u8], from: usize, line: &Line<'a>) {
+        let script = self.script;
+        let from = from.min(script.len());
+        self.followed += 1;
+        if self.followed > MOST_FOLLOWED || matches!(self.cpus, Some((None, _))) {
+            return;
+        }
+        for at in variables::uses(name, &script[from..]) {
+            self.followed += 1;
+            if self.followed > MOST_FOLLOWED || matches!(self.cpus, Some((None, _))) {
+                return;
+            }
+            let user = Line::around(script, from + at, line);
+            if user.text.len() > LONGEST_LINE {
+                raise(&mut self.cpus, None, &user);
+                return;
+            }
+            let command = user.command_at(from + at, self.has);
+            if user.text.trim_ascii_start().starts_with(b"#") || user.only_shows(&command) {
+                continue;
+            }
+            let text = &user.text[command];
+            if programs::hangs_on_count(text, self.facts.counts()) {
+                raise(&mut self.cpus, None, &user);
+            } else if let Some(other) = variables::set_by(text) {
+                self.follow(other, user.start + user.text.len(), &user);
+            }
+        }
+    }
+
+    fn note(&mut self, line: &Line<'a>, command: &[u8], signs: Signs, words: &[&[u8]]) {
+        let (facts, cpus) = (&self.facts, self.asked);
+        let counts = signs.has(Signs::CPU_VARIABLE) && facts.counts();
         let mut note = |need: Need| match need {
             Need::Memory(mib) => raise(&mut self.memory, Some(mib), line),
             Need::AllMemory => raise(&mut self.memory, None, line),
@@ -141,14 +281,24 @@ impl<'a> Found<'a> {
             return;
         }
         if signs.has(Signs::LAUNCHER) {
-            steps::needs(line, words, &mut note);
+            steps::needs(line, words, cpus, &mut note);
         }
         // How many of them run at once is the script's own secret.
-        let is_one_of_several = || line.has_background() || programs::runs_several(words);
-        programs::needs(command, signs, words, cpus, &mut |need| match need {
+        let several = OnceCell::new();
+        let is_one_of_several =
+            || *several.get_or_init(|| line.has_background() || programs::runs_several(words));
+        let mut note = |need: Need| match need {
             Need::Memory(_) if is_one_of_several() => note(Need::AllMemory),
             need => note(need),
-        });
+        };
+        programs::needs(command, signs, words, cpus, counts, &mut note);
+        if signs.has(Signs::JAVA) {
+            java::needs(facts, words, &mut note);
+        }
+        if signs.has(Signs::TOLD) || signs.has(Signs::PROCESSORS) {
+            told::needs(facts, words, &mut note);
+            inputs::needs(facts, words, cpus, &mut note);
+        }
     }
 
     fn floor(self) -> Floor {

@@ -7,25 +7,39 @@ use crate::text::units::MIB;
 pub enum Value<'a> {
     /// A value as it is written.
     Written(&'a [u8]),
+    /// What Slurm gave the job, as the script's variables say.
+    Given(&'a [u8]),
     /// The shell puts it there: a variable, or something computed.
     Computed,
 }
 
 impl<'a> Value<'a> {
-    fn of(text: &'a [u8]) -> Value<'a> {
-        match text.contains(&b'$') {
-            true => Value::Computed,
-            false => Value::Written(text),
+    /// What `text` says.
+    pub fn of(text: &'a [u8]) -> Value<'a> {
+        match memchr::memchr(b'$', text) {
+            Some(at) if text[at..].starts_with(b"$SLURM_") => Value::Given(&text[at..]),
+            Some(_) => Value::Computed,
+            None => Value::Written(text),
         }
+    }
+
+    /// It follows from how many CPUs the job has.
+    pub fn follows_cpus(self) -> bool {
+        matches!(self, Value::Given(text) if text.starts_with(b"$SLURM_CPUS") || text.starts_with(b"$SLURM_JOB_CPUS"))
     }
 
     /// The number, if it is written.
     pub fn number(self) -> Option<u64> {
         match self {
-            Value::Written(text) => str::from_utf8(text).ok()?.parse().ok(),
-            Value::Computed => None,
+            Value::Written(text) => number(text),
+            Value::Given(_) | Value::Computed => None,
         }
     }
+}
+
+/// A plain number.
+pub fn number(text: &[u8]) -> Option<u64> {
+    str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// The value of one of the options `long` (`--mem 4G`, `--mem=4G`) or `short` (`-c 4`, `-c4`), if word `at` is one.
@@ -69,6 +83,9 @@ pub fn size(text: &[u8]) -> Option<u64> {
     let unit = text[digits..].to_ascii_lowercase();
     let bytes = match unit.trim_end_matches("ib").trim_end_matches('b') {
         "k" => 1024.0,
+        // Words of eight bytes, as chemists count.
+        "mw" => 8.0 * 1024.0 * 1024.0,
+        "gw" => 8.0 * 1024.0 * 1024.0 * 1024.0,
         "m" => 1024.0 * 1024.0,
         "g" => 1024.0 * 1024.0 * 1024.0,
         "t" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
@@ -90,6 +107,7 @@ mod tests {
             ("1500k", Some(2)),
             ("2GB", Some(2048)),
             ("1T", Some(1_048_576)),
+            ("100MW", Some(800)),
             ("8", None),
             ("80%", None),
             ("G", None),
@@ -104,10 +122,14 @@ mod tests {
 
     #[test]
     fn options_are_found_in_every_form() {
-        let forms: [(&[&str], Option<Value>); 8] = [
+        let forms: [(&[&str], Option<Value>); 9] = [
             (&["--mem=4G"], Some(Value::Written(b"4G"))),
             (&["--mem", "4G"], Some(Value::Written(b"4G"))),
             (&["--mem=$X"], Some(Value::Computed)),
+            (
+                &["-c", "$SLURM_NTASKS"],
+                Some(Value::Given(b"$SLURM_NTASKS")),
+            ),
             (&["-c4"], Some(Value::Written(b"4"))),
             (&["-c", "$N"], Some(Value::Computed)),
             (&["-chdir"], None),

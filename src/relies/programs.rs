@@ -1,12 +1,10 @@
 //! Programs that size themselves: by a size that the script names, or by what Slurm gave the job.
 
-use super::Need;
 use super::options::{Value, size, value};
 use super::signs::Signs;
 use super::steps::name_of;
-
-/// A Java heap is not all that its machine takes: a tenth and so many MiB more.
-const BESIDE_HEAP_MIB: u64 = 256;
+use super::{Need, memory};
+use std::cell::OnceCell;
 
 /// Commands whose options are about another job.
 const ABOUT_OTHERS: [&[u8]; 6] = [
@@ -17,9 +15,6 @@ const ABOUT_OTHERS: [&[u8]; 6] = [
     b"sacct",
     b"squeue",
 ];
-
-/// Commands that speak of programs without starting them.
-const SPEAK_OF_PROGRAMS: [&[u8]; 6] = [b"module", b"ml", b"which", b"type", b"cd", b"ls"];
 
 /// The line submits or asks about another job.
 pub fn is_about_another_job(words: &[&[u8]]) -> bool {
@@ -48,27 +43,24 @@ pub fn runs_several(words: &[&[u8]]) -> bool {
     words.iter().any(starts)
 }
 
-/// Notes what the programs of a command need; `cpus` is what the job's user asked for in all.
+/// Notes what the programs of a command need; `cpus` is what the job's user asked for in all, and `script_counts` says whether
+/// the script counts anything.
 pub fn needs(
     command: &[u8],
     signs: Signs,
     words: &[&[u8]],
     cpus: u64,
+    script_counts: bool,
     note: &mut impl FnMut(Need),
 ) {
     if signs.has(Signs::MEMORY_VARIABLE) {
         note(Need::AllMemory);
     }
-    if signs.has(Signs::CPU_VARIABLE) && (compares(command) || counts(command)) {
+    if signs.has(Signs::CPU_VARIABLE) && hangs_on_count(command, script_counts) {
         note(Need::AllCpus);
     }
-    if signs.has(Signs::JAVA) {
-        java(words, note);
-    }
     if signs.has(Signs::NAMES_MEMORY) {
-        for at in 0..words.len() {
-            named_memory(words, at, note);
-        }
+        memory::needs(words, note);
         dask(words, note);
     }
     if signs.has(Signs::SORT) {
@@ -76,71 +68,47 @@ pub fn needs(
     }
 }
 
-/// So many parts of the work are counted out: with fewer CPUs there are fewer parts.
-fn counts(text: &[u8]) -> bool {
-    let ranges = memchr::memchr_iter(b'{', text).map(|at| &text[at..]);
-    let mut ranges =
-        ranges.filter(|range| range.starts_with(b"{0..") || range.starts_with(b"{1.."));
-    ranges.next().is_some() || has_seq(text)
+/// What a command does is another thing with another number of CPUs: it compares it, or counts parts of the work out by it.
+pub fn hangs_on_count(command: &[u8], script_counts: bool) -> bool {
+    compares(command) || script_counts && counts(command)
 }
 
-/// `seq ` by the rarest of its letters.
-fn has_seq(text: &[u8]) -> bool {
-    memchr::memchr_iter(b'q', text)
-        .filter_map(|at| text.get(at.checked_sub(2)?..))
-        .any(|word| word.starts_with(b"seq "))
+/// So many parts of the work are counted out, by `seq ` or `{1..`: with fewer CPUs there are fewer parts.
+pub fn counts(text: &[u8]) -> bool {
+    [&b"seq "[..], b"{1..", b"{0.."]
+        .iter()
+        .any(|part| contains(text, part))
 }
 
-/// A number is compared in it, and not just handed on: `-lt`, `==`, `((` and their like; `$((` computes.
+/// A number is compared in it, and not just handed on: `-lt`, `==`, `((` and their like; `$((` computes. With nothing or 0 a
+/// variable is compared to see whether it is set.
 fn compares(text: &[u8]) -> bool {
+    // What is computed of the count may have to be 0.
+    let computes = OnceCell::new();
+    let computes = || *computes.get_or_init(|| contains(text, b"$(("));
+    let is_number = |number: &[u8]| is_number(number) || computes();
     memchr::memchr3_iter(b'-', b'=', b'(', text).any(|at| match &text[at..] {
-        [b'-', b'l' | b'g', b't' | b'e', b' ', ..] => true,
-        [b'-', b'e', b'q', b' ', ..] | [b'-', b'n', b'e', b' ', ..] => true,
-        [b'=', b'=', ..] => true,
+        [b'-', b'l' | b'g', b't' | b'e', b' ', ..] => is_number(&text[at + 3..]),
+        [b'-', b'e', b'q', b' ', ..] | [b'-', b'n', b'e', b' ', ..] => is_number(&text[at + 3..]),
+        [b'=', b'=', ..] => is_number(&text[at + 2..]),
         [b'(', b'(', ..] => !text[..at].ends_with(b"$"),
-        [b'=', ..] => text[..at].ends_with(b"!"),
+        [b'=', ..] => {
+            matches!(text[..at].last(), Some(b'!' | b'<' | b'>')) && is_number(&text[at + 1..])
+        }
         _ => false,
     })
 }
 
-/// The heap that is named, or a share of what the job has.
-fn java(words: &[&[u8]], note: &mut impl FnMut(Need)) {
-    let heaps = words.iter().filter_map(|word| heap(word));
-    let mut is_named = false;
-    for heap in heaps {
-        is_named = true;
-        note(match heap {
-            Some(mib) => Need::Memory(mib.saturating_add(mib / 10 + BESIDE_HEAP_MIB)),
-            None => Need::AllMemory,
-        });
-    }
-    let by_share =
-        |word: &&[u8]| contains(word, b"RAMPercentage") || contains(word, b"RAMFraction");
-    let speaks = words
-        .first()
-        .is_some_and(|word| SPEAK_OF_PROGRAMS.contains(&name_of(word)));
-    let starts = !speaks && words.iter().any(|word| starts_java(word));
-    let only_asks = words
+/// What begins there may be a number, and not 0.
+fn is_number(text: &[u8]) -> bool {
+    let mut bytes = text
         .iter()
-        .any(|word| *word == b"-version" || *word == b"--version");
-    if words.iter().any(by_share) || (starts && !is_named && !only_asks) {
-        note(Need::AllMemory);
+        .filter(|byte| !matches!(byte, b' ' | b'"' | b'\''));
+    match bytes.next() {
+        Some(b'0') => bytes.next().is_some_and(u8::is_ascii_digit),
+        Some(b']' | b';' | b'x' | b'X') | None => false,
+        Some(_) => true,
     }
-}
-
-/// A Java machine, or a program known to be one; without a largest heap it takes a share of what there is, and so it does
-/// where only the first heap is named.
-fn starts_java(word: &[u8]) -> bool {
-    let is_program = matches!(name_of(word), b"java" | b"gatk") && !word.contains(&b'=');
-    is_program || word == b"-jar" || contains(word, b"-Xms")
-}
-
-/// `-Xmx7g` as MiB, also within `JAVA_OPTS=-Xmx7g`; `Some(None)` where the shell computes it. A plain number is bytes.
-fn heap(word: &[u8]) -> Option<Option<u64>> {
-    let name = b"-Xmx";
-    let text = &word[memchr::memmem::find(word, name)? + name.len()..];
-    let plain = || Some(str::from_utf8(text).ok()?.parse::<u64>().ok()? >> 20);
-    Some(size(text).or_else(plain))
 }
 
 /// Dask's workers take what there is where no size says how much.
@@ -155,65 +123,13 @@ fn dask(words: &[&[u8]], note: &mut impl FnMut(Need)) {
     }
 }
 
-/// `--max-mem 6G`, `--memory-limit=6GiB`, `executor-memory 4g`: an option whose name speaks of memory.
-fn named_memory(words: &[&[u8]], at: usize, note: &mut impl FnMut(Need)) {
-    let word = words[at];
-    let name = word.split(|&byte| byte == b'=').next().unwrap_or(word);
-    if !word.starts_with(b"-") || !speaks_of_memory(name) || is_a_steps(words, at) {
-        return;
-    }
-    let Ok(name) = str::from_utf8(name) else {
-        return;
-    };
-    // Dask's workers fill what they believe to have, and count not all of it.
-    let times = if words.iter().any(|word| contains(word, b"dask")) {
-        2
-    } else {
-        1
-    };
-    match value(words, at, &[name], &[]) {
-        Some(Value::Computed) => note(Need::AllMemory),
-        Some(Value::Written(text)) => match (
-            size(text),
-            str::from_utf8(text)
-                .ok()
-                .and_then(|t| t.parse::<u64>().ok()),
-        ) {
-            (Some(mib), _) => note(Need::Memory(mib.saturating_mul(times))),
-            // Bytes, for sure; of smaller numbers only the program knows the unit.
-            (None, Some(bytes)) if bytes >= 64 << 20 => note(Need::Memory(bytes.div_ceil(1 << 20))),
-            (None, Some(number)) if number > 0 => note(Need::AllMemory),
-            _ => {}
-        },
-        None => {}
-    }
-}
-
-fn speaks_of_memory(name: &[u8]) -> bool {
-    let name = name.to_ascii_lowercase();
-    let part = |text: &[u8]| contains(&name, text);
-    part(b"mem") && !part(b"member") && !part(b"remem") && !part(b"memo-")
-        || part(b"maxram")
-        || part(b"max-ram")
-        || part(b"limitbamsortram")
-        || part(b"genomegenerateram")
-        || name == b"--ram"
-        || part(b"heap-size")
-}
-
-/// srun's own options are read with its step.
-fn is_a_steps(words: &[&[u8]], at: usize) -> bool {
-    let name = words[at]
-        .split(|&byte| byte == b'=')
-        .next()
-        .unwrap_or_default();
-    let own = [
-        &b"--mem"[..],
-        b"--mem-per-cpu",
-        b"--mem-bind",
-        b"--mem-per-gpu",
-    ];
-    own.contains(&name) && words[..at].iter().any(|word| name_of(word) == b"srun")
+/// It may have an option for sort's buffer: most have none, and need not be read word by word.
+pub fn may_name_a_buffer(command: &[u8]) -> bool {
+    memchr::memchr2_iter(b'-', b'$', command).any(|at| match &command[at..] {
+        [b'-', b'S' | b'm', ..] | [b'-', b'-', b'b' | b'm', ..] => true,
+        [b'$', next, ..] => next.is_ascii_alphabetic() || matches!(next, b'{' | b'('),
+        _ => false,
+    })
 }
 
 /// sort's buffer, and samtools sort's for each of its threads.
@@ -240,6 +156,12 @@ fn sort(words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
     };
     match find(long, short) {
         Some(Value::Computed) => note(Need::AllMemory),
+        Some(given @ Value::Given(_)) => {
+            note(Need::AllMemory);
+            if given.follows_cpus() {
+                note(Need::AllCpus);
+            }
+        }
         Some(Value::Written(text)) => match size(text) {
             Some(mib) => note(Need::Memory(mib.saturating_mul(threads()))),
             // A share of the memory that it believes to have.
@@ -250,6 +172,6 @@ fn sort(words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
     }
 }
 
-fn contains(text: &[u8], part: &[u8]) -> bool {
+pub fn contains(text: &[u8], part: &[u8]) -> bool {
     memchr::memmem::find(text, part).is_some()
 }

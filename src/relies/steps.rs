@@ -4,7 +4,39 @@ use super::Need;
 use super::lines::Line;
 use super::options::{Value, size, value};
 
-const LAUNCHERS: [&[u8]; 4] = [b"srun", b"mpirun", b"mpiexec", b"orterun"];
+const LAUNCHERS: [&[u8]; 6] = [
+    b"srun",
+    b"mpirun",
+    b"mpiexec",
+    b"orterun",
+    b"mpiexec.hydra",
+    b"mpirun_rsh",
+];
+
+/// Options of launchers behind which no value stands.
+const WITHOUT_VALUE: [&[u8]; 18] = [
+    b"-l",
+    b"-u",
+    b"-K",
+    b"-v",
+    b"-s",
+    b"-O",
+    b"-E",
+    b"-Q",
+    b"-q",
+    b"--label",
+    b"--unbuffered",
+    b"--exclusive",
+    b"--exact",
+    b"--overlap",
+    b"--overcommit",
+    b"--oversubscribe",
+    b"--allow-run-as-root",
+    b"--export-all",
+];
+
+/// Those with two.
+const WITH_TWO_VALUES: [&[u8]; 5] = [b"-mca", b"--mca", b"-genv", b"-env", b"-gmca"];
 
 /// What one step names.
 #[derive(Default)]
@@ -16,11 +48,11 @@ struct Step<'a> {
 }
 
 /// Notes what the steps of a line need.
-pub fn needs(line: &Line, words: &[&[u8]], note: &mut impl FnMut(Need)) {
+pub fn needs(line: &Line, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
     let starts = (0..words.len()).filter(|&at| LAUNCHERS.contains(&name_of(words[at])));
     for start in starts {
         let step = Step::read(&words[start + 1..]);
-        step.needs(line.has_background(), note);
+        step.needs(line.has_background(), cpus, note);
     }
 }
 
@@ -39,8 +71,19 @@ impl<'a> Step<'a> {
         {
             return step;
         }
+        let mut values_ahead = 0;
+        let mut is_programs = false;
         for at in 0..words.len() {
+            match values_behind(words[at]) {
+                Some(values) => values_ahead = values,
+                None if values_ahead > 0 => values_ahead -= 1,
+                None => is_programs = true,
+            }
             let find = |long: &[&str], short: &[&str]| value(words, at, long, short);
+            // What the shell computes may as well be the program's.
+            let count = |long: &[&str], short: &[&str]| {
+                find(long, short).filter(|found| !is_programs || *found != Value::Computed)
+            };
             let is_next_step = LAUNCHERS.contains(&name_of(words[at]));
             if is_next_step {
                 break;
@@ -49,37 +92,52 @@ impl<'a> Step<'a> {
             step.memory_per_cpu = step.memory_per_cpu.or(find(&["--mem-per-cpu"], &[]));
             step.cpus = step
                 .cpus
-                .or(find(&["--cpus-per-task", "--cpus-per-rank"], &["-c"]));
-            step.tasks = step.tasks.or(find(&["--ntasks", "-np", "--np"], &["-n"]));
+                .or(count(&["--cpus-per-task", "--cpus-per-rank"], &["-c"]));
+            step.tasks = step.tasks.or(count(&["--ntasks", "-np", "--np"], &["-n"]));
         }
         step
     }
 
-    fn needs(&self, is_background: bool, note: &mut impl FnMut(Need)) {
-        let cpus = self.cpus.and_then(Value::number).unwrap_or(1).max(1);
-        let tasks = self.tasks.and_then(Value::number).unwrap_or(1).max(1);
-        let all = cpus.saturating_mul(tasks);
+    fn needs(&self, is_background: bool, cpus: u64, note: &mut impl FnMut(Need)) {
+        let named = [self.cpus, self.tasks];
+        let number = |value: Option<Value>| value.and_then(Value::number).unwrap_or(1).max(1);
+        let written = number(self.cpus).saturating_mul(number(self.tasks));
+        let hands_on = named.iter().flatten().any(|value| value.number().is_none());
+        // What it has of the job's CPUs is all of them at most.
+        let most = if hands_on { written.max(cpus) } else { written };
         let names_memory = self.memory.is_some() || self.memory_per_cpu.is_some();
-        let names_cpus = [self.cpus, self.tasks]
-            .iter()
-            .flatten()
-            .any(|value| value.number().is_some());
+        let names_cpus = named.iter().flatten().any(|value| value.number().is_some());
+        let computes = named.contains(&Some(Value::Computed));
         // How many of them run at once is the script's own secret.
         if is_background && names_memory {
             note(Need::AllMemory);
         }
-        if is_background && (names_cpus || self.cpus.is_some()) {
+        if computes || is_background && (names_cpus || self.cpus.is_some()) {
             note(Need::AllCpus);
         }
         if let Some(memory) = self.memory {
             note(memory_of(memory, 1));
         }
         if let Some(memory) = self.memory_per_cpu {
-            note(memory_of(memory, all));
+            note(memory_of(memory, most));
         }
         if names_cpus {
-            note(Need::Cpus(all));
+            note(Need::Cpus(written));
         }
+    }
+}
+
+/// How many values stand behind an option; `None` for what is none.
+fn values_behind(word: &[u8]) -> Option<u32> {
+    match word {
+        [b'-', ..] if word.contains(&b'=') || WITHOUT_VALUE.contains(&word) => Some(0),
+        // `-n4`.
+        [b'-', letter, digit, ..] if letter.is_ascii_alphabetic() && digit.is_ascii_digit() => {
+            Some(0)
+        }
+        [b'-', ..] if WITH_TWO_VALUES.contains(&word) => Some(2),
+        [b'-', ..] => Some(1),
+        _ => None,
     }
 }
 
@@ -87,7 +145,7 @@ impl<'a> Step<'a> {
 fn memory_of(value: Value, times: u64) -> Need {
     let mib = match value {
         Value::Written(text) => size(text).or(value.number()),
-        Value::Computed => None,
+        Value::Given(_) | Value::Computed => None,
     };
     match mib {
         Some(0) => Need::Memory(0),

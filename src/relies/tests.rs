@@ -267,3 +267,544 @@ fn signs_that_overlap_are_found_by_the_one_that_begins_first() {
         assert_eq!(floor(line), right, "{line}");
     }
 }
+
+const ALL_CPUS: (Least, Least) = (None, Some(None));
+const ALL: (Least, Least) = (Some(None), Some(None));
+
+fn assert_floors(cases: &[(&str, (Least, Least))]) {
+    for (script, right) in cases {
+        assert_eq!(floor(script), *right, "{script}");
+    }
+}
+
+#[test]
+fn variables_stand_for_what_the_script_says_that_they_hold() {
+    assert_floors(&[
+        ("THREADS=8; srun -c $THREADS ./a", cpus(8)),
+        ("N=2\nT=3\nsrun -n \"$N\" --cpus-per-task=${T} ./a", cpus(6)),
+        ("export N=\"8\"\nmpirun -np ${N} ./a", cpus(8)),
+        ("N=$((2 * 4))\nmpirun -np $N ./a", cpus(8)),
+        ("NODES=1; PER=4\nmpirun -np $((NODES*PER)) ./a", cpus(4)),
+        ("A=8\nB=$A\nmpirun -np $B ./a", cpus(8)),
+        ("for n in 1 2 16 4; do mpirun -np $n ./a; done", cpus(16)),
+        ("run() {\n mpirun -np $N ./a\n}\nN=4\nrun", cpus(4)),
+        (
+            "RUN=\"srun --exclusive -n1 -c 2\"\nparallel \"$RUN ./a\" ::: 1 2",
+            cpus(2),
+        ),
+        ("M=7\njava -Xmx${M}g -jar a.jar", mib(7168 + 716 + 256)),
+        (
+            "TOTAL=64\nHEAP=$((TOTAL/8-1))\njava -Xmx${HEAP}G -jar a.jar",
+            mib(7168 + 716 + 256),
+        ),
+        (
+            "OPTS='-Xmx2g -Xms1g'\njava $OPTS -jar a.jar",
+            mib(2048 + 204 + 256),
+        ),
+        ("MEM=3G\nsamtools sort -@ 2 -m $MEM in.bam", mib(6144)),
+        ("T=8\nsamtools sort -@ $T -m 1G in.bam", mib(8192)),
+        ("MEM=20\nTrinity --max_memory ${MEM}G", mib(20480)),
+        ("srun --mem=$M ./a\nM=2G", mib(2048)),
+        // The larger of two, and Slurm's own before a number for elsewhere.
+        ("N=2\nif x; then N=8; fi\nmpirun -np $N ./a", cpus(8)),
+        (
+            "if x; then T=$SLURM_CPUS_PER_TASK; else T=16; fi\nsrun -c $T ./a",
+            NOTHING,
+        ),
+        // Handed on: it takes as many as there are.
+        ("T=$SLURM_CPUS_PER_TASK\nsrun -c $T ./a", NOTHING),
+        ("T=${SLURM_CPUS_PER_TASK:-8}\nbwa mem -t $T ref in", NOTHING),
+        ("NP=$((SLURM_NTASKS * 1))\nmpirun -np $NP ./a", NOTHING),
+        ("mpirun -np $(nproc) ./a", NOTHING),
+        ("mpirun -n $SLURM_JOB_NUM_NODES ./a", NOTHING),
+        // Not known.
+        ("mpirun -np $1 ./a", ALL_CPUS),
+        ("srun -c $THREADS ./a", ALL_CPUS),
+        ("N=$(wc -l < hosts)\nmpirun -np $N ./a", ALL_CPUS),
+        ("N=(1 2 4)\nmpirun -np ${N[1]} ./a", ALL_CPUS),
+        ("N=$N\nmpirun -np $N ./a", ALL_CPUS),
+        // The program's own.
+        ("mpirun -np 1 gmx_mpi grompp -c $GRO -n $INDEX", cpus(1)),
+        ("srun $PROGRAM -n $STEPS", NOTHING),
+        ("EXE=./a\nsrun $EXE -n 100000", NOTHING),
+        // Memory that grows with the CPUs.
+        ("java -Xmx$((SLURM_CPUS_PER_TASK * 4))g -jar a.jar", ALL),
+        (
+            "H=$((SLURM_CPUS_PER_TASK * 4))\njava -Xmx${H}g -jar a.jar",
+            ALL,
+        ),
+        (
+            "srun --mem-per-cpu=2G -c $SLURM_CPUS_PER_TASK ./a",
+            mib(8192),
+        ),
+    ]);
+}
+
+#[test]
+fn what_hangs_on_the_count_keeps_it_however_it_is_called() {
+    assert_floors(&[
+        ("T=$SLURM_CPUS_PER_TASK\n[ $T -ge 4 ] || exit 1", ALL_CPUS),
+        (
+            "export T=\"${SLURM_CPUS_PER_TASK}\"\nif (( T < 4 )); then exit; fi",
+            ALL_CPUS,
+        ),
+        (
+            "T=$SLURM_CPUS_PER_TASK\nN=$((T / 2))\nfor i in $(seq 1 $N); do ./a $i; done",
+            ALL_CPUS,
+        ),
+        ("N=$(nproc)\nfor i in `seq $N`; do ./a $i; done", ALL_CPUS),
+        ("N=`nproc`\nif [ $N -lt 8 ]; then exit 1; fi", ALL_CPUS),
+        ("[ $(nproc) -lt 8 ] && exit 1", ALL_CPUS),
+        (
+            "for ((i = 0; i < SLURM_CPUS_PER_TASK; i++)); do ./a $i; done",
+            ALL_CPUS,
+        ),
+        ("for i in $(seq 1 $(nproc)); do ./a $i; done", ALL_CPUS),
+        ("[ $((SLURM_NTASKS % 4)) -eq 0 ] || exit", ALL_CPUS),
+        // Handed on, printed, or compared to see whether it is set.
+        ("T=$SLURM_CPUS_PER_TASK\n./a -t $T", NOTHING),
+        ("T=$SLURM_CPUS_PER_TASK\necho \"T is $T == all\"", NOTHING),
+        ("T=$SLURM_CPUS_PER_TASK\n# [ $T -ge 4 ]\n./a", NOTHING),
+        ("T=$SLURM_CPUS_PER_TASK\n[ $TT -ge 4 ] || exit", NOTHING),
+        ("make -j$(nproc) all", NOTHING),
+        ("export OMP_NUM_THREADS=$(nproc)", NOTHING),
+        ("N=$(nproc --all)\n[ $N -ge 64 ] && echo big", NOTHING),
+        ("[ x$SLURM_CPUS_PER_TASK == x ] && exit", NOTHING),
+        (
+            "if [ \"$SLURM_CPUS_PER_TASK\" -gt 0 ]; then ./a; fi",
+            NOTHING,
+        ),
+        ("[ -z \"$SLURM_CPUS_PER_TASK\" ] && exit", NOTHING),
+    ]);
+}
+
+#[test]
+fn programs_that_are_told_their_size_in_their_own_words() {
+    let both = |mib, cpus| (Some(Some(mib)), Some(Some(cpus)));
+    assert_floors(&[
+        // Processes.
+        ("decomposePar -force > log", ALL_CPUS),
+        ("mpirun simpleFoam -parallel", ALL_CPUS),
+        ("simpleFoam > log", NOTHING),
+        ("sed -i 's/a/b/' system/decomposeParDict", NOTHING),
+        ("fluent 3ddp -g -t8 -i a.jou", cpus(8)),
+        ("fluent 3ddp -t$SLURM_NTASKS -i a.jou", NOTHING),
+        ("fluent 3ddp -t$N -i a.jou", ALL_CPUS),
+        ("ansys212 -b -np 4 -m 8000 -i a.dat", both(8000, 4)),
+        ("abaqus job=a cpus=8 memory=6gb interactive", both(6144, 8)),
+        ("abaqus job=a cpus=$SLURM_NTASKS memory=\"90%\"", ALL_MEMORY),
+        ("matlab -r \"parpool('local', 6); run; exit\"", cpus(6)),
+        ("matlab -batch \"parpool(6); run\"", cpus(6)),
+        ("N=6\nmatlab -r \"parpool($N); run\"", cpus(6)),
+        (
+            "matlab -r \"parpool('local', str2num(getenv('SLURM_CPUS_PER_TASK')))\"",
+            NOTHING,
+        ),
+        (
+            "matlab -r \"parpool('local', $SLURM_CPUS_PER_TASK)\"",
+            NOTHING,
+        ),
+        // Memory.
+        (
+            "cellranger count --id=a --localcores=8 --localmem=64",
+            mib(65536),
+        ),
+        (
+            "cellranger count --id=a --localcores 8 --localmem 64",
+            mib(65536),
+        ),
+        ("cellranger count --id=a", ALL_MEMORY),
+        ("cellranger --version", NOTHING),
+        ("spades.py -t 8 -m 48 -o out", mib(49152)),
+        ("metaspades.py -m 48 -o out", mib(49152)),
+        ("ray start --head --num-cpus 4", ALL_MEMORY),
+        (
+            "ray start --head --object-store-memory 4294967296",
+            mib(4096),
+        ),
+        ("tool --mem_mb 32000 --nthreads 4", mib(32000)),
+        ("tool --mem-gb=16", mib(16384)),
+        ("snakemake --cores 4 --resources mem_mb=16000", mib(16000)),
+        ("export SPARK_DRIVER_MEMORY=20g", mib(20480)),
+        ("canu maxMemory=32g maxThreads=8 useGrid=false", mib(32768)),
+        // What the rules of Snakemake ask for is for jobs of their own, or is this job's own request.
+        (
+            "snakemake --cluster 'x' -j 9 --default-resources mem_mb=64000",
+            NOTHING,
+        ),
+        (
+            "python -m snakemake --target-jobs 'a' --allowed-rules a --resources 'mem_mb=64000'",
+            NOTHING,
+        ),
+        // Nextflow's tasks in the job itself.
+        ("nextflow run main.nf -profile singularity", ALL),
+        ("nextflow run main.nf", ALL),
+        (
+            "nextflow run main.nf -profile singularity,slurm",
+            ALL_MEMORY,
+        ),
+        (
+            "export NXF_OPTS='-Xms500M -Xmx2G'\nnextflow run main.nf -profile slurm -resume",
+            mib(2048 + 204 + 256),
+        ),
+        (
+            "export NXF_EXECUTOR=slurm NXF_OPTS='-Xmx1G'\nnextflow run main.nf",
+            mib(1024 + 102 + 256),
+        ),
+        ("nextflow pull nf-core/rnaseq", NOTHING),
+        ("nextflow -v", NOTHING),
+        // Java's heap for every machine of the script.
+        (
+            "export _JAVA_OPTIONS=-Xmx4g\njava -jar a.jar",
+            mib(4096 + 409 + 256),
+        ),
+        (
+            "GATK=/opt/gatk/gatk\n$GATK HaplotypeCaller -I a",
+            ALL_MEMORY,
+        ),
+        (
+            "GATK=/opt/gatk/gatk\n$GATK --java-options -Xmx4g A",
+            mib(4096 + 409 + 256),
+        ),
+        ("bbduk.sh in=a out=b", ALL_MEMORY),
+        ("bbduk.sh -Xmx4g in=a out=b", mib(4096 + 409 + 256)),
+    ]);
+}
+
+#[test]
+fn inputs_that_stand_in_the_script_are_read() {
+    let both = |mib, cpus| (Some(Some(mib)), Some(Some(cpus)));
+    assert_floors(&[
+        (
+            "cat > a.com <<EOF\n%nprocshared=8\n%mem=12GB\n#p b3lyp opt\nEOF\ng16 a.com",
+            both(12288, 8),
+        ),
+        (
+            "cat > a.com <<'EOF'\n%NProcShared=4\n%Mem=500MW\nEOF",
+            both(4000, 4),
+        ),
+        ("g16 <<END\n%mem=${M}GB\nEND", ALL_MEMORY),
+        ("M=6\ng16 <<END\n%mem=${M}GB\nEND", mib(6144)),
+        (
+            "export GAUSS_MDEF=6GB GAUSS_PDEF=4\ng16 a.com",
+            both(6144, 4),
+        ),
+        ("echo \"%mem=8GB\" >> a.com", mib(8192)),
+        ("echo \"%mem=${usage[1]}\" >> trace", NOTHING),
+        (
+            "cat > a.inp <<EOF\n! B3LYP\n%maxcore 3000\n%pal nprocs 8 end\nEOF\norca a.inp",
+            both(24000, 8),
+        ),
+        (
+            "cat > a.inp <<EOF\n! B3LYP PAL4\n%MaxCore 2000\nEOF",
+            mib(8000),
+        ),
+        (
+            "cat > a.inp <<EOF\n%pal\n nprocs $SLURM_NTASKS\nend\n%maxcore 1000\nEOF",
+            mib(4000),
+        ),
+        ("nprocs=16\n./a", NOTHING),
+    ]);
+}
+
+#[test]
+fn what_is_for_another_job_or_only_said_is_no_floor() {
+    assert_floors(&[
+        // Written for another job.
+        (
+            "cat > b.sh <<EOF\n#!/bin/bash\n#SBATCH --mem=64G\nsrun --mem=64G -n 32 ./b\nEOF\nsbatch b.sh",
+            NOTHING,
+        ),
+        (
+            "sbatch <<EOF\n#!/bin/bash\nsrun --mem=64G ./b\njava -Xmx40g -jar b.jar\nEOF",
+            NOTHING,
+        ),
+        (
+            "sbatch <<-'EOF'\n\tsrun -n 9 ./b\n\tEOF\nsrun -n 2 ./a",
+            cpus(2),
+        ),
+        ("echo \"#SBATCH --mem=64G\" >> b.sh", NOTHING),
+        ("echo \"#SBATCH --mem=$M\" >> b.sh", NOTHING),
+        ("echo \"srun -n 64 ./b\" >> b.sh; sbatch b.sh", NOTHING),
+        ("HEAD='#SBATCH --mem-per-cpu=4000'", NOTHING),
+        ("sed -i 's/#BSUB -R mem=90GB/x/' b.lsf", NOTHING),
+        // Printed.
+        // A function that prints may be called into a file.
+        ("cat <<EOF\nmemory: $SLURM_MEM_PER_NODE\nEOF", ALL_MEMORY),
+        (
+            "cat <<EOF > limits\nmemory: $SLURM_MEM_PER_NODE\nEOF",
+            ALL_MEMORY,
+        ),
+        ("echo \"memory: $SLURM_MEM_PER_NODE\" >> run.log", NOTHING),
+        ("echo \"memory: $SLURM_MEM_PER_NODE\" >&2", NOTHING),
+        (
+            "echo -e \"\\n memory & more: $SLURM_MEM_PER_NODE\"",
+            NOTHING,
+        ),
+        ("echo \"  -m <size>  as $SLURM_MEM_PER_NODE\"", NOTHING),
+        // Comments behind a command.
+        ("./a  # takes $SLURM_MEM_PER_NODE", NOTHING),
+        ("./a # srun --mem=9G", NOTHING),
+        ("sort -S 1G '# x' # -S 9G", mib(1024)),
+        // Names without a program.
+        ("conda activate gatk", NOTHING),
+        ("mkdir -p results/gatk", NOTHING),
+        ("lang=\"java\"", NOTHING),
+        ("GATK=/opt/gatk/gatk", NOTHING),
+        ("if command -v java > /dev/null; then ./a; fi", NOTHING),
+        ("for tool in java gatk; do module load $tool; done", NOTHING),
+        ("MEM=16G", NOTHING),
+        ("MEM=${MEM:-}", NOTHING),
+        ("readonly MEMORY='16G'", NOTHING),
+        ("case $o in\nm) MEMORY=$OPTARG;;\nesac", NOTHING),
+        ("gcc -I$NVSHMEM_HOME/include $F", NOTHING),
+        ("grep -ic '%NProcShared' $F", NOTHING),
+        ("awk -v mem_total=$X '{ print }' a", NOTHING),
+        // Other memory.
+        (
+            "vllm serve --gpu-memory 40G --gpu-memory-utilization 0.9",
+            NOTHING,
+        ),
+        ("numactl --membind=1 ./a", NOTHING),
+        ("cmake -DSEPARATE_MEMORY=1 ..", NOTHING),
+        ("python train.py --low_cpu_mem_usage 1 --pin-mem 1", NOTHING),
+        ("python train.py --replay-memory 100000", NOTHING),
+    ]);
+}
+
+#[test]
+fn every_command_of_a_line_is_read() {
+    assert_floors(&[
+        ("cd data && java -Xmx2g -jar a.jar", mib(2048 + 204 + 256)),
+        ("cd data && java -jar a.jar", ALL_MEMORY),
+        ("module load java && java -jar a.jar", ALL_MEMORY),
+        ("sort -S 2G a; sbatch --mem=64G next.sh", mib(2048)),
+        ("sort -S 2G a && sbatch --mem=64G next.sh", mib(2048)),
+        ("sbatch --mem=64G next.sh; sort -S 2G a | gzip", mib(2048)),
+        (
+            "id=$(sbatch --parsable --mem=64G b.sh); srun -n 2 ./a",
+            cpus(2),
+        ),
+        ("echo \"has $SLURM_MEM_PER_NODE\" && ./a", NOTHING),
+        ("./a & sort -S 1G b", ALL_MEMORY),
+        ("a 2>&1 | sort -S 1G", mib(1024)),
+    ]);
+}
+
+#[test]
+fn variables_of_hostile_scripts_are_looked_up_a_few_times_only() {
+    let mut script = String::new();
+    for number in 0..4000 {
+        script.push_str(&format!(
+            "A{number}=$A{}\nsrun -n $A{number} x\n",
+            number + 1
+        ));
+    }
+    assert_eq!(floor(&script), ALL_CPUS);
+    assert_eq!(
+        floor(&"T=$SLURM_NTASKS\nT=$T$T$T$T\nsrun -c $T x\n".repeat(500)).0,
+        None
+    );
+}
+
+#[test]
+fn what_may_count_is_not_lost_among_forms_that_do_not() {
+    let java = |gib: u64| mib(gib * 1024 + gib * 1024 / 10 + 256);
+    assert_floors(&[
+        // Options that a variable holds: where it is used nothing speaks of them.
+        ("OPTS=\"--max-mem 40G\"\ntool $OPTS in", mib(40 << 10)),
+        (
+            "STAR_OPTS=\"--limitBAMsortRAM 6442450944\"\nSTAR $STAR_OPTS",
+            mib(6144),
+        ),
+        // Written for this job.
+        (
+            "echo \"java -Xmx40g -jar a.jar $f\" >> cmds.txt; parallel < cmds.txt",
+            java(40),
+        ),
+        (
+            "echo \"java -Xmx40g -jar a.jar\" >> cmds.sh\nbash cmds.sh",
+            java(40),
+        ),
+        (
+            "# sbatch me\necho \"srun -n 64 ./b\" >> b.sh\nbash b.sh",
+            cpus(64),
+        ),
+        (
+            "echo \"java -Xmx9g $(date +%F)\" >> b.sh; sbatch b.sh",
+            NOTHING,
+        ),
+        // Variables that change behind their use, or as somebody else likes.
+        (
+            "MEM=8\nuntil java -Xmx${MEM}g -jar a.jar; do MEM=$((MEM*2)); done",
+            ALL_MEMORY,
+        ),
+        ("MEM=4G; source cfg\njava -Xmx$MEM -jar a.jar", ALL_MEMORY),
+        ("MEM=4G\n. ./cfg.sh\njava -Xmx$MEM -jar a.jar", ALL_MEMORY),
+        (". ./cfg.sh\nMEM=4g\njava -Xmx$MEM -jar a.jar", java(4)),
+        (
+            "MEM=4g\nsource venv/bin/activate\njava -Xmx$MEM -jar a.jar",
+            java(4),
+        ),
+        ("MEM=4g\nread MEM < x\njava -Xmx$MEM -jar a.jar", ALL_MEMORY),
+        ("N=4\nread -r A N < x\nmpirun -np $N ./a", ALL_CPUS),
+        ("N=4\nN+=4\nmpirun -np $N ./a", ALL_CPUS),
+        ("N=4\n((N++))\nmpirun -np $N ./a", ALL_CPUS),
+        // Programs behind those that speak of programs.
+        ("conda run -n x gatk Mutect2", ALL_MEMORY),
+        ("mamba run java -jar a.jar", ALL_MEMORY),
+        ("command java -jar a.jar", ALL_MEMORY),
+        // A heap for other machines, or none.
+        ("# export _JAVA_OPTIONS=-Xmx4g\njava -jar x.jar", ALL_MEMORY),
+        ("export NXF_OPTS=-Xmx1g\ngatk Mutect2 -I a", ALL_MEMORY),
+        // Steps.
+        ("srun $SRUN_OPTS --mem=$M ./a", ALL_MEMORY),
+        ("SRUN_OPTS=\"\"\nsrun $SRUN_OPTS --mem=$M ./a", ALL_MEMORY),
+        ("srun ./tool --mem 64G", mib(64 << 10)),
+        // What is no log.
+        ("echo $SLURM_MEM_PER_NODE > topology.conf", ALL_MEMORY),
+        ("echo mem $SLURM_MEM_PER_NODE > catalog.in", ALL_MEMORY),
+        (
+            "echo mem $SLURM_MEM_PER_NODE > $LOGDIR/params.cfg",
+            ALL_MEMORY,
+        ),
+        ("echo mem $SLURM_MEM_PER_NODE > \"$LOG\"", NOTHING),
+        // A size with a unit.
+        ("tool --max_memory_usage 64G", mib(64 << 10)),
+        ("tool --max_memory_usage 64", NOTHING),
+        ("vllm serve --device-memory-usage 40G", NOTHING),
+        // Here-documents.
+        ("# as in <<EOF\nsrun -n 6 ./a\n#SBATCH -x\nEOF", cpus(6)),
+        (
+            "gen() {\ncat <<EOF\n%mem=8GB\nEOF\n}\ngen > a.com",
+            mib(8192),
+        ),
+    ]);
+}
+
+#[test]
+fn what_nobody_says_is_no_floor() {
+    assert_floors(&[
+        ("NP=${NP:-$SLURM_NTASKS}; mpirun -np $NP ./a", NOTHING),
+        ("NP=${NP:-8}\nmpirun -np $NP ./a", cpus(8)),
+        ("srun -n ${N:-8} ./a", cpus(8)),
+        ("srun -n ${N:=8} ./a", cpus(8)),
+        ("N=4\nsrun -n ${N:-8} ./a", cpus(4)),
+        ("srun -n ${N:-$M} ./a", ALL_CPUS),
+        // The site's profile may know.
+        ("nextflow run main.nf -profile uppmax", ALL_MEMORY),
+        (
+            "nextflow run main.nf -profile singularity,crick",
+            ALL_MEMORY,
+        ),
+        (
+            "export NXF_OPTS=-Xmx1g\nnextflow run x -c slurm.config",
+            mib(1024 + 102 + 256),
+        ),
+        ("nextflow run x -c my.config", ALL_MEMORY),
+        ("#N=64\nN=2\nmpirun -np $N ./a", cpus(2)),
+        ("  # N=64\nN=2\nmpirun -np $N ./a", cpus(2)),
+        ("export JOB_MEM=64G\n./a", NOTHING),
+    ]);
+}
+
+/// Inputs that would take minutes if any of what reads them took more than linear time.
+#[test]
+fn hostile_scripts_are_read_in_linear_time() {
+    let times = |text: &str| text.repeat(MOST_READ / text.len());
+    let behind = |head: &str, text: &str| format!("{head}{}", times(text));
+    let uses = |name: &str, count: usize| format!("${name}").repeat(count);
+    // Whatever is kept of these, all of it is kept.
+    let kept = [
+        format!("srun -c $T ./a\n{}", "for T in x y z ".repeat(4000)),
+        format!(
+            "T=$((T{}))\n{}",
+            "+T".repeat(60),
+            times(&format!("srun -c {} ./a\n", uses("T", 1000)))
+        ),
+        times("srun -c $T "),
+        times("srun -c ${T:-$(("),
+        format!(
+            "T=$SLURM_NTASKS\n{} {} -lt 3",
+            uses("T", 16),
+            ">".repeat(60_000)
+        ),
+        format!("(( T=$SLURM_NTASKS\n{} $T -lt 4", ";".repeat(64_000)),
+        format!("T=$SLURM_NTASKS\n\"{} $T -lt 4", " #".repeat(32_000)),
+    ];
+    for script in kept {
+        assert_eq!(floor(&script).1, Some(None), "{}", &script[..40]);
+    }
+    let kept = [
+        behind("_JAVA_OPTIONS=;", "java a;"),
+        times("java a.jar b\n"),
+        times("_JAVA_OPTIONS=;java a\n"),
+        times("-mem "),
+        times("tool mem=1 "),
+        times("%maxcore $X\n"),
+        behind("echo $SLURM_MEM_PER_NODE ", ">"),
+        behind("echo $SLURM_MEM_PER_NODE ", "> "),
+        behind("a=", "\" a=\" mem="),
+    ];
+    for script in kept {
+        assert_eq!(floor(&script).0, Some(None), "{}", &script[..10]);
+    }
+    for script in [
+        format!(
+            "T=$SLURM_N\n{}\nsrun -c {} ./a",
+            "T=,".repeat(21_000),
+            uses("T", 64)
+        ),
+        times("<<A\n"),
+        times("<<A "),
+        times("cat <<A\n#SBATCH\nA\n"),
+        times("\n"),
+        times(" \n"),
+        times("#\n"),
+        times("a=$( "),
+        times("T=$SLURM_NTASKS\n"),
+        times("T=$SLURM_NTASKS;"),
+        times("xFoam "),
+        times("[ -lt "),
+        times("source "),
+    ] {
+        for sign in ["", "java -Xmx1g -jar a\n"] {
+            let _whatever_it_is = floor(&format!("{sign}{script}"));
+        }
+    }
+
+    // Lines as long as are read, each.
+    for text in [
+        "-mem=1G ",
+        "mem=1 ",
+        "-Xmx1g ",
+        "srun -n1 --mem=1G ",
+        "java a;",
+        "sort -S $T ",
+        "srun -c $T ",
+        ";",
+        "|",
+        "&",
+        " #",
+        "((",
+        "$((",
+        "${T:-",
+        "`",
+        "(",
+        "\"",
+        ">",
+        "> ",
+        "%maxcore ",
+        "T=",
+        "$T -lt 3 ",
+        "xFoam ",
+        "sbatch a;",
+        "echo a>",
+    ] {
+        let most = LONGEST_LINE - 40;
+        let line = format!("srun -n 1 java mem=$T {}", text.repeat(most / text.len()));
+        for head in ["", "T=$SLURM_NTASKS\n", "T=$((T+T+T+T+T+T))\n"] {
+            let _whatever_it_is = floor(&format!("{head}{}", times(&format!("{line}\n"))));
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What is true of a whole script: each found out once, and only where somebody asks.
+
+use super::inputs;
+use super::lines::{Line, lines};
+use super::programs::{self, contains};
+use std::cell::OnceCell;
+
+/// Variables from which every Java machine takes its heap; `JDK_JAVA_OPTIONS` ends in the first.
+const EVERY_MACHINES: [&[u8]; 2] = [b"_JAVA_OPTIONS=", b"JAVA_TOOL_OPTIONS="];
+/// Those from which Nextflow's takes it.
+const NEXTFLOWS: [&[u8]; 2] = [b"NXF_JVM_ARGS=", b"NXF_OPTS="];
+/// Commands that hand a script to a scheduler.
+const SUBMIT: [&[u8]; 3] = [b"sbatch", b"qsub", b"bsub"];
+
+/// The facts of one script.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    script: &'a [u8],
+    counts: OnceCell<bool>,
+    submits: OnceCell<bool>,
+    has_heap: OnceCell<bool>,
+    has_heap_of_nextflow: OnceCell<bool>,
+    executor: OnceCell<&'a [u8]>,
+    processes: OnceCell<Option<u64>>,
+}
+
+impl<'a> Facts<'a> {
+    /// Those of `script`.
+    pub fn of(script: &'a [u8]) -> Facts<'a> {
+        Facts {
+            script,
+            counts: OnceCell::new(),
+            submits: OnceCell::new(),
+            has_heap: OnceCell::new(),
+            has_heap_of_nextflow: OnceCell::new(),
+            executor: OnceCell::new(),
+            processes: OnceCell::new(),
+        }
+    }
+
+    /// It counts anything.
+    pub fn counts(&self) -> bool {
+        *self.counts.get_or_init(|| programs::counts(self.script))
+    }
+
+    /// It hands a script to a scheduler: what it writes may be another job's.
+    pub fn submits(&self) -> bool {
+        let submits = |line: Line| SUBMIT.iter().any(|command| contains(line.text, command));
+        *self.submits.get_or_init(|| lines(self.script).any(submits))
+    }
+
+    /// It sets a heap for every Java machine that it starts.
+    pub fn has_heap(&self) -> bool {
+        let sets = || sets_heap(self.script, &EVERY_MACHINES);
+        *self.has_heap.get_or_init(sets)
+    }
+
+    /// It sets a heap for Nextflow's machine.
+    pub fn has_heap_of_nextflow(&self) -> bool {
+        let sets = || sets_heap(self.script, &NEXTFLOWS);
+        self.has_heap() || *self.has_heap_of_nextflow.get_or_init(sets)
+    }
+
+    /// What the environment tells Nextflow to run its tasks by; nothing where it does not say.
+    pub fn executor(&self) -> &'a [u8] {
+        self.executor.get_or_init(|| {
+            let name = b"NXF_EXECUTOR=";
+            let find = |line: Line<'a>| {
+                let at = memchr::memmem::find(line.text, name)? + name.len();
+                Some(&line.text[at..line.text.len().min(at + 16)])
+            };
+            lines(self.script).find_map(find).unwrap_or_default()
+        })
+    }
+
+    /// How many processes an input of ORCA in it names.
+    pub fn processes(&self) -> Option<u64> {
+        *self
+            .processes
+            .get_or_init(|| inputs::processes(self.script))
+    }
+}
+
+/// A line that is no comment sets one of `names` to something with a heap in it.
+fn sets_heap(script: &[u8], names: &[&[u8]]) -> bool {
+    lines(script).any(|line| {
+        names.iter().any(|name| {
+            let at = memchr::memmem::find(line.text, name);
+            at.is_some_and(|at| contains(&line.text[at..], b"-Xmx"))
+        })
+    })
+}

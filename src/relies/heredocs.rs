@@ -1,0 +1,84 @@
+//! Here-documents: which lines of a script are none of its own commands, because it writes them for another job.
+
+use super::programs::contains;
+use std::ops::Range;
+
+/// Commands that hand a text to another job.
+const SUBMIT: [&[u8]; 4] = [b"sbatch", b"qsub", b"bsub", b"salloc"];
+
+/// After so many marks without an end no more are looked for: each one's end is looked for in all of the script.
+const MOST_UNENDED: u32 = 16;
+
+/// Where lines stand that this script does not rely on, in bytes, in their order.
+pub fn of_others(script: &[u8]) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    let (mut from, mut unended) = (0, 0);
+    while let Some(at) = memchr::memchr(b'<', &script[from..]).map(|at| from + at) {
+        from = at + 1;
+        let Some((mark, strips_tabs)) = mark(&script[at..]) else {
+            continue;
+        };
+        let start = memchr::memrchr(b'\n', &script[..at]).map_or(0, |newline| newline + 1);
+        let end = memchr::memchr(b'\n', &script[at..]).map_or(script.len(), |end| at + end);
+        if script[start..at].trim_ascii_start().starts_with(b"#") {
+            from = end;
+            continue;
+        }
+        let Some(body) = body(script, end + 1, mark, strips_tabs) else {
+            unended += 1;
+            if unended == MOST_UNENDED {
+                break;
+            }
+            continue;
+        };
+        let head = &script[start..end];
+        if is_of_others(head, &script[body.clone()]) {
+            found.push(body.clone());
+        }
+        from = body.end.max(from);
+    }
+    found
+}
+
+/// The word that ends the text behind `<<EOF` or `<<-'EOF'`, and whether tabs may stand before it.
+fn mark(text: &[u8]) -> Option<(&[u8], bool)> {
+    let text = text.strip_prefix(b"<<")?;
+    let strips_tabs = text.first() == Some(&b'-');
+    let text = text[usize::from(strips_tabs)..].trim_ascii_start();
+    let text = text.strip_prefix(b"\\").unwrap_or(text);
+    let text = match text.first()? {
+        b'"' | b'\'' => &text[1..],
+        _ => text,
+    };
+    let length = text
+        .iter()
+        .take_while(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'!' | b'%')
+        })
+        .count();
+    let is_word = length > 0 && !text[0].is_ascii_digit();
+    is_word.then_some((&text[..length], strips_tabs))
+}
+
+/// Where the text stands of a here-document that begins at `start`.
+fn body(script: &[u8], start: usize, mark: &[u8], strips_tabs: bool) -> Option<Range<usize>> {
+    let mut line = start;
+    while line < script.len() {
+        let end = memchr::memchr(b'\n', &script[line..]).map_or(script.len(), |end| line + end);
+        let text = &script[line..end];
+        let is_tab = |byte: &&u8| strips_tabs && **byte == b'\t';
+        let tabs = text.iter().take_while(is_tab).count();
+        if text[tabs..].trim_ascii_end() == mark {
+            return Some(start..line);
+        }
+        line = end + 1;
+    }
+    None
+}
+
+/// It is submitted, or a job's script.
+fn is_of_others(head: &[u8], body: &[u8]) -> bool {
+    let submits =
+        super::lines::words(head).any(|word| SUBMIT.contains(&super::steps::name_of(word)));
+    submits || contains(body, b"#SBATCH") || contains(body, b"#PBS -")
+}

@@ -1,0 +1,89 @@
+//! Java machines, and programs that start one: a heap that the script names, or a share of what the job has.
+
+use super::Need;
+use super::facts::Facts;
+use super::options::{Value, size};
+use super::programs::contains;
+use super::steps::name_of;
+
+/// A heap is not all that its machine takes: a tenth and so many MiB more.
+const BESIDE_HEAP_MIB: u64 = 256;
+
+/// Programs that start a machine.
+const STARTERS: [&[u8]; 3] = [b"java", b"gatk", b"bbduk.sh"];
+
+/// Commands that speak of programs without starting them.
+const SPEAK_OF_PROGRAMS: [&[u8]; 17] = [
+    b"module", b"ml", b"which", b"type", b"cd", b"ls", b"mkdir", b"cp", b"mv", b"rm", b"ln",
+    b"grep", b"for", b"source", b"spack", b"[", b"[[",
+];
+
+/// Words of the shell before a command.
+const BEFORE: [&[u8]; 8] = [
+    b"if", b"elif", b"while", b"then", b"else", b"do", b"!", b"time",
+];
+
+/// Notes the heap that is named, or a share of what the job has.
+pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
+    let mut is_named = false;
+    for heap in words.iter().filter_map(|word| heap(word)) {
+        is_named = true;
+        match heap {
+            Heap::Mib(mib) => note(Need::Memory(mib.saturating_add(mib / 10 + BESIDE_HEAP_MIB))),
+            Heap::Computed => note(Need::AllMemory),
+            Heap::FollowsCpus => {
+                note(Need::AllMemory);
+                note(Need::AllCpus);
+            }
+        }
+    }
+    let by_share =
+        |word: &&[u8]| contains(word, b"RAMPercentage") || contains(word, b"RAMFraction");
+    let only_asks = words
+        .iter()
+        .any(|word| *word == b"-version" || *word == b"--version");
+    let starts = || !is_named && !only_asks && !speaks(words) && starts(words);
+    if words.iter().any(by_share) || (starts() && !facts.has_heap()) {
+        note(Need::AllMemory);
+    }
+}
+
+/// The command speaks of what it names, and does not start it.
+fn speaks(words: &[&[u8]]) -> bool {
+    let first = words.iter().find(|word| !BEFORE.contains(word));
+    first.is_some_and(|word| match name_of(word) {
+        b"conda" | b"mamba" => !words.contains(&&b"run"[..]),
+        b"command" => words.contains(&&b"-v"[..]) || words.contains(&&b"-V"[..]),
+        name => SPEAK_OF_PROGRAMS.contains(&name),
+    })
+}
+
+/// A Java machine, or a program known to be one, with something to do; without a largest heap it takes a share of what there
+/// is, and so it does where only the first heap is named.
+fn starts(words: &[&[u8]]) -> bool {
+    let is_program = |word: &&[u8]| STARTERS.contains(&name_of(word)) && !word.contains(&b'=');
+    let last = words.len().saturating_sub(1);
+    words[..last].iter().any(is_program)
+        || words
+            .iter()
+            .any(|word| *word == b"-jar" || contains(word, b"-Xms"))
+}
+
+enum Heap {
+    Mib(u64),
+    Computed,
+    FollowsCpus,
+}
+
+/// `-Xmx7g`, also within `JAVA_OPTS=-Xmx7g`. A plain number is bytes.
+fn heap(word: &[u8]) -> Option<Heap> {
+    let name = b"-Xmx";
+    let text = word[memchr::memmem::find(word, name)? + name.len()..].trim_ascii_start();
+    let text = text.strip_prefix(b"=").unwrap_or(text);
+    let plain = || Some(str::from_utf8(text).ok()?.parse::<u64>().ok()? >> 20);
+    Some(match size(text).or_else(plain) {
+        Some(mib) => Heap::Mib(mib),
+        None if Value::of(text).follows_cpus() => Heap::FollowsCpus,
+        None => Heap::Computed,
+    })
+}

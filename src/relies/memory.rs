@@ -1,0 +1,214 @@
+//! Memory that a program is told to take, in an option or a variable whose name speaks of memory.
+
+use super::Need;
+use super::options::{Value, number, size, value};
+use super::programs::contains;
+use super::steps::name_of;
+
+/// Parts of options' names that speak of another memory than the job's, or of none.
+const OF_OTHER_MEMORY: [&[u8]; 13] = [
+    b"gpu",
+    b"cuda",
+    b"vram",
+    b"device",
+    b"member",
+    b"remem",
+    b"memo-",
+    b"nomem",
+    b"no-mem",
+    b"no_mem",
+    b"membind",
+    b"mem-bind",
+    b"linmem",
+];
+
+/// Parts of those of which a size with a unit may be memory, but no number.
+const OF_MODES: [&[u8]; 10] = [
+    b"memory-map",
+    b"mmap",
+    b"pin-mem",
+    b"pin_mem",
+    b"usage",
+    b"efficient",
+    b"replay",
+    b"_dim",
+    b"-dim",
+    b"profil",
+];
+
+/// Options whose plain numbers are GiB.
+const IN_GIB: [&[u8]; 3] = [b"--localmem", b"-abs-mem", b"-absmem"];
+
+/// Names that say that it is the memory which a program may take.
+const IS_MEMORY: [&[u8]; 6] = [
+    b"mem",
+    b"memory",
+    b"mem_mb",
+    b"mem_gb",
+    b"max_memory",
+    b"maxmemory",
+];
+
+/// Options of Snakemake that hand its rules to other jobs, or are written by itself into the job that runs one rule.
+const OF_RULES: [&[u8]; 7] = [
+    b"--allowed-rules",
+    b"--target-jobs",
+    b"--cluster",
+    b"--slurm",
+    b"--executor",
+    b"--profile",
+    b"--workflow-profile",
+];
+
+/// Parts of exported names that say that the script itself means something by them.
+const OF_THE_SCRIPT: [&[u8]; 5] = [b"JOB_", b"MY_", b"TOTAL_", b"REQ_", b"NODE_"];
+
+/// srun's own options are read with its step.
+const OF_STEPS: [&[u8]; 4] = [b"--mem", b"--mem-per-cpu", b"--mem-bind", b"--mem-per-gpu"];
+
+/// What is true of all words of a command.
+struct Command {
+    is_dask: bool,
+    is_rules: bool,
+    is_export: bool,
+    /// Where srun's own options begin: those of the program that follows at once are none.
+    srun: Option<usize>,
+    /// A word that is a program, and not the label of a case.
+    program: Option<usize>,
+}
+
+impl Command {
+    fn of(words: &[&[u8]]) -> Command {
+        let has_options = |at: &usize| {
+            name_of(words[*at]) == b"srun" && matches!(words.get(at + 1), Some([b'-' | b'$', ..]))
+        };
+        Command {
+            is_dask: words.iter().any(|word| contains(word, b"dask")),
+            is_rules: words.iter().any(|word| OF_RULES.contains(word)),
+            is_export: words.first() == Some(&&b"export"[..]),
+            srun: (0..words.len()).find(has_options),
+            program: words
+                .iter()
+                .position(|word| word.len() > 1 && !word.contains(&b'=')),
+        }
+    }
+}
+
+/// Notes what a command's words name.
+pub fn needs(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+    let is_one = |word: &[u8]| word.starts_with(b"-") || word.contains(&b'=');
+    let mut command = None;
+    for at in (0..words.len()).filter(|&at| is_one(words[at])) {
+        let command = command.get_or_insert_with(|| Command::of(words));
+        named(command, words, at, note);
+    }
+}
+
+/// `--max-mem 6G`, `--memory-limit=6GiB`, `executor-memory 4g`: an option whose name speaks of memory; `memory=6gb`, `%mem=6GB`,
+/// `export TOOL_MEM=6G`: what a program or its input is told in that form.
+fn named(command: &Command, words: &[&[u8]], at: usize, note: &mut impl FnMut(Need)) {
+    let word = words[at];
+    let name = word.split(|&byte| byte == b'=').next().unwrap_or(word);
+    let is_option = word.starts_with(b"-");
+    if !speaks_of_memory(name)
+        || !is_option && !command.tells(name)
+        || command.srun.is_some_and(|srun| srun < at) && OF_STEPS.contains(&name)
+        || name.iter().any(|byte| matches!(byte, b'$' | b'/'))
+    {
+        return;
+    }
+    let Ok(text) = str::from_utf8(name) else {
+        return;
+    };
+    // Dask's workers fill what they believe to have, and count not all of it.
+    let times = if command.is_dask { 2 } else { 1 };
+    let found = match is_option {
+        true => value(words, at, &[text], &[]),
+        false => value_of(words, at),
+    };
+    let is_mode = is_mode(name);
+    let is_defined = word.starts_with(b"-D");
+    match found {
+        Some(Value::Written(text)) => match (size(text), plain(name, text)) {
+            (Some(mib), _) => note(Need::Memory(mib.saturating_mul(times))),
+            _ if is_mode => {}
+            (None, Some(mib)) => note(Need::Memory(mib)),
+            _ if is_defined => {}
+            // Of small numbers only the program knows the unit.
+            _ if is_option && number(text).is_some_and(|number| number > 0) => {
+                note(Need::AllMemory)
+            }
+            _ if text.ends_with(b"%") => note(Need::AllMemory),
+            _ => {}
+        },
+        // Any program's `x=$Y` may hold anything.
+        Some(Value::Computed)
+            if !is_option
+                && name[0] != b'%'
+                && !(command.program.is_some_and(|program| program < at)
+                    && IS_MEMORY.iter().any(|one| name.eq_ignore_ascii_case(one))) => {}
+        Some(given) => {
+            note(Need::AllMemory);
+            if given.follows_cpus() {
+                note(Need::AllCpus);
+            }
+        }
+        None => {}
+    }
+}
+
+/// A number without unit, in MiB: its option's name says the unit, or it is bytes for sure.
+fn plain(name: &[u8], text: &[u8]) -> Option<u64> {
+    let number = number(text).filter(|&number| number > 0)?;
+    let ends = |unit: &[u8]| {
+        name.len() > unit.len() && name[name.len() - unit.len()..].eq_ignore_ascii_case(unit)
+    };
+    match number {
+        _ if ends(b"mb") || ends(b"mib") => Some(number),
+        _ if ends(b"gb") || ends(b"gib") || IN_GIB.contains(&name) => {
+            Some(number.saturating_mul(1024))
+        }
+        bytes if bytes >= 64 << 20 => Some(bytes.div_ceil(1 << 20)),
+        _ => None,
+    }
+}
+
+impl Command {
+    /// `name=value` tells a program something; a variable that only the script knows, as in `MEM=6G`, tells none.
+    fn tells(&self, name: &[u8]) -> bool {
+        let is_scripts = || OF_THE_SCRIPT.iter().any(|part| name.starts_with(part));
+        !self.is_rules && (!self.is_export || name.contains(&b'_') && !is_scripts())
+    }
+}
+
+/// What stands behind the `=` of word `at`.
+fn value_of<'a>(words: &[&'a [u8]], at: usize) -> Option<Value<'a>> {
+    let equals = memchr::memchr(b'=', words[at])?;
+    match &words[at][equals + 1..] {
+        [] => words
+            .get(at + 1)
+            .filter(|next| size(next).is_some() || next.ends_with(b"%"))
+            .map(|next| Value::of(next)),
+        text => Some(Value::of(text)),
+    }
+}
+
+fn speaks_of_memory(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    let part = |text: &[u8]| contains(&name, text);
+    if OF_OTHER_MEMORY.iter().any(|other| part(other)) {
+        return false;
+    }
+    part(b"mem")
+        || part(b"maxram")
+        || part(b"max-ram")
+        || part(b"limitbamsortram")
+        || part(b"genomegenerateram")
+        || name == b"--ram"
+        || part(b"heap-size")
+}
+
+fn is_mode(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    OF_MODES.iter().any(|part| contains(&name, part))
+}

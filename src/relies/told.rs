@@ -1,0 +1,241 @@
+//! Programs that are told their size in words of their own: how many processes they start, how much memory they may take, or that
+//! they take what the job has.
+
+use super::Need;
+use super::facts::Facts;
+use super::options::{Value, number, size, value};
+use super::programs::contains;
+use super::steps::name_of;
+
+/// What a number without a unit counts.
+#[derive(Debug, Clone, Copy)]
+enum Unit {
+    Processes,
+    Mib,
+    Gib,
+}
+
+/// How a program is told: whether a file name is its, the option, and what that counts.
+struct Form {
+    is: fn(&[u8]) -> bool,
+    option: &'static str,
+    unit: Unit,
+}
+
+/// One entry a form. Programs that start threads alone are none: with fewer CPUs those share them.
+const FORMS: [Form; 5] = [
+    Form {
+        is: |name| name == b"fluent",
+        option: "-t",
+        unit: Unit::Processes,
+    },
+    Form {
+        is: |name| name.starts_with(b"ansys"),
+        option: "-np",
+        unit: Unit::Processes,
+    },
+    Form {
+        is: |name| name.starts_with(b"ansys"),
+        option: "-m",
+        unit: Unit::Mib,
+    },
+    Form {
+        is: |name| name == b"abaqus",
+        option: "cpus=",
+        unit: Unit::Processes,
+    },
+    Form {
+        is: |name| name.ends_with(b"spades.py"),
+        option: "-m",
+        unit: Unit::Gib,
+    },
+];
+
+/// Nextflow runs its tasks in the job itself, unless it is told one of these.
+const SCHEDULERS: [&[u8]; 10] = [
+    b"slurm", b"cluster", b"pbs", b"sge", b"lsf", b"hpc", b"batch", b"k8s", b"condor", b"flux",
+];
+
+/// Profiles that say nothing of where tasks run.
+const LOCAL_PROFILES: [&[u8]; 13] = [
+    b"standard",
+    b"local",
+    b"test",
+    b"test_full",
+    b"debug",
+    b"docker",
+    b"singularity",
+    b"apptainer",
+    b"podman",
+    b"conda",
+    b"mamba",
+    b"wave",
+    b"arm",
+];
+
+/// Notes what the programs of a command are told.
+pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
+    for form in &FORMS {
+        if let Some(at) = words.iter().position(|word| (form.is)(name_of(word))) {
+            form.needs(&words[at..], note);
+        }
+    }
+    parts_of_a_mesh(words, note);
+    pools(words, note);
+    nextflow(facts, words, note);
+    takes_all(words, note);
+}
+
+impl Form {
+    fn needs(&self, words: &[&[u8]], note: &mut impl FnMut(Need)) {
+        match (1..words.len()).find_map(|at| self.value(words, at)) {
+            Some(Value::Written(text)) => match (self.unit, number(text), size(text)) {
+                (Unit::Processes, Some(count), _) => note(Need::Cpus(count)),
+                (Unit::Mib, Some(mib), _) | (Unit::Mib | Unit::Gib, None, Some(mib)) => {
+                    note(Need::Memory(mib))
+                }
+                (Unit::Gib, Some(gib), _) => note(Need::Memory(gib.saturating_mul(1024))),
+                _ => {}
+            },
+            Some(Value::Computed) => note(match self.unit {
+                Unit::Processes => Need::AllCpus,
+                Unit::Mib | Unit::Gib => Need::AllMemory,
+            }),
+            Some(Value::Given(_)) if !matches!(self.unit, Unit::Processes) => note(Need::AllMemory),
+            _ => {}
+        }
+    }
+
+    fn value<'a>(&self, words: &[&'a [u8]], at: usize) -> Option<Value<'a>> {
+        if self.option.starts_with('-') {
+            return value(words, at, &[self.option], &[self.option]);
+        }
+        words[at]
+            .strip_prefix(self.option.as_bytes())
+            .map(Value::of)
+    }
+}
+
+/// OpenFOAM's meshes lie in as many parts as processes are to work on them.
+fn parts_of_a_mesh(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+    let mut names = words.iter().map(|word| name_of(word));
+    let is_parallel = words.contains(&&b"-parallel"[..]);
+    if names.any(|name| name == b"decomposePar" || name.ends_with(b"Foam") && is_parallel) {
+        note(Need::AllCpus);
+    }
+}
+
+/// MATLAB refuses a pool of more workers than there are CPUs: `parpool(8)`, `parpool('local', 8)`.
+fn pools(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+    let Some(at) = words.iter().position(|word| *word == b"parpool") else {
+        return;
+    };
+    for word in words[at + 1..].iter().take(2) {
+        match (number(word), Value::of(word)) {
+            (Some(count), _) => return note(Need::Cpus(count)),
+            (None, Value::Computed) => return note(Need::AllCpus),
+            _ => {}
+        }
+    }
+}
+
+/// Programs that size themselves by what they see: Ray's store, Cell Ranger's stages.
+fn takes_all(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+    let names =
+        |options: &[&str]| (0..words.len()).any(|at| value(words, at, options, &[]).is_some());
+    let is_ranger = starts(
+        words,
+        |name| name.ends_with(b"ranger"),
+        &[b"count", b"multi", b"aggr", b"vdj", b"mkref", b"mkfastq"],
+    )
+    .is_some();
+    let is_ray = starts(words, |name| name == b"ray", &[b"start"]).is_some();
+    if is_ranger && !names(&["--localmem", "--jobmode"])
+        || is_ray && !names(&["--object-store-memory"])
+    {
+        note(Need::AllMemory);
+    }
+}
+
+/// Where the program stands that is told one of `commands`.
+fn starts(words: &[&[u8]], is: fn(&[u8]) -> bool, commands: &[&[u8]]) -> Option<usize> {
+    let at = words.iter().position(|word| is(name_of(word)))?;
+    let mut behind = words[at..].iter();
+    behind.any(|word| commands.contains(word)).then_some(at)
+}
+
+/// Where Nextflow runs its tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tasks {
+    /// In the job itself, which refuses one that wants more than there is.
+    InTheJob,
+    /// As jobs of their own.
+    AsJobs,
+    /// Only the site's profile knows.
+    Unknown,
+}
+
+fn nextflow(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
+    let Some(at) = starts(words, |name| name == b"nextflow", &[b"run"]) else {
+        return;
+    };
+    let words = &words[at..];
+    if asks(words) {
+        return;
+    }
+    let tasks = Tasks::of(facts, words);
+    if tasks != Tasks::AsJobs || !facts.has_heap_of_nextflow() {
+        note(Need::AllMemory);
+    }
+    if tasks == Tasks::InTheJob {
+        note(Need::AllCpus);
+    }
+}
+
+/// Nothing stands behind `nextflow run` but a question, or nothing at all.
+fn asks(words: &[&[u8]]) -> bool {
+    words.len() < 3
+        || words
+            .iter()
+            .any(|word| matches!(*word, b"-h" | b"-help" | b"--help"))
+}
+
+impl Tasks {
+    fn of(facts: &Facts, words: &[&[u8]]) -> Tasks {
+        let behind = |option: &[u8]| {
+            let at = words.iter().position(|word| *word == option);
+            let values = at.map_or(&words[..0], |at| &words[at + 1..]);
+            // Profiles stand in a list, which parts words.
+            values
+                .iter()
+                .copied()
+                .take(6)
+                .take_while(|word| !word.starts_with(b"-"))
+        };
+        let executor = words
+            .iter()
+            .copied()
+            .filter(|word| word.starts_with(b"-process.executor"));
+        let said = behind(b"-profile")
+            .chain(behind(b"-c").take(1))
+            .chain(executor)
+            .chain(behind(b"-process.executor").take(1))
+            .chain([facts.executor()]);
+        if said.into_iter().any(is_scheduler) {
+            return Tasks::AsJobs;
+        }
+        match behind(b"-profile").all(|profile| LOCAL_PROFILES.contains(&profile))
+            && behind(b"-c").next().is_none()
+        {
+            true => Tasks::InTheJob,
+            false => Tasks::Unknown,
+        }
+    }
+}
+
+fn is_scheduler(text: &[u8]) -> bool {
+    let text = text.to_ascii_lowercase();
+    SCHEDULERS
+        .iter()
+        .any(|scheduler| contains(&text, scheduler))
+}

@@ -1,0 +1,414 @@
+//! What the script's own variables stand for: `THREADS=8; srun -c $THREADS` names eight CPUs, and `T=$SLURM_CPUS_PER_TASK`
+//! hands on what the job has. Only commands that hold a sign are looked at, and their variables are looked up where they
+//! are used: most scripts pay nothing for it.
+
+use super::options::{number, size};
+
+/// A value may name another variable, and so on, so many times.
+const DEEPEST: u32 = 4;
+/// So many variables of a script are looked up: each time all of it is read.
+const MOST: usize = 64;
+/// A command does not grow beyond that, in bytes.
+const LONGEST: usize = 8 << 10;
+/// So many variables and values are written out in all commands of a script together.
+const MOST_WRITTEN: u32 = 1 << 14;
+/// No value or list of values is longer, in bytes.
+const LONGEST_VALUE: usize = 256;
+
+/// What Slurm gives that the job's CPUs decide.
+const CPUS: &[u8] = b"$SLURM_CPUS_ON_NODE";
+/// The same of memory.
+const MEMORY: &[u8] = b"$SLURM_MEM_PER_NODE";
+/// The same of what is not set anew: tasks, nodes, the job's number.
+const OTHER: &[u8] = b"$SLURM_NTASKS";
+
+/// The variables of one script.
+#[derive(Debug)]
+pub struct Variables<'a> {
+    script: &'a [u8],
+    /// What has been looked up, and what was found.
+    known: Vec<(Vec<u8>, Option<&'a [u8]>)>,
+    /// Behind what is read of another file that may set any of them; `None` until somebody asks.
+    sourced: Option<usize>,
+    written: u32,
+}
+
+/// A command whose variables were to be written out.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Written {
+    /// None stand in it.
+    AsItIs,
+    /// As far as the script says what they hold.
+    Out(Vec<u8>),
+    /// It would be too long, or the script has too much of it.
+    TooMuch,
+}
+
+impl<'a> Variables<'a> {
+    /// Those of `script`.
+    pub fn of(script: &'a [u8]) -> Variables<'a> {
+        Variables {
+            script,
+            known: Vec::new(),
+            sourced: None,
+            written: 0,
+        }
+    }
+
+    /// Writes out the variables of `command`.
+    pub fn write_out(&mut self, command: &[u8]) -> Written {
+        let named = |at: usize| {
+            matches!(
+                command.get(at + 1),
+                Some(b'{' | b'(' | b'_' | b'a'..=b'z' | b'A'..=b'Z')
+            )
+        };
+        let has_variable =
+            memchr::memchr2_iter(b'$', b'`', command).any(|at| command[at] == b'`' || named(at));
+        if !has_variable {
+            return Written::AsItIs;
+        }
+        let mut out = Vec::with_capacity(command.len() + 64);
+        match self.push(command, 0, &mut out) {
+            Some(()) => Written::Out(out),
+            None => Written::TooMuch,
+        }
+    }
+
+    /// `None`: too much.
+    fn push(&mut self, text: &[u8], depth: u32, out: &mut Vec<u8>) -> Option<()> {
+        let mut rest = text;
+        while let Some(at) = memchr::memchr2(b'$', b'`', rest) {
+            out.extend_from_slice(&rest[..at]);
+            rest = &rest[at..];
+            self.written += 1;
+            if out.len() > LONGEST || self.written > MOST_WRITTEN {
+                return None;
+            }
+            rest = self.push_one(rest, depth, out)?;
+        }
+        out.extend_from_slice(rest);
+        Some(())
+    }
+
+    /// Appends what `text` begins with, and gives what is behind it.
+    fn push_one<'t>(&mut self, text: &'t [u8], depth: u32, out: &mut Vec<u8>) -> Option<&'t [u8]> {
+        if let Some(inner) = enclosed(text, b"$((", b"))") {
+            self.push_computed(inner, depth, out)?;
+            return Some(&text[inner.len() + 5..]);
+        }
+        if let Some(inner) = enclosed(text, b"$(", b")").filter(|inner| is_nproc(inner)) {
+            out.extend_from_slice(CPUS);
+            return Some(&text[inner.len() + 3..]);
+        }
+        if let Some(inner) = enclosed(text, b"`", b"`").filter(|inner| is_nproc(inner)) {
+            out.extend_from_slice(CPUS);
+            return Some(&text[inner.len() + 2..]);
+        }
+        let (name, after) = match enclosed(text, b"${", b"}") {
+            Some(inner) => (inner, &text[inner.len() + 3..]),
+            None if text[0] == b'$' => text[1..].split_at(name_length(&text[1..])),
+            None => (&text[..0], text),
+        };
+        let plain = &name[..name_length(name)];
+        if plain.is_empty() {
+            out.push(text[0]);
+            return Some(&text[1..]);
+        }
+        if plain.starts_with(b"SLURM_") {
+            out.push(b'$');
+            out.extend_from_slice(plain);
+            return Some(after);
+        }
+        let otherwise = [&b":-"[..], b":=", b"-"]
+            .iter()
+            .find_map(|sign| name[plain.len()..].strip_prefix(*sign));
+        match (self.value(plain, depth), otherwise) {
+            (Some(value), _) => self.push(value, depth + 1, out)?,
+            (None, Some(otherwise)) if depth <= DEEPEST => self.push(otherwise, depth + 1, out)?,
+            _ => {
+                out.push(b'$');
+                out.extend_from_slice(plain);
+            }
+        }
+        Some(after)
+    }
+
+    /// What is computed of written numbers is a number; else it is known what of Slurm's is in it.
+    fn push_computed(&mut self, inner: &[u8], depth: u32, out: &mut Vec<u8>) -> Option<()> {
+        let mut text = Vec::new();
+        for part in inner.split_inclusive(|&byte| !is_in_name(byte)) {
+            // In there names need no `$`.
+            if part[0].is_ascii_alphabetic() && !matches!(text.last(), Some(b'$' | b'{')) {
+                text.push(b'$');
+            }
+            text.extend_from_slice(part);
+        }
+        let mut written = Vec::new();
+        self.push(&text, depth + 1, &mut written)?;
+        let has = |part: &[u8]| memchr::memmem::find(&written, part).is_some();
+        match super::arithmetic::number(&written) {
+            Some(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            None if has(b"$SLURM_CPUS") || has(b"$SLURM_JOB_CPUS") => out.extend_from_slice(CPUS),
+            None if has(b"$SLURM_MEM") => out.extend_from_slice(MEMORY),
+            None if has(b"$SLURM_N") || is_slurms_alone(&written) => out.extend_from_slice(OTHER),
+            None => out.extend_from_slice(b"$UNKNOWN"),
+        }
+        Some(())
+    }
+
+    /// What the script says that `name` holds: Slurm's own if it may be that, the largest of several sizes.
+    fn value(&mut self, name: &[u8], depth: u32) -> Option<&'a [u8]> {
+        if depth >= DEEPEST {
+            return None;
+        }
+        if let Some((_, value)) = self.known.iter().find(|(known, _)| known == name) {
+            return *value;
+        }
+        if self.known.len() >= MOST {
+            return None;
+        }
+        let script = self.script;
+        let sourced = *self.sourced.get_or_insert_with(|| sourced(script));
+        let value = set_in(script, name, sourced);
+        self.known.push((name.to_vec(), value));
+        value
+    }
+}
+
+/// Where the last file is read that may set any variable; 0 where none is. What sets up programs sets none that a script
+/// sets itself.
+fn sourced(script: &[u8]) -> usize {
+    let starts = |text: &[u8]| {
+        let read = text
+            .strip_prefix(b"source ")
+            .or_else(|| text.strip_prefix(b". "))?;
+        let name = read.split(|&byte| byte == b'\n').next()?;
+        const SET_UP: [&[u8]; 9] = [
+            b"activate",
+            b"bashrc",
+            b"profile",
+            b"conda",
+            b"module",
+            b"modules",
+            b"env",
+            b"init",
+            b"setup",
+        ];
+        let name = &name[..name.len().min(LONGEST_VALUE)];
+        let sets_up = SET_UP
+            .iter()
+            .any(|part| memchr::memmem::find(name, part).is_some());
+        (!sets_up).then_some(())
+    };
+    let begins = |at: usize| {
+        let before = script[..at].last();
+        before.is_none_or(|byte| matches!(byte, b'\n' | b' ' | b'\t' | b';' | b'&'))
+    };
+    memchr::memchr2_iter(b's', b'.', script)
+        .rfind(|&at| begins(at) && starts(&script[at..]).is_some())
+        .unwrap_or(0)
+}
+
+/// What `script` sets `name` to, the most of several values; `None` where that is not known.
+fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [u8]> {
+    let (mut best, mut last): (Option<&'a [u8]>, usize) = (None, 0);
+    for at in memchr::memmem::find_iter(script, name) {
+        let is_inside = at.checked_sub(1).is_some_and(|before| {
+            is_in_name(script[before]) || matches!(script[before], b'$' | b'{' | b'-' | b'.' | b'/')
+        });
+        if is_inside {
+            continue;
+        }
+        let after = &script[at + name.len()..];
+        let values: &mut dyn Iterator<Item = &'a [u8]> = match after {
+            [b'=', value @ ..] if value.first() != Some(&b'=') => {
+                &mut std::iter::once(assigned(value))
+            }
+            [b' ', b'i', b'n', b' ', list @ ..] if script[..at].ends_with(b"for ") => {
+                let list = &list[..list.len().min(LONGEST_VALUE)];
+                let line = list.split(|&byte| byte == b'\n' || byte == b';').next();
+                &mut line.unwrap_or_default().split(|&byte| byte == b' ')
+            }
+            _ if is_changed(line_before(script, at), after) => return None,
+            _ => continue,
+        };
+        if line_before(script, at).trim_ascii_start().starts_with(b"#") {
+            continue;
+        }
+        last = at;
+        for value in values.filter(|value| !value.is_empty()) {
+            // An array's elements are not told apart.
+            best = Some(more(best, value).filter(|value| !value.starts_with(b"("))?);
+            if best.is_some_and(is_of_slurm) {
+                return best;
+            }
+        }
+    }
+    best.filter(|_| last >= sourced)
+}
+
+/// What stands before byte `at` on its line, as far as a command reaches.
+fn line_before(script: &[u8], at: usize) -> &[u8] {
+    let before = &script[at.saturating_sub(LONGEST_VALUE)..at];
+    let newline = memchr::memrchr(b'\n', before);
+    newline.map_or(before, |newline| &before[newline + 1..])
+}
+
+/// A variable between `before` and `after` is read, or grows: `read N`, `N+=1`, `((N++))`.
+fn is_changed(before: &[u8], after: &[u8]) -> bool {
+    let is_whole = after.first().is_none_or(|byte| !is_in_name(*byte));
+    let is_read = || {
+        let mut words = before.split(|byte| b" \t;|&(".contains(byte)).rev();
+        let names = |word: &&[u8]| !word.is_empty();
+        words
+            .by_ref()
+            .filter(names)
+            .take(8)
+            .any(|word| word == b"read")
+    };
+    match after {
+        [b'+' | b'-' | b'*' | b'/', b'=', ..] | [b'+', b'+', ..] | [b'-', b'-', ..] => true,
+        _ => is_whole && before.last() == Some(&b' ') && is_read(),
+    }
+}
+
+/// Of two values the one that is to be believed; `None` where that is not known.
+fn more<'a>(known: Option<&'a [u8]>, value: &'a [u8]) -> Option<&'a [u8]> {
+    let Some(known) = known.filter(|known| *known != value) else {
+        return Some(value);
+    };
+    if is_of_slurm(value) {
+        return Some(value);
+    }
+    let is_more = match (number(known), number(value)) {
+        (Some(known), Some(value)) => value > known,
+        _ => size(value)? > size(known)?,
+    };
+    Some(if is_more { value } else { known })
+}
+
+/// A value that Slurm gave.
+fn is_of_slurm(value: &[u8]) -> bool {
+    let has_name = || memchr::memmem::find(value, b"SLURM_").is_some();
+    has_name() || is_nproc(value.strip_prefix(b"$(").unwrap_or(value))
+}
+
+/// A single variable of Slurm's.
+fn is_slurms_alone(text: &[u8]) -> bool {
+    let name = text.trim_ascii().strip_prefix(b"$SLURM_");
+    name.is_some_and(|name| name.iter().all(|byte| is_in_name(*byte)))
+}
+
+/// What stands behind the `=` of an assignment, without its quotes, and no more of it than a value may have.
+fn assigned(text: &[u8]) -> &[u8] {
+    let text = &text[..text.len().min(LONGEST_VALUE)];
+    for (start, end) in [
+        (&b"\""[..], &b"\""[..]),
+        (b"'", b"'"),
+        (b"$((", b"))"),
+        (b"$(", b")"),
+        (b"`", b"`"),
+    ] {
+        if let Some(inner) = enclosed(text, start, end) {
+            let is_quoted = matches!(start, b"\"" | b"'");
+            let whole = start.len() + inner.len() + end.len();
+            return if is_quoted { inner } else { &text[..whole] };
+        }
+    }
+    let ends = |byte: &u8| {
+        byte.is_ascii_whitespace()
+            || matches!(byte, b';' | b'&' | b'|' | b')' | b'"' | b'\'' | b'`')
+    };
+    &text[..text.iter().position(ends).unwrap_or(text.len())]
+}
+
+/// What stands between `start`, with which the text begins, and the next `end` on its line.
+fn enclosed<'a>(text: &'a [u8], start: &[u8], end: &[u8]) -> Option<&'a [u8]> {
+    let inner = text.strip_prefix(start)?;
+    let inner = &inner[..inner.len().min(LONGEST_VALUE)];
+    let line = memchr::memchr(b'\n', inner).map_or(inner, |newline| &inner[..newline]);
+    memchr::memmem::find(line, end).map(|at| &line[..at])
+}
+
+/// The command that counts the job's CPUs; with `--all` it counts the node's.
+fn is_nproc(command: &[u8]) -> bool {
+    let command = command.trim_ascii();
+    command.starts_with(b"nproc")
+        && command.get(5).is_none_or(|byte| !is_in_name(*byte))
+        && memchr::memmem::find(command, b"--all").is_none()
+}
+
+fn is_in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// How many bytes of a variable's name a text begins with; arguments such as `$1` are none of the script's.
+fn name_length(text: &[u8]) -> usize {
+    match text.first() {
+        Some(first) if is_in_name(*first) && !first.is_ascii_digit() => text
+            .iter()
+            .position(|byte| !is_in_name(*byte))
+            .unwrap_or(text.len()),
+        _ => 0,
+    }
+}
+
+/// The variable that a command sets: `T` of `export T=8`.
+pub fn set_by(command: &[u8]) -> Option<&[u8]> {
+    memchr::memchr(b'=', command)?;
+    let mut text = command.trim_ascii_start();
+    for before in [
+        &b"export "[..],
+        b"local ",
+        b"declare ",
+        b"readonly ",
+        b"set ",
+    ] {
+        text = text.strip_prefix(before).unwrap_or(text).trim_ascii_start();
+    }
+    let name = &text[..name_length(text)];
+    (!name.is_empty() && text.get(name.len()) == Some(&b'=')).then_some(name)
+}
+
+/// A command that sets variables of the script and starts nothing: what they hold counts where they are used. Options that
+/// one holds count where they stand, for nothing may speak of them where it is used.
+pub fn only_sets(command: &[u8]) -> bool {
+    let mut text = command.trim_ascii();
+    for before in [&b"readonly "[..], b"local ", b"declare "] {
+        text = text.strip_prefix(before).unwrap_or(text);
+    }
+    while !text.is_empty() {
+        let name = name_length(text);
+        if name == 0 || text.get(name) != Some(&b'=') {
+            return false;
+        }
+        let value = &text[name + 1..];
+        let quotes = usize::from(matches!(value.first(), Some(b'"' | b'\'')));
+        let held = assigned(value);
+        let mut words = held.split(u8::is_ascii_whitespace);
+        if words.any(|word| word.starts_with(b"-")) {
+            return false;
+        }
+        let after = &value[(held.len() + 2 * quotes).min(value.len())..];
+        if after
+            .first()
+            .is_some_and(|byte| !byte.is_ascii_whitespace())
+        {
+            return false;
+        }
+        text = after.trim_ascii_start();
+    }
+    true
+}
+
+/// Where `name` is used in `text`, as `$T`, `${T}` or, where the shell computes, `T`.
+pub fn uses<'a>(name: &'a [u8], text: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    memchr::memmem::find_iter(text, name).filter(move |&at| {
+        let after = text.get(at + name.len());
+        let before = text[..at].last();
+        after.is_none_or(|byte| !is_in_name(*byte) && *byte != b'=')
+            && before
+                .is_some_and(|byte| matches!(byte, b'$' | b'{' | b'(' | b' ' | b'<' | b'>' | b'='))
+    })
+}
