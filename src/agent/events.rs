@@ -5,6 +5,7 @@
 //! longer it takes. Where the folders cannot be seen, the whole queue is all there is.
 
 use super::folders::Folders;
+use super::queue::LOOKS;
 use super::shadow::waits_for_shadow;
 use super::{Agent, Pass};
 use crate::fingerprint::Key;
@@ -49,7 +50,7 @@ const AGAIN_S: i64 = 60;
 const MOST: usize = 64;
 
 /// So many jobs of a kind are asked for while it has no shadow.
-const FEW: usize = 8;
+const FEW: usize = 4;
 
 /// What is known from one glance to the next.
 #[derive(Default)]
@@ -68,6 +69,8 @@ pub(super) struct Events {
     unseen: BTreeSet<u64>,
     /// Jobs and arrays that wait for a shadow: of which kind, and until when.
     awaiting: BTreeMap<u64, Awaited>,
+    /// Which kind's jobs are asked for first.
+    turn: usize,
     /// Jobs that ended badly, and until when they are looked at.
     again: BTreeMap<u64, i64>,
     /// When what ended badly was last asked for, how long that took, and what of it is known.
@@ -84,7 +87,7 @@ pub(super) struct Events {
     wants_look: bool,
 }
 
-/// When something was done, in seconds since 1970, and how long it took.
+/// When something ended, in seconds since 1970, and how long it took.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) struct Done {
     pub at: i64,
@@ -136,11 +139,16 @@ impl Events {
     }
 
     /// The whole queue has been looked at: what it shows is so.
-    pub fn note(&mut self, queue: &Queue, look: Done) {
-        self.looked = Some(look);
-        self.wants_look = false;
+    pub fn note(&mut self, queue: &Queue) {
         self.unseen.clear();
-        self.awaiting = awaiting(&queue.jobs).collect();
+        self.awaiting.clear();
+        self.settle(&BTreeSet::new(), queue);
+        self.wants_look = false;
+    }
+
+    /// The whole queue was asked for, whether it was told or not.
+    pub fn rest(&mut self, look: Done) {
+        self.looked = Some(look);
     }
 
     /// These jobs were asked for, and are in the queue or have gone from it.
@@ -211,36 +219,57 @@ impl Agent<'_> {
     /// A short look at what cannot wait for a pass: jobs that wait for a shadow, and jobs that have ended badly.
     pub fn glance(&mut self) -> Result<Pass> {
         let mut pass = Pass::default();
-        let mut told = Ok(());
-        if self.events.folders.is_some() {
-            // slurmdbd's time is not slurmctld's.
-            told = self.ask_for_ends();
-            let began = Instant::now();
-            told = told.and(self.look_at_new());
-            let now = self.clock.now();
-            self.events.forget(now);
-            if self.events.is_look_due(now) {
-                self.look_at_all(&mut pass)?;
-            } else {
-                self.look_at_some(&mut pass)?;
-                self.events.glanced = began.elapsed();
-            }
-        } else if self.config.wants_shadows() {
-            let began = Instant::now();
-            let queue = self.look()?;
-            self.tend_shadows(&queue, &mut pass)?;
-            self.events.glanced = began.elapsed();
-        }
+        let seen = match self.events.are_told() {
+            true => self.follow(&mut pass),
+            false if self.config.wants_shadows() => self.look_at_shadows(&mut pass),
+            false => Ok(()),
+        };
         if self.is_new || pass.decided_again > 0 {
             self.publish()?;
         }
-        told.map(|()| pass)
+        // Last: a slurmdbd that hangs must not keep what is known from being done.
+        let told = match self.events.are_told() {
+            true => self.ask_for_ends(),
+            false => Ok(()),
+        };
+        seen.and(told).map(|()| pass)
     }
 
-    fn look_at_all(&mut self, pass: &mut Pass) -> Result<()> {
-        let queue = self.look()?;
-        self.rescue(&queue, pass);
-        self.tend_queue(&queue, pass)
+    /// Sees to what has changed, or to the whole queue where that is due.
+    fn follow(&mut self, pass: &mut Pass) -> Result<()> {
+        let began = Instant::now();
+        let now = self.clock.now();
+        self.events.forget(now);
+        let told = self.look_at_new();
+        if self.events.is_look_due(now) {
+            let queue = self.look()?;
+            self.rescue(&queue, pass);
+            self.tend_queue(&queue, pass)?;
+            return told;
+        }
+        let seen = self.look_at_some(pass);
+        self.events.glanced = began.elapsed();
+        seen.and(told)
+    }
+
+    fn look_at_shadows(&mut self, pass: &mut Pass) -> Result<()> {
+        let began = Instant::now();
+        let queue = self.look();
+        self.events.glanced = began.elapsed();
+        self.tend_shadows(&queue?, pass)
+    }
+
+    /// Looks until jobs that were put back are pending and have been given more, for some seconds.
+    pub(super) fn wait_for_those_again(&mut self, pass: &mut Pass) -> Result<()> {
+        for _ in 0..LOOKS {
+            if self.events.again.is_empty() {
+                break;
+            }
+            self.clock.sleep(Duration::from_secs(1));
+            let queue = self.ask_for_some()?;
+            self.tend_those_that_run_again(&queue, pass);
+        }
+        Ok(())
     }
 
     /// Puts back what was harmed, and goes on looking at it.
@@ -368,8 +397,8 @@ impl Agent<'_> {
         }
         let since = self.events.asked_through.clamp(now - FORGOTTEN_S, now) - LATE_S;
         let ends = sacct::harmed(self.commands, since, now + 1);
-        let took = started.elapsed();
-        self.events.asked = Some(Done { at: now, took });
+        let (at, took) = (self.clock.now(), started.elapsed());
+        self.events.asked = Some(Done { at, took });
         if ends.is_err() {
             self.events.silent = Some(now);
         }
@@ -410,14 +439,23 @@ impl Agent<'_> {
         for (job, (kind, _)) in &self.events.awaiting {
             kinds.entry(*kind).or_default().push(*job);
         }
+        let mut kinds: Vec<(Key, Vec<u64>)> = kinds.into_iter().collect();
+        // Each in its turn.
+        self.events.turn = self.events.turn.wrapping_add(1);
+        let first = self.events.turn % kinds.len().max(1);
+        kinds.rotate_left(first);
+        let mut is_all = are_known;
         for (kind, waiting) in kinds {
             match self.store.shadow_of_kind(kind)? {
                 Some(shadow) if !shadow.has_ended => {}
                 Some(shadow) if shadow.need.is_some() => jobs.extend(waiting),
-                _ => jobs.extend(some_of(&waiting)),
+                _ => {
+                    is_all &= waiting.len() <= FEW;
+                    jobs.extend(some_of(&waiting));
+                }
             }
         }
-        if jobs.len() > MOST || !are_known {
+        if jobs.len() > MOST || !is_all {
             self.events.want_look();
         }
         Ok(jobs)

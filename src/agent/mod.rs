@@ -19,6 +19,7 @@ mod trust;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::fingerprint::Key;
 use crate::job::directory::Directory;
 use crate::model::snapshot::Snapshot;
 use crate::slurm::queue::{Queue, query};
@@ -30,6 +31,8 @@ pub use events::TOLD_BY_FOLDERS;
 use events::{Done, Events};
 pub use ingest::{Users, import};
 use nix::fcntl::{Flock, FlockArg};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -87,6 +90,8 @@ pub struct Agent<'a> {
     is_new: bool,
     /// As of the last look at the queue, where that succeeded.
     under_way: Option<UnderWay>,
+    /// How many more jobs of kinds on trial slurmctld may have rewritten since then.
+    left_to_slurmctld: HashMap<Key, u32>,
     events: Events,
     /// When accounting was last read as far back as records may be late.
     read_late: Option<i64>,
@@ -123,6 +128,7 @@ impl<'a> Agent<'a> {
             snapshot,
             is_new: false,
             under_way: None,
+            left_to_slurmctld: HashMap::new(),
             events: Events::default(),
             read_late: None,
             decided_to: 0,
@@ -171,10 +177,11 @@ impl<'a> Agent<'a> {
                 .map(|published| pass.published = published)
                 .err(),
         );
-        // By events they are looked at between passes.
-        if !self.events.are_told() {
-            failures.extend(self.wait_for(to_wait_for, &mut pass).err());
-        }
+        let waited = match self.events.are_told() {
+            true => self.wait_for_those_again(&mut pass),
+            false => self.wait_for(to_wait_for, &mut pass),
+        };
+        failures.extend(waited.err());
         for error in &failures {
             tracing::warn!("{error:#}");
         }
@@ -201,11 +208,14 @@ impl<'a> Agent<'a> {
     fn look(&mut self) -> Result<Queue> {
         self.under_way = None;
         let (began, looked) = (Instant::now(), self.clock.now());
-        let queue = query(self.commands)?;
-        let took = began.elapsed();
-        self.events.note(&queue, Done { at: looked, took });
-        self.compare(&queue);
+        let queue = query(self.commands);
+        let (at, took) = (self.clock.now(), began.elapsed());
+        self.events.rest(Done { at, took });
+        let queue = queue?;
         self.under_way = Some(self.under_way(&queue, looked)?);
+        self.left_to_slurmctld.clear();
+        self.events.note(&queue);
+        self.compare(&queue);
         Ok(queue)
     }
 
@@ -228,11 +238,19 @@ impl<'a> Agent<'a> {
             return Ok(false);
         };
         let under_way = self.under_way.as_ref();
+        let given = RefCell::new(std::mem::take(&mut self.left_to_slurmctld));
         let open = |kind, left: u16| {
             let more = |under_way: &UnderWay| u32::from(left).saturating_sub(under_way.of(kind));
-            under_way.map_or(0, more) as u16
+            let open = under_way.map_or(0, more);
+            if open > 0 {
+                let mut given = given.borrow_mut();
+                let most = given.entry(kind).or_default();
+                *most = open.max(*most);
+            }
+            open as u16
         };
         let differs = snapshot.open(open);
+        self.left_to_slurmctld = given.into_inner();
         // slurmctld counts submissions that came to nothing until the queue has been looked at again.
         let is_old = snapshot.is_open() && now - snapshot.looked() >= LOOK_AGE;
         // A snapshot that somebody took away is made anew.

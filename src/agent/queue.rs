@@ -14,11 +14,12 @@ use anyhow::Result;
 use std::time::{Duration, Instant};
 
 /// How often a pass looks again whether a job it put back is pending, one second apart.
-const LOOKS: usize = 10;
+pub(super) const LOOKS: usize = 10;
 
-/// More jobs that wait are not set in one look at the queue: each takes some ten milliseconds, in which no other job is
-/// rescued.
-const MOST_SET: usize = 500;
+/// More jobs that wait are not given more, or less, in one look at the queue: each takes some ten milliseconds, in which no
+/// other job is rescued.
+const MOST_RAISED: usize = 2000;
+const MOST_LOWERED: usize = 500;
 
 /// A second run in one of these states can still fulfil a dependency, or has.
 const ALIVE: [&str; 5] = [
@@ -60,14 +61,18 @@ impl Agent<'_> {
 
     /// Puts jobs that a rewrite harmed back into the queue; Slurm holds them there for two minutes.
     /// Returns their numbers.
-    pub(super) fn requeue_killed(&self, jobs: &[QueuedJob], pass: &mut Pass) -> Vec<u64> {
+    pub(super) fn requeue_killed(&mut self, jobs: &[QueuedJob], pass: &mut Pass) -> Vec<u64> {
         let mut requeued = Vec::new();
         for job in jobs {
-            let harm = self.harm(job).unwrap_or_else(|error| {
-                tracing::warn!(job = job.handle, "{error:#}");
-                None
-            });
-            let Some(harm) = harm else { continue };
+            let harm = match self.harm(job) {
+                Ok(Some(harm)) => harm,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::warn!(job = job.handle, "{error:#}");
+                    self.events.want_look();
+                    continue;
+                }
+            };
             // Whoever comes after this agent must know why the job runs again, and its kind has to learn from it.
             if let Err(error) = self.store.note_harm(run_of(job), &harm) {
                 tracing::warn!(job = job.handle, "{error:#}");
@@ -89,7 +94,10 @@ impl Agent<'_> {
                     let marked = self.store.was_requeued(job.job_id);
                     marked.unwrap_or_else(|error| tracing::warn!("{error:#}"));
                 }
-                Err(error) => tracing::error!(job = job.handle, "cannot be requeued: {error}"),
+                Err(error) => {
+                    tracing::error!(job = job.handle, "cannot be requeued: {error}");
+                    self.events.want_look();
+                }
             }
         }
         pass.requeued += requeued.len();
@@ -189,25 +197,43 @@ impl Agent<'_> {
                 && is_as_we_left_it(job)
         };
         let waiting: Vec<&QueuedJob> = jobs.iter().filter(is_open).collect();
-        let begin = std::mem::take(&mut self.decided_to).min(waiting.len());
+        // What they have may be too little: they come first.
+        let rest = self.set_some(waiting.iter().copied(), true, MOST_RAISED, pass);
+        let begin = self.decided_to.min(waiting.len());
         let (later, first) = waiting.split_at(begin);
+        let in_turn = first.iter().chain(later).copied();
+        let stopped = self.set_some(in_turn, false, MOST_LOWERED, pass);
+        self.decided_to = stopped.map_or(0, |n| (begin + n) % waiting.len());
+        if rest.is_some() || stopped.is_some() {
+            self.events.want_look();
+        }
+    }
+
+    /// Sets in these jobs what they would get today, where that is more than they have in something, or where it is not.
+    /// Returns how many were seen to where they were too many.
+    fn set_some<'b>(
+        &self,
+        jobs: impl Iterator<Item = &'b QueuedJob>,
+        more: bool,
+        most: usize,
+        pass: &mut Pass,
+    ) -> Option<usize> {
         let mut tried = 0;
-        for (n, job) in first.iter().chain(later).enumerate() {
-            if tried >= MOST_SET {
-                self.decided_to = (begin + n) % waiting.len();
-                self.events.want_look();
-                return;
+        for (n, job) in jobs.enumerate() {
+            if tried >= most {
+                return Some(n);
             }
             let Some(today) = self.today(job) else {
                 continue;
             };
             for (job, record) in self.as_trusted(job, today) {
-                if self.is_better(&job.record, &record) {
+                if self.is_better(&job.record, &record) && is_more(&job.record, &record) == more {
                     tried += 1;
                     pass.decided_again += usize::from(self.set(&job, &record, false));
                 }
             }
         }
+        None
     }
 
     /// What the job would be given today.
@@ -279,6 +305,15 @@ impl Agent<'_> {
             }
         }
     }
+}
+
+/// Something of what a job has is too little.
+fn is_more(old: &Record, new: &Record) -> bool {
+    let more =
+        |old: Option<u64>, new: Option<u64>| old.zip(new).is_some_and(|(old, new)| new > old);
+    more(old.memory_in_force(), new.memory_in_force())
+        || more(old.cpus_in_force(), new.cpus_in_force())
+        || more(old.time_in_force(), new.time_in_force())
 }
 
 fn run_of(job: &QueuedJob) -> RunOfJob {

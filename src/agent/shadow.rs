@@ -93,6 +93,9 @@ impl Agent<'_> {
     /// Takes what a shadow has reported, or that it never will.
     fn end(&self, shadow: &Shadow, job_id: u64, queue: &Queue) -> Result<bool> {
         let queued = queue.shadows.iter().find(|one| one.job_id == job_id);
+        if queued.is_none() && !queue.is_whole {
+            return Ok(false);
+        }
         let Some(counters) = queued.and_then(QueuedShadow::outcome) else {
             let due = shadow.submitted + i64::from(self.config.shadow.window_s);
             if self.clock.now() >= due && queued.is_some_and(|queued| queued.state == "PENDING") {

@@ -1,10 +1,10 @@
 //! Kinds that are not trusted with all of their jobs yet: what is under way of them, which jobs that wait get their
 //! chance, and how many more may have one as they are submitted.
 //!
-//! A pass looks at the queue, gives jobs that wait what may be given, and only then publishes what is left: what is left
-//! to slurmctld is never promised to a job that waits. Between that look and the moment when slurmctld sees the new
-//! snapshot it goes by the old one, which may leave to it what a part of an array that waits gets now; then
-//! there are at most twice as many.
+//! After a look at the whole queue jobs that wait are given what may be given, and only then is published what is left: what
+//! is left to slurmctld is never promised to a job that waits, until the next such look. Between a look and the moment when
+//! slurmctld sees the new snapshot it goes by the old one, which may leave to it what a part of an array that waits gets
+//! now; then there are at most twice as many.
 
 use super::Agent;
 use crate::decide::trust;
@@ -105,7 +105,11 @@ impl Agent<'_> {
             _ if job.record.rewrites() => left.min(1).saturating_mul(job.count()),
             // It will not start soon, and another one may.
             _ if job.is_held || job.waits_for_others => 0,
-            Some(under_way) => left.saturating_sub(under_way.of(kind)).min(job.count()),
+            Some(under_way) => {
+                let others = self.left_to_slurmctld.get(&kind).copied().unwrap_or(0);
+                let taken = under_way.of(kind).saturating_add(others);
+                left.saturating_sub(taken).min(job.count())
+            }
             None => 0,
         };
         let rest = today.clone().on_trial(trust.left);

@@ -190,10 +190,11 @@ fn slurm(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// slurmctld forgets an ended job after MinJobAge, shown as `300 sec`; the agent, which looks once a pass, must have seen
-/// until then how it ended.
+/// slurmctld forgets an ended job after MinJobAge, shown as `300 sec`; the agent, which looks at the whole queue once a pass or
+/// once a minute, must have seen until then how it ended.
 fn remembers(min_job_age: &str, config: &Config) -> Finding {
-    let least = 4 * u64::from(config.agent.interval_s);
+    let interval = u64::from(config.agent.interval_s);
+    let least = (4 * interval).max(interval + 2 * 60);
     let seconds = min_job_age.split(' ').next().and_then(|s| s.parse().ok());
     let problem = seconds
         .filter(|&seconds: &u64| seconds < least)

@@ -122,6 +122,7 @@ fn an_end_that_accounting_tells_is_rescued_and_its_dependents_wait_again() {
     site.slurm
         .ends
         .replace(vec![(9, NOON - 2, comment), (77, NOON, note)]);
+    agent.glance().unwrap();
     shows(&site, &both("COMPLETING", 0, "afterok:9(unfulfilled)"));
     assert_eq!(agent.glance().unwrap(), Default::default(), "it is ending");
     shows(&site, &both("OUT_OF_MEMORY", 0, "afterok:9(failed)"));
@@ -173,6 +174,7 @@ fn of_many_that_ended_badly_some_are_looked_at_and_all_in_the_next_look() {
     let comment = killed.to_comment().unwrap();
     let ends = ids.clone().map(|id| (id, NOON, comment.clone()));
     site.slurm.ends.replace(ends.collect());
+    agent.glance().unwrap();
     assert_eq!(agent.glance().unwrap().requeued, 64);
     assert_eq!(asked(&site).len(), 64);
     let first = |id| match id < 164 {
