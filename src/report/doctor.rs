@@ -194,7 +194,7 @@ fn slurm(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
 /// once a minute, must have seen until then how it ended.
 fn remembers(min_job_age: &str, config: &Config) -> Finding {
     let interval = u64::from(config.agent.interval_s);
-    let least = (4 * interval).max(interval + 2 * 60);
+    let least = (4 * interval).max(2 * 60);
     let seconds = min_job_age.split(' ').next().and_then(|s| s.parse().ok());
     let problem = seconds
         .filter(|&seconds: &u64| seconds < least)
