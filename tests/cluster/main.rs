@@ -77,15 +77,6 @@ const TESTS: &[(&str, Test)] = &[
         "tasks_that_wait_earn_trust_for_the_others",
         trust::tasks_that_wait_earn_trust_for_the_others,
     ),
-    // Before the one that sees it: doctor reads what the last agent has said.
-    (
-        "an_agent_that_cannot_see_slurmctlds_folder_asks",
-        events::an_agent_that_cannot_see_slurmctlds_folder_asks,
-    ),
-    (
-        "a_listening_agent_sees_new_jobs_and_rescues_between_passes",
-        events::a_listening_agent_sees_new_jobs_and_rescues_between_passes,
-    ),
     (
         "report_explain_and_doctor_tell_what_happened",
         spine::report_explain_and_doctor_tell_what_happened,
@@ -234,6 +225,15 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a_shadow_that_cannot_be_remembered_is_not_submitted",
         remembered::a_shadow_that_cannot_be_remembered_is_not_submitted,
+    ),
+    // Before the one that sees it: doctor reads what the last agent has said.
+    (
+        "an_agent_that_cannot_see_slurmctlds_folder_asks",
+        events::an_agent_that_cannot_see_slurmctlds_folder_asks,
+    ),
+    (
+        "a_listening_agent_sees_new_jobs_and_rescues_between_passes",
+        events::a_listening_agent_sees_new_jobs_and_rescues_between_passes,
     ),
     (
         "an_agent_that_its_unit_restricts_does_its_work",
