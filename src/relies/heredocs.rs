@@ -14,7 +14,15 @@ pub fn of_others(script: &[u8]) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     let (mut from, mut unended) = (0, 0);
     while let Some(at) = memchr::memchr(b'<', &script[from..]).map(|at| from + at) {
-        from = at + 1;
+        // `<<< word` is no mark, nor is its end.
+        let arrows = script[at..]
+            .iter()
+            .take(3)
+            .take_while(|&&byte| byte == b'<');
+        from = at + arrows.clone().count();
+        if arrows.count() == 3 {
+            continue;
+        }
         let Some((mark, strips_tabs)) = mark(&script[at..]) else {
             continue;
         };

@@ -24,7 +24,7 @@ use facts::Facts;
 use lines::{Has, Line, lines};
 use serde::{Deserialize, Serialize};
 use signs::Signs;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ops::Range;
 use variables::{Variables, Written};
 
@@ -122,6 +122,8 @@ struct Found<'a> {
     facts: Facts<'a>,
     variables: Variables<'a>,
     followed: u32,
+    /// Whether a line has a command in the background: the last one of which that was asked, by where it begins and ends.
+    background: Cell<Option<(Range<usize>, bool)>>,
     /// Of the command that is being read.
     words: Vec<&'a [u8]>,
     memory: Option<(Option<u64>, Line<'a>)>,
@@ -137,6 +139,7 @@ impl<'a> Found<'a> {
             facts: Facts::of(script),
             variables: Variables::of(script),
             followed: 0,
+            background: Cell::new(None),
             words: Vec::new(),
             memory: None,
             cpus: None,
@@ -146,7 +149,11 @@ impl<'a> Found<'a> {
     /// Reads the commands of a line that hold a sign; where another job may be meant, that may be by any part of a command.
     fn take(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
         let all = Signs::all(signs);
-        if !all.matter() {
+        let is_all = matches!(
+            (&self.memory, &self.cpus),
+            (Some((None, _)), Some((None, _)))
+        );
+        if is_all || !all.matter() {
             return;
         }
         if line.text.len() > LONGEST_LINE {
@@ -267,6 +274,14 @@ impl<'a> Found<'a> {
 
     fn note(&mut self, line: &Line<'a>, command: &[u8], signs: Signs, words: &[&[u8]]) {
         let (facts, cpus) = (&self.facts, self.asked);
+        let background = &self.background;
+        let is_background = || {
+            let place = line.start..line.start + line.text.len();
+            let known = background.take().filter(|(known, _)| *known == place);
+            let (place, has) = known.unwrap_or_else(|| (place, line.has_background()));
+            background.set(Some((place, has)));
+            has
+        };
         let counts = signs.has(Signs::CPU_VARIABLE) && facts.counts();
         let mut note = |need: Need| match need {
             Need::Memory(mib) => raise(&mut self.memory, Some(mib), line),
@@ -281,12 +296,12 @@ impl<'a> Found<'a> {
             return;
         }
         if signs.has(Signs::LAUNCHER) {
-            steps::needs(line, words, cpus, &mut note);
+            steps::needs(words, cpus, is_background, &mut note);
         }
         // How many of them run at once is the script's own secret.
         let several = OnceCell::new();
         let is_one_of_several =
-            || *several.get_or_init(|| line.has_background() || programs::runs_several(words));
+            || *several.get_or_init(|| is_background() || programs::runs_several(words));
         let mut note = |need: Need| match need {
             Need::Memory(_) if is_one_of_several() => note(Need::AllMemory),
             need => note(need),

@@ -1,7 +1,6 @@
 //! Steps that name their own memory, CPUs and tasks: one that asks for more than its job has cannot be created.
 
 use super::Need;
-use super::lines::Line;
 use super::options::{Value, size, value};
 
 const LAUNCHERS: [&[u8]; 6] = [
@@ -47,12 +46,17 @@ struct Step<'a> {
     tasks: Option<Value<'a>>,
 }
 
-/// Notes what the steps of a line need.
-pub fn needs(line: &Line, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
+/// Notes what the steps of a line need; `is_background` says whether a command of that goes on in the background.
+pub fn needs(
+    words: &[&[u8]],
+    cpus: u64,
+    is_background: impl Fn() -> bool,
+    note: &mut impl FnMut(Need),
+) {
     let starts = (0..words.len()).filter(|&at| LAUNCHERS.contains(&name_of(words[at])));
     for start in starts {
         let step = Step::read(&words[start + 1..]);
-        step.needs(line.has_background(), cpus, note);
+        step.needs(is_background(), cpus, note);
     }
 }
 

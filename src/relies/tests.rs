@@ -674,6 +674,13 @@ fn what_may_count_is_not_lost_among_forms_that_do_not() {
         ("tool --max_memory_usage 64", NOTHING),
         ("vllm serve --device-memory-usage 40G", NOTHING),
         // Here-documents.
+        (
+            &format!(
+                "{}cat > b.sh <<EOF\n#SBATCH --mem=64G\nsrun --mem=64G ./b\nEOF",
+                "grep -c a <<< x\n".repeat(20)
+            ),
+            NOTHING,
+        ),
         ("# as in <<EOF\nsrun -n 6 ./a\n#SBATCH -x\nEOF", cpus(6)),
         (
             "gen() {\ncat <<EOF\n%mem=8GB\nEOF\n}\ngen > a.com",
@@ -767,6 +774,22 @@ fn hostile_scripts_are_read_in_linear_time() {
         times("xFoam "),
         times("[ -lt "),
         times("source "),
+        format!("A=4\nsrun $A\n{}", times(". env ")),
+        format!("A=4\nsrun $A\n{}", times(". env\n")),
+        format!("A=4\nsrun $A\n{}", times("\n;. env ")),
+        // Launchers in a value, and signs that might be of the background.
+        format!(
+            "A=\"{}\"\n{}",
+            "srun -n1 ".repeat(27),
+            format!("srun {};{}\n", uses("A", 32), ">&".repeat(900)).repeat(30)
+        ),
+        format!("{}{}\n", "srun;".repeat(400), ">&".repeat(1000)).repeat(16),
+        // A value as long as values may be, over and over.
+        format!(
+            "A={}\n{}",
+            "a".repeat(255),
+            format!("java -Xmx1g -mem=1G {}\n", uses("A", 30)).repeat(700)
+        ),
     ] {
         for sign in ["", "java -Xmx1g -jar a\n"] {
             let _whatever_it_is = floor(&format!("{sign}{script}"));

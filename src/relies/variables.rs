@@ -10,8 +10,10 @@ const DEEPEST: u32 = 4;
 const MOST: usize = 64;
 /// A command does not grow beyond that, in bytes.
 const LONGEST: usize = 8 << 10;
-/// So many variables and values are written out in all commands of a script together.
-const MOST_WRITTEN: u32 = 1 << 14;
+/// So many bytes are written out in all commands of a script together, a variable counting as [`OF_A_VARIABLE`].
+const MOST_WRITTEN: usize = 256 << 10;
+/// What looking up a variable counts beside its value, in bytes.
+const OF_A_VARIABLE: usize = 16;
 /// No value or list of values is longer, in bytes.
 const LONGEST_VALUE: usize = 256;
 
@@ -30,7 +32,7 @@ pub struct Variables<'a> {
     known: Vec<(Vec<u8>, Option<&'a [u8]>)>,
     /// Behind what is read of another file that may set any of them; `None` until somebody asks.
     sourced: Option<usize>,
-    written: u32,
+    written: usize,
 }
 
 /// A command whose variables were to be written out.
@@ -81,12 +83,13 @@ impl<'a> Variables<'a> {
         while let Some(at) = memchr::memchr2(b'$', b'`', rest) {
             out.extend_from_slice(&rest[..at]);
             rest = &rest[at..];
-            self.written += 1;
+            self.written += at + OF_A_VARIABLE;
             if out.len() > LONGEST || self.written > MOST_WRITTEN {
                 return None;
             }
             rest = self.push_one(rest, depth, out)?;
         }
+        self.written += rest.len();
         out.extend_from_slice(rest);
         Some(())
     }
@@ -183,6 +186,7 @@ fn sourced(script: &[u8]) -> usize {
         let read = text
             .strip_prefix(b"source ")
             .or_else(|| text.strip_prefix(b". "))?;
+        let read = &read[..read.len().min(LONGEST_VALUE)];
         let name = read.split(|&byte| byte == b'\n').next()?;
         const SET_UP: [&[u8]; 9] = [
             b"activate",
@@ -195,7 +199,6 @@ fn sourced(script: &[u8]) -> usize {
             b"init",
             b"setup",
         ];
-        let name = &name[..name.len().min(LONGEST_VALUE)];
         let sets_up = SET_UP
             .iter()
             .any(|part| memchr::memmem::find(name, part).is_some());
