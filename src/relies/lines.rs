@@ -158,6 +158,16 @@ pub fn is_input(command: &[u8]) -> bool {
     })
 }
 
+/// An element of an array stands in it: `${usage[1]}`.
+pub fn has_elements(command: &[u8]) -> bool {
+    memchr::memmem::find_iter(command, b"${").any(|at| {
+        let inner = &command[at + 2..];
+        let is_in_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let end = inner.iter().position(|byte| !is_in_name(byte));
+        end.is_some_and(|end| inner[end] == b'[')
+    })
+}
+
 /// It holds a line by which a script asks a scheduler for something: that is for another job.
 pub fn is_directive(command: &[u8]) -> bool {
     let marks = [&b"#SBATCH"[..], b"#PBS", b"#BSUB", b"#SLURM"];
@@ -218,7 +228,7 @@ impl<'a> Line<'a> {
                 (None, b')') => depth = depth.saturating_sub(1),
                 _ => {}
             }
-            let is_redirection = matches!(said.get(at.wrapping_sub(1)), Some(b'>' | b'<'))
+            let is_redirection = matches!(said.get(at.wrapping_sub(1)), Some(b'|' | b'>' | b'<'))
                 || said.get(at + 1) == Some(&b'>');
             quote.is_none() && depth == 0 && (byte == b';' || byte == b'&' && !is_redirection)
         });
@@ -320,8 +330,9 @@ impl<'a> Line<'a> {
         memchr::memchr_iter(b'&', text).any(|at| {
             let before = at.checked_sub(1).and_then(|at| text.get(at));
             let after = text.get(at + 1);
-            // `&&`, `&>`, `>&` and `<&` are something else.
-            !matches!(before, Some(b'&' | b'>' | b'<')) && !matches!(after, Some(b'&' | b'>'))
+            // `&&`, `|&`, `&>`, `>&` and `<&` are something else.
+            !matches!(before, Some(b'&' | b'|' | b'>' | b'<'))
+                && !matches!(after, Some(b'&' | b'>'))
         })
     }
 }

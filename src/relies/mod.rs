@@ -111,7 +111,7 @@ enum Need {
 }
 
 /// Variables that hold how many CPUs there are are followed so many times: what is behind is read each time.
-const MOST_FOLLOWED: u32 = 32;
+const MOST_FOLLOWED: u32 = 64;
 
 /// What has been found so far: the line that needs most, of memory and of CPUs.
 struct Found<'a> {
@@ -224,8 +224,9 @@ impl<'a> Found<'a> {
                 }
                 Written::Out(written) => {
                     let words: Vec<&[u8]> = lines::words(&written).collect();
-                    let is_trace = writes && memchr::memchr(b'$', &written).is_some();
-                    signs = match is_trace && lines::is_input(command) {
+                    // Of an array's elements nobody can say what they hold: what is written of them is no input.
+                    let has_elements = writes && lines::has_elements(command);
+                    signs = match has_elements && lines::is_input(command) {
                         true => signs.without_programs(),
                         false => signs.with_cpus_of(&written),
                     };
@@ -241,21 +242,26 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Somewhere behind `from` the script may hang on what `name` holds: how many CPUs there are.
+    /// Somewhere behind `from` the script may hang on what `name` holds: how many CPUs there are. Where it is used too often for
+    /// all of that to be read, it may.
     fn follow(&mut self, name: &'a [u8], from: usize, line: &Line<'a>) {
         let script = self.script;
         let from = from.min(script.len());
+        if matches!(self.cpus, Some((None, _))) {
+            return;
+        }
         self.followed += 1;
-        if self.followed > MOST_FOLLOWED || matches!(self.cpus, Some((None, _))) {
+        if self.followed > MOST_FOLLOWED {
+            raise(&mut self.cpus, None, line);
             return;
         }
         for at in variables::uses(name, &script[from..]) {
-            self.followed += 1;
-            if self.followed > MOST_FOLLOWED || matches!(self.cpus, Some((None, _))) {
+            if matches!(self.cpus, Some((None, _))) {
                 return;
             }
+            self.followed += 1;
             let user = Line::around(script, from + at, line);
-            if user.text.len() > LONGEST_LINE {
+            if user.text.len() > LONGEST_LINE || self.followed > MOST_FOLLOWED {
                 raise(&mut self.cpus, None, &user);
                 return;
             }

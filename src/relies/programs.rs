@@ -75,13 +75,17 @@ pub fn hangs_on_count(command: &[u8], script_counts: bool) -> bool {
 
 /// So many parts of the work are counted out, by `seq ` or `{1..`: with fewer CPUs there are fewer parts.
 pub fn counts(text: &[u8]) -> bool {
-    [&b"seq "[..], b"{1..", b"{0.."]
-        .iter()
-        .any(|part| contains(text, part))
+    let begins = |at: usize| {
+        let before = text[..at].last();
+        before.is_none_or(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'-'))
+    };
+    memchr::memmem::find_iter(text, b"seq ").any(begins)
+        || contains(text, b"{1..")
+        || contains(text, b"{0..")
 }
 
 /// A number is compared in it, and not just handed on: `-lt`, `==`, `((` and their like; `$((` computes. With nothing or 0 a
-/// variable is compared to see whether it is set.
+/// variable is compared to see whether it is set. In `QUAL>=20` a program's own names are.
 fn compares(text: &[u8]) -> bool {
     // What is computed of the count may have to be 0.
     let computes = OnceCell::new();
@@ -90,12 +94,32 @@ fn compares(text: &[u8]) -> bool {
     memchr::memchr3_iter(b'-', b'=', b'(', text).any(|at| match &text[at..] {
         [b'-', b'l' | b'g', b't' | b'e', b' ', ..] => is_number(&text[at + 3..]),
         [b'-', b'e', b'q', b' ', ..] | [b'-', b'n', b'e', b' ', ..] => is_number(&text[at + 3..]),
-        [b'=', b'=', ..] => is_number(&text[at + 2..]),
+        [b'=', b'=', ..] => {
+            is_number(&text[at + 2..]) && is_of_the_shell(&text[..at], &text[at + 2..])
+        }
         [b'(', b'(', ..] => !text[..at].ends_with(b"$"),
         [b'=', ..] => {
-            matches!(text[..at].last(), Some(b'!' | b'<' | b'>')) && is_number(&text[at + 1..])
+            matches!(text[..at].last(), Some(b'!' | b'<' | b'>'))
+                && is_number(&text[at + 1..])
+                && is_of_the_shell(&text[..at - 1], &text[at + 1..])
         }
         _ => false,
+    })
+}
+
+/// One of the words around a comparison is what the shell puts there, or what Slurm gave.
+fn is_of_the_shell(before: &[u8], after: &[u8]) -> bool {
+    const LONGEST: usize = 64;
+    let before = &before[before.len().saturating_sub(LONGEST)..];
+    let after = &after[..after.len().min(LONGEST)];
+    let is_blank = u8::is_ascii_whitespace;
+    let before = before.trim_ascii_end().rsplit(is_blank).next();
+    let after = after.trim_ascii_start().split(is_blank).next();
+    let mut words = before.into_iter().chain(after);
+    words.any(|word| {
+        word.ends_with(b"))")
+            || contains(word, b"SLURM_")
+            || word.iter().any(|byte| matches!(byte, b'$' | b'`'))
     })
 }
 

@@ -592,6 +592,84 @@ fn every_command_of_a_line_is_read() {
 }
 
 #[test]
+fn pipes_settings_and_expressions_that_are_common_are_no_floor() {
+    let java = |gib: u64| mib(gib * 1024 + gib * 1024 / 10 + 256);
+    assert_floors(&[
+        // A pipe, and nothing in the background.
+        ("srun -n 8 ./a |& tee log", cpus(8)),
+        ("java -Xmx4g -jar a.jar |& tee -a log", java(4)),
+        ("srun -n 8 ./a || b & c", ALL_CPUS),
+        // Dots that read no file.
+        (
+            "THREADS=8\nfind . -name '*.fq'\nsrun -c $THREADS ./a",
+            cpus(8),
+        ),
+        ("T=8\ncmake --build . -j 4\nsrun -c $T ./a", cpus(8)),
+        ("T=8\ntar c . | pigz > a\nsrun -c $T ./a", cpus(8)),
+        ("MEM=4\n# source x\njava -Xmx${MEM}g -jar a.jar", java(4)),
+        (
+            "MEM=4\necho open source is good\njava -Xmx${MEM}g -jar a.jar",
+            java(4),
+        ),
+        (
+            "T=8\nsource /opt/intel/oneapi/setvars.sh\n. /opt/GMXRC\nsource $AMBERHOME/amber.sh\nsrun -c $T ./a",
+            cpus(8),
+        ),
+        // Those that do.
+        ("T=8\n[ -f cfg ] && . cfg\nsrun -c $T ./a", ALL_CPUS),
+        ("T=8\nif x; then source cfg; fi\nsrun -c $T ./a", ALL_CPUS),
+        ("T=8\ntest -f cfg || { . cfg; }\nsrun -c $T ./a", ALL_CPUS),
+        ("T=8; set -a; source cfg; srun -c $T ./a", ALL_CPUS),
+        ("T=8\ncase x in\na) . cfg;;\nesac\nsrun -c $T ./a", ALL_CPUS),
+        // Expressions of a program's own.
+        (
+            "bcftools filter -i 'QUAL>=20' --threads $SLURM_CPUS_PER_TASK a",
+            NOTHING,
+        ),
+        (
+            "bcftools view -i 'AF==0.5' --threads $SLURM_CPUS_PER_TASK a",
+            NOTHING,
+        ),
+        ("pip install x==2.5 && ./a -t $SLURM_CPUS_PER_TASK", NOTHING),
+        ("T=$SLURM_CPUS_PER_TASK\npip install x==2.5 -t $T", NOTHING),
+        // Comparisons.
+        ("[[ $SLURM_NTASKS == 4 ]] || exit", ALL_CPUS),
+        ("[ \"$SLURM_NTASKS\" != \"4\" ] && exit", ALL_CPUS),
+        ("[[ 4 == $SLURM_NTASKS ]] || exit", ALL_CPUS),
+        ("[ $((SLURM_NTASKS % 4)) == 2 ] || exit", ALL_CPUS),
+        ("N=$(nproc)\n[[ 4 == \"$N\" ]] || exit", ALL_CPUS),
+        (
+            "python -c \"assert int(os.environ['SLURM_NTASKS']) >= 4\"",
+            ALL_CPUS,
+        ),
+        // Names that end as one that counts.
+        (
+            "predict.py --seq x.fa --threads $SLURM_CPUS_PER_TASK",
+            NOTHING,
+        ),
+        ("run_rnaseq --threads $SLURM_CPUS_PER_TASK", NOTHING),
+        ("tool -seq a --threads $SLURM_CPUS_PER_TASK", NOTHING),
+        ("parallel ./a ::: $(/usr/bin/seq $SLURM_NTASKS)", ALL_CPUS),
+        // A comment that seems to change a variable.
+        ("C=8\n# C++ by hand\nsrun -c $C ./a", cpus(8)),
+        ("T=8\n# per read T\nsrun -c $T ./a", cpus(8)),
+    ]);
+}
+
+#[test]
+fn floors_are_not_lost_where_values_are_unknown_or_used_often() {
+    let uses = "./a -t $T\n".repeat(100);
+    assert_floors(&[
+        ("MEM=$1; echo \"%mem=${MEM}GB\" > a.com", ALL_MEMORY),
+        ("echo \"%mem=${M[1]} ${X}\" > a.com", NOTHING),
+        (
+            &format!("T=$SLURM_CPUS_PER_TASK\n{uses}[ $T -ge 4 ] || exit"),
+            ALL_CPUS,
+        ),
+    ]);
+}
+
+#[test]
 fn variables_of_hostile_scripts_are_looked_up_a_few_times_only() {
     let mut script = String::new();
     for number in 0..4000 {

@@ -188,7 +188,7 @@ fn sourced(script: &[u8]) -> usize {
             .or_else(|| text.strip_prefix(b". "))?;
         let read = &read[..read.len().min(LONGEST_VALUE)];
         let name = read.split(|&byte| byte == b'\n').next()?;
-        const SET_UP: [&[u8]; 9] = [
+        const SET_UP: [&[u8]; 17] = [
             b"activate",
             b"bashrc",
             b"profile",
@@ -198,19 +198,40 @@ fn sourced(script: &[u8]) -> usize {
             b"env",
             b"init",
             b"setup",
+            b"setvars",
+            b"mpivars",
+            b"compilervars",
+            b"psxevars",
+            b"mklvars",
+            b"GMXRC",
+            b"amber.sh",
+            b"thisroot",
         ];
         let sets_up = SET_UP
             .iter()
             .any(|part| memchr::memmem::find(name, part).is_some());
         (!sets_up).then_some(())
     };
-    let begins = |at: usize| {
-        let before = script[..at].last();
-        before.is_none_or(|byte| matches!(byte, b'\n' | b' ' | b'\t' | b';' | b'&'))
-    };
     memchr::memchr2_iter(b's', b'.', script)
-        .rfind(|&at| begins(at) && starts(&script[at..]).is_some())
+        .rfind(|&at| starts(&script[at..]).is_some() && begins_command(line_before(script, at)))
         .unwrap_or(0)
+}
+
+/// Behind `before` on its line a command begins, and no comment.
+fn begins_command(before: &[u8]) -> bool {
+    const BEFORE: [&[u8]; 11] = [
+        b"if", b"elif", b"while", b"until", b"then", b"else", b"do", b"!", b"time", b"builtin",
+        b"command",
+    ];
+    let said = before.trim_ascii();
+    let is_end = |byte: &u8| matches!(byte, b';' | b'&' | b'|' | b'{' | b'(' | b')');
+    let last = || {
+        said.rsplit(|byte| byte.is_ascii_whitespace() || is_end(byte))
+            .next()
+    };
+    !said.starts_with(b"#")
+        && (said.last().is_none_or(is_end)
+            || before.len() > said.len() && last().is_some_and(|word| BEFORE.contains(&word)))
 }
 
 /// What `script` sets `name` to, the most of several values; `None` where that is not known.
@@ -223,6 +244,10 @@ fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [u8]>
         if is_inside {
             continue;
         }
+        let before = line_before(script, at);
+        if before.trim_ascii_start().starts_with(b"#") {
+            continue;
+        }
         let after = &script[at + name.len()..];
         let values: &mut dyn Iterator<Item = &'a [u8]> = match after {
             [b'=', value @ ..] if value.first() != Some(&b'=') => {
@@ -233,12 +258,9 @@ fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [u8]>
                 let line = list.split(|&byte| byte == b'\n' || byte == b';').next();
                 &mut line.unwrap_or_default().split(|&byte| byte == b' ')
             }
-            _ if is_changed(line_before(script, at), after) => return None,
+            _ if is_changed(before, after) => return None,
             _ => continue,
         };
-        if line_before(script, at).trim_ascii_start().starts_with(b"#") {
-            continue;
-        }
         last = at;
         for value in values.filter(|value| !value.is_empty()) {
             // An array's elements are not told apart.
