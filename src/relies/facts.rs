@@ -1,7 +1,7 @@
 //! What is true of a whole script: each found out once, and only where somebody asks.
 
 use super::inputs;
-use super::lines::{Line, lines};
+use super::lines::{self, Line, lines};
 use super::programs::{self, contains};
 use std::cell::OnceCell;
 
@@ -17,6 +17,7 @@ const SUBMIT: [&[u8]; 3] = [b"sbatch", b"qsub", b"bsub"];
 pub struct Facts<'a> {
     script: &'a [u8],
     counts: OnceCell<bool>,
+    collects: OnceCell<bool>,
     submits: OnceCell<bool>,
     has_heap: OnceCell<bool>,
     has_heap_of_nextflow: OnceCell<bool>,
@@ -30,6 +31,7 @@ impl<'a> Facts<'a> {
         Facts {
             script,
             counts: OnceCell::new(),
+            collects: OnceCell::new(),
             submits: OnceCell::new(),
             has_heap: OnceCell::new(),
             has_heap_of_nextflow: OnceCell::new(),
@@ -41,6 +43,14 @@ impl<'a> Facts<'a> {
     /// It counts anything.
     pub fn counts(&self) -> bool {
         *self.counts.get_or_init(|| programs::counts(self.script))
+    }
+
+    /// What a command prints may be read elsewhere than in the job's output: it has functions, or blocks whose output goes on.
+    pub fn collects(&self) -> bool {
+        let script = self.script;
+        let has =
+            || contains(script, b"()") || contains(script, b"function ") || lines::goes_on(script);
+        *self.collects.get_or_init(has)
     }
 
     /// It hands a script to a scheduler: what it writes may be another job's.

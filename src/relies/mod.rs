@@ -189,7 +189,7 @@ impl<'a> Found<'a> {
                 break;
             }
             let of_command = signs::up_to(line.start + command.end, &mut signs);
-            if !of_command.is_empty() && !line.only_shows(&command) {
+            if !of_command.is_empty() && !line.only_shows(&command, || self.facts.collects()) {
                 self.read(line, command, Signs::all(of_command));
             }
         }
@@ -266,7 +266,9 @@ impl<'a> Found<'a> {
                 return;
             }
             let command = user.command_at(from + at, self.has);
-            if user.text.trim_ascii_start().starts_with(b"#") || user.only_shows(&command) {
+            if user.text.trim_ascii_start().starts_with(b"#")
+                || user.only_shows(&command, || self.facts.collects())
+            {
                 continue;
             }
             let text = &user.text[command];

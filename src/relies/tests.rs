@@ -657,6 +657,52 @@ fn pipes_settings_and_expressions_that_are_common_are_no_floor() {
 }
 
 #[test]
+fn what_is_only_printed_is_no_floor_in_whatever_form() {
+    assert_floors(&[
+        ("echo \"mem $SLURM_MEM_PER_NODE on $(hostname)\"", NOTHING),
+        ("echo \"mem $SLURM_MEM_PER_NODE at `date +%F`\"", NOTHING),
+        ("echo \"mem $SLURM_MEM_PER_NODE\" | tee log", NOTHING),
+        (
+            "echo \"mem $SLURM_MEM_PER_NODE\" |& tee -a run.log",
+            NOTHING,
+        ),
+        ("echo $SLURM_MEM_PER_NODE", NOTHING),
+        ("if x; then echo \"mem $SLURM_MEM_PER_NODE\"; fi", NOTHING),
+        (
+            "if x; then a; else echo \"mem $SLURM_MEM_PER_NODE\"; fi",
+            NOTHING,
+        ),
+        (
+            "for a in b; do echo \"mem $SLURM_MEM_PER_NODE\"; done",
+            NOTHING,
+        ),
+        ("echo \"== $SLURM_NTASKS tasks, $(date) ==\"", NOTHING),
+        // Read elsewhere.
+        ("echo \"mem $(half $SLURM_MEM_PER_NODE)\"", ALL_MEMORY),
+        ("echo \"$(srun --mem=1G hostname)\"", mib(1024)),
+        ("echo \"mem $SLURM_MEM_PER_NODE\" | tee a.cfg", ALL_MEMORY),
+        (
+            "echo \"mem $SLURM_MEM_PER_NODE\" | tee log | ./a",
+            ALL_MEMORY,
+        ),
+        (
+            "half() {\n echo $SLURM_MEM_PER_NODE\n}\n./a $(half)",
+            ALL_MEMORY,
+        ),
+        ("{\n echo $SLURM_MEM_PER_NODE\n} > limits", ALL_MEMORY),
+        (
+            "for a in b; do echo \"mem $SLURM_MEM_PER_NODE\"; done > cfg",
+            ALL_MEMORY,
+        ),
+        (
+            "for a in b; do\n echo $SLURM_MEM_PER_NODE\ndone | ./a",
+            ALL_MEMORY,
+        ),
+        ("M=$(cd a; echo $SLURM_MEM_PER_NODE)", ALL_MEMORY),
+    ]);
+}
+
+#[test]
 fn floors_are_not_lost_where_values_are_unknown_or_used_often() {
     let uses = "./a -t $T\n".repeat(100);
     assert_floors(&[
