@@ -48,8 +48,12 @@ impl<'a> Facts<'a> {
     /// What a command prints may be read elsewhere than in the job's output: it has functions, or blocks whose output goes on.
     pub fn collects(&self) -> bool {
         let script = self.script;
-        let has =
-            || contains(script, b"()") || contains(script, b"function ") || lines::goes_on(script);
+        let has = || {
+            contains(script, b"()")
+                || contains(script, b"function ")
+                || contains(script, b"$(\n")
+                || lines::goes_on(script)
+        };
         *self.collects.get_or_init(has)
     }
 

@@ -148,7 +148,7 @@ fn without_keyword(text: &[u8], collects: impl Fn() -> bool) -> Option<&[u8]> {
 }
 
 /// It holds another command's answer, which may follow from anything: only of `$(date)` and its like it is known that it does not.
-fn asks_with_values(text: &[u8]) -> bool {
+pub fn asks_with_values(text: &[u8]) -> bool {
     const TELL: [&[u8]; 6] = [b"date", b"hostname", b"pwd", b"whoami", b"uname", b"uptime"];
     let is_known = |inner: &[u8]| {
         let name = inner.split(u8::is_ascii_whitespace).next();
@@ -374,7 +374,7 @@ impl<'a> Line<'a> {
             .filter(|byte| !b" \t'\"".contains(byte));
         let is_printf = first == b"printf";
         let is_bare = match said.next() {
-            Some(b'$') | None => is_printf || self.is_read_before(command.start) || collects(),
+            Some(b'$') | None => is_printf || self.is_read(command) || collects(),
             Some(b'%') => true,
             Some(_) => is_printf && text.windows(4).any(|four| four == b" -v "),
         };
@@ -386,10 +386,12 @@ impl<'a> Line<'a> {
         !(is_kept || shows && is_bare)
     }
 
-    /// What stands before byte `at` may read what the command there prints, as in `M=$(cd a; echo $N)`.
-    fn is_read_before(&self, at: usize) -> bool {
-        let before = &self.text[..at];
-        memchr::memchr(b'`', before).is_some() || memchr::memmem::find(before, b"$(").is_some()
+    /// What stands before a command may read what it prints, as in `M=$(cd a; echo $N)`.
+    fn is_read(&self, command: &Range<usize>) -> bool {
+        let (before, text) = (&self.text[..command.start], &self.text[command.clone()]);
+        let ends = text.contains(&b')') && !text.contains(&b'(');
+        ends || memchr::memchr(b'`', before).is_some()
+            || memchr::memmem::find(before, b"$(").is_some()
     }
 
     /// A command of it goes on in the background: several of them may run at once.

@@ -82,9 +82,13 @@ impl Command {
         let has_options = |at: &usize| {
             name_of(words[*at]) == b"srun" && matches!(words.get(at + 1), Some([b'-' | b'$', ..]))
         };
+        let is_snakemake = || words.iter().any(|word| name_of(word) == b"snakemake");
         Command {
             is_dask: words.iter().any(|word| contains(word, b"dask")),
-            is_rules: words.iter().any(|word| OF_RULES.contains(word)),
+            is_rules: words
+                .iter()
+                .any(|word| OF_RULES.contains(&name_before(word)))
+                || is_snakemake() && words.contains(&&b"-e"[..]),
             is_export: words.first() == Some(&&b"export"[..]),
             srun: (0..words.len()).find(has_options),
             program: words
@@ -92,6 +96,11 @@ impl Command {
                 .position(|word| word.len() > 1 && !word.contains(&b'=')),
         }
     }
+}
+
+/// What stands before the `=` of a word.
+fn name_before(word: &[u8]) -> &[u8] {
+    word.split(|&byte| byte == b'=').next().unwrap_or(word)
 }
 
 /// Notes what a command's words name.
@@ -108,7 +117,7 @@ pub fn needs(words: &[&[u8]], note: &mut impl FnMut(Need)) {
 /// `export TOOL_MEM=6G`: what a program or its input is told in that form.
 fn named(command: &Command, words: &[&[u8]], at: usize, note: &mut impl FnMut(Need)) {
     let word = words[at];
-    let name = word.split(|&byte| byte == b'=').next().unwrap_or(word);
+    let name = name_before(word);
     let is_option = word.starts_with(b"-");
     if !speaks_of_memory(name)
         || !is_option && !command.tells(name)

@@ -70,7 +70,7 @@ impl Floor {
             return Floor::default();
         }
         let mut found = Found::in_script(script, cpus);
-        let others = heredocs::of_others(script);
+        let others = heredocs::of_others(script, || found.facts.collects());
         let mut others = others.iter().peekable();
         for line in lines(script) {
             let _in_comments = signs::up_to(line.start, &mut ahead);
@@ -299,7 +299,7 @@ impl<'a> Found<'a> {
         };
         if signs.has(Signs::OTHER_JOB) && programs::is_about_another_job(words) {
             if signs.has(Signs::OWN_JOB) {
-                programs::asks_about_itself(command, &mut note);
+                programs::asks_about_itself(command, words, &mut note);
             }
             return;
         }

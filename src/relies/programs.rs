@@ -24,9 +24,10 @@ pub fn is_about_another_job(words: &[&[u8]]) -> bool {
 }
 
 /// A command that asks Slurm about the job itself, and keeps the answer: its memory or its CPUs.
-pub fn asks_about_itself(command: &[u8], note: &mut impl FnMut(Need)) {
+pub fn asks_about_itself(command: &[u8], words: &[&[u8]], note: &mut impl FnMut(Need)) {
     let asks = |names: &[&str]| names.iter().any(|name| contains(command, name.as_bytes()));
-    if !asks(&["`", "$("]) {
+    let answers = |word: &&[u8]| matches!(name_of(word), b"scontrol" | b"sacct" | b"squeue");
+    if !asks(&["`", "$("]) || !words.iter().any(answers) {
         return;
     }
     if asks(&["Mem", "mem", "%m"]) {

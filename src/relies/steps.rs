@@ -77,16 +77,25 @@ impl<'a> Step<'a> {
         }
         let mut values_ahead = 0;
         let mut is_programs = false;
+        // An option of which nobody says whether a value stands behind it leaves open where the program begins.
+        let mut is_open = false;
         for at in 0..words.len() {
             match values_behind(words[at]) {
-                Some(values) => values_ahead = values,
+                Some(values) => {
+                    values_ahead = values;
+                    is_open |= values > 0 && !is_programs;
+                }
                 None if values_ahead > 0 => values_ahead -= 1,
-                None => is_programs = true,
+                None => {
+                    is_open |= words[at].starts_with(b"$") && !is_programs;
+                    is_programs = true;
+                }
             }
             let find = |long: &[&str], short: &[&str]| value(words, at, long, short);
-            // What the shell computes may as well be the program's.
+            // What the shell computes may as well be the program's, and what is written is where nothing is open.
             let count = |long: &[&str], short: &[&str]| {
-                find(long, short).filter(|found| !is_programs || *found != Value::Computed)
+                find(long, short)
+                    .filter(|found| !is_programs || is_open && *found != Value::Computed)
             };
             let is_next_step = LAUNCHERS.contains(&name_of(words[at]));
             if is_next_step {

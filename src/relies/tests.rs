@@ -47,6 +47,11 @@ fn steps_and_launchers_keep_what_they_name() {
         ("srun --mem=3G ./a >log 2>&1 && echo done", mib(3072)),
         ("# srun --mem=3G ./a", NOTHING),
         // The program's own options.
+        ("srun --mpi=pmix ./app -n 1000", NOTHING),
+        ("srun --label --mpi=pmix ./app -c 64", NOTHING),
+        ("srun -n2 ./app -c 64", cpus(2)),
+        ("srun $OPTIONS -n 8 ./app", cpus(8)),
+        ("srun --propagate STACK -n 8 ./app", cpus(8)),
         ("srun python sim.py -n 100000", NOTHING),
         ("mpirun ./heat -n 4096 -c 64", NOTHING),
         ("srun $OPTIONS --mem=3G ./a", mib(3072)),
@@ -436,7 +441,32 @@ fn programs_that_are_told_their_size_in_their_own_words() {
             "python -m snakemake --target-jobs 'a' --allowed-rules a --resources 'mem_mb=64000'",
             NOTHING,
         ),
+        (
+            "snakemake --executor=slurm -j 9 --default-resources mem_mb=64000",
+            NOTHING,
+        ),
+        (
+            "snakemake --profile=x -j 9 --default-resources mem_mb=64000",
+            NOTHING,
+        ),
+        (
+            "snakemake -e slurm -j 9 --default-resources mem_mb=64000",
+            NOTHING,
+        ),
+        ("echo -e \"%mem=8GB\" > a.com", mib(8192)),
         // Nextflow's tasks in the job itself.
+        (
+            "export NXF_OPTS='-Xmx1G'\nnextflow run main.nf -resume",
+            mib(1024 + 102 + 256),
+        ),
+        (
+            "export NXF_OPTS='-Xmx1G'\nnextflow run main.nf -profile uppmax",
+            mib(1024 + 102 + 256),
+        ),
+        (
+            "export NXF_OPTS='-Xmx1G'\nnextflow run main.nf -profile singularity",
+            ALL,
+        ),
         ("nextflow run main.nf -profile singularity", ALL),
         ("nextflow run main.nf", ALL),
         (
@@ -529,8 +559,29 @@ fn what_is_for_another_job_or_only_said_is_no_floor() {
         ("HEAD='#SBATCH --mem-per-cpu=4000'", NOTHING),
         ("sed -i 's/#BSUB -R mem=90GB/x/' b.lsf", NOTHING),
         // Printed.
-        // A function that prints may be called into a file.
-        ("cat <<EOF\nmemory: $SLURM_MEM_PER_NODE\nEOF", ALL_MEMORY),
+        ("cat <<EOF\nmemory: $SLURM_MEM_PER_NODE\nEOF", NOTHING),
+        (
+            "cat << EOF\n==== $SLURM_NTASKS tasks, $(date) ====\nEOF",
+            NOTHING,
+        ),
+        // A function that prints may be called into a file, and so may a block.
+        (
+            "show() {\ncat <<EOF\nmemory: $SLURM_MEM_PER_NODE\nEOF\n}",
+            ALL_MEMORY,
+        ),
+        (
+            "(\ncat <<EOF\nmemory: $SLURM_MEM_PER_NODE\nEOF\n) > limits",
+            ALL_MEMORY,
+        ),
+        (
+            "cat <<EOF | ./a\nmemory: $SLURM_MEM_PER_NODE\nEOF",
+            ALL_MEMORY,
+        ),
+        (
+            "cat <<EOF\nhalf: $(half $SLURM_MEM_PER_NODE)\nEOF",
+            ALL_MEMORY,
+        ),
+        ("./a <<EOF\nmemory: $SLURM_MEM_PER_NODE\nEOF", ALL_MEMORY),
         (
             "cat <<EOF > limits\nmemory: $SLURM_MEM_PER_NODE\nEOF",
             ALL_MEMORY,
@@ -580,6 +631,14 @@ fn every_command_of_a_line_is_read() {
         ("module load java && java -jar a.jar", ALL_MEMORY),
         ("sort -S 2G a; sbatch --mem=64G next.sh", mib(2048)),
         ("sort -S 2G a && sbatch --mem=64G next.sh", mib(2048)),
+        (
+            "J=$(sbatch --parsable --dependency=afterany:$SLURM_JOB_ID --mem=8G -c4 x.sh)",
+            NOTHING,
+        ),
+        (
+            "sbatch --mem=$(scontrol show job $SLURM_JOB_ID | sed 's/.*Mem=//') x.sh",
+            ALL_MEMORY,
+        ),
         ("sbatch --mem=64G next.sh; sort -S 2G a | gzip", mib(2048)),
         (
             "id=$(sbatch --parsable --mem=64G b.sh); srun -n 2 ./a",
@@ -699,6 +758,8 @@ fn what_is_only_printed_is_no_floor_in_whatever_form() {
             ALL_MEMORY,
         ),
         ("M=$(cd a; echo $SLURM_MEM_PER_NODE)", ALL_MEMORY),
+        ("M=$(cd a\n echo $SLURM_MEM_PER_NODE)", ALL_MEMORY),
+        ("M=$(\n echo $SLURM_MEM_PER_NODE\n)", ALL_MEMORY),
     ]);
 }
 

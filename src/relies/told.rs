@@ -171,7 +171,7 @@ enum Tasks {
     InTheJob,
     /// As jobs of their own.
     AsJobs,
-    /// Only the site's profile knows.
+    /// Only the site's profile knows, or a configuration beside the script.
     Unknown,
 }
 
@@ -183,11 +183,12 @@ fn nextflow(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
     if asks(words) {
         return;
     }
-    let tasks = Tasks::of(facts, words);
-    if tasks != Tasks::AsJobs || !facts.has_heap_of_nextflow() {
+    let is_in_the_job = Tasks::of(facts, words) == Tasks::InTheJob;
+    // Who names the heap of Nextflow's own machine has a job for that machine alone.
+    if is_in_the_job || !facts.has_heap_of_nextflow() {
         note(Need::AllMemory);
     }
-    if tasks == Tasks::InTheJob {
+    if is_in_the_job {
         note(Need::AllCpus);
     }
 }
@@ -224,11 +225,14 @@ impl Tasks {
         if said.into_iter().any(is_scheduler) {
             return Tasks::AsJobs;
         }
-        match behind(b"-profile").all(|profile| LOCAL_PROFILES.contains(&profile))
-            && behind(b"-c").next().is_none()
+        let mut profiles = behind(b"-profile").peekable();
+        let says_nothing = profiles.peek().is_none() && facts.has_heap_of_nextflow();
+        match says_nothing
+            || !profiles.all(|profile| LOCAL_PROFILES.contains(&profile))
+            || behind(b"-c").next().is_some()
         {
-            true => Tasks::InTheJob,
-            false => Tasks::Unknown,
+            true => Tasks::Unknown,
+            false => Tasks::InTheJob,
         }
     }
 }
