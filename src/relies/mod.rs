@@ -157,6 +157,9 @@ impl<'a> Found<'a> {
             return;
         }
         if line.text.len() > LONGEST_LINE {
+            if all == Signs::SORT && !programs::may_name_a_buffer(line.text) {
+                return;
+            }
             return self.keep_all(line, all);
         }
         if !all.has(Signs::OTHER_JOB) {

@@ -54,7 +54,7 @@ pub fn needs(
     script_counts: bool,
     note: &mut impl FnMut(Need),
 ) {
-    if signs.has(Signs::MEMORY_VARIABLE) {
+    if signs.has(Signs::MEMORY_VARIABLE) && !only_takes_away(command) {
         note(Need::AllMemory);
     }
     if signs.has(Signs::CPU_VARIABLE) && hangs_on_count(command, script_counts) {
@@ -67,6 +67,17 @@ pub fn needs(
     if signs.has(Signs::SORT) {
         sort(words, cpus, note);
     }
+}
+
+/// Of the job's memory nothing is read: its variables are taken away from a program, as in `env -u SLURM_MEM_PER_CPU`, or are
+/// about where memory lies.
+fn only_takes_away(command: &[u8]) -> bool {
+    let name = b"SLURM_MEM_";
+    let mut uses = memchr::memmem::find_iter(command, name).peekable();
+    let is_none = |at: usize| {
+        command[..at].ends_with(b"-u ") || command[at + name.len()..].starts_with(b"BIND")
+    };
+    uses.peek().is_some() && uses.all(is_none) && !contains(command, b"memory.")
 }
 
 /// What a command does is another thing with another number of CPUs: it compares it, or counts parts of the work out by it.

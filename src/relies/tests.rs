@@ -764,6 +764,32 @@ fn what_is_only_printed_is_no_floor_in_whatever_form() {
 }
 
 #[test]
+fn options_and_variables_that_only_seem_to_be_memory_are_no_floor() {
+    let long = format!("sort a {}", "b".repeat(5000));
+    assert_floors(&[
+        ("train.py --mem_len 600 --memory-slots 64", NOTHING),
+        ("plink --memory 16000 --bfile a", mib(16000)),
+        ("/opt/plink2 --memory 16000", mib(16000)),
+        ("fastqc --memory 4096 a.fq", mib(4096)),
+        ("env -u SLURM_MEM_PER_CPU ./a", NOTHING),
+        ("export SLURM_MEM_BIND=", NOTHING),
+        (
+            "env -u SLURM_MEM_PER_CPU ./a $SLURM_MEM_PER_NODE",
+            ALL_MEMORY,
+        ),
+        (
+            "env -u SLURM_MEM_PER_CPU cat /sys/fs/cgroup/memory.max",
+            ALL_MEMORY,
+        ),
+        ("find /usr/lib/java -name a.so", NOTHING),
+        ("find . -name a -exec java -jar a.jar {} +", ALL_MEMORY),
+        ("sdk use java 17", NOTHING),
+        (&long, NOTHING),
+        (&format!("{long} | sort -S 1G"), ALL_MEMORY),
+    ]);
+}
+
+#[test]
 fn floors_are_not_lost_where_values_are_unknown_or_used_often() {
     let uses = "./a -t $T\n".repeat(100);
     assert_floors(&[
@@ -959,6 +985,9 @@ fn hostile_scripts_are_read_in_linear_time() {
         times("xFoam "),
         times("[ -lt "),
         times("source "),
+        times("cat <<A\n$(date\nA\n"),
+        times("cat <<A\n`date` $(date)\nA\n"),
+        format!("echo $SLURM_MEM_PER_NODE\n{}", times(" ) \n")),
         format!("A=4\nsrun $A\n{}", times(". env ")),
         format!("A=4\nsrun $A\n{}", times(". env\n")),
         format!("A=4\nsrun $A\n{}", times("\n;. env ")),
@@ -1008,6 +1037,15 @@ fn hostile_scripts_are_read_in_linear_time() {
         "xFoam ",
         "sbatch a;",
         "echo a>",
+        "$(date ",
+        "echo $(date);",
+        "echo $SLURM_MEM_PER_NODE;",
+        "do echo a|tee ",
+        "==",
+        "a >= ",
+        "seq ",
+        "${a[",
+        "-u SLURM_MEM_",
     ] {
         let most = LONGEST_LINE - 40;
         let line = format!("srun -n 1 java mem=$T {}", text.repeat(most / text.len()));
