@@ -1,8 +1,9 @@
 //! What is true of a whole script: each found out once, and only where somebody asks.
 
-use super::inputs;
 use super::lines::{self, Line, lines};
-use super::programs::{self, contains};
+use super::programs;
+use super::{inputs, told};
+use crate::text::contains;
 use std::cell::OnceCell;
 
 /// Variables from which every Java machine takes its heap; `JDK_JAVA_OPTIONS` ends in the first.
@@ -10,7 +11,7 @@ const EVERY_MACHINES: [&[u8]; 2] = [b"_JAVA_OPTIONS=", b"JAVA_TOOL_OPTIONS="];
 /// Those from which Nextflow's takes it.
 const NEXTFLOWS: [&[u8]; 2] = [b"NXF_JVM_ARGS=", b"NXF_OPTS="];
 /// Commands that hand a script to a scheduler.
-const SUBMIT: [&[u8]; 3] = [b"sbatch", b"qsub", b"bsub"];
+pub const SUBMIT: [&[u8]; 4] = [b"sbatch", b"qsub", b"bsub", b"salloc"];
 
 /// The facts of one script.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub struct Facts<'a> {
     submits: OnceCell<bool>,
     has_heap: OnceCell<bool>,
     has_heap_of_nextflow: OnceCell<bool>,
-    executor: OnceCell<&'a [u8]>,
+    has_scheduler: OnceCell<bool>,
     processes: OnceCell<Option<u64>>,
 }
 
@@ -35,7 +36,7 @@ impl<'a> Facts<'a> {
             submits: OnceCell::new(),
             has_heap: OnceCell::new(),
             has_heap_of_nextflow: OnceCell::new(),
-            executor: OnceCell::new(),
+            has_scheduler: OnceCell::new(),
             processes: OnceCell::new(),
         }
     }
@@ -75,15 +76,17 @@ impl<'a> Facts<'a> {
         self.has_heap() || *self.has_heap_of_nextflow.get_or_init(sets)
     }
 
-    /// What the environment tells Nextflow to run its tasks by; nothing where it does not say.
-    pub fn executor(&self) -> &'a [u8] {
-        self.executor.get_or_init(|| {
+    /// The environment tells Nextflow to run its tasks by a scheduler.
+    pub fn has_scheduler_of_nextflow(&self) -> bool {
+        *self.has_scheduler.get_or_init(|| {
             let name = b"NXF_EXECUTOR=";
-            let find = |line: Line<'a>| {
-                let at = memchr::memmem::find(line.text, name)? + name.len();
-                Some(&line.text[at..line.text.len().min(at + 16)])
+            let is_scheduler = |line: Line| {
+                let at = memchr::memmem::find(line.text, name).map(|at| at + name.len());
+                at.is_some_and(|at| {
+                    told::is_scheduler(&line.text[at..line.text.len().min(at + 16)])
+                })
             };
-            lines(self.script).find_map(find).unwrap_or_default()
+            lines(self.script).any(is_scheduler)
         })
     }
 

@@ -1,11 +1,9 @@
 //! Here-documents: which lines of a script are none of its own commands, because it writes them for another job.
 
+use super::facts::SUBMIT;
 use super::lines::asks_with_values;
-use super::programs::contains;
+use crate::text::contains;
 use std::ops::Range;
-
-/// Commands that hand a text to another job.
-const SUBMIT: [&[u8]; 4] = [b"sbatch", b"qsub", b"bsub", b"salloc"];
 
 /// After so many marks without an end no more are looked for: each one's end is looked for in all of the script.
 const MOST_UNENDED: u32 = 16;

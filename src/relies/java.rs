@@ -3,8 +3,8 @@
 use super::Need;
 use super::facts::Facts;
 use super::options::{Value, size};
-use super::programs::contains;
 use super::steps::name_of;
+use crate::text::contains;
 
 /// A heap is not all that its machine takes: a tenth and so many MiB more.
 const BESIDE_HEAP_MIB: u64 = 256;

@@ -2,8 +2,8 @@
 
 use super::Need;
 use super::options::{Value, number, size, value};
-use super::programs::contains;
 use super::steps::name_of;
+use crate::text::contains;
 
 /// Parts of options' names that speak of another memory than the job's, or of none.
 const OF_OTHER_MEMORY: [&[u8]; 13] = [

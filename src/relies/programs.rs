@@ -4,6 +4,7 @@ use super::options::{Value, size, value};
 use super::signs::Signs;
 use super::steps::name_of;
 use super::{Need, memory};
+use crate::text::contains;
 use std::cell::OnceCell;
 
 /// Commands whose options are about another job.
@@ -206,8 +207,4 @@ fn sort(words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
         },
         None => {}
     }
-}
-
-pub fn contains(text: &[u8], part: &[u8]) -> bool {
-    memchr::memmem::find(text, part).is_some()
 }

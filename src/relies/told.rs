@@ -4,8 +4,8 @@
 use super::Need;
 use super::facts::Facts;
 use super::options::{Value, number, size, value};
-use super::programs::contains;
 use super::steps::name_of;
+use crate::text::contains;
 
 /// What a number without a unit counts.
 #[derive(Debug, Clone, Copy)]
@@ -221,8 +221,8 @@ impl Tasks {
             .chain(behind(b"-c").take(1))
             .chain(executor)
             .chain(behind(b"-process.executor").take(1))
-            .chain([facts.executor()]);
-        if said.into_iter().any(is_scheduler) {
+            .any(is_scheduler);
+        if said || facts.has_scheduler_of_nextflow() {
             return Tasks::AsJobs;
         }
         let mut profiles = behind(b"-profile").peekable();
@@ -237,7 +237,8 @@ impl Tasks {
     }
 }
 
-fn is_scheduler(text: &[u8]) -> bool {
+/// It names a scheduler.
+pub fn is_scheduler(text: &[u8]) -> bool {
     let text = text.to_ascii_lowercase();
     SCHEDULERS
         .iter()
