@@ -22,7 +22,7 @@ pub struct Facts<'a> {
     submits: OnceCell<bool>,
     has_heap: OnceCell<bool>,
     has_heap_of_nextflow: OnceCell<bool>,
-    has_scheduler: OnceCell<bool>,
+    executor_is_scheduler: OnceCell<Option<bool>>,
     processes: OnceCell<Option<u64>>,
 }
 
@@ -36,7 +36,7 @@ impl<'a> Facts<'a> {
             submits: OnceCell::new(),
             has_heap: OnceCell::new(),
             has_heap_of_nextflow: OnceCell::new(),
-            has_scheduler: OnceCell::new(),
+            executor_is_scheduler: OnceCell::new(),
             processes: OnceCell::new(),
         }
     }
@@ -76,17 +76,16 @@ impl<'a> Facts<'a> {
         self.has_heap() || *self.has_heap_of_nextflow.get_or_init(sets)
     }
 
-    /// The environment tells Nextflow to run its tasks by a scheduler.
-    pub fn has_scheduler_of_nextflow(&self) -> bool {
-        *self.has_scheduler.get_or_init(|| {
+    /// Whether what the environment tells Nextflow to run its tasks by is a scheduler; `None` where it does not say.
+    pub fn executor_is_scheduler(&self) -> Option<bool> {
+        *self.executor_is_scheduler.get_or_init(|| {
             let name = b"NXF_EXECUTOR=";
-            let is_scheduler = |line: Line| {
-                let at = memchr::memmem::find(line.text, name).map(|at| at + name.len());
-                at.is_some_and(|at| {
-                    told::is_scheduler(&line.text[at..line.text.len().min(at + 16)])
-                })
-            };
-            lines(self.script).any(is_scheduler)
+            lines(self.script).find_map(|line| {
+                let at = memchr::memmem::find(line.text, name)? + name.len();
+                Some(told::is_scheduler(
+                    &line.text[at..line.text.len().min(at + 16)],
+                ))
+            })
         })
     }
 

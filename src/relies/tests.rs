@@ -467,6 +467,14 @@ fn programs_that_are_told_their_size_in_their_own_words() {
             "export NXF_OPTS='-Xmx1G'\nnextflow run main.nf -profile singularity",
             ALL,
         ),
+        (
+            "export NXF_OPTS='-Xmx1G' NXF_EXECUTOR=local\nnextflow run main.nf",
+            ALL,
+        ),
+        (
+            "export NXF_OPTS='-Xmx1G'\nnextflow run main.nf -process.executor local",
+            ALL,
+        ),
         ("nextflow run main.nf -profile singularity", ALL),
         ("nextflow run main.nf", ALL),
         (

@@ -222,12 +222,18 @@ impl Tasks {
             .chain(executor)
             .chain(behind(b"-process.executor").take(1))
             .any(is_scheduler);
-        if said || facts.has_scheduler_of_nextflow() {
+        if said || facts.executor_is_scheduler() == Some(true) {
             return Tasks::AsJobs;
         }
         let mut profiles = behind(b"-profile").peekable();
-        let says_nothing = profiles.peek().is_none() && facts.has_heap_of_nextflow();
-        match says_nothing
+        let names_executor = words
+            .iter()
+            .any(|word| word.starts_with(b"-process.executor"))
+            || facts.executor_is_scheduler().is_some();
+        // A configuration beside the script may name a scheduler, and does for who thinks of the heap of Nextflow itself.
+        let may_be_jobs =
+            profiles.peek().is_none() && !names_executor && facts.has_heap_of_nextflow();
+        match may_be_jobs
             || !profiles.all(|profile| LOCAL_PROFILES.contains(&profile))
             || behind(b"-c").next().is_some()
         {
