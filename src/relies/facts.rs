@@ -53,6 +53,7 @@ impl<'a> Facts<'a> {
             contains(script, b"()")
                 || contains(script, b"function ")
                 || contains(script, b"$(\n")
+                || contains(script, b"exec >")
                 || lines::goes_on(script)
         };
         *self.collects.get_or_init(has)

@@ -184,7 +184,15 @@ pub fn goes_on(script: &[u8]) -> bool {
         [&b"}"[..], b")", b"done", b"fi", b"esac"]
             .iter()
             .any(|end| before.ends_with(end))
+            || is_loops(before)
     })
+}
+
+/// Before an arrow or a pipe the end of a loop stands that reads a file: `done < in > out`.
+fn is_loops(before: &[u8]) -> bool {
+    let before = &before[before.len().saturating_sub(LONGEST_NAME)..];
+    let line = memchr::memrchr(b'\n', before).map_or(before, |newline| &before[newline + 1..]);
+    memchr::memmem::find(line, b"done <").is_some()
 }
 
 /// It writes its own words into a file: what they name is nothing that this command starts.

@@ -765,6 +765,11 @@ fn what_is_only_printed_is_no_floor_in_whatever_form() {
             "for a in b; do\n echo $SLURM_MEM_PER_NODE\ndone | ./a",
             ALL_MEMORY,
         ),
+        (
+            "while read a; do\n echo $SLURM_MEM_PER_NODE\ndone < in > out",
+            ALL_MEMORY,
+        ),
+        ("exec > cfg\necho $SLURM_MEM_PER_NODE", ALL_MEMORY),
         ("M=$(cd a; echo $SLURM_MEM_PER_NODE)", ALL_MEMORY),
         ("M=$(cd a\n echo $SLURM_MEM_PER_NODE)", ALL_MEMORY),
         ("M=$(\n echo $SLURM_MEM_PER_NODE\n)", ALL_MEMORY),
@@ -998,6 +1003,9 @@ fn hostile_scripts_are_read_in_linear_time() {
         format!("echo $SLURM_MEM_PER_NODE\n{}", times(" ) \n")),
         format!("A=4\nsrun $A\n{}", times(". env ")),
         format!("A=4\nsrun $A\n{}", times(". env\n")),
+        format!("A=4\nsrun $A\n{}", times(";. env")),
+        format!("do echo $SLURM_MEM_PER_NODE\n{}", times("> ")),
+        format!("do echo $SLURM_MEM_PER_NODE\n{}", times("a|")),
         format!("A=4\nsrun $A\n{}", times("\n;. env ")),
         // Launchers in a value, and signs that might be of the background.
         format!(

@@ -3,6 +3,7 @@
 //! are used: most scripts pay nothing for it.
 
 use super::options::{number, size};
+use crate::text::contains;
 
 /// A value may name another variable, and so on, so many times.
 const DEEPEST: u32 = 4;
@@ -182,39 +183,42 @@ impl<'a> Variables<'a> {
 /// Where the last file is read that may set any variable; 0 where none is. What sets up programs sets none that a script
 /// sets itself.
 fn sourced(script: &[u8]) -> usize {
-    let starts = |text: &[u8]| {
-        let read = text
-            .strip_prefix(b"source ")
-            .or_else(|| text.strip_prefix(b". "))?;
-        let read = &read[..read.len().min(LONGEST_VALUE)];
-        let name = read.split(|&byte| byte == b'\n').next()?;
-        const SET_UP: [&[u8]; 17] = [
-            b"activate",
-            b"bashrc",
-            b"profile",
-            b"conda",
-            b"module",
-            b"modules",
-            b"env",
-            b"init",
-            b"setup",
-            b"setvars",
-            b"mpivars",
-            b"compilervars",
-            b"psxevars",
-            b"mklvars",
-            b"GMXRC",
-            b"amber.sh",
-            b"thisroot",
-        ];
-        let sets_up = SET_UP
+    let reads = |at: usize| {
+        let text = &script[at..];
+        let read = [&b"source "[..], b". "]
             .iter()
-            .any(|part| memchr::memmem::find(name, part).is_some());
-        (!sets_up).then_some(())
+            .find_map(|start| text.strip_prefix(*start));
+        read.is_some_and(|read| begins_command(line_before(script, at)) && !sets_up(read))
     };
     memchr::memchr2_iter(b's', b'.', script)
-        .rfind(|&at| starts(&script[at..]).is_some() && begins_command(line_before(script, at)))
+        .rfind(|&at| reads(at))
         .unwrap_or(0)
+}
+
+/// The file that `text` begins with sets up programs.
+fn sets_up(text: &[u8]) -> bool {
+    const SET_UP: [&[u8]; 17] = [
+        b"activate",
+        b"bashrc",
+        b"profile",
+        b"conda",
+        b"module",
+        b"modules",
+        b"env",
+        b"init",
+        b"setup",
+        b"setvars",
+        b"mpivars",
+        b"compilervars",
+        b"psxevars",
+        b"mklvars",
+        b"GMXRC",
+        b"amber.sh",
+        b"thisroot",
+    ];
+    let text = &text[..text.len().min(LONGEST_VALUE)];
+    let end = memchr::memchr3(b'\n', b';', b'&', text).unwrap_or(text.len());
+    SET_UP.iter().any(|part| contains(&text[..end], part))
 }
 
 /// Behind `before` on its line a command begins, and no comment.
