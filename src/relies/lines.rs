@@ -178,21 +178,22 @@ fn is_only_copied(text: &[u8]) -> bool {
 
 /// What a block of it prints, or a text that stands in it, goes on into a file or another command.
 pub fn goes_on(script: &[u8]) -> bool {
-    memchr::memchr2_iter(b'>', b'|', script).any(|at| {
-        let before = script[..at].trim_ascii_end();
-        let before = before.strip_suffix(b">").unwrap_or(before).trim_ascii_end();
-        [&b"}"[..], b")", b"done", b"fi", b"esac"]
-            .iter()
-            .any(|end| before.ends_with(end))
-            || is_loops(before)
-    })
+    let mut loops = memchr::memmem::find_iter(script, b"done <");
+    loops.any(|at| is_loops(&script[at..]))
+        || memchr::memchr2_iter(b'>', b'|', script).any(|at| {
+            let before = script[..at].trim_ascii_end();
+            let before = before.strip_suffix(b">").unwrap_or(before).trim_ascii_end();
+            [&b"}"[..], b")", b"done", b"fi", b"esac"]
+                .iter()
+                .any(|end| before.ends_with(end))
+        })
 }
 
-/// Before an arrow or a pipe the end of a loop stands that reads a file: `done < in > out`.
-fn is_loops(before: &[u8]) -> bool {
-    let before = &before[before.len().saturating_sub(LONGEST_NAME)..];
-    let line = memchr::memrchr(b'\n', before).map_or(before, |newline| &before[newline + 1..]);
-    memchr::memmem::find(line, b"done <").is_some()
+/// Behind the end of a loop that reads a file what it prints goes on: `done < in > out`.
+fn is_loops(text: &[u8]) -> bool {
+    let text = &text[..text.len().min(LONGEST_NAME)];
+    let end = memchr::memchr(b'\n', text).unwrap_or(text.len());
+    memchr::memchr2(b'>', b'|', &text[..end]).is_some()
 }
 
 /// It writes its own words into a file: what they name is nothing that this command starts.

@@ -122,6 +122,8 @@ struct Found<'a> {
     facts: Facts<'a>,
     variables: Variables<'a>,
     followed: u32,
+    /// Variables that have been followed, and from where on.
+    known: Vec<(&'a [u8], usize)>,
     /// Whether a line has a command in the background: the last one of which that was asked, by where it begins and ends.
     background: Cell<Option<(Range<usize>, bool)>>,
     /// Of the command that is being read.
@@ -139,6 +141,7 @@ impl<'a> Found<'a> {
             facts: Facts::of(script),
             variables: Variables::of(script),
             followed: 0,
+            known: Vec::new(),
             background: Cell::new(None),
             words: Vec::new(),
             memory: None,
@@ -250,9 +253,12 @@ impl<'a> Found<'a> {
     fn follow(&mut self, name: &'a [u8], from: usize, line: &Line<'a>) {
         let script = self.script;
         let from = from.min(script.len());
-        if matches!(self.cpus, Some((None, _))) {
+        let mut known = self.known.iter();
+        let is_known = known.any(|&(known, since)| known == name && since <= from);
+        if is_known || matches!(self.cpus, Some((None, _))) {
             return;
         }
+        self.known.push((name, from));
         self.followed += 1;
         if self.followed > MOST_FOLLOWED {
             raise(&mut self.cpus, None, line);

@@ -994,6 +994,10 @@ fn hostile_scripts_are_read_in_linear_time() {
         times("#\n"),
         times("a=$( "),
         times("T=$SLURM_NTASKS\n"),
+        (0..3000).fold(String::new(), |all, at| {
+            all + &format!("T{at}=$SLURM_NTASKS\n")
+        }),
+        times("done <"),
         times("T=$SLURM_NTASKS;"),
         times("xFoam "),
         times("[ -lt "),
