@@ -17,6 +17,10 @@ const LONGEST_TYPE: usize = 6;
 
 /// So many folders with a meaning tell scripts with a common name apart.
 const FOLDERS_OF_A_SCRIPT: usize = 2;
+/// No path is longer, in bytes: of a longer one the rest is not read.
+const LONGEST_PATH: usize = 4 << 10;
+/// The same of a folder's name.
+const LONGEST_FOLDER: usize = 256;
 /// Only so many folders are looked at.
 const MOST_FOLDERS: usize = 16;
 
@@ -178,6 +182,7 @@ fn below_home(folders: &[u8]) -> &[u8] {
 /// Appends what the folder in which a script starts says of what is unknown.
 pub fn push_work_dir(folder: Option<&[u8]>, unknown: Unknown, out: &mut Vec<u8>) {
     let folder = folder.unwrap_or_default();
+    let folder = &folder[..folder.len().min(LONGEST_PATH)];
     match unknown {
         Unknown::Nothing => {}
         Unknown::Project => {
@@ -195,6 +200,7 @@ fn push_project(folders: &[u8], out: &mut Vec<u8>) -> bool {
         .split(|&byte| byte == b'/')
         .take(MOST_FOLDERS)
     {
+        let folder = &folder[..folder.len().min(LONGEST_FOLDER)];
         if holds_values(folder) {
             return false;
         }
@@ -216,6 +222,7 @@ fn push_folders(folders: &[u8], wanted: usize, out: &mut Vec<u8>) -> usize {
         if found == wanted {
             break;
         }
+        let folder = &folder[..folder.len().min(LONGEST_FOLDER)];
         let from = out.len();
         out.push(b'/');
         push_segments(folder, out);

@@ -30,6 +30,12 @@ const FAMILIES: [&[u8]; 8] = [
     b"wideresnet",
 ];
 
+/// No model's name is longer, in bytes.
+const LONGEST_NAME: usize = 64;
+
+/// What Python calls a temporary file: so many characters behind `tmp`.
+const RANDOM: usize = 8;
+
 const MONTHS: [&[u8]; 12] = [
     b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
 ];
@@ -137,9 +143,10 @@ fn temporary_length(text: &[u8]) -> Option<usize> {
     let random = |&byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let length = rest
         .iter()
-        .position(|byte| !random(byte))
-        .unwrap_or(rest.len());
-    (length == 8 && rest[0] != b'_').then_some(11)
+        .take(RANDOM + 1)
+        .take_while(|byte| random(byte))
+        .count();
+    (length == RANDOM && rest[0] != b'_').then_some(3 + RANDOM)
 }
 
 /// Appends a parameter, unless one stands before it in the same word with nothing but a separator between.
@@ -184,8 +191,10 @@ fn is_sex_chromosome(segment: &[u8]) -> bool {
     matches!(segment, b"chrX" | b"chrY" | b"chrM" | b"chrMT")
 }
 
-/// The size behind a model's name, as in `llama-2-7b`: it needs memory by that number. In `patient_12b` it is a code.
+/// The size behind a model's name, as in `llama-2-7b`: it needs memory by that number. In `patient_12b` it is a code. Of what
+/// stands before it only the end is read.
 fn is_size_of_a_model(segment: &[u8], before: &[u8]) -> bool {
+    let before = &before[before.len().saturating_sub(LONGEST_NAME)..];
     let mut words = before
         .split(|byte| !byte.is_ascii_alphabetic())
         .filter(|word| !word.is_empty());

@@ -174,6 +174,7 @@ fn is_one(slot: Slot, value: &[u8]) -> bool {
     let slashes = value.iter().filter(|byte| **byte == b'/').count();
     match slot {
         Slot::Varies => slashes == 0 && !is_program(value) && !starts_with_interpreter(value),
+        Slot::Names if value.len() > LONGEST_NAME => false,
         Slot::Names => {
             let is_path = slashes > 1 || matches!(value[0], b'/' | b'.' | b'~');
             let mut words = value
@@ -182,8 +183,7 @@ fn is_one(slot: Slot, value: &[u8]) -> bool {
             let is_name = words
                 .clone()
                 .any(|word| has_meaning(word) && !lower(word, names_a_model));
-            value.len() <= LONGEST_NAME
-                && !is_path
+            !is_path
                 && is_name
                 && !words.any(|word| is_common_place(word) || lower(word, is_of_a_run))
                 && !has_type(value)

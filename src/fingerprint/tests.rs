@@ -662,10 +662,29 @@ fn hostile_lines_are_read_in_linear_time() {
         "/train.py",
         "a7b_",
         "SAMPLE='",
+        "a_7b_",
+        "tmp_",
+        "tmp.",
+        "tmp",
+        "7b",
+        "--model a7b_tmp_",
     ] {
         let long = text.repeat((64 << 10) / text.len());
         for line in [long.clone(), format!("{long}$"), format!("x {long}")] {
             let _whatever_it_is = (shown(&line), job("a", "", &line, &[&line], &line));
+        }
+    }
+}
+
+/// The folder in which a job starts comes as its submitter wrote it, and is cut by nobody before.
+#[test]
+fn of_a_folder_only_so_much_is_read() {
+    for text in ["a_7b_", "tmp_", "/", "7", "a", "/a", "a7b_/", "/model"] {
+        let folder = text.repeat((8 << 20) / text.len());
+        for script in ["make all", "./main.sh", "python train.py"] {
+            let one = job("a", "", script, &[script], &folder);
+            let longer = format!("{folder}{}", text.repeat(100));
+            assert_eq!(one, job("a", "", script, &[script], &longer), "{text}");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What is true of a whole script: each found out once, and only where somebody asks.
 
-use super::inputs;
-use super::lines::{Line, lines};
-use super::programs::{self, contains};
+use super::lines::{self, Line, lines};
+use super::programs;
+use super::{inputs, told};
+use crate::text::contains;
 use std::cell::OnceCell;
 
 /// Variables from which every Java machine takes its heap; `JDK_JAVA_OPTIONS` ends in the first.
@@ -10,17 +11,18 @@ const EVERY_MACHINES: [&[u8]; 2] = [b"_JAVA_OPTIONS=", b"JAVA_TOOL_OPTIONS="];
 /// Those from which Nextflow's takes it.
 const NEXTFLOWS: [&[u8]; 2] = [b"NXF_JVM_ARGS=", b"NXF_OPTS="];
 /// Commands that hand a script to a scheduler.
-const SUBMIT: [&[u8]; 3] = [b"sbatch", b"qsub", b"bsub"];
+pub const SUBMIT: [&[u8]; 4] = [b"sbatch", b"qsub", b"bsub", b"salloc"];
 
 /// The facts of one script.
 #[derive(Debug)]
 pub struct Facts<'a> {
     script: &'a [u8],
     counts: OnceCell<bool>,
+    collects: OnceCell<bool>,
     submits: OnceCell<bool>,
     has_heap: OnceCell<bool>,
     has_heap_of_nextflow: OnceCell<bool>,
-    executor: OnceCell<&'a [u8]>,
+    executor_is_scheduler: OnceCell<Option<bool>>,
     processes: OnceCell<Option<u64>>,
 }
 
@@ -30,10 +32,11 @@ impl<'a> Facts<'a> {
         Facts {
             script,
             counts: OnceCell::new(),
+            collects: OnceCell::new(),
             submits: OnceCell::new(),
             has_heap: OnceCell::new(),
             has_heap_of_nextflow: OnceCell::new(),
-            executor: OnceCell::new(),
+            executor_is_scheduler: OnceCell::new(),
             processes: OnceCell::new(),
         }
     }
@@ -41,6 +44,19 @@ impl<'a> Facts<'a> {
     /// It counts anything.
     pub fn counts(&self) -> bool {
         *self.counts.get_or_init(|| programs::counts(self.script))
+    }
+
+    /// What a command prints may be read elsewhere than in the job's output: it has functions, or blocks whose output goes on.
+    pub fn collects(&self) -> bool {
+        let script = self.script;
+        let has = || {
+            contains(script, b"()")
+                || contains(script, b"function ")
+                || contains(script, b"$(\n")
+                || contains(script, b"exec >")
+                || lines::goes_on(script)
+        };
+        *self.collects.get_or_init(has)
     }
 
     /// It hands a script to a scheduler: what it writes may be another job's.
@@ -61,15 +77,16 @@ impl<'a> Facts<'a> {
         self.has_heap() || *self.has_heap_of_nextflow.get_or_init(sets)
     }
 
-    /// What the environment tells Nextflow to run its tasks by; nothing where it does not say.
-    pub fn executor(&self) -> &'a [u8] {
-        self.executor.get_or_init(|| {
+    /// Whether what the environment tells Nextflow to run its tasks by is a scheduler; `None` where it does not say.
+    pub fn executor_is_scheduler(&self) -> Option<bool> {
+        *self.executor_is_scheduler.get_or_init(|| {
             let name = b"NXF_EXECUTOR=";
-            let find = |line: Line<'a>| {
+            lines(self.script).find_map(|line| {
                 let at = memchr::memmem::find(line.text, name)? + name.len();
-                Some(&line.text[at..line.text.len().min(at + 16)])
-            };
-            lines(self.script).find_map(find).unwrap_or_default()
+                Some(told::is_scheduler(
+                    &line.text[at..line.text.len().min(at + 16)],
+                ))
+            })
         })
     }
 

@@ -1,20 +1,28 @@
 //! Here-documents: which lines of a script are none of its own commands, because it writes them for another job.
 
-use super::programs::contains;
+use super::facts::SUBMIT;
+use super::lines::asks_with_values;
+use crate::text::contains;
 use std::ops::Range;
-
-/// Commands that hand a text to another job.
-const SUBMIT: [&[u8]; 4] = [b"sbatch", b"qsub", b"bsub", b"salloc"];
 
 /// After so many marks without an end no more are looked for: each one's end is looked for in all of the script.
 const MOST_UNENDED: u32 = 16;
 
-/// Where lines stand that this script does not rely on, in bytes, in their order.
-pub fn of_others(script: &[u8]) -> Vec<Range<usize>> {
+/// Where lines stand that this script does not rely on, in bytes, in their order; `collects` says whether what it prints may be
+/// read elsewhere than in the job's output.
+pub fn of_others(script: &[u8], collects: impl Fn() -> bool) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     let (mut from, mut unended) = (0, 0);
     while let Some(at) = memchr::memchr(b'<', &script[from..]).map(|at| from + at) {
-        from = at + 1;
+        // `<<< word` is no mark, nor is its end.
+        let arrows = script[at..]
+            .iter()
+            .take(3)
+            .take_while(|&&byte| byte == b'<');
+        from = at + arrows.clone().count();
+        if arrows.count() == 3 {
+            continue;
+        }
         let Some((mark, strips_tabs)) = mark(&script[at..]) else {
             continue;
         };
@@ -32,7 +40,8 @@ pub fn of_others(script: &[u8]) -> Vec<Range<usize>> {
             continue;
         };
         let head = &script[start..end];
-        if is_of_others(head, &script[body.clone()]) {
+        let text = &script[body.clone()];
+        if is_of_others(head, text) || is_printed(head, text) && !collects() {
             found.push(body.clone());
         }
         from = body.end.max(from);
@@ -74,6 +83,15 @@ fn body(script: &[u8], start: usize, mark: &[u8], strips_tabs: bool) -> Option<R
         line = end + 1;
     }
     None
+}
+
+/// It goes into the job's own output, and no value of it into another command.
+fn is_printed(head: &[u8], body: &[u8]) -> bool {
+    let prints = head.trim_ascii_start().strip_prefix(b"cat");
+    prints.is_some_and(|rest| {
+        matches!(rest.first(), Some(b' ' | b'<'))
+            && !rest.iter().any(|byte| b">|;&()`".contains(byte))
+    }) && !asks_with_values(body)
 }
 
 /// It is submitted, or a job's script.

@@ -3,8 +3,8 @@
 use super::Need;
 use super::facts::Facts;
 use super::options::{Value, size};
-use super::programs::contains;
 use super::steps::name_of;
+use crate::text::contains;
 
 /// A heap is not all that its machine takes: a tenth and so many MiB more.
 const BESIDE_HEAP_MIB: u64 = 256;
@@ -13,9 +13,9 @@ const BESIDE_HEAP_MIB: u64 = 256;
 const STARTERS: [&[u8]; 3] = [b"java", b"gatk", b"bbduk.sh"];
 
 /// Commands that speak of programs without starting them.
-const SPEAK_OF_PROGRAMS: [&[u8]; 17] = [
+const SPEAK_OF_PROGRAMS: [&[u8]; 18] = [
     b"module", b"ml", b"which", b"type", b"cd", b"ls", b"mkdir", b"cp", b"mv", b"rm", b"ln",
-    b"grep", b"for", b"source", b"spack", b"[", b"[[",
+    b"grep", b"for", b"source", b"spack", b"[", b"[[", b"sdk",
 ];
 
 /// Words of the shell before a command.
@@ -54,6 +54,7 @@ fn speaks(words: &[&[u8]]) -> bool {
     first.is_some_and(|word| match name_of(word) {
         b"conda" | b"mamba" => !words.contains(&&b"run"[..]),
         b"command" => words.contains(&&b"-v"[..]) || words.contains(&&b"-V"[..]),
+        b"find" => !words.iter().any(|word| word.starts_with(b"-exec")),
         name => SPEAK_OF_PROGRAMS.contains(&name),
     })
 }

@@ -2,8 +2,8 @@
 
 use super::Need;
 use super::options::{Value, number, size, value};
-use super::programs::contains;
 use super::steps::name_of;
+use crate::text::contains;
 
 /// Parts of options' names that speak of another memory than the job's, or of none.
 const OF_OTHER_MEMORY: [&[u8]; 13] = [
@@ -23,7 +23,7 @@ const OF_OTHER_MEMORY: [&[u8]; 13] = [
 ];
 
 /// Parts of those of which a size with a unit may be memory, but no number.
-const OF_MODES: [&[u8]; 10] = [
+const OF_MODES: [&[u8]; 13] = [
     b"memory-map",
     b"mmap",
     b"pin-mem",
@@ -34,10 +34,16 @@ const OF_MODES: [&[u8]; 10] = [
     b"_dim",
     b"-dim",
     b"profil",
+    b"mem_len",
+    b"mem-len",
+    b"slots",
 ];
 
 /// Options whose plain numbers are GiB.
 const IN_GIB: [&[u8]; 3] = [b"--localmem", b"-abs-mem", b"-absmem"];
+
+/// Programs whose `--memory` counts MiB.
+const IN_MIB: [&[u8]; 4] = [b"plink", b"plink1.9", b"plink2", b"fastqc"];
 
 /// Names that say that it is the memory which a program may take.
 const IS_MEMORY: [&[u8]; 6] = [
@@ -71,6 +77,7 @@ struct Command {
     is_dask: bool,
     is_rules: bool,
     is_export: bool,
+    is_in_mib: bool,
     /// Where srun's own options begin: those of the program that follows at once are none.
     srun: Option<usize>,
     /// A word that is a program, and not the label of a case.
@@ -82,16 +89,26 @@ impl Command {
         let has_options = |at: &usize| {
             name_of(words[*at]) == b"srun" && matches!(words.get(at + 1), Some([b'-' | b'$', ..]))
         };
+        let is_snakemake = || words.iter().any(|word| name_of(word) == b"snakemake");
         Command {
             is_dask: words.iter().any(|word| contains(word, b"dask")),
-            is_rules: words.iter().any(|word| OF_RULES.contains(word)),
+            is_rules: words
+                .iter()
+                .any(|word| OF_RULES.contains(&name_before(word)))
+                || is_snakemake() && words.contains(&&b"-e"[..]),
             is_export: words.first() == Some(&&b"export"[..]),
+            is_in_mib: words.iter().any(|word| IN_MIB.contains(&name_of(word))),
             srun: (0..words.len()).find(has_options),
             program: words
                 .iter()
                 .position(|word| word.len() > 1 && !word.contains(&b'=')),
         }
     }
+}
+
+/// What stands before the `=` of a word.
+fn name_before(word: &[u8]) -> &[u8] {
+    word.split(|&byte| byte == b'=').next().unwrap_or(word)
 }
 
 /// Notes what a command's words name.
@@ -108,7 +125,7 @@ pub fn needs(words: &[&[u8]], note: &mut impl FnMut(Need)) {
 /// `export TOOL_MEM=6G`: what a program or its input is told in that form.
 fn named(command: &Command, words: &[&[u8]], at: usize, note: &mut impl FnMut(Need)) {
     let word = words[at];
-    let name = word.split(|&byte| byte == b'=').next().unwrap_or(word);
+    let name = name_before(word);
     let is_option = word.starts_with(b"-");
     if !speaks_of_memory(name)
         || !is_option && !command.tells(name)
@@ -129,7 +146,7 @@ fn named(command: &Command, words: &[&[u8]], at: usize, note: &mut impl FnMut(Ne
     let is_mode = is_mode(name);
     let is_defined = word.starts_with(b"-D");
     match found {
-        Some(Value::Written(text)) => match (size(text), plain(name, text)) {
+        Some(Value::Written(text)) => match (size(text), plain(command, name, text)) {
             (Some(mib), _) => note(Need::Memory(mib.saturating_mul(times))),
             _ if is_mode => {}
             (None, Some(mib)) => note(Need::Memory(mib)),
@@ -158,12 +175,13 @@ fn named(command: &Command, words: &[&[u8]], at: usize, note: &mut impl FnMut(Ne
 }
 
 /// A number without unit, in MiB: its option's name says the unit, or it is bytes for sure.
-fn plain(name: &[u8], text: &[u8]) -> Option<u64> {
+fn plain(command: &Command, name: &[u8], text: &[u8]) -> Option<u64> {
     let number = number(text).filter(|&number| number > 0)?;
     let ends = |unit: &[u8]| {
         name.len() > unit.len() && name[name.len() - unit.len()..].eq_ignore_ascii_case(unit)
     };
     match number {
+        _ if command.is_in_mib && name == b"--memory" => Some(number),
         _ if ends(b"mb") || ends(b"mib") => Some(number),
         _ if ends(b"gb") || ends(b"gib") || IN_GIB.contains(&name) => {
             Some(number.saturating_mul(1024))

@@ -24,7 +24,7 @@ use facts::Facts;
 use lines::{Has, Line, lines};
 use serde::{Deserialize, Serialize};
 use signs::Signs;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ops::Range;
 use variables::{Variables, Written};
 
@@ -70,7 +70,7 @@ impl Floor {
             return Floor::default();
         }
         let mut found = Found::in_script(script, cpus);
-        let others = heredocs::of_others(script);
+        let others = heredocs::of_others(script, || found.facts.collects());
         let mut others = others.iter().peekable();
         for line in lines(script) {
             let _in_comments = signs::up_to(line.start, &mut ahead);
@@ -111,7 +111,7 @@ enum Need {
 }
 
 /// Variables that hold how many CPUs there are are followed so many times: what is behind is read each time.
-const MOST_FOLLOWED: u32 = 32;
+const MOST_FOLLOWED: u32 = 64;
 
 /// What has been found so far: the line that needs most, of memory and of CPUs.
 struct Found<'a> {
@@ -122,6 +122,10 @@ struct Found<'a> {
     facts: Facts<'a>,
     variables: Variables<'a>,
     followed: u32,
+    /// Variables that have been followed, and from where on.
+    known: Vec<(&'a [u8], usize)>,
+    /// Whether a line has a command in the background: the last one of which that was asked, by where it begins and ends.
+    background: Cell<Option<(Range<usize>, bool)>>,
     /// Of the command that is being read.
     words: Vec<&'a [u8]>,
     memory: Option<(Option<u64>, Line<'a>)>,
@@ -137,6 +141,8 @@ impl<'a> Found<'a> {
             facts: Facts::of(script),
             variables: Variables::of(script),
             followed: 0,
+            known: Vec::new(),
+            background: Cell::new(None),
             words: Vec::new(),
             memory: None,
             cpus: None,
@@ -146,10 +152,17 @@ impl<'a> Found<'a> {
     /// Reads the commands of a line that hold a sign; where another job may be meant, that may be by any part of a command.
     fn take(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
         let all = Signs::all(signs);
-        if !all.matter() {
+        let is_all = matches!(
+            (&self.memory, &self.cpus),
+            (Some((None, _)), Some((None, _)))
+        );
+        if is_all || !all.matter() {
             return;
         }
         if line.text.len() > LONGEST_LINE {
+            if all == Signs::SORT && !programs::may_name_a_buffer(line.text) {
+                return;
+            }
             return self.keep_all(line, all);
         }
         if !all.has(Signs::OTHER_JOB) {
@@ -182,7 +195,7 @@ impl<'a> Found<'a> {
                 break;
             }
             let of_command = signs::up_to(line.start + command.end, &mut signs);
-            if !of_command.is_empty() && !line.only_shows(&command) {
+            if !of_command.is_empty() && !line.only_shows(&command, || self.facts.collects()) {
                 self.read(line, command, Signs::all(of_command));
             }
         }
@@ -217,8 +230,9 @@ impl<'a> Found<'a> {
                 }
                 Written::Out(written) => {
                     let words: Vec<&[u8]> = lines::words(&written).collect();
-                    let is_trace = writes && memchr::memchr(b'$', &written).is_some();
-                    signs = match is_trace && lines::is_input(command) {
+                    // Of an array's elements nobody can say what they hold: what is written of them is no input.
+                    let has_elements = writes && lines::has_elements(command);
+                    signs = match has_elements && lines::is_input(command) {
                         true => signs.without_programs(),
                         false => signs.with_cpus_of(&written),
                     };
@@ -234,26 +248,36 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Somewhere behind `from` the script may hang on what `name` holds: how many CPUs there are.
+    /// Somewhere behind `from` the script may hang on what `name` holds: how many CPUs there are. Where it is used too often for
+    /// all of that to be read, it may.
     fn follow(&mut self, name: &'a [u8], from: usize, line: &Line<'a>) {
         let script = self.script;
         let from = from.min(script.len());
+        let mut known = self.known.iter();
+        let is_known = known.any(|&(known, since)| known == name && since <= from);
+        if is_known || matches!(self.cpus, Some((None, _))) {
+            return;
+        }
+        self.known.push((name, from));
         self.followed += 1;
-        if self.followed > MOST_FOLLOWED || matches!(self.cpus, Some((None, _))) {
+        if self.followed > MOST_FOLLOWED {
+            raise(&mut self.cpus, None, line);
             return;
         }
         for at in variables::uses(name, &script[from..]) {
-            self.followed += 1;
-            if self.followed > MOST_FOLLOWED || matches!(self.cpus, Some((None, _))) {
+            if matches!(self.cpus, Some((None, _))) {
                 return;
             }
+            self.followed += 1;
             let user = Line::around(script, from + at, line);
-            if user.text.len() > LONGEST_LINE {
+            if user.text.len() > LONGEST_LINE || self.followed > MOST_FOLLOWED {
                 raise(&mut self.cpus, None, &user);
                 return;
             }
             let command = user.command_at(from + at, self.has);
-            if user.text.trim_ascii_start().starts_with(b"#") || user.only_shows(&command) {
+            if user.text.trim_ascii_start().starts_with(b"#")
+                || user.only_shows(&command, || self.facts.collects())
+            {
                 continue;
             }
             let text = &user.text[command];
@@ -267,6 +291,14 @@ impl<'a> Found<'a> {
 
     fn note(&mut self, line: &Line<'a>, command: &[u8], signs: Signs, words: &[&[u8]]) {
         let (facts, cpus) = (&self.facts, self.asked);
+        let background = &self.background;
+        let is_background = || {
+            let place = line.start..line.start + line.text.len();
+            let known = background.take().filter(|(known, _)| *known == place);
+            let (place, has) = known.unwrap_or_else(|| (place, line.has_background()));
+            background.set(Some((place, has)));
+            has
+        };
         let counts = signs.has(Signs::CPU_VARIABLE) && facts.counts();
         let mut note = |need: Need| match need {
             Need::Memory(mib) => raise(&mut self.memory, Some(mib), line),
@@ -276,17 +308,17 @@ impl<'a> Found<'a> {
         };
         if signs.has(Signs::OTHER_JOB) && programs::is_about_another_job(words) {
             if signs.has(Signs::OWN_JOB) {
-                programs::asks_about_itself(command, &mut note);
+                programs::asks_about_itself(command, words, &mut note);
             }
             return;
         }
         if signs.has(Signs::LAUNCHER) {
-            steps::needs(line, words, cpus, &mut note);
+            steps::needs(words, cpus, is_background, &mut note);
         }
         // How many of them run at once is the script's own secret.
         let several = OnceCell::new();
         let is_one_of_several =
-            || *several.get_or_init(|| line.has_background() || programs::runs_several(words));
+            || *several.get_or_init(|| is_background() || programs::runs_several(words));
         let mut note = |need: Need| match need {
             Need::Memory(_) if is_one_of_several() => note(Need::AllMemory),
             need => note(need),

@@ -4,6 +4,7 @@ use super::options::{Value, size, value};
 use super::signs::Signs;
 use super::steps::name_of;
 use super::{Need, memory};
+use crate::text::contains;
 use std::cell::OnceCell;
 
 /// Commands whose options are about another job.
@@ -24,9 +25,10 @@ pub fn is_about_another_job(words: &[&[u8]]) -> bool {
 }
 
 /// A command that asks Slurm about the job itself, and keeps the answer: its memory or its CPUs.
-pub fn asks_about_itself(command: &[u8], note: &mut impl FnMut(Need)) {
+pub fn asks_about_itself(command: &[u8], words: &[&[u8]], note: &mut impl FnMut(Need)) {
     let asks = |names: &[&str]| names.iter().any(|name| contains(command, name.as_bytes()));
-    if !asks(&["`", "$("]) {
+    let answers = |word: &&[u8]| matches!(name_of(word), b"scontrol" | b"sacct" | b"squeue");
+    if !asks(&["`", "$("]) || !words.iter().any(answers) {
         return;
     }
     if asks(&["Mem", "mem", "%m"]) {
@@ -53,7 +55,7 @@ pub fn needs(
     script_counts: bool,
     note: &mut impl FnMut(Need),
 ) {
-    if signs.has(Signs::MEMORY_VARIABLE) {
+    if signs.has(Signs::MEMORY_VARIABLE) && !only_takes_away(command) {
         note(Need::AllMemory);
     }
     if signs.has(Signs::CPU_VARIABLE) && hangs_on_count(command, script_counts) {
@@ -68,6 +70,17 @@ pub fn needs(
     }
 }
 
+/// Of the job's memory nothing is read: its variables are taken away from a program, as in `env -u SLURM_MEM_PER_CPU`, or are
+/// about where memory lies.
+fn only_takes_away(command: &[u8]) -> bool {
+    let name = b"SLURM_MEM_";
+    let mut uses = memchr::memmem::find_iter(command, name).peekable();
+    let is_none = |at: usize| {
+        command[..at].ends_with(b"-u ") || command[at + name.len()..].starts_with(b"BIND")
+    };
+    uses.peek().is_some() && uses.all(is_none) && !contains(command, b"memory.")
+}
+
 /// What a command does is another thing with another number of CPUs: it compares it, or counts parts of the work out by it.
 pub fn hangs_on_count(command: &[u8], script_counts: bool) -> bool {
     compares(command) || script_counts && counts(command)
@@ -75,13 +88,17 @@ pub fn hangs_on_count(command: &[u8], script_counts: bool) -> bool {
 
 /// So many parts of the work are counted out, by `seq ` or `{1..`: with fewer CPUs there are fewer parts.
 pub fn counts(text: &[u8]) -> bool {
-    [&b"seq "[..], b"{1..", b"{0.."]
-        .iter()
-        .any(|part| contains(text, part))
+    let begins = |at: usize| {
+        let before = text[..at].last();
+        before.is_none_or(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'-'))
+    };
+    memchr::memmem::find_iter(text, b"seq ").any(begins)
+        || contains(text, b"{1..")
+        || contains(text, b"{0..")
 }
 
 /// A number is compared in it, and not just handed on: `-lt`, `==`, `((` and their like; `$((` computes. With nothing or 0 a
-/// variable is compared to see whether it is set.
+/// variable is compared to see whether it is set. In `QUAL>=20` a program's own names are.
 fn compares(text: &[u8]) -> bool {
     // What is computed of the count may have to be 0.
     let computes = OnceCell::new();
@@ -90,12 +107,32 @@ fn compares(text: &[u8]) -> bool {
     memchr::memchr3_iter(b'-', b'=', b'(', text).any(|at| match &text[at..] {
         [b'-', b'l' | b'g', b't' | b'e', b' ', ..] => is_number(&text[at + 3..]),
         [b'-', b'e', b'q', b' ', ..] | [b'-', b'n', b'e', b' ', ..] => is_number(&text[at + 3..]),
-        [b'=', b'=', ..] => is_number(&text[at + 2..]),
+        [b'=', b'=', ..] => {
+            is_number(&text[at + 2..]) && is_of_the_shell(&text[..at], &text[at + 2..])
+        }
         [b'(', b'(', ..] => !text[..at].ends_with(b"$"),
         [b'=', ..] => {
-            matches!(text[..at].last(), Some(b'!' | b'<' | b'>')) && is_number(&text[at + 1..])
+            matches!(text[..at].last(), Some(b'!' | b'<' | b'>'))
+                && is_number(&text[at + 1..])
+                && is_of_the_shell(&text[..at - 1], &text[at + 1..])
         }
         _ => false,
+    })
+}
+
+/// One of the words around a comparison is what the shell puts there, or what Slurm gave.
+fn is_of_the_shell(before: &[u8], after: &[u8]) -> bool {
+    const LONGEST: usize = 64;
+    let before = &before[before.len().saturating_sub(LONGEST)..];
+    let after = &after[..after.len().min(LONGEST)];
+    let is_blank = u8::is_ascii_whitespace;
+    let before = before.trim_ascii_end().rsplit(is_blank).next();
+    let after = after.trim_ascii_start().split(is_blank).next();
+    let mut words = before.into_iter().chain(after);
+    words.any(|word| {
+        word.ends_with(b"))")
+            || contains(word, b"SLURM_")
+            || word.iter().any(|byte| matches!(byte, b'$' | b'`'))
     })
 }
 
@@ -170,8 +207,4 @@ fn sort(words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
         },
         None => {}
     }
-}
-
-pub fn contains(text: &[u8], part: &[u8]) -> bool {
-    memchr::memmem::find(text, part).is_some()
 }

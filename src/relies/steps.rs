@@ -1,7 +1,6 @@
 //! Steps that name their own memory, CPUs and tasks: one that asks for more than its job has cannot be created.
 
 use super::Need;
-use super::lines::Line;
 use super::options::{Value, size, value};
 
 const LAUNCHERS: [&[u8]; 6] = [
@@ -47,12 +46,17 @@ struct Step<'a> {
     tasks: Option<Value<'a>>,
 }
 
-/// Notes what the steps of a line need.
-pub fn needs(line: &Line, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
+/// Notes what the steps of a line need; `is_background` says whether a command of that goes on in the background.
+pub fn needs(
+    words: &[&[u8]],
+    cpus: u64,
+    is_background: impl Fn() -> bool,
+    note: &mut impl FnMut(Need),
+) {
     let starts = (0..words.len()).filter(|&at| LAUNCHERS.contains(&name_of(words[at])));
     for start in starts {
         let step = Step::read(&words[start + 1..]);
-        step.needs(line.has_background(), cpus, note);
+        step.needs(is_background(), cpus, note);
     }
 }
 
@@ -73,16 +77,25 @@ impl<'a> Step<'a> {
         }
         let mut values_ahead = 0;
         let mut is_programs = false;
+        // An option of which nobody says whether a value stands behind it leaves open where the program begins.
+        let mut is_open = false;
         for at in 0..words.len() {
             match values_behind(words[at]) {
-                Some(values) => values_ahead = values,
+                Some(values) => {
+                    values_ahead = values;
+                    is_open |= values > 0 && !is_programs;
+                }
                 None if values_ahead > 0 => values_ahead -= 1,
-                None => is_programs = true,
+                None => {
+                    is_open |= words[at].starts_with(b"$") && !is_programs;
+                    is_programs = true;
+                }
             }
             let find = |long: &[&str], short: &[&str]| value(words, at, long, short);
-            // What the shell computes may as well be the program's.
+            // What the shell computes may as well be the program's, and what is written is where nothing is open.
             let count = |long: &[&str], short: &[&str]| {
-                find(long, short).filter(|found| !is_programs || *found != Value::Computed)
+                find(long, short)
+                    .filter(|found| !is_programs || is_open && *found != Value::Computed)
             };
             let is_next_step = LAUNCHERS.contains(&name_of(words[at]));
             if is_next_step {

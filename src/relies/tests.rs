@@ -47,6 +47,11 @@ fn steps_and_launchers_keep_what_they_name() {
         ("srun --mem=3G ./a >log 2>&1 && echo done", mib(3072)),
         ("# srun --mem=3G ./a", NOTHING),
         // The program's own options.
+        ("srun --mpi=pmix ./app -n 1000", NOTHING),
+        ("srun --label --mpi=pmix ./app -c 64", NOTHING),
+        ("srun -n2 ./app -c 64", cpus(2)),
+        ("srun $OPTIONS -n 8 ./app", cpus(8)),
+        ("srun --propagate STACK -n 8 ./app", cpus(8)),
         ("srun python sim.py -n 100000", NOTHING),
         ("mpirun ./heat -n 4096 -c 64", NOTHING),
         ("srun $OPTIONS --mem=3G ./a", mib(3072)),
@@ -436,7 +441,40 @@ fn programs_that_are_told_their_size_in_their_own_words() {
             "python -m snakemake --target-jobs 'a' --allowed-rules a --resources 'mem_mb=64000'",
             NOTHING,
         ),
+        (
+            "snakemake --executor=slurm -j 9 --default-resources mem_mb=64000",
+            NOTHING,
+        ),
+        (
+            "snakemake --profile=x -j 9 --default-resources mem_mb=64000",
+            NOTHING,
+        ),
+        (
+            "snakemake -e slurm -j 9 --default-resources mem_mb=64000",
+            NOTHING,
+        ),
+        ("echo -e \"%mem=8GB\" > a.com", mib(8192)),
         // Nextflow's tasks in the job itself.
+        (
+            "export NXF_OPTS='-Xmx1G'\nnextflow run main.nf -resume",
+            mib(1024 + 102 + 256),
+        ),
+        (
+            "export NXF_OPTS='-Xmx1G'\nnextflow run main.nf -profile uppmax",
+            mib(1024 + 102 + 256),
+        ),
+        (
+            "export NXF_OPTS='-Xmx1G'\nnextflow run main.nf -profile singularity",
+            ALL,
+        ),
+        (
+            "export NXF_OPTS='-Xmx1G' NXF_EXECUTOR=local\nnextflow run main.nf",
+            ALL,
+        ),
+        (
+            "export NXF_OPTS='-Xmx1G'\nnextflow run main.nf -process.executor local",
+            ALL,
+        ),
         ("nextflow run main.nf -profile singularity", ALL),
         ("nextflow run main.nf", ALL),
         (
@@ -529,8 +567,29 @@ fn what_is_for_another_job_or_only_said_is_no_floor() {
         ("HEAD='#SBATCH --mem-per-cpu=4000'", NOTHING),
         ("sed -i 's/#BSUB -R mem=90GB/x/' b.lsf", NOTHING),
         // Printed.
-        // A function that prints may be called into a file.
-        ("cat <<EOF\nmemory: $SLURM_MEM_PER_NODE\nEOF", ALL_MEMORY),
+        ("cat <<EOF\nmemory: $SLURM_MEM_PER_NODE\nEOF", NOTHING),
+        (
+            "cat << EOF\n==== $SLURM_NTASKS tasks, $(date) ====\nEOF",
+            NOTHING,
+        ),
+        // A function that prints may be called into a file, and so may a block.
+        (
+            "show() {\ncat <<EOF\nmemory: $SLURM_MEM_PER_NODE\nEOF\n}",
+            ALL_MEMORY,
+        ),
+        (
+            "(\ncat <<EOF\nmemory: $SLURM_MEM_PER_NODE\nEOF\n) > limits",
+            ALL_MEMORY,
+        ),
+        (
+            "cat <<EOF | ./a\nmemory: $SLURM_MEM_PER_NODE\nEOF",
+            ALL_MEMORY,
+        ),
+        (
+            "cat <<EOF\nhalf: $(half $SLURM_MEM_PER_NODE)\nEOF",
+            ALL_MEMORY,
+        ),
+        ("./a <<EOF\nmemory: $SLURM_MEM_PER_NODE\nEOF", ALL_MEMORY),
         (
             "cat <<EOF > limits\nmemory: $SLURM_MEM_PER_NODE\nEOF",
             ALL_MEMORY,
@@ -580,6 +639,14 @@ fn every_command_of_a_line_is_read() {
         ("module load java && java -jar a.jar", ALL_MEMORY),
         ("sort -S 2G a; sbatch --mem=64G next.sh", mib(2048)),
         ("sort -S 2G a && sbatch --mem=64G next.sh", mib(2048)),
+        (
+            "J=$(sbatch --parsable --dependency=afterany:$SLURM_JOB_ID --mem=8G -c4 x.sh)",
+            NOTHING,
+        ),
+        (
+            "sbatch --mem=$(scontrol show job $SLURM_JOB_ID | sed 's/.*Mem=//') x.sh",
+            ALL_MEMORY,
+        ),
         ("sbatch --mem=64G next.sh; sort -S 2G a | gzip", mib(2048)),
         (
             "id=$(sbatch --parsable --mem=64G b.sh); srun -n 2 ./a",
@@ -588,6 +655,163 @@ fn every_command_of_a_line_is_read() {
         ("echo \"has $SLURM_MEM_PER_NODE\" && ./a", NOTHING),
         ("./a & sort -S 1G b", ALL_MEMORY),
         ("a 2>&1 | sort -S 1G", mib(1024)),
+    ]);
+}
+
+#[test]
+fn pipes_settings_and_expressions_that_are_common_are_no_floor() {
+    let java = |gib: u64| mib(gib * 1024 + gib * 1024 / 10 + 256);
+    assert_floors(&[
+        // A pipe, and nothing in the background.
+        ("srun -n 8 ./a |& tee log", cpus(8)),
+        ("java -Xmx4g -jar a.jar |& tee -a log", java(4)),
+        ("srun -n 8 ./a || b & c", ALL_CPUS),
+        // Dots that read no file.
+        (
+            "THREADS=8\nfind . -name '*.fq'\nsrun -c $THREADS ./a",
+            cpus(8),
+        ),
+        ("T=8\ncmake --build . -j 4\nsrun -c $T ./a", cpus(8)),
+        ("T=8\ntar c . | pigz > a\nsrun -c $T ./a", cpus(8)),
+        ("MEM=4\n# source x\njava -Xmx${MEM}g -jar a.jar", java(4)),
+        (
+            "MEM=4\necho open source is good\njava -Xmx${MEM}g -jar a.jar",
+            java(4),
+        ),
+        (
+            "T=8\nsource /opt/intel/oneapi/setvars.sh\n. /opt/GMXRC\nsource $AMBERHOME/amber.sh\nsrun -c $T ./a",
+            cpus(8),
+        ),
+        // Those that do.
+        ("T=8\n[ -f cfg ] && . cfg\nsrun -c $T ./a", ALL_CPUS),
+        ("T=8\nif x; then source cfg; fi\nsrun -c $T ./a", ALL_CPUS),
+        ("T=8\ntest -f cfg || { . cfg; }\nsrun -c $T ./a", ALL_CPUS),
+        ("T=8; set -a; source cfg; srun -c $T ./a", ALL_CPUS),
+        ("T=8\ncase x in\na) . cfg;;\nesac\nsrun -c $T ./a", ALL_CPUS),
+        // Expressions of a program's own.
+        (
+            "bcftools filter -i 'QUAL>=20' --threads $SLURM_CPUS_PER_TASK a",
+            NOTHING,
+        ),
+        (
+            "bcftools view -i 'AF==0.5' --threads $SLURM_CPUS_PER_TASK a",
+            NOTHING,
+        ),
+        ("pip install x==2.5 && ./a -t $SLURM_CPUS_PER_TASK", NOTHING),
+        ("T=$SLURM_CPUS_PER_TASK\npip install x==2.5 -t $T", NOTHING),
+        // Comparisons.
+        ("[[ $SLURM_NTASKS == 4 ]] || exit", ALL_CPUS),
+        ("[ \"$SLURM_NTASKS\" != \"4\" ] && exit", ALL_CPUS),
+        ("[[ 4 == $SLURM_NTASKS ]] || exit", ALL_CPUS),
+        ("[ $((SLURM_NTASKS % 4)) == 2 ] || exit", ALL_CPUS),
+        ("N=$(nproc)\n[[ 4 == \"$N\" ]] || exit", ALL_CPUS),
+        (
+            "python -c \"assert int(os.environ['SLURM_NTASKS']) >= 4\"",
+            ALL_CPUS,
+        ),
+        // Names that end as one that counts.
+        (
+            "predict.py --seq x.fa --threads $SLURM_CPUS_PER_TASK",
+            NOTHING,
+        ),
+        ("run_rnaseq --threads $SLURM_CPUS_PER_TASK", NOTHING),
+        ("tool -seq a --threads $SLURM_CPUS_PER_TASK", NOTHING),
+        ("parallel ./a ::: $(/usr/bin/seq $SLURM_NTASKS)", ALL_CPUS),
+        // A comment that seems to change a variable.
+        ("C=8\n# C++ by hand\nsrun -c $C ./a", cpus(8)),
+        ("T=8\n# per read T\nsrun -c $T ./a", cpus(8)),
+    ]);
+}
+
+#[test]
+fn what_is_only_printed_is_no_floor_in_whatever_form() {
+    assert_floors(&[
+        ("echo \"mem $SLURM_MEM_PER_NODE on $(hostname)\"", NOTHING),
+        ("echo \"mem $SLURM_MEM_PER_NODE at `date +%F`\"", NOTHING),
+        ("echo \"mem $SLURM_MEM_PER_NODE\" | tee log", NOTHING),
+        (
+            "echo \"mem $SLURM_MEM_PER_NODE\" |& tee -a run.log",
+            NOTHING,
+        ),
+        ("echo $SLURM_MEM_PER_NODE", NOTHING),
+        ("if x; then echo \"mem $SLURM_MEM_PER_NODE\"; fi", NOTHING),
+        (
+            "if x; then a; else echo \"mem $SLURM_MEM_PER_NODE\"; fi",
+            NOTHING,
+        ),
+        (
+            "for a in b; do echo \"mem $SLURM_MEM_PER_NODE\"; done",
+            NOTHING,
+        ),
+        ("echo \"== $SLURM_NTASKS tasks, $(date) ==\"", NOTHING),
+        // Read elsewhere.
+        ("echo \"mem $(half $SLURM_MEM_PER_NODE)\"", ALL_MEMORY),
+        ("echo \"$(srun --mem=1G hostname)\"", mib(1024)),
+        ("echo \"mem $SLURM_MEM_PER_NODE\" | tee a.cfg", ALL_MEMORY),
+        (
+            "echo \"mem $SLURM_MEM_PER_NODE\" | tee log | ./a",
+            ALL_MEMORY,
+        ),
+        (
+            "half() {\n echo $SLURM_MEM_PER_NODE\n}\n./a $(half)",
+            ALL_MEMORY,
+        ),
+        ("{\n echo $SLURM_MEM_PER_NODE\n} > limits", ALL_MEMORY),
+        (
+            "for a in b; do echo \"mem $SLURM_MEM_PER_NODE\"; done > cfg",
+            ALL_MEMORY,
+        ),
+        (
+            "for a in b; do\n echo $SLURM_MEM_PER_NODE\ndone | ./a",
+            ALL_MEMORY,
+        ),
+        (
+            "while read a; do\n echo $SLURM_MEM_PER_NODE\ndone < in > out",
+            ALL_MEMORY,
+        ),
+        ("exec > cfg\necho $SLURM_MEM_PER_NODE", ALL_MEMORY),
+        ("M=$(cd a; echo $SLURM_MEM_PER_NODE)", ALL_MEMORY),
+        ("M=$(cd a\n echo $SLURM_MEM_PER_NODE)", ALL_MEMORY),
+        ("M=$(\n echo $SLURM_MEM_PER_NODE\n)", ALL_MEMORY),
+    ]);
+}
+
+#[test]
+fn options_and_variables_that_only_seem_to_be_memory_are_no_floor() {
+    let long = format!("sort a {}", "b".repeat(5000));
+    assert_floors(&[
+        ("train.py --mem_len 600 --memory-slots 64", NOTHING),
+        ("plink --memory 16000 --bfile a", mib(16000)),
+        ("/opt/plink2 --memory 16000", mib(16000)),
+        ("fastqc --memory 4096 a.fq", mib(4096)),
+        ("env -u SLURM_MEM_PER_CPU ./a", NOTHING),
+        ("export SLURM_MEM_BIND=", NOTHING),
+        (
+            "env -u SLURM_MEM_PER_CPU ./a $SLURM_MEM_PER_NODE",
+            ALL_MEMORY,
+        ),
+        (
+            "env -u SLURM_MEM_PER_CPU cat /sys/fs/cgroup/memory.max",
+            ALL_MEMORY,
+        ),
+        ("find /usr/lib/java -name a.so", NOTHING),
+        ("find . -name a -exec java -jar a.jar {} +", ALL_MEMORY),
+        ("sdk use java 17", NOTHING),
+        (&long, NOTHING),
+        (&format!("{long} | sort -S 1G"), ALL_MEMORY),
+    ]);
+}
+
+#[test]
+fn floors_are_not_lost_where_values_are_unknown_or_used_often() {
+    let uses = "./a -t $T\n".repeat(100);
+    assert_floors(&[
+        ("MEM=$1; echo \"%mem=${MEM}GB\" > a.com", ALL_MEMORY),
+        ("echo \"%mem=${M[1]} ${X}\" > a.com", NOTHING),
+        (
+            &format!("T=$SLURM_CPUS_PER_TASK\n{uses}[ $T -ge 4 ] || exit"),
+            ALL_CPUS,
+        ),
     ]);
 }
 
@@ -674,6 +898,13 @@ fn what_may_count_is_not_lost_among_forms_that_do_not() {
         ("tool --max_memory_usage 64", NOTHING),
         ("vllm serve --device-memory-usage 40G", NOTHING),
         // Here-documents.
+        (
+            &format!(
+                "{}cat > b.sh <<EOF\n#SBATCH --mem=64G\nsrun --mem=64G ./b\nEOF",
+                "grep -c a <<< x\n".repeat(20)
+            ),
+            NOTHING,
+        ),
         ("# as in <<EOF\nsrun -n 6 ./a\n#SBATCH -x\nEOF", cpus(6)),
         (
             "gen() {\ncat <<EOF\n%mem=8GB\nEOF\n}\ngen > a.com",
@@ -763,10 +994,36 @@ fn hostile_scripts_are_read_in_linear_time() {
         times("#\n"),
         times("a=$( "),
         times("T=$SLURM_NTASKS\n"),
+        (0..3000).fold(String::new(), |all, at| {
+            all + &format!("T{at}=$SLURM_NTASKS\n")
+        }),
+        times("done <"),
         times("T=$SLURM_NTASKS;"),
         times("xFoam "),
         times("[ -lt "),
         times("source "),
+        times("cat <<A\n$(date\nA\n"),
+        times("cat <<A\n`date` $(date)\nA\n"),
+        format!("echo $SLURM_MEM_PER_NODE\n{}", times(" ) \n")),
+        format!("A=4\nsrun $A\n{}", times(". env ")),
+        format!("A=4\nsrun $A\n{}", times(". env\n")),
+        format!("A=4\nsrun $A\n{}", times(";. env")),
+        format!("do echo $SLURM_MEM_PER_NODE\n{}", times("> ")),
+        format!("do echo $SLURM_MEM_PER_NODE\n{}", times("a|")),
+        format!("A=4\nsrun $A\n{}", times("\n;. env ")),
+        // Launchers in a value, and signs that might be of the background.
+        format!(
+            "A=\"{}\"\n{}",
+            "srun -n1 ".repeat(27),
+            format!("srun {};{}\n", uses("A", 32), ">&".repeat(900)).repeat(30)
+        ),
+        format!("{}{}\n", "srun;".repeat(400), ">&".repeat(1000)).repeat(16),
+        // A value as long as values may be, over and over.
+        format!(
+            "A={}\n{}",
+            "a".repeat(255),
+            format!("java -Xmx1g -mem=1G {}\n", uses("A", 30)).repeat(700)
+        ),
     ] {
         for sign in ["", "java -Xmx1g -jar a\n"] {
             let _whatever_it_is = floor(&format!("{sign}{script}"));
@@ -800,6 +1057,15 @@ fn hostile_scripts_are_read_in_linear_time() {
         "xFoam ",
         "sbatch a;",
         "echo a>",
+        "$(date ",
+        "echo $(date);",
+        "echo $SLURM_MEM_PER_NODE;",
+        "do echo a|tee ",
+        "==",
+        "a >= ",
+        "seq ",
+        "${a[",
+        "-u SLURM_MEM_",
     ] {
         let most = LONGEST_LINE - 40;
         let line = format!("srun -n 1 java mem=$T {}", text.repeat(most / text.len()));

@@ -4,8 +4,8 @@
 use super::Need;
 use super::facts::Facts;
 use super::options::{Value, number, size, value};
-use super::programs::contains;
 use super::steps::name_of;
+use crate::text::contains;
 
 /// What a number without a unit counts.
 #[derive(Debug, Clone, Copy)]
@@ -171,7 +171,7 @@ enum Tasks {
     InTheJob,
     /// As jobs of their own.
     AsJobs,
-    /// Only the site's profile knows.
+    /// Only the site's profile knows, or a configuration beside the script.
     Unknown,
 }
 
@@ -183,11 +183,12 @@ fn nextflow(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
     if asks(words) {
         return;
     }
-    let tasks = Tasks::of(facts, words);
-    if tasks != Tasks::AsJobs || !facts.has_heap_of_nextflow() {
+    let is_in_the_job = Tasks::of(facts, words) == Tasks::InTheJob;
+    // Who names the heap of Nextflow's own machine has a job for that machine alone.
+    if is_in_the_job || !facts.has_heap_of_nextflow() {
         note(Need::AllMemory);
     }
-    if tasks == Tasks::InTheJob {
+    if is_in_the_job {
         note(Need::AllCpus);
     }
 }
@@ -220,20 +221,30 @@ impl Tasks {
             .chain(behind(b"-c").take(1))
             .chain(executor)
             .chain(behind(b"-process.executor").take(1))
-            .chain([facts.executor()]);
-        if said.into_iter().any(is_scheduler) {
+            .any(is_scheduler);
+        if said || facts.executor_is_scheduler() == Some(true) {
             return Tasks::AsJobs;
         }
-        match behind(b"-profile").all(|profile| LOCAL_PROFILES.contains(&profile))
-            && behind(b"-c").next().is_none()
+        let mut profiles = behind(b"-profile").peekable();
+        let names_executor = words
+            .iter()
+            .any(|word| word.starts_with(b"-process.executor"))
+            || facts.executor_is_scheduler().is_some();
+        // A configuration beside the script may name a scheduler, and does for who thinks of the heap of Nextflow itself.
+        let may_be_jobs =
+            profiles.peek().is_none() && !names_executor && facts.has_heap_of_nextflow();
+        match may_be_jobs
+            || !profiles.all(|profile| LOCAL_PROFILES.contains(&profile))
+            || behind(b"-c").next().is_some()
         {
-            true => Tasks::InTheJob,
-            false => Tasks::Unknown,
+            true => Tasks::Unknown,
+            false => Tasks::InTheJob,
         }
     }
 }
 
-fn is_scheduler(text: &[u8]) -> bool {
+/// It names a scheduler.
+pub fn is_scheduler(text: &[u8]) -> bool {
     let text = text.to_ascii_lowercase();
     SCHEDULERS
         .iter()

@@ -3,6 +3,7 @@
 //! are used: most scripts pay nothing for it.
 
 use super::options::{number, size};
+use crate::text::contains;
 
 /// A value may name another variable, and so on, so many times.
 const DEEPEST: u32 = 4;
@@ -10,8 +11,10 @@ const DEEPEST: u32 = 4;
 const MOST: usize = 64;
 /// A command does not grow beyond that, in bytes.
 const LONGEST: usize = 8 << 10;
-/// So many variables and values are written out in all commands of a script together.
-const MOST_WRITTEN: u32 = 1 << 14;
+/// So many bytes are written out in all commands of a script together, a variable counting as [`OF_A_VARIABLE`].
+const MOST_WRITTEN: usize = 256 << 10;
+/// What looking up a variable counts beside its value, in bytes.
+const OF_A_VARIABLE: usize = 16;
 /// No value or list of values is longer, in bytes.
 const LONGEST_VALUE: usize = 256;
 
@@ -30,7 +33,7 @@ pub struct Variables<'a> {
     known: Vec<(Vec<u8>, Option<&'a [u8]>)>,
     /// Behind what is read of another file that may set any of them; `None` until somebody asks.
     sourced: Option<usize>,
-    written: u32,
+    written: usize,
 }
 
 /// A command whose variables were to be written out.
@@ -81,12 +84,13 @@ impl<'a> Variables<'a> {
         while let Some(at) = memchr::memchr2(b'$', b'`', rest) {
             out.extend_from_slice(&rest[..at]);
             rest = &rest[at..];
-            self.written += 1;
+            self.written += at + OF_A_VARIABLE;
             if out.len() > LONGEST || self.written > MOST_WRITTEN {
                 return None;
             }
             rest = self.push_one(rest, depth, out)?;
         }
+        self.written += rest.len();
         out.extend_from_slice(rest);
         Some(())
     }
@@ -179,35 +183,59 @@ impl<'a> Variables<'a> {
 /// Where the last file is read that may set any variable; 0 where none is. What sets up programs sets none that a script
 /// sets itself.
 fn sourced(script: &[u8]) -> usize {
-    let starts = |text: &[u8]| {
-        let read = text
-            .strip_prefix(b"source ")
-            .or_else(|| text.strip_prefix(b". "))?;
-        let name = read.split(|&byte| byte == b'\n').next()?;
-        const SET_UP: [&[u8]; 9] = [
-            b"activate",
-            b"bashrc",
-            b"profile",
-            b"conda",
-            b"module",
-            b"modules",
-            b"env",
-            b"init",
-            b"setup",
-        ];
-        let name = &name[..name.len().min(LONGEST_VALUE)];
-        let sets_up = SET_UP
+    let reads = |at: usize| {
+        let text = &script[at..];
+        let read = [&b"source "[..], b". "]
             .iter()
-            .any(|part| memchr::memmem::find(name, part).is_some());
-        (!sets_up).then_some(())
-    };
-    let begins = |at: usize| {
-        let before = script[..at].last();
-        before.is_none_or(|byte| matches!(byte, b'\n' | b' ' | b'\t' | b';' | b'&'))
+            .find_map(|start| text.strip_prefix(*start));
+        read.is_some_and(|read| begins_command(line_before(script, at)) && !sets_up(read))
     };
     memchr::memchr2_iter(b's', b'.', script)
-        .rfind(|&at| begins(at) && starts(&script[at..]).is_some())
+        .rfind(|&at| reads(at))
         .unwrap_or(0)
+}
+
+/// The file that `text` begins with sets up programs.
+fn sets_up(text: &[u8]) -> bool {
+    const SET_UP: [&[u8]; 17] = [
+        b"activate",
+        b"bashrc",
+        b"profile",
+        b"conda",
+        b"module",
+        b"modules",
+        b"env",
+        b"init",
+        b"setup",
+        b"setvars",
+        b"mpivars",
+        b"compilervars",
+        b"psxevars",
+        b"mklvars",
+        b"GMXRC",
+        b"amber.sh",
+        b"thisroot",
+    ];
+    let text = &text[..text.len().min(LONGEST_VALUE)];
+    let end = memchr::memchr3(b'\n', b';', b'&', text).unwrap_or(text.len());
+    SET_UP.iter().any(|part| contains(&text[..end], part))
+}
+
+/// Behind `before` on its line a command begins, and no comment.
+fn begins_command(before: &[u8]) -> bool {
+    const BEFORE: [&[u8]; 11] = [
+        b"if", b"elif", b"while", b"until", b"then", b"else", b"do", b"!", b"time", b"builtin",
+        b"command",
+    ];
+    let said = before.trim_ascii();
+    let is_end = |byte: &u8| matches!(byte, b';' | b'&' | b'|' | b'{' | b'(' | b')');
+    let last = || {
+        said.rsplit(|byte| byte.is_ascii_whitespace() || is_end(byte))
+            .next()
+    };
+    !said.starts_with(b"#")
+        && (said.last().is_none_or(is_end)
+            || before.len() > said.len() && last().is_some_and(|word| BEFORE.contains(&word)))
 }
 
 /// What `script` sets `name` to, the most of several values; `None` where that is not known.
@@ -220,6 +248,10 @@ fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [u8]>
         if is_inside {
             continue;
         }
+        let before = line_before(script, at);
+        if before.trim_ascii_start().starts_with(b"#") {
+            continue;
+        }
         let after = &script[at + name.len()..];
         let values: &mut dyn Iterator<Item = &'a [u8]> = match after {
             [b'=', value @ ..] if value.first() != Some(&b'=') => {
@@ -230,12 +262,9 @@ fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [u8]>
                 let line = list.split(|&byte| byte == b'\n' || byte == b';').next();
                 &mut line.unwrap_or_default().split(|&byte| byte == b' ')
             }
-            _ if is_changed(line_before(script, at), after) => return None,
+            _ if is_changed(before, after) => return None,
             _ => continue,
         };
-        if line_before(script, at).trim_ascii_start().starts_with(b"#") {
-            continue;
-        }
         last = at;
         for value in values.filter(|value| !value.is_empty()) {
             // An array's elements are not told apart.
