@@ -22,6 +22,15 @@ fn new_script(cluster: &Cluster, module: &str) -> Result<PathBuf> {
     write_script(cluster, &format!("{module}.sh"), &text)
 }
 
+/// A kind of its own that is known as the others' is: its runs here need more than that one's.
+fn own_kind(cluster: &Cluster, module: &str) -> Result<PathBuf> {
+    let text = std::fs::read_to_string(&cluster.known)?;
+    let text = text.replace("import sys,", &format!("import {module}, sys,"));
+    let script = write_script(cluster, &format!("own-{module}.sh"), &text)?;
+    cluster.learn_kind(&script)?;
+    Ok(script)
+}
+
 fn has_a_shadow(cluster: &Cluster, script: &Path) -> Result<()> {
     let job = cluster.submit("alice", &["--mem=3000"], script, &[])?;
     eventually("a shadow", 60, || Ok(shadow_of(cluster, job)?.is_some()))
@@ -31,8 +40,8 @@ fn has_a_shadow(cluster: &Cluster, script: &Path) -> Result<()> {
 pub fn a_listening_agent_sees_new_jobs_and_rescues_between_passes(
     cluster: &mut Cluster,
 ) -> Result<()> {
+    let known = own_kind(cluster, "colorsys")?;
     enable(cluster, 40, "[agent]\ninterval_s = 600\n")?;
-    let known = cluster.known.clone();
     // While no agent is there.
     let waiting: Vec<u64> = (0..100)
         .map(|_| cluster.submit("alice", &["--mem=4000", "-c2", "--hold"], &known, &["105"]))
@@ -78,14 +87,15 @@ pub fn a_listening_agent_sees_new_jobs_and_rescues_between_passes(
 
 /// An agent that sees a folder which is not slurmctld's asks for the queue, and says so.
 pub fn an_agent_that_cannot_see_slurmctlds_folder_asks(cluster: &mut Cluster) -> Result<()> {
+    let known = own_kind(cluster, "sndhdr")?;
     enable(cluster, 40, "[agent]\ninterval_s = 5\n")?;
     // In a mount namespace of its own, as on another host.
     let state = cluster.dir.join("state").display().to_string();
     let line = format!("mount -t tmpfs none '{state}' && exec shadowfitd");
     let _agent = Agent::start_with(cluster, &["unshare", "--mount", "sh", "-c", &line])?;
-    cluster.submit_known(&[])?;
+    // A job that has no folder there.
+    cluster.submit("alice", &["--mem=4000", "-c2", "--hold"], &known, &["105"])?;
     told(cluster, "asks for the whole queue")?;
-    let known = cluster.known.clone();
     let dies = cluster.submit("alice", &["--mem=4000", "-c2"], &known, &["600"])?;
     cluster.wait_for(dies, "COMPLETED")
 }
