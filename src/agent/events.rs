@@ -240,13 +240,14 @@ impl Agent<'_> {
         let began = Instant::now();
         let now = self.clock.now();
         self.events.forget(now);
-        let told = self.look_at_new();
+        self.hear();
         if self.events.is_look_due(now) {
+            // It shows the new ones, too.
             let queue = self.look()?;
             self.rescue(&queue, pass);
-            self.tend_queue(&queue, pass)?;
-            return told;
+            return self.tend_queue(&queue, pass);
         }
+        let told = self.look_at_new();
         let seen = self.look_at_some(pass);
         self.events.glanced = began.elapsed();
         seen.and(told)
@@ -345,10 +346,11 @@ impl Agent<'_> {
     /// another slurmctld's, or on a file system whose changes the kernel does not see. One may have gone meanwhile, and
     /// the folder may have been put in the place of the one that is watched.
     pub(super) fn compare(&mut self, queue: &Queue) {
-        let Some(folders) = &mut self.events.folders else {
+        // They may have come behind the look.
+        self.hear();
+        let Some(folders) = &self.events.folders else {
             return;
         };
-        let told = folders.take_new().unwrap_or_default();
         let is_there =
             |job: &QueuedJob| folders.jobs().contains(&job.original.script_id) || !is_alive(job);
         let lacks = !queue.jobs.iter().all(is_there);
@@ -363,12 +365,10 @@ impl Agent<'_> {
                 self.events.refused = Some((place, self.clock.now()));
             }
         }
-        // They may have come behind the look.
-        self.events.unseen.extend(told);
     }
 
-    /// Of the jobs that have come those that seem to wait for a shadow.
-    fn look_at_new(&mut self) -> Result<()> {
+    /// Takes what the folders have told; one that cannot be read is watched no more.
+    fn hear(&mut self) {
         if let Some(folders) = &mut self.events.folders {
             match folders.take_new() {
                 Ok(new) => self.events.unseen.extend(new),
@@ -378,6 +378,10 @@ impl Agent<'_> {
                 }
             }
         }
+    }
+
+    /// Of the jobs that have come those that seem to wait for a shadow.
+    fn look_at_new(&mut self) -> Result<()> {
         if self.config.wants_shadows() {
             let new: Vec<u64> = self.events.unseen.iter().copied().collect();
             let waiting = that_wait_for_shadows(self.commands, &new)?;

@@ -1,5 +1,6 @@
 //! A script's commands, line by line: without comments, with lines that go on below taken as one.
 
+use super::variables::is_in_name;
 use std::ops::Range;
 
 /// Which bytes part words: blanks, quotes and the shell's own signs.
@@ -223,8 +224,7 @@ pub fn is_input(command: &[u8]) -> bool {
 pub fn has_elements(command: &[u8]) -> bool {
     memchr::memmem::find_iter(command, b"${").any(|at| {
         let inner = &command[at + 2..];
-        let is_in_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        let end = inner.iter().position(|byte| !is_in_name(byte));
+        let end = inner.iter().position(|byte| !is_in_name(*byte));
         end.is_some_and(|end| inner[end] == b'[')
     })
 }

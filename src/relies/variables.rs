@@ -368,7 +368,8 @@ fn is_nproc(command: &[u8]) -> bool {
         && memchr::memmem::find(command, b"--all").is_none()
 }
 
-fn is_in_name(byte: u8) -> bool {
+/// A variable's name may hold this byte.
+pub fn is_in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
