@@ -7,6 +7,7 @@
 mod breaker;
 mod events;
 mod folders;
+mod glance;
 mod harm;
 mod ingest;
 pub mod license_managers;
@@ -27,8 +28,8 @@ use crate::slurm::{Commands, site};
 use crate::store::Store;
 use crate::store::private::{make_folder, make_for_owner_of_folder};
 use anyhow::{Context, Result, anyhow};
-pub use events::TOLD_BY_FOLDERS;
-use events::{Done, Events};
+use events::Events;
+pub use events::{MOST_REST, TOLD_BY_FOLDERS};
 pub use ingest::{Users, import};
 use nix::fcntl::{Flock, FlockArg};
 use std::cell::RefCell;
@@ -209,8 +210,8 @@ impl<'a> Agent<'a> {
         self.under_way = None;
         let (began, looked) = (Instant::now(), self.clock.now());
         let queue = query(self.commands);
-        let (at, took) = (self.clock.now(), began.elapsed());
-        self.events.rest(Done { at, took });
+        // Whether it was told or not.
+        self.events.looked.done(self.clock.now(), began.elapsed());
         let queue = queue?;
         self.under_way = Some(self.under_way(&queue, looked)?);
         self.left_to_slurmctld.clear();

@@ -1,7 +1,8 @@
 //! What is true of a whole script: each found out once, and only where somebody asks.
 
-use super::lines::{self, Line, lines};
+use super::lines::{Line, lines};
 use super::programs;
+use super::shown;
 use super::{inputs, told};
 use crate::text::contains;
 use std::cell::OnceCell;
@@ -54,7 +55,7 @@ impl<'a> Facts<'a> {
                 || contains(script, b"function ")
                 || contains(script, b"$(\n")
                 || contains(script, b"exec >")
-                || lines::goes_on(script)
+                || shown::goes_on(script)
         };
         *self.collects.get_or_init(has)
     }

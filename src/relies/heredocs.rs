@@ -1,7 +1,7 @@
 //! Here-documents: which lines of a script are none of its own commands, because it writes them for another job.
 
 use super::facts::SUBMIT;
-use super::lines::asks_with_values;
+use super::shown::asks_with_values;
 use crate::text::contains;
 use std::ops::Range;
 

@@ -1,6 +1,5 @@
 //! A script's commands, line by line: without comments, with lines that go on below taken as one.
 
-use super::variables::is_in_name;
 use std::ops::Range;
 
 /// Which bytes part words: blanks, quotes and the shell's own signs.
@@ -14,12 +13,6 @@ const PARTS_WORDS: [bool; 256] = {
     }
     parts
 };
-
-/// No name of a file is longer, in bytes.
-const LONGEST_NAME: usize = 256;
-
-/// Commands that print what they are given.
-const SHOW: [&[u8]; 2] = [b"echo", b"printf"];
 
 /// One logical line.
 #[derive(Debug, Clone, Copy)]
@@ -77,164 +70,6 @@ pub fn words(command: &[u8]) -> impl Iterator<Item = &[u8]> {
     words
         .filter(|word| !word.is_empty())
         .take_while(|word| *word != b"#")
-}
-
-/// The bytes that stand outside of quotes, and where.
-fn unquoted(text: &[u8]) -> impl Iterator<Item = (usize, u8)> + '_ {
-    let mut quote = None;
-    text.iter().enumerate().filter_map(move |(at, &byte)| {
-        let is_quote = matches!(byte, b'\'' | b'"');
-        match quote {
-            Some(open) if open == byte => quote = None,
-            None if is_quote => quote = Some(byte),
-            None => return Some((at, byte)),
-            Some(_) => {}
-        }
-        None
-    })
-}
-
-/// What echo is to print, behind its own options.
-fn without_options(mut text: &[u8]) -> &[u8] {
-    loop {
-        text = text.trim_ascii_start();
-        let word = text
-            .split(u8::is_ascii_whitespace)
-            .next()
-            .unwrap_or_default();
-        match word {
-            [b'-', letters @ ..]
-                if !letters.is_empty() && letters.iter().all(|letter| b"neE".contains(letter)) =>
-            {
-                text = &text[word.len()..]
-            }
-            _ => return text,
-        }
-    }
-}
-
-/// What a command prints goes elsewhere than to the job's own output, and not into a log.
-fn goes_to_a_file(command: &[u8]) -> bool {
-    let mut arrows = unquoted(command).filter(|&(_, byte)| byte == b'>');
-    arrows.any(|(at, _)| {
-        let target = command[at + 1..].trim_ascii_start();
-        // Of `>>` the second one counts.
-        if matches!(target.first(), Some(b'>' | b'&')) {
-            return false;
-        }
-        let mut words = target[..target.len().min(LONGEST_NAME)].split(u8::is_ascii_whitespace);
-        let name = words.next().unwrap_or_default();
-        !name.starts_with(b"/dev/") && !is_log(name)
-    })
-}
-
-/// `run.log`, `log`, `job.out`, `$LOG`, and not `topology.conf`.
-fn is_log(target: &[u8]) -> bool {
-    let end = target.iter().rposition(|byte| !b"\"'};".contains(byte));
-    let name = super::steps::name_of(&target[..end.map_or(0, |end| end + 1)]);
-    let ends = [&b".log"[..], b"_log", b"-log", b"LOG", b".out", b".err"];
-    name == b"log" || ends.iter().any(|end| name.ends_with(end))
-}
-
-/// A command behind `then`, `do` and their like, if nothing in the script reads what such a block prints.
-fn without_keyword(text: &[u8], collects: impl Fn() -> bool) -> Option<&[u8]> {
-    let keywords = [&b"then "[..], b"else ", b"do ", b"{ "];
-    match keywords
-        .iter()
-        .find_map(|keyword| text.strip_prefix(*keyword))
-    {
-        Some(text) => (!collects()).then(|| text.trim_ascii_start()),
-        None => Some(text),
-    }
-}
-
-/// It holds another command's answer, which may follow from anything: only of `$(date)` and its like it is known that it does not.
-pub fn asks_with_values(text: &[u8]) -> bool {
-    const TELL: [&[u8]; 6] = [b"date", b"hostname", b"pwd", b"whoami", b"uname", b"uptime"];
-    let is_known = |inner: &[u8]| {
-        let name = inner.split(u8::is_ascii_whitespace).next();
-        name.is_some_and(|name| TELL.contains(&name)) && !inner.contains(&b'$')
-    };
-    let inner = |at: usize| {
-        let text = &text[at + 2..];
-        memchr::memchr(b')', text).map(|end| &text[..end])
-    };
-    let mut quoted = text.split(|&byte| byte == b'`').skip(1).step_by(2);
-    quoted.any(|inner| !is_known(inner))
-        || memchr::memmem::find_iter(text, b"$(").any(|at| !inner(at).is_some_and(is_known))
-}
-
-/// The pipe with which `text` begins leads to `tee` and a log.
-fn is_only_copied(text: &[u8]) -> bool {
-    let text = text.strip_prefix(b"|").unwrap_or(text);
-    let text = text.strip_prefix(b"&").unwrap_or(text).trim_ascii_start();
-    let end = memchr::memchr3(b'|', b';', b'\n', text).unwrap_or(text.len());
-    let mut words = text[..end]
-        .split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty());
-    words.next() == Some(b"tee")
-        && text.get(end) != Some(&b'|')
-        && words.all(|word| word.starts_with(b"-") || is_log(word))
-}
-
-/// What a block of it prints, or a text that stands in it, goes on into a file or another command.
-pub fn goes_on(script: &[u8]) -> bool {
-    let mut loops = memchr::memmem::find_iter(script, b"done <");
-    loops.any(|at| is_loops(&script[at..]))
-        || memchr::memchr2_iter(b'>', b'|', script).any(|at| {
-            let before = script[..at].trim_ascii_end();
-            let before = before.strip_suffix(b">").unwrap_or(before).trim_ascii_end();
-            [&b"}"[..], b")", b"done", b"fi", b"esac"]
-                .iter()
-                .any(|end| before.ends_with(end))
-        })
-}
-
-/// Behind the end of a loop that reads a file what it prints goes on: `done < in > out`.
-fn is_loops(text: &[u8]) -> bool {
-    let text = &text[..text.len().min(LONGEST_NAME)];
-    let end = memchr::memchr(b'\n', text).unwrap_or(text.len());
-    memchr::memchr2(b'>', b'|', &text[..end]).is_some()
-}
-
-/// It writes its own words into a file: what they name is nothing that this command starts.
-pub fn writes(command: &[u8]) -> bool {
-    let command = command.trim_ascii_start();
-    let shows = |name: &&[u8]| command.strip_prefix(*name).is_some_and(starts_with_blank);
-    SHOW.iter().any(shows) && goes_to_a_file(command)
-}
-
-fn starts_with_blank(text: &[u8]) -> bool {
-    text.first().is_none_or(u8::is_ascii_whitespace)
-}
-
-/// It writes a line of an input such as `%mem=8GB`.
-pub fn is_input(command: &[u8]) -> bool {
-    let inputs = [&b"mem="[..], b"nproc", b"maxcore", b"pal"];
-    memchr::memchr_iter(b'%', command).any(|at| {
-        let text = &command[at + 1..];
-        let is = |name: &&[u8]| {
-            text.len() >= name.len() && text[..name.len()].eq_ignore_ascii_case(name)
-        };
-        inputs.iter().any(is)
-    })
-}
-
-/// An element of an array stands in it: `${usage[1]}`.
-pub fn has_elements(command: &[u8]) -> bool {
-    memchr::memmem::find_iter(command, b"${").any(|at| {
-        let inner = &command[at + 2..];
-        let end = inner.iter().position(|byte| !is_in_name(*byte));
-        end.is_some_and(|end| inner[end] == b'[')
-    })
-}
-
-/// It holds a line by which a script asks a scheduler for something: that is for another job.
-pub fn is_directive(command: &[u8]) -> bool {
-    let marks = [&b"#SBATCH"[..], b"#PBS", b"#BSUB", b"#SLURM"];
-    marks
-        .iter()
-        .any(|mark| memchr::memmem::find(command, mark).is_some())
 }
 
 /// What a script has nowhere is looked for in none of its lines.
@@ -353,54 +188,6 @@ impl<'a> Line<'a> {
             Some(at) => &text[..at],
             None => text,
         }
-    }
-
-    /// This command of it does nothing with what it reads but print it into the job's output, or forget it. A bare value may be
-    /// what a function of the script returns, or a block whose output goes on: `collects` says whether it may have such.
-    pub fn only_shows(&self, command: &Range<usize>, collects: impl Fn() -> bool) -> bool {
-        let text = self.text[command.clone()].trim_ascii_start();
-        // Most commands begin with another letter than those that show.
-        if !matches!(
-            text.first(),
-            Some(b'e' | b'p' | b'u' | b'>' | b't' | b'd' | b'{')
-        ) {
-            return false;
-        }
-        let Some(text) = without_keyword(text, &collects) else {
-            return false;
-        };
-        let text = text.strip_prefix(b">&2").unwrap_or(text).trim_ascii_start();
-        let first = text
-            .split(u8::is_ascii_whitespace)
-            .next()
-            .unwrap_or_default();
-        let shows = SHOW.contains(&first);
-        if !shows && first != b"unset" {
-            return false;
-        }
-        let mut said = without_options(&text[first.len()..])
-            .iter()
-            .filter(|byte| !b" \t'\"".contains(byte));
-        let is_printf = first == b"printf";
-        let is_bare = match said.next() {
-            Some(b'$') | None => is_printf || self.is_read(command) || collects(),
-            Some(b'%') => true,
-            Some(_) => is_printf && text.windows(4).any(|four| four == b" -v "),
-        };
-        let is_kept = unquoted(text).any(|(_, byte)| matches!(byte, b'|' | b'<'))
-            || goes_to_a_file(text)
-            || asks_with_values(text)
-            || self.text[command.end..].starts_with(b"|")
-                && !is_only_copied(&self.text[command.end..]);
-        !(is_kept || shows && is_bare)
-    }
-
-    /// What stands before a command may read what it prints, as in `M=$(cd a; echo $N)`.
-    fn is_read(&self, command: &Range<usize>) -> bool {
-        let (before, text) = (&self.text[..command.start], &self.text[command.clone()]);
-        let ends = text.contains(&b')') && !text.contains(&b'(');
-        ends || memchr::memchr(b'`', before).is_some()
-            || memchr::memmem::find(before, b"$(").is_some()
     }
 
     /// A command of it goes on in the background: several of them may run at once.

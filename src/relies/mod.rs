@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod arithmetic;
+mod assignments;
 mod facts;
 mod heredocs;
 mod inputs;
@@ -14,6 +15,7 @@ mod lines;
 mod memory;
 mod options;
 mod programs;
+mod shown;
 mod signs;
 mod steps;
 mod told;
@@ -207,13 +209,13 @@ impl<'a> Found<'a> {
         if signs == Signs::SORT && !programs::may_name_a_buffer(command) {
             return;
         }
-        let writes = signs.has(Signs::IN_WORDS) && lines::writes(command);
-        let is_for_others = || self.facts.submits() || lines::is_directive(command);
-        if writes && !lines::is_input(command) && is_for_others() {
+        let writes = signs.has(Signs::IN_WORDS) && shown::writes(command);
+        let is_for_others = || self.facts.submits() || shown::is_directive(command);
+        if writes && !shown::is_input(command) && is_for_others() {
             signs = signs.without_programs();
         }
         if signs.has(Signs::NAMES_MEMORY)
-            && (lines::is_directive(command) || variables::only_sets(command))
+            && (shown::is_directive(command) || assignments::only_sets(command))
         {
             signs = signs.without_names_of_memory();
         }
@@ -231,8 +233,8 @@ impl<'a> Found<'a> {
                 Written::Out(written) => {
                     let words: Vec<&[u8]> = lines::words(&written).collect();
                     // Of an array's elements nobody can say what they hold: what is written of them is no input.
-                    let has_elements = writes && lines::has_elements(command);
-                    signs = match has_elements && lines::is_input(command) {
+                    let has_elements = writes && shown::has_elements(command);
+                    signs = match has_elements && shown::is_input(command) {
                         true => signs.without_programs(),
                         false => signs.with_cpus_of(&written),
                     };
@@ -242,7 +244,7 @@ impl<'a> Found<'a> {
             }
         }
         if signs.has(Signs::CPU_VARIABLE)
-            && let Some(name) = variables::set_by(command)
+            && let Some(name) = assignments::set_by(command)
         {
             self.follow(name, end, line);
         }
@@ -264,7 +266,7 @@ impl<'a> Found<'a> {
             raise(&mut self.cpus, None, line);
             return;
         }
-        for at in variables::uses(name, &script[from..]) {
+        for at in assignments::uses(name, &script[from..]) {
             if matches!(self.cpus, Some((None, _))) {
                 return;
             }
@@ -283,7 +285,7 @@ impl<'a> Found<'a> {
             let text = &user.text[command];
             if programs::hangs_on_count(text, self.facts.counts()) {
                 raise(&mut self.cpus, None, &user);
-            } else if let Some(other) = variables::set_by(text) {
+            } else if let Some(other) = assignments::set_by(text) {
                 self.follow(other, user.start + user.text.len(), &user);
             }
         }

@@ -2,8 +2,7 @@
 //! hands on what the job has. Only commands that hold a sign are looked at, and their variables are looked up where they
 //! are used: most scripts pay nothing for it.
 
-use super::options::{number, size};
-use crate::text::contains;
+use super::assignments::{enclosed, is_in_name, is_nproc, name_length, set_in, sourced};
 
 /// A value may name another variable, and so on, so many times.
 const DEEPEST: u32 = 4;
@@ -15,13 +14,13 @@ const LONGEST: usize = 8 << 10;
 const MOST_WRITTEN: usize = 256 << 10;
 /// What looking up a variable counts beside its value, in bytes.
 const OF_A_VARIABLE: usize = 16;
-/// No value or list of values is longer, in bytes.
-const LONGEST_VALUE: usize = 256;
 
 /// What Slurm gives that the job's CPUs decide.
 const CPUS: &[u8] = b"$SLURM_CPUS_ON_NODE";
+
 /// The same of memory.
 const MEMORY: &[u8] = b"$SLURM_MEM_PER_NODE";
+
 /// The same of what is not set anew: tasks, nodes, the job's number.
 const OTHER: &[u8] = b"$SLURM_NTASKS";
 
@@ -180,265 +179,8 @@ impl<'a> Variables<'a> {
     }
 }
 
-/// Where the last file is read that may set any variable; 0 where none is. What sets up programs sets none that a script
-/// sets itself.
-fn sourced(script: &[u8]) -> usize {
-    let reads = |at: usize| {
-        let text = &script[at..];
-        let read = [&b"source "[..], b". "]
-            .iter()
-            .find_map(|start| text.strip_prefix(*start));
-        read.is_some_and(|read| begins_command(line_before(script, at)) && !sets_up(read))
-    };
-    memchr::memchr2_iter(b's', b'.', script)
-        .rfind(|&at| reads(at))
-        .unwrap_or(0)
-}
-
-/// The file that `text` begins with sets up programs.
-fn sets_up(text: &[u8]) -> bool {
-    const SET_UP: [&[u8]; 17] = [
-        b"activate",
-        b"bashrc",
-        b"profile",
-        b"conda",
-        b"module",
-        b"modules",
-        b"env",
-        b"init",
-        b"setup",
-        b"setvars",
-        b"mpivars",
-        b"compilervars",
-        b"psxevars",
-        b"mklvars",
-        b"GMXRC",
-        b"amber.sh",
-        b"thisroot",
-    ];
-    let text = &text[..text.len().min(LONGEST_VALUE)];
-    let end = memchr::memchr3(b'\n', b';', b'&', text).unwrap_or(text.len());
-    SET_UP.iter().any(|part| contains(&text[..end], part))
-}
-
-/// Behind `before` on its line a command begins, and no comment.
-fn begins_command(before: &[u8]) -> bool {
-    const BEFORE: [&[u8]; 11] = [
-        b"if", b"elif", b"while", b"until", b"then", b"else", b"do", b"!", b"time", b"builtin",
-        b"command",
-    ];
-    let said = before.trim_ascii();
-    let is_end = |byte: &u8| matches!(byte, b';' | b'&' | b'|' | b'{' | b'(' | b')');
-    let last = || {
-        said.rsplit(|byte| byte.is_ascii_whitespace() || is_end(byte))
-            .next()
-    };
-    !said.starts_with(b"#")
-        && (said.last().is_none_or(is_end)
-            || before.len() > said.len() && last().is_some_and(|word| BEFORE.contains(&word)))
-}
-
-/// What `script` sets `name` to, the most of several values; `None` where that is not known.
-fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [u8]> {
-    let (mut best, mut last): (Option<&'a [u8]>, usize) = (None, 0);
-    for at in memchr::memmem::find_iter(script, name) {
-        let is_inside = at.checked_sub(1).is_some_and(|before| {
-            is_in_name(script[before]) || matches!(script[before], b'$' | b'{' | b'-' | b'.' | b'/')
-        });
-        if is_inside {
-            continue;
-        }
-        let before = line_before(script, at);
-        if before.trim_ascii_start().starts_with(b"#") {
-            continue;
-        }
-        let after = &script[at + name.len()..];
-        let values: &mut dyn Iterator<Item = &'a [u8]> = match after {
-            [b'=', value @ ..] if value.first() != Some(&b'=') => {
-                &mut std::iter::once(assigned(value))
-            }
-            [b' ', b'i', b'n', b' ', list @ ..] if script[..at].ends_with(b"for ") => {
-                let list = &list[..list.len().min(LONGEST_VALUE)];
-                let line = list.split(|&byte| byte == b'\n' || byte == b';').next();
-                &mut line.unwrap_or_default().split(|&byte| byte == b' ')
-            }
-            _ if is_changed(before, after) => return None,
-            _ => continue,
-        };
-        last = at;
-        for value in values.filter(|value| !value.is_empty()) {
-            // An array's elements are not told apart.
-            best = Some(more(best, value).filter(|value| !value.starts_with(b"("))?);
-            if best.is_some_and(is_of_slurm) {
-                return best;
-            }
-        }
-    }
-    best.filter(|_| last >= sourced)
-}
-
-/// What stands before byte `at` on its line, as far as a command reaches.
-fn line_before(script: &[u8], at: usize) -> &[u8] {
-    let before = &script[at.saturating_sub(LONGEST_VALUE)..at];
-    let newline = memchr::memrchr(b'\n', before);
-    newline.map_or(before, |newline| &before[newline + 1..])
-}
-
-/// A variable between `before` and `after` is read, or grows: `read N`, `N+=1`, `((N++))`.
-fn is_changed(before: &[u8], after: &[u8]) -> bool {
-    let is_whole = after.first().is_none_or(|byte| !is_in_name(*byte));
-    let is_read = || {
-        let mut words = before.split(|byte| b" \t;|&(".contains(byte)).rev();
-        let names = |word: &&[u8]| !word.is_empty();
-        words
-            .by_ref()
-            .filter(names)
-            .take(8)
-            .any(|word| word == b"read")
-    };
-    match after {
-        [b'+' | b'-' | b'*' | b'/', b'=', ..] | [b'+', b'+', ..] | [b'-', b'-', ..] => true,
-        _ => is_whole && before.last() == Some(&b' ') && is_read(),
-    }
-}
-
-/// Of two values the one that is to be believed; `None` where that is not known.
-fn more<'a>(known: Option<&'a [u8]>, value: &'a [u8]) -> Option<&'a [u8]> {
-    let Some(known) = known.filter(|known| *known != value) else {
-        return Some(value);
-    };
-    if is_of_slurm(value) {
-        return Some(value);
-    }
-    let is_more = match (number(known), number(value)) {
-        (Some(known), Some(value)) => value > known,
-        _ => size(value)? > size(known)?,
-    };
-    Some(if is_more { value } else { known })
-}
-
-/// A value that Slurm gave.
-fn is_of_slurm(value: &[u8]) -> bool {
-    let has_name = || memchr::memmem::find(value, b"SLURM_").is_some();
-    has_name() || is_nproc(value.strip_prefix(b"$(").unwrap_or(value))
-}
-
 /// A single variable of Slurm's.
 fn is_slurms_alone(text: &[u8]) -> bool {
     let name = text.trim_ascii().strip_prefix(b"$SLURM_");
     name.is_some_and(|name| name.iter().all(|byte| is_in_name(*byte)))
-}
-
-/// What stands behind the `=` of an assignment, without its quotes, and no more of it than a value may have.
-fn assigned(text: &[u8]) -> &[u8] {
-    let text = &text[..text.len().min(LONGEST_VALUE)];
-    for (start, end) in [
-        (&b"\""[..], &b"\""[..]),
-        (b"'", b"'"),
-        (b"$((", b"))"),
-        (b"$(", b")"),
-        (b"`", b"`"),
-    ] {
-        if let Some(inner) = enclosed(text, start, end) {
-            let is_quoted = matches!(start, b"\"" | b"'");
-            let whole = start.len() + inner.len() + end.len();
-            return if is_quoted { inner } else { &text[..whole] };
-        }
-    }
-    let ends = |byte: &u8| {
-        byte.is_ascii_whitespace()
-            || matches!(byte, b';' | b'&' | b'|' | b')' | b'"' | b'\'' | b'`')
-    };
-    &text[..text.iter().position(ends).unwrap_or(text.len())]
-}
-
-/// What stands between `start`, with which the text begins, and the next `end` on its line.
-fn enclosed<'a>(text: &'a [u8], start: &[u8], end: &[u8]) -> Option<&'a [u8]> {
-    let inner = text.strip_prefix(start)?;
-    let inner = &inner[..inner.len().min(LONGEST_VALUE)];
-    let line = memchr::memchr(b'\n', inner).map_or(inner, |newline| &inner[..newline]);
-    memchr::memmem::find(line, end).map(|at| &line[..at])
-}
-
-/// The command that counts the job's CPUs; with `--all` it counts the node's.
-fn is_nproc(command: &[u8]) -> bool {
-    let command = command.trim_ascii();
-    command.starts_with(b"nproc")
-        && command.get(5).is_none_or(|byte| !is_in_name(*byte))
-        && memchr::memmem::find(command, b"--all").is_none()
-}
-
-/// A variable's name may hold this byte.
-pub fn is_in_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
-/// How many bytes of a variable's name a text begins with; arguments such as `$1` are none of the script's.
-fn name_length(text: &[u8]) -> usize {
-    match text.first() {
-        Some(first) if is_in_name(*first) && !first.is_ascii_digit() => text
-            .iter()
-            .position(|byte| !is_in_name(*byte))
-            .unwrap_or(text.len()),
-        _ => 0,
-    }
-}
-
-/// The variable that a command sets: `T` of `export T=8`.
-pub fn set_by(command: &[u8]) -> Option<&[u8]> {
-    memchr::memchr(b'=', command)?;
-    let mut text = command.trim_ascii_start();
-    for before in [
-        &b"export "[..],
-        b"local ",
-        b"declare ",
-        b"readonly ",
-        b"set ",
-    ] {
-        text = text.strip_prefix(before).unwrap_or(text).trim_ascii_start();
-    }
-    let name = &text[..name_length(text)];
-    (!name.is_empty() && text.get(name.len()) == Some(&b'=')).then_some(name)
-}
-
-/// A command that sets variables of the script and starts nothing: what they hold counts where they are used. Options that
-/// one holds count where they stand, for nothing may speak of them where it is used.
-pub fn only_sets(command: &[u8]) -> bool {
-    let mut text = command.trim_ascii();
-    for before in [&b"readonly "[..], b"local ", b"declare "] {
-        text = text.strip_prefix(before).unwrap_or(text);
-    }
-    while !text.is_empty() {
-        let name = name_length(text);
-        if name == 0 || text.get(name) != Some(&b'=') {
-            return false;
-        }
-        let value = &text[name + 1..];
-        let quotes = usize::from(matches!(value.first(), Some(b'"' | b'\'')));
-        let held = assigned(value);
-        let mut words = held.split(u8::is_ascii_whitespace);
-        if words.any(|word| word.starts_with(b"-")) {
-            return false;
-        }
-        let after = &value[(held.len() + 2 * quotes).min(value.len())..];
-        if after
-            .first()
-            .is_some_and(|byte| !byte.is_ascii_whitespace())
-        {
-            return false;
-        }
-        text = after.trim_ascii_start();
-    }
-    true
-}
-
-/// Where `name` is used in `text`, as `$T`, `${T}` or, where the shell computes, `T`.
-pub fn uses<'a>(name: &'a [u8], text: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    memchr::memmem::find_iter(text, name).filter(move |&at| {
-        let after = text.get(at + name.len());
-        let before = text[..at].last();
-        after.is_none_or(|byte| !is_in_name(*byte) && *byte != b'=')
-            && before
-                .is_some_and(|byte| matches!(byte, b'$' | b'{' | b'(' | b' ' | b'<' | b'>' | b'='))
-    })
 }

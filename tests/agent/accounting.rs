@@ -72,3 +72,94 @@ fn a_nodes_profile_is_joined_to_its_run_once_nodes_have_had_time_to_write_it() {
         .unwrap();
     assert_eq!(peak, 512 << 20, "and counts instead of what sacct sampled");
 }
+
+#[test]
+fn accounting_is_read_without_gaps_across_restarts_and_clock_changes() {
+    let site = Site::new();
+    site.agent().pass(true).unwrap();
+    let first = site.slurm.calls("sacct ");
+    assert_eq!(first.len(), 15, "two weeks, a day at a time");
+    assert_eq!(since(&first)[0], local(NOON - 14 * DAY));
+
+    site.watch.0.set(NOON + 60);
+    site.agent().pass(true).unwrap();
+    assert_eq!(
+        since(&site.slurm.calls("sacct ")),
+        [local(NOON - 900)],
+        "a new agent goes on where the old one ended"
+    );
+
+    let mut agent = site.agent();
+    for (now, begins) in [
+        (61, 60 - 900),
+        (100, 61 - 120),
+        (61 + 224, 100 - 120),
+        (61 + 225, 61 + 224 - 900),
+    ] {
+        site.watch.0.set(NOON + now);
+        agent.pass(true).unwrap();
+        assert_eq!(
+            since(&site.slurm.calls("sacct ")),
+            [local(NOON + begins)],
+            "what may come late is read now and then"
+        );
+    }
+
+    site.watch.0.set(NOON - 3600);
+    site.agent().pass(true).unwrap();
+    assert_eq!(
+        since(&site.slurm.calls("sacct ")),
+        [local(NOON - 3600 - 900), local(NOON - 3600 - DAY)],
+        "the clock was set back: all is read again"
+    );
+
+    for _ in 0..13 {
+        site.agent().pass(true).unwrap();
+    }
+    site.slurm.calls("sacct ");
+    for pass in 0..16 {
+        site.watch.0.set(NOON + DAY + 30 * pass);
+        site.agent().pass(true).unwrap();
+        let calls = site.slurm.calls("sacct ");
+        let far = calls.len() - 1;
+        assert_eq!(
+            far,
+            usize::from(pass < 14) + usize::from(pass == 0),
+            "once a day everything is read again, a day in each pass: {calls:?}"
+        );
+        if pass < 14 {
+            assert_eq!(since(&calls)[far], local(NOON - pass * DAY));
+        }
+    }
+}
+
+#[test]
+fn what_is_too_old_is_forgotten_once_a_day() {
+    let site = Site::new();
+    *site.slurm.rows.borrow_mut() = (1..=5).map(|id| finished(id, 1 << 20)).collect();
+    let kinds = || {
+        let snapshot = Snapshot::load(&site.config.with_file_name("snapshot")).unwrap();
+        snapshot.len()
+    };
+    site.agent().pass(true).unwrap();
+    assert_eq!(kinds(), 1);
+    site.watch.0.set(NOON + 1096 * DAY);
+    assert_eq!(site.agent().pass(true).unwrap().new_runs, 0);
+    assert_eq!(kinds(), 0, "learned anew from what is left");
+}
+
+#[test]
+fn a_pass_without_slurmdbd_is_made_up_for() {
+    let site = Site::new();
+    site.agent().pass(true).unwrap();
+    site.slurm.calls("");
+    site.slurm.slurmdbd_is_down.set(true);
+    site.watch.0.set(NOON + 7200);
+    assert!(site.agent().pass(true).is_err());
+    assert!(site.agent().pass(false).is_ok(), "the daemon goes on");
+    site.slurm.slurmdbd_is_down.set(false);
+    site.slurm.calls("");
+    site.watch.0.set(NOON + 7260);
+    site.agent().pass(true).unwrap();
+    assert_eq!(since(&site.slurm.calls("sacct ")), [local(NOON - 900)]);
+}

@@ -371,3 +371,54 @@ fn memory_for_each_cpu_is_stepped_for_the_cpus_that_are_given_back() {
         "{set}"
     );
 }
+
+#[test]
+fn waiting_jobs_are_set_once_when_enough_is_known() {
+    let site = Site::new();
+    site.slurm
+        .queue
+        .replace(vec![queued(9, "PENDING", 0, 8000, &record(None))]);
+    site.slurm
+        .rows
+        .replace(finished(1, 900 << 20) + &finished(2, 900 << 20));
+    let mut agent = site.agent();
+    assert_eq!(
+        agent.pass(true).unwrap().decided_again,
+        0,
+        "two runs are too few"
+    );
+    site.slurm.calls("");
+    site.slurm
+        .rows
+        .borrow_mut()
+        .push_str(&finished(3, 1000 << 20));
+    let pass = agent.pass(true).unwrap();
+    assert_eq!(
+        (pass.new_runs, pass.published, pass.decided_again),
+        (1, true, 1)
+    );
+    let set = site.slurm.calls("scontrol update");
+    let enough: u64 = set[0]
+        .strip_prefix("scontrol update JobId=9 MinMemoryNode=")
+        .and_then(|rest| rest.split_once(" AdminComment={"))
+        .and_then(|(mib, _)| mib.parse().ok())
+        .unwrap_or_else(|| panic!("{set:?}"));
+    assert!((1001..=1200).contains(&enough), "{set:?}");
+    assert!(!set[0].contains("StartTime"));
+
+    let has = |mib| {
+        let queue = queued(9, "PENDING", 0, mib, &record(Some(mib)));
+        site.slurm.queue.replace(vec![queue]);
+    };
+    has(enough);
+    assert_eq!(
+        agent.pass(true).unwrap(),
+        Default::default(),
+        "nothing new, nothing done"
+    );
+    // Less than a tenth less is not worth a call; more is needed at once.
+    has(enough + enough / 20);
+    assert_eq!(agent.pass(true).unwrap().decided_again, 0);
+    has(enough - 1);
+    assert_eq!(agent.pass(true).unwrap().decided_again, 1);
+}

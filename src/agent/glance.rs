@@ -1,0 +1,314 @@
+//! Between two passes the agent's work follows what changes, not what waits.
+//!
+//! New jobs are told by the folders that slurmctld makes for them, jobs that ended badly by accounting; both are then
+//! asked for by their numbers. What no event told is found by the next look at the whole queue. Where the folders cannot
+//! be seen, the whole queue is all there is.
+
+use super::events::{FORGOTTEN_S, LEAST_REST, RESTS, TOLD_BY_FOLDERS, Timer, is_over, rest_after};
+use super::folders::Folders;
+use super::queue::LOOKS;
+use super::{Agent, Pass};
+use crate::fingerprint::Key;
+use crate::slurm::queue::{Queue, QueuedJob, query_job, that_wait_for_shadows};
+use crate::slurm::{sacct, site};
+use anyhow::Result;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// A folder that is not this slurmctld's is looked at again after so long, in seconds.
+const REFUSED_S: i64 = 3600;
+
+/// Accounting is asked so often for what ended badly.
+const ENDS_EVERY: Duration = Duration::from_secs(3);
+
+/// It is asked so many seconds further back than it has been: records reach slurmdbd late.
+const LATE_S: i64 = 15;
+
+/// More jobs are not asked for one by one in a glance.
+const MOST: usize = 64;
+
+/// So many jobs of a kind are asked for while it has no shadow.
+const FEW: usize = 4;
+
+impl Agent<'_> {
+    /// From now on passes and [`Agent::glance`] go by events, where that can be.
+    pub fn listen(&mut self) {
+        self.events.listens = true;
+    }
+
+    /// Until the next pass.
+    pub fn tend(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        let mut rest = LEAST_REST;
+        while Instant::now() + rest < end {
+            self.clock.sleep(rest);
+            self.events.glanced = Duration::ZERO;
+            match self.glance() {
+                Ok(pass) if pass != Pass::default() => tracing::info!(?pass),
+                Ok(_) => {}
+                Err(error) => tracing::warn!("{error:#}"),
+            }
+            rest = rest_after(self.events.glanced, RESTS);
+        }
+        self.clock
+            .sleep(end.saturating_duration_since(Instant::now()));
+    }
+
+    /// A short look at what cannot wait for a pass: jobs that wait for a shadow, and jobs that have ended badly.
+    pub fn glance(&mut self) -> Result<Pass> {
+        let mut pass = Pass::default();
+        let seen = match self.events.are_told() {
+            true => self.follow(&mut pass),
+            false if self.config.wants_shadows() => self.look_at_shadows(&mut pass),
+            false => Ok(()),
+        };
+        if self.is_new || pass.decided_again > 0 {
+            self.publish()?;
+        }
+        // Last: a slurmdbd that hangs must not keep what is known from being done.
+        let told = match self.events.are_told() {
+            true => self.ask_for_ends(),
+            false => Ok(()),
+        };
+        seen.and(told).map(|()| pass)
+    }
+
+    /// Sees to what has changed, or to the whole queue where that is due.
+    fn follow(&mut self, pass: &mut Pass) -> Result<()> {
+        let began = Instant::now();
+        let now = self.clock.now();
+        self.events.forget(now);
+        self.hear();
+        if self.events.is_look_due(now) {
+            // It shows the new ones, too.
+            let queue = self.look()?;
+            self.rescue(&queue, pass);
+            return self.tend_queue(&queue, pass);
+        }
+        let told = self.look_at_new();
+        let seen = self.look_at_some(pass);
+        self.events.glanced = began.elapsed();
+        seen.and(told)
+    }
+
+    fn look_at_shadows(&mut self, pass: &mut Pass) -> Result<()> {
+        let began = Instant::now();
+        let queue = self.look();
+        self.events.glanced = began.elapsed();
+        self.tend_shadows(&queue?, pass)
+    }
+
+    /// Looks until jobs that were put back are pending and have been given more, for some seconds.
+    pub(super) fn wait_for_those_again(&mut self, pass: &mut Pass) -> Result<()> {
+        for _ in 0..LOOKS {
+            if self.events.again.is_empty() {
+                break;
+            }
+            self.clock.sleep(Duration::from_secs(1));
+            let queue = self.ask_for_some()?;
+            self.tend_those_that_run_again(&queue, pass);
+        }
+        Ok(())
+    }
+
+    /// Puts back what was harmed, and goes on looking at it.
+    pub(super) fn rescue(&mut self, queue: &Queue, pass: &mut Pass) {
+        let requeued = self.requeue_killed(&queue.jobs, pass);
+        self.events.expect(requeued, self.clock.now());
+    }
+
+    fn look_at_some(&mut self, pass: &mut Pass) -> Result<()> {
+        let queue = self.ask_for_some()?;
+        self.rescue(&queue, pass);
+        self.tend_shadows(&queue, pass)?;
+        self.tend_those_that_run_again(&queue, pass);
+        if pass.shadows_ended > 0 {
+            // Jobs that wait get what was learned before slurmctld is told of it: their kind may not be trusted with more.
+            let queue = self.ask_for_some()?;
+            self.tend_shadows(&queue, pass)?;
+        }
+        Ok(())
+    }
+
+    /// A pass looks at the whole queue, but where that was done a short while ago for what it costs.
+    pub(super) fn is_look_due(&self) -> bool {
+        self.events.folders.is_none()
+            || self.watches_licenses()
+            || self.events.is_look_due(self.clock.now())
+    }
+
+    /// Finds slurmctld's folder, if it is not watched yet.
+    pub(super) fn find_folders(&mut self) -> Result<()> {
+        if self.events.listens && self.events.folders.is_none() {
+            let settings = site::settings(self.commands)?;
+            let place = settings.get("StateSaveLocation").map(PathBuf::from);
+            let now = self.clock.now();
+            let is_refused = |place: &PathBuf| {
+                let mut refused = self.events.refused.iter();
+                refused.any(|(other, at)| other == place && !is_over(*at, REFUSED_S as f64, now))
+            };
+            if let Some(place) = place.filter(|place| !is_refused(place)) {
+                self.watch(place);
+            }
+        }
+        Ok(())
+    }
+
+    /// For whoever asks how new jobs are seen.
+    pub(super) fn say_how_jobs_are_told(&self) -> Result<()> {
+        match self.events.listens {
+            true => self
+                .store
+                .set_progress(TOLD_BY_FOLDERS, self.events.are_told().into()),
+            false => Ok(()),
+        }
+    }
+
+    fn watch(&mut self, place: PathBuf) {
+        match Folders::watch(&place) {
+            Ok(folders) => {
+                tracing::info!(folder = %place.display(), "new jobs are told here");
+                self.events.folders = Some(folders);
+                // What came before was not told.
+                self.events.looked = Timer::default();
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.events.is_said, true) {
+                    tracing::warn!("{}: {error}: the whole queue is asked for", place.display());
+                }
+            }
+        }
+    }
+
+    /// Each job that is there and carries a record of ours has a folder of which the kernel has told, or the folders are
+    /// another slurmctld's, or on a file system whose changes the kernel does not see. One may have gone meanwhile, and
+    /// the folder may have been put in the place of the one that is watched.
+    pub(super) fn compare(&mut self, queue: &Queue) {
+        // They may have come behind the look.
+        self.hear();
+        let Some(folders) = &self.events.folders else {
+            return;
+        };
+        let is_there =
+            |job: &QueuedJob| folders.jobs().contains(&job.original.script_id) || !is_alive(job);
+        let lacks = !queue.jobs.iter().all(is_there);
+        self.events.lacks = if lacks { self.events.lacks + 1 } else { 0 };
+        self.events.is_watched_anew &= lacks;
+        if self.events.lacks > 1 {
+            self.events.lacks = 0;
+            let place = folders.root().to_owned();
+            self.events.folders = None;
+            if std::mem::replace(&mut self.events.is_watched_anew, true) {
+                tracing::warn!(folder = %place.display(), "new jobs are not told here: the whole queue is asked for");
+                self.events.refused = Some((place, self.clock.now()));
+            }
+        }
+    }
+
+    /// Takes what the folders have told; one that cannot be read is watched no more.
+    fn hear(&mut self) {
+        if let Some(folders) = &mut self.events.folders {
+            match folders.take_new() {
+                Ok(new) => self.events.unseen.extend(new),
+                Err(error) => {
+                    tracing::warn!("{}: {error}", folders.root().display());
+                    self.events.folders = None;
+                }
+            }
+        }
+    }
+
+    /// Of the jobs that have come those that seem to wait for a shadow.
+    fn look_at_new(&mut self) -> Result<()> {
+        if self.config.wants_shadows() {
+            let new: Vec<u64> = self.events.unseen.iter().copied().collect();
+            let waiting = that_wait_for_shadows(self.commands, &new)?;
+            self.events.awaiting.extend(waiting);
+        }
+        self.events.unseen.clear();
+        Ok(())
+    }
+
+    /// What has ended badly, or was requeued, by accounting.
+    fn ask_for_ends(&mut self) -> Result<()> {
+        let (started, now) = (Instant::now(), self.clock.now());
+        if !self.events.asked.is_due(RESTS, ENDS_EVERY, now) {
+            return Ok(());
+        }
+        let since = self.events.asked_through.clamp(now - FORGOTTEN_S, now) - LATE_S;
+        let ends = sacct::harmed(self.commands, since, now + 1);
+        self.events.asked.done(self.clock.now(), started.elapsed());
+        if ends.is_err() {
+            self.events.silent = Some(now);
+        }
+        let ends = ends?.into_iter();
+        let new: Vec<u64> = ends
+            .filter(|(job, ended)| self.events.ends.insert((*ended, *job)))
+            .map(|(job, _)| job)
+            .collect();
+        self.events.expect(new, now);
+        self.events.asked_through = now;
+        Ok(())
+    }
+
+    /// Asks for the jobs that may matter now, one by one. Where they are too many, or not known by their numbers, the next
+    /// look at the whole queue comes earlier.
+    fn ask_for_some(&mut self) -> Result<Queue> {
+        let jobs = self.that_matter()?;
+        let asked: BTreeSet<u64> = jobs.into_iter().take(MOST).collect();
+        let mut queue = Queue::default();
+        for job in &asked {
+            query_job(self.commands, *job, &mut queue)?;
+        }
+        // A task may have been asked for beside its array.
+        queue.jobs.sort_by(|a, b| a.handle.cmp(&b.handle));
+        queue.jobs.dedup_by(|a, b| a.handle == b.handle);
+        self.events.settle(&asked, &queue);
+        Ok(queue)
+    }
+
+    /// Shadows that may have reported, jobs that ended badly, and jobs whose kind has no shadow that they could wait
+    /// for.
+    fn that_matter(&mut self) -> Result<Vec<u64>> {
+        let shadows = self.store.running_shadows()?;
+        let mut jobs: Vec<u64> = shadows.iter().filter_map(|one| one.job_id).collect();
+        let are_known = jobs.len() == shadows.len();
+        jobs.extend(self.events.again.keys());
+        let mut kinds: BTreeMap<Key, Vec<u64>> = BTreeMap::new();
+        for (job, (kind, _)) in &self.events.awaiting {
+            kinds.entry(*kind).or_default().push(*job);
+        }
+        let mut kinds: Vec<(Key, Vec<u64>)> = kinds.into_iter().collect();
+        // Each in its turn.
+        self.events.turn = self.events.turn.wrapping_add(1);
+        let first = self.events.turn % kinds.len().max(1);
+        kinds.rotate_left(first);
+        let mut is_all = are_known;
+        for (kind, waiting) in kinds {
+            match self.store.shadow_of_kind(kind)? {
+                Some(shadow) if !shadow.has_ended => {}
+                Some(shadow) if shadow.need.is_some() => jobs.extend(waiting),
+                _ => {
+                    is_all &= waiting.len() <= FEW;
+                    jobs.extend(some_of(&waiting));
+                }
+            }
+        }
+        if jobs.len() > MOST || !is_all {
+            self.events.want_look();
+        }
+        Ok(jobs)
+    }
+}
+
+/// The oldest one, which may wait for others, and the newest, which have most of their time left.
+fn some_of(waiting: &[u64]) -> impl Iterator<Item = u64> {
+    let (first, rest) = waiting.split_at(1);
+    let newest = rest.iter().rev().take(FEW - 1);
+    first.iter().chain(newest).copied()
+}
+
+fn is_alive(job: &QueuedJob) -> bool {
+    ["PENDING", "RUNNING"].contains(&&*job.state)
+}

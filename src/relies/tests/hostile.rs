@@ -1,0 +1,208 @@
+//! Scripts that mean harm.
+
+use super::*;
+use crate::relies::{LONGEST_LINE, MOST_READ};
+
+#[test]
+fn no_bytes_make_it_fail_and_long_ones_are_cut() {
+    let words: [&[u8]; 12] = [
+        b"srun",
+        b" --mem=",
+        b"99999999999999999999T",
+        b"-Xmx",
+        b" \\\n",
+        b"\n",
+        b"$",
+        b"&",
+        b"java ",
+        b"\xff\xfe",
+        b" -c",
+        b"samtools sort -m 1T -@ 99999999999",
+    ];
+    let mut state = 3u64;
+    for _ in 0..3000 {
+        let mut script = Vec::new();
+        for _ in 0..12 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            script.extend_from_slice(words[(state >> 40) as usize % words.len()]);
+        }
+        let _whatever_it_is = Floor::of(&script, u64::MAX);
+    }
+    let mut long = vec![b'x'; MOST_READ];
+    long.extend_from_slice(b"\njava -Xmx7g\n");
+    assert!(Floor::of(&long, 1).is_empty());
+}
+
+#[test]
+fn signs_that_overlap_are_found_by_the_one_that_begins_first() {
+    for (line, right) in [
+        ("cat /sys/fs/cgroup/memory.max", ALL_MEMORY),
+        ("java -XX:MaxRAMPercentage=80 -jar a.jar", ALL_MEMORY),
+        ("tool --memory=4G", mib(4096)),
+        ("[ $SLURM_NTASKS != 4 ]", (None, Some(None))),
+        ("[ $SLURM_NTASKS -eq 4 ]", (None, Some(None))),
+        ("(( SLURM_CPUS_ON_NODE > 4 ))", (None, Some(None))),
+        (
+            "if (( X || SLURM_NTASKS < 4 )); then a; fi",
+            (None, Some(None)),
+        ),
+        ("a -lt 4 | b $SLURM_NTASKS", NOTHING),
+        ("echo $SLURM_NTASKS -eqx a=b", NOTHING),
+    ] {
+        assert_eq!(floor(line), right, "{line}");
+    }
+}
+
+#[test]
+fn variables_of_hostile_scripts_are_looked_up_a_few_times_only() {
+    let mut script = String::new();
+    for number in 0..4000 {
+        script.push_str(&format!(
+            "A{number}=$A{}\nsrun -n $A{number} x\n",
+            number + 1
+        ));
+    }
+    assert_eq!(floor(&script), ALL_CPUS);
+    assert_eq!(
+        floor(&"T=$SLURM_NTASKS\nT=$T$T$T$T\nsrun -c $T x\n".repeat(500)).0,
+        None
+    );
+}
+
+/// Inputs that would take minutes if any of what reads them took more than linear time.
+#[test]
+fn hostile_scripts_are_read_in_linear_time() {
+    let times = |text: &str| text.repeat(MOST_READ / text.len());
+    let behind = |head: &str, text: &str| format!("{head}{}", times(text));
+    let uses = |name: &str, count: usize| format!("${name}").repeat(count);
+    // Whatever is kept of these, all of it is kept.
+    let kept = [
+        format!("srun -c $T ./a\n{}", "for T in x y z ".repeat(4000)),
+        format!(
+            "T=$((T{}))\n{}",
+            "+T".repeat(60),
+            times(&format!("srun -c {} ./a\n", uses("T", 1000)))
+        ),
+        times("srun -c $T "),
+        times("srun -c ${T:-$(("),
+        format!(
+            "T=$SLURM_NTASKS\n{} {} -lt 3",
+            uses("T", 16),
+            ">".repeat(60_000)
+        ),
+        format!("(( T=$SLURM_NTASKS\n{} $T -lt 4", ";".repeat(64_000)),
+        format!("T=$SLURM_NTASKS\n\"{} $T -lt 4", " #".repeat(32_000)),
+    ];
+    for script in kept {
+        assert_eq!(floor(&script).1, Some(None), "{}", &script[..40]);
+    }
+    let kept = [
+        behind("_JAVA_OPTIONS=;", "java a;"),
+        times("java a.jar b\n"),
+        times("_JAVA_OPTIONS=;java a\n"),
+        times("-mem "),
+        times("tool mem=1 "),
+        times("%maxcore $X\n"),
+        behind("echo $SLURM_MEM_PER_NODE ", ">"),
+        behind("echo $SLURM_MEM_PER_NODE ", "> "),
+        behind("a=", "\" a=\" mem="),
+    ];
+    for script in kept {
+        assert_eq!(floor(&script).0, Some(None), "{}", &script[..10]);
+    }
+    for script in [
+        format!(
+            "T=$SLURM_N\n{}\nsrun -c {} ./a",
+            "T=,".repeat(21_000),
+            uses("T", 64)
+        ),
+        times("<<A\n"),
+        times("<<A "),
+        times("cat <<A\n#SBATCH\nA\n"),
+        times("\n"),
+        times(" \n"),
+        times("#\n"),
+        times("a=$( "),
+        times("T=$SLURM_NTASKS\n"),
+        (0..3000).fold(String::new(), |all, at| {
+            all + &format!("T{at}=$SLURM_NTASKS\n")
+        }),
+        times("done <"),
+        times("T=$SLURM_NTASKS;"),
+        times("xFoam "),
+        times("[ -lt "),
+        times("source "),
+        times("cat <<A\n$(date\nA\n"),
+        times("cat <<A\n`date` $(date)\nA\n"),
+        format!("echo $SLURM_MEM_PER_NODE\n{}", times(" ) \n")),
+        format!("A=4\nsrun $A\n{}", times(". env ")),
+        format!("A=4\nsrun $A\n{}", times(". env\n")),
+        format!("A=4\nsrun $A\n{}", times(";. env")),
+        format!("do echo $SLURM_MEM_PER_NODE\n{}", times("> ")),
+        format!("do echo $SLURM_MEM_PER_NODE\n{}", times("a|")),
+        format!("A=4\nsrun $A\n{}", times("\n;. env ")),
+        // Launchers in a value, and signs that might be of the background.
+        format!(
+            "A=\"{}\"\n{}",
+            "srun -n1 ".repeat(27),
+            format!("srun {};{}\n", uses("A", 32), ">&".repeat(900)).repeat(30)
+        ),
+        format!("{}{}\n", "srun;".repeat(400), ">&".repeat(1000)).repeat(16),
+        // A value as long as values may be, over and over.
+        format!(
+            "A={}\n{}",
+            "a".repeat(255),
+            format!("java -Xmx1g -mem=1G {}\n", uses("A", 30)).repeat(700)
+        ),
+    ] {
+        for sign in ["", "java -Xmx1g -jar a\n"] {
+            let _whatever_it_is = floor(&format!("{sign}{script}"));
+        }
+    }
+
+    // Lines as long as are read, each.
+    for text in [
+        "-mem=1G ",
+        "mem=1 ",
+        "-Xmx1g ",
+        "srun -n1 --mem=1G ",
+        "java a;",
+        "sort -S $T ",
+        "srun -c $T ",
+        ";",
+        "|",
+        "&",
+        " #",
+        "((",
+        "$((",
+        "${T:-",
+        "`",
+        "(",
+        "\"",
+        ">",
+        "> ",
+        "%maxcore ",
+        "T=",
+        "$T -lt 3 ",
+        "xFoam ",
+        "sbatch a;",
+        "echo a>",
+        "$(date ",
+        "echo $(date);",
+        "echo $SLURM_MEM_PER_NODE;",
+        "do echo a|tee ",
+        "==",
+        "a >= ",
+        "seq ",
+        "${a[",
+        "-u SLURM_MEM_",
+    ] {
+        let most = LONGEST_LINE - 40;
+        let line = format!("srun -n 1 java mem=$T {}", text.repeat(most / text.len()));
+        for head in ["", "T=$SLURM_NTASKS\n", "T=$((T+T+T+T+T+T))\n"] {
+            let _whatever_it_is = floor(&format!("{head}{}", times(&format!("{line}\n"))));
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What a script relies on, by what it says: tables of lines and the floors that are found in them.
+
+mod hostile;
+mod no_floor;
+mod programs;
+mod steps;
+mod variables;
+
+use super::Floor;
+
+/// `None`: nothing; `Some(None)`: all that was asked for; in MiB and CPUs.
+type Least = Option<Option<u64>>;
+
+fn floor(script: &str) -> (Least, Least) {
+    let floor = Floor::of(format!("#!/bin/bash\n{script}\n").as_bytes(), 4);
+    (floor.memory.map(|f| f.least), floor.cpus.map(|f| f.least))
+}
+
+const NOTHING: (Least, Least) = (None, None);
+
+const ALL_MEMORY: (Least, Least) = (Some(None), None);
+
+const ALL_CPUS: (Least, Least) = (None, Some(None));
+
+const ALL: (Least, Least) = (Some(None), Some(None));
+
+fn mib(least: u64) -> (Least, Least) {
+    (Some(Some(least)), None)
+}
+
+fn cpus(least: u64) -> (Least, Least) {
+    (None, Some(Some(least)))
+}
+
+fn assert_floors(cases: &[(&str, (Least, Least))]) {
+    for (script, right) in cases {
+        assert_eq!(floor(script), *right, "{script}");
+    }
+}

@@ -1,0 +1,235 @@
+//! Programs that are told how much they may use.
+
+use super::*;
+
+#[test]
+fn programs_keep_the_memory_that_they_are_told_to_use() {
+    let cases = [
+        ("java -Xmx7g -jar tool.jar", mib(7168 + 716 + 256)),
+        (
+            "export JAVA_OPTS=\"-Xms1g -Xmx2048m\"",
+            mib(2048 + 204 + 256),
+        ),
+        (
+            "gatk --java-options '-Xmx4G -XX:+UseSerialGC' Caller",
+            mib(4096 + 409 + 256),
+        ),
+        ("java -Xmx${HEAP}m -jar tool.jar", ALL_MEMORY),
+        ("java -jar tool.jar", ALL_MEMORY),
+        ("java -XX:MaxRAMPercentage=80 -jar tool.jar", ALL_MEMORY),
+        ("java -version", NOTHING),
+        ("module load java/17", NOTHING),
+        ("module load gcc java", NOTHING),
+        ("which java python", NOTHING),
+        ("export JAVA_HOME=/usr/lib/jvm/java", NOTHING),
+        // Without a largest heap.
+        ("java -Xms512m -jar a.jar", ALL_MEMORY),
+        ("$JAVA -jar picard.jar SortSam", ALL_MEMORY),
+        ("gatk HaplotypeCaller -R ref.fa", ALL_MEMORY),
+        ("singularity exec gatk.sif gatk Mutect2", ALL_MEMORY),
+        (
+            "gatk --java-options '-Djava.io.tmpdir=/tmp' Caller",
+            ALL_MEMORY,
+        ),
+        // How many at once, only the script knows.
+        (
+            "for f in a b; do java -Xmx12g -jar t.jar $f & done",
+            ALL_MEMORY,
+        ),
+        ("parallel -j 4 java -Xmx12g -jar t.jar ::: a b", ALL_MEMORY),
+        ("ls | xargs -P 4 samtools sort -m 4G", ALL_MEMORY),
+        ("dask worker tcp://a:1 --nworkers 4", ALL_MEMORY),
+        ("dask worker tcp://a:1 --memory-limit auto", ALL_MEMORY),
+        ("dask-worker --memory-limit=0.5 a", ALL_MEMORY),
+        ("megahit --max-mem 6G in", mib(6144)),
+        ("tool --memory-limit=1.5GiB", mib(1536)),
+        ("STAR --limitBAMsortRAM 8000000000", mib(7630)),
+        ("spades.py --memory 64 -o out", ALL_MEMORY),
+        (
+            "spark-submit --executor-memory 4g --driver-memory 2g a.py",
+            mib(4096),
+        ),
+        ("dask worker tcp://a:1 --memory-limit 10GiB", mib(20480)),
+        ("tool --member 5G --remember 2G", NOTHING),
+        ("sort -S 2G big", mib(2048)),
+        ("sort -S50% big", ALL_MEMORY),
+        ("sort --buffer-size=512M big", mib(512)),
+        ("sort big", NOTHING),
+        ("samtools sort -@ 4 -m 2G in.bam", mib(8192)),
+        ("samtools sort -@ $T -m 1G in.bam", mib(4096)),
+        ("samtools view in.bam | samtools sort -m1G -", mib(1024)),
+        ("sort -S 1G a | sort -S 5G; sort -S 2G c", mib(5120)),
+        // What is quoted parts no commands.
+        ("sort -t'|' -k2 -S 3G a", mib(3072)),
+        ("sort -t\\; -S 3G a", mib(3072)),
+        // Another command's option.
+        ("sort a | tool -S 9G", NOTHING),
+        ("a; sbatch --wrap 'b; srun --mem=64G c'", NOTHING),
+        ("sbatch --mem=64G -c 8 other.sh", NOTHING),
+    ];
+    for (script, right) in cases {
+        assert_eq!(floor(script), right, "{script}");
+    }
+}
+
+#[test]
+fn programs_that_are_told_their_size_in_their_own_words() {
+    let both = |mib, cpus| (Some(Some(mib)), Some(Some(cpus)));
+    assert_floors(&[
+        // Processes.
+        ("decomposePar -force > log", ALL_CPUS),
+        ("mpirun simpleFoam -parallel", ALL_CPUS),
+        ("simpleFoam > log", NOTHING),
+        ("sed -i 's/a/b/' system/decomposeParDict", NOTHING),
+        ("fluent 3ddp -g -t8 -i a.jou", cpus(8)),
+        ("fluent 3ddp -t$SLURM_NTASKS -i a.jou", NOTHING),
+        ("fluent 3ddp -t$N -i a.jou", ALL_CPUS),
+        ("ansys212 -b -np 4 -m 8000 -i a.dat", both(8000, 4)),
+        ("abaqus job=a cpus=8 memory=6gb interactive", both(6144, 8)),
+        ("abaqus job=a cpus=$SLURM_NTASKS memory=\"90%\"", ALL_MEMORY),
+        ("matlab -r \"parpool('local', 6); run; exit\"", cpus(6)),
+        ("matlab -batch \"parpool(6); run\"", cpus(6)),
+        ("N=6\nmatlab -r \"parpool($N); run\"", cpus(6)),
+        (
+            "matlab -r \"parpool('local', str2num(getenv('SLURM_CPUS_PER_TASK')))\"",
+            NOTHING,
+        ),
+        (
+            "matlab -r \"parpool('local', $SLURM_CPUS_PER_TASK)\"",
+            NOTHING,
+        ),
+        // Memory.
+        (
+            "cellranger count --id=a --localcores=8 --localmem=64",
+            mib(65536),
+        ),
+        (
+            "cellranger count --id=a --localcores 8 --localmem 64",
+            mib(65536),
+        ),
+        ("cellranger count --id=a", ALL_MEMORY),
+        ("cellranger --version", NOTHING),
+        ("spades.py -t 8 -m 48 -o out", mib(49152)),
+        ("metaspades.py -m 48 -o out", mib(49152)),
+        ("ray start --head --num-cpus 4", ALL_MEMORY),
+        (
+            "ray start --head --object-store-memory 4294967296",
+            mib(4096),
+        ),
+        ("tool --mem_mb 32000 --nthreads 4", mib(32000)),
+        ("tool --mem-gb=16", mib(16384)),
+        ("snakemake --cores 4 --resources mem_mb=16000", mib(16000)),
+        ("export SPARK_DRIVER_MEMORY=20g", mib(20480)),
+        ("canu maxMemory=32g maxThreads=8 useGrid=false", mib(32768)),
+        // What the rules of Snakemake ask for is for jobs of their own, or is this job's own request.
+        (
+            "snakemake --cluster 'x' -j 9 --default-resources mem_mb=64000",
+            NOTHING,
+        ),
+        (
+            "python -m snakemake --target-jobs 'a' --allowed-rules a --resources 'mem_mb=64000'",
+            NOTHING,
+        ),
+        (
+            "snakemake --executor=slurm -j 9 --default-resources mem_mb=64000",
+            NOTHING,
+        ),
+        (
+            "snakemake --profile=x -j 9 --default-resources mem_mb=64000",
+            NOTHING,
+        ),
+        (
+            "snakemake -e slurm -j 9 --default-resources mem_mb=64000",
+            NOTHING,
+        ),
+        ("echo -e \"%mem=8GB\" > a.com", mib(8192)),
+        // Nextflow's tasks in the job itself.
+        (
+            "export NXF_OPTS='-Xmx1G'\nnextflow run main.nf -resume",
+            mib(1024 + 102 + 256),
+        ),
+        (
+            "export NXF_OPTS='-Xmx1G'\nnextflow run main.nf -profile uppmax",
+            mib(1024 + 102 + 256),
+        ),
+        (
+            "export NXF_OPTS='-Xmx1G'\nnextflow run main.nf -profile singularity",
+            ALL,
+        ),
+        (
+            "export NXF_OPTS='-Xmx1G' NXF_EXECUTOR=local\nnextflow run main.nf",
+            ALL,
+        ),
+        (
+            "export NXF_OPTS='-Xmx1G'\nnextflow run main.nf -process.executor local",
+            ALL,
+        ),
+        ("nextflow run main.nf -profile singularity", ALL),
+        ("nextflow run main.nf", ALL),
+        (
+            "nextflow run main.nf -profile singularity,slurm",
+            ALL_MEMORY,
+        ),
+        (
+            "export NXF_OPTS='-Xms500M -Xmx2G'\nnextflow run main.nf -profile slurm -resume",
+            mib(2048 + 204 + 256),
+        ),
+        (
+            "export NXF_EXECUTOR=slurm NXF_OPTS='-Xmx1G'\nnextflow run main.nf",
+            mib(1024 + 102 + 256),
+        ),
+        ("nextflow pull nf-core/rnaseq", NOTHING),
+        ("nextflow -v", NOTHING),
+        // Java's heap for every machine of the script.
+        (
+            "export _JAVA_OPTIONS=-Xmx4g\njava -jar a.jar",
+            mib(4096 + 409 + 256),
+        ),
+        (
+            "GATK=/opt/gatk/gatk\n$GATK HaplotypeCaller -I a",
+            ALL_MEMORY,
+        ),
+        (
+            "GATK=/opt/gatk/gatk\n$GATK --java-options -Xmx4g A",
+            mib(4096 + 409 + 256),
+        ),
+        ("bbduk.sh in=a out=b", ALL_MEMORY),
+        ("bbduk.sh -Xmx4g in=a out=b", mib(4096 + 409 + 256)),
+    ]);
+}
+
+#[test]
+fn inputs_that_stand_in_the_script_are_read() {
+    let both = |mib, cpus| (Some(Some(mib)), Some(Some(cpus)));
+    assert_floors(&[
+        (
+            "cat > a.com <<EOF\n%nprocshared=8\n%mem=12GB\n#p b3lyp opt\nEOF\ng16 a.com",
+            both(12288, 8),
+        ),
+        (
+            "cat > a.com <<'EOF'\n%NProcShared=4\n%Mem=500MW\nEOF",
+            both(4000, 4),
+        ),
+        ("g16 <<END\n%mem=${M}GB\nEND", ALL_MEMORY),
+        ("M=6\ng16 <<END\n%mem=${M}GB\nEND", mib(6144)),
+        (
+            "export GAUSS_MDEF=6GB GAUSS_PDEF=4\ng16 a.com",
+            both(6144, 4),
+        ),
+        ("echo \"%mem=8GB\" >> a.com", mib(8192)),
+        ("echo \"%mem=${usage[1]}\" >> trace", NOTHING),
+        (
+            "cat > a.inp <<EOF\n! B3LYP\n%maxcore 3000\n%pal nprocs 8 end\nEOF\norca a.inp",
+            both(24000, 8),
+        ),
+        (
+            "cat > a.inp <<EOF\n! B3LYP PAL4\n%MaxCore 2000\nEOF",
+            mib(8000),
+        ),
+        (
+            "cat > a.inp <<EOF\n%pal\n nprocs $SLURM_NTASKS\nend\n%maxcore 1000\nEOF",
+            mib(4000),
+        ),
+        ("nprocs=16\n./a", NOTHING),
+    ]);
+}

@@ -1,0 +1,193 @@
+//! Steps, launchers, and what Slurm gave.
+
+use super::*;
+use crate::relies::SHOWN;
+
+#[test]
+fn steps_and_launchers_keep_what_they_name() {
+    let both = |mib, cpus| (Some(Some(mib)), Some(Some(cpus)));
+    let cases = [
+        ("srun --mem=800M -c 4 ./a", both(800, 4)),
+        ("srun --mem 2G ./a", mib(2048)),
+        ("srun --mem=4000 ./a", mib(4000)),
+        ("time /usr/bin/srun -n2 --cpus-per-task=3 ./a -c 9", cpus(6)),
+        ("srun --mem-per-cpu=1G -c2 -n 3 ./a", both(6144, 6)),
+        ("x=$(srun --mem=1G hostname | head -1)", mib(1024)),
+        ("cd a && srun -n 2 \\\n  --mem=3G \\\n  ./a", both(3072, 2)),
+        (
+            "srun --mem=1G ./a\nsrun --mem=3G ./b\nsrun --mem=2G ./c",
+            mib(3072),
+        ),
+        ("mpirun -np 8 ./a", cpus(8)),
+        ("mpiexec -n 4 ./a", cpus(4)),
+        ("srun -c $SLURM_CPUS_PER_TASK ./a", NOTHING),
+        ("srun --mem=$M ./a", ALL_MEMORY),
+        ("srun ./a", NOTHING),
+        // Several at once: how many, only the script knows.
+        (
+            "for f in a b; do srun -n1 --mem=3G ./a $f & done",
+            (Some(None), Some(None)),
+        ),
+        ("srun --mem=3G ./a >log 2>&1 && echo done", mib(3072)),
+        ("# srun --mem=3G ./a", NOTHING),
+        // The program's own options.
+        ("srun --mpi=pmix ./app -n 1000", NOTHING),
+        ("srun --label --mpi=pmix ./app -c 64", NOTHING),
+        ("srun -n2 ./app -c 64", cpus(2)),
+        ("srun $OPTIONS -n 8 ./app", cpus(8)),
+        ("srun --propagate STACK -n 8 ./app", cpus(8)),
+        ("srun python sim.py -n 100000", NOTHING),
+        ("mpirun ./heat -n 4096 -c 64", NOTHING),
+        ("srun $OPTIONS --mem=3G ./a", mib(3072)),
+        ("srun --nodelist=n1,n2 --mem=3G ./a", mib(3072)),
+        ("echo srunner --mem", NOTHING),
+    ];
+    for (script, right) in cases {
+        assert_eq!(floor(script), right, "{script}");
+    }
+}
+
+#[test]
+fn what_slurm_gave_is_handed_on_or_checked() {
+    let all_cpus = (None, Some(None));
+    let cases = [
+        (
+            "sort -S $((SLURM_MEM_PER_NODE * 80 / 100))M big",
+            ALL_MEMORY,
+        ),
+        ("M=${SLURM_MEM_PER_CPU:-1000}", ALL_MEMORY),
+        (
+            "python3 - <<'E'\nheap = int(os.environ['SLURM_MEM_PER_NODE']) // 4\nE",
+            ALL_MEMORY,
+        ),
+        ("limit=$(cat /sys/fs/cgroup/memory.max)", ALL_MEMORY),
+        ("[ \"$SLURM_CPUS_PER_TASK\" -ge 4 ] || exit 1", all_cpus),
+        ("if (( SLURM_CPUS_ON_NODE < 8 )); then exit 1; fi", all_cpus),
+        // Asked of Slurm, and kept.
+        (
+            "MB=`scontrol -do show job \"$SLURM_JOB_ID\" | sed 's/.*Mem=//'`",
+            ALL_MEMORY,
+        ),
+        ("M=$(sacct -j $SLURM_JOB_ID -o ReqMem)", ALL_MEMORY),
+        ("N=$(squeue -h -j $SLURM_JOBID -o NumCPUs)", all_cpus),
+        ("scontrol show job $SLURM_JOB_ID", NOTHING),
+        ("scontrol show job $SLURM_JOB_ID | grep StdOut", NOTHING),
+        ("squeue -u $USER -o %m > /dev/null", NOTHING),
+        // Parts of the work are counted out.
+        (
+            "for i in $(seq 1 $SLURM_CPUS_PER_TASK); do ./a $i & done",
+            all_cpus,
+        ),
+        (
+            "for i in $(seq 0 $((SLURM_NTASKS - 1))); do ./a; done",
+            all_cpus,
+        ),
+        // Shown, or taken away.
+        ("echo \"memory = $SLURM_MEM_PER_NODE\"", NOTHING),
+        ("printf 'memory: %s\\n' $SLURM_MEM_PER_NODE", NOTHING),
+        ("printf '%s\\n' $SLURM_MEM_PER_NODE", ALL_MEMORY),
+        ("printf -v M %s $SLURM_MEM_PER_NODE", ALL_MEMORY),
+        (
+            "half() {\n  echo $((SLURM_MEM_PER_NODE / 2))\n}",
+            ALL_MEMORY,
+        ),
+        ("unset SLURM_MEM_PER_CPU SLURM_MEM_PER_NODE", NOTHING),
+        ("echo \"== $SLURM_CPUS_PER_TASK cores ==\"", NOTHING),
+        ("echo $SLURM_MEM_PER_NODE > limit", ALL_MEMORY),
+        ("echo $SLURM_MEM_PER_NODE | ./a", ALL_MEMORY),
+        ("echo a && M=$SLURM_MEM_PER_NODE", ALL_MEMORY),
+        ("echo a; M=$SLURM_MEM_PER_NODE", ALL_MEMORY),
+        ("M=$(echo $SLURM_MEM_PER_NODE)", ALL_MEMORY),
+        // Computed.
+        (
+            "export OMP_NUM_THREADS=$((SLURM_CPUS_PER_TASK / 2))",
+            NOTHING,
+        ),
+        // Takes as many as there are.
+        ("bwa mem -t $SLURM_CPUS_PER_TASK ref in", NOTHING),
+        ("export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK", NOTHING),
+        ("echo $SLURM_JOB_ID $SLURM_ARRAY_TASK_ID", NOTHING),
+    ];
+    for (script, right) in cases {
+        assert_eq!(floor(script), right, "{script}");
+    }
+}
+
+#[test]
+fn every_command_of_a_line_is_read() {
+    assert_floors(&[
+        ("cd data && java -Xmx2g -jar a.jar", mib(2048 + 204 + 256)),
+        ("cd data && java -jar a.jar", ALL_MEMORY),
+        ("module load java && java -jar a.jar", ALL_MEMORY),
+        ("sort -S 2G a; sbatch --mem=64G next.sh", mib(2048)),
+        ("sort -S 2G a && sbatch --mem=64G next.sh", mib(2048)),
+        (
+            "J=$(sbatch --parsable --dependency=afterany:$SLURM_JOB_ID --mem=8G -c4 x.sh)",
+            NOTHING,
+        ),
+        (
+            "sbatch --mem=$(scontrol show job $SLURM_JOB_ID | sed 's/.*Mem=//') x.sh",
+            ALL_MEMORY,
+        ),
+        ("sbatch --mem=64G next.sh; sort -S 2G a | gzip", mib(2048)),
+        (
+            "id=$(sbatch --parsable --mem=64G b.sh); srun -n 2 ./a",
+            cpus(2),
+        ),
+        ("echo \"has $SLURM_MEM_PER_NODE\" && ./a", NOTHING),
+        ("./a & sort -S 1G b", ALL_MEMORY),
+        ("a 2>&1 | sort -S 1G", mib(1024)),
+    ]);
+}
+
+#[test]
+fn what_hangs_on_the_count_keeps_it_however_it_is_called() {
+    assert_floors(&[
+        ("T=$SLURM_CPUS_PER_TASK\n[ $T -ge 4 ] || exit 1", ALL_CPUS),
+        (
+            "export T=\"${SLURM_CPUS_PER_TASK}\"\nif (( T < 4 )); then exit; fi",
+            ALL_CPUS,
+        ),
+        (
+            "T=$SLURM_CPUS_PER_TASK\nN=$((T / 2))\nfor i in $(seq 1 $N); do ./a $i; done",
+            ALL_CPUS,
+        ),
+        ("N=$(nproc)\nfor i in `seq $N`; do ./a $i; done", ALL_CPUS),
+        ("N=`nproc`\nif [ $N -lt 8 ]; then exit 1; fi", ALL_CPUS),
+        ("[ $(nproc) -lt 8 ] && exit 1", ALL_CPUS),
+        (
+            "for ((i = 0; i < SLURM_CPUS_PER_TASK; i++)); do ./a $i; done",
+            ALL_CPUS,
+        ),
+        ("for i in $(seq 1 $(nproc)); do ./a $i; done", ALL_CPUS),
+        ("[ $((SLURM_NTASKS % 4)) -eq 0 ] || exit", ALL_CPUS),
+        // Handed on, printed, or compared to see whether it is set.
+        ("T=$SLURM_CPUS_PER_TASK\n./a -t $T", NOTHING),
+        ("T=$SLURM_CPUS_PER_TASK\necho \"T is $T == all\"", NOTHING),
+        ("T=$SLURM_CPUS_PER_TASK\n# [ $T -ge 4 ]\n./a", NOTHING),
+        ("T=$SLURM_CPUS_PER_TASK\n[ $TT -ge 4 ] || exit", NOTHING),
+        ("make -j$(nproc) all", NOTHING),
+        ("export OMP_NUM_THREADS=$(nproc)", NOTHING),
+        ("N=$(nproc --all)\n[ $N -ge 64 ] && echo big", NOTHING),
+        ("[ x$SLURM_CPUS_PER_TASK == x ] && exit", NOTHING),
+        (
+            "if [ \"$SLURM_CPUS_PER_TASK\" -gt 0 ]; then ./a; fi",
+            NOTHING,
+        ),
+        ("[ -z \"$SLURM_CPUS_PER_TASK\" ] && exit", NOTHING),
+    ]);
+}
+
+#[test]
+fn where_it_stands_is_known_and_safe_to_print() {
+    let script =
+        b"#!/bin/bash\n#SBATCH --mem=9G\ncd /a\n\n  java \\\n -Xmx2g \x1b[31m\xff -jar a.jar\n";
+    let memory = Floor::of(script, 1).memory.unwrap();
+    assert_eq!(memory.line, 5);
+    assert!(
+        memory.text.starts_with("java ") && memory.text.contains("-Xmx2g"),
+        "{}",
+        memory.text
+    );
+    assert!(!memory.text.contains(char::is_control) && memory.text.chars().count() <= SHOWN);
+}

@@ -1,0 +1,203 @@
+//! What of Slurm's own configuration keeps jobs from being sized, measured or rescued.
+
+use super::Finding;
+use crate::agent::{AGENT_UID, MOST_REST};
+use crate::config::{Config, Mode};
+use crate::slurm::{Commands, site};
+use crate::store::Store;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// What slurmctld says of itself.
+pub(super) fn findings(commands: &dyn Commands, config: &Config) -> Vec<Finding> {
+    let settings = match site::settings(commands) {
+        Ok(settings) => settings,
+        Err(error) => {
+            return vec![Finding::bad(
+                "slurmctld",
+                error.to_string(),
+                "systemctl start slurmctld",
+            )];
+        }
+    };
+    let setting = |name: &str| settings.get(name).map_or("", String::as_str);
+    let conf = "edit slurm.conf, then: scontrol reconfigure";
+    let expect = |what: &str, good: bool, problem: String, fix: &str| {
+        Finding::check(what, (!good).then_some(problem), fix)
+    };
+    let plugins = setting("JobSubmitPlugins");
+    let mut findings = vec![
+        expect(
+            "plugin in slurm.conf",
+            plugins.split(',').any(|plugin| plugin == "shadowfit"),
+            format!("JobSubmitPlugins={plugins}"),
+            "add shadowfit to JobSubmitPlugins in slurm.conf, behind what stands there, then restart slurmctld",
+        ),
+        expect(
+            "accounting",
+            setting("AccountingStorageType").ends_with("slurmdbd"),
+            format!(
+                "AccountingStorageType={}: no job's use comes back",
+                setting("AccountingStorageType")
+            ),
+            conf,
+        ),
+        expect(
+            "sampling",
+            !setting("JobAcctGatherType").ends_with("none"),
+            format!(
+                "JobAcctGatherType={}: no job's use is measured",
+                setting("JobAcctGatherType")
+            ),
+            conf,
+        ),
+        expect(
+            "requeue",
+            setting("JobRequeue") != "0",
+            "JobRequeue=0: only jobs with --requeue are sized, since no other could be rescued"
+                .into(),
+            conf,
+        ),
+        expect(
+            "dependencies",
+            !setting("DependencyParameters").contains("kill_invalid_depend"),
+            "DependencyParameters=kill_invalid_depend: jobs that depend on one that dies of a rewrite are cancelled before \
+             it is rescued"
+                .into(),
+            "remove kill_invalid_depend from slurm.conf, or set mode \"advise\" where jobs depend on others",
+        ),
+        remembers(setting("MinJobAge"), config),
+        page_cache(&setting, Path::new(CGROUP_V2)),
+        libraries(setting("PluginDir")),
+    ];
+    if config.wants_shadows() {
+        findings.extend(shadows(&setting, config));
+    }
+    findings.push(readable_by_slurmctld(
+        setting("SlurmUser"),
+        &config.snapshot_path(),
+    ));
+    findings
+}
+
+/// slurmctld forgets an ended job after MinJobAge, shown as `300 sec`; the agent, which looks at the whole queue once a pass or
+/// after its longest rest, must have seen until then how it ended.
+pub(super) fn remembers(min_job_age: &str, config: &Config) -> Finding {
+    let interval = u64::from(config.agent.interval_s);
+    let least = (4 * interval).max(2 * MOST_REST.as_secs());
+    let seconds = min_job_age.split(' ').next().and_then(|s| s.parse().ok());
+    let problem = seconds
+        .filter(|&seconds: &u64| seconds < least)
+        .map(|_| format!("MinJobAge={min_job_age}: jobs may be forgotten before one that a rewrite harmed is rescued"));
+    let fix = format!("MinJobAge={least} or more in slurm.conf, then: scontrol reconfigure");
+    Finding::check("ended jobs are remembered", problem, fix)
+}
+
+/// Under cgroup v2 MaxRSS counts page cache, since this release: a job that reads much seems to need all it is given.
+const COUNTS_PAGE_CACHE_SINCE: (u32, u32) = (23, 11);
+
+/// It is there where control groups are version 2.
+const CGROUP_V2: &str = "/sys/fs/cgroup/cgroup.controllers";
+
+/// `cgroup_v2` is a file that is there where this machine's control groups are version 2.
+pub(super) fn page_cache<'a>(setting: &impl Fn(&str) -> &'a str, cgroup_v2: &Path) -> Finding {
+    let release = setting("SLURM_VERSION")
+        .split_once('.')
+        .and_then(|(year, rest)| {
+            let month = rest.split('.').next()?;
+            Some((year.parse().ok()?, month.parse().ok()?))
+        });
+    let is_v2 = match setting("CgroupPlugin") {
+        "cgroup/v2" => true,
+        "cgroup/v1" => false,
+        _ => cgroup_v2.exists(),
+    };
+    let counts = release >= Some(COUNTS_PAGE_CACHE_SINCE)
+        && is_v2
+        && setting("JobAcctGatherType").ends_with("cgroup")
+        && !setting("JobAcctGatherParams")
+            .to_ascii_lowercase()
+            .contains("no_file_cache");
+    let problem = counts.then(|| {
+        "MaxRSS counts page cache here, so that runs without a profile seem to need all that they are given".into()
+    });
+    Finding::check(
+        "page cache in MaxRSS",
+        problem,
+        "add JobAcctGatherParams=no_file_cache to slurm.conf (25.11 or later); before that runs need profiles: plugstack.conf on \
+         all nodes, without profile=off",
+    )
+}
+
+/// What shadows need beyond the rest.
+fn shadows<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> Vec<Finding> {
+    let plugstack = plugstack(setting("PlugStackConfig"), setting("SLURM_CONF"));
+    let loaded = std::fs::read_to_string(&plugstack)
+        .is_ok_and(|text| text.lines().any(|line| line.contains("spank_shadowfit.so")));
+    let agent =
+        Store::open_to_read(&config.database_path()).and_then(|store| store.progress(AGENT_UID));
+    let applies = config.modes.default == Mode::Apply
+        || [config.modes.memory, config.modes.cpus].contains(&Some(Mode::Apply))
+        || config.rule.iter().any(|rule| rule.applies());
+    vec![
+        Finding::check(
+            "shadows: SPANK plugin",
+            (!loaded).then(|| format!("{} does not load spank_shadowfit.so", plugstack.display())),
+            "add 'optional spank_shadowfit.so' to plugstack.conf, here and on every compute node",
+        ),
+        Finding::check(
+            "shadows: agent",
+            agent
+                .is_ok_and(|uid| uid.is_some_and(|uid| uid != 0))
+                .then(|| {
+                    "shadowfitd does not run as root, and cannot submit in users' names".into()
+                }),
+            "install -D -t /etc/systemd/system/shadowfitd.service.d /usr/local/share/shadowfit/shadowfitd-root.conf, \
+             then: systemctl daemon-reload; systemctl restart shadowfitd",
+        ),
+        Finding::check(
+            "shadows: modes",
+            (!applies)
+                .then(|| "nothing is applied anywhere, so no job is delayed for a shadow".into()),
+            "set mode \"apply\" somewhere, or [shadow] enabled = false",
+        ),
+    ]
+}
+
+/// plugstack.conf, which lies beside slurm.conf where nothing else is set.
+pub(super) fn plugstack(set: &str, slurm_conf: &str) -> PathBuf {
+    match set {
+        "" | "(null)" => Path::new(slurm_conf).with_file_name("plugstack.conf"),
+        set => set.into(),
+    }
+}
+
+fn libraries(plugin_dirs: &str) -> Finding {
+    let complete = |dir: &str| {
+        ["job_submit_shadowfit.so", "libshadowfit_core.so"]
+            .iter()
+            .all(|library| Path::new(dir).join(library).exists())
+    };
+    let missing = !plugin_dirs.split(':').any(complete);
+    let problem =
+        missing.then(|| format!("no folder of PluginDir={plugin_dirs} holds plugin and core"));
+    Finding::check("libraries", problem, "scripts/install")
+}
+
+/// SlurmUser is printed as `slurm(64030)`.
+fn readable_by_slurmctld(slurm_user: &str, snapshot: &Path) -> Finding {
+    let uid = slurm_user
+        .split_once('(')
+        .and_then(|(_, rest)| rest.trim_end_matches(')').parse::<u32>().ok());
+    let problem = std::fs::metadata(snapshot).ok().and_then(|meta| {
+        let mode = meta.permissions().mode();
+        let own = uid == Some(meta.uid()) && mode & 0o400 != 0;
+        let readable = own || mode & 0o004 != 0 || uid == Some(0);
+        (!readable).then(|| format!("{slurm_user} cannot read {}", snapshot.display()))
+    });
+    Finding::check(
+        "snapshot readable by SlurmUser",
+        problem,
+        format!("chmod a+r {}", snapshot.display()),
+    )
+}

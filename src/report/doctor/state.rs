@@ -1,0 +1,139 @@
+//! What lies in the agent's state folder: switches, snapshot and database.
+
+use super::Finding;
+use crate::agent::TOLD_BY_FOLDERS;
+use crate::config::Config;
+use crate::model::snapshot::Snapshot;
+use crate::store::Store;
+use crate::text::units::{MIB, printable};
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::SystemTime;
+
+/// What an admin or the agent switches off by a file.
+pub(super) fn switches(config: &Config) -> Vec<Finding> {
+    vec![kill_switch(config), breaker(config)]
+}
+
+/// What is learned, and whether the agent lives.
+pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![snapshot(config), database(config)];
+    findings.extend(new_jobs(config));
+    findings.extend(growth(config));
+    findings
+}
+
+fn kill_switch(config: &Config) -> Finding {
+    let path = config.kill_switch_path();
+    let thrown = path
+        .exists()
+        .then(|| "it is there: every job passes unchanged".to_owned());
+    Finding::check("kill switch", thrown, format!("rm {}", path.display()))
+}
+
+/// Whoever closes it wants to know why it opened.
+fn breaker(config: &Config) -> Finding {
+    let path = config.breaker_path();
+    let why = std::fs::read_to_string(&path).unwrap_or_default();
+    let why = printable(why.trim());
+    let problem = config
+        .is_advised_only
+        .then(|| format!("nothing is set beyond advice: {why}"));
+    let fix = format!(
+        "see 'shadowfit report --by fingerprint', leave out by a rule what fails, then: rm {}",
+        path.display()
+    );
+    Finding::check("breaker", problem, fix)
+}
+
+/// How large it is, and whether kinds are left out of it: of all, or of a user who has very many.
+pub(super) fn snapshot(config: &Config) -> Finding {
+    let path = config.snapshot_path();
+    let snapshot = match Snapshot::load(&path) {
+        Ok(snapshot) => snapshot,
+        Err(error) => return Finding::bad("snapshot", error.to_string(), "shadowfit train"),
+    };
+    let mut users: HashMap<u32, usize> = HashMap::new();
+    for (_, learned) in snapshot.entries().filter(|(_, one)| one.owner != 0) {
+        *users.entry(learned.owner).or_default() += 1;
+    }
+    let limits = &config.evidence;
+    let full = users
+        .values()
+        .filter(|&&kinds| kinds >= limits.max_kinds_per_user as usize)
+        .count();
+    let what = format!(
+        "snapshot: {} kinds of jobs of {} users, {} of them with all that one may have, {:.1} MiB",
+        snapshot.len(),
+        users.len(),
+        full,
+        mib(&path)
+    );
+    let problem = (snapshot.len() >= limits.max_kinds as usize).then(|| {
+        "as many kinds as are allowed: those that ran longest ago are left out".to_owned()
+    });
+    let fix = "raise max_kinds under [evidence], lower kinds_days or max_kinds_per_user, then: shadowfit train --all";
+    Finding::check(what, problem, fix)
+}
+
+/// The size of a file; 0 where there is none.
+fn mib(path: &Path) -> f64 {
+    std::fs::metadata(path).map_or(0.0, |meta| meta.len() as f64 / MIB as f64)
+}
+
+/// How much the database holds, and for how long it will.
+pub(super) fn growth(config: &Config) -> Option<Finding> {
+    let path = config.database_path();
+    let (runs, first) = Store::open_to_read(&path).ok()?.extent().ok()?;
+    let since = first.and_then(|first| jiff::Timestamp::from_second(first).ok());
+    let since = since.map_or(String::new(), |first| {
+        format!(" since {}", first.strftime("%Y-%m-%d"))
+    });
+    let kept = match config.database.keep_days {
+        0 => "kept for good".to_owned(),
+        days => format!("kept for {days} days"),
+    };
+    let size = mib(&path);
+    Some(Finding::good(format!(
+        "database: {runs} runs{since}, {kept}, {size:.1} MiB"
+    )))
+}
+
+/// How the agent learns of new jobs; nothing where none has run for long yet.
+fn new_jobs(config: &Config) -> Option<Finding> {
+    let store = Store::open_to_read(&config.database_path()).ok()?;
+    Some(match store.progress(TOLD_BY_FOLDERS).ok()?? {
+        0 => Finding::bad(
+            "new jobs",
+            "shadowfitd is not told of them by slurmctld's StateSaveLocation and asks for the whole queue, which a large one makes slow",
+            "run shadowfitd on the controller, as SlurmUser or root",
+        ),
+        _ => Finding::good("new jobs: told by slurmctld's folders"),
+    })
+}
+
+/// The database's last pass shows whether the agent lives.
+fn database(config: &Config) -> Finding {
+    let path = config.database_path();
+    let passed = Store::open_to_read(&path).and_then(|store| store.progress("sacct"));
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs() as i64);
+    match passed {
+        Err(error) => Finding::bad(
+            "database",
+            format!("{error:#}"),
+            "systemctl restart shadowfitd",
+        ),
+        Ok(None) => Finding::bad(
+            "agent",
+            "it has never read accounting",
+            "systemctl start shadowfitd",
+        ),
+        Ok(Some(at)) if now - at > 10 * i64::from(config.agent.interval_s) => {
+            let problem = format!("its last pass was {} s ago", now - at);
+            Finding::bad("agent", problem, "systemctl restart shadowfitd")
+        }
+        Ok(Some(at)) => Finding::good(format!("agent: last pass {} s ago", now - at)),
+    }
+}

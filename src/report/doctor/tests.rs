@@ -1,0 +1,177 @@
+use super::cluster::{page_cache, plugstack, remembers};
+use super::state::{growth, snapshot};
+use super::*;
+use crate::fingerprint::{Key, Kind};
+use crate::model::learned::{Learned, owner};
+use crate::model::snapshot::Snapshot;
+use crate::record::tests::finished;
+use crate::slurm::CommandError;
+use crate::store::Store;
+
+struct Conf(&'static str);
+impl Commands for Conf {
+    fn run(&self, _: &str, _: &[&str]) -> Result<Vec<u8>, CommandError> {
+        Ok(self.0.as_bytes().to_vec())
+    }
+}
+
+#[test]
+fn plugstack_conf_lies_where_slurm_says_or_beside_its_own() {
+    let cases = [
+        (
+            "/site/plug.conf",
+            "/etc/slurm/slurm.conf",
+            "/site/plug.conf",
+        ),
+        (
+            "(null)",
+            "/etc/slurm/slurm.conf",
+            "/etc/slurm/plugstack.conf",
+        ),
+        ("", "/etc/slurm/slurm.conf", "/etc/slurm/plugstack.conf"),
+    ];
+    for (set, slurm_conf, path) in cases {
+        assert_eq!(plugstack(set, slurm_conf), Path::new(path), "{set}");
+    }
+}
+
+#[test]
+fn page_cache_in_max_rss_is_told_where_slurm_counts_it() {
+    let is_told = |release, plugin, gather, params, v2: &str| {
+        let setting = |name: &str| match name {
+            "SLURM_VERSION" => release,
+            "CgroupPlugin" => plugin,
+            "JobAcctGatherType" => gather,
+            "JobAcctGatherParams" => params,
+            _ => "",
+        };
+        page_cache(&setting, Path::new(v2)).problem.is_some()
+    };
+    let (v2, cgroup) = ("cgroup/v2", "jobacct_gather/cgroup");
+    assert!(is_told("24.11.5", v2, cgroup, "(null)", ""));
+    assert!(is_told("23.11.0-rc1", "autodetect", cgroup, "(null)", "/"));
+    for (release, plugin, gather, params, file) in [
+        ("23.02.8", v2, cgroup, "(null)", "/"),
+        ("22.05.8", v2, cgroup, "(null)", "/"),
+        ("24.11.5", "cgroup/v1", cgroup, "(null)", "/"),
+        ("24.11.5", "autodetect", cgroup, "(null)", "/no/such/file"),
+        ("24.11.5", v2, "jobacct_gather/linux", "(null)", "/"),
+        ("26.05.1", v2, cgroup, "UsePss,no_file_cache", "/"),
+        ("", v2, cgroup, "(null)", "/"),
+    ] {
+        assert!(
+            !is_told(release, plugin, gather, params, file),
+            "{release} {plugin} {params}"
+        );
+    }
+}
+
+#[test]
+fn a_slurmctld_that_forgets_sooner_than_the_agent_looks_is_told() {
+    let config = Config::default();
+    let is_told = |age: &str| remembers(age, &config).problem.is_some();
+    assert!(is_told("2 sec") && is_told("119 sec"));
+    for age in ["120 sec", "300 sec", "", "(null)"] {
+        assert!(!is_told(age), "{age}");
+    }
+}
+
+#[test]
+fn an_empty_site_is_told_all_that_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shadowfit.toml");
+    std::fs::write(
+        &path,
+        format!(
+            "state_dir = '{}'\nmodes.licenses = 'apply'",
+            dir.path().display()
+        ),
+    )
+    .unwrap();
+    let conf = Conf(
+        "JobSubmitPlugins        = lua\nAccountingStorageType = accounting_storage/none\nJobRequeue = 0\n",
+    );
+    let findings = examine(&path, &conf);
+    let bad: Vec<_> = findings
+        .iter()
+        .filter(|f| f.problem.is_some())
+        .map(|f| f.what.as_str())
+        .collect();
+    assert_eq!(
+        bad,
+        [
+            "modes: licenses",
+            "plugin in slurm.conf",
+            "accounting",
+            "requeue",
+            "libraries",
+            "snapshot",
+            "database"
+        ]
+    );
+}
+
+#[test]
+fn an_open_breaker_is_told_with_its_reason_and_the_way_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shadowfit.toml");
+    std::fs::write(&path, format!("state_dir = '{}'", dir.path().display())).unwrap();
+    let said = || {
+        let findings = examine(&path, &Conf(""));
+        let finding = findings.into_iter().find(|one| one.what == "breaker");
+        finding.unwrap().problem
+    };
+    assert_eq!(said(), None);
+    let breaker = dir.path().join("breaker-open");
+    std::fs::write(&breaker, "9 of 10 failed\x1b[2J\n").unwrap();
+    let (problem, fix) = said().unwrap();
+    assert!(problem.contains("advice: 9 of 10 failed") && !problem.contains('\x1b'));
+    assert!(fix.ends_with(&format!("rm {}", breaker.display())), "{fix}");
+}
+
+#[test]
+fn a_broken_configuration_is_the_first_thing_to_mend() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shadowfit.toml");
+    std::fs::write(&path, "mode = 1").unwrap();
+    let findings = examine(&path, &Conf(""));
+    assert_eq!(findings.len(), 1);
+    assert!(findings[0].problem.as_ref().unwrap().0.contains("line 1"));
+}
+
+#[test]
+fn how_much_is_known_is_told_and_when_kinds_are_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let kind = |key, user| {
+        let learned = Learned {
+            owner: owner(user),
+            ..Learned::default()
+        };
+        (Key(key), learned)
+    };
+    let kinds = [kind(1, "alice"), kind(2, "alice"), kind(3, "bob")];
+    let bytes = Snapshot::encode(kinds.iter(), Default::default(), &Default::default());
+    Snapshot::publish(&dir.path().join("snapshot"), &bytes).unwrap();
+    let mut config = Config {
+        state_dir: dir.path().into(),
+        ..Config::default()
+    };
+    for (most, of_one, full, is_bad) in [(4, 3, 0, false), (4, 2, 1, false), (3, 2, 1, true)] {
+        config.evidence.max_kinds = most;
+        config.evidence.max_kinds_per_user = of_one;
+        let found = snapshot(&config);
+        let said = format!("3 kinds of jobs of 2 users, {full} of them");
+        assert!(found.what.contains(&said), "{}", found.what);
+        assert_eq!(found.problem.is_some(), is_bad, "{most} {of_one}");
+    }
+    assert!(growth(&config).is_none(), "no database yet");
+    let mut store = Store::open(&config.database_path()).unwrap();
+    store
+        .insert(&[(finished(1, 86_400, 9), Kind::default())])
+        .unwrap();
+    let said = growth(&config).unwrap().what;
+    assert!(
+        said.starts_with("database: 1 runs since 1970-01-02, kept for 1095 days, "),
+        "{said}"
+    );
+}

@@ -1,0 +1,174 @@
+//! Jobs that a rewrite harmed, and those that depend on them.
+
+use super::*;
+
+#[test]
+fn a_job_that_a_rewrite_harmed_runs_again_whatever_slurm_calls_its_end() {
+    let kind = Kind::of_accounting(7, b"align");
+    let rewritten = |profile: Option<JobCounters>| Record {
+        kind,
+        evidence: Some(Evidence {
+            longest_s: 50,
+            ..Evidence::default()
+        }),
+        profile: profile.map(Box::new),
+        ..record(Some(1000))
+    };
+    let well = || profile(Ended::Finished, 50.0, 700.0);
+    // As accounting has it; the group of a step is gone before the sampler looks.
+    let step = "9.0|9.0|1|1|2|OUT_OF_MEMORY|1||||||1||7|00:01.000|||python3|1\n";
+    let killed_step = finished(9, 990 << 20) + step;
+    let by_itself = finished(4, 700 << 20).replace("COMPLETED", "FAILED");
+    let cases = [
+        (
+            "a step was killed",
+            "COMPLETED",
+            profile(Ended::Oom, 50.0, 900.0),
+            "",
+            1,
+        ),
+        (
+            "a child was killed",
+            "FAILED",
+            profile(Ended::Oom, 50.0, 900.0),
+            "",
+            1,
+        ),
+        (
+            "a full tmpfs",
+            "TIMEOUT",
+            profile(Ended::Failed, 50.0, 990.0),
+            "",
+            1,
+        ),
+        (
+            "a heap too small",
+            "FAILED",
+            profile(Ended::Failed, 3.0, 300.0),
+            "",
+            1,
+        ),
+        (
+            "it did nothing",
+            "COMPLETED",
+            profile(Ended::Finished, 0.2, 3.0),
+            "",
+            1,
+        ),
+        (
+            "accounting has a step that was killed",
+            "COMPLETED",
+            well(),
+            killed_step.as_str(),
+            1,
+        ),
+        ("all is well", "COMPLETED", well(), "", 0),
+        (
+            "its own failure",
+            "FAILED",
+            profile(Ended::Failed, 3.0, 300.0),
+            by_itself.as_str(),
+            0,
+        ),
+        ("its user's wish", "CANCELLED", well(), "", 0),
+    ];
+    for (what, state, profile, more, requeued) in cases {
+        let site = Site::new();
+        let history: String = (1..=3).map(|id| finished(id, 700 << 20)).collect();
+        site.slurm.rows.replace(format!("{history}{more}"));
+        let job = queued(9, state, 0, 1000, &rewritten(Some(profile)));
+        site.slurm.queue.replace(vec![job]);
+        let pass = site.agent().pass(true).unwrap();
+        assert_eq!(pass.requeued, requeued, "{what}");
+    }
+}
+
+#[test]
+fn a_rescue_waits_for_the_requeue_and_happens_once() {
+    let site = Site::new();
+    site.slurm.slurmdbd_is_down.set(true);
+    let killed = record(Some(1000));
+    site.slurm.queue.replace(vec![
+        queued(9, "OUT_OF_MEMORY", 0, 1000, &killed),
+        queued(9, "COMPLETING", 1, 1000, &killed),
+        queued(9, "PENDING", 1, 1000, &killed),
+        queued(9, "RUNNING", 1, 8000, &killed.give_back()),
+    ]);
+    let mut agent = site.agent();
+    let pass = agent.pass(false).unwrap();
+    assert_eq!((pass.requeued, pass.given_back), (1, 1));
+    let calls = site.slurm.calls("scontrol");
+    assert!(
+        calls.contains(&"scontrol requeue 9".to_owned()),
+        "{calls:?}"
+    );
+    let set = calls
+        .iter()
+        .find(|line| line.starts_with("scontrol update"))
+        .unwrap();
+    assert!(
+        set.contains("JobId=9 MinMemoryNode=8000") && set.ends_with("StartTime=now"),
+        "{set}"
+    );
+
+    // It dies again: of what its user asked for, which is not ours to mend.
+    site.slurm.queue.replace(vec![queued(
+        9,
+        "OUT_OF_MEMORY",
+        1,
+        8000,
+        &killed.give_back(),
+    )]);
+    let pass = agent.pass(false).unwrap();
+    assert_eq!((pass.requeued, pass.given_back), (0, 0));
+}
+
+#[test]
+fn jobs_that_depend_on_a_rescued_job_wait_again() {
+    let site = Site::new();
+    let waits = |dependency: &str| {
+        serde_json::json!({"job_id": 10, "job_state": "PENDING", "dependency": dependency})
+            .to_string()
+    };
+    let answer = |state: &str, dependency: &str| {
+        format!(
+            "{},{}",
+            queued(9, state, 1, 8000, &record(None).give_back()),
+            waits(dependency)
+        )
+    };
+    let mended = |answer: String| {
+        site.slurm.queue.replace(vec![answer]);
+        site.agent().pass(true).unwrap();
+        site.slurm.calls("scontrol update")
+    };
+    assert_eq!(
+        mended(answer("RUNNING", "afterok:9(failed)")),
+        ["scontrol update JobId=10 Dependency=afterok:9"]
+    );
+    assert_eq!(mended(answer("RUNNING", "afterok:9(unfulfilled)")), [""; 0]);
+    assert_eq!(mended(answer("RUNNING", "afterok:8(failed)")), [""; 0]);
+    assert_eq!(mended(answer("FAILED", "afterok:9(failed)")), [""; 0]);
+}
+
+#[test]
+fn what_others_changed_and_what_was_never_rewritten_is_left() {
+    let site = Site::new();
+    site.slurm
+        .rows
+        .replace((1..5).map(|id| finished(id, 900 << 20)).collect());
+    for job in [
+        queued(9, "PENDING", 0, 5000, &record(None)),
+        queued(9, "PENDING", 1, 9000, &record(Some(1000))),
+        queued(9, "OUT_OF_MEMORY", 0, 8000, &record(None)),
+        queued(9, "RUNNING", 0, 8000, &record(None)),
+    ] {
+        site.slurm.queue.replace(vec![job.clone()]);
+        let pass = site.agent().pass(true).unwrap();
+        assert_eq!(
+            (pass.decided_again, pass.requeued, pass.given_back),
+            (0, 0, 0),
+            "{job}"
+        );
+    }
+}
