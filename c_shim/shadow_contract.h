@@ -19,7 +19,7 @@
 #define SHADOWFIT_MEASURE "measure"
 /* Its value for a shadow: this, then the fields of a mark in their order, with ':' between them. */
 #define SHADOWFIT_MARK_PREFIX "shadow:"
-#define SHADOWFIT_MARK_SCAN "shadow:%31[0-9_]:%lld:%u:%lu:%lu:%lu%n"
+#define SHADOWFIT_MARK_SCAN SHADOWFIT_MARK_PREFIX "%31[0-9_]:%lld:%u:%lu:%lu:%lu%n"
 #define SHADOWFIT_MARK_FIELDS 6
 /* Room for one, and its end. */
 #define SHADOWFIT_MARK_SIZE 160

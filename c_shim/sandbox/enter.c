@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroups.h"
 #include "sandbox.h"
 
 /* Between two looks whether init has ended or the sampler is gone, in milliseconds. */
@@ -124,7 +125,7 @@ static struct outside look_outside(pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
 	return (struct outside){ .own_cgroup = open(path, O_RDONLY | O_CLOEXEC),
-				 .cgroups = open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC) };
+				 .cgroups = open(CGROUPS, O_PATH | O_DIRECTORY | O_CLOEXEC) };
 }
 
 /* Once Slurm has done its part, which it has when the sampler is there. */

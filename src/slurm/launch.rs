@@ -196,6 +196,32 @@ mod tests {
     }
 
     #[test]
+    fn what_a_launcher_is_asked_for_is_noted_in_a_line() {
+        let cases = [
+            ("srun ./a", "ranks=1"),
+            ("srun -n 4 ./a -c 2", "ranks=4"),
+            ("srun -n4 -c2 --mem=4G ./a", "ranks=4 cpus=2 mem=4G"),
+            (
+                "srun --cpus-per-task 3 --mem 2000 ./a",
+                "ranks=1 cpus=3 mem=2000",
+            ),
+            ("srun -c x --mem=1\u{a0}G\n ./a", "ranks=1 mem=1G"),
+            ("mpirun --np 2 c 3 ./a", "ranks=2"),
+            ("mpiexec --n 5 ./a", "ranks=5"),
+            ("mpirun --ntasks=6 -genv a b ./a -n 9", "ranks=6"),
+            // What follows is the option's, if anything does.
+            ("srun ./a -n", "ranks=1"),
+            ("srun -n", "ranks=1"),
+            ("mpirun -mca a", "ranks=1"),
+        ];
+        for (line, noted) in cases {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let launch = Launch::read(&words[0], &words[1..]);
+            assert_eq!(launch.to_string(), noted, "{line:?}");
+        }
+    }
+
+    #[test]
     fn any_words_are_read() {
         let pieces = [
             "-", "--", "n", "-n", "=", "K", "l", "é", "4", "mem", ":", "-np", " ",

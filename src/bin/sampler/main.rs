@@ -121,7 +121,38 @@ fn is_part(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{group_name, node_name};
+    use super::{Arguments, group_name, node_name};
+    use clap::Parser;
+
+    /// As a C function calls it: texts as they stand there, and for its variables what they may hold.
+    fn called(call: &str) -> Vec<String> {
+        let value = |argument: &str| match argument.strip_prefix('"') {
+            Some(text) => text.trim_end_matches('"').to_owned(),
+            None if argument.ends_with("group") => "shadowfit_1".into(),
+            None if argument.ends_with("node") => "n1".into(),
+            None => "7".into(),
+        };
+        let arguments = call.split(',').map(str::trim);
+        // The program stands there twice, and no pointer at the end.
+        let arguments = arguments.skip(1).filter(|one| !one.contains("NULL"));
+        arguments.map(value).collect()
+    }
+
+    #[test]
+    fn it_is_started_as_spank_starts_it() {
+        let calls = include_str!("../../../c_shim/spank/sampler.c").split("execl(");
+        let calls: Vec<_> = calls
+            .skip(1)
+            .map(|rest| called(rest.split(");").next().unwrap()))
+            .collect();
+        let kinds: Vec<&str> = calls.iter().map(|call| call[1].as_str()).collect();
+        assert_eq!(kinds, ["shadow", "job", "node"]);
+        for call in calls {
+            if let Err(error) = Arguments::try_parse_from(&call) {
+                panic!("{call:?}: {error}");
+            }
+        }
+    }
 
     #[test]
     fn only_a_shadows_group_is_one() {
