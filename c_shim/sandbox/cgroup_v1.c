@@ -156,6 +156,7 @@ void cgroup_v1_clear(const char *name)
 
 	for (size_t which = 0; which < CONTROLLERS * 3; which++) {
 		snprintf(pattern, sizeof(pattern), CGROUPS "/%s/%s%s", controllers[which / 3], folders[which % 3], name);
-		cgroup_clear(pattern, CLEAR_S);
+		unsigned looks = CGROUP_LOOKS(CLEAR_S);
+		cgroup_clear(pattern, &looks);
 	}
 }

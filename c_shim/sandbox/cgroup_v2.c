@@ -130,10 +130,11 @@ void cgroup_v2_clear(const char *name)
 {
 	static const char *const slices[] = { "", "*/", "*/*/", "*/*/*/", "*/*/*/*/" };
 	char pattern[PATH_MAX];
+	unsigned looks = CGROUP_LOOKS(CLEAR_S);
 
 	for (size_t which = 0; which < sizeof(slices) / sizeof(*slices); which++) {
 		snprintf(pattern, sizeof(pattern), CGROUPS "/%s*slurmstepd.scope/*/step_*/user/%s", slices[which],
 			 name);
-		cgroup_clear(pattern, CLEAR_S);
+		cgroup_clear(pattern, &looks);
 	}
 }

@@ -16,12 +16,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cgroups.h"
-
-/* Between two tries to remove a group. */
-#define CLEAR_US 20000
 
 int cgroup_write(const char *group, const char *file, const char *text)
 {
@@ -123,28 +121,39 @@ static void kill_all(const char *group)
 	snprintf(path, sizeof(path), "%s/cgroup.procs", group);
 	FILE *processes = fopen(path, "re");
 	while (processes && fscanf(processes, "%ld", &pid) == 1)
-		kill((pid_t)pid, SIGKILL);
+		/* One that this name space does not see is shown as 0. */
+		if (pid > 0)
+			kill((pid_t)pid, SIGKILL);
 	if (processes)
 		fclose(processes);
 }
 
-static void clear(const char *group, int seconds)
+/* Where the system lets users make groups, one of theirs may have this name. */
+static bool is_roots(const char *group)
 {
-	for (int tries = 0; tries < seconds * (1000000 / CLEAR_US) && rmdir(group) < 0 && errno == EBUSY; tries++) {
+	struct stat seen;
+
+	return lstat(group, &seen) == 0 && S_ISDIR(seen.st_mode) && seen.st_uid == 0;
+}
+
+static void clear(const char *group, unsigned *looks)
+{
+	for (; *looks > 0 && rmdir(group) < 0 && errno == EBUSY; --*looks) {
 		/* At once, where the kernel can: cgroup v2 since Linux 5.14. */
 		if (cgroup_write(group, "cgroup.kill", "1") < 0)
 			kill_all(group);
-		usleep(CLEAR_US);
+		usleep(CGROUP_LOOK_US);
 	}
 }
 
-void cgroup_clear(const char *pattern, int seconds)
+void cgroup_clear(const char *pattern, unsigned *looks)
 {
 	glob_t found = { 0 };
 
 	if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0)
 		for (size_t group = 0; group < found.gl_pathc; group++)
-			clear(found.gl_pathv[group], seconds);
+			if (is_roots(found.gl_pathv[group]))
+				clear(found.gl_pathv[group], looks);
 	globfree(&found);
 }
 

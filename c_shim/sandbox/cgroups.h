@@ -25,8 +25,13 @@ int cgroup_enter(const char *group);
 void cgroup_each_disk(void (*limit)(const char *group, const char *disk, uint64_t bytes_per_s), const char *group,
 		      uint64_t bytes_per_s);
 
-/* Ends what runs in the groups that a pattern matches, and removes them; gives each so long for that. */
-void cgroup_clear(const char *pattern, int seconds);
+/* How often it is looked whether a group has come to its end. */
+#define CGROUP_LOOK_US 20000
+#define CGROUP_LOOKS(seconds) ((seconds) * (1000000u / CGROUP_LOOK_US))
+
+/* Ends what runs in root's groups that a pattern matches, and removes them; `looks` is the time for that, of which it
+ * leaves the rest. */
+void cgroup_clear(const char *pattern, unsigned *looks);
 
 /* The groups of the sandbox's own, limited and entered. */
 int cgroup_v1_own(const struct sandbox *wish);

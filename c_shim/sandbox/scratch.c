@@ -260,17 +260,31 @@ static bool is_regular(int file)
 	return fstat(file, &kind) == 0 && S_ISREG(kind.st_mode);
 }
 
+/* Something of it could not be emptied yet, since its holder has a lease on it. */
+static bool is_put_off;
+
+/* A lease is broken in a time that the system sets, and a file of root's gets no new one. */
+static void truncate_held_file(int held)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", held);
+	int file = open(path, O_WRONLY | O_TRUNC | O_NONBLOCK | O_CLOEXEC);
+	if (file >= 0)
+		close(file);
+	else if (errno == EWOULDBLOCK)
+		is_put_off = fchownat(held, "", 0, 0, AT_EMPTY_PATH) == 0 || is_put_off;
+}
+
 /* The file is opened once and judged by that: its holder may put another in its place at any time. */
 static void truncate_if_of(const struct remains *remains, int folder, const char *name)
 {
-	char path[64];
 	int held = openat(folder, name, O_PATH | O_CLOEXEC);
 
 	if (held < 0)
 		return;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", held);
 	if (is_of(remains, held) && is_regular(held))
-		close(open(path, O_WRONLY | O_TRUNC | O_NONBLOCK | O_CLOEXEC));
+		truncate_held_file(held);
 	close(held);
 }
 
@@ -300,6 +314,19 @@ static void truncate_all_held(const struct remains *remains)
 		}
 	if (processes)
 		closedir(processes);
+}
+
+/* In seconds, and one more. */
+static unsigned longest_lease(void)
+{
+	unsigned seconds = 0;
+	FILE *setting = fopen("/proc/sys/fs/lease-break-time", "re");
+
+	if (setting && fscanf(setting, "%u", &seconds) != 1)
+		seconds = 0;
+	if (setting)
+		fclose(setting);
+	return seconds + 1;
 }
 
 /* The least size is a page: something has to be in it. */
@@ -350,8 +377,12 @@ void sandbox_empty(int keeper)
 	truncate_all_held(&remains);
 	for (size_t which = 0; which < remains.top_count; which++)
 		empty(remains.tops[which]);
-	/* Once more what was written between the two. */
-	truncate_all_held(&remains);
+	/* Once more what was written between the two, and what could not be emptied before. */
+	unsigned seconds = longest_lease();
+	do {
+		is_put_off = false;
+		truncate_all_held(&remains);
+	} while (is_put_off && seconds-- > 0 && sleep(1) == 0);
 	for (size_t which = 0; which < remains.top_count; which++)
 		close(remains.tops[which]);
 	if (remains.space >= 0)

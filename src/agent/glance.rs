@@ -222,8 +222,7 @@ impl Agent<'_> {
     /// Of the jobs that have come those that seem to wait for a shadow.
     fn look_at_new(&mut self) -> Result<()> {
         if self.config.wants_shadows() {
-            let new: Vec<u64> = self.events.unseen.iter().copied().collect();
-            let waiting = that_wait_for_shadows(self.commands, &new)?;
+            let waiting = that_wait_for_shadows(self.commands, &self.events.unseen)?;
             self.events.awaiting.extend(waiting);
         }
         self.events.unseen.clear();

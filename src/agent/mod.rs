@@ -26,7 +26,7 @@ use crate::model::snapshot::Snapshot;
 use crate::slurm::queue::{Queue, query};
 use crate::slurm::{Commands, site};
 use crate::store::Store;
-use crate::store::private::{make_folder, make_for_owner_of_folder};
+use crate::store::private::{make_folder, make_for_owner_of_folder, open_to_lock};
 use anyhow::{Context, Result, anyhow};
 use events::Events;
 pub use events::{MOST_REST, TOLD_BY_FOLDERS};
@@ -54,7 +54,7 @@ pub const AGENT_UID: &str = "agent uid";
 pub fn lock(config: &Config) -> Result<Flock<File>> {
     let path = config.state_dir.join("agent.lock");
     make_for_owner_of_folder(&path).with_context(|| path.display().to_string())?;
-    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    let file = open_to_lock(&path).with_context(|| path.display().to_string())?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock)
         .map_err(|(_, error)| error)
         .with_context(|| format!("{}: another shadowfitd is at work here", path.display()))

@@ -293,3 +293,28 @@ fn a_profile_is_kept_of_a_job_about_which_nothing_was_decided_too() {
     let record = Record::with_profile(Some(plain()), held(2));
     assert_eq!((record.asked, record.kept), (plain().asked, plain().kept));
 }
+
+#[test]
+fn no_word_of_a_script_is_in_a_record() {
+    let script = b"#!/bin/sh\nTOKEN=secret srun --mem=4G -c2 ./secret\n";
+    let floor = Floor::of(script, 4);
+    let shown = floor.memory.clone().unwrap();
+    assert!(shown.text.contains("secret"), "for whoever has the script");
+    let record = Record {
+        floor: Some(floor.clone()),
+        ..plain()
+    };
+    let comment = record.to_comment().unwrap();
+    assert!(!comment.contains("secret"), "{comment}");
+    let read = Comment::read(&comment)
+        .record()
+        .unwrap()
+        .floor
+        .clone()
+        .unwrap();
+    let memory = read.memory.unwrap();
+    assert_eq!((memory.least, memory.line), (shown.least, 2));
+    // As earlier releases wrote it.
+    let old = comment.replace("\"line\":2", "\"line\":2,\"text\":\"srun\"");
+    assert!(old != comment && Comment::read(&old).record().is_some());
+}

@@ -58,7 +58,9 @@ pub struct Reliance {
     pub least: Option<u64>,
     /// The line, counted from 1.
     pub line: u32,
-    /// Its text, without control characters, cut.
+    /// Its text, without control characters, cut; empty in a record that was read. A script is its user's and may hold
+    /// secrets, a record is anybody's to read.
+    #[serde(skip)]
     pub text: String,
 }
 

@@ -14,8 +14,11 @@ use crate::text::units::{MIB, memory_text, printable};
 fn floor(floor: &Floor) -> Vec<String> {
     let line = |what: &str, reliance: &Reliance, unit: fn(u64) -> String| {
         let least = reliance.least.map_or("as asked".into(), unit);
-        let text = printable(&reliance.text);
-        format!("floor     {what} {least}: line {}: {text}", reliance.line)
+        let at = format!("floor     {what} {least}: line {}", reliance.line);
+        match &*printable(&reliance.text) {
+            "" => at + " of its script",
+            text => format!("{at}: {text}"),
+        }
     };
     let memory = floor
         .memory

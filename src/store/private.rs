@@ -1,9 +1,10 @@
 //! Files that are nobody's business but the agent's: whoever may open a file may hold a lock on it, and with that
 //! stop the agent; and the database holds everybody's jobs.
 
-use std::fs::{self, OpenOptions, Permissions};
+use nix::fcntl::OFlag;
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 /// Others may reach what is named to them in the agent's folder, as the snapshot is, and may not list it.
@@ -13,7 +14,8 @@ const FILE: u32 = 0o600;
 /// Makes the agent's folder, and closes it to others.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)?;
-    close(path, FOLDER)
+    // A site may keep it elsewhere, by a link.
+    close(path, OFlag::O_DIRECTORY, FOLDER)
 }
 
 /// Makes a file that is not there yet, and closes it to others. What root makes, by an import or as an agent with
@@ -25,12 +27,15 @@ pub fn make_for_owner_of_folder(path: &Path) -> io::Result<()> {
         .mode(FILE)
         .open(path);
     match new {
-        Ok(_) if nix::unistd::geteuid().is_root() => {
+        // The file itself: the folder's owner may have put something else in its place.
+        Ok(file) if nix::unistd::geteuid().is_root() => {
             let folder = fs::metadata(path.parent().unwrap_or(Path::new(".")))?;
-            chown(path, Some(folder.uid()), Some(folder.gid()))
+            fchown(file, Some(folder.uid()), Some(folder.gid()))
         }
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => close(path, FILE),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            close(path, OFlag::O_NOFOLLOW, FILE)
+        }
         Err(error) => Err(error),
     }
 }
@@ -39,7 +44,7 @@ pub fn make_for_owner_of_folder(path: &Path) -> io::Result<()> {
 pub fn make_database(path: &Path) -> io::Result<()> {
     make_for_owner_of_folder(path)?;
     for path in beside(path).iter().filter(|path| path.exists()) {
-        close(path, FILE)?;
+        close(path, OFlag::O_NOFOLLOW, FILE)?;
     }
     Ok(())
 }
@@ -52,14 +57,29 @@ fn beside(database: &Path) -> [PathBuf; 2] {
     })
 }
 
+/// Opens a file that is there, to lock it; a link in its place is an error.
+pub fn open_to_lock(path: &Path) -> io::Result<File> {
+    let as_it_is = OFlag::O_NOFOLLOW.bits();
+    OpenOptions::new()
+        .write(true)
+        .custom_flags(as_it_is)
+        .open(path)
+}
+
 /// Closes what an earlier release left open, where it is ours to close.
-fn close(path: &Path, mode: u32) -> io::Result<()> {
-    let now = fs::metadata(path)?;
+fn close(path: &Path, how: OFlag, mode: u32) -> io::Result<()> {
+    let how = (how | OFlag::O_NONBLOCK).bits();
+    let file = match OpenOptions::new().read(true).custom_flags(how).open(path) {
+        // Another user's.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+        other => other?,
+    };
+    let now = file.metadata()?;
     let user = nix::unistd::geteuid();
     if now.mode() & 0o777 & !mode == 0 || !(user.is_root() || user.as_raw() == now.uid()) {
         return Ok(());
     }
-    fs::set_permissions(path, Permissions::from_mode(now.mode() & mode))
+    file.set_permissions(Permissions::from_mode(now.mode() & mode))
 }
 
 #[cfg(test)]
@@ -69,6 +89,21 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_file_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (other, link) = (dir.path().join("other"), dir.path().join("agent.lock"));
+        fs::write(&other, "theirs").unwrap();
+        fs::set_permissions(&other, Permissions::from_mode(0o644)).unwrap();
+        std::os::unix::fs::symlink(&other, &link).unwrap();
+        assert!(make_for_owner_of_folder(&link).is_err());
+        assert!(open_to_lock(&link).is_err());
+        assert_eq!(
+            (mode(&other), &*fs::read(&other).unwrap()),
+            (0o644, &b"theirs"[..])
+        );
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl Snapshot {
         let new = path.with_extension("new");
         // An agent that was killed here may have left its own, and have been another user.
         let _nothing_there = std::fs::remove_file(&new);
-        let mut file = File::create(&new)?;
+        let mut file = File::create_new(&new)?;
         // slurmctld and whoever asks for a prediction read it, whatever the umask is here.
         file.set_permissions(Permissions::from_mode(0o644))?;
         file.write_all(bytes)?;

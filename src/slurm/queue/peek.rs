@@ -6,6 +6,7 @@ use super::FORGOTTEN;
 use crate::fingerprint::Key;
 use crate::record::Comment;
 use crate::slurm::{CommandError, Commands};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read};
 
 /// A longer line is cut, in bytes.
@@ -21,9 +22,9 @@ pub type Awaited = (Key, i64);
 /// forgotten are passed over.
 pub fn that_wait_for_shadows(
     commands: &dyn Commands,
-    jobs: &[u64],
-) -> Result<Vec<(u64, Awaited)>, CommandError> {
-    let mut waiting = Vec::new();
+    jobs: &BTreeSet<u64>,
+) -> Result<BTreeMap<u64, Awaited>, CommandError> {
+    let mut waiting = BTreeMap::new();
     if jobs.is_empty() {
         return Ok(waiting);
     }
@@ -35,7 +36,9 @@ pub fn that_wait_for_shadows(
         &mut |output| {
             let mut line = Vec::new();
             while (&mut *output).take(MAX_LINE).read_until(b'\n', &mut line)? > 0 {
-                waiting.extend(read(&String::from_utf8_lossy(&line)));
+                // A line may be part of another job's name.
+                let seen = read(&String::from_utf8_lossy(&line));
+                waiting.extend(seen.filter(|(job, _)| jobs.contains(job)));
                 line.clear();
             }
             Ok(())
@@ -85,7 +88,8 @@ mod tests {
 
     fn seen(answer: &str) -> Vec<(u64, Awaited)> {
         let answers = [("scontrol --all --oneliner show job 9 show job 12", answer)];
-        that_wait_for_shadows(&Scripted::new(&answers), &[9, 12]).unwrap()
+        let waiting = that_wait_for_shadows(&Scripted::new(&answers), &[9, 12].into());
+        waiting.unwrap().into_iter().collect()
     }
 
     fn waits() -> String {
@@ -134,6 +138,14 @@ mod tests {
         );
         let both = evil + &line("12", "b", &waits());
         assert!(seen(&both).contains(&(12, (Key(5), 60))));
+        let many: String = (100..200)
+            .map(|job| line(&job.to_string(), "a", &waits()))
+            .collect();
+        assert_eq!(
+            seen(&line("9", &format!("a\n{many}"), "{}")),
+            [],
+            "none was asked for"
+        );
         for text in [
             "",
             "JobId=",
@@ -161,7 +173,7 @@ mod tests {
         let both = "slurm_load_jobs error: Invalid job id specified; slurm_load_jobs error: Unable to contact";
         for (said, is_well) in [(forgotten, true), (both, false)] {
             assert_eq!(
-                that_wait_for_shadows(&Fails(said), &[9]).is_ok(),
+                that_wait_for_shadows(&Fails(said), &[9].into()).is_ok(),
                 is_well,
                 "{said}"
             );

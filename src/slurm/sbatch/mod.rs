@@ -219,6 +219,9 @@ fn take_options(sbatch: &Sbatch, options: &[String], asked: &mut Asked) -> Resul
 /// The folder in which a job starts: this one, or another seen from here.
 fn work_dir(asked: Option<&[u8]>) -> Vec<u8> {
     let here = std::env::current_dir().unwrap_or_default();
-    let there = here.join(OsStr::from_bytes(asked.unwrap_or_default()));
+    let there = match asked {
+        Some(asked) => here.join(OsStr::from_bytes(asked)),
+        None => here,
+    };
     there.into_os_string().into_vec()
 }
