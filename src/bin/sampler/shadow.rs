@@ -71,7 +71,7 @@ fn watch(arguments: &Shadow, news: &Receiver<News>, init: i32, group: Group) -> 
     let started = Instant::now();
     let at = || started.elapsed().as_secs_f32();
     let mut noted = notes::Notes::default();
-    let licenses = Sensor::start(&arguments.license_servers, init);
+    let licenses = Sensor::start(&arguments.license_servers, Path::new(PROC), init);
     if let Err(error) = go(arguments.go_fd) {
         return ShadowCounters::refused(&format!("the job could not be let go: {error}"));
     }
