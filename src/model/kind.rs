@@ -93,7 +93,7 @@ impl KindModel {
         Some(known?.quantiles)
     }
 
-    /// What a job gets next that died of `first_mib` on a node; see [`second`].
+    /// What memory a job gets next that died of `first_mib` on a node; all in MiB. See [`second`].
     pub fn second(&self, first_mib: f64, asked_mib: f64) -> Option<Second> {
         second(&self.runs, first_mib, asked_mib)
     }

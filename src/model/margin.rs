@@ -35,9 +35,9 @@ pub const SHARES: [f64; 3] = [0.5, 0.9, 0.99];
 /// How far above an estimate things lie, in logarithms.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Margin {
-    /// What is to be set.
+    /// What is to be set: ln(set / estimate).
     pub enough: f64,
-    /// What each of [`SHARES`] stays under.
+    /// What each of [`SHARES`] stays under: ln(peak / estimate).
     pub quantiles: [f64; SHARES.len()],
 }
 
@@ -46,15 +46,15 @@ pub struct Margin {
 pub struct Ratio {
     /// ln(peak / estimate).
     pub ln: f64,
-    /// What memory costs there: run time times the estimate's size.
+    /// What the estimate costs there, times `count`: MiB·h for memory, seconds for run time.
     pub cost: f64,
-    /// How much the job counts.
+    /// How much the job counts: 1 for a whole one.
     pub count: f64,
 }
 
 /// The margin that costs least for a job like those of `ratios`, of which there is at least one.
 ///
-/// `retry` is the memory of a second run against the estimate; where it is missing or smaller than what
+/// `retry` is what a second run gets as a share of the estimate; where it is missing or smaller than what
 /// is set, that is doubled. `price` is what a killed run costs beyond its memory, as a share of that.
 pub fn margin(mut ratios: Vec<Ratio>, retry: Option<f64>, price: f64) -> Margin {
     ratios.sort_by(|a, b| a.ln.total_cmp(&b.ln));

@@ -23,7 +23,7 @@ pub struct Second {
 }
 
 /// What a job gets next that died of `first_mib` on a node: what the largest of its kind's completed runs above
-/// that would want, or else twice as much. `None` where that is not less than the `asked_mib` that it gets at last.
+/// that would want, or else twice as much; all in MiB. `None` where that is not less than the `asked_mib` that it gets at last.
 pub fn second<'a>(
     runs: impl IntoIterator<Item = &'a Run>,
     first_mib: f64,

@@ -68,15 +68,15 @@ pub struct Sampler<'a> {
     rates: Vec<(String, Rate)>,
     /// Of a job alone: a shadow has no network.
     network: Option<Network>,
-    /// Share of the input that had been read, at each close look at a shadow.
+    /// Seconds after the start, and the share of the input that had been read, at each close look at a shadow.
     shares: Vec<(f32, f32)>,
     curve: Timeline,
     spread: Spread,
     peak: Peak,
-    /// Most memory charged at any look, page cache included.
+    /// Most memory charged at any look, page cache included, in bytes.
     charged: u64,
     oom_kills: u64,
-    /// When the peak was last raised by more than [`SETTLED_GROWTH`], and to what.
+    /// When the peak was last raised by more than [`SETTLED_GROWTH`], in seconds after the start, and to how many bytes.
     raised: (f32, u64),
     most_threads: usize,
     most_processes: usize,
