@@ -1,5 +1,6 @@
 //! What a shadow or a job did, as the sampler beside it counted it.
 
+use super::is_zero;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -116,10 +117,6 @@ pub struct ShadowCounters {
         default
     )]
     pub license_servers: BTreeMap<String, u32>,
-}
-
-fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 impl Counters {

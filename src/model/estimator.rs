@@ -86,7 +86,7 @@ impl Prediction {
     }
 }
 
-/// A estimator that has been fitted to past jobs, ready to be asked about many inputs.
+/// An estimator that has been fitted to past jobs, ready to be asked about many inputs.
 pub enum Fitted<'a> {
     /// Of one trend everywhere: the margin on top of it is the same everywhere, too.
     Trend(Trend, Margin),
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn each_base_tells_what_it_is_made_for() {
+    fn each_estimator_follows_what_it_is_made_for() {
         let near = |estimator, samples: &[Sample], input: f64, right: f64| {
             let over = predicted(estimator, samples, input).unwrap() / right;
             assert!((1.0..1.07).contains(&over), "{estimator:?}: {over}");

@@ -11,6 +11,7 @@
 //! jobs killed. With those below it is 0.38 at 0.06 %. They are not where it is least: 14 kinds of one pipeline are few, and
 //! next to where it is least jobs die in numbers. `docs/measurements.md` has a row for each change.
 
+use super::quantile::quantile;
 use crate::job::counters::{Ended, ShadowCounters};
 use crate::job::shadow::{Need, Observation};
 use linfa::Dataset;
@@ -225,21 +226,8 @@ fn conformal_offset(observations: &[Observation]) -> Option<f64> {
             (log(observation.peak_mib) - log(likely), weight(of_kind))
         }));
     }
-    quantile(errors, CONFIDENCE)
-}
-
-/// The smallest value that at least `share` of the weight does not exceed.
-fn quantile(mut weighted: Vec<(f64, f64)>, share: f64) -> Option<f64> {
-    weighted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let total: f64 = weighted.iter().map(|(_, weight)| weight).sum();
-    let mut sum = 0.0;
-    weighted
-        .iter()
-        .find(|(_, weight)| {
-            sum += weight;
-            sum >= share * total
-        })
-        .map(|(value, _)| *value)
+    errors.sort_by(|a, b| a.0.total_cmp(&b.0));
+    quantile(errors.into_iter(), CONFIDENCE)
 }
 
 #[cfg(test)]

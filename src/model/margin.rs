@@ -8,6 +8,8 @@
 //! The constants: data, objective and command stand in `model/mod.rs`. They are not all alike: with UNSEEN_SPREADS at
 //! 0.6 the objective is 0.50 instead of 0.43 (killed jobs given all at once), at 1.1 one trace (topeft) wastes four times as much.
 
+use super::quantile::quantile;
+
 /// Each past ratio stands for some above and below it, at this share of the spread.
 const SMEAR: f64 = 0.1;
 
@@ -80,19 +82,13 @@ pub fn margin(mut ratios: Vec<Ratio>, retry: Option<f64>, price: f64) -> Margin 
     }
     Margin {
         enough: best.1,
-        quantiles: SHARES.map(|share| quantile(&possible, share)),
+        quantiles: SHARES.map(|share| ln_at(&possible, share)),
     }
 }
 
-/// The smallest ratio that at least `share` of them do not exceed.
-fn quantile(sorted: &[Ratio], share: f64) -> f64 {
-    let count: f64 = sorted.iter().map(|r| r.count).sum();
-    let mut below = 0.0;
-    let found = sorted.iter().find(|r| {
-        below += r.count;
-        below >= share * count
-    });
-    found.or(sorted.last()).map_or(0.0, |r| r.ln)
+/// What `share` of these ratios, which are in order, do not exceed, as ln(peak / estimate).
+fn ln_at(sorted: &[Ratio], share: f64) -> f64 {
+    quantile(sorted.iter().map(|r| (r.ln, r.count)), share).unwrap_or(0.0)
 }
 
 /// The ratios, smeared, in order, and the job that nobody has seen yet.
@@ -122,7 +118,7 @@ fn smeared(ratios: &[Ratio]) -> Vec<Ratio> {
 /// Root mean square distance from the median, in logarithms, shrunk towards the usual; mostly of the
 /// jobs above it.
 fn spread(ratios: &[Ratio], count: f64) -> f64 {
-    let median = quantile(ratios, 0.5);
+    let median = ln_at(ratios, 0.5);
     let below = 1.0 / (1.0 + count / YOUNG);
     let squares: f64 = ratios
         .iter()
