@@ -1,12 +1,19 @@
 //! Time, as a parameter of everything that needs it.
 #![forbid(unsafe_code)]
 
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 /// Time, as a parameter.
 pub trait Clock {
     /// Seconds since 1970.
     fn now(&self) -> i64;
+    /// Time since one and the same moment: it never goes back, whoever sets the time of day.
+    fn elapsed(&self) -> Duration;
+    /// Time since [`Clock::elapsed`] was `began`.
+    fn since(&self, began: Duration) -> Duration {
+        self.elapsed().saturating_sub(began)
+    }
     /// Waits.
     fn sleep(&self, duration: Duration);
 }
@@ -14,9 +21,16 @@ pub trait Clock {
 /// The clock on the wall.
 pub struct WallClock;
 
+/// When it was first asked for elapsed time.
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 impl Clock for WallClock {
     fn now(&self) -> i64 {
         jiff::Timestamp::now().as_second()
+    }
+
+    fn elapsed(&self) -> Duration {
+        BEGAN.elapsed()
     }
 
     fn sleep(&self, duration: Duration) {

@@ -14,7 +14,7 @@ use crate::slurm::{sacct, site};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A folder that is not this slurmctld's is looked at again after so long, in seconds.
 const REFUSED_S: i64 = 3600;
@@ -39,9 +39,9 @@ impl Agent<'_> {
 
     /// Until the next pass.
     pub fn tend(&mut self, time: Duration) {
-        let end = Instant::now() + time;
+        let end = self.clock.elapsed() + time;
         let mut rest = LEAST_REST;
-        while Instant::now() + rest < end {
+        while self.clock.elapsed() + rest < end {
             self.clock.sleep(rest);
             self.events.glanced = Duration::ZERO;
             match self.glance() {
@@ -51,8 +51,7 @@ impl Agent<'_> {
             }
             rest = rest_after(self.events.glanced, RESTS);
         }
-        self.clock
-            .sleep(end.saturating_duration_since(Instant::now()));
+        self.clock.sleep(end.saturating_sub(self.clock.elapsed()));
     }
 
     /// A short look at what cannot wait for a pass: jobs that wait for a shadow, and jobs that have ended badly.
@@ -76,7 +75,7 @@ impl Agent<'_> {
 
     /// Sees to what has changed, or to the whole queue where that is due.
     fn follow(&mut self, pass: &mut Pass) -> Result<()> {
-        let began = Instant::now();
+        let began = self.clock.elapsed();
         let now = self.clock.now();
         self.events.forget(now);
         self.hear();
@@ -88,14 +87,14 @@ impl Agent<'_> {
         }
         let told = self.look_at_new();
         let seen = self.look_at_some(pass);
-        self.events.glanced = began.elapsed();
+        self.events.glanced = self.clock.since(began);
         seen.and(told)
     }
 
     fn look_at_shadows(&mut self, pass: &mut Pass) -> Result<()> {
-        let began = Instant::now();
+        let began = self.clock.elapsed();
         let queue = self.look();
-        self.events.glanced = began.elapsed();
+        self.events.glanced = self.clock.since(began);
         self.tend_shadows(&queue?, pass)
     }
 
@@ -231,13 +230,14 @@ impl Agent<'_> {
 
     /// What has ended badly, or was requeued, by accounting.
     fn ask_for_ends(&mut self) -> Result<()> {
-        let (started, now) = (Instant::now(), self.clock.now());
+        let (began, now) = (self.clock.elapsed(), self.clock.now());
         if !self.events.asked.is_due(RESTS, ENDS_EVERY, now) {
             return Ok(());
         }
         let since = self.events.asked_through.clamp(now - FORGOTTEN_S, now) - LATE_S;
         let ends = sacct::harmed(self.commands, since, now + 1);
-        self.events.asked.done(self.clock.now(), started.elapsed());
+        let took = self.clock.since(began);
+        self.events.asked.done(self.clock.now(), took);
         if ends.is_err() {
             self.events.silent = Some(now);
         }

@@ -1,6 +1,10 @@
 //! Was a job harmed by what was rewritten? Slurm's state says so only of plain deaths. A step or a child that is
 //! killed, a step that is refused, a program that finds too little memory: they end as COMPLETED or FAILED. What
 //! tells then is the job's own profile, its steps in accounting, and how its kind ended with what its users asked for.
+//!
+//! The constants are judgements: no data that we have tells which ends a rewrite caused. What they weigh is a run that did not do its
+//! work, taken for a good one, against one run more of a job that ends so by itself. `scripts/bench strangers` makes such ends,
+//! and prints how many of the jobs that were harmed were mended, and which were learned as good ones.
 
 use super::Agent;
 use crate::job::counters::JobCounters;
@@ -9,17 +13,20 @@ use crate::store::{Harm, PastEnd};
 use anyhow::Result;
 use std::borrow::Cow;
 
-/// So many of a kind's latest runs are looked at.
+/// So many of a kind's latest runs are looked at: in more, its program may have been another; in fewer, a failure of its own
+/// that comes once in a while is not seen.
 const LOOKED_AT: u32 = 50;
 
-/// A kind is known to end well from so many completed runs on.
+/// A kind is known to end well from so many completed runs on: as many as it is sized from where `min_runs` is the default.
+/// With more, harm to the first jobs that are sized would be left alone; with fewer, one lucky run would prove it.
 const LEAST_COMPLETED: usize = 3;
 
 /// A job has ended far too soon with less than this share of the time, the CPU time and the memory of every
-/// run of its kind.
+/// run of its kind. A larger share runs jobs again that only had less to do; a smaller one misses those that die late.
 const FAR_LESS: f64 = 0.25;
 
-/// Kinds whose shortest run took less, in seconds, cannot end far too soon.
+/// Kinds whose shortest run took less, in seconds, cannot end far too soon: a quarter of that is two of accounting's whole
+/// seconds. A shorter job that goes wrong is cheap to run again by hand.
 const LEAST_TIME_S: f64 = 8.0;
 
 impl Agent<'_> {

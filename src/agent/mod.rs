@@ -36,7 +36,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use train::train;
 use trust::UnderWay;
 
@@ -208,10 +208,11 @@ impl<'a> Agent<'a> {
     /// Asks for the queue, and counts what is under way in it.
     fn look(&mut self) -> Result<Queue> {
         self.under_way = None;
-        let (began, looked) = (Instant::now(), self.clock.now());
+        let (began, looked) = (self.clock.elapsed(), self.clock.now());
         let queue = query(self.commands);
         // Whether it was told or not.
-        self.events.looked.done(self.clock.now(), began.elapsed());
+        let took = self.clock.since(began);
+        self.events.looked.done(self.clock.now(), took);
         let queue = queue?;
         self.under_way = Some(self.under_way(&queue, looked)?);
         self.left_to_slurmctld.clear();

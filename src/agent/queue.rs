@@ -11,7 +11,7 @@ use crate::slurm::queue::{Dependent, Queue, QueuedJob};
 use crate::slurm::{control, queue};
 use crate::store::RunOfJob;
 use anyhow::Result;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often a pass looks again whether a job it put back is pending, one second apart.
 pub(super) const LOOKS: usize = 10;
@@ -32,11 +32,11 @@ const ALIVE: [&str; 5] = [
 
 impl Agent<'_> {
     pub(super) fn tend_queue(&mut self, queue: &Queue, pass: &mut Pass) -> Result<()> {
-        let began = Instant::now();
+        let began = self.clock.elapsed();
         let tended = self.tend_shadows(queue, pass);
         self.tend_those_that_run_again(queue, pass);
         self.decide_again(&queue.jobs, pass);
-        self.events.took(began.elapsed());
+        self.events.took(self.clock.since(began));
         tended
     }
 

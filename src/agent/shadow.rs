@@ -5,13 +5,14 @@ use super::queue::is_as_we_left_it;
 use super::room::Room;
 use super::{Agent, Pass};
 use crate::fingerprint::Key;
+use crate::job::Ask;
 use crate::job::counters::{Ended, ShadowCounters};
 use crate::job::shadow::Wait;
 use crate::model::extrapolation::Extrapolation;
 use crate::record::Record;
-use crate::slurm::clone::prepare;
-use crate::slurm::control;
+use crate::slurm::clone::{Prepared, prepare};
 use crate::slurm::queue::{Queue, QueuedJob, QueuedShadow};
+use crate::slurm::{CommandError, control};
 use crate::store::Shadow;
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -28,6 +29,32 @@ const LOST_AFTER_S: i64 = 120;
 /// What was intended so many seconds ago and is not in the queue was never submitted: an sbatch that an agent left
 /// behind has ended by then.
 const SETTLED_AFTER_S: i64 = 30;
+
+/// A job that may have a shadow.
+struct Candidate<'a> {
+    job: &'a QueuedJob,
+    wait: &'a Wait,
+    asked: Ask,
+}
+
+impl Candidate<'_> {
+    /// Its shadow, as it is remembered before it is submitted at `now`, in seconds since 1970.
+    fn intended(&self, kind: Key, now: i64) -> Shadow {
+        Shadow {
+            row: 0,
+            job_id: None,
+            shadow_of: self.job.handle.clone(),
+            origin: self.job.original.script_id,
+            user: self.job.user.clone(),
+            command: kind,
+            submitted: now,
+            asked: self.asked,
+            has_ended: false,
+            counters: None,
+            need: None,
+        }
+    }
+}
 
 impl Agent<'_> {
     pub(super) fn tend_shadows(&mut self, queue: &Queue, pass: &mut Pass) -> Result<()> {
@@ -202,35 +229,17 @@ impl Agent<'_> {
         pass: &mut Pass,
     ) -> Result<()> {
         let now = self.clock.now();
-        let limits = &self.config.shadow;
-        let first = jobs.iter().find_map(|job| {
-            let (wait, asked) = (job.record.shadow.as_ref()?, job.record.asked?);
-            let may = job.original.uid >= limits.least_uid;
-            (may && wait.until - now >= LEAST_TIME_S).then_some((job, wait, asked))
-        });
-        let Some((job, wait, asked)) = first else {
+        let Some(first) = self.first_with_time(jobs, now) else {
             return Ok(());
         };
         let room = match room {
             Some(room) => room,
             None => room.insert(self.room(now)?),
         };
-        if !room.is_for(&job.user, limits) {
+        if !room.is_for(&first.job.user, &self.config.shadow) {
             return Ok(());
         }
-        let window = (f64::from(limits.window_s) * room.window).ceil() as i64;
-        let until = wait.until.min(now + window.max(LEAST_TIME_S)) - REPORT_TIME_S;
-        let slice = limits.slice(&asked, until).at_most(room.free_mib);
-        let folder = self.config.shadow_folder();
-        let prepared = prepare(
-            self.commands,
-            &folder,
-            limits,
-            &job.original,
-            slice,
-            &wait.arguments,
-        );
-        let shadow = match prepared {
+        let shadow = match self.prepare_shadow(&first, room, now) {
             // Asked again in the next look.
             Ok(None) => return Ok(()),
             Ok(Some(shadow)) => shadow,
@@ -240,20 +249,7 @@ impl Agent<'_> {
             }
         };
         // Remembered first: whatever ends here, a shadow that runs is counted, and no job has two.
-        let intended = self.store.intend_shadow(&Shadow {
-            row: 0,
-            job_id: None,
-            shadow_of: job.handle.clone(),
-            origin: job.original.script_id,
-            user: job.user.clone(),
-            command: kind,
-            submitted: now,
-            asked,
-            has_ended: false,
-            counters: None,
-            need: None,
-        });
-        let row = match intended {
+        let row = match self.store.intend_shadow(&first.intended(kind, now)) {
             Ok(row) => row,
             Err(error) => {
                 // Each further try might wait for the same lock.
@@ -262,23 +258,58 @@ impl Agent<'_> {
                 return Err(error);
             }
         };
-        room.take(&job.user);
+        room.take(&first.job.user);
         match shadow.submit(self.commands) {
             Ok(job_id) => {
-                tracing::info!(
-                    shadow = job_id,
-                    job = job.handle,
-                    user = job.user,
-                    "shadow submitted"
-                );
                 pass.shadows_started += 1;
-                self.store.shadow_submitted(row, job_id)
+                self.note_submitted(first.job, row, job_id)
             }
             Err(error) => {
                 self.start_without(jobs, &error.reason(), &error);
                 Ok(())
             }
         }
+    }
+
+    /// The first of these jobs whose user may have a shadow, and which waits long enough for one.
+    fn first_with_time<'j>(&self, jobs: &[&'j QueuedJob], now: i64) -> Option<Candidate<'j>> {
+        let least_uid = self.config.shadow.least_uid;
+        jobs.iter().copied().find_map(|job| {
+            let (wait, asked) = (job.record.shadow.as_ref()?, job.record.asked?);
+            let may = job.original.uid >= least_uid;
+            (may && wait.until - now >= LEAST_TIME_S).then_some(Candidate { job, wait, asked })
+        })
+    }
+
+    /// All of its shadow but the submission; `None` while Slurm does not say yet with which arguments it was submitted.
+    fn prepare_shadow(
+        &self,
+        first: &Candidate,
+        room: &Room,
+        now: i64,
+    ) -> Result<Option<Prepared>, CommandError> {
+        let limits = &self.config.shadow;
+        let window = (f64::from(limits.window_s) * room.window).ceil() as i64;
+        let end = first.wait.until.min(now + window.max(LEAST_TIME_S));
+        let slice = limits.slice(&first.asked, end - REPORT_TIME_S);
+        prepare(
+            self.commands,
+            &self.config.shadow_folder(),
+            limits,
+            &first.job.original,
+            slice.at_most(room.free_mib),
+            &first.wait.arguments,
+        )
+    }
+
+    fn note_submitted(&self, job: &QueuedJob, row: i64, job_id: u64) -> Result<()> {
+        tracing::info!(
+            shadow = job_id,
+            job = job.handle,
+            user = job.user,
+            "shadow submitted"
+        );
+        self.store.shadow_submitted(row, job_id)
     }
 
     /// Lets these jobs start as asked, as no shadow of theirs could be submitted.

@@ -30,14 +30,17 @@ pub use sentence::sentence;
 pub use trust::trust;
 
 /// A program that never kept more CPUs busy than this on average is serial; the rest above 1.0 is
-/// the shell around it and the rounding of accounting.
+/// the shell around it and the rounding of accounting. A judgement: more takes the second CPU from programs that use it for a
+/// short while, less leaves two to serial ones.
 const SERIAL: f32 = 1.1;
 
 /// Fewer CPUs make a run longer. They are cut only when the longest run so far fits this often into
-/// the time limit.
+/// the time limit. A judgement: less lets more jobs end as TIMEOUT, and run again; more cuts only where limits are generous.
 const TIME_RESERVE: u64 = 2;
 
-/// The time limit of a job that names none, in seconds, for what is at stake.
+/// The time limit of a job that names none, in seconds, for what is at stake. A judgement: with more such jobs wait for a
+/// shadow though they ask for little memory, with less only those that ask for much. With an hour it is half a GiB, where
+/// `min_stake_gib_h` is the default.
 const UNKNOWN_TIME_S: u64 = 3600;
 
 /// Whose job it is, for the rules: what the request leaves out comes from the directory.

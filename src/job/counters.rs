@@ -1,5 +1,6 @@
 //! What a shadow or a job did, as the sampler beside it counted it.
 
+use super::is_zero;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -22,7 +23,7 @@ pub enum Ended {
     Refused,
 }
 
-/// What is counted of shadows and jobs alike. Sizes in MiB, times in seconds; small enough for AdminComment.
+/// What is counted of shadows and jobs alike, small enough for AdminComment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Counters {
     /// How it ended.
@@ -30,19 +31,19 @@ pub struct Counters {
     /// Exit code, or why it was refused.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub why: Option<String>,
-    /// How long it was watched.
+    /// How long it was watched, in seconds.
     pub wall_s: f32,
-    /// Largest anonymous and shared memory, without what it wrote to files.
+    /// Largest anonymous and shared memory in MiB, without what it wrote to files.
     pub peak_mib: f32,
-    /// Largest memory charged to its slice, page cache and written files included.
+    /// Largest memory charged to its slice in MiB, page cache and written files included.
     pub charged_mib: f32,
-    /// Largest memory in each slice of the time, oldest first: twelfths of a shadow's, 24ths of a job's.
+    /// Largest memory in MiB in each slice of the time, oldest first: twelfths of a shadow's, 24ths of a job's.
     /// Empty once the run is old.
     #[serde(default)]
     pub curve_mib: Vec<u32>,
-    /// Address space of all its processes at most: mapped, whether touched or not.
+    /// Address space of all its processes at most, in MiB: mapped, whether touched or not.
     pub mapped_mib: u32,
-    /// CPU time used.
+    /// CPU time used, in seconds.
     pub cpu_s: f32,
     /// CPUs it would have kept busy on average, had it not had to wait for one.
     pub demand: f32,
@@ -56,16 +57,16 @@ pub struct Counters {
     pub switches: u64,
     /// Page faults.
     pub faults: u64,
-    /// Bytes that its system calls read, and those that came from storage.
+    /// MiB that its system calls read, and those that came from storage.
     pub read_mib: [f32; 2],
-    /// Bytes that its system calls wrote, and those that went to storage.
+    /// MiB that its system calls wrote, and those that went to storage.
     pub written_mib: [f32; 2],
     /// Read calls and write calls.
     pub calls: [u64; 2],
     /// How far its input files have been read, 0 to 1; absent where none was seen.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub input_share: Option<f32>,
-    /// Size of those files.
+    /// Size of those files, in MiB.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub input_mib: Option<f32>,
 }
@@ -76,16 +77,16 @@ pub struct JobCounters {
     /// What is counted of shadows, too.
     #[serde(flatten)]
     pub seen: Counters,
-    /// Memory: its mean over time, and what it stayed under for 95 % of the time.
+    /// Memory in MiB: its mean over time, and what it stayed under for 95 % of the time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub usual_mib: Option<[f32; 2]>,
-    /// Received and sent over the network; absent where that was not watched.
+    /// MiB received and sent over the network; absent where that was not watched.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub network_mib: Option<[f32; 2]>,
     /// Most TCP connections to other nodes at the same time.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub connections: u32,
-    /// Through storage and network in their busiest seconds, a second; absent where those were not watched.
+    /// MiB a second through storage and network in their busiest seconds; absent where those were not watched.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub peak_mib_s: Option<[f32; 2]>,
     /// Most seats held at the same time, of each license that it was watched for.
@@ -116,10 +117,6 @@ pub struct ShadowCounters {
         default
     )]
     pub license_servers: BTreeMap<String, u32>,
-}
-
-fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 impl Counters {

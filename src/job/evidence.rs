@@ -1,5 +1,6 @@
 //! What is known about one kind of job.
 
+use super::is_zero;
 use serde::{Deserialize, Serialize};
 
 /// What past runs of one kind used.
@@ -67,8 +68,4 @@ impl Default for Trust {
     fn default() -> Self {
         Trust::ALL
     }
-}
-
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }

@@ -13,3 +13,8 @@ pub mod shadow;
 
 pub use request::{Ask, Layout, LeftAlone, Memory, Request, Texts};
 pub use run::{Harmed, Named, Run, Usage};
+
+/// Is left out where a noun is written.
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}

@@ -15,11 +15,11 @@ use ndarray::{Array1, Array2};
 pub struct Sample {
     /// Natural logarithm of its input's size in bytes, where known.
     pub input: Option<f64>,
-    /// What it needed, at its peak.
+    /// What it needed: memory at its peak in MiB, or its run time in seconds.
     pub peak: f64,
-    /// How much too little or too much of it costs: for memory, run time in hours.
+    /// How much too little or too much of it costs: for memory, run time in hours; for run time 1.
     pub hours: f64,
-    /// What its user asked for, where known.
+    /// What its user asked for, in the unit of `peak`, where known.
     pub asked: Option<f64>,
 }
 
@@ -33,7 +33,7 @@ pub enum Estimator {
     /// As a power of it.
     Power,
     /// As a power that changes along the way: jobs of about this input count, those farther away in
-    /// ln(input) the less (local regression, Cleveland 1979).
+    /// ln(input) the less (local regression, Cleveland 1979). The width is in ln(input), too.
     Bend(f64),
     /// Somehow: jobs of about this input count, in the same sense.
     Near(f64),
@@ -68,7 +68,7 @@ const REDRAWN: usize = 3;
 const OUTLIER: f64 = 4.0;
 const LEAST_DISTANCE: f64 = 0.03;
 
-/// What is predicted about the next job.
+/// What is predicted about the next job, in the unit of [`Sample::peak`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prediction {
     /// Enough for it, as little as costs least.
@@ -86,7 +86,7 @@ impl Prediction {
     }
 }
 
-/// A estimator that has been fitted to past jobs, ready to be asked about many inputs.
+/// An estimator that has been fitted to past jobs, ready to be asked about many inputs.
 pub enum Fitted<'a> {
     /// Of one trend everywhere: the margin on top of it is the same everywhere, too.
     Trend(Trend, Margin),
@@ -113,7 +113,7 @@ impl Estimator {
 }
 
 impl Fitted<'_> {
-    /// About a job with this ln(input); `None` where it has too little to go by.
+    /// About a job with this ln(input), of bytes; `None` where it has too little to go by.
     pub fn predict(&self, input: Option<f64>) -> Option<Prediction> {
         match self {
             Fitted::Trend(trend, margin) => Some(Prediction::new(trend.at(input)?, margin)),
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn each_base_tells_what_it_is_made_for() {
+    fn each_estimator_follows_what_it_is_made_for() {
         let near = |estimator, samples: &[Sample], input: f64, right: f64| {
             let over = predicted(estimator, samples, input).unwrap() / right;
             assert!((1.0..1.07).contains(&over), "{estimator:?}: {over}");

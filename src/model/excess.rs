@@ -36,7 +36,7 @@ pub struct Excess {
     pub rewritten: u64,
     /// Of those, the ones that failed.
     pub failed: u64,
-    /// As many would have failed, did they fail as often as those others.
+    /// As many runs would have failed, did they fail as often as those others.
     pub expected: f64,
     /// In standard deviations, what is allowed taken off, without the kinds that fail most.
     pub deviations: f64,
@@ -65,7 +65,7 @@ impl Above {
 }
 
 impl Excess {
-    /// Over these, where `allowed` of the rewritten jobs may fail beyond the others.
+    /// Over these, where `allowed`, a share from 0 to 1, of the rewritten jobs may fail beyond the others.
     pub fn of(ends: impl IntoIterator<Item = Ends>, allowed: f64) -> Excess {
         let mut sum = Excess::default();
         let mut kinds: BTreeMap<Key, Above> = BTreeMap::new();

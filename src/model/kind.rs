@@ -93,7 +93,7 @@ impl KindModel {
         Some(known?.quantiles)
     }
 
-    /// What a job gets next that died of `first_mib` on a node; see [`second`].
+    /// What memory a job gets next that died of `first_mib` on a node; all in MiB. See [`second`].
     pub fn second(&self, first_mib: f64, asked_mib: f64) -> Option<Second> {
         second(&self.runs, first_mib, asked_mib)
     }
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn hostile_sizes_are_survived() {
-        let strange = [0, 1, u64::MAX].into_iter().flat_map(|input| {
+        let outliers = [0, 1, u64::MAX].into_iter().flat_map(|input| {
             [0, 1, u64::MAX].map(|peak| Run {
                 input_bytes: Some(input),
                 usage: Usage {
@@ -334,7 +334,7 @@ mod tests {
                 ..run(None, 1.0)
             })
         });
-        let learned = after(strange.cycle().take(40));
+        let learned = after(outliers.cycle().take(40));
         let mut knots = learned.memory.0.iter().chain(&learned.time.0);
         assert!(knots.all(|k| k.input.is_finite() && k.enough.is_finite()));
     }

@@ -8,6 +8,8 @@
 //! The constants: data, objective and command stand in `model/mod.rs`. They are not all alike: with UNSEEN_SPREADS at
 //! 0.6 the objective is 0.50 instead of 0.43 (killed jobs given all at once), at 1.1 one trace (topeft) wastes four times as much.
 
+use super::quantile::quantile;
+
 /// Each past ratio stands for some above and below it, at this share of the spread.
 const SMEAR: f64 = 0.1;
 
@@ -35,9 +37,9 @@ pub const SHARES: [f64; 3] = [0.5, 0.9, 0.99];
 /// How far above an estimate things lie, in logarithms.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Margin {
-    /// What is to be set.
+    /// What is to be set: ln(set / estimate).
     pub enough: f64,
-    /// What each of [`SHARES`] stays under.
+    /// What each of [`SHARES`] stays under: ln(peak / estimate).
     pub quantiles: [f64; SHARES.len()],
 }
 
@@ -46,15 +48,15 @@ pub struct Margin {
 pub struct Ratio {
     /// ln(peak / estimate).
     pub ln: f64,
-    /// What memory costs there: run time times the estimate's size.
+    /// What the estimate costs there, times `count`: MiB·h for memory, seconds for run time.
     pub cost: f64,
-    /// How much the job counts.
+    /// How much the job counts: 1 for a whole one.
     pub count: f64,
 }
 
 /// The margin that costs least for a job like those of `ratios`, of which there is at least one.
 ///
-/// `retry` is the memory of a second run against the estimate; where it is missing or smaller than what
+/// `retry` is what a second run gets as a share of the estimate; where it is missing or smaller than what
 /// is set, that is doubled. `price` is what a killed run costs beyond its memory, as a share of that.
 pub fn margin(mut ratios: Vec<Ratio>, retry: Option<f64>, price: f64) -> Margin {
     ratios.sort_by(|a, b| a.ln.total_cmp(&b.ln));
@@ -80,19 +82,13 @@ pub fn margin(mut ratios: Vec<Ratio>, retry: Option<f64>, price: f64) -> Margin 
     }
     Margin {
         enough: best.1,
-        quantiles: SHARES.map(|share| quantile(&possible, share)),
+        quantiles: SHARES.map(|share| ln_at(&possible, share)),
     }
 }
 
-/// The smallest ratio that at least `share` of them do not exceed.
-fn quantile(sorted: &[Ratio], share: f64) -> f64 {
-    let count: f64 = sorted.iter().map(|r| r.count).sum();
-    let mut below = 0.0;
-    let found = sorted.iter().find(|r| {
-        below += r.count;
-        below >= share * count
-    });
-    found.or(sorted.last()).map_or(0.0, |r| r.ln)
+/// What `share` of these ratios, which are in order, do not exceed, as ln(peak / estimate).
+fn ln_at(sorted: &[Ratio], share: f64) -> f64 {
+    quantile(sorted.iter().map(|r| (r.ln, r.count)), share).unwrap_or(0.0)
 }
 
 /// The ratios, smeared, in order, and the job that nobody has seen yet.
@@ -122,7 +118,7 @@ fn smeared(ratios: &[Ratio]) -> Vec<Ratio> {
 /// Root mean square distance from the median, in logarithms, shrunk towards the usual; mostly of the
 /// jobs above it.
 fn spread(ratios: &[Ratio], count: f64) -> f64 {
-    let median = quantile(ratios, 0.5);
+    let median = ln_at(ratios, 0.5);
     let below = 1.0 / (1.0 + count / YOUNG);
     let squares: f64 = ratios
         .iter()

@@ -20,6 +20,8 @@ pub mod learned;
 #[cfg(feature = "programs")]
 pub mod margin;
 pub mod predict;
+#[cfg(feature = "programs")]
+mod quantile;
 pub mod seats;
 #[cfg(feature = "programs")]
 pub mod second;

@@ -70,12 +70,12 @@ impl Selection {
         self.samples.make_contiguous();
     }
 
-    /// About a job with this ln(input).
+    /// About a job with this ln(input), of bytes, in the unit of the samples.
     pub fn predict(&self, input: Option<f64>) -> Option<Prediction> {
         self.fitted().predict(input)
     }
 
-    /// What is enough for a job of unknown input, and by the input's size.
+    /// What is enough for a job of unknown input, and by the input's size, in the unit of the samples.
     pub fn learned(&self) -> (Option<Prediction>, Curve) {
         let fitted = self.fitted();
         (fitted.predict(None), self.curve(&fitted))

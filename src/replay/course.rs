@@ -10,11 +10,11 @@ const MOST: usize = 4000;
 pub struct Moment {
     /// Jobs decided so far.
     pub jobs: u64,
-    /// What this job used.
+    /// What this job used at its peak, in GB.
     pub used: f64,
-    /// What it was given at first.
+    /// What it was given at first, in GB.
     pub set: f64,
-    /// What its user asked for.
+    /// What its user asked for, in GB.
     pub asked: Option<f64>,
     /// GB·h that the requests would have wasted so far.
     pub request_waste: f64,

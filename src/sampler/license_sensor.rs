@@ -7,7 +7,8 @@ use nix::sched::{CloneFlags, setns};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
-use std::sync::mpsc::{Sender, channel};
+use std::path::Path;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,13 +30,26 @@ pub struct Sensor(Arc<Mutex<Asked>>);
 
 impl Sensor {
     /// Listens for `servers` (`27000@lic1,...`) in the network of process `init`, which must be its own and
-    /// up, in a thread that lives as long as this process. Once this returns, whoever asks is counted.
-    pub fn start(servers: &str, init: i32) -> Sensor {
+    /// up, in a thread that lives as long as this process. Once this returns, whoever asks is counted. `proc` is
+    /// `/proc`.
+    pub fn start(servers: &str, proc: &Path, init: i32) -> Sensor {
+        let network = proc.join(format!("{init}/ns/net"));
+        Sensor::listening(servers, move || enter(&network))
+    }
+
+    /// The same in the network to which `enter` takes the thread; nobody listens where it cannot.
+    fn listening(servers: &str, enter: impl FnOnce() -> bool + Send + 'static) -> Sensor {
         let sensor = Sensor::default();
         if !servers.is_empty() {
             let (own, servers) = (sensor.clone(), servers.to_owned());
-            let (listening, begun) = channel();
-            std::thread::spawn(move || own.listen(&servers, init, listening));
+            let (listening, begun) = channel::<()>();
+            std::thread::spawn(move || {
+                if enter() {
+                    let listeners = listeners(&servers);
+                    drop(listening);
+                    own.count(&listeners);
+                }
+            });
             let _nothing_to_wait_for = begun.recv();
         }
         sensor
@@ -49,27 +63,11 @@ impl Sensor {
             .clone()
     }
 
-    /// Drops `listening` once it is.
-    fn listen(&self, servers: &str, init: i32, listening: Sender<()>) {
-        let Ok(network) = File::open(format!("/proc/{init}/ns/net")) else {
-            return;
-        };
-        // Of this thread alone.
-        if setns(network, CloneFlags::CLONE_NEWNET).is_err() {
-            return;
-        }
-        let listeners: Vec<(&str, TcpListener)> = servers
-            .split(',')
-            .enumerate()
-            .filter_map(|(index, text)| {
-                let server = Server::parse(text)?;
-                Some((text, listener((address(&server, index), server.port))?))
-            })
-            .collect();
-        drop(listening);
+    /// Counts who asks one of these, for ever.
+    fn count(&self, listeners: &[(&str, TcpListener)]) {
         let mut held = Vec::new();
         loop {
-            for (name, listener) in &listeners {
+            for (name, listener) in listeners {
                 self.take(name, listener, &mut held);
             }
             std::thread::sleep(LOOK);
@@ -86,6 +84,21 @@ impl Sensor {
     }
 }
 
+/// Takes this thread, and no other, to a network; false if that is not to be.
+fn enter(network: &Path) -> bool {
+    let network = File::open(network);
+    network.is_ok_and(|network| setns(network, CloneFlags::CLONE_NEWNET).is_ok())
+}
+
+/// One for each of `servers` whose address is free, by its name there.
+fn listeners(servers: &str) -> Vec<(&str, TcpListener)> {
+    let one = |(index, text)| {
+        let server = Server::parse(text)?;
+        Some((text, listener((address(&server, index), server.port))?))
+    };
+    servers.split(',').enumerate().filter_map(one).collect()
+}
+
 fn listener(address: (IpAddr, u16)) -> Option<TcpListener> {
     let listener = TcpListener::bind(address).ok()?;
     listener.set_nonblocking(true).ok()?;
@@ -96,6 +109,91 @@ fn listener(address: (IpAddr, u16)) -> Option<TcpListener> {
 mod tests {
     use super::*;
     use std::io::Read;
+    use std::os::unix::fs::symlink;
+    use std::time::Instant;
+
+    /// A port that is free at each of these addresses.
+    fn free_at(addresses: &[Ipv4Addr]) -> u16 {
+        loop {
+            let any = TcpListener::bind((addresses[0], 0)).unwrap();
+            let port = any.local_addr().unwrap().port();
+            let is_free = |at: &Ipv4Addr| TcpListener::bind((*at, port)).is_ok();
+            if addresses[1..].iter().all(is_free) {
+                return port;
+            }
+        }
+    }
+
+    /// Waits until a sensor has counted what is expected, for some seconds.
+    fn comes_to(sensor: &Sensor, expected: &Asked) -> bool {
+        let end = Instant::now() + Duration::from_secs(10);
+        while sensor.asked() != *expected && Instant::now() < end {
+            std::thread::sleep(LOOK);
+        }
+        sensor.asked() == *expected
+    }
+
+    #[test]
+    fn each_server_is_counted_by_its_name_and_those_that_are_none_stand_in_nobodys_place() {
+        let [first, second, third] = [0, 1, 2].map(server_address);
+        let port = free_at(&[first, third, Ipv4Addr::LOCALHOST]);
+        let [named, named_late, given] =
+            ["lic1", "lic3", "127.0.0.1"].map(|host| format!("{port}@{host}"));
+        let servers = format!("{named},/opt/l.dat,{named_late},{given}");
+        let sensor = Sensor::listening(&servers, || true);
+        assert_eq!(sensor.asked(), Asked::new());
+        // It listens already, and goes on.
+        let ask = |at| TcpStream::connect((at, port));
+        let mut clients = vec![ask(third).unwrap()];
+        assert!(comes_to(&sensor, &[(named_late.clone(), 1)].into()));
+        clients.extend([first, Ipv4Addr::LOCALHOST, third].map(|at| ask(at).unwrap()));
+        let all = [(named, 1), (named_late, 2), (given, 1)];
+        assert!(comes_to(&sensor, &all.into()), "{:?}", sensor.asked());
+        assert!(ask(second).is_err());
+        for mut client in clients {
+            client.set_nonblocking(true).unwrap();
+            let answer = client.read(&mut [0]).unwrap_err();
+            assert_eq!(answer.kind(), std::io::ErrorKind::WouldBlock);
+        }
+    }
+
+    #[test]
+    fn nobody_listens_where_there_is_no_server_or_no_network() {
+        let at = server_address(3);
+        let port = free_at(&[at]);
+        let servers = format!("/opt/l.dat,,,{port}@lic4");
+        for (servers, enters) in [("", true), ("/opt/l.dat", true), (&servers, false)] {
+            let sensor = Sensor::listening(servers, move || enters);
+            assert!(TcpStream::connect((at, port)).is_err(), "{servers}");
+            assert_eq!(sensor.asked(), Asked::new());
+        }
+    }
+
+    #[test]
+    fn a_sensor_listens_in_the_network_of_the_process_that_is_named() {
+        let proc = tempfile::tempdir().unwrap();
+        let folder = |init: &str| {
+            let folder = proc.path().join(init).join("ns");
+            std::fs::create_dir_all(&folder).unwrap();
+            folder.join("net")
+        };
+        symlink("/proc/self/ns/net", folder("7")).unwrap();
+        symlink("/proc/self/ns/uts", folder("8")).unwrap();
+        std::fs::write(folder("9"), "").unwrap();
+        // Who is not root may not even stay.
+        let own = File::open("/proc/self/ns/net").unwrap();
+        let may = setns(own, CloneFlags::CLONE_NEWNET).is_ok();
+        let at = server_address(4);
+        let port = free_at(&[at]);
+        for (init, listens) in [(6, false), (8, false), (9, false), (7, may)] {
+            let servers = format!("a,b,c,d,{port}@lic5");
+            let sensor = Sensor::start(&servers, proc.path(), init);
+            let client = TcpStream::connect((at, port));
+            assert_eq!(client.is_ok(), listens, "{init}");
+            let asked = listens.then(|| (format!("{port}@lic5"), 1));
+            assert!(comes_to(&sensor, &asked.into_iter().collect()), "{init}");
+        }
+    }
 
     #[test]
     fn whoever_asks_is_counted_and_kept_waiting() {

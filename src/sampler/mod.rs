@@ -14,6 +14,7 @@ pub mod spool;
 pub mod stats;
 pub mod threads;
 
+use crate::clock::Clock;
 use crate::config::{License, Rate};
 use crate::job::counters::{Counters, Ended, JobCounters, ShadowCounters};
 use crate::text::units::MIB;
@@ -26,7 +27,7 @@ use seats::SeatWatch;
 use stats::{PeakDemand, PeakRate, Spread, Timeline, total};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use threads::Threads;
 
 /// A point of the curve stands for so many milliseconds at least; a rarer look counts for several.
@@ -48,8 +49,10 @@ const SETTLED_S: f32 = 30.0;
 const SETTLED_GROWTH: f64 = 1.01;
 
 /// What has been seen so far.
-pub struct Sampler {
+pub struct Sampler<'a> {
     group: Group,
+    /// Says how long a look was held up.
+    clock: &'a dyn Clock,
     cadence: Cadence,
     /// Processes that are not the job's: the init of a sandbox.
     ours: usize,
@@ -65,15 +68,15 @@ pub struct Sampler {
     rates: Vec<(String, Rate)>,
     /// Of a job alone: a shadow has no network.
     network: Option<Network>,
-    /// Share of the input that had been read, at each close look at a shadow.
+    /// Seconds after the start, and the share of the input that had been read, at each close look at a shadow.
     shares: Vec<(f32, f32)>,
     curve: Timeline,
     spread: Spread,
     peak: Peak,
-    /// Most memory charged at any look, page cache included.
+    /// Most memory charged at any look, page cache included, in bytes.
     charged: u64,
     oom_kills: u64,
-    /// When the peak was last raised by more than [`SETTLED_GROWTH`], and to what.
+    /// When the peak was last raised by more than [`SETTLED_GROWTH`], in seconds after the start, and to how many bytes.
     raised: (f32, u64),
     most_threads: usize,
     most_processes: usize,
@@ -83,38 +86,49 @@ pub struct Sampler {
     traffic: PeakRate,
 }
 
-impl Sampler {
+impl<'a> Sampler<'a> {
     /// Watches a shadow in `group`; `scratch` is where what it writes to files is kept, in memory. `proc` is
     /// `/proc`.
-    pub fn of_shadow(group: Group, proc: &Path, scratch: PathBuf) -> Sampler {
+    pub fn of_shadow(
+        group: Group,
+        proc: &Path,
+        scratch: PathBuf,
+        clock: &'a dyn Clock,
+    ) -> Sampler<'a> {
         Sampler {
             scratch: Some(scratch),
             ours: 1,
-            ..Sampler::new(group, proc, Cadence::Shadow)
+            ..Sampler::new(group, proc, clock, Cadence::Shadow)
         }
     }
 
     /// Watches a job in `group`; `proc` is `/proc`.
-    pub fn of_job(group: Group, proc: &Path, licenses: &[License]) -> Sampler {
+    pub fn of_job(
+        group: Group,
+        proc: &Path,
+        licenses: &[License],
+        clock: &'a dyn Clock,
+    ) -> Sampler<'a> {
         let rate = |license: &License| Some((license.name.clone(), license.rate?));
         Sampler {
             rates: licenses.iter().filter_map(rate).collect(),
             seats: SeatWatch::new(proc, licenses),
             network: Some(Network::new(proc)),
-            ..Sampler::new(group, proc, Cadence::Job)
+            ..Sampler::new(group, proc, clock, Cadence::Job)
         }
     }
 
     /// Also sees, in the end, what was read and written after the last look: by the parent of `first`, the
     /// job's first process.
-    pub fn until_its_end(mut self, first: i32) -> Sampler {
+    pub fn until_its_end(mut self, first: i32) -> Self {
         self.processes.count_in_parent_of(first);
         self
     }
 
-    fn new(group: Group, proc: &Path, cadence: Cadence) -> Sampler {
+    fn new(group: Group, proc: &Path, clock: &'a dyn Clock, cadence: Cadence) -> Sampler<'a> {
         Sampler {
             group,
+            clock,
             cadence,
             ours: 0,
             scratch: None,
@@ -152,7 +166,7 @@ impl Sampler {
     /// A look `at` seconds after the start, never less than at the look before; true if it was a close one.
     pub fn look(&mut self, at: f32) -> bool {
         self.group.look(at);
-        let begun = Instant::now();
+        let began = self.clock.elapsed();
         if let Ok(memory) = self.group.memory() {
             self.note_memory(at, memory.saturating_sub(self.written_to_memory()));
         }
@@ -161,7 +175,7 @@ impl Sampler {
             self.look_at_threads();
             // Of one that was held up nobody knows which second it saw. Over a while that matters little.
             let is_long = self.demand.since_last(at).is_some_and(|s| s > A_WHILE_S);
-            if begun.elapsed() < A_MOMENT || is_long {
+            if self.clock.since(began) < A_MOMENT || is_long {
                 self.note_demand(at);
             }
         }

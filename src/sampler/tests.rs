@@ -7,6 +7,35 @@ mod rates;
 use super::*;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// Goes on by so many milliseconds whenever it is asked.
+struct Ticks {
+    ms: u32,
+    elapsed_ms: AtomicU32,
+}
+
+/// No look is held up, however busy the machine of the tests is.
+static STILL: Ticks = Ticks::of(0);
+
+impl Ticks {
+    const fn of(ms: u32) -> Ticks {
+        let elapsed_ms = AtomicU32::new(0);
+        Ticks { ms, elapsed_ms }
+    }
+}
+
+impl Clock for Ticks {
+    fn now(&self) -> i64 {
+        0
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.elapsed_ms.fetch_add(self.ms, Relaxed).into())
+    }
+
+    fn sleep(&self, _duration: Duration) {}
+}
 
 /// How a node keeps count of a job.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -253,7 +282,7 @@ fn ids(others: u32) -> String {
 /// Watches a job on a node of this form through `scenes`.
 fn watched(form: Form, scenes: &[Scene]) -> JobCounters {
     let node = Node::new(form);
-    let mut sampler = Sampler::of_job(node.group(), &node.proc(), &[]);
+    let mut sampler = Sampler::of_job(node.group(), &node.proc(), &[], &STILL);
     for scene in scenes {
         node.show(*scene);
         sampler.look(scene.at);
@@ -336,7 +365,7 @@ fn a_process_that_was_killed_for_memory_is_not_forgotten_with_its_step() {
 fn a_shadow_settles_once_its_memory_is_flat_for_long() {
     let node = Node::new(Form::V1);
     let scratch = node.dir.path().join("no such scratch");
-    let mut sampler = Sampler::of_shadow(node.group(), &node.proc(), scratch);
+    let mut sampler = Sampler::of_shadow(node.group(), &node.proc(), scratch, &STILL);
     let mut settled = None;
     for tenth in 0..600 {
         let at = tenth as f32 / 10.0;

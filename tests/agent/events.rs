@@ -52,6 +52,33 @@ fn problem(site: &Site) -> Option<String> {
     Some(what)
 }
 
+/// A Slurm whose squeue takes its time.
+struct Slow<'a> {
+    site: &'a Site,
+    takes: Duration,
+}
+
+impl Commands for Slow<'_> {
+    fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+        if program == "squeue" {
+            self.site.watch.sleep(self.takes);
+        }
+        self.site.slurm.run(program, arguments)
+    }
+}
+
+/// An agent that has done its first pass there.
+fn listening_to<'a>(slow: &'a Slow) -> Agent<'a> {
+    let site = slow.site;
+    let state = site.config.parent().unwrap().to_owned();
+    site.slurm.state.replace(state);
+    let mut agent = Agent::new(site.config.clone(), slow, &site.watch).unwrap();
+    agent.listen();
+    let _accounting_may_be_silent = agent.pass(false).unwrap();
+    site.slurm.calls("");
+    agent
+}
+
 /// A look at the whole queue has been long ago.
 fn rest(site: &Site) {
     site.watch.0.set(site.watch.0.get() + 1);
@@ -281,4 +308,45 @@ fn jobs_whose_shadow_has_shown_what_they_need_get_no_more_than_their_kind_is_tru
     assert_eq!(rewritten.count(), 1, "{set:?}");
     let snapshot = Snapshot::load(&site.config.with_file_name("snapshot")).unwrap();
     assert!(!snapshot.is_open(), "slurmctld may rewrite no other");
+}
+
+#[test]
+fn after_a_look_at_the_whole_queue_there_is_a_rest_of_many_times_what_it_took() {
+    // How long squeue takes, in ms; whether accounting is silent, so that the queue alone tells of ends; the rest in s.
+    let cases = [
+        (0, false, 1),
+        (300, false, 30),
+        (300, true, 6),
+        (2000, false, 60),
+        (2000, true, 40),
+        (10_000, true, 60),
+    ];
+    for (ms, is_silent, rest) in cases {
+        let site = Site::new();
+        site.slurm.slurmdbd_is_down.set(is_silent);
+        let takes = Duration::from_millis(ms);
+        let slow = Slow { site: &site, takes };
+        let mut agent = listening_to(&slow);
+        let mut seconds = 0;
+        while asked(&site).is_empty() && seconds < 100 {
+            site.watch.sleep(Duration::from_secs(1));
+            seconds += 1;
+            let _accounting_may_be_silent = agent.glance();
+        }
+        assert_eq!(seconds, rest, "{ms} ms, {is_silent}");
+    }
+}
+
+#[test]
+fn glances_that_take_long_are_rare() {
+    let site = site_with_shadows();
+    shows(&site, &[new_kind(9), shadow("RUNNING", None)]);
+    let takes = Duration::from_millis(100);
+    let slow = Slow { site: &site, takes };
+    let mut agent = listening_to(&slow);
+    let (began, time) = (site.watch.elapsed(), Duration::from_secs(9));
+    agent.tend(time);
+    // After half a second, then each after 20 times what the one before took.
+    assert_eq!(asked(&site), ["77"; 5]);
+    assert_eq!(site.watch.since(began), time);
 }

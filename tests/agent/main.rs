@@ -34,15 +34,23 @@ const DAY: i64 = 86_400;
 
 const NOON: i64 = 20_000 * DAY + DAY / 2;
 
-struct Watch(Cell<i64>);
+/// The time of day, in seconds since 1970, and what has gone by in sleep.
+struct Watch(Cell<i64>, Cell<Duration>);
 
 impl Clock for Watch {
     fn now(&self) -> i64 {
         self.0.get()
     }
 
+    fn elapsed(&self) -> Duration {
+        self.1.get()
+    }
+
     fn sleep(&self, duration: Duration) {
-        self.0.set(self.0.get() + duration.as_secs() as i64);
+        let (before, after) = (self.1.get(), self.1.get() + duration);
+        let seconds = after.as_secs() - before.as_secs();
+        self.0.set(self.0.get() + seconds as i64);
+        self.1.set(after);
     }
 }
 
@@ -182,7 +190,7 @@ impl Site {
             _dir: dir,
             config,
             slurm: Slurm::default(),
-            watch: Watch(Cell::new(NOON)),
+            watch: Watch(Cell::new(NOON), Cell::default()),
         }
     }
 

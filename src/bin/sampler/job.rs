@@ -29,7 +29,8 @@ pub fn run(arguments: &Job) {
     let config = Config::load(&Config::default_path()).unwrap_or_default();
     let counters = watch(
         &news,
-        Sampler::of_job(group, Path::new(PROC), &config.license).until_its_end(arguments.pid),
+        Sampler::of_job(group, Path::new(PROC), &config.license, &WallClock)
+            .until_its_end(arguments.pid),
     );
     if let Some(folder) = &config.profile.spool_dir {
         return leave(folder, arguments.job, "first", counters);

@@ -4,6 +4,7 @@
 use super::job::{group, leave};
 use super::{Node, PROC};
 use nix::fcntl::{Flock, FlockArg};
+use shadowfit_core::clock::WallClock;
 use shadowfit_core::config::Config;
 use shadowfit_core::job::counters::Ended;
 use shadowfit_core::sampler::Sampler;
@@ -26,7 +27,7 @@ pub fn run(arguments: &Node) {
     let lock = Path::new(LOCKS).join(format!("{}.{}", arguments.node, arguments.job));
     let Some(_alone) = take(&lock) else { return };
     if let Some(group) = group(arguments.job, arguments.pid) {
-        let mut sampler = Sampler::of_job(group, Path::new(PROC), &config.license);
+        let mut sampler = Sampler::of_job(group, Path::new(PROC), &config.license, &WallClock);
         let started = Instant::now();
         let at = || started.elapsed().as_secs_f32();
         sampler.look(at());

@@ -67,11 +67,11 @@ fn go(fd: u32) -> std::io::Result<()> {
 fn watch(arguments: &Shadow, news: &Receiver<News>, init: i32, group: Group) -> ShadowCounters {
     let inside = |path: &str| PathBuf::from(format!("/proc/{init}/root{path}"));
     let notes = inside(NOTES);
-    let mut sampler = Sampler::of_shadow(group, Path::new(PROC), inside(SCRATCH));
+    let mut sampler = Sampler::of_shadow(group, Path::new(PROC), inside(SCRATCH), &WallClock);
     let started = Instant::now();
     let at = || started.elapsed().as_secs_f32();
     let mut noted = notes::Notes::default();
-    let licenses = Sensor::start(&arguments.license_servers, init);
+    let licenses = Sensor::start(&arguments.license_servers, Path::new(PROC), init);
     if let Err(error) = go(arguments.go_fd) {
         return ShadowCounters::refused(&format!("the job could not be let go: {error}"));
     }

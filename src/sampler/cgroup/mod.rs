@@ -134,12 +134,12 @@ pub fn inside(folder: &Path) -> Vec<u32> {
     found
 }
 
-/// Memory that the kernel charged to a group, page cache included, in bytes.
+/// Memory that the kernel charged to a group, page cache included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charged {
-    /// Now.
+    /// Bytes now.
     pub now: u64,
-    /// At most so far; `None` before Linux 5.19 with cgroup v2.
+    /// Bytes at most so far; `None` before Linux 5.19 with cgroup v2.
     pub peak: Option<u64>,
 }
 

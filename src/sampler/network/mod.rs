@@ -32,12 +32,12 @@ const BYTES_RECEIVED: usize = 128;
 /// Names a connection for as long as the kernel runs.
 type Cookie = [u8; 8];
 
-/// Bytes.
+/// What went over the network.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Received.
+    /// Bytes received.
     pub received: u64,
-    /// Sent, and acknowledged by the other side.
+    /// Bytes sent, and acknowledged by the other side.
     pub sent: u64,
 }
 
@@ -146,7 +146,7 @@ impl Network {
         self.note_interfaces(ids);
     }
 
-    /// What was seen so far.
+    /// Bytes that were seen so far.
     pub fn traffic(&self) -> Traffic {
         let connections = self.connections.values().filter(|c| c.ours);
         let interfaces = self.networks.values().map(|i| i.since_first);

@@ -5,7 +5,7 @@ use crate::sampler::threads::Waited;
 /// CPUs that were used and waited for, at most so far.
 #[derive(Debug, Default)]
 pub struct PeakDemand {
-    /// When it was last noted, and CPU time until then.
+    /// When it was last noted, in seconds after the start, and CPU time until then, in seconds.
     last: (f32, f64),
     /// Seconds, and CPU seconds wanted in them: a wait that is not over yet may still be added.
     open: (f64, f64),
@@ -29,7 +29,7 @@ impl PeakDemand {
         self.last = (at, cpu_s);
     }
 
-    /// The most.
+    /// The most CPUs that were wanted at the same time, over a second.
     pub fn cpus(&self) -> f64 {
         let (seconds, wanted) = self.open;
         let now = if seconds > 0.0 { wanted / seconds } else { 0.0 };

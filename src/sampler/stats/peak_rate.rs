@@ -8,7 +8,7 @@ pub struct PeakRate {
 }
 
 impl PeakRate {
-    /// Notes that it was `total` by second `at`; looks closer together than a second count as one.
+    /// Notes that it was `total`, in any unit, by second `at`; looks closer together than a second count as one.
     pub fn note(&mut self, at: f32, total: f64) {
         let (last_at, last_total) = self.last;
         if at - last_at >= 1.0 {
@@ -19,7 +19,7 @@ impl PeakRate {
         }
     }
 
-    /// The most a second.
+    /// The most a second, in the unit of the totals.
     pub fn a_second(&self) -> f64 {
         self.most
     }

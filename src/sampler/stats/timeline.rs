@@ -38,7 +38,7 @@ impl Timeline {
         self.per_point *= 2;
     }
 
-    /// At most `limit` points, oldest first.
+    /// At most `limit` points, oldest first, in the unit of the samples.
     pub fn points(&self) -> Vec<u32> {
         let per_point = self.points.len().div_ceil(self.limit).max(1);
         self.points.chunks(per_point).map(largest).collect()

@@ -13,7 +13,7 @@ fn what_costs_is_looked_at_only_when_it_is_due() {
     };
     for form in [Form::V1, Form::V2] {
         let node = Node::new(form);
-        let mut sampler = Sampler::of_job(node.group(), &node.proc(), &[]);
+        let mut sampler = Sampler::of_job(node.group(), &node.proc(), &[], &STILL);
         assert!(sampler.look(0.0), "the first look is a close one");
         node.show(later);
         let mut seen_at = |at, is_close| {
@@ -43,7 +43,7 @@ fn the_last_look_at_a_job_sees_all_whatever_is_due() {
         ..QUIET
     };
     let node = Node::new(Form::V1);
-    let mut sampler = Sampler::of_job(node.group(), &node.proc(), &[]);
+    let mut sampler = Sampler::of_job(node.group(), &node.proc(), &[], &STILL);
     sampler.look(0.0);
     node.show(end);
     sampler.look_back(0.2);
@@ -67,7 +67,7 @@ fn what_a_job_wrote_after_the_last_look_is_counted_in_the_parent_that_waited_for
     for (by_parent, peak) in [(0, 220.0), (200, 20.0)] {
         let node = Node::new(Form::V1);
         node.write("proc/1/io", &io(1000));
-        let sampler = Sampler::of_job(node.group(), &node.proc(), &[]);
+        let sampler = Sampler::of_job(node.group(), &node.proc(), &[], &STILL);
         let mut sampler = sampler.until_its_end(PID as i32);
         sampler.look(0.0);
         node.show(end);
@@ -82,9 +82,35 @@ fn what_a_job_wrote_after_the_last_look_is_counted_in_the_parent_that_waited_for
 fn a_job_is_over_when_its_cgroup_is_gone() {
     for form in [Form::V1, Form::V2] {
         let node = Node::new(form);
-        let sampler = Sampler::of_job(node.group(), &node.proc(), &[]);
+        let sampler = Sampler::of_job(node.group(), &node.proc(), &[], &STILL);
         assert!(!sampler.is_over(), "{form:?}");
         fs::remove_dir_all(node.dir.path().join("sys")).unwrap();
         assert!(sampler.is_over(), "{form:?}");
+    }
+}
+
+#[test]
+fn a_look_that_was_held_up_says_nothing_of_its_second_and_a_long_while_counts() {
+    // For two seconds it keeps four CPUs busy.
+    let cpu_s = |second: u64| 4 * second.min(2);
+    let cases = [
+        (0, 2, 4.0),
+        (49, 2, 4.0),
+        (50, 2, 0.0),
+        (50, 5, 0.0),
+        (50, 6, 8.0 / 6.0),
+    ];
+    for (ms, seconds, most) in cases {
+        let (node, clock) = (Node::new(Form::V1), Ticks::of(ms));
+        let mut sampler = Sampler::of_job(node.group(), &node.proc(), &[], &clock);
+        for second in 0..=seconds {
+            node.show(Scene {
+                cpu_s: cpu_s(second),
+                ..QUIET
+            });
+            sampler.look(second as f32);
+        }
+        let seen = sampler.job(seconds as f32, Ended::Finished, None);
+        assert_eq!(seen.demand_peak, most as f32, "{ms} ms, {seconds} s");
     }
 }

@@ -22,7 +22,7 @@ fn the_busiest_second_of_storage_and_network_is_seen_and_counts_as_licenses() {
     ];
     for form in FORMS {
         let node = Node::new(form);
-        let mut sampler = Sampler::of_job(node.group(), &node.proc(), &licenses);
+        let mut sampler = Sampler::of_job(node.group(), &node.proc(), &licenses, &STILL);
         for scene in &scenes {
             node.show(*scene);
             sampler.look(scene.at);
@@ -51,7 +51,7 @@ fn usual_memory_is_weighed_by_time() {
 #[test]
 fn an_exit_code_that_is_none_says_why() {
     let node = Node::new(Form::V1);
-    let sampler = Sampler::of_job(node.group(), &node.proc(), &[]);
+    let sampler = Sampler::of_job(node.group(), &node.proc(), &[], &STILL);
     let why = |code| sampler.job(1.0, Ended::Failed, code).seen.why;
     assert_eq!(why(Some(3)).as_deref(), Some("exit code 3"));
     assert_eq!(why(Some(0)), None);
@@ -62,7 +62,7 @@ fn an_exit_code_that_is_none_says_why() {
 fn shadow(seconds: u64, scene: impl Fn(u64) -> Scene) -> (ShadowCounters, bool) {
     let node = Node::new(Form::V1);
     let scratch = node.dir.path().join("no such scratch");
-    let mut sampler = Sampler::of_shadow(node.group(), &node.proc(), scratch);
+    let mut sampler = Sampler::of_shadow(node.group(), &node.proc(), scratch, &STILL);
     for second in 0..=seconds {
         node.show(scene(second));
         sampler.look(second as f32);
