@@ -4,6 +4,7 @@
 use crate::job::licenses::Server;
 use crate::shadow::server_address;
 use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::{setsockopt, sockopt::RcvBuf};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
@@ -27,6 +28,12 @@ fn address(server: &Server, index: usize) -> IpAddr {
 /// A sensor at work.
 #[derive(Debug, Default, Clone)]
 pub struct Sensor(Arc<Mutex<Asked>>);
+
+/// So many who ask are held: each costs root's process a descriptor.
+const MOST_HELD: usize = 64;
+
+/// Bytes that may wait unread of each; the kernel makes it what it must be at least.
+const LEAST_ROOM: usize = 1;
 
 impl Sensor {
     /// Listens for `servers` (`27000@lic1,...`) in the network of process `init`, which must be its own and
@@ -74,9 +81,12 @@ impl Sensor {
         }
     }
 
-    /// Whoever asks is kept waiting: to hang up would be an answer.
+    /// Whoever asks is kept waiting: to hang up would be an answer. Beyond [`MOST_HELD`] they wait in the kernel, which has
+    /// room for some more, and are not counted.
     fn take(&self, name: &str, listener: &TcpListener, held: &mut Vec<TcpStream>) {
-        while let Ok((client, _)) = listener.accept() {
+        while held.len() < MOST_HELD
+            && let Ok((client, _)) = listener.accept()
+        {
             held.push(client);
             let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             *asked.entry(name.to_owned()).or_default() += 1;
@@ -102,6 +112,8 @@ fn listeners(servers: &str) -> Vec<(&str, TcpListener)> {
 fn listener(address: (IpAddr, u16)) -> Option<TcpListener> {
     let listener = TcpListener::bind(address).ok()?;
     listener.set_nonblocking(true).ok()?;
+    // Of what is sent next to nothing is kept: it would be memory that no job is charged for.
+    setsockopt(&listener, RcvBuf, &LEAST_ROOM).ok()?;
     Some(listener)
 }
 
@@ -212,6 +224,31 @@ mod tests {
         client.set_nonblocking(true).unwrap();
         let answer = client.read(&mut [0]).unwrap_err();
         assert_eq!(answer.kind(), std::io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn many_who_ask_and_send_cost_next_to_nothing_and_wait() {
+        let sensor = Sensor::default();
+        let server = listener((Ipv4Addr::LOCALHOST.into(), 0)).unwrap();
+        let at = server.local_addr().unwrap();
+        let mut held = Vec::new();
+        let mut clients = Vec::new();
+        for _ in 0..MOST_HELD + 20 {
+            clients.push(TcpStream::connect(at).unwrap());
+            sensor.take("a", &server, &mut held);
+        }
+        sensor.take("a", &server, &mut held);
+        assert_eq!(held.len(), MOST_HELD);
+        assert_eq!(sensor.asked(), [("a".to_owned(), MOST_HELD as u32)].into());
+        for client in &mut clients {
+            client.set_nonblocking(true).unwrap();
+            let answer = client.read(&mut [0]).unwrap_err();
+            assert_eq!(answer.kind(), std::io::ErrorKind::WouldBlock);
+        }
+        let waiting = |client: &TcpStream| client.peek(&mut [0; 1 << 20]).unwrap_or(0);
+        let sent = &mut clients[0];
+        while std::io::Write::write(sent, &[7; 1 << 16]).is_ok() {}
+        assert!(waiting(&held[0]) < 1 << 16, "{} bytes", waiting(&held[0]));
     }
 
     #[test]

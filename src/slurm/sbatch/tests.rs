@@ -441,3 +441,35 @@ fn nodes_without_a_bound_have_none() {
     assert_eq!(most(&["-N", "2", "-B", "2-4:*:1"]), (2, 4));
     assert_eq!(most(&["-N", "2-3", "--cores-per-socket=4"]), (2, 2));
 }
+
+#[test]
+fn values_that_decide_nothing_are_checked_as_sbatch_checks_them() {
+    for (option, good, bad) in [
+        ("cpus-per-gpu", "2", "0"),
+        ("ntasks-per-core", "2", "x"),
+        ("ntasks-per-gpu", "1", "-1"),
+        ("ntasks-per-socket", "1", "0"),
+        ("thread-spec", "1", "0"),
+        ("core-spec", "0", "x"),
+        ("get-user-env", "10L", "10x"),
+        ("get-user-env", "S", "x"),
+        ("tmp", "10G", "10Q"),
+        ("hint", "compute_bound,nomultithread", "compute_bound,fast"),
+        ("gres-flags", "disable-binding", "maybe"),
+        ("mail-type", "FAIL,never", "never"),
+        ("no-kill", "off", "maybe"),
+        ("kill-on-invalid-dep", "yes", "maybe"),
+        ("open-mode", "append", "x"),
+        ("open-mode", "Truncate", "w"),
+    ] {
+        let given = |value: &str| submission("#!/bin/sh\n", &[&format!("--{option}={value}")]);
+        if let Err(error) = given(good) {
+            panic!("--{option}={good}: {error:#}");
+        }
+        let error = format!("{:#}", given(bad).unwrap_err());
+        assert!(error.contains(&format!("--{option}={bad}")), "{error}");
+    }
+    // Of an optional value none will do.
+    assert!(submission("#!/bin/sh\n", &["--no-kill", "--get-user-env"]).is_ok());
+    assert!(submission("#!/bin/sh\n", &["--kill-on-invalid-dep="]).is_err());
+}
