@@ -374,15 +374,15 @@ void sandbox_empty(int keeper)
 
 	remains = (struct remains){ .space = -1 };
 	receive(keeper, &remains);
-	truncate_all_held(&remains);
-	for (size_t which = 0; which < remains.top_count; which++)
-		empty(remains.tops[which]);
-	/* Once more what was written between the two, and what could not be emptied before. */
 	unsigned seconds = longest_lease();
 	do {
 		is_put_off = false;
 		truncate_all_held(&remains);
+		for (size_t which = 0; which < remains.top_count; which++)
+			empty(remains.tops[which]);
 	} while (is_put_off && seconds-- > 0 && sleep(1) == 0);
+	/* Once more what was written between the two. */
+	truncate_all_held(&remains);
 	for (size_t which = 0; which < remains.top_count; which++)
 		close(remains.tops[which]);
 	if (remains.space >= 0)
