@@ -265,6 +265,105 @@ fn a_crate_that_belongs_to_one_room_is_named_in_no_other() {
     }
 }
 
+/// Which of those that lie beside each other in a folder uses which, by their paths. Tests are left out, and what a file and
+/// the folder's own `mod.rs` have of each other.
+fn neighbours(sources: &[(Vec<String>, String)]) -> BTreeSet<(Vec<String>, Vec<String>)> {
+    let is_source = |path: &[String]| sources.iter().any(|(module, _)| module == path);
+    let mut uses = BTreeSet::new();
+    for (module, text) in sources {
+        let own = parts(text).into_iter().filter(|(inner, _)| inner.is_none());
+        for path in own.flat_map(|(_, text)| paths(&text, module)) {
+            let lengths = (1..=path.len()).rev();
+            let used = lengths.map(|n| &path[..n]).find(|path| is_source(path));
+            let used = used.unwrap_or_default();
+            let together = module.iter().zip(used).take_while(|(a, b)| a == b).count();
+            if together < module.len().min(used.len()) {
+                let beside = |path: &[String]| path[..=together].to_vec();
+                uses.insert((beside(module), beside(used)));
+            }
+        }
+    }
+    uses
+}
+
+/// What is left of `uses` without those that end: circles, and what leads to them.
+fn circles(mut uses: BTreeSet<(Vec<String>, Vec<String>)>) -> Vec<String> {
+    loop {
+        let users: BTreeSet<Vec<String>> = uses.iter().map(|(user, _)| user.clone()).collect();
+        let before = uses.len();
+        uses.retain(|(_, used)| users.contains(used));
+        if uses.len() == before {
+            break;
+        }
+    }
+    let line = |(user, used): &(Vec<String>, Vec<String>)| {
+        format!("{} uses {}", user.join("/"), used.join("/"))
+    };
+    uses.iter().map(line).collect()
+}
+
+#[test]
+fn no_files_of_a_room_use_each_other_in_a_circle() {
+    let sources: Vec<(Vec<String>, String)> = sources()
+        .iter()
+        .map(|path| (module(path), read(path)))
+        .filter(|(module, _)| !matches!(module.first(), Some(room) if room == "bin"))
+        .filter(|(module, _)| !module.iter().any(|name| name == "tests"))
+        .collect();
+    let uses = neighbours(&sources);
+    assert!(uses.len() > 100, "only {} uses were found", uses.len());
+    let circles = circles(uses);
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+#[test]
+fn a_circle_is_seen_and_what_is_none_is_not() {
+    let sources = |texts: &[(&str, &str)]| -> Vec<(Vec<String>, String)> {
+        let source = |(module, text): &(&str, &str)| {
+            let module = module.split(' ').map(str::to_owned).collect();
+            (module, (*text).to_owned())
+        };
+        texts.iter().map(source).collect()
+    };
+    let cases: [(&[(&str, &str)], bool); 5] = [
+        (
+            &[("r a", "use super::b::x;"), ("r b", "use super::{a, c};")],
+            true,
+        ),
+        (
+            &[
+                ("r a x", "use super::super::b::x;"),
+                ("r b", "use crate::r::a::y;"),
+                ("r a", ""),
+            ],
+            true,
+        ),
+        (
+            &[
+                ("r a", "use super::b::x;"),
+                ("r b", "use super::c;"),
+                ("r c", ""),
+            ],
+            false,
+        ),
+        (
+            &[("r", "use crate::r::a::f;"), ("r a", "use super::T;")],
+            false,
+        ),
+        (
+            &[
+                ("r a", "use super::b::x;"),
+                ("r b", "mod tests {\n    use super::super::a;\n}"),
+            ],
+            false,
+        ),
+    ];
+    for (texts, right) in cases {
+        let found = circles(neighbours(&sources(texts)));
+        assert_eq!(!found.is_empty(), right, "{texts:?}: {found:?}");
+    }
+}
+
 #[test]
 fn every_form_of_an_import_is_seen() {
     let text = "use crate::store::{Filter, Store};\n// use crate::hidden::x;\nuse crate::{job, model::curve};\nfn f() { crate::text::units::MIB; }";

@@ -2,10 +2,9 @@
 //! they take what the job has.
 
 use super::Need;
-use super::facts::Facts;
+use super::facts::{Facts, is_scheduler};
 use super::options::{Value, number, size, value};
 use super::steps::name_of;
-use crate::text::contains;
 
 /// What a number without a unit counts.
 #[derive(Debug, Clone, Copy)]
@@ -49,11 +48,6 @@ const FORMS: [Form; 5] = [
         option: "-m",
         unit: Unit::Gib,
     },
-];
-
-/// Nextflow runs its tasks in the job itself, unless it is told one of these.
-const SCHEDULERS: [&[u8]; 10] = [
-    b"slurm", b"cluster", b"pbs", b"sge", b"lsf", b"hpc", b"batch", b"k8s", b"condor", b"flux",
 ];
 
 /// Profiles that say nothing of where tasks run.
@@ -241,12 +235,4 @@ impl Tasks {
             false => Tasks::InTheJob,
         }
     }
-}
-
-/// It names a scheduler.
-pub fn is_scheduler(text: &[u8]) -> bool {
-    let text = text.to_ascii_lowercase();
-    SCHEDULERS
-        .iter()
-        .any(|scheduler| contains(&text, scheduler))
 }

@@ -2,7 +2,7 @@
 
 use super::columns::Columns;
 use super::cut::Cut;
-use super::dump::DumpError;
+use super::error::DumpError;
 use crate::text::rejects::Rejects;
 use memchr::memmem::Finder;
 use std::io::{BufRead, Read as _};

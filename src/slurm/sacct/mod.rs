@@ -7,6 +7,7 @@ mod columns;
 mod cut;
 mod dump;
 mod early;
+mod error;
 mod header;
 mod jobs;
 mod json;
@@ -18,7 +19,8 @@ mod steps;
 
 use super::{CommandError, Commands};
 use crate::record::{Comment, FinishedJob, Record};
-pub use dump::{DumpError, Reader};
+pub use dump::Reader;
+pub use error::DumpError;
 
 /// The command that writes a dump which [`Reader`] reads: what finished jobs of the last 90 days used. Both ends are
 /// named: asked for by state from a start alone, sacct looks at that moment and finds nothing.
