@@ -1,6 +1,7 @@
 //! How the latest runs of a kind ended, and which of them a rewrite harmed.
 
-use super::{Store, column, usage};
+use super::Store;
+use super::runs::{column, usage};
 use crate::fingerprint::Key;
 use crate::fingerprint::Kind;
 use crate::job::Usage;
