@@ -14,7 +14,7 @@ const NEXTFLOWS: [&[u8]; 2] = [b"NXF_JVM_ARGS=", b"NXF_OPTS="];
 /// Commands that hand a script to a scheduler.
 pub const SUBMIT: [&[u8]; 4] = [b"sbatch", b"qsub", b"bsub", b"salloc"];
 
-/// Nextflow runs its tasks in the job itself, unless it is told one of these.
+/// Nextflow runs its tasks in the job itself, unless it is to use one of these.
 const SCHEDULERS: [&[u8]; 10] = [
     b"slurm", b"cluster", b"pbs", b"sge", b"lsf", b"hpc", b"batch", b"k8s", b"condor", b"flux",
 ];
@@ -83,7 +83,7 @@ impl<'a> Facts<'a> {
         self.has_heap() || *self.has_heap_of_nextflow.get_or_init(sets)
     }
 
-    /// Whether what the environment tells Nextflow to run its tasks by is a scheduler; `None` where it does not say.
+    /// Whether what the environment has Nextflow run its tasks by is a scheduler; `None` where it does not say.
     pub fn executor_is_scheduler(&self) -> Option<bool> {
         *self.executor_is_scheduler.get_or_init(|| {
             let name = b"NXF_EXECUTOR=";

@@ -1,4 +1,4 @@
-//! Memory that a program is told to take, in an option or a variable whose name speaks of memory.
+//! Memory that a program is to take, named in an option or a variable whose name speaks of memory.
 
 use super::Need;
 use super::options::{Value, number, size, value};
@@ -122,13 +122,13 @@ pub fn needs(words: &[&[u8]], note: &mut impl FnMut(Need)) {
 }
 
 /// `--max-mem 6G`, `--memory-limit=6GiB`, `executor-memory 4g`: an option whose name speaks of memory; `memory=6gb`, `%mem=6GB`,
-/// `export TOOL_MEM=6G`: what a program or its input is told in that form.
+/// `export TOOL_MEM=6G`: what a program or its input is given in that form.
 fn named(command: &Command, words: &[&[u8]], at: usize, note: &mut impl FnMut(Need)) {
     let word = words[at];
     let name = name_before(word);
     let is_option = word.starts_with(b"-");
     if !speaks_of_memory(name)
-        || !is_option && !command.tells(name)
+        || !is_option && !command.reaches_program(name)
         || command.srun.is_some_and(|srun| srun < at) && OF_STEPS.contains(&name)
         || name.iter().any(|byte| matches!(byte, b'$' | b'/'))
     {
@@ -190,8 +190,8 @@ fn plain(command: &Command, name: &[u8], text: &[u8]) -> Option<u64> {
 }
 
 impl Command {
-    /// `name=value` tells a program something; a variable that only the script knows, as in `MEM=6G`, tells none.
-    fn tells(&self, name: &[u8]) -> bool {
+    /// `name=value` reaches a program; a variable that only the script knows, as in `MEM=6G`, does not.
+    fn reaches_program(&self, name: &[u8]) -> bool {
         let is_scripts = || OF_THE_SCRIPT.iter().any(|part| name.starts_with(part));
         !self.is_rules && (!self.is_export || name.contains(&b'_') && !is_scripts())
     }

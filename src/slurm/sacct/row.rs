@@ -303,7 +303,7 @@ pub fn cpu_seconds(text: &str) -> Option<f64> {
 }
 
 /// Memory of one step on its fullest node. MaxRSS is one task's; the other tasks of the node are
-/// taken to be as large, but all tasks together never more than their sum. Where a dump does not tell how many there
+/// taken to be as large, but all tasks together never more than their sum. Where a dump does not say how many there
 /// are, that is the node's share of the sum.
 fn step_peak(largest: u64, tasks: Option<u32>, nodes: u32, total: &str) -> u64 {
     let sum = memory_in(total).filter(|&sum| sum >= largest);

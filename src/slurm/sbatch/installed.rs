@@ -11,7 +11,7 @@ pub type Environment = BTreeMap<String, Vec<u8>>;
 /// `(24, 11)` is 24.11.
 pub type Release = (u16, u16);
 
-/// What is assumed where nothing tells: the latest that is known here.
+/// What is assumed where sbatch does not say: the latest that is known here.
 const LATEST: Release = (26, 5);
 
 /// How the sbatch that is asked about reads submissions.

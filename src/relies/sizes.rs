@@ -1,4 +1,4 @@
-//! Programs that are told their size in words of their own: how many processes they start, how much memory they may take, or that
+//! Programs that are given their size in words of their own: how many processes they start, how much memory they may take, or that
 //! they take what the job has.
 
 use super::Need;
@@ -14,7 +14,7 @@ enum Unit {
     Gib,
 }
 
-/// How a program is told: whether a file name is its, the option, and what that counts.
+/// How a program is given its size: whether a file name is its, the option, and what that counts.
 struct Form {
     is: fn(&[u8]) -> bool,
     option: &'static str,
@@ -67,7 +67,7 @@ const LOCAL_PROFILES: [&[u8]; 13] = [
     b"arm",
 ];
 
-/// Notes what the programs of a command are told.
+/// Notes the sizes that the programs of a command are given.
 pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
     for form in &FORMS {
         if let Some(at) = words.iter().position(|word| (form.is)(name_of(word))) {
@@ -151,7 +151,7 @@ fn takes_all(words: &[&[u8]], note: &mut impl FnMut(Need)) {
     }
 }
 
-/// Where the program stands that is told one of `commands`.
+/// Where the program stands that is given one of `commands`.
 fn starts(words: &[&[u8]], is: fn(&[u8]) -> bool, commands: &[&[u8]]) -> Option<usize> {
     let at = words.iter().position(|word| is(name_of(word)))?;
     let mut behind = words[at..].iter();
