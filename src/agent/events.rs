@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How the agent learns of new jobs, in the store's `progress`: 1 where their folders tell, else 0.
-pub const TOLD_BY_FOLDERS: &str = "told by folders";
+/// How the agent learns of new jobs, in the store's `progress`: 1 where their folders show them, else 0.
+pub const SHOWN_BY_FOLDERS: &str = "told by folders";
 
 /// Least time between two glances.
 pub(super) const LEAST_REST: Duration = Duration::from_millis(500);
@@ -18,7 +18,7 @@ pub(super) const LEAST_REST: Duration = Duration::from_millis(500);
 /// times as long as it took.
 pub(super) const RESTS: u32 = 20;
 
-/// The same after a look at the whole queue where events tell what is urgent.
+/// The same after a look at the whole queue where events show what is urgent.
 const LONG_RESTS: u32 = 100;
 
 /// No rest is longer: slurmctld forgets what has ended after some minutes, and keeps what was requeued back for two.
@@ -119,8 +119,8 @@ impl Events {
         self.looked.took += took;
     }
 
-    /// Folders tell of new jobs.
-    pub fn are_told(&self) -> bool {
+    /// Folders show new jobs as they come.
+    pub fn folders_show_jobs(&self) -> bool {
         self.folders.is_some()
     }
 

@@ -1,5 +1,5 @@
 //! New submissions, without asking: slurmctld makes a folder for each job or array that it accepts,
-//! `StateSaveLocation/hash.7/job.4207`, and takes it away when it forgets the job. The kernel tells of each.
+//! `StateSaveLocation/hash.7/job.4207`, and takes it away when it forgets the job. The kernel reports each.
 
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};

@@ -1,10 +1,10 @@
 //! Between two passes the agent's work follows what changes, not what waits.
 //!
-//! New jobs are told by the folders that slurmctld makes for them, jobs that ended badly by accounting; both are then
-//! asked for by their numbers. What no event told is found by the next look at the whole queue. Where the folders cannot
+//! New jobs are seen by the folders that slurmctld makes for them, jobs that ended badly in accounting; both are then
+//! asked for by their numbers. What no event showed is found by the next look at the whole queue. Where the folders cannot
 //! be seen, the whole queue is all there is.
 
-use super::events::{FORGOTTEN_S, LEAST_REST, RESTS, TOLD_BY_FOLDERS, Timer, is_over, rest_after};
+use super::events::{FORGOTTEN_S, LEAST_REST, RESTS, SHOWN_BY_FOLDERS, Timer, is_over, rest_after};
 use super::folders::Folders;
 use super::queue::LOOKS;
 use super::{Agent, Pass};
@@ -57,7 +57,7 @@ impl Agent<'_> {
     /// A short look at what cannot wait for a pass: jobs that wait for a shadow, and jobs that have ended badly.
     pub fn glance(&mut self) -> Result<Pass> {
         let mut pass = Pass::default();
-        let seen = match self.events.are_told() {
+        let seen = match self.events.folders_show_jobs() {
             true => self.follow(&mut pass),
             false if self.config.wants_shadows() => self.look_at_shadows(&mut pass),
             false => Ok(()),
@@ -66,11 +66,11 @@ impl Agent<'_> {
             self.publish()?;
         }
         // Last: a slurmdbd that hangs must not keep what is known from being done.
-        let told = match self.events.are_told() {
+        let asked = match self.events.folders_show_jobs() {
             true => self.ask_for_ends(),
             false => Ok(()),
         };
-        seen.and(told).map(|()| pass)
+        seen.and(asked).map(|()| pass)
     }
 
     /// Sees to what has changed, or to the whole queue where that is due.
@@ -85,10 +85,10 @@ impl Agent<'_> {
             self.rescue(&queue, pass);
             return self.tend_queue(&queue, pass);
         }
-        let told = self.look_at_new();
+        let new = self.look_at_new();
         let seen = self.look_at_some(pass);
         self.events.glanced = self.clock.since(began);
-        seen.and(told)
+        seen.and(new)
     }
 
     fn look_at_shadows(&mut self, pass: &mut Pass) -> Result<()> {
@@ -123,7 +123,7 @@ impl Agent<'_> {
         self.tend_shadows(&queue, pass)?;
         self.tend_those_that_run_again(&queue, pass);
         if pass.shadows_ended > 0 {
-            // Jobs that wait get what was learned before slurmctld is told of it: their kind may not be trusted with more.
+            // Jobs that wait get what was learned before slurmctld knows of it: their kind may not be trusted with more.
             let queue = self.ask_for_some()?;
             self.tend_shadows(&queue, pass)?;
         }
@@ -155,11 +155,11 @@ impl Agent<'_> {
     }
 
     /// For whoever asks how new jobs are seen.
-    pub(super) fn say_how_jobs_are_told(&self) -> Result<()> {
+    pub(super) fn note_how_jobs_are_seen(&self) -> Result<()> {
         match self.events.listens {
             true => self
                 .store
-                .set_progress(TOLD_BY_FOLDERS, self.events.are_told().into()),
+                .set_progress(SHOWN_BY_FOLDERS, self.events.folders_show_jobs().into()),
             false => Ok(()),
         }
     }
@@ -169,7 +169,7 @@ impl Agent<'_> {
             Ok(folders) => {
                 tracing::info!(folder = %place.display(), "new jobs are told here");
                 self.events.folders = Some(folders);
-                // What came before was not told.
+                // What came before was not seen.
                 self.events.looked = Timer::default();
             }
             Err(error) => {
@@ -180,7 +180,7 @@ impl Agent<'_> {
         }
     }
 
-    /// Each job that is there and carries a record of ours has a folder of which the kernel has told, or the folders are
+    /// Each job that is there and carries a record of ours has a folder that the kernel has reported, or the folders are
     /// another slurmctld's, or on a file system whose changes the kernel does not see. One may have gone meanwhile, and
     /// the folder may have been put in the place of the one that is watched.
     pub(super) fn compare(&mut self, queue: &Queue) {
@@ -205,7 +205,7 @@ impl Agent<'_> {
         }
     }
 
-    /// Takes what the folders have told; one that cannot be read is watched no more.
+    /// Takes the jobs that the folders have shown; one that cannot be read is watched no more.
     fn hear(&mut self) {
         if let Some(folders) = &mut self.events.folders {
             match folders.take_new() {

@@ -29,7 +29,7 @@ use crate::store::Store;
 use crate::store::private::{make_folder, make_for_owner_of_folder, open_to_lock};
 use anyhow::{Context, Result, anyhow};
 use events::Events;
-pub use events::{MOST_REST, TOLD_BY_FOLDERS};
+pub use events::{MOST_REST, SHOWN_BY_FOLDERS};
 pub use ingest::{Users, import};
 use nix::fcntl::{Flock, FlockArg};
 use std::cell::RefCell;
@@ -162,7 +162,7 @@ impl<'a> Agent<'a> {
             self.rescue(queue, &mut pass);
         }
         let to_wait_for = pass.requeued;
-        failures.extend(self.say_how_jobs_are_told().err());
+        failures.extend(self.note_how_jobs_are_seen().err());
         failures.extend(self.watch_breaker().err());
         failures.extend(self.learn().err());
         match queue {
@@ -178,7 +178,7 @@ impl<'a> Agent<'a> {
                 .map(|published| pass.published = published)
                 .err(),
         );
-        let waited = match self.events.are_told() {
+        let waited = match self.events.folders_show_jobs() {
             true => self.wait_for_those_again(&mut pass),
             false => self.wait_for(to_wait_for, &mut pass),
         };
@@ -210,7 +210,7 @@ impl<'a> Agent<'a> {
         self.under_way = None;
         let (began, looked) = (self.clock.elapsed(), self.clock.now());
         let queue = query(self.commands);
-        // Whether it was told or not.
+        // Whether slurmctld answered or not.
         let took = self.clock.since(began);
         self.events.looked.done(self.clock.now(), took);
         let queue = queue?;

@@ -26,12 +26,12 @@ impl Agent<'_> {
         let running: Vec<&QueuedJob> = jobs.iter().filter(|job| job.state == "RUNNING").collect();
         // One command often reports many licenses.
         let mut reported: HashMap<&[String], Reply> = HashMap::new();
-        let told_of = self
+        let with_command = self
             .config
             .license
             .iter()
             .filter(|license| !license.lmstat.is_empty());
-        for license in told_of.filter(|_| !running.is_empty()) {
+        for license in with_command.filter(|_| !running.is_empty()) {
             let command = license.lmstat.as_slice();
             let reply = reported.entry(command).or_insert_with(|| self.ask(command));
             self.note(license, reply, &running)?;
@@ -55,7 +55,7 @@ impl Agent<'_> {
 
     fn note(&self, license: &License, reply: &Reply, running: &[&QueuedJob]) -> Result<()> {
         let feature = license.feature.as_ref().unwrap_or(&license.name);
-        if let Some(why) = reply.untold(feature) {
+        if let Some(why) = reply.why_unknown(feature) {
             tracing::warn!(license = license.name, "its seats are not known: {why}");
         }
         let pool = reply.answer.pool(feature);
@@ -83,10 +83,10 @@ impl Reply {
     }
 
     /// Why it does not say, or not all, who holds seats of a feature, where it says why.
-    fn untold(&self, feature: &str) -> Option<&str> {
+    fn why_unknown(&self, feature: &str) -> Option<&str> {
         let complaint = self.complaint.as_deref();
         let of_all = complaint.filter(|_| self.answer.pool(feature).is_none());
-        self.answer.untold(feature).or(of_all)
+        self.answer.why_unknown(feature).or(of_all)
     }
 }
 

@@ -59,7 +59,7 @@ fn keys(kind: &Kind) -> impl Iterator<Item = Key> {
 }
 
 impl Agent<'_> {
-    /// Counts what is under way in the queue as it was at `looked`. One that has ended counts until accounting has told
+    /// Counts what is under way in the queue as it was at `looked`. One that has ended counts until accounting has said
     /// how: until then it may have been harmed.
     pub(super) fn under_way(&self, queue: &Queue, looked: i64) -> Result<UnderWay> {
         let under_way = UnderWay {

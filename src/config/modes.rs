@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 /// What may be done with a job or one of its resources; each includes the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Nothing, not even a record.
     Off,
     /// Record what would be set.
+    #[default]
     Observe,
     /// Tell the user what would be set.
     Advise,
@@ -41,12 +42,9 @@ const UNNAMED_MOST: Modes = PerResource {
     time: Mode::Observe,
 };
 
-impl<T> PerResource<T> {
+impl<T: Copy> PerResource<T> {
     /// The same for each.
-    pub fn all(value: T) -> PerResource<T>
-    where
-        T: Copy,
-    {
+    pub fn all(value: T) -> PerResource<T> {
         PerResource {
             memory: value,
             cpus: value,
@@ -56,20 +54,35 @@ impl<T> PerResource<T> {
     }
 
     /// Of every resource.
-    pub fn values(&self) -> [&T; 4] {
-        [&self.memory, &self.cpus, &self.licenses, &self.time]
+    fn values(self) -> [T; 4] {
+        [self.memory, self.cpus, self.licenses, self.time]
+    }
+
+    /// What `of` makes of each.
+    fn map<U>(self, of: impl Fn(T) -> U) -> PerResource<U> {
+        PerResource {
+            memory: of(self.memory),
+            cpus: of(self.cpus),
+            licenses: of(self.licenses),
+            time: of(self.time),
+        }
+    }
+
+    /// Each beside its own of `other`.
+    fn zip<U>(self, other: PerResource<U>) -> PerResource<(T, U)> {
+        PerResource {
+            memory: (self.memory, other.memory),
+            cpus: (self.cpus, other.cpus),
+            licenses: (self.licenses, other.licenses),
+            time: (self.time, other.time),
+        }
     }
 }
 
 impl Modes {
     /// The same, no resource going further than `most`.
     pub fn at_most(self, most: Mode) -> Modes {
-        PerResource {
-            memory: self.memory.min(most),
-            cpus: self.cpus.min(most),
-            licenses: self.licenses.min(most),
-            time: self.time.min(most),
-        }
+        self.map(|mode| mode.min(most))
     }
 
     /// Nothing is to be done with this job at all.
@@ -81,22 +94,16 @@ impl Modes {
 impl PerResource<Option<Mode>> {
     /// What is named, else `unnamed` as far as it goes, else what was so before.
     pub(super) fn over(self, unnamed: Option<Mode>, before: Modes) -> Modes {
-        let over = |named: Option<Mode>, most: Mode, before: Mode| {
+        let each = self.zip(UNNAMED_MOST).zip(before);
+        each.map(|((named, most), before)| {
             let unnamed = unnamed.map(|mode| mode.min(most));
             named.or(unnamed).unwrap_or(before)
-        };
-        let most = UNNAMED_MOST;
-        PerResource {
-            memory: over(self.memory, most.memory, before.memory),
-            cpus: over(self.cpus, most.cpus, before.cpus),
-            licenses: over(self.licenses, most.licenses, before.licenses),
-            time: over(self.time, most.time, before.time),
-        }
+        })
     }
 }
 
 /// `[modes]`: one mode for all resources, and one for each that differs.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModeTable {
     /// For each resource not named below.
@@ -135,18 +142,6 @@ pub struct Rule {
     pub shadow: Option<bool>,
 }
 
-impl Default for ModeTable {
-    fn default() -> Self {
-        ModeTable {
-            default: Mode::Observe,
-            memory: None,
-            cpus: None,
-            licenses: None,
-            time: None,
-        }
-    }
-}
-
 impl ModeTable {
     /// What is named for each resource.
     pub(super) fn named(&self) -> PerResource<Option<Mode>> {
@@ -173,7 +168,7 @@ pub struct Owner<'a> {
 impl Rule {
     /// It lets something be set.
     pub fn applies(&self) -> bool {
-        self.mode == Some(Mode::Apply) || self.named().values().contains(&&Some(Mode::Apply))
+        self.mode == Some(Mode::Apply) || self.named().values().contains(&Some(Mode::Apply))
     }
 
     /// What is named for each resource.

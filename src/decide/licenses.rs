@@ -59,7 +59,7 @@ pub fn relicense(
 fn lowered<'a, 'b>(
     wanted: &[(&'a str, u32)],
     script: &[u8],
-    about: impl Fn(&str) -> Option<Known<'b>>,
+    about: impl Fn(&str) -> Option<Watched<'b>>,
 ) -> (Vec<(&'a str, u32)>, Vec<String>) {
     let (mut kept, mut reasons) = (Vec::new(), Vec::new());
     for &(name, count) in wanted {
@@ -71,14 +71,15 @@ fn lowered<'a, 'b>(
     (kept, reasons)
 }
 
-type Known<'a> = (&'a License, &'a SeatUse);
+/// A license whose use is watched for, and what runs used of it.
+type Watched<'a> = (&'a License, &'a SeatUse);
 
 /// Licenses that most runs used and this job does not ask for, with their seats and why.
 fn forgotten<'a>(
     config: &'a Config,
     snapshot: &Snapshot,
     wanted: &[(&str, u32)],
-    about: impl Fn(&str) -> Option<Known<'a>>,
+    about: impl Fn(&str) -> Option<Watched<'a>>,
 ) -> Vec<(&'a str, u32, String)> {
     let look = |license: &'a License| {
         let (_, seats) = about(&license.name)?;
@@ -100,7 +101,7 @@ fn forgotten<'a>(
 }
 
 /// How many seats would do where `count` are asked for, if that is fewer, and why.
-fn fewer((license, seats): Known, count: u32, script: &[u8]) -> Option<(u32, String)> {
+fn fewer((license, seats): Watched, count: u32, script: &[u8]) -> Option<(u32, String)> {
     let most = u32::from(seats.most);
     let named = || license.modules.iter().any(|module| loads(script, module));
     if most >= count || (most == 0 && named()) {

@@ -94,35 +94,33 @@ pub fn decide_reading(
         &request.texts,
         request.ask.layout,
     );
-    Some(match request.left_alone {
-        Some(reason) => Record::kept(kind, None, reason.text()),
-        None => {
-            let record = size(
-                config,
-                modes,
-                known(snapshot),
-                kind,
-                request.ask,
-                request.input_bytes,
-                &script.floor,
-            );
-            let record = Record {
-                licenses: snapshot.and_then(|snapshot| {
-                    let (asked, script) = (request.licenses, request.texts.script);
-                    relicense(config, modes.licenses, snapshot, &kind, asked, script)
-                }),
-                manager,
-                ..record
-            };
-            let first = record.level.is_none() || request.measured;
-            match (first && config.shadows(owner, modes))
-                .then(|| wait(config, request, now))
-                .flatten()
-            {
-                Some(wait) => record.after_shadow(wait),
-                None => record,
-            }
-        }
+    if let Some(reason) = request.left_alone {
+        return Some(Record::kept(kind, None, reason.text()));
+    }
+    let sized = size(
+        config,
+        modes,
+        known(snapshot),
+        kind,
+        request.ask,
+        request.input_bytes,
+        &script.floor,
+    );
+    let record = Record {
+        licenses: snapshot.and_then(|snapshot| {
+            let (asked, script) = (request.licenses, request.texts.script);
+            relicense(config, modes.licenses, snapshot, &kind, asked, script)
+        }),
+        manager,
+        ..sized
+    };
+    let is_new = record.level.is_none() || request.measured;
+    let wait = (is_new && config.shadows(owner, modes))
+        .then(|| wait(config, request, now))
+        .flatten();
+    Some(match wait {
+        Some(wait) => record.after_shadow(wait),
+        None => record,
     })
 }
 

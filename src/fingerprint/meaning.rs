@@ -72,6 +72,37 @@ pub fn holds_values(folder: &[u8]) -> bool {
     })
 }
 
+/// Before a value that is another one in each job.
+pub fn varies(part: &[u8]) -> bool {
+    matches!(
+        part,
+        b"sample"
+            | b"subject"
+            | b"subj"
+            | b"participant"
+            | b"patient"
+            | b"individual"
+            | b"accession"
+            | b"barcode"
+            | b"lane"
+            | b"chr"
+            | b"chrom"
+            | b"chromosome"
+            | b"date"
+            | b"day"
+            | b"month"
+            | b"year"
+            | b"seed"
+            | b"chunk"
+            | b"shard"
+            | b"fold"
+            | b"replicate"
+            | b"session"
+            | b"region"
+            | b"srr"
+    )
+}
+
 /// A shell or another program that runs whatever it is given.
 pub fn starts_with_interpreter(form: &[u8]) -> bool {
     words(form).next().is_some_and(is_interpreter)

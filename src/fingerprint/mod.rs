@@ -11,6 +11,7 @@ mod places;
 mod script;
 mod segments;
 mod slots;
+mod types;
 
 use crate::job::{Layout, Texts};
 use name::{push_any_name, push_comment, push_name};

@@ -8,6 +8,7 @@ use super::segments::{
     PARAMETER, is_number, is_size, is_temporary, push_segments, push_without_numbers,
 };
 use super::slots::{self, Slot};
+use super::types::{is_data_type, is_program, is_program_type, is_script};
 
 /// Scripts that a workflow manager writes anew for each task, in a folder that has no name.
 const WRITTEN_ANEW: [&[u8]; 3] = [b".command.sh", b".command.run", b"tool_script.sh"];
@@ -242,22 +243,6 @@ fn is_file(base: &[u8], kind: &[u8]) -> bool {
         || is_data_type(kind.rsplit(|&byte| byte == b'.').next().unwrap_or(kind))
 }
 
-fn is_data_type(kind: &[u8]) -> bool {
-    matches!(
-        kind,
-        // Packed, tables, texts and what programs write.
-        b"gz" | b"bz2" | b"xz" | b"zst" | b"zip" | b"tar" | b"tgz" | b"txt" | b"csv" | b"tsv" | b"dat" | b"data" | b"log"
-            | b"out" | b"err" | b"json" | b"jsonl" | b"xml" | b"db" | b"sqlite" | b"parquet" | b"feather" | b"npy" | b"npz"
-            | b"pkl" | b"pickle" | b"pt" | b"pth" | b"ckpt" | b"onnx" | b"gguf" | b"hdf" | b"nc" | b"mat" | b"rds" | b"rda"
-            | b"RData" | b"root" | b"fits" | b"grib" | b"tif" | b"tiff" | b"png" | b"jpg" | b"jpeg" | b"nii" | b"bin"
-        // Sequences and molecules, inputs of solvers.
-            | b"fa" | b"fq" | b"fasta" | b"fastq" | b"fna" | b"faa" | b"bam" | b"sam" | b"cram" | b"vcf" | b"bcf" | b"bed"
-            | b"bim" | b"fam" | b"gff" | b"gtf" | b"fai" | b"dict" | b"idx" | b"bai" | b"mzml" | b"mzML" | b"raw" | b"pdb"
-            | b"cif" | b"xyz" | b"mol" | b"sdf" | b"tpr" | b"gro" | b"top" | b"trr" | b"xtc" | b"dcd" | b"psf" | b"inp"
-            | b"in" | b"com" | b"gjf" | b"cas" | b"msh" | b"stl"
-    )
-}
-
 /// The type of a data file, whose last dot is at `dot`: `fastq.gz` of `/data/S01.sorted.fastq.gz`.
 fn data_type(base: &[u8], dot: Option<usize>) -> Option<&[u8]> {
     let dot = dot.filter(|&dot| dot > 0)?;
@@ -279,81 +264,4 @@ fn data_type(base: &[u8], dot: Option<usize>) -> Option<&[u8]> {
         .then(|| memchr::memrchr(b'.', &base[..dot]))
         .flatten();
     Some(&base[before.unwrap_or(dot) + 1..])
-}
-
-/// A script, also one that workflow managers and make know without a type.
-pub fn is_program(base: &[u8]) -> bool {
-    let dot = memchr::memrchr(b'.', base);
-    matches!(base, b"script" | b"Snakefile" | b"Makefile" | b"makefile")
-        || dot.is_some_and(|dot| is_program_type(&base[dot + 1..]))
-}
-
-/// A program that an interpreter runs, as far as scripts of everyday work are written in it.
-fn is_script(base: &[u8]) -> bool {
-    let dot = memchr::memrchr(b'.', base);
-    dot.is_some_and(|dot| {
-        matches!(
-            &base[dot + 1..],
-            b"py" | b"R" | b"r" | b"jl" | b"m" | b"sh" | b"pl"
-        )
-    })
-}
-
-/// Files of these types are programs: their name says what runs. Of other files only the type is kept.
-fn is_program_type(kind: &[u8]) -> bool {
-    matches!(
-        kind,
-        b"sh"
-            | b"bash"
-            | b"zsh"
-            | b"csh"
-            | b"py"
-            | b"pl"
-            | b"r"
-            | b"R"
-            | b"rb"
-            | b"jl"
-            | b"m"
-            | b"lua"
-            | b"jar"
-            | b"js"
-            | b"nf"
-            | b"smk"
-            | b"awk"
-            | b"sif"
-            | b"exe"
-            | b"x"
-            | b"run"
-            | b"do"
-            | b"sas"
-            | b"C"
-            | b"cc"
-            | b"cpp"
-            | b"cxx"
-            | b"go"
-            | b"ts"
-            | b"mjs"
-            | b"php"
-            | b"java"
-            | b"ipynb"
-            | b"Rmd"
-            | b"qmd"
-            | b"tcl"
-            | b"ncl"
-            | b"gms"
-            | b"wls"
-            | b"cwl"
-            | b"jou"
-            | b"simg"
-            | b"slurm"
-            | b"sbatch"
-            | b"job"
-            // What says how a program runs.
-            | b"yaml"
-            | b"yml"
-            | b"toml"
-            | b"cfg"
-            | b"conf"
-            | b"ini"
-    )
 }

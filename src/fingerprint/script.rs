@@ -19,7 +19,7 @@ const TASKS: [&[u8]; 2] = [b"# NEXTFLOW TASK: ", b"### name: '"];
 
 /// Appends what `script` runs: its lines without comments and directives, since what is requested does not
 /// change what runs. Where a workflow manager wrote it, its rule or process says all, and the rest is
-/// wrapping. Tells whether it may still be anything.
+/// wrapping. Returns whether it may still be anything.
 pub fn push_script(script: &[u8], out: &mut Vec<u8>) -> Unknown {
     let script = &script[..script.len().min(MAX_TEXT)];
     if let Some(at) = RULES.find(script) {

@@ -4,8 +4,7 @@
 //! numbers, hashes, UUIDs, dates, sample codes and the names of temporary files become `#`.
 
 use super::bytes::{DIGIT, class};
-use super::meaning::{has_meaning, lower};
-use super::slots::varies;
+use super::meaning::{has_meaning, lower, varies};
 
 /// Stands for whatever takes ever new values.
 pub const PARAMETER: u8 = b'#';

@@ -1,9 +1,9 @@
 //! Values of which the name before them says what they are: `SAMPLE=liver` and `--subject 01` take ever new values, whatever they
 //! are made of; the numbers in `--model resnet50` and `MODEL=llama-2-7b` are part of a name, and tell kinds apart.
 
-use super::meaning::{has_meaning, is_common_place, lower, starts_with_interpreter};
-use super::places::is_program;
+use super::meaning::{has_meaning, is_common_place, lower, starts_with_interpreter, varies};
 use super::segments::is_hash;
+use super::types::is_program;
 use std::ops::Range;
 
 /// What a value is.
@@ -128,37 +128,6 @@ fn names_a_model(part: &[u8]) -> bool {
     matches!(
         part,
         b"model" | b"arch" | b"architecture" | b"backbone" | b"encoder" | b"llm" | b"network"
-    )
-}
-
-/// Before a value that is another one in each job.
-pub fn varies(part: &[u8]) -> bool {
-    matches!(
-        part,
-        b"sample"
-            | b"subject"
-            | b"subj"
-            | b"participant"
-            | b"patient"
-            | b"individual"
-            | b"accession"
-            | b"barcode"
-            | b"lane"
-            | b"chr"
-            | b"chrom"
-            | b"chromosome"
-            | b"date"
-            | b"day"
-            | b"month"
-            | b"year"
-            | b"seed"
-            | b"chunk"
-            | b"shard"
-            | b"fold"
-            | b"replicate"
-            | b"session"
-            | b"region"
-            | b"srr"
     )
 }
 

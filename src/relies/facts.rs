@@ -1,9 +1,9 @@
 //! What is true of a whole script: each found out once, and only where somebody asks.
 
 use super::lines::{Line, lines};
+use super::options::number;
 use super::programs;
 use super::shown;
-use super::{inputs, told};
 use crate::text::contains;
 use std::cell::OnceCell;
 
@@ -13,6 +13,11 @@ const EVERY_MACHINES: [&[u8]; 2] = [b"_JAVA_OPTIONS=", b"JAVA_TOOL_OPTIONS="];
 const NEXTFLOWS: [&[u8]; 2] = [b"NXF_JVM_ARGS=", b"NXF_OPTS="];
 /// Commands that hand a script to a scheduler.
 pub const SUBMIT: [&[u8]; 4] = [b"sbatch", b"qsub", b"bsub", b"salloc"];
+
+/// Nextflow runs its tasks in the job itself, unless it is to use one of these.
+const SCHEDULERS: [&[u8]; 10] = [
+    b"slurm", b"cluster", b"pbs", b"sge", b"lsf", b"hpc", b"batch", b"k8s", b"condor", b"flux",
+];
 
 /// The facts of one script.
 #[derive(Debug)]
@@ -78,15 +83,13 @@ impl<'a> Facts<'a> {
         self.has_heap() || *self.has_heap_of_nextflow.get_or_init(sets)
     }
 
-    /// Whether what the environment tells Nextflow to run its tasks by is a scheduler; `None` where it does not say.
+    /// Whether what the environment has Nextflow run its tasks by is a scheduler; `None` where it does not say.
     pub fn executor_is_scheduler(&self) -> Option<bool> {
         *self.executor_is_scheduler.get_or_init(|| {
             let name = b"NXF_EXECUTOR=";
             lines(self.script).find_map(|line| {
                 let at = memchr::memmem::find(line.text, name)? + name.len();
-                Some(told::is_scheduler(
-                    &line.text[at..line.text.len().min(at + 16)],
-                ))
+                Some(is_scheduler(&line.text[at..line.text.len().min(at + 16)]))
             })
         })
     }
@@ -95,7 +98,7 @@ impl<'a> Facts<'a> {
     pub fn processes(&self) -> Option<u64> {
         *self
             .processes
-            .get_or_init(|| inputs::processes(self.script))
+            .get_or_init(|| processes_of_orca(self.script))
     }
 }
 
@@ -107,4 +110,23 @@ fn sets_heap(script: &[u8], names: &[&[u8]]) -> bool {
             at.is_some_and(|at| contains(&line.text[at..], b"-Xmx"))
         })
     })
+}
+
+/// How many processes ORCA's input names: `nprocs 8`, or `! PAL8`.
+fn processes_of_orca(script: &[u8]) -> Option<u64> {
+    let behind = |name: &[u8]| {
+        let at = memchr::memmem::find(script, name)?;
+        let text = script[at + name.len()..].trim_ascii_start();
+        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        number(&text[..digits])
+    };
+    behind(b"nprocs ").or_else(|| behind(b" PAL"))
+}
+
+/// It names a scheduler.
+pub fn is_scheduler(text: &[u8]) -> bool {
+    let text = text.to_ascii_lowercase();
+    SCHEDULERS
+        .iter()
+        .any(|scheduler| contains(&text, scheduler))
 }

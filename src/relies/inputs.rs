@@ -40,17 +40,6 @@ pub fn needs(facts: &Facts, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Ne
     }
 }
 
-/// How many processes ORCA's input names: `nprocs 8`, or `! PAL8`.
-pub fn processes(script: &[u8]) -> Option<u64> {
-    let behind = |name: &[u8]| {
-        let at = memchr::memmem::find(script, name)?;
-        let text = script[at + name.len()..].trim_ascii_start();
-        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        number(&text[..digits])
-    };
-    behind(b"nprocs ").or_else(|| behind(b" PAL"))
-}
-
 /// What Gaussian takes where its input names nothing.
 fn defaults_of_gaussian(word: &[u8], note: &mut impl FnMut(Need)) {
     if let Some(mib) = word.strip_prefix(b"GAUSS_MDEF=").and_then(size) {

@@ -1,4 +1,4 @@
-//! Memory that a program is told to take, in an option or a variable whose name speaks of memory.
+//! Memory that a program is to take, named in an option or a variable whose name speaks of memory.
 
 use super::Need;
 use super::options::{Value, number, size, value};
@@ -122,13 +122,13 @@ pub fn needs(words: &[&[u8]], note: &mut impl FnMut(Need)) {
 }
 
 /// `--max-mem 6G`, `--memory-limit=6GiB`, `executor-memory 4g`: an option whose name speaks of memory; `memory=6gb`, `%mem=6GB`,
-/// `export TOOL_MEM=6G`: what a program or its input is told in that form.
+/// `export TOOL_MEM=6G`: what a program or its input is given in that form.
 fn named(command: &Command, words: &[&[u8]], at: usize, note: &mut impl FnMut(Need)) {
     let word = words[at];
     let name = name_before(word);
     let is_option = word.starts_with(b"-");
     if !speaks_of_memory(name)
-        || !is_option && !command.tells(name)
+        || !is_option && !command.reaches_program(name)
         || command.srun.is_some_and(|srun| srun < at) && OF_STEPS.contains(&name)
         || name.iter().any(|byte| matches!(byte, b'$' | b'/'))
     {
@@ -137,33 +137,15 @@ fn named(command: &Command, words: &[&[u8]], at: usize, note: &mut impl FnMut(Ne
     let Ok(text) = str::from_utf8(name) else {
         return;
     };
-    // Dask's workers fill what they believe to have, and count not all of it.
-    let times = if command.is_dask { 2 } else { 1 };
     let found = match is_option {
         true => value(words, at, &[text], &[]),
         false => value_of(words, at),
     };
-    let is_mode = is_mode(name);
-    let is_defined = word.starts_with(b"-D");
     match found {
-        Some(Value::Written(text)) => match (size(text), plain(command, name, text)) {
-            (Some(mib), _) => note(Need::Memory(mib.saturating_mul(times))),
-            _ if is_mode => {}
-            (None, Some(mib)) => note(Need::Memory(mib)),
-            _ if is_defined => {}
-            // Of small numbers only the program knows the unit.
-            _ if is_option && number(text).is_some_and(|number| number > 0) => {
-                note(Need::AllMemory)
-            }
-            _ if text.ends_with(b"%") => note(Need::AllMemory),
-            _ => {}
-        },
+        Some(Value::Written(text)) => written(command, word, text).into_iter().for_each(note),
         // Any program's `x=$Y` may hold anything.
         Some(Value::Computed)
-            if !is_option
-                && name[0] != b'%'
-                && !(command.program.is_some_and(|program| program < at)
-                    && IS_MEMORY.iter().any(|one| name.eq_ignore_ascii_case(one))) => {}
+            if !is_option && name[0] != b'%' && !command.names_its_memory(name, at) => {}
         Some(given) => {
             note(Need::AllMemory);
             if given.follows_cpus() {
@@ -171,6 +153,22 @@ fn named(command: &Command, words: &[&[u8]], at: usize, note: &mut impl FnMut(Ne
             }
         }
         None => {}
+    }
+}
+
+/// What the value `text` in or behind `word` asks for; `None` where it may count something else.
+fn written(command: &Command, word: &[u8], text: &[u8]) -> Option<Need> {
+    let name = name_before(word);
+    let is_number = || word.starts_with(b"-") && number(text).is_some_and(|number| number > 0);
+    // Dask's workers fill what they believe to have, and count not all of it.
+    let times = if command.is_dask { 2 } else { 1 };
+    match (size(text), plain(command, name, text)) {
+        (Some(mib), _) => Some(Need::Memory(mib.saturating_mul(times))),
+        _ if is_mode(name) => None,
+        (None, Some(mib)) => Some(Need::Memory(mib)),
+        _ if word.starts_with(b"-D") => None,
+        // Of small numbers only the program knows the unit.
+        _ => (is_number() || text.ends_with(b"%")).then_some(Need::AllMemory),
     }
 }
 
@@ -192,10 +190,16 @@ fn plain(command: &Command, name: &[u8], text: &[u8]) -> Option<u64> {
 }
 
 impl Command {
-    /// `name=value` tells a program something; a variable that only the script knows, as in `MEM=6G`, tells none.
-    fn tells(&self, name: &[u8]) -> bool {
+    /// `name=value` reaches a program; a variable that only the script knows, as in `MEM=6G`, does not.
+    fn reaches_program(&self, name: &[u8]) -> bool {
         let is_scripts = || OF_THE_SCRIPT.iter().any(|part| name.starts_with(part));
         !self.is_rules && (!self.is_export || name.contains(&b'_') && !is_scripts())
+    }
+
+    /// Word `at` stands behind the program, and its `name` is one of memory itself.
+    fn names_its_memory(&self, name: &[u8], at: usize) -> bool {
+        self.program.is_some_and(|program| program < at)
+            && IS_MEMORY.iter().any(|one| name.eq_ignore_ascii_case(one))
     }
 }
 

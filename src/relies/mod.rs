@@ -17,8 +17,8 @@ mod options;
 mod programs;
 mod shown;
 mod signs;
+mod sizes;
 mod steps;
-mod told;
 mod variables;
 
 use crate::text::units::printable_part;
@@ -331,8 +331,8 @@ impl<'a> Found<'a> {
         if signs.has(Signs::JAVA) {
             java::needs(facts, words, &mut note);
         }
-        if signs.has(Signs::TOLD) || signs.has(Signs::PROCESSORS) {
-            told::needs(facts, words, &mut note);
+        if signs.has(Signs::SIZED) || signs.has(Signs::PROCESSORS) {
+            sizes::needs(facts, words, &mut note);
             inputs::needs(facts, words, cpus, &mut note);
         }
     }

@@ -131,10 +131,11 @@ fn without_keyword(text: &[u8], collects: impl Fn() -> bool) -> Option<&[u8]> {
 
 /// It holds another command's answer, which may follow from anything: only of `$(date)` and its like it is known that it does not.
 pub fn asks_with_values(text: &[u8]) -> bool {
-    const TELL: [&[u8]; 6] = [b"date", b"hostname", b"pwd", b"whoami", b"uname", b"uptime"];
+    const HANG_ON_NO_SIZE: [&[u8]; 6] =
+        [b"date", b"hostname", b"pwd", b"whoami", b"uname", b"uptime"];
     let is_known = |inner: &[u8]| {
         let name = inner.split(u8::is_ascii_whitespace).next();
-        name.is_some_and(|name| TELL.contains(&name)) && !inner.contains(&b'$')
+        name.is_some_and(|name| HANG_ON_NO_SIZE.contains(&name)) && !inner.contains(&b'$')
     };
     let inner = |at: usize| {
         let text = &text[at + 2..];

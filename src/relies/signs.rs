@@ -26,8 +26,8 @@ impl Signs {
     /// It may be about another job.
     pub const OTHER_JOB: Signs = Signs(1 << 7);
 
-    /// It may start a program of which a table says how it is told its size.
-    pub const TOLD: Signs = Signs(1 << 8);
+    /// It may start a program of which a table says how it is given its size.
+    pub const SIZED: Signs = Signs(1 << 8);
     /// It may ask how many CPUs there are, or name them in a program's input.
     pub const PROCESSORS: Signs = Signs(1 << 9);
 
@@ -35,10 +35,10 @@ impl Signs {
     const SLURM_VARIABLE: Signs = Signs(0);
     /// A share of the memory, of a Java machine or of another program.
     const SHARE_OF_MEMORY: Signs = Signs(Signs::JAVA.0 | Signs::NAMES_MEMORY.0);
-    /// A Java machine that is told more than its heap.
-    const JAVA_AND_TOLD: Signs = Signs(Signs::JAVA.0 | Signs::TOLD.0);
+    /// A Java machine that is given more than its heap.
+    const JAVA_AND_SIZED: Signs = Signs(Signs::JAVA.0 | Signs::SIZED.0);
     /// A program whose memory's option has no sign of its own.
-    const TOLD_AND_NAMES: Signs = Signs(Signs::TOLD.0 | Signs::NAMES_MEMORY.0);
+    const SIZED_AND_NAMES: Signs = Signs(Signs::SIZED.0 | Signs::NAMES_MEMORY.0);
     /// Of these, what is read is found word by word.
     pub const IN_WORDS: Signs = Signs(
         Signs::LAUNCHER.0
@@ -46,7 +46,7 @@ impl Signs {
             | Signs::NAMES_MEMORY.0
             | Signs::SORT.0
             | Signs::OTHER_JOB.0
-            | Signs::TOLD.0
+            | Signs::SIZED.0
             | Signs::PROCESSORS.0,
     );
 
@@ -72,7 +72,7 @@ impl Signs {
             Signs::LAUNCHER,
             Signs::CPU_VARIABLE,
             Signs::OWN_JOB,
-            Signs::TOLD,
+            Signs::SIZED,
             Signs::PROCESSORS,
         ];
         about.iter().any(|&sign| self.has(sign))
@@ -83,7 +83,7 @@ impl Signs {
         Signs(self.0 & !Signs::IN_WORDS.0)
     }
 
-    /// What is left of them where what speaks of memory tells no program.
+    /// What is left of them where what speaks of memory reaches no program.
     pub fn without_names_of_memory(self) -> Signs {
         Signs(self.0 & !Signs::NAMES_MEMORY.0)
     }
@@ -116,7 +116,7 @@ const ALL: [(&str, Signs); 56] = [
     ("memory.limit_in_bytes", Signs::MEMORY_VARIABLE),
     ("gatk", Signs::JAVA),
     ("-Xmx", Signs::JAVA),
-    ("ranger", Signs::TOLD_AND_NAMES),
+    ("ranger", Signs::SIZED_AND_NAMES),
     ("-mem", Signs::NAMES_MEMORY),
     ("-Mem", Signs::NAMES_MEMORY),
     ("_mem", Signs::NAMES_MEMORY),
@@ -130,7 +130,7 @@ const ALL: [(&str, Signs); 56] = [
     ("tRAM", Signs::NAMES_MEMORY),
     ("MsortRAM", Signs::NAMES_MEMORY),
     ("sacct", Signs::OTHER_JOB),
-    ("parpool", Signs::TOLD),
+    ("parpool", Signs::SIZED),
     ("sbatch", Signs::OTHER_JOB),
     ("memory", Signs::NAMES_MEMORY),
     ("orterun", Signs::LAUNCHER),
@@ -143,23 +143,23 @@ const ALL: [(&str, Signs); 56] = [
     ("mem=", Signs::NAMES_MEMORY),
     ("GATK", Signs::JAVA),
     ("bbduk", Signs::JAVA),
-    ("nextflow", Signs::JAVA_AND_TOLD),
+    ("nextflow", Signs::JAVA_AND_SIZED),
     ("Mem=", Signs::NAMES_MEMORY),
     ("scontrol", Signs::OTHER_JOB),
     ("nproc", Signs::PROCESSORS),
     ("NProc", Signs::PROCESSORS),
-    ("fluent", Signs::TOLD),
-    ("MaxCore", Signs::TOLD),
+    ("fluent", Signs::SIZED),
+    ("MaxCore", Signs::SIZED),
     ("heap", Signs::NAMES_MEMORY),
-    ("decomposePar", Signs::TOLD),
-    ("Foam", Signs::TOLD),
-    ("maxcore", Signs::TOLD),
-    ("spades", Signs::TOLD),
-    ("abaqus", Signs::TOLD_AND_NAMES),
+    ("decomposePar", Signs::SIZED),
+    ("Foam", Signs::SIZED),
+    ("maxcore", Signs::SIZED),
+    ("spades", Signs::SIZED),
+    ("abaqus", Signs::SIZED_AND_NAMES),
     ("mem_", Signs::NAMES_MEMORY),
-    ("ansys", Signs::TOLD),
-    ("ray start", Signs::TOLD),
-    ("GAUSS_", Signs::TOLD),
+    ("ansys", Signs::SIZED),
+    ("ray start", Signs::SIZED),
+    ("GAUSS_", Signs::SIZED),
 ];
 
 /// What Slurm's variables say, by what follows their common beginning.

@@ -64,8 +64,8 @@ fn take(job: FinishedJob, users: &mut Users, has_requests: bool) -> Result<PastJ
         let stranger = xxh3_64(job.user.as_bytes()) as u32;
         Kind::of_commented(stranger, job.name.as_bytes(), job.user_comment.as_bytes())
     };
-    let is_told = kind != Kind::default() || job.nodes > 1;
-    let kind = if is_told { kind } else { of_stranger() };
+    let is_known = kind != Kind::default() || job.nodes > 1;
+    let kind = if is_known { kind } else { of_stranger() };
     let past = PastJob::of(job, kind).ok_or("its memory was not measured")?;
     match past.asked {
         None if has_requests => Err("it is not known what it asked for".into()),

@@ -19,6 +19,7 @@ pub mod trace;
 
 use crate::config::{Config, Mode, Modes};
 use crate::decide::size;
+use crate::fingerprint::Key;
 use crate::job::{Ask, Layout, Memory};
 use crate::model::margin::SHARES;
 use crate::record::{Change, Record};
@@ -143,29 +144,16 @@ fn attempt(config: &Config, history: &History, job: &PastJob, ceiling: f64) -> O
     let limit = job.asked.unwrap_or(ceiling);
     let record = decide(config, history, job, limit);
     let cold = record.evidence.is_none();
-    let raised = record.raised.map(|change| (change.set * MIB) as f64);
-    let set = match record.memory {
-        Some(change) => (change.set * MIB) as f64,
-        None if cold => request,
-        None => limit,
-    };
-    let level = record
-        .level
-        .map(|level| job.kind.keys().find(|key| key.0 == level));
-    let key = level.flatten().map(|(_, key)| key);
-    let set = set.min(ceiling);
-    let mib = MIB as f64;
-    let second = key.and_then(|key| history.second_mib(key, set / mib, limit / mib));
-    let second = second.map(|second| second.round() * mib);
+    let unchanged = if cold { request } else { limit };
+    let set = record.memory.map_or(unchanged, bytes).min(ceiling);
+    let key = deciding_key(&record, job);
+    let second = key.and_then(|key| second(history, key, set, limit));
     let (waste, failed_attempts) = cost(job, set, second, ceiling);
     let (at_once_waste, at_once_failed_attempts) = cost(job, set, None, ceiling);
+    let request_waste = cost(job, request, None, ceiling).0;
     let rewritten = record.memory.is_some() && key.is_some_and(|key| history.trusts(key));
-    let trial = Trial {
-        rewritten,
-        harmed: rewritten && failed_attempts > 0,
-    };
-    let (raised_waste, raised_failed_attempts) = match raised {
-        Some(raised) => cost(job, raised.min(ceiling).max(set), None, ceiling),
+    let (raised_waste, raised_failed_attempts) = match record.raised {
+        Some(raised) => cost(job, bytes(raised).min(ceiling).max(set), None, ceiling),
         None => (waste, failed_attempts),
     };
     Outcome {
@@ -173,28 +161,42 @@ fn attempt(config: &Config, history: &History, job: &PastJob, ceiling: f64) -> O
         time: record.time,
         set,
         cold,
-        request_waste: cost(job, request, None, ceiling).0,
+        request_waste,
         waste,
         failed_attempts,
         at_once_waste,
         at_once_failed_attempts,
         trusted_waste: match rewritten || record.memory.is_none() {
             true => waste,
-            false => {
-                cost(
-                    job,
-                    job.asked.unwrap_or(request).min(ceiling),
-                    None,
-                    ceiling,
-                )
-                .0
-            }
+            false => request_waste,
         },
-        trial,
+        trial: Trial {
+            rewritten,
+            harmed: rewritten && failed_attempts > 0,
+        },
         raised_waste,
         raised_failed_attempts,
         cpu_waste: cpu_waste(&record, job),
     }
+}
+
+/// What a change of memory sets, in bytes.
+fn bytes(change: Change) -> f64 {
+    (change.set * MIB) as f64
+}
+
+/// The key of the kind from which it was decided.
+fn deciding_key(record: &Record, job: &PastJob) -> Option<Key> {
+    let level = record.level?;
+    let mut keys = job.kind.keys();
+    keys.find_map(|(other, key)| (other == level).then_some(key))
+}
+
+/// What a job that `set` bytes were not enough for gets next, in bytes.
+fn second(history: &History, key: Key, set: f64, limit: f64) -> Option<f64> {
+    let mib = MIB as f64;
+    let second = history.second_mib(key, set / mib, limit / mib)?;
+    Some(second.round() * mib)
 }
 
 fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Record {

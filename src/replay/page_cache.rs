@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 /// This share of a request, or more, is all of it.
 const ALL: f64 = 0.98;
 
-/// A kind with fewer runs tells nothing.
+/// A kind with fewer runs shows nothing.
 const FEWEST_RUNS: usize = 3;
 
-/// It is told from this share of all runs on.
-const TOLD_FROM: f64 = 0.1;
+/// It is reported from this share of all runs on.
+const REPORTED_FROM: f64 = 0.1;
 
-/// What to tell whose dump holds kinds of which every run used all it asked for.
+/// What to say to whoever has a dump with kinds of which every run used all it asked for.
 pub fn hint(jobs: &[PastJob]) -> Option<String> {
     let used_all = |job: &PastJob| job.asked.is_some_and(|asked| job.peak >= ALL * asked);
     let mut kinds: BTreeMap<(&str, &str), (usize, bool)> = BTreeMap::new();
@@ -28,8 +28,8 @@ pub fn hint(jobs: &[PastJob]) -> Option<String> {
         .filter(|(runs, all)| *all && *runs >= FEWEST_RUNS)
         .map(|(runs, _)| runs)
         .sum();
-    let is_told = runs > 0 && runs as f64 >= TOLD_FROM * jobs.len() as f64;
-    is_told.then(|| {
+    let is_reported = runs > 0 && runs as f64 >= REPORTED_FROM * jobs.len() as f64;
+    is_reported.then(|| {
         format!(
             "{runs} of {} runs are of kinds that used {:.0} % or more of whatever they asked for: MaxRSS counts page cache \
              here, or shared memory twice; profiles or JobAcctGatherParams=no_file_cache would tell",

@@ -20,8 +20,9 @@ use std::path::Path;
 const MB: f64 = 1e6;
 const GB: f64 = 1e9;
 
+/// One moment of a job, as the file has it.
 #[derive(Deserialize)]
-struct Row {
+struct SeriesRow {
     task_type: String,
     task_id: String,
     t_s: f64,
@@ -65,7 +66,7 @@ pub fn read(path: &Path) -> Result<(Vec<Series>, Rejects)> {
     Ok((all, rejects.with_context(place)?))
 }
 
-fn checked(row: Row) -> Result<Row, String> {
+fn checked(row: SeriesRow) -> Result<SeriesRow, String> {
     let numbers = [
         row.t_s,
         row.used_mem_mb,
@@ -83,7 +84,7 @@ fn checked(row: Row) -> Result<Row, String> {
     }
 }
 
-fn add(all: &mut Vec<Series>, row: Row) {
+fn add(all: &mut Vec<Series>, row: SeriesRow) {
     let point = (row.t_s, row.used_mem_mb * MB);
     match all.last_mut() {
         Some(last) if last.kind == row.task_type && last.task_id == row.task_id => {

@@ -12,8 +12,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+/// A job, as the file has it.
 #[derive(Deserialize)]
-struct Row {
+struct TraceRow {
     task_type: String,
     user: String,
     submit_s: Option<f64>,
@@ -109,7 +110,7 @@ fn reason(error: csv::Error) -> String {
     }
 }
 
-fn past_job(row: Row) -> Result<PastJob, String> {
+fn past_job(row: TraceRow) -> Result<PastJob, String> {
     let positive = |value: Option<f64>| value.filter(|number| number.is_finite() && *number > 0.0);
     let peak = positive(row.used_mem_bytes).ok_or("no memory used")?;
     let absurd = |value: Option<f64>, most| value.is_some_and(|v| !(0.0..=most).contains(&v));

@@ -2,11 +2,10 @@
 
 use super::shadow::curve;
 use crate::config::Mode;
-use crate::fingerprint::Level;
-use crate::job::Memory;
+use crate::fingerprint::{Kind, Level};
 use crate::job::evidence::Evidence;
-use crate::record::FinishedJob;
-use crate::record::{Change, Record};
+use crate::job::{Ask, Memory};
+use crate::record::{Change, FinishedJob, Record, Relicensed};
 use crate::relies::{Floor, Reliance};
 use crate::text::units::{MIB, memory_text, printable};
 
@@ -45,68 +44,62 @@ fn named(evidence: &Evidence) -> Option<String> {
 
 /// The decision itself, a line each: what is asked and set, the evidence, the fingerprint.
 pub fn decision(record: &Record) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(asked) = record.asked {
-        let memory =
-            asked
-                .memory
-                .map_or("the site's default memory".into(), |memory| match memory {
-                    Memory::Node(mib) => format!("--mem={}", memory_text(mib)),
-                    Memory::Cpu(mib) => format!("--mem-per-cpu={}", memory_text(mib)),
-                });
-        lines.push(format!(
-            "asked     {memory} --cpus-per-task={} --ntasks={} --nodes={}",
-            asked.cpus, asked.layout.tasks, asked.layout.nodes
-        ));
-    }
-    lines.extend(
-        record
-            .memory
-            .map(|change| changed("memory", change, memory_text)),
-    );
-    lines.extend(
-        record
-            .cpus
-            .map(|change| changed("CPUs", change, |cpus| cpus.to_string())),
-    );
-    lines.extend(
-        record
-            .time
-            .map(|change| changed("time, in minutes,", change, |minutes| minutes.to_string())),
-    );
-    lines.extend(
-        record
-            .raised
-            .map(|change| changed("memory, which is too small,", change, memory_text)),
-    );
-    lines.extend(record.licenses.as_ref().map(|licenses| {
-        format!(
-            "{:<9} licenses {} -> {} ({})",
-            verb(licenses.mode),
-            or_none(&licenses.asked),
-            or_none(&licenses.set),
-            printable(&licenses.why)
-        )
-    }));
-    lines.extend(
-        record
-            .kept
-            .as_deref()
-            .map(|why| format!("kept      {}", printable(why))),
-    );
+    let mut lines: Vec<String> = record.asked.as_ref().map(asked).into_iter().collect();
+    lines.extend(changes(record));
+    lines.extend(record.licenses.as_ref().map(licenses));
+    let kept = record.kept.as_deref();
+    lines.extend(kept.map(|why| format!("kept      {}", printable(why))));
     lines.extend(again(record));
     lines.extend(record.floor.iter().flat_map(floor));
     if let Some((level, evidence)) = record.level.zip(record.evidence) {
         lines.extend(named(&evidence));
         lines.push(format!("evidence  {}", seen(level, &evidence)));
     }
-    let keys: Vec<String> = record
-        .kind
-        .keys()
+    lines.push(kind(&record.kind));
+    lines
+}
+
+fn asked(asked: &Ask) -> String {
+    let memory = match asked.memory {
+        None => "the site's default memory".into(),
+        Some(Memory::Node(mib)) => format!("--mem={}", memory_text(mib)),
+        Some(Memory::Cpu(mib)) => format!("--mem-per-cpu={}", memory_text(mib)),
+    };
+    format!(
+        "asked     {memory} --cpus-per-task={} --ntasks={} --nodes={}",
+        asked.cpus, asked.layout.tasks, asked.layout.nodes
+    )
+}
+
+/// What is set of resources that are counted.
+fn changes(record: &Record) -> impl Iterator<Item = String> {
+    let number: fn(u64) -> String = |number| number.to_string();
+    [
+        ("memory", record.memory, memory_text as fn(u64) -> String),
+        ("CPUs", record.cpus, number),
+        ("time, in minutes,", record.time, number),
+        ("memory, which is too small,", record.raised, memory_text),
+    ]
+    .into_iter()
+    .filter_map(|(what, change, show)| Some(changed(what, change?, show)))
+}
+
+fn licenses(licenses: &Relicensed) -> String {
+    format!(
+        "{:<9} licenses {} -> {} ({})",
+        verb(licenses.mode),
+        or_none(&licenses.asked),
+        or_none(&licenses.set),
+        printable(&licenses.why)
+    )
+}
+
+fn kind(kind: &Kind) -> String {
+    let keys = kind.keys();
+    let keys: Vec<String> = keys
         .map(|(level, key)| format!("{} {key}", level.text()))
         .collect();
-    lines.push(format!("kind      {}", keys.join(", ")));
-    lines
+    format!("kind      {}", keys.join(", "))
 }
 
 /// Which run of a job this is that died of its memory before.

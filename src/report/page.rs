@@ -3,7 +3,7 @@
 use super::plot::{self, Series};
 use super::print::{Replayed, replay_cells};
 use crate::model::margin::SHARES;
-use crate::replay::{Figures, Moment, Replay};
+use crate::replay::{Course, Figures, Moment, Replay};
 use anyhow::Result;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::collections::BTreeMap;
@@ -39,9 +39,36 @@ pub fn figure(caption: &str, svg: Result<String>) -> Result<Markup> {
 
 /// What a replay found.
 pub fn replay(name: &str, found: &Replay) -> Result<String> {
-    let (total, moments) = (&found.total, found.course.moments());
-    let over_jobs =
-        |of: fn(&Moment) -> f64| moments.iter().map(|m| (m.jobs as f64, of(m))).collect();
+    let body = html! {
+        (summary(&found.total))
+        (waste(&found.course)?)
+        (given_and_used(&found.course)?)
+        (coverage(&found.total)?)
+        h2 { "Users, worst first" }
+        (table("User", &found.users, &found.total))
+        h2 { "Kinds of jobs, worst first" }
+        (table("Kind", &found.kinds, &found.total))
+    };
+    Ok(page(&format!("shadowfit replay: {name}"), body))
+}
+
+fn summary(total: &Figures) -> Markup {
+    let saved = total.request_waste_gbh - total.waste_gbh;
+    html! {
+        p {
+            (total.n) " jobs used " (format!("{:.1}", total.used_gbh)) " GB·h of memory. Their requests would have wasted "
+            (format!("{:.1}", total.request_waste_gbh)) " GB·h, the decisions " (format!("{:.1}", total.waste_gbh))
+            ": " (format!("{saved:.1}")) " GB·h saved. " (total.failed_tasks) " jobs ("
+            (format!("{:.2}", total.failed_tasks_pct())) " %) would have been killed and run again."
+        }
+    }
+}
+
+fn waste(course: &Course) -> Result<Markup> {
+    let over_jobs = |of: fn(&Moment) -> f64| {
+        let moments = course.moments().iter();
+        moments.map(|m| (m.jobs as f64, of(m))).collect()
+    };
     let waste = [
         Series {
             name: "as requested",
@@ -52,6 +79,14 @@ pub fn replay(name: &str, found: &Replay) -> Result<String> {
             points: over_jobs(|m| m.waste),
         },
     ];
+    figure(
+        "Memory wasted, killed attempts included, summed over the jobs",
+        plot::lines("jobs", "GB·h", &waste),
+    )
+}
+
+fn given_and_used(course: &Course) -> Result<Markup> {
+    let moments = course.moments();
     let requested = moments.iter().filter_map(|m| Some((m.used, m.asked?)));
     let memory = [
         Series {
@@ -63,7 +98,14 @@ pub fn replay(name: &str, found: &Replay) -> Result<String> {
             points: moments.iter().map(|m| (m.used, m.set)).collect(),
         },
     ];
-    let shares: Vec<_> = SHARES.into_iter().zip(total.coverage_pct()).collect();
+    figure(
+        "Memory given against memory used, a point a job; below the line it is killed",
+        plot::against("used, GB", "given, GB", &memory),
+    )
+}
+
+fn coverage(total: &Figures) -> Result<Markup> {
+    let shares = SHARES.into_iter().zip(total.coverage_pct());
     let coverage = [
         Series {
             name: "aim",
@@ -72,28 +114,14 @@ pub fn replay(name: &str, found: &Replay) -> Result<String> {
         Series {
             name: "jobs within",
             points: shares
-                .iter()
-                .map(|(share, within)| (100.0 * share, *within))
+                .map(|(share, within)| (100.0 * share, within))
                 .collect(),
         },
     ];
-    let saved = total.request_waste_gbh - total.waste_gbh;
-    let body = html! {
-        p {
-            (total.n) " jobs used " (format!("{:.1}", total.used_gbh)) " GB·h of memory. Their requests would have wasted "
-            (format!("{:.1}", total.request_waste_gbh)) " GB·h, the decisions " (format!("{:.1}", total.waste_gbh))
-            ": " (format!("{saved:.1}")) " GB·h saved. " (total.failed_tasks) " jobs ("
-            (format!("{:.2}", total.failed_tasks_pct())) " %) would have been killed and run again."
-        }
-        (figure("Memory wasted, killed attempts included, summed over the jobs", plot::lines("jobs", "GB·h", &waste))?)
-        (figure("Memory given against memory used, a point a job; below the line it is killed", plot::against("used, GB", "given, GB", &memory))?)
-        (figure("Jobs of known kinds within the 50, 90 and 99 % quantiles", plot::lines("predicted, %", "within, %", &coverage))?)
-        h2 { "Users, worst first" }
-        (table("User", &found.users, total))
-        h2 { "Kinds of jobs, worst first" }
-        (table("Kind", &found.kinds, total))
-    };
-    Ok(page(&format!("shadowfit replay: {name}"), body))
+    figure(
+        "Jobs of known kinds within the 50, 90 and 99 % quantiles",
+        plot::lines("predicted, %", "within, %", &coverage),
+    )
 }
 
 fn table(title: &str, parts: &BTreeMap<String, Figures>, total: &Figures) -> Markup {

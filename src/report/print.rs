@@ -1,6 +1,6 @@
 //! The forms of a report: a table for people, sacct's `--parsable2`, JSON.
 
-use super::savings::Row;
+use super::savings::Savings;
 use super::shadow::Shadows;
 use super::trust::Standing;
 use crate::model::extrapolation::Extrapolation;
@@ -40,14 +40,14 @@ const HEADER: [&str; 12] = [
 #[derive(Serialize)]
 struct JsonRow<'a> {
     #[serde(flatten)]
-    row: &'a Row,
+    row: &'a Savings,
     mem_saved_gibh: f64,
     cpu_saved_h: f64,
     coverage: Option<f64>,
 }
 
 impl<'a> JsonRow<'a> {
-    fn of(row: &'a Row) -> Self {
+    fn of(row: &'a Savings) -> Self {
         JsonRow {
             row,
             mem_saved_gibh: row.mem_saved_gibh(),
@@ -58,7 +58,13 @@ impl<'a> JsonRow<'a> {
 }
 
 /// The savings report, printed. `title` heads the first column.
-pub fn savings(form: Form, title: &str, rows: &[Row], total: &Row, shadows: &Shadows) -> String {
+pub fn savings(
+    form: Form,
+    title: &str,
+    rows: &[Savings],
+    total: &Savings,
+    shadows: &Shadows,
+) -> String {
     if form == Form::Json {
         let rows: Vec<_> = rows.iter().map(JsonRow::of).collect();
         let all = serde_json::json!({
@@ -81,7 +87,7 @@ pub fn savings(form: Form, title: &str, rows: &[Row], total: &Row, shadows: &Sha
     below.map_or(table.clone(), |line| format!("{table}\n{line}"))
 }
 
-fn cells(row: &Row) -> Vec<String> {
+fn cells(row: &Savings) -> Vec<String> {
     let amount = |value: f64| format!("{value:.2}");
     vec![
         row.name.clone(),
@@ -259,11 +265,11 @@ pub fn series(json: bool, figures: &SeriesFigures, fit: &Extrapolation) -> Strin
 mod tests {
     use super::*;
 
-    fn row(name: &str) -> Row {
-        Row {
+    fn row(name: &str) -> Savings {
+        Savings {
             name: name.into(),
             runs: 3,
-            ..Row::default()
+            ..Savings::default()
         }
     }
 

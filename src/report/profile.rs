@@ -84,44 +84,16 @@ impl Profiled {
 
 /// What a job did, a line each.
 pub fn lines(counters: &JobCounters) -> Vec<String> {
-    let mib = |mib: f32| memory_text(mib.ceil() as u64);
-    let usual = counters.usual_mib.map_or(String::new(), |[mean, most]| {
-        let burst = counters.peak_mib / mean.max(0.1);
-        format!(
-            ", {} on average, under {} for 95% of the time, peak {burst:.1} times the average",
-            mib(mean),
-            mib(most)
-        )
-    });
-    let calls = counters.calls[0] + counters.calls[1];
-    let moved = f64::from(counters.read_mib[0] + counters.written_mib[0]) * MIB as f64;
+    // Where they were counted: of I/O, and of the network.
     let [stored, sent] = counters
         .peak_mib_s
         .map_or([String::new(), String::new()], |peaks| {
             peaks.map(|peak| format!(", at most {peak:.1} MiB a second"))
         });
     let mut lines = vec![
-        format!(
-            "memory    {} at its peak{usual}; with page cache {}",
-            mib(counters.peak_mib),
-            mib(counters.charged_mib)
-        ),
-        format!(
-            "CPUs      {:.1} s used, {:.2} busy or waited for on average, {:.1} in the busiest second; {} processes, {} threads",
-            counters.cpu_s,
-            counters.demand,
-            counters.demand_peak.max(counters.demand),
-            counters.processes,
-            counters.threads
-        ),
-        format!(
-            "I/O       read {} ({} from storage), wrote {} ({} to storage){stored}, {calls} calls of {:.0} bytes on average",
-            mib(counters.read_mib[0]),
-            mib(counters.read_mib[1]),
-            mib(counters.written_mib[0]),
-            mib(counters.written_mib[1]),
-            moved / calls.max(1) as f64
-        ),
+        memory(counters),
+        cpus(counters),
+        io(counters, &stored),
         format!(
             "kernel    {} context switches, {} page faults",
             counters.switches, counters.faults
@@ -130,12 +102,56 @@ pub fn lines(counters: &JobCounters) -> Vec<String> {
     lines.extend(counters.network_mib.map(|[received, out]| {
         format!(
             "network   received {}, sent {}{sent}; {} connections at the same time",
-            mib(received),
-            mib(out),
+            mib_text(received),
+            mib_text(out),
             counters.connections
         )
     }));
     lines
+}
+
+fn mib_text(mib: f32) -> String {
+    memory_text(mib.ceil() as u64)
+}
+
+fn memory(counters: &JobCounters) -> String {
+    let usual = counters.usual_mib.map_or(String::new(), |[mean, most]| {
+        let burst = counters.peak_mib / mean.max(0.1);
+        format!(
+            ", {} on average, under {} for 95% of the time, peak {burst:.1} times the average",
+            mib_text(mean),
+            mib_text(most)
+        )
+    });
+    format!(
+        "memory    {} at its peak{usual}; with page cache {}",
+        mib_text(counters.peak_mib),
+        mib_text(counters.charged_mib)
+    )
+}
+
+fn cpus(counters: &JobCounters) -> String {
+    format!(
+        "CPUs      {:.1} s used, {:.2} busy or waited for on average, {:.1} in the busiest second; {} processes, {} threads",
+        counters.cpu_s,
+        counters.demand,
+        counters.demand_peak.max(counters.demand),
+        counters.processes,
+        counters.threads
+    )
+}
+
+fn io(counters: &JobCounters, most: &str) -> String {
+    let calls = counters.calls[0] + counters.calls[1];
+    let moved = f64::from(counters.read_mib[0] + counters.written_mib[0]) * MIB as f64;
+    format!(
+        "I/O       read {} ({} from storage), wrote {} ({} to storage){most}, {calls} calls of {:.0} bytes on average",
+        mib_text(counters.read_mib[0]),
+        mib_text(counters.read_mib[1]),
+        mib_text(counters.written_mib[0]),
+        mib_text(counters.written_mib[1]),
+        moved / calls.max(1) as f64
+    )
 }
 
 #[cfg(test)]

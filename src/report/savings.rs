@@ -28,7 +28,7 @@ pub enum By {
 
 /// Figures of many runs. GiB·h count memory times run time over all nodes; CPU·h likewise.
 #[derive(Debug, Default, Clone, Serialize)]
-pub struct Row {
+pub struct Savings {
     /// Whose; `TOTAL` for the sum.
     pub name: String,
     /// Runs that started, requeued ones each.
@@ -66,11 +66,11 @@ pub struct Row {
     pub(super) killed_before: HashSet<u64>,
 }
 
-impl Row {
-    fn named(name: String) -> Row {
-        Row {
+impl Savings {
+    fn named(name: String) -> Savings {
+        Savings {
             name,
-            ..Row::default()
+            ..Savings::default()
         }
     }
 
@@ -161,9 +161,9 @@ fn asked_cpus(record: &Record, allocated: f64) -> f64 {
 }
 
 /// The report over all runs that `filter` lets through: rows, most saved memory first, and the sum.
-pub fn savings(store: &Store, filter: &Filter, by: By) -> Result<(Vec<Row>, Row)> {
-    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
-    let mut total = Row::named("TOTAL".into());
+pub fn savings(store: &Store, filter: &Filter, by: By) -> Result<(Vec<Savings>, Savings)> {
+    let mut rows: BTreeMap<String, Savings> = BTreeMap::new();
+    let mut total = Savings::named("TOTAL".into());
     // Names of a kind may differ: the first one's general form stands for all.
     let mut kinds = HashMap::new();
     store.each_job(filter, |job, key| {
@@ -179,14 +179,14 @@ pub fn savings(store: &Store, filter: &Filter, by: By) -> Result<(Vec<Row>, Row)
                 kinds.entry(key).or_insert_with(named).clone()
             }),
         };
-        let row = rows.entry(name.clone()).or_insert_with(|| Row {
+        let row = rows.entry(name.clone()).or_insert_with(|| Savings {
             key: key.filter(|_| by == By::Fingerprint),
-            ..Row::named(name)
+            ..Savings::named(name)
         });
         row.add(&job);
         total.add(&job);
     })?;
-    let mut rows: Vec<Row> = rows.into_values().collect();
+    let mut rows: Vec<Savings> = rows.into_values().collect();
     rows.sort_by(|a, b| b.mem_saved_gibh().total_cmp(&a.mem_saved_gibh()));
     Ok((rows, total))
 }

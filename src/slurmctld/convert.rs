@@ -8,7 +8,7 @@ use crate::record::{Change, Record, ShadowRecord};
 use crate::shadow::{INPUT_VARIABLE, MARK_PREFIX, MEASURE, Mark, OFF, OPTION_VARIABLE};
 use std::ffi::{CStr, c_char};
 
-/// What who forges a mark is told.
+/// What whoever forges a mark reads.
 const NOT_YOURS: &str =
     "shadowfit: only root and SlurmUser submit shadows, and none of root's jobs";
 

@@ -1,6 +1,7 @@
 //! How the latest runs of a kind ended, and which of them a rewrite harmed.
 
-use super::{Store, column, usage};
+use super::Store;
+use super::runs::{column, usage};
 use crate::fingerprint::Key;
 use crate::fingerprint::Kind;
 use crate::job::Usage;
@@ -93,7 +94,7 @@ impl Store {
             |row| row.get::<_, i64>(0),
         );
         if let Some(id) = stored.optional()?.filter(|_| is_new == 1) {
-            // It was told before: it is told anew, so that its kind is learned from it again.
+            // It was stored before: it gets the next number, so that its kind is learned from it again.
             step.pragma_update(None, "defer_foreign_keys", true)?;
             step.execute(
                 "UPDATE usages SET job = (SELECT max(id) + 1 FROM jobs) WHERE job = ?",
@@ -131,7 +132,7 @@ impl Store {
         Ok(ends.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Accounting has told of the run of `job_id` that started at that time, in seconds since 1970.
+    /// Accounting has reported the run of `job_id` that started at that time, in seconds since 1970.
     pub fn has_run(&self, job_id: u64, started: i64) -> Result<bool> {
         let mut query = self
             .db
@@ -266,7 +267,7 @@ mod tests {
             of_memory: false,
             why: "it failed".into(),
         };
-        // One is found out before accounting tells of it, one after.
+        // One is found out before accounting reports it, one after.
         store.note_harm(early, &harm).unwrap();
         let ours = || Comment::from(rewritten.clone());
         let runs = [

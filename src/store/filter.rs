@@ -1,6 +1,7 @@
 //! Runs as reports want them: some of them, in order.
 
-use super::{Store, bytes, usage};
+use super::Store;
+use super::runs::{bytes, usage};
 use crate::fingerprint::Key;
 use crate::record::{Comment, FinishedJob};
 use anyhow::Result;

@@ -1,9 +1,9 @@
-//! A run whose memory was not known when it was told: a dump had no steps, or slurmdbd had not written them yet.
+//! A run whose memory was not known when it was stored: a dump had no steps, or slurmdbd had not written them yet.
 
 use crate::record::FinishedJob;
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Takes in what a run used that is told again, now with its memory. Says whether there was one; its kind is learned from
+/// Takes in what a run used that is reported again, now with its memory. Says whether there was one; its kind is learned from
 /// it again.
 pub fn take(step: &Connection, job: &FinishedJob, is_harmed: bool) -> rusqlite::Result<bool> {
     let usage = &job.usage;

@@ -1,6 +1,7 @@
 //! Runs of a script by several users, as they may teach one who is new to it: one user's word counts little.
 
-use super::{RUN, Store, TELLING, run};
+use super::Store;
+use super::runs::{LEARNED_FROM, RUN, run};
 use crate::fingerprint::Key;
 use crate::job::Run;
 use anyhow::Result;
@@ -16,7 +17,7 @@ impl Store {
     /// fewer users. Runs whose user wanted to be left alone are not among them.
     pub fn runs_of_others(&self, key: Key, row: i64, limit: u32, users: u32) -> Result<Vec<Run>> {
         let mut query = self.db.prepare_cached(&format!(
-            "{RUN}, user FROM jobs JOIN usages ON job = id WHERE application_key = ? AND id <= ? AND {TELLING} \
+            "{RUN}, user FROM jobs JOIN usages ON job = id WHERE application_key = ? AND id <= ? AND {LEARNED_FROM} \
              ORDER BY ended DESC, id DESC LIMIT ?"
         ))?;
         let looked_at = limit.saturating_mul(LOOKED_AT);

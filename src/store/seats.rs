@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Store {
-    /// A running job holds so many seats now; `None` where its license's manager does not tell.
+    /// A running job holds so many seats now; `None` where its license's manager does not say.
     pub fn note_seats(&self, job_id: u64, license: &str, seats: Option<u32>) -> Result<()> {
         let Some(seats) = seats else {
             let mut note = self
@@ -26,7 +26,7 @@ impl Store {
 
 /// The most that a run held of each license that anybody watched for, as JSON; `None` if nobody did. What
 /// license managers reported is taken out: the job may run again. None held is believed only of a manager
-/// that told in every pass.
+/// that answered in every pass.
 pub(super) fn of_run(
     db: &Connection,
     job_id: u64,

@@ -13,7 +13,7 @@ use rusqlite::{OptionalExtension, Row, params};
 pub struct Shadow {
     /// The number of its row; 0 where it has none yet.
     pub row: i64,
-    /// Its own job; `None` while Slurm has not told, which has then perhaps never heard of it.
+    /// Its own job; `None` while Slurm has not answered, which has then perhaps never heard of it.
     pub job_id: Option<u64>,
     /// The job that it runs for, as scontrol names it.
     pub shadow_of: String,

@@ -1,4 +1,6 @@
 use super::*;
+use crate::fingerprint::{Kind, Level};
+use crate::record::FinishedJob;
 use crate::record::tests::finished;
 
 /// A store in a folder that goes with the test.

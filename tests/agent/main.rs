@@ -23,12 +23,11 @@ use shadowfit_core::job::shadow::Wait;
 use shadowfit_core::job::{Ask, Layout, Memory, Request, Texts};
 use shadowfit_core::model::snapshot::Snapshot;
 use shadowfit_core::record::{Change, Comment, Record, Relicensed, ShadowRecord};
+use shadowfit_core::slurm::sacct::FIELDS;
 use shadowfit_core::slurm::{CommandError, Commands};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::time::Duration;
-
-const HEADER: &str = "JobIDRaw|JobID|Submit|Start|End|State|ElapsedRaw|UID|User|Account|Partition|AllocCPUS|NTasks|ReqMem|MaxRSS|TotalCPU|TRESUsageInTot|AdminComment|JobName|NNodes\n";
 
 const DAY: i64 = 86_400;
 
@@ -118,7 +117,7 @@ impl Commands for Slurm {
                     .iter()
                     .skip_while(|word| **word != "--delimiter")
                     .nth(1);
-                let text = format!("{HEADER}{}", self.rows.borrow());
+                let text = format!("{}\n{}", FIELDS.replace(',', "|"), self.rows.borrow());
                 Ok(text
                     .replace('|', delimiter.expect("sacct is given a delimiter"))
                     .into_bytes())
@@ -216,8 +215,8 @@ fn since(calls: &[String]) -> Vec<&str> {
 fn finished(id: u32, peak: u64) -> String {
     let end = NOON - 100 + i64::from(id);
     format!(
-        "{id}|{id}|{0}|{1}|{end}|COMPLETED|50|7|alice|physics|batch|2||4000M||00:40.000|||align|1\n\
-         {id}.batch|{id}.batch|{1}|{1}|{end}|COMPLETED|50||||||1||{peak}|00:40.000|||batch|1\n",
+        "{id}|{id}|{0}|{1}|{end}|COMPLETED|50|7|alice|physics|batch|2||4000M||00:40.000||||align|1|\n\
+         {id}.batch|{id}.batch|{1}|{1}|{end}|COMPLETED|50||||||1||{peak}|00:40.000||||batch|1|\n",
         end - 60,
         end - 50
     )

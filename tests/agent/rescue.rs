@@ -16,7 +16,7 @@ fn a_job_that_a_rewrite_harmed_runs_again_whatever_slurm_calls_its_end() {
     };
     let well = || profile(Ended::Finished, 50.0, 700.0);
     // As accounting has it; the group of a step is gone before the sampler looks.
-    let step = "9.0|9.0|1|1|2|OUT_OF_MEMORY|1||||||1||7|00:01.000|||python3|1\n";
+    let step = "9.0|9.0|1|1|2|OUT_OF_MEMORY|1||||||1||7|00:01.000||||python3|1|\n";
     let killed_step = finished(9, 990 << 20) + step;
     let by_itself = finished(4, 700 << 20).replace("COMPLETED", "FAILED");
     let cases = [

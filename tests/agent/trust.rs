@@ -18,7 +18,7 @@ fn site() -> Site {
 fn rewritten(id: u32, state: &str) -> String {
     let comment = record(Some(1000)).to_comment().unwrap();
     let row = finished(id, 900 << 20).replace("|COMPLETED|", &format!("|{state}|"));
-    row.replacen("|||align|", &format!("||{comment}|align|"), 1)
+    row.replacen("||||align|", &format!("||{comment}||align|"), 1)
 }
 
 fn trust_of(site: &Site) -> Trust {

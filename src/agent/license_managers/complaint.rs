@@ -2,10 +2,10 @@
 
 use crate::text::units::printable_part;
 
-/// Most of it that is told, in characters.
+/// Most of it that is shown, in characters.
 const MAX_COMPLAINT: usize = 200;
 
-/// The line in which a manager, or one of several servers, says that it cannot tell. It may hold anything:
+/// The line in which a manager, or one of several servers, says that it cannot answer. It may hold anything:
 /// it is safe to be printed.
 pub fn complaint(text: &str) -> Option<String> {
     const SIGNS: [&str; 8] = [
@@ -29,7 +29,7 @@ pub fn complaint(text: &str) -> Option<String> {
     Some(quoted(text.lines().find(complains)?))
 }
 
-/// A line as it may be told.
+/// A line as it may be shown.
 pub fn quoted(line: &str) -> String {
     printable_part(line.as_bytes(), MAX_COMPLAINT)
 }

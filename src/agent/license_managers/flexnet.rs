@@ -61,7 +61,7 @@ fn add((rest, lines): &Block, answer: &mut Answer) {
     let used = about.split(';').find(|part| part.contains("in use"));
     match used.and_then(|part| number_before(part, "license")) {
         Some(used) => pool.add_in_use(used),
-        None => pool.untold = Some(quoted(rest)),
+        None => pool.why_unknown = Some(quoted(rest)),
     }
     pool.checkouts
         .extend(lines.iter().filter_map(|line| checkout(line)));
@@ -69,8 +69,8 @@ fn add((rest, lines): &Block, answer: &mut Answer) {
     pool.reserved = reserved.fold(pool.reserved, u32::saturating_add);
 }
 
-/// Why one of several servers tells nothing. Of a triad one that is up is enough; one that is up while its
-/// daemon is down names the features that it does not tell of.
+/// Why one of several servers says nothing. Of a triad one that is up is enough; one that is up while its
+/// daemon is down names the features of which it says nothing.
 fn silent_server(text: &str) -> Option<String> {
     let why = |said: &str| complaint(said).unwrap_or_else(|| quoted(said));
     let is_silent = |said: &&str| {
@@ -296,7 +296,7 @@ mod tests {
             ),
         ] {
             let answer = read_all(&text);
-            assert_eq!(answer.untold("cfd"), why, "{text}");
+            assert_eq!(answer.why_unknown("cfd"), why, "{text}");
             let pool = answer.pool("cfd").unwrap();
             assert_eq!(
                 (pool.is_complete(), pool.checkouts.len()),
@@ -305,7 +305,10 @@ mod tests {
             );
         }
         let refused = read_all("Users of x:  (Error: 1 license, not here)\n");
-        assert_eq!(refused.untold("X"), Some("(Error: 1 license, not here)"));
+        assert_eq!(
+            refused.why_unknown("X"),
+            Some("(Error: 1 license, not here)")
+        );
         assert!(refused.pool("x").is_none());
     }
 

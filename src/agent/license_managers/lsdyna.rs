@@ -42,7 +42,7 @@ struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    fn add(&mut self, row: &Row<'a>, answer: &mut Answer) {
+    fn add(&mut self, row: &ProgramLine<'a>, answer: &mut Answer) {
         let pool = answer.pool_mut(row.program);
         match row.used {
             Some(seats) => pool.add_in_use(seats),
@@ -68,27 +68,28 @@ impl<'a> Group<'a> {
                 pool.add_in_use(listed);
             } else {
                 let why = format!("{} of {} seats are listed", self.listed, self.in_use);
-                pool.untold.get_or_insert(why);
+                pool.why_unknown.get_or_insert(why);
             }
         }
     }
 }
 
-struct Row<'a> {
+/// What a line says of one program.
+struct ProgramLine<'a> {
     program: &'a str,
     used: Option<u32>,
     of_group: Option<u32>,
 }
 
 /// `MPPDYNA          12/30/2027          -     60    500 |     0`: used, free and at most.
-fn row(line: &str) -> Option<Row<'_>> {
+fn row(line: &str) -> Option<ProgramLine<'_>> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let [program, expires, used, free, most, "|", _queue] = words[..] else {
         return None;
     };
     let (free, most): (u32, u32) = (free.parse().ok()?, most.parse().ok()?);
     let starts = !line.starts_with(char::is_whitespace) && expires.contains('/');
-    starts.then(|| Row {
+    starts.then(|| ProgramLine {
         program,
         used: used.parse().ok(),
         of_group: most.checked_sub(free),

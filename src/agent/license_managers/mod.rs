@@ -57,7 +57,7 @@ impl Since {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     pools: BTreeMap<String, Pool>,
-    /// What a server would not tell of, and why.
+    /// Features of which a server would say nothing, and why.
     refused: BTreeMap<String, String>,
 }
 
@@ -68,9 +68,10 @@ impl Answer {
     }
 
     /// Why it says nothing, or not all, of a feature.
-    pub fn untold(&self, feature: &str) -> Option<&str> {
-        let untold = self.pool(feature).and_then(|pool| pool.untold.as_deref());
-        untold.or_else(|| Some(self.refused.get(&feature.to_lowercase())?.as_str()))
+    pub fn why_unknown(&self, feature: &str) -> Option<&str> {
+        let pool = self.pool(feature);
+        let why = pool.and_then(|pool| pool.why_unknown.as_deref());
+        why.or_else(|| Some(self.refused.get(&feature.to_lowercase())?.as_str()))
     }
 
     /// Every feature that it speaks of, and what it says.
@@ -84,15 +85,15 @@ impl Answer {
         self.pools.entry(feature.to_lowercase()).or_default()
     }
 
-    /// A server does not tell of a feature: what others say of it is not all.
+    /// A server says nothing of a feature: what others say of it is not all.
     fn refuse(&mut self, feature: &str, why: String) {
         self.refused.insert(feature.to_lowercase(), why);
     }
 
-    /// A server that may know of any feature does not tell.
+    /// A server that may know of any feature does not answer.
     fn lacks_a_server(&mut self, why: &str) {
         for pool in self.pools.values_mut() {
-            pool.untold.get_or_insert_with(|| why.to_owned());
+            pool.why_unknown.get_or_insert_with(|| why.to_owned());
         }
     }
 
@@ -117,8 +118,8 @@ pub fn read(text: &str) -> Answer {
         .unwrap_or_default();
     for (feature, pool) in &mut answer.pools {
         pool.count_shared_once();
-        pool.untold = pool
-            .untold
+        pool.why_unknown = pool
+            .why_unknown
             .take()
             .or_else(|| answer.refused.get(feature).cloned());
     }

@@ -26,15 +26,15 @@ pub struct Pool {
     pub reserved: u32,
     /// Who holds how many.
     pub checkouts: Vec<Checkout>,
-    /// Why a part of it is not known: one of its servers is down, or does not tell.
-    pub untold: Option<String>,
+    /// Why a part of it is not known: one of its servers is down, or says nothing of it.
+    pub why_unknown: Option<String>,
 }
 
 impl Pool {
     /// Every seat in use is listed: whoever is not in the list holds none.
     pub fn is_complete(&self) -> bool {
         let listed = self.listed();
-        self.untold.is_none() && self.in_use.is_some_and(|in_use| in_use <= listed)
+        self.why_unknown.is_none() && self.in_use.is_some_and(|in_use| in_use <= listed)
     }
 
     fn listed(&self) -> u32 {

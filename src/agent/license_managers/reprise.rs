@@ -25,7 +25,7 @@ pub fn read(text: &str) -> Answer {
     answer
 }
 
-/// `acme  6000  No  3`: a vendor's server that is not running tells nothing.
+/// `acme  6000  No  3`: a vendor's server that is not running says nothing.
 fn stopped(text: &str) -> Option<String> {
     let is_stopped = |line: &&str| {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Programs that are told how much they may use.
+//! Programs that are given how much they may use.
 
 use super::*;
 

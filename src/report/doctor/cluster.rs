@@ -21,55 +21,12 @@ pub(super) fn findings(commands: &dyn Commands, config: &Config) -> Vec<Finding>
         }
     };
     let setting = |name: &str| settings.get(name).map_or("", String::as_str);
-    let conf = "edit slurm.conf, then: scontrol reconfigure";
-    let expect = |what: &str, good: bool, problem: String, fix: &str| {
-        Finding::check(what, (!good).then_some(problem), fix)
-    };
-    let plugins = setting("JobSubmitPlugins");
-    let mut findings = vec![
-        expect(
-            "plugin in slurm.conf",
-            plugins.split(',').any(|plugin| plugin == "shadowfit"),
-            format!("JobSubmitPlugins={plugins}"),
-            "add shadowfit to JobSubmitPlugins in slurm.conf, behind what stands there, then restart slurmctld",
-        ),
-        expect(
-            "accounting",
-            setting("AccountingStorageType").ends_with("slurmdbd"),
-            format!(
-                "AccountingStorageType={}: no job's use comes back",
-                setting("AccountingStorageType")
-            ),
-            conf,
-        ),
-        expect(
-            "sampling",
-            !setting("JobAcctGatherType").ends_with("none"),
-            format!(
-                "JobAcctGatherType={}: no job's use is measured",
-                setting("JobAcctGatherType")
-            ),
-            conf,
-        ),
-        expect(
-            "requeue",
-            setting("JobRequeue") != "0",
-            "JobRequeue=0: only jobs with --requeue are sized, since no other could be rescued"
-                .into(),
-            conf,
-        ),
-        expect(
-            "dependencies",
-            !setting("DependencyParameters").contains("kill_invalid_depend"),
-            "DependencyParameters=kill_invalid_depend: jobs that depend on one that dies of a rewrite are cancelled before \
-             it is rescued"
-                .into(),
-            "remove kill_invalid_depend from slurm.conf, or set mode \"advise\" where jobs depend on others",
-        ),
-        remembers(setting("MinJobAge"), config),
-        page_cache(&setting, Path::new(CGROUP_V2)),
-        libraries(setting("PluginDir")),
-    ];
+    let mut findings = vec![plugin(setting("JobSubmitPlugins"))];
+    findings.extend(measures(&setting));
+    findings.extend(rescues(&setting));
+    findings.push(remembers(setting("MinJobAge"), config));
+    findings.push(page_cache(&setting, Path::new(CGROUP_V2)));
+    findings.push(libraries(setting("PluginDir")));
     if config.wants_shadows() {
         findings.extend(shadows(&setting, config));
     }
@@ -78,6 +35,66 @@ pub(super) fn findings(commands: &dyn Commands, config: &Config) -> Vec<Finding>
         &config.snapshot_path(),
     ));
     findings
+}
+
+/// What slurm.conf is mended by, where that is all.
+const EDIT: &str = "edit slurm.conf, then: scontrol reconfigure";
+
+fn plugin(plugins: &str) -> Finding {
+    let is_loaded = plugins.split(',').any(|plugin| plugin == "shadowfit");
+    Finding::check(
+        "plugin in slurm.conf",
+        (!is_loaded).then(|| format!("JobSubmitPlugins={plugins}")),
+        "add shadowfit to JobSubmitPlugins in slurm.conf, behind what stands there, then restart slurmctld",
+    )
+}
+
+/// What jobs use is measured, and comes back.
+fn measures<'a>(setting: &impl Fn(&str) -> &'a str) -> [Finding; 2] {
+    let (storage, gather) = (
+        setting("AccountingStorageType"),
+        setting("JobAcctGatherType"),
+    );
+    [
+        Finding::check(
+            "accounting",
+            (!storage.ends_with("slurmdbd"))
+                .then(|| format!("AccountingStorageType={storage}: no job's use comes back")),
+            EDIT,
+        ),
+        Finding::check(
+            "sampling",
+            gather
+                .ends_with("none")
+                .then(|| format!("JobAcctGatherType={gather}: no job's use is measured")),
+            EDIT,
+        ),
+    ]
+}
+
+/// A job that a rewrite harmed runs again, and those that depend on it wait for that.
+fn rescues<'a>(setting: &impl Fn(&str) -> &'a str) -> [Finding; 2] {
+    let never_requeues = setting("JobRequeue") == "0";
+    let cancels = setting("DependencyParameters").contains("kill_invalid_depend");
+    [
+        Finding::check(
+            "requeue",
+            never_requeues.then(|| {
+                "JobRequeue=0: only jobs with --requeue are sized, since no other could be rescued"
+                    .into()
+            }),
+            EDIT,
+        ),
+        Finding::check(
+            "dependencies",
+            cancels.then(|| {
+                "DependencyParameters=kill_invalid_depend: jobs that depend on one that dies of a rewrite are cancelled before \
+                 it is rescued"
+                    .into()
+            }),
+            "remove kill_invalid_depend from slurm.conf, or set mode \"advise\" where jobs depend on others",
+        ),
+    ]
 }
 
 /// slurmctld forgets an ended job after MinJobAge, shown as `300 sec`; the agent, which looks at the whole queue once a pass or

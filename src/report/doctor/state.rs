@@ -1,7 +1,7 @@
 //! What lies in the agent's state folder: switches, snapshot and database.
 
 use super::Finding;
-use crate::agent::TOLD_BY_FOLDERS;
+use crate::agent::SHOWN_BY_FOLDERS;
 use crate::config::Config;
 use crate::model::snapshot::Snapshot;
 use crate::store::Store;
@@ -102,7 +102,7 @@ pub(super) fn growth(config: &Config) -> Option<Finding> {
 /// How the agent learns of new jobs; nothing where none has run for long yet.
 fn new_jobs(config: &Config) -> Option<Finding> {
     let store = Store::open_to_read(&config.database_path()).ok()?;
-    Some(match store.progress(TOLD_BY_FOLDERS).ok()?? {
+    Some(match store.progress(SHOWN_BY_FOLDERS).ok()?? {
         0 => Finding::bad(
             "new jobs",
             "shadowfitd is not told of them by slurmctld's StateSaveLocation and asks for the whole queue, which a large one makes slow",

@@ -95,7 +95,7 @@ impl Prepared {
     }
 }
 
-/// Prepares a shadow of `job`; `None` while Slurm does not tell yet which arguments its script has, which must be
+/// Prepares a shadow of `job`; `None` while Slurm does not show yet which arguments its script has, which must be
 /// `arguments`. Works in `folder`, which nobody else may read.
 pub fn prepare(
     commands: &dyn Commands,
@@ -172,7 +172,7 @@ fn sbatch(
     number.ok_or_else(|| unreadable("a script", format!("sbatch answered '{}'", text.trim())))
 }
 
-/// What tells the node that this is a shadow, and how it is to run.
+/// By what the node knows that this is a shadow, and how it is to run.
 fn mark(limits: &ShadowLimits, of: u64, slice: Slice) -> Mark {
     Mark {
         job: of,

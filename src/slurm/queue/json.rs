@@ -2,7 +2,7 @@
 //! thousands of jobs are hundreds of megabytes, most of them nobody's business here, and a job that cannot be read
 //! costs that job alone. Names hold any bytes, and some releases write numbers that are no JSON.
 
-use super::rows::Row;
+use super::rows::QueueRow;
 use crate::slurm::json::{number, word};
 use memchr::memchr2;
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub const BEGINS: u8 = b'{';
 pub fn each_row(
     input: &mut dyn BufRead,
     only: fn(&[u8]) -> bool,
-    mut take: impl FnMut(&Row),
+    mut take: impl FnMut(&QueueRow),
 ) -> io::Result<bool> {
     let mut split = Split::default();
     loop {
@@ -30,7 +30,7 @@ pub fn each_row(
         split.take(bytes, &mut |job| {
             if only(job) {
                 match read(job) {
-                    Ok(job) => take(&Row::named(|name| field(&job, name))),
+                    Ok(job) => take(&QueueRow::named(|name| field(&job, name))),
                     Err(error) => tracing::warn!("a job in squeue's answer is left out: {error}"),
                 }
             }

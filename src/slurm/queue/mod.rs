@@ -14,7 +14,7 @@ use crate::record::{Comment, Record, ShadowRecord};
 use crate::text::units::{MIB, parse_memory};
 use hostlist_parser::parse;
 pub use peek::{Awaited, that_wait_for_shadows};
-use rows::{Marks, Row, matters};
+use rows::{Marks, QueueRow, matters};
 
 /// What squeue says of a job that slurmctld does not remember.
 const FORGOTTEN: &str = "Invalid job id";
@@ -164,7 +164,7 @@ pub fn record_of(commands: &dyn Commands, job: &str) -> Result<Option<Record>, C
     }
 }
 
-fn comment(row: &Row) -> Comment {
+fn comment(row: &QueueRow) -> Comment {
     Comment::read(&row.text("admin_comment"))
 }
 
@@ -180,7 +180,7 @@ fn ask(
     commands: &dyn Commands,
     which: &[&str],
     only: fn(&[u8]) -> bool,
-    mut take: impl FnMut(&Row),
+    mut take: impl FnMut(&QueueRow),
 ) -> Result<(), CommandError> {
     let marks = Marks::new();
     let format = marks.format();
@@ -221,7 +221,7 @@ pub fn query_job(commands: &dyn Commands, job: u64, queue: &mut Queue) -> Result
 }
 
 impl Queue {
-    fn take(&mut self, row: &Row) {
+    fn take(&mut self, row: &QueueRow) {
         self.dependents.extend(read_dependent(row));
         match comment(row) {
             Comment::Ours(record) => self.jobs.extend(read_job(row, *record)),
@@ -250,7 +250,7 @@ impl Dependent {
     }
 }
 
-fn read_dependent(row: &Row) -> Option<Dependent> {
+fn read_dependent(row: &QueueRow) -> Option<Dependent> {
     let dependency = Some(row.text("dependency")).filter(|text| text.contains("(failed)"))?;
     Some(Dependent {
         handle: handle(row)?,
@@ -260,21 +260,21 @@ fn read_dependent(row: &Row) -> Option<Dependent> {
 
 /// Which tasks of an array a row is: `5`, or `5-30` for those that still wait together; empty for a job that is
 /// none.
-fn tasks(row: &Row) -> String {
+fn tasks(row: &QueueRow) -> String {
     row.text("arraytaskid")
 }
 
-fn array(row: &Row) -> Option<u64> {
+fn array(row: &QueueRow) -> Option<u64> {
     row.number("arrayjobid").filter(|_| !tasks(row).is_empty())
 }
 
 /// The number of the one task that a row is.
-fn task(row: &Row) -> Option<u64> {
+fn task(row: &QueueRow) -> Option<u64> {
     tasks(row).parse().ok()
 }
 
 /// `33`, or `33_[5-30]` for array tasks that still wait together.
-fn handle(row: &Row) -> Option<String> {
+fn handle(row: &QueueRow) -> Option<String> {
     match array(row).filter(|_| task(row).is_none()) {
         Some(array) => Some(format!("{array}_[{}]", tasks(row))),
         None => Some(row.number::<u64>("jobid")?.to_string()),
@@ -299,16 +299,16 @@ fn state(shown: &str, reason: &str, restarts: u64) -> String {
     .into()
 }
 
-fn restarts(row: &Row) -> u64 {
+fn restarts(row: &QueueRow) -> u64 {
     row.number("restartcnt").unwrap_or(0)
 }
 
-/// Priority 0 is kept for that. The reason may be told in other words, as after `scontrol requeuehold`, or be another one.
-fn is_held(row: &Row) -> bool {
+/// Priority 0 is kept for that. The reason may be given in other words, as after `scontrol requeuehold`, or be another one.
+fn is_held(row: &QueueRow) -> bool {
     row.number("prioritylong") == Some(0u32) || row.text("reason").starts_with("JobHeld")
 }
 
-fn read_shadow(row: &Row, record: ShadowRecord) -> Option<QueuedShadow> {
+fn read_shadow(row: &QueueRow, record: ShadowRecord) -> Option<QueuedShadow> {
     Some(QueuedShadow {
         job_id: row.number("jobid")?,
         // It reports while it is ending, whatever its end.
@@ -317,7 +317,7 @@ fn read_shadow(row: &Row, record: ShadowRecord) -> Option<QueuedShadow> {
     })
 }
 
-fn original(row: &Row) -> Option<Original> {
+fn original(row: &QueueRow) -> Option<Original> {
     let first = tasks(row);
     let first = first.split(|c: char| !c.is_ascii_digit()).next();
     Some(Original {
@@ -333,7 +333,7 @@ fn original(row: &Row) -> Option<Original> {
     })
 }
 
-fn names(row: &Row) -> Vec<String> {
+fn names(row: &QueueRow) -> Vec<String> {
     let mut names = vec![row.text("jobid")];
     if let Some(array) = array(row) {
         names.push(format!("{array}_*"));
@@ -342,7 +342,7 @@ fn names(row: &Row) -> Vec<String> {
     names
 }
 
-fn read_job(row: &Row, record: Record) -> Option<QueuedJob> {
+fn read_job(row: &QueueRow, record: Record) -> Option<QueuedJob> {
     let manager = || {
         let (name, comment) = (row.text("name"), row.text("comment"));
         decide::of_queue(name.as_bytes(), comment.as_bytes())

@@ -1,5 +1,5 @@
-//! A glance at many jobs by their numbers: one scontrol, which slurmctld answers job by job, for a tenth of what a
-//! squeue for each would take. What it prints cannot be told from what hostile names hold, so nothing is done by it: a
+//! A peek at many jobs by their numbers: one scontrol, which slurmctld answers job by job, for a tenth of what a
+//! squeue for each would take. What it prints may as well be what hostile names hold, so nothing is done by it: a
 //! name can at most keep its own job waiting for the next look at the queue, or have another one asked for in vain.
 
 use super::FORGOTTEN;

@@ -77,7 +77,7 @@ impl Marks {
         &self,
         input: &mut dyn BufRead,
         only: fn(&[u8]) -> bool,
-        mut take: impl FnMut(&Row),
+        mut take: impl FnMut(&QueueRow),
     ) -> io::Result<bool> {
         let end = format!("{}\n", self.end);
         let between = Finder::new(&self.between);
@@ -102,7 +102,7 @@ impl Marks {
     }
 }
 
-fn read(between: &Finder, row: &[u8], take: &mut impl FnMut(&Row)) {
+fn read(between: &Finder, row: &[u8], take: &mut impl FnMut(&QueueRow)) {
     let mut fields = Vec::with_capacity(FIELDS.len());
     let mut from = 0;
     for at in between.find_iter(row) {
@@ -111,7 +111,7 @@ fn read(between: &Finder, row: &[u8], take: &mut impl FnMut(&Row)) {
     }
     fields.push(Cow::Borrowed(&row[from..]));
     match fields.len() == FIELDS.len() {
-        true => take(&Row(fields)),
+        true => take(&QueueRow(fields)),
         false => tracing::warn!(
             fields = fields.len(),
             "a job in squeue's answer is left out"
@@ -120,13 +120,13 @@ fn read(between: &Finder, row: &[u8], take: &mut impl FnMut(&Row)) {
 }
 
 /// One job.
-pub struct Row<'a>(Vec<Cow<'a, [u8]>>);
+pub struct QueueRow<'a>(Vec<Cow<'a, [u8]>>);
 
-impl Row<'_> {
+impl QueueRow<'_> {
     /// One whose fields are found otherwise, by their names for squeue.
-    pub fn named(field: impl Fn(&str) -> String) -> Row<'static> {
+    pub fn named(field: impl Fn(&str) -> String) -> QueueRow<'static> {
         let value = |name: &&str| Cow::Owned(field(name).into_bytes());
-        Row(FIELDS.iter().map(value).collect())
+        QueueRow(FIELDS.iter().map(value).collect())
     }
 
     /// A field by its name for squeue; empty where there is nothing.

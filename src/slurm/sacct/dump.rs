@@ -1,6 +1,8 @@
 //! A dump, job by job.
 
+use super::FIELDS;
 use super::columns::Columns;
+use super::error::DumpError;
 use super::header::{BYTE_ORDER_MARK, Header};
 use super::jobs::Jobs;
 use super::json::{self, Fields};
@@ -8,38 +10,10 @@ use super::lines::Records;
 use super::plausible::corrections;
 use super::row::{Row, job_id, read_row};
 use super::steps::Open;
-use super::{FIELDS, dump_command};
 use crate::record::FinishedJob;
 use crate::text::rejects::Rejects;
 use std::borrow::Cow;
 use std::io::BufRead;
-
-/// Why a dump cannot be read at all.
-#[derive(Debug, thiserror::Error)]
-pub enum DumpError {
-    /// Reading failed.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-    /// It is text of two bytes a letter.
-    #[error("line 1: this is UTF-16; save it as UTF-8, as with: iconv -f UTF-16 -t UTF-8")]
-    Utf16,
-    /// It was packed, by a program that is not known here or twice.
-    #[error("line 1: this is no text but a packed file; unpack it first")]
-    Packed,
-    /// It begins like JSON, and is not what sacct prints.
-    #[error("this is not what 'sacct --json' prints: {0}")]
-    Json(#[from] serde_json::Error),
-    /// No line is a header that names what is needed.
-    #[error(
-        "line {line}: no sacct header with {missing}; make the dump with: {command}", command = dump_command()
-    )]
-    Header {
-        /// The line that comes nearest to one.
-        line: u64,
-        /// The columns that are not there.
-        missing: String,
-    },
-}
 
 /// Rows that were written twice, as where dumps were put together.
 const AGAIN: &str = "the same row again";

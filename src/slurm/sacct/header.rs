@@ -2,7 +2,7 @@
 
 use super::columns::Columns;
 use super::cut::Cut;
-use super::dump::DumpError;
+use super::error::DumpError;
 use crate::text::rejects::Rejects;
 use memchr::memmem::Finder;
 use std::io::{BufRead, Read as _};
@@ -52,6 +52,23 @@ pub struct Passed {
     pub bytes: u64,
 }
 
+impl Passed {
+    /// The next line with its end, or as much of it as a header may be long; nothing at the end.
+    fn next_line(&mut self, input: &mut impl BufRead) -> std::io::Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        let bytes = input
+            .by_ref()
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut line)?;
+        if bytes == 0 {
+            return Ok(None);
+        }
+        self.lines += 1;
+        self.bytes += bytes as u64;
+        Ok(Some(line))
+    }
+}
+
 impl Header {
     /// Reads up to the header and, where columns have a width each, the line of dashes below it. Without a
     /// `delimiter` it is the one that stands beside the job's number.
@@ -64,34 +81,18 @@ impl Header {
         let mut before: Vec<(u64, Vec<u8>)> = Vec::new();
         let mut nearest: Option<(u64, Vec<&'static str>)> = None;
         while passed.lines < MOST_LINES_BEFORE {
-            let mut line = Vec::new();
-            let bytes = input
-                .by_ref()
-                .take(LONGEST_LINE)
-                .read_until(b'\n', &mut line)?;
-            if bytes == 0 {
+            let Some(line) = passed.next_line(input)? else {
                 break;
-            }
-            passed.lines += 1;
-            passed.bytes += bytes as u64;
+            };
             if passed.lines == 1 {
                 refuse(&line)?;
             }
-            let found = match before.last() {
-                Some((number, above)) if is_ruler(&line) && *number + 1 == passed.lines => {
-                    Header::of_widths(above, &line)
-                }
-                _ => Header::of(&line, delimiter),
-            };
-            match found {
+            let above = before
+                .last()
+                .filter(|(number, _)| *number + 1 == passed.lines);
+            match Header::in_line(&line, above.map(|(_, above)| &above[..]), delimiter) {
                 Ok(header) => {
-                    let above = match header.cut {
-                        Cut::Widths(_) => before.len() - 1,
-                        _ => before.len(),
-                    };
-                    for (number, text) in &before[..above] {
-                        rejects.add("before the header", *number, text);
-                    }
+                    header.reject_what_stands_above(&before, rejects);
                     return Ok((header, passed));
                 }
                 Err(missing) => {
@@ -108,6 +109,30 @@ impl Header {
         let (line, missing) = nearest.unwrap_or_else(|| (1, Columns::needed()));
         let missing = missing.join(", ");
         Err(DumpError::Header { line, missing })
+    }
+
+    /// The header that `line` is, or that the line right `above` it is if this one is the ruler below. The error names
+    /// the columns that are missing.
+    fn in_line(
+        line: &[u8],
+        above: Option<&[u8]>,
+        delimiter: Option<&str>,
+    ) -> Result<Header, Vec<&'static str>> {
+        match above {
+            Some(above) if is_ruler(line) => Header::of_widths(above, line),
+            _ => Header::of(line, delimiter),
+        }
+    }
+
+    /// `before` are the lines above the one in which it was found, the last of which is its own where that is the ruler.
+    fn reject_what_stands_above(&self, before: &[(u64, Vec<u8>)], rejects: &mut Rejects) {
+        let above = match self.cut {
+            Cut::Widths(_) => before.len() - 1,
+            _ => before.len(),
+        };
+        for (number, text) in &before[..above] {
+            rejects.add("before the header", *number, text);
+        }
     }
 
     /// The error names the columns that are missing.

@@ -7,6 +7,7 @@ mod columns;
 mod cut;
 mod dump;
 mod early;
+mod error;
 mod header;
 mod jobs;
 mod json;
@@ -18,7 +19,8 @@ mod steps;
 
 use super::{CommandError, Commands};
 use crate::record::{Comment, FinishedJob, Record};
-pub use dump::{DumpError, Reader};
+pub use dump::Reader;
+pub use error::DumpError;
 
 /// The command that writes a dump which [`Reader`] reads: what finished jobs of the last 90 days used. Both ends are
 /// named: asked for by state from a start alone, sacct looks at that moment and finds nothing.
@@ -28,8 +30,9 @@ pub fn dump_command() -> String {
     )
 }
 
-/// What we ask for. No free text comes last: its newlines could not be told from a record's end.
-const FIELDS: &str = "JobIDRaw,JobID,Submit,Start,End,State,ElapsedRaw,UID,User,Account,Partition,\
+/// The columns that we ask for, with commas between them, in the order of the answer. No free text comes last: where its
+/// newlines end and a record does could not be seen. Tests that answer in sacct's place and `scripts/bench` read this list.
+pub const FIELDS: &str = "JobIDRaw,JobID,Submit,Start,End,State,ElapsedRaw,UID,User,Account,Partition,\
                       AllocCPUS,NTasks,ReqMem,MaxRSS,TotalCPU,TRESUsageInTot,AdminComment,Comment,JobName,NNodes,AllocTRES";
 
 /// The states in which a run is over. Asked for by state, sacct looks at when a run ended. Asked for

@@ -1,4 +1,4 @@
-//! Figures that cannot be: they count as what can be known instead, and are told.
+//! Figures that cannot be: they count as what can be known instead, and are reported.
 
 use crate::record::{FinishedJob, Record};
 

@@ -29,112 +29,178 @@ fn step_of<'a>(id: &'a str, user: &str) -> Option<(&'a str, &'a str)> {
     (parts.1 != "0" || user.is_empty()).then_some(parts)
 }
 
-pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str> {
-    let text = |index: usize| str::from_utf8(fields[index]).unwrap_or_default();
-    let optional = |index: Option<usize>| index.map_or("", text);
-    let lossy = |index: Option<usize>| {
+/// The fields of one row, by their columns.
+struct Cells<'a> {
+    columns: &'a Columns,
+    fields: &'a [&'a [u8]],
+}
+
+impl<'a> Cells<'a> {
+    /// Empty for what is not UTF-8.
+    fn text(&self, index: usize) -> &'a str {
+        str::from_utf8(self.fields[index]).unwrap_or_default()
+    }
+
+    /// Empty for a column that the dump lacks.
+    fn optional(&self, index: Option<usize>) -> &'a str {
+        index.map_or("", |index| self.text(index))
+    }
+
+    /// With signs in place of what is not UTF-8.
+    fn lossy(&self, index: Option<usize>) -> String {
         index.map_or(String::new(), |index| {
-            String::from_utf8_lossy(fields[index]).into_owned()
+            String::from_utf8_lossy(self.fields[index]).into_owned()
         })
-    };
-    let id = text(columns.id);
-    let state = state(text(columns.state));
-    if let Some((job_id, step)) = step_of(id, text(columns.user)) {
-        let job_id = number(job_id)?;
-        let moment = |index| Moment::read(text(index)).ok().flatten();
-        let nodes = count(optional(columns.nodes))
-            .or_else(|| resource("node=", optional(columns.given)))
-            .unwrap_or(1)
-            .max(1);
-        return Ok(Row::Step(
-            job_id,
-            Step {
-                id: id.into(),
-                line: 0,
-                start: moment(columns.start).map_or(0, |start| start.first),
-                end: moment(columns.end).map_or(i64::MAX, |end| end.first),
-                peak: step_peak(
-                    measured(optional(columns.rss))
-                        .or_else(|| memory_in(optional(columns.most)))
-                        .unwrap_or(0),
-                    columns.tasks.map(|tasks| count(text(tasks)).unwrap_or(1)),
-                    nodes,
-                    optional(columns.total),
-                ),
-                out_of_memory: state == "OUT_OF_MEMORY",
-                memory: memory_in(optional(columns.given)).unwrap_or(0),
-                cpus: count(optional(columns.cpus))
-                    .or_else(|| resource("cpu=", optional(columns.given)))
-                    .unwrap_or(0),
-                nodes,
-                is_launched: step
-                    .parse()
-                    .is_ok_and(|step: u32| step < FIRST_OF_SLURMS_OWN),
-            },
-        ));
     }
-    let id = whole(id);
-    let job_id = number(id)?;
-    if !has_ended(state)? {
-        return Ok(Row::Running(job_id));
+
+    /// CPUs of a job or step; 0 where that is not known.
+    fn cpus(&self) -> u32 {
+        count(self.optional(self.columns.cpus))
+            .or_else(|| resource("cpu=", self.optional(self.columns.given)))
+            .unwrap_or(0)
     }
-    let end = Moment::read(text(columns.end))?.ok_or("an ended job without end time")?;
-    let submitted = Moment::read(text(columns.submit))?
-        .ok_or("no submit time")?
-        .first;
-    let start = Moment::read(text(columns.start))?.map_or(0, |start| start.first);
-    let ended = end.not_before(start);
-    let seconds = || cpu_seconds(optional(columns.elapsed_clock)).map(|seconds| seconds as u64);
-    let elapsed = count(optional(columns.elapsed))
-        .map(u64::from)
-        .or_else(seconds);
-    if start > ended && elapsed.is_some_and(|seconds| seconds > 0) {
-        return Err("it ended before it started");
+}
+
+/// The error says why a row is none of a job or step that is known here.
+pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str> {
+    let cells = Cells { columns, fields };
+    let id = cells.text(columns.id);
+    let state = state(cells.text(columns.state));
+    match step_of(id, cells.text(columns.user)) {
+        Some((job_id, step)) => Ok(Row::Step(number(job_id)?, read_step(&cells, step, state))),
+        None => {
+            let id = whole(id);
+            let job_id = number(id)?;
+            match has_ended(state)? {
+                true => Ok(Row::Job(Box::new(read_job(&cells, id, job_id, state)?))),
+                false => Ok(Row::Running(job_id)),
+            }
+        }
     }
-    let started = if start <= ended { start } else { 0 };
-    let by_clock = if started > 0 { ended - started } else { 0 };
-    let elapsed_s = elapsed.unwrap_or(by_clock as u64);
-    let nodes = match optional(columns.nodes) {
-        "" => resource("node=", optional(columns.given))
-            .or_else(|| resource("node=", optional(columns.tres)))
-            .or_else(|| listed(optional(columns.node_list)))
-            .unwrap_or(1),
-        text => count(text).ok_or("NNodes is no number")?,
-    };
-    let nodes = nodes.max(1);
-    let cpus = count(optional(columns.cpus))
-        .or_else(|| resource("cpu=", optional(columns.given)))
+}
+
+/// `step` is what stands behind its job's number.
+fn read_step(cells: &Cells, step: &str, state: &str) -> Step {
+    let columns = cells.columns;
+    let moment = |index| Moment::read(cells.text(index)).ok().flatten();
+    let nodes = count(cells.optional(columns.nodes))
+        .or_else(|| resource("node=", cells.optional(columns.given)))
+        .unwrap_or(1)
+        .max(1);
+    let largest = measured(cells.optional(columns.rss))
+        .or_else(|| memory_in(cells.optional(columns.most)))
         .unwrap_or(0);
-    let busy = cpu_seconds(optional(columns.cpu_time)).filter(|_| elapsed_s > 0);
-    let label = whole(optional(columns.label));
-    Ok(Row::Job(Box::new(FinishedJob {
+    let tasks = columns
+        .tasks
+        .map(|tasks| count(cells.text(tasks)).unwrap_or(1));
+    Step {
+        id: cells.text(columns.id).into(),
+        line: 0,
+        start: moment(columns.start).map_or(0, |start| start.first),
+        end: moment(columns.end).map_or(i64::MAX, |end| end.first),
+        peak: step_peak(largest, tasks, nodes, cells.optional(columns.total)),
+        out_of_memory: state == "OUT_OF_MEMORY",
+        memory: memory_in(cells.optional(columns.given)).unwrap_or(0),
+        cpus: cells.cpus(),
+        nodes,
+        is_launched: step
+            .parse()
+            .is_ok_and(|step: u32| step < FIRST_OF_SLURMS_OWN),
+    }
+}
+
+/// A job that has ended.
+fn read_job(
+    cells: &Cells,
+    id: &str,
+    job_id: u64,
+    state: &str,
+) -> Result<FinishedJob, &'static str> {
+    let columns = cells.columns;
+    let times = Times::read(cells)?;
+    let nodes = nodes_of_job(cells)?;
+    let cpus = cells.cpus();
+    let busy = cpu_seconds(cells.optional(columns.cpu_time)).filter(|_| times.elapsed_s > 0);
+    let label = whole(cells.optional(columns.label));
+    Ok(FinishedJob {
         job_id,
         label: if label.is_empty() { id } else { label }.into(),
-        submitted,
-        started,
-        ended,
+        submitted: times.submitted,
+        started: times.started,
+        ended: times.ended,
         state: state.into(),
-        name: lossy(Some(columns.name)),
-        user_comment: lossy(columns.user_comment),
-        uid: count(optional(columns.uid)),
-        user: lossy(Some(columns.user)),
-        account: lossy(columns.account),
-        partition: lossy(columns.partition),
+        name: cells.lossy(Some(columns.name)),
+        user_comment: cells.lossy(columns.user_comment),
+        uid: count(cells.optional(columns.uid)),
+        user: cells.lossy(Some(columns.user)),
+        account: cells.lossy(columns.account),
+        partition: cells.lossy(columns.partition),
         nodes,
         cpus,
-        memory: given_memory(optional(columns.memory), nodes, cpus)
-            .or_else(|| Some(memory_in(optional(columns.tres))? / u64::from(nodes))),
+        memory: given_memory(cells.optional(columns.memory), nodes, cpus)
+            .or_else(|| Some(memory_in(cells.optional(columns.tres))? / u64::from(nodes))),
         usage: Usage {
             peak_bytes: None,
             // What its steps show.
             peak_is_bound: false,
-            cores: busy.map(|seconds| seconds / elapsed_s as f64),
-            elapsed_s,
+            cores: busy.map(|seconds| seconds / times.elapsed_s as f64),
+            elapsed_s: times.elapsed_s,
             named: Named::default(),
         },
-        comment: Comment::read(&lossy(columns.comment)),
+        comment: Comment::read(&cells.lossy(columns.comment)),
         harm: None,
-    })))
+    })
+}
+
+/// When a job that has ended ran, in seconds since 1970, and for how long.
+struct Times {
+    submitted: i64,
+    /// 0 where it never did.
+    started: i64,
+    ended: i64,
+    elapsed_s: u64,
+}
+
+impl Times {
+    fn read(cells: &Cells) -> Result<Times, &'static str> {
+        let columns = cells.columns;
+        let moment = |index| Moment::read(cells.text(index));
+        let end = moment(columns.end)?.ok_or("an ended job without end time")?;
+        let submitted = moment(columns.submit)?.ok_or("no submit time")?.first;
+        let start = moment(columns.start)?.map_or(0, |start| start.first);
+        let ended = end.not_before(start);
+        let by_clock_column = || {
+            let seconds = cpu_seconds(cells.optional(columns.elapsed_clock));
+            seconds.map(|seconds| seconds as u64)
+        };
+        let elapsed = count(cells.optional(columns.elapsed))
+            .map(u64::from)
+            .or_else(by_clock_column);
+        if start > ended && elapsed.is_some_and(|seconds| seconds > 0) {
+            return Err("it ended before it started");
+        }
+        let started = if start <= ended { start } else { 0 };
+        let between = if started > 0 { ended - started } else { 0 };
+        Ok(Times {
+            submitted,
+            started,
+            ended,
+            elapsed_s: elapsed.unwrap_or(between as u64),
+        })
+    }
+}
+
+/// At least 1.
+fn nodes_of_job(cells: &Cells) -> Result<u32, &'static str> {
+    let columns = cells.columns;
+    let nodes = match cells.optional(columns.nodes) {
+        "" => resource("node=", cells.optional(columns.given))
+            .or_else(|| resource("node=", cells.optional(columns.tres)))
+            .or_else(|| listed(cells.optional(columns.node_list)))
+            .unwrap_or(1),
+        text => count(text).ok_or("NNodes is no number")?,
+    };
+    Ok(nodes.max(1))
 }
 
 /// `5` of the `5.0` that pandas write.
@@ -237,7 +303,7 @@ pub fn cpu_seconds(text: &str) -> Option<f64> {
 }
 
 /// Memory of one step on its fullest node. MaxRSS is one task's; the other tasks of the node are
-/// taken to be as large, but all tasks together never more than their sum. Where a dump does not tell how many there
+/// taken to be as large, but all tasks together never more than their sum. Where a dump does not say how many there
 /// are, that is the node's share of the sum.
 fn step_peak(largest: u64, tasks: Option<u32>, nodes: u32, total: &str) -> u64 {
     let sum = memory_in(total).filter(|&sum| sum >= largest);

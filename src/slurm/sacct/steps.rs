@@ -37,8 +37,8 @@ pub struct Step {
 impl Step {
     /// The same row.
     fn is_again(&self, other: &Step) -> bool {
-        let told = |step: &Step| (step.start, step.end, step.peak, step.memory, step.cpus);
-        self.id == other.id && told(self) == told(other)
+        let figures = |step: &Step| (step.start, step.end, step.peak, step.memory, step.cpus);
+        self.id == other.id && figures(self) == figures(other)
     }
 }
 

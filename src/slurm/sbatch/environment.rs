@@ -4,10 +4,6 @@ use super::asked::{Asked, Source};
 use super::installed::{Release, Sbatch};
 use super::options::Takes;
 use anyhow::Result;
-use std::collections::BTreeMap;
-
-/// Variables as sbatch reads them, by name.
-pub type Environment = BTreeMap<String, Vec<u8>>;
 
 /// The one that is looked for before the script is read.
 const EARLY: [(&str, &str); 1] = [("SBATCH_IGNORE_PBS", "ignore-pbs")];

@@ -1,14 +1,17 @@
 //! The sbatch of this machine: which release it is, and what plugins add to it.
 
-use super::environment::Environment;
 use super::options::{Table, Takes};
 use crate::slurm::Commands;
+use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt;
+
+/// Variables as sbatch reads them, by name.
+pub type Environment = BTreeMap<String, Vec<u8>>;
 
 /// `(24, 11)` is 24.11.
 pub type Release = (u16, u16);
 
-/// What is assumed where nothing tells: the latest that is known here.
+/// What is assumed where sbatch does not say: the latest that is known here.
 const LATEST: Release = (26, 5);
 
 /// How the sbatch that is asked about reads submissions.

@@ -52,7 +52,7 @@ const LATER: [(&str, Release); 14] = [
 ];
 
 #[derive(Debug, Clone)]
-struct Known {
+struct KnownOption {
     name: Cow<'static, str>,
     letter: Option<char>,
     takes: Takes,
@@ -62,7 +62,7 @@ struct Known {
 
 /// The options of one command.
 #[derive(Debug, Clone)]
-pub struct Table(Vec<Known>);
+pub struct Table(Vec<KnownOption>);
 
 /// A word of a command line or of a directive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl Table {
         let own = [("shadowfit".to_owned(), Takes::Value)];
         for (name, takes) in plugins.iter().chain(&own) {
             if !table.0.iter().any(|known| known.name == *name) {
-                table.0.push(Known {
+                table.0.push(KnownOption {
                     name: Cow::Owned(name.clone()),
                     letter: None,
                     takes: *takes,
@@ -115,7 +115,7 @@ impl Table {
     pub fn new(lists: &[(&'static str, Takes)]) -> Table {
         let known = |word: &'static str, takes| {
             let (name, letter) = word.split_once('/').unwrap_or((word, ""));
-            Known {
+            KnownOption {
                 name: Cow::Borrowed(name),
                 letter: letter.chars().next(),
                 takes,
@@ -181,11 +181,12 @@ impl Table {
     }
 
     /// By its whole name, or by a beginning that no other has.
-    fn named(&self, name: &[u8]) -> Result<&Known> {
+    fn named(&self, name: &[u8]) -> Result<&KnownOption> {
         if let Some(whole) = self.0.iter().find(|one| one.name.as_bytes() == name) {
             return Ok(whole);
         }
-        let begins = |one: &&Known| one.of_this_release && one.name.as_bytes().starts_with(name);
+        let begins =
+            |one: &&KnownOption| one.of_this_release && one.name.as_bytes().starts_with(name);
         let mut found = self.0.iter().filter(begins);
         let shown = String::from_utf8_lossy(name);
         match (found.next(), found.next()) {

@@ -48,7 +48,7 @@ struct Watch {
     loading: Option<Loading>,
 }
 
-/// Tells whether a file is still the one that was read.
+/// By this a file is known to be still the one that was read.
 #[derive(PartialEq, Clone, Copy)]
 struct Identity {
     device: u64,

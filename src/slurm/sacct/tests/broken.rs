@@ -22,7 +22,7 @@ fn names_with_newlines_and_delimiters_cost_at_most_their_own_row() {
 #[test]
 fn an_unguessable_delimiter_keeps_every_name() {
     let delimiter = "5f1e0c";
-    let text = format!("{HEADER}\n{}", job(1, "COMPLETED", "@")).replace('|', delimiter);
+    let text = dump(&job(1, "COMPLETED", "@")).replace('|', delimiter);
     let text = text.replace('@', "a|b\nc|");
     let mut reader = Reader::new(text.as_bytes(), Some(delimiter)).unwrap();
     let job = reader.next_job().unwrap().unwrap();
@@ -34,7 +34,7 @@ fn no_name_in_an_answer_is_a_header_and_costs_the_others_their_rows() {
     let delimiter = "5f1e0c";
     let name = "x".to_owned() + &"\n".repeat(64) + "JobID\nJobID|State\n";
     let rows = job(1, "COMPLETED", "a") + &job(2, "FAILED", "@") + &job(3, "COMPLETED", "c");
-    let text = format!("{HEADER}\n{rows}").replace('|', delimiter);
+    let text = dump(&rows).replace('|', delimiter);
     let text = text.replace('@', &name);
     let mut reader = Reader::new(text.as_bytes(), Some(delimiter)).unwrap();
     let mut found = Vec::new();
@@ -101,7 +101,7 @@ fn a_record_that_breaks_off_costs_no_other() {
         ("5|5\n".to_owned() + &lines(63), 1),
         ("5|5\n".to_owned() + &lines(66), 4),
     ] {
-        let text = format!("{HEADER}\n{broken}{good}");
+        let text = dump(&format!("{broken}{good}"));
         let mut reader = Reader::new(text.as_bytes(), None).unwrap();
         let job = reader.next_job().unwrap().map(|job| job.name);
         assert_eq!(job.as_deref(), Some("good"), "{broken}");
@@ -129,6 +129,8 @@ fn columns_stand_in_any_order() {
 #[test]
 fn a_dump_that_passed_through_windows_is_the_same_dump() {
     let dump = three_jobs().replace("two\n\nlines", "b");
+    // The last column is a number.
+    let dump = dump.replace("|AllocTRES", "").replace("|1|\n", "|1\n");
     let (jobs, _) = jobs_of(dump.as_bytes());
     assert_eq!(jobs[2].nodes, 1);
     let four_nodes = dump.replace("|1\n", "|4\n");
@@ -179,7 +181,7 @@ fn jobs_without_steps_keep_their_order_and_lose_no_other_jobs_steps() {
     assert_eq!((ids, rejects.len()), ((1..=60).collect(), 0));
     assert_eq!(jobs[59].usage.peak_bytes, Some(9));
     // A node failed before its steps were there; its next run is still running, and the steps are that one's.
-    let running = "5|5|200|210|Unknown|RUNNING|10|7|a|p|b|4||1G|||||n|1\n";
+    let running = "5|5|200|210|Unknown|RUNNING|10|7|a|p|b|4||1G||||||n|1|\n";
     let steps = step("5.batch", 210, 220, "RUNNING", 9, 1, 9);
     let (jobs, _) = read(&(job(5, "NODE_FAIL", "a") + running + &steps));
     assert_eq!((jobs.len(), jobs[0].usage.peak_bytes), (1, None));
@@ -187,10 +189,9 @@ fn jobs_without_steps_keep_their_order_and_lose_no_other_jobs_steps() {
 
 #[test]
 fn what_is_left_out_is_shown() {
-    let text = format!(
-        "{HEADER}\n{}",
-        job(7, "EXPLODED", "a") + "no row\n" + &job(8, "FAILED", "b").replace("8|8|", "x|x|")
-    );
+    let rows =
+        job(7, "EXPLODED", "a") + "no row\n" + &job(8, "FAILED", "b").replace("8|8|", "x|x|");
+    let text = dump(&rows);
     let mut reader = Reader::new(text.as_bytes(), None).unwrap();
     while reader.next_job().unwrap().is_some() {}
     let shown: Vec<_> = reader

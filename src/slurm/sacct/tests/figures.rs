@@ -23,7 +23,7 @@ fn steps_that_overlap_add_up_and_others_do_not() {
 fn what_steps_name_at_once_is_known_and_what_they_get_of_the_whole_job_is_not() {
     let given = |id: &str, start: u64, end: u64, cpus: u32, mib: u64, nodes: u32| {
         format!(
-            "{id}|{id}|110|{start}|{end}|COMPLETED|9|||physics||{cpus}|1||7|00:15.000|||x|{nodes}|cpu={cpus},mem={mib}M\n"
+            "{id}|{id}|110|{start}|{end}|COMPLETED|9|||physics||{cpus}|1||7|00:15.000||||x|{nodes}|cpu={cpus},mem={mib}M\n"
         )
     };
     let named = |memory_mib, cpus| crate::job::Named { memory_mib, cpus };
@@ -84,18 +84,18 @@ fn what_steps_name_at_once_is_known_and_what_they_get_of_the_whole_job_is_not() 
         ("", vec![&batch, &most, &as_much], named(1000, 4)),
     ] {
         let row = format!(
-            "5|5|100|110|120|COMPLETED|10|7|alice|physics|batch|4||1000M||00:15.000||{comment}|a|1|\n"
+            "5|5|100|110|120|COMPLETED|10|7|alice|physics|batch|4||1000M||00:15.000||{comment}||a|1|\n"
         );
         let text = steps.into_iter().fold(row, |text, step| text + step);
-        let dump = format!("{HEADER}|AllocTRES\n{text}");
+        let dump = dump(&text);
         let mut reader = Reader::new(dump.as_bytes(), None).unwrap();
         let job = reader.next_job().unwrap().unwrap();
         assert_eq!(job.usage.named, right, "{dump}");
     }
     // Of a step on some of the nodes its share of them is known, of its CPUs nothing.
-    let two = "5|5|100|110|120|COMPLETED|10|7|alice|physics|batch|8||2000M||00:15.000|||a|2|\n";
+    let two = "5|5|100|110|120|COMPLETED|10|7|alice|physics|batch|8||2000M||00:15.000||||a|2|\n";
     let spread = given("5.0", 110, 120, 4, 300, 1) + &given("5.1", 120, 121, 6, 800, 2);
-    let dump = format!("{HEADER}|AllocTRES\n{two}{spread}");
+    let dump = dump(&format!("{two}{spread}"));
     let mut reader = Reader::new(dump.as_bytes(), None).unwrap();
     let job = reader.next_job().unwrap().unwrap();
     assert_eq!(job.usage.named, named(400, 6));
@@ -129,7 +129,7 @@ fn a_requeued_run_that_died_of_memory_is_out_of_memory() {
 
 #[test]
 fn what_has_not_ended_is_not_there_yet() {
-    let running = "9|9|100|110|Unknown|RUNNING|10|7|a|p|b|4||1G|||||n|1\n";
+    let running = "9|9|100|110|Unknown|RUNNING|10|7|a|p|b|4||1G||||||n|1|\n";
     let (jobs, rejects) = read(&(job(8, "CANCELLED by 7", "a") + running));
     assert_eq!(jobs.len(), 1);
     assert_eq!(jobs[0].state, "CANCELLED");
@@ -198,7 +198,7 @@ fn figures_that_cannot_be_are_corrected_and_told() {
         let row = job(5, state, "a")
             + &step("5.batch", 110, 120, "COMPLETED", 77, 1, 0)
                 .replace("|77|", &format!("|{rss}|"));
-        let (jobs, reasons) = jobs_of(format!("{HEADER}\n{row}").as_bytes());
+        let (jobs, reasons) = jobs_of(dump(&row).as_bytes());
         (jobs[0].usage.peak_bytes, reasons.len())
     };
     assert_eq!(used("COMPLETED", "950G"), (Some(1000 << 20), 1));
@@ -209,7 +209,7 @@ fn figures_that_cannot_be_are_corrected_and_told() {
     }
     let busy = |cpu: &str| {
         let row = job(5, "COMPLETED", "a").replace("00:15.000", cpu);
-        let (jobs, reasons) = jobs_of(format!("{HEADER}\n{row}").as_bytes());
+        let (jobs, reasons) = jobs_of(dump(&row).as_bytes());
         (jobs[0].usage.cores, reasons.len())
     };
     assert_eq!(busy("00:40.000"), (Some(4.0), 0));
@@ -234,7 +234,7 @@ fn what_a_rewritten_job_used_where_nothing_enforces_is_kept() {
     for (mib, peak) in [(8000, 3000), (2000, 2000), (500, 1000)] {
         let record = Record::kept(Kind::default(), Some(asked(mib)), "sized");
         let row = job(5, "COMPLETED", "a")
-            .replace("|||a|", &format!("||{}|a|", record.to_comment().unwrap()));
+            .replace("||||a|", &format!("||{}||a|", record.to_comment().unwrap()));
         let rows = row + &step("5.batch", 110, 120, "COMPLETED", 3000 << 20, 1, 0);
         let (jobs, _) = read(&rows);
         assert_eq!(jobs[0].usage.peak_bytes, Some(peak << 20), "{mib}");

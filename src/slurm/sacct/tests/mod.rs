@@ -9,10 +9,13 @@ use super::dump::Reader;
 use super::*;
 use std::cell::RefCell;
 
-const HEADER: &str = "JobIDRaw|JobID|Submit|Start|End|State|ElapsedRaw|UID|User|Account|Partition|AllocCPUS|NTasks|ReqMem|MaxRSS|TotalCPU|TRESUsageInTot|AdminComment|JobName|NNodes";
+/// What sacct prints: the header, and `rows` in its columns.
+fn dump(rows: &str) -> String {
+    format!("{}\n{rows}", FIELDS.replace(',', "|"))
+}
 
 fn read(rows: &str) -> (Vec<FinishedJob>, Vec<(String, u64, u64)>) {
-    let text = format!("{HEADER}\n{rows}");
+    let text = dump(rows);
     let mut reader = Reader::new(text.as_bytes(), None).unwrap();
     let mut jobs = Vec::new();
     while let Some(job) = reader.next_job().unwrap() {
@@ -28,13 +31,13 @@ fn read(rows: &str) -> (Vec<FinishedJob>, Vec<(String, u64, u64)>) {
 
 fn job(id: u64, state: &str, rest: &str) -> String {
     format!(
-        "{id}|{id}|100|110|120|{state}|10|7|alice|physics|batch|4||1000M||00:15.000|||{rest}|1\n"
+        "{id}|{id}|100|110|120|{state}|10|7|alice|physics|batch|4||1000M||00:15.000||||{rest}|1|\n"
     )
 }
 
 fn step(id: &str, start: u64, end: u64, state: &str, rss: u64, tasks: u32, total: u64) -> String {
     format!(
-        "{id}|{id}|110|{start}|{end}|{state}|9|||physics||4|{tasks}||{rss}|00:15.000|cpu=0,mem={total}||x|1\n"
+        "{id}|{id}|110|{start}|{end}|{state}|9|||physics||4|{tasks}||{rss}|00:15.000|cpu=0,mem={total}|||x|1|\n"
     )
 }
 
@@ -55,7 +58,7 @@ fn three_jobs() -> String {
     let rows = (1..)
         .zip(parts)
         .map(|(id, row)| row + &step(&format!("{id}.batch"), 110, 120, "COMPLETED", 500, 1, 500));
-    format!("{HEADER}\n{}", rows.collect::<String>())
+    dump(&rows.collect::<String>())
 }
 
 /// Answers with the delimiter that it is given.
@@ -73,7 +76,7 @@ impl Commands for Accounting {
         self.0
             .borrow_mut()
             .push(format!("{program} {}", rest.join(" ")));
-        let answer = format!("{HEADER}\n{}", job(33, "COMPLETED", "a"));
+        let answer = dump(&job(33, "COMPLETED", "a"));
         Ok(answer.replace('|', delimiter).into())
     }
 }

@@ -1,11 +1,10 @@
-//! Programs that are told their size in words of their own: how many processes they start, how much memory they may take, or that
+//! Programs that are given their size in words of their own: how many processes they start, how much memory they may take, or that
 //! they take what the job has.
 
 use super::Need;
-use super::facts::Facts;
+use super::facts::{Facts, is_scheduler};
 use super::options::{Value, number, size, value};
 use super::steps::name_of;
-use crate::text::contains;
 
 /// What a number without a unit counts.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +14,7 @@ enum Unit {
     Gib,
 }
 
-/// How a program is told: whether a file name is its, the option, and what that counts.
+/// How a program is given its size: whether a file name is its, the option, and what that counts.
 struct Form {
     is: fn(&[u8]) -> bool,
     option: &'static str,
@@ -51,11 +50,6 @@ const FORMS: [Form; 5] = [
     },
 ];
 
-/// Nextflow runs its tasks in the job itself, unless it is told one of these.
-const SCHEDULERS: [&[u8]; 10] = [
-    b"slurm", b"cluster", b"pbs", b"sge", b"lsf", b"hpc", b"batch", b"k8s", b"condor", b"flux",
-];
-
 /// Profiles that say nothing of where tasks run.
 const LOCAL_PROFILES: [&[u8]; 13] = [
     b"standard",
@@ -73,7 +67,7 @@ const LOCAL_PROFILES: [&[u8]; 13] = [
     b"arm",
 ];
 
-/// Notes what the programs of a command are told.
+/// Notes the sizes that the programs of a command are given.
 pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
     for form in &FORMS {
         if let Some(at) = words.iter().position(|word| (form.is)(name_of(word))) {
@@ -157,7 +151,7 @@ fn takes_all(words: &[&[u8]], note: &mut impl FnMut(Need)) {
     }
 }
 
-/// Where the program stands that is told one of `commands`.
+/// Where the program stands that is given one of `commands`.
 fn starts(words: &[&[u8]], is: fn(&[u8]) -> bool, commands: &[&[u8]]) -> Option<usize> {
     let at = words.iter().position(|word| is(name_of(word)))?;
     let mut behind = words[at..].iter();
@@ -241,12 +235,4 @@ impl Tasks {
             false => Tasks::InTheJob,
         }
     }
-}
-
-/// It names a scheduler.
-pub fn is_scheduler(text: &[u8]) -> bool {
-    let text = text.to_ascii_lowercase();
-    SCHEDULERS
-        .iter()
-        .any(|scheduler| contains(&text, scheduler))
 }
