@@ -274,14 +274,15 @@ pub fn what_a_shadow_wrote_goes_with_it_whoever_holds_it(cluster: &mut Cluster) 
             told.display()
         ),
     )?;
-    let plain = ["--shadowfit=off", "--mem=200", "--nodelist=test1"];
+    let node = cluster.on_first_node();
+    let plain = ["--shadowfit=off", "--mem=200", &node];
     let live = cluster.submit("alice", &plain, &live, &[])?;
     let script = write_script(
         cluster,
         "leaves.sh",
         "#!/bin/bash\nmkdir /tmp/kept /dev/shm/kept\nsleep 30\n",
     )?;
-    let options = ["--mem=1000", "--nodelist=test1"];
+    let options = ["--mem=1000", node.as_str()];
     let (job, shadow) = submit_new_kind(cluster, &options, &script, &[])?;
     cluster.run("root", &["scancel", &job.to_string()])?;
     counters(cluster, shadow)?;

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod cluster;
+mod escapes;
 mod events;
 mod faults;
 mod forgery;
@@ -284,7 +285,10 @@ const TESTS: &[(&str, Test)] = &[
         "odd_mounts_do_not_refuse_a_shadow",
         mounts::odd_mounts_do_not_refuse_a_shadow,
     ),
-    ("nothing_escapes_a_shadow", shadow::nothing_escapes_a_shadow),
+    (
+        "nothing_escapes_a_shadow",
+        escapes::nothing_escapes_a_shadow,
+    ),
     (
         "a_shadow_cannot_exhaust_its_node",
         shadow::a_shadow_cannot_exhaust_its_node,
@@ -329,7 +333,7 @@ fn main() {
     let listing = arguments.list;
     let shared: Arc<Mutex<Option<Cluster>>> = Arc::default();
     if wanted && !listing {
-        *shared.lock().expect("nobody else holds it yet") = Some(Cluster::up("test"));
+        *shared.lock().expect("nobody else holds it yet") = Some(Cluster::up(cluster::own_name()));
     }
     // Any of them can be asked for by name.
     let all = arguments.filter.is_some() || cluster::other_release().is_none();
