@@ -19,8 +19,8 @@ seen stacked/layer-2 3
 seen container/merged/file 4
 seen file 5
 seen 'odd, name: "x" \ y/file' 6
-[ "$(ls many | wc -l)" = 300 ] || exit 7
-[ "$(findmnt -n -o FSTYPE -T many/299)" = overlay ] || exit 8
+[ "$(ls many | wc -l)" = 500 ] || exit 7
+[ "$(findmnt -n -o FSTYPE -T many/499)" = overlay ] || exit 8
 echo x > stacked/of-shadow
 [ ! -e chroot/dev/shm/none ] || exit 9
 "#;
