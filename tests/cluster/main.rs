@@ -15,6 +15,7 @@ mod hostile;
 mod leaves_nothing;
 mod mounts;
 mod policy;
+mod private;
 mod profile;
 mod remembered;
 mod restricted;
@@ -118,6 +119,18 @@ const TESTS: &[(&str, Test)] = &[
     (
         "hostile_names_come_home_from_sacct",
         hostile::hostile_names_come_home_from_sacct,
+    ),
+    (
+        "what_is_no_utf8_comes_home_and_stops_nobody",
+        hostile::what_is_no_utf8_comes_home_and_stops_nobody,
+    ),
+    (
+        "nobody_is_shown_more_than_sacct_shows",
+        private::nobody_is_shown_more_than_sacct_shows,
+    ),
+    (
+        "a_step_with_a_mark_takes_nothing_from_its_job",
+        forgery::a_step_with_a_mark_takes_nothing_from_its_job,
     ),
     (
         "two_hundred_submissions_at_once",
@@ -272,6 +285,14 @@ const TESTS: &[(&str, Test)] = &[
     (
         "jobs_of_root_have_no_shadow",
         forgery::jobs_of_root_have_no_shadow,
+    ),
+    (
+        "users_of_the_system_have_no_shadow",
+        forgery::users_of_the_system_have_no_shadow,
+    ),
+    (
+        "no_planted_name_is_written_through",
+        forgery::no_planted_name_is_written_through,
     ),
     (
         "a_shadow_and_its_jobs_steps_share_one_limit",
