@@ -78,6 +78,12 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim().to_owned()
 }
 
+/// The cluster's name. Where several checkouts are tested at once, each has its own: `SHADOWFIT_TEST_CLUSTER=mine`.
+pub fn own_name() -> &'static str {
+    let name = std::env::var("SHADOWFIT_TEST_CLUSTER").ok();
+    name.map_or("test", |name| name.leak())
+}
+
 /// How many times longer than usual all may take: an emulated machine is slow.
 pub fn patience() -> u32 {
     let said = std::env::var("SHADOWFIT_PATIENCE").ok();
@@ -318,6 +324,21 @@ impl Cluster {
             self.dir.join("etc/shadowfit.toml"),
             state + &trust + APPLY + more,
         )?)
+    }
+
+    /// The name of its node number `n`, from 1 on.
+    pub fn node(&self, n: usize) -> String {
+        format!("{}{n}", self.name)
+    }
+
+    /// What asks for its first node.
+    pub fn on_first_node(&self) -> String {
+        format!("--nodelist={}", self.node(1))
+    }
+
+    /// What the names of its shadows' cgroups begin with.
+    pub fn groups_of_shadows(&self) -> String {
+        format!("shadowfit_{}_", self.name)
     }
 
     pub fn snapshot(&self) -> PathBuf {

@@ -3,7 +3,7 @@
 use crate::cluster::{Cluster, Result, checked, ensure, eventually, text};
 use crate::shadow::{counters, enable, submit_new_kind, write_script};
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -163,6 +163,176 @@ pub fn a_mark_is_good_for_its_own_job_alone(cluster: &mut Cluster) -> Result<()>
     ensure(seen["ended"] != "refused", seen.to_string())
 }
 
+/// A plugin that any user may give to srun: it knows the option, and lets every value through to the node.
+const MARKER: &str = r#"#include <slurm/spank.h>
+SPANK_PLUGIN(shadowfit, 1);
+static int take(int value, const char *text, int remote) { return 0; }
+static struct spank_option option = { "shadowfit", "mark", "mark", 1, 0, take };
+int slurm_spank_init(spank_t spank, int argc, char **argv) { return spank_option_register(spank, &option); }
+"#;
+
+/// Steps of a job with the mark, as srun has the option and past it, then the job's work.
+const MARKED_STEPS: &str = r#"#!/bin/bash
+srun -n1 --mem=50M --shadowfit=MARK touch PROOF
+SLURM_CONF=CONFIGURATION srun -n1 --mem=50M --shadowfit=MARK touch PROOF && exit 3
+python3 -c 'import time; held = bytearray(90 << 20); time.sleep(2.5)'
+"#;
+
+/// The slurm.conf of a user who has srun load MARKER in the place of shadowfit.
+fn own_configuration(cluster: &Cluster) -> Result<PathBuf> {
+    let (source, plugin) = ["marker.c", "marker.so"]
+        .map(|name| cluster.scratch.join(name))
+        .into();
+    std::fs::write(&source, MARKER)?;
+    checked(
+        Command::new("cc")
+            .args(["-shared", "-fPIC", "-o"])
+            .args([&plugin, &source]),
+    )?;
+    let stack = write_script(
+        cluster,
+        "plugstack.own",
+        &format!("required {}\n", plugin.display()),
+    )?;
+    let theirs = std::fs::read_to_string(cluster.dir.join("etc/slurm.conf"))?;
+    let own = format!("{theirs}\nPlugStackConfig={}\n", stack.display());
+    write_script(cluster, "slurm.own", &own)
+}
+
+/// A plugin that starts a sampler beside such a step all the same (whatever `shadow_refused` says) fails here: its report takes
+/// the place of the job's record.
+pub fn a_step_with_a_mark_takes_nothing_from_its_job(cluster: &mut Cluster) -> Result<()> {
+    let bait = Bait::new(cluster)?;
+    let text = MARKED_STEPS
+        .replace(
+            "CONFIGURATION",
+            &own_configuration(cluster)?.display().to_string(),
+        )
+        .replace("MARK", &mark())
+        .replace("PROOF", &bait.proof.display().to_string());
+    let script = write_script(cluster, "marked-steps.sh", &text)?;
+    let job = cluster.submit("alice", &["--mem=400"], &script, &[])?;
+    cluster.wait_for(job, "COMPLETED")?;
+    bait.is_unharmed("steps of a live job")?;
+    let record = cluster.job(job)?.record();
+    ensure(
+        record["kind"].is_object() && record["profile"].is_object(),
+        format!("the job's own record: {record}"),
+    )?;
+    let id = job.to_string();
+    eventually("its run in the database", 20, || {
+        cluster.pass()?;
+        let report = cluster.run("root", &["shadowfit", "report", "--json", "-j", &id])?;
+        let report: serde_json::Value = serde_json::from_str(&report)?;
+        Ok(report["total"]["runs"] == 1)
+    })
+}
+
+/// Users of the system, as every Debian has them.
+const OF_THE_SYSTEM: [&str; 2] = ["daemon", "games"];
+
+/// As the agent submits a shadow of job 1 for this user; returns its job.
+fn shadow_by_hand(cluster: &Cluster, user: &str, script: &Path) -> Result<u64> {
+    let (uid, option) = (format!("--uid={user}"), format!("--shadowfit={}", mark()));
+    let script = script.display().to_string();
+    let words = [
+        "sbatch",
+        "--parsable",
+        "--mem=100",
+        "--no-requeue",
+        "--chdir=/",
+        "--output=/dev/null",
+    ];
+    let words = [&words[..], &[&uid, &option, &script]].concat();
+    let output = checked(&mut cluster.command("root", &words))?;
+    let job = text(&output.stdout).parse().map_err(|_| "no job number")?;
+    eventually(&format!("the end of a shadow of {user}"), 60, || {
+        Ok(!["PENDING", "RUNNING", "COMPLETING"].contains(&cluster.job(job)?.state.as_str()))
+    })?;
+    Ok(job)
+}
+
+/// Neither asks job_submit for one, nor does a node take one that root submits for them: a plugin that refuses root alone
+/// fails here.
+pub fn users_of_the_system_have_no_shadow(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 60, "")?;
+    let plain = write_script(cluster, "of-the-system.sh", "#!/bin/bash\nexpr 4 + 4\n")?;
+    let stub = "#!/bin/sh\nexit 64 # only a sandbox of shadowfit runs what follows\n";
+    let stub = write_script(cluster, "by-hand.sh", &format!("{stub}#!/bin/sh\nexit 0\n"))?;
+    // One for alice runs: what keeps the others from it is who they are.
+    let seen = counters(cluster, shadow_by_hand(cluster, "alice", &stub)?)?;
+    ensure(seen["ended"] == "finished", seen.to_string())?;
+    for user in OF_THE_SYSTEM {
+        let account = [
+            "sacctmgr",
+            "-i",
+            "-Q",
+            "add",
+            "user",
+            user,
+            "account=physics",
+        ];
+        cluster.run("root", &account)?;
+        let uid = format!("--uid={user}");
+        let (held, said) = cluster.sbatch(
+            "root",
+            &[&uid, "--chdir=/", "--hold", "--mem=3000"],
+            &plain,
+            &[],
+        )?;
+        ensure(
+            !said.contains("a new kind of job"),
+            format!("{user}: {said}"),
+        )?;
+        let by_hand = cluster.job(shadow_by_hand(cluster, user, &stub)?)?;
+        let ran = &by_hand.record()["counters"];
+        ensure(
+            by_hand.state == "FAILED" && ran.is_null(),
+            format!("{user}: {} {ran}", by_hand.state),
+        )?;
+        let pass = cluster.pass_as_root()?;
+        ensure(pass.contains("shadows_started: 0"), pass)?;
+        cluster.run("root", &["scancel", &held.to_string()])?;
+    }
+    Ok(())
+}
+
+/// As alice, plants links to a file of root's under names that root's programs may use, of which the process number is
+/// known ahead; then becomes the program.
+const PLANTED: &str = r#"
+for name in shadowfit-$$.sh shadowfit-$$ shadowfit.$$ shadow-$$.sh shadow.$$ job-$$ script-$$ stub-$$.sh; do
+    setpriv --reuid alice --clear-groups ln -s "$1" "$TMPDIR/$name" || exit 64
+done
+exec shadowfit shadow "$2"
+"#;
+
+/// A build that puts the script of `shadowfit shadow` under such a name, as earlier ones did (`shadowfit-PID.sh`), fails here.
+pub fn no_planted_name_is_written_through(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 10, "")?;
+    let bait = Bait::new(cluster)?;
+    let folder = cluster.scratch.join("planted");
+    checked(
+        Command::new("install")
+            .args(["-d", "-m", "777"])
+            .arg(&folder),
+    )?;
+    let words = |paths: [&PathBuf; 2]| paths.map(|path| path.display().to_string());
+    let [precious, script] = words([&bait.precious, &bait.script]);
+    let command = ["bash", "-c", PLANTED, "planted", &precious, &script];
+    let mut command = cluster.command("root", &command);
+    let output = command.env("TMPDIR", &folder).output()?;
+    // Root's jobs have none, and that is all it says.
+    let said = text(&output.stderr);
+    ensure(said.contains("no shadow of it"), said)?;
+    bait.is_unharmed("names planted ahead")?;
+    let files: Vec<_> = std::fs::read_dir(&folder)?.collect::<std::io::Result<_>>()?;
+    let links = files.iter().filter(|file| file.path().is_symlink()).count();
+    ensure(
+        (files.len(), links) == (8, 8),
+        format!("{} files, {links} links", files.len()),
+    )
+}
+
 pub fn jobs_of_root_have_no_shadow(cluster: &mut Cluster) -> Result<()> {
     enable(cluster, 60, "")?;
     let script = write_script(cluster, "of-root.sh", "#!/bin/bash\nexpr 3 + 3\n")?;
@@ -274,14 +444,15 @@ pub fn what_a_shadow_wrote_goes_with_it_whoever_holds_it(cluster: &mut Cluster) 
             told.display()
         ),
     )?;
-    let plain = ["--shadowfit=off", "--mem=200", "--nodelist=test1"];
+    let node = cluster.on_first_node();
+    let plain = ["--shadowfit=off", "--mem=200", &node];
     let live = cluster.submit("alice", &plain, &live, &[])?;
     let script = write_script(
         cluster,
         "leaves.sh",
         "#!/bin/bash\nmkdir /tmp/kept /dev/shm/kept\nsleep 30\n",
     )?;
-    let options = ["--mem=1000", "--nodelist=test1"];
+    let options = ["--mem=1000", node.as_str()];
     let (job, shadow) = submit_new_kind(cluster, &options, &script, &[])?;
     cluster.run("root", &["scancel", &job.to_string()])?;
     counters(cluster, shadow)?;

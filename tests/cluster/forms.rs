@@ -1,7 +1,7 @@
 //! Submissions in the forms that people write: what slurmctld got is what `predict` reads, and what sbatch
 //! refuses `predict` refuses.
 
-use crate::cluster::{Cluster, Result, ensure, text};
+use crate::cluster::{Cluster, Result, ensure, own_name, text};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::Output;
@@ -336,9 +336,19 @@ impl std::fmt::Display for Form {
     }
 }
 
+/// The nodes that the forms name are the cluster's.
+fn own_nodes(text: &str) -> &'static str {
+    let name = own_name();
+    let own = ["1", "2", "["].iter().fold(text.to_owned(), |text, node| {
+        text.replace(&format!("test{node}"), &format!("{name}{node}"))
+    });
+    own.leak()
+}
+
 fn forms() -> Vec<Form> {
-    fn words(text: &'static str, between: char) -> Vec<&'static str> {
-        text.split(between)
+    fn words(text: &str, between: char) -> Vec<&'static str> {
+        own_nodes(text)
+            .split(between)
             .filter(|word| !word.is_empty())
             .collect()
     }
@@ -347,7 +357,7 @@ fn forms() -> Vec<Form> {
     let all = options.chain(scripts).chain(VARIABLES.iter().copied());
     all.map(|(variables, script, options)| Form {
         variables: words(variables, ','),
-        script,
+        script: own_nodes(script),
         options: words(options, ' '),
     })
     .collect()

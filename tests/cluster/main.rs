@@ -5,6 +5,7 @@
 
 mod arguments;
 mod cluster;
+mod escapes;
 mod events;
 mod faults;
 mod forgery;
@@ -14,6 +15,7 @@ mod hostile;
 mod leaves_nothing;
 mod mounts;
 mod policy;
+mod private;
 mod profile;
 mod remembered;
 mod restricted;
@@ -117,6 +119,18 @@ const TESTS: &[(&str, Test)] = &[
     (
         "hostile_names_come_home_from_sacct",
         hostile::hostile_names_come_home_from_sacct,
+    ),
+    (
+        "what_is_no_utf8_comes_home_and_stops_nobody",
+        hostile::what_is_no_utf8_comes_home_and_stops_nobody,
+    ),
+    (
+        "nobody_is_shown_more_than_sacct_shows",
+        private::nobody_is_shown_more_than_sacct_shows,
+    ),
+    (
+        "a_step_with_a_mark_takes_nothing_from_its_job",
+        forgery::a_step_with_a_mark_takes_nothing_from_its_job,
     ),
     (
         "two_hundred_submissions_at_once",
@@ -273,6 +287,14 @@ const TESTS: &[(&str, Test)] = &[
         forgery::jobs_of_root_have_no_shadow,
     ),
     (
+        "users_of_the_system_have_no_shadow",
+        forgery::users_of_the_system_have_no_shadow,
+    ),
+    (
+        "no_planted_name_is_written_through",
+        forgery::no_planted_name_is_written_through,
+    ),
+    (
         "a_shadow_and_its_jobs_steps_share_one_limit",
         forgery::a_shadow_and_its_jobs_steps_share_one_limit,
     ),
@@ -284,7 +306,10 @@ const TESTS: &[(&str, Test)] = &[
         "odd_mounts_do_not_refuse_a_shadow",
         mounts::odd_mounts_do_not_refuse_a_shadow,
     ),
-    ("nothing_escapes_a_shadow", shadow::nothing_escapes_a_shadow),
+    (
+        "nothing_escapes_a_shadow",
+        escapes::nothing_escapes_a_shadow,
+    ),
     (
         "a_shadow_cannot_exhaust_its_node",
         shadow::a_shadow_cannot_exhaust_its_node,
@@ -329,7 +354,7 @@ fn main() {
     let listing = arguments.list;
     let shared: Arc<Mutex<Option<Cluster>>> = Arc::default();
     if wanted && !listing {
-        *shared.lock().expect("nobody else holds it yet") = Some(Cluster::up("test"));
+        *shared.lock().expect("nobody else holds it yet") = Some(Cluster::up(cluster::own_name()));
     }
     // Any of them can be asked for by name.
     let all = arguments.filter.is_some() || cluster::other_release().is_none();

@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 const ODD_MOUNTS: &str = include_str!("odd_mounts.py");
-const NODE: &str = "test1";
 
 /// Each is true where the shadow sees what its job would, and writes where nobody else sees it.
 const LOOK: &str = r#"#!/bin/bash
@@ -20,8 +19,8 @@ seen stacked/layer-2 3
 seen container/merged/file 4
 seen file 5
 seen 'odd, name: "x" \ y/file' 6
-[ "$(ls many | wc -l)" = 300 ] || exit 7
-[ "$(findmnt -n -o FSTYPE -T many/299)" = overlay ] || exit 8
+[ "$(ls many | wc -l)" = 500 ] || exit 7
+[ "$(findmnt -n -o FSTYPE -T many/499)" = overlay ] || exit 8
 echo x > stacked/of-shadow
 [ ! -e chroot/dev/shm/none ] || exit 9
 "#;
@@ -32,7 +31,7 @@ struct Node<'a>(&'a Cluster, Child);
 /// When slurmctld heard that slurmd of the node began. The node's state does not tell: slurmctld may say for minutes
 /// that a job is on it which has ended.
 fn slurmd_since(cluster: &Cluster) -> Result<String> {
-    let shown = cluster.run("root", &["scontrol", "show", "node", NODE])?;
+    let shown = cluster.run("root", &["scontrol", "show", "node", &cluster.node(1)])?;
     let mut words = shown.split_whitespace();
     let since = words.find(|word| word.starts_with("SlurmdStartTime="));
     Ok(since.ok_or(shown.as_str())?.to_owned())
@@ -42,11 +41,11 @@ impl<'a> Node<'a> {
     fn start(cluster: &'a Cluster, folder: &Path) -> Result<Node<'a>> {
         let program = write_script(cluster, "odd_mounts.py", ODD_MOUNTS)?;
         let before = slurmd_since(cluster)?;
-        cluster.stop(NODE)?;
+        cluster.stop(&cluster.node(1))?;
         let mut command = Command::new("unshare");
         command
             .args(["--mount", "--propagation", "private", "python3"])
-            .args([program.as_path(), folder, Path::new(NODE)])
+            .args([program.as_path(), folder, Path::new(&cluster.node(1))])
             .env("SLURM_CONF", cluster.dir.join("etc/slurm.conf"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -70,7 +69,7 @@ impl Drop for Node<'_> {
         let _ = slurmd.wait();
         // The processes in its namespace end with the folder.
         let _ = std::fs::remove_dir_all(cluster.scratch.join("odd"));
-        let _ = cluster.start(NODE);
+        let _ = cluster.start(&cluster.node(1));
     }
 }
 
@@ -81,7 +80,7 @@ pub fn odd_mounts_do_not_refuse_a_shadow(cluster: &mut Cluster) -> Result<()> {
     let look = LOOK.replace("FOLDER", &folder.display().to_string());
     let script = write_script(cluster, "look.sh", &look)?;
     let _node = Node::start(cluster, &folder)?;
-    let options = ["--mem=1000", &format!("--nodelist={NODE}")];
+    let options = ["--mem=1000", &cluster.on_first_node()];
     let shadow = shadow_alone(cluster, &options, &script)?;
     let seen = counters(cluster, shadow)?;
     ensure(seen["ended"] == "finished", seen.to_string())?;

@@ -7,13 +7,14 @@ automounter, which nobody may.
 
 import ctypes
 import os
+import pwd
 import select
 import subprocess
 import sys
 import time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-MANY = 300
+MANY = 500
 
 
 def mount(kind, path, options="", source="none"):
@@ -105,6 +106,21 @@ def automount(folder, triggered):
     os._exit(0)
 
 
+def fuse_of_another(folder, is_served):
+    """Of bob's, who lets nobody else in; and what is left of one whose server has ended. Whoever waits for it waits for good."""
+    os.makedirs(folder)
+    device = os.open("/dev/fuse", os.O_RDWR)
+    bob = pwd.getpwnam("bob")
+    options = f"fd={device},rootmode=40000,user_id={bob.pw_uid},group_id={bob.pw_gid}"
+    if LIBC.mount(b"none", folder.encode(), b"fuse", 0, options.encode()) != 0:
+        raise OSError(ctypes.get_errno(), folder)
+    if is_served and fork():
+        while os.path.exists(os.path.dirname(folder)):
+            time.sleep(0.5)
+        os._exit(0)
+    os.close(device)
+
+
 def main(folder, node):
     chroot(f"{folder}/chroot")
     hidden(f"{folder}/hidden")
@@ -117,6 +133,8 @@ def main(folder, node):
     note(f"{odd}/file")
     for number in range(MANY):
         mount("tmpfs", f"{folder}/many/{number}")
+    fuse_of_another(f"{folder}/fuse", True)
+    fuse_of_another(f"{folder}/fuse-without-server", False)
     flicker(f"{folder}/flicker")
     automount(f"{folder}/automount", f"{folder}/triggered")
     note(f"{folder}/ready")

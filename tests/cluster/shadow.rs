@@ -4,7 +4,6 @@ use crate::cluster::{
     Cluster, Result, checked, ensure, eventually, is_busy, other_release, patience,
 };
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -23,10 +22,6 @@ time.sleep(float(sys.argv[2]))
 ' $1 $3
 wait
 "#;
-
-/// Attempts that need not have an effect even without a sandbox: there may be no cron here, and a job's
-/// daemons are ended by Slurm.
-const NOT_EVERYWHERE: [&str; 2] = ["cron and at", "daemon"];
 
 pub fn enable(cluster: &Cluster, window_s: u32, more: &str) -> Result<()> {
     cluster.configure(&format!(
@@ -91,7 +86,7 @@ pub fn shadow_alone(cluster: &Cluster, options: &[&str], script: &Path) -> Resul
 /// Waits for the shadow's report.
 pub fn counters(cluster: &Cluster, shadow: u64) -> Result<Value> {
     let mut found = Value::Null;
-    eventually(&format!("a report of shadow {shadow}"), 150, || {
+    eventually(&format!("a report of shadow {shadow}"), 300, || {
         found = cluster.job(shadow)?.record()["counters"].clone();
         Ok(!found.is_null())
     })?;
@@ -298,148 +293,6 @@ pub fn launchers_and_license_servers_are_stood_in_for(cluster: &mut Cluster) -> 
     )
 }
 
-/// A place for one run of the attempts: a live job of the same user, two more that are to be
-/// cancelled, and the baits.
-struct Baited {
-    folder: PathBuf,
-}
-
-const ESCAPES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/escapes.py");
-
-fn escapes(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
-    cluster.run("root", &[&["python3", ESCAPES], arguments].concat())
-}
-
-impl Baited {
-    fn new(cluster: &Cluster, name: &str) -> Result<Baited> {
-        let folder = cluster.scratch.join(name);
-        checked(
-            Command::new("install")
-                .args(["-d", "-o", "alice"])
-                .arg(&folder),
-        )?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?
-            .local_addr()?
-            .port()
-            .to_string();
-        let python = write_script(cluster, "escapes.py", &std::fs::read_to_string(ESCAPES)?)?;
-        let path = folder.display().to_string();
-        let live = write_script(
-            cluster,
-            "live.sh",
-            &format!(
-                "#!/bin/bash\ntrap '' USR1 USR2\nexec python3 {} live $1 $2\n",
-                python.display()
-            ),
-        )?;
-        let sleep = write_script(
-            cluster,
-            "sleep.sh",
-            "#!/bin/bash\ntrap '' USR2\nsleep 600\n",
-        )?;
-        let plain = ["--shadowfit=off", "--mem=100", "--nodelist=test1"];
-        cluster.submit("alice", &plain, &live, &[&path, &port])?;
-        let victims: Vec<String> = (0..2)
-            .map(|_| Ok(cluster.submit("alice", &plain, &sleep, &[])?.to_string()))
-            .collect::<Result<_>>()?;
-        let pid_file = folder.join("live.pid");
-        eventually("a live job", 20, || Ok(pid_file.exists()))?;
-        let pid = std::fs::read_to_string(pid_file)?;
-        let uid = cluster.run("alice", &["id", "-u"])?;
-        escapes(
-            cluster,
-            &["bait", &path, &uid, &pid, &victims[0], &victims[1], &port],
-        )?;
-        Ok(Baited { folder })
-    }
-
-    fn attempts(&self, cluster: &Cluster) -> Result<PathBuf> {
-        let text = format!(
-            "#!/bin/bash\ntrap '' USR2\ncd {0}\npython3 {1}/escapes.py attempt {0}\n",
-            self.folder.display(),
-            cluster.scratch.display()
-        );
-        write_script(cluster, "attempt.sh", &text)
-    }
-
-    fn effects(&self, cluster: &Cluster) -> Result<BTreeSet<String>> {
-        let found = escapes(cluster, &["effects", &self.folder.display().to_string()])?;
-        Ok(lines(&found))
-    }
-
-    /// Of the attempts that only the inside can judge, those that a user or root has succeeded in without a sandbox.
-    /// What root may do ends with namespaces of its own.
-    fn succeed_outside(&self, cluster: &Cluster) -> Result<BTreeSet<String>> {
-        let folder = self.folder.display().to_string();
-        let apart = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork"];
-        let control = ["python3", ESCAPES, "control", &folder];
-        cluster.run("root", &[&apart[..], &control].concat())?;
-        Ok(lines(&escapes(cluster, &["controls", &folder])?))
-    }
-}
-
-fn lines(text: &str) -> BTreeSet<String> {
-    text.lines().map(str::to_owned).collect()
-}
-
-/// The attempt that an exit code stands for.
-fn hole(cluster: &Cluster, seen: &Value) -> Result<String> {
-    let code = seen["why"]
-        .as_str()
-        .and_then(|why| why.strip_prefix("exit code "));
-    let place = code.and_then(|code| code.parse::<usize>().ok());
-    let all = escapes(cluster, &["all"])?;
-    let name = place.and_then(|place| all.lines().nth(place.checked_sub(1)?));
-    Ok(name.unwrap_or("no attempt").to_owned())
-}
-
-pub fn nothing_escapes_a_shadow(cluster: &mut Cluster) -> Result<()> {
-    enable(cluster, 120, "")?;
-    // First without a sandbox: an attempt that harms nothing there would prove nothing.
-    let control = Baited::new(cluster, "control")?;
-    let script = control.attempts(cluster)?;
-    let job = cluster.submit(
-        "alice",
-        &["--shadowfit=off", "--mem=1000", "--nodelist=test1"],
-        &script,
-        &[],
-    )?;
-    eventually("the control's end", 60, || {
-        Ok(!["PENDING", "RUNNING", "COMPLETING"].contains(&cluster.job(job)?.state.as_str()))
-    })?;
-    let harmed = control.effects(cluster)?;
-    let known = lines(&escapes(cluster, &["names"])?);
-    let harmless: Vec<_> = known
-        .difference(&harmed)
-        .filter(|name| !NOT_EVERYWHERE.contains(&name.as_str()))
-        .collect();
-    ensure(
-        harmless.is_empty(),
-        format!("attempts without effect outside of a sandbox: {harmless:?}"),
-    )?;
-    let shown = control.succeed_outside(cluster)?;
-    let inside = &lines(&escapes(cluster, &["all"])?) - &known;
-    let vain = &inside - &shown;
-    ensure(
-        vain.is_empty(),
-        format!("attempts that do not succeed outside of a sandbox either: {vain:?}"),
-    )?;
-    cluster.cancel_all()?;
-
-    let baited = Baited::new(cluster, "baited")?;
-    let script = baited.attempts(cluster)?;
-    let shadow = shadow_alone(cluster, &["--mem=2000", "--nodelist=test1"], &script)?;
-    let seen = counters(cluster, shadow)?;
-    let escaped = baited.effects(cluster)?;
-    ensure(escaped.is_empty(), format!("escaped: {escaped:?}"))?;
-    // Its exit code names the first of the holes that only the inside sees.
-    ensure(
-        seen["ended"] == "finished" && seen["why"].is_null(),
-        format!("{}: {seen}", hole(cluster, &seen)?),
-    )?;
-    nothing_is_left(cluster)
-}
-
 pub fn a_shadow_cannot_exhaust_its_node(cluster: &mut Cluster) -> Result<()> {
     enable(
         cluster,
@@ -521,14 +374,18 @@ pub fn whatever_ends_a_shadow_nothing_is_left(cluster: &mut Cluster) -> Result<(
             cluster.kill_process(&format!("slurmstepd: \\[{shadow}.batch\\]"))
         }),
         ("a restart of slurmd", |cluster, _| {
-            cluster.stop("test1")?;
-            cluster.start("test1")
+            cluster.stop(&cluster.node(1))?;
+            cluster.start(&cluster.node(1))
         }),
     ];
     for (n, (name, end)) in ends.into_iter().enumerate() {
-        let shadow = shadow_alone(cluster, &["--mem=500", "--nodelist=test1"], &script(n)?)?;
+        let shadow = shadow_alone(
+            cluster,
+            &["--mem=500", &cluster.on_first_node()],
+            &script(n)?,
+        )?;
         cluster.wait_for(shadow, "RUNNING")?;
-        eventually("a program inside", 10, || Ok(!inside().is_empty()))?;
+        eventually("a program inside", 10, || Ok(!inside(cluster).is_empty()))?;
         end(cluster, shadow)?;
         nothing_is_left(cluster)
             .map_err(|error| format!("after {name}: {}", error.message().unwrap_or_default()))?;
@@ -539,8 +396,8 @@ pub fn whatever_ends_a_shadow_nothing_is_left(cluster: &mut Cluster) -> Result<(
 }
 
 /// Processes in a shadow's cgroup.
-fn inside() -> Vec<String> {
-    let groups = groups();
+pub fn inside(cluster: &Cluster) -> Vec<String> {
+    let groups = groups(cluster);
     groups
         .iter()
         .filter_map(|group| std::fs::read_to_string(group.join("cgroup.procs")).ok())
@@ -549,7 +406,7 @@ fn inside() -> Vec<String> {
 }
 
 /// Groups of shadows, at the top of each hierarchy and below Slurm's own.
-fn groups() -> Vec<PathBuf> {
+fn groups(cluster: &Cluster) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from("/sys/fs/cgroup")];
     while let Some(folder) = folders.pop() {
@@ -560,18 +417,24 @@ fn groups() -> Vec<PathBuf> {
                 .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
                 .map(|entry| entry.path()),
         );
-        found.extend(folders.iter().filter(|path| is_a_shadows(path)).cloned());
-        folders.retain(|path| !is_a_shadows(path));
+        found.extend(
+            folders
+                .iter()
+                .filter(|path| is_a_shadows(cluster, path))
+                .cloned(),
+        );
+        folders.retain(|path| !is_a_shadows(cluster, path));
     }
     found
 }
 
-fn is_a_shadows(group: &Path) -> bool {
+fn is_a_shadows(cluster: &Cluster, group: &Path) -> bool {
     let name = group.file_name().unwrap_or_default();
-    name.to_string_lossy().starts_with("shadowfit_test_")
+    name.to_string_lossy()
+        .starts_with(&cluster.groups_of_shadows())
 }
 
-fn nothing_is_left(cluster: &Cluster) -> Result<()> {
+pub fn nothing_is_left(cluster: &Cluster) -> Result<()> {
     eventually("no cgroup, process, mount or file of a shadow", 30, || {
         let mounts = std::fs::read_to_string("/proc/mounts")?;
         let samplers = cluster.processes("shadowfit-sampler shadow --job")?;
@@ -580,7 +443,7 @@ fn nothing_is_left(cluster: &Cluster) -> Result<()> {
             .output()?;
         let files = std::fs::read_dir(cluster.dir.join("shadowfit/shadows"))
             .map_or(0, |files| files.count());
-        Ok(groups().is_empty()
+        Ok(groups(cluster).is_empty()
             && samplers.is_empty()
             && sleepers.stdout.is_empty()
             && !mounts.contains("shadowfit/scratch")
@@ -592,8 +455,8 @@ fn nothing_is_left(cluster: &Cluster) -> Result<()> {
         format!(
             "{}; groups {:?}, inside {:?}",
             error.message().unwrap_or_default(),
-            groups(),
-            inside()
+            groups(cluster),
+            inside(cluster)
         )
         .into()
     })
