@@ -153,4 +153,23 @@ mod tests {
         assert_eq!(*last.read(&request), Reading::of(&request));
         drop(taken);
     }
+
+    #[test]
+    fn a_memory_that_somebody_left_in_a_panic_is_forgotten_and_used_again() {
+        let last = LastScripts::default();
+        let request = request(b"#!/bin/sh\nsort -S 2G a\n", 1);
+        let known = last.read(&request);
+        let panicked = std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                let _taken = last.0.lock();
+                panic!("as a decision might");
+            });
+            thread.join()
+        });
+        assert!(panicked.is_err() && last.0.is_poisoned());
+        assert_eq!(last.read(&request), known);
+        assert!(!last.0.is_poisoned());
+        let again = last.read(&request);
+        assert!(!Arc::ptr_eq(&again, &known) && Arc::ptr_eq(&again, &last.read(&request)));
+    }
 }

@@ -115,9 +115,12 @@ impl<'a> Step<'a> {
         let named = [self.cpus, self.tasks];
         let number = |value: Option<Value>| value.and_then(Value::number).unwrap_or(1).max(1);
         let written = number(self.cpus).saturating_mul(number(self.tasks));
-        let hands_on = named.iter().flatten().any(|value| value.number().is_none());
-        // What it has of the job's CPUs is all of them at most.
-        let most = if hands_on { written.max(cpus) } else { written };
+        // What is not written a step has from its job: all CPUs at most.
+        let is_written = |value: &Option<Value>| value.and_then(Value::number).is_some();
+        let most = match named.iter().all(is_written) {
+            true => written,
+            false => written.max(cpus),
+        };
         let names_memory = self.memory.is_some() || self.memory_per_cpu.is_some();
         let names_cpus = named.iter().flatten().any(|value| value.number().is_some());
         let computes = named.contains(&Some(Value::Computed));

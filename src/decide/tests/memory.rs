@@ -228,6 +228,17 @@ fn no_job_is_set_below_what_its_script_relies_on() {
         assert_eq!(sets(&record), right, "{floor:?}");
         assert_eq!(record.floor, Some(floor));
     }
+    // Where nothing is left to set it says why.
+    let all = Floor {
+        cpus: Some(reliance(None)),
+        ..memory(None)
+    };
+    let kept = |floor| sized_above(per_node, SEEN, Mode::Apply, floor).kept;
+    let why = "its script relies on what it asks for";
+    assert_eq!(kept(&all).as_deref(), Some(why));
+    let fits = ask(Some(Memory::Node(1)), 1, 1);
+    let kept = sized(fits, SEEN, Mode::Apply).kept;
+    assert_eq!(kept.as_deref(), Some("the request fits"));
 }
 
 #[test]

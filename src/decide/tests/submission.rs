@@ -143,6 +143,10 @@ fn what_a_script_relies_on_is_read_at_submission() {
     );
     let sized = sized_above(ask, SEEN, Mode::Apply, &floor);
     assert_eq!(sets(&sized), (Some(20_000), Some(3)));
+    // A step without a number of tasks has all of the job's CPUs.
+    request.texts.script = b"#!/bin/sh\nsrun --mem-per-cpu=1G work\n";
+    let record = decide(&measuring(), None, &request, NOW).unwrap();
+    assert_eq!(least(&record.floor.unwrap().memory), Some(8 * 1024));
 }
 
 #[test]

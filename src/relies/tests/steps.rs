@@ -12,6 +12,9 @@ fn steps_and_launchers_keep_what_they_name() {
         ("srun --mem=4000 ./a", mib(4000)),
         ("time /usr/bin/srun -n2 --cpus-per-task=3 ./a -c 9", cpus(6)),
         ("srun --mem-per-cpu=1G -c2 -n 3 ./a", both(6144, 6)),
+        // What a step does not name it has from its job, which asks for 4 CPUs here.
+        ("srun --mem-per-cpu=1G ./a", mib(4096)),
+        ("srun -n2 --mem-per-cpu=1G ./a", both(4096, 2)),
         ("x=$(srun --mem=1G hostname | head -1)", mib(1024)),
         ("cd a && srun -n 2 \\\n  --mem=3G \\\n  ./a", both(3072, 2)),
         (
