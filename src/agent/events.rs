@@ -172,3 +172,75 @@ fn may_run_again(job: &QueuedJob) -> bool {
         state => state == "COMPLETING",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fingerprint::Key;
+
+    /// The first second after a look at 1000 in which the next one is due.
+    fn next_look(events: &Events) -> Option<i64> {
+        (1000..1100).find(|now| events.is_look_due(*now))
+    }
+
+    #[test]
+    fn a_look_is_the_rarer_the_longer_all_of_it_took_and_sooner_where_something_waits_for_it() {
+        for (took_ms, more_ms, calm, urgent) in [
+            (0, 0, 1, 1),
+            (100, 0, 10, 2),
+            (100, 150, 25, 5),
+            (5000, 0, 60, 60),
+        ] {
+            let mut events = Events::default();
+            assert!(events.is_look_due(1000), "there was none yet");
+            events.looked.done(1000, Duration::from_millis(took_ms));
+            events.took(Duration::from_millis(more_ms));
+            assert_eq!(next_look(&events), Some(1000 + calm), "{took_ms}");
+            events.want_look();
+            assert_eq!(next_look(&events), Some(1000 + urgent), "{took_ms}");
+            events.note(&Queue::default());
+            assert_eq!(next_look(&events), Some(1000 + calm), "{took_ms}");
+            // What accounting lacked when it was silent comes in the next minutes.
+            for (silent, next) in [(1000, urgent), (1000 - FORGOTTEN_S, calm)] {
+                events.silent = Some(silent);
+                assert_eq!(next_look(&events), Some(1000 + next), "{took_ms}");
+            }
+            assert!(events.is_look_due(999), "a clock that was set back");
+        }
+    }
+
+    #[test]
+    fn what_is_over_is_forgotten() {
+        let mut events = Events::default();
+        events.expect([7, 8], 1000);
+        events.awaiting.insert(9, (Key(1), 1030));
+        events.ends.insert((1000, 7));
+        let known =
+            |events: &Events| (events.again.len(), events.awaiting.len(), events.ends.len());
+        for (now, left) in [
+            (1030, (2, 1, 1)),
+            (1031, (2, 0, 1)),
+            (1000 + AGAIN_S - 1, (2, 0, 1)),
+            (1000 + AGAIN_S, (0, 0, 1)),
+            (1000 + 2 * FORGOTTEN_S, (0, 0, 1)),
+            (1001 + 2 * FORGOTTEN_S, (0, 0, 0)),
+        ] {
+            events.forget(now);
+            assert_eq!(known(&events), left, "{now}");
+        }
+    }
+
+    #[test]
+    fn after_a_whole_look_nothing_is_unseen_and_nobody_waits_who_is_not_there() {
+        let mut events = Events::default();
+        events.unseen.insert(3);
+        events.awaiting.insert(9, (Key(1), 1030));
+        events.settle(&BTreeSet::from([4]), &Queue::default());
+        assert_eq!((events.unseen.len(), events.awaiting.len()), (1, 1));
+        events.settle(&BTreeSet::from([9]), &Queue::default());
+        assert_eq!(events.awaiting.len(), 0, "it has gone");
+        events.awaiting.insert(9, (Key(1), 1030));
+        events.note(&Queue::default());
+        assert_eq!((events.unseen.len(), events.awaiting.len()), (0, 0));
+    }
+}
