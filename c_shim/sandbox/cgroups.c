@@ -138,11 +138,14 @@ static bool is_roots(const char *group)
 
 static void clear(const char *group, unsigned *looks)
 {
-	for (; *looks > 0 && rmdir(group) < 0 && errno == EBUSY; --*looks) {
+	while (rmdir(group) < 0 && errno == EBUSY) {
 		/* At once, where the kernel can: cgroup v2 since Linux 5.14. */
 		if (cgroup_write(group, "cgroup.kill", "1") < 0)
 			kill_all(group);
+		if (*looks == 0)
+			return;
 		usleep(CGROUP_LOOK_US);
+		--*looks;
 	}
 }
 

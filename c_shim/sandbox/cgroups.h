@@ -10,7 +10,6 @@
 
 #include "sandbox.h"
 
-#define CGROUPS "/sys/fs/cgroup"
 /* Of one CPU's time: all of it. */
 #define PERIOD_US 100000
 

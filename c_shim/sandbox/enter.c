@@ -19,7 +19,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cgroups.h"
 #include "sandbox.h"
 
 /* Between two looks whether init has ended or the sampler is gone, in milliseconds. */

@@ -11,6 +11,9 @@
 
 #include "../shadow_contract.h"
 
+/* Where the node shows its cgroups. */
+#define CGROUPS "/sys/fs/cgroup"
+
 /* What a shadow may use. All texts but the name and the programs' folder are its user's. */
 struct sandbox {
 	const char *name;    /* of its cgroups, unique on this machine */

@@ -24,7 +24,7 @@ mod variables;
 use crate::text::units::printable_part;
 use facts::Facts;
 use lines::{Has, Line, lines};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use signs::Signs;
 use std::cell::{Cell, OnceCell};
 use std::ops::Range;
@@ -58,10 +58,14 @@ pub struct Reliance {
     pub least: Option<u64>,
     /// The line, counted from 1.
     pub line: u32,
-    /// Its text, without control characters, cut; empty in a record that was read. A script is its user's and may hold
-    /// secrets, a record is anybody's to read.
-    #[serde(skip)]
+    /// Its text, without control characters, cut. A record holds none of it, where earlier releases look for it: a script is
+    /// its user's and may hold secrets, a record is anybody's to read.
+    #[serde(serialize_with = "withhold", default)]
     pub text: String,
+}
+
+fn withhold<S: Serializer>(_: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str("")
 }
 
 impl Floor {

@@ -29,7 +29,7 @@ fn address(server: &Server, index: usize) -> IpAddr {
 #[derive(Debug, Default, Clone)]
 pub struct Sensor(Arc<Mutex<Asked>>);
 
-/// So many who ask are held: each costs root's process a descriptor.
+/// So many who ask a server are held: each costs root's process a descriptor.
 const MOST_HELD: usize = 64;
 
 /// Bytes that may wait unread of each; the kernel makes it what it must be at least.
@@ -72,10 +72,10 @@ impl Sensor {
 
     /// Counts who asks one of these, for ever.
     fn count(&self, listeners: &[(&str, TcpListener)]) {
-        let mut held = Vec::new();
+        let mut held: Vec<Vec<TcpStream>> = listeners.iter().map(|_| Vec::new()).collect();
         loop {
-            for (name, listener) in listeners {
-                self.take(name, listener, &mut held);
+            for ((name, listener), held) in listeners.iter().zip(&mut held) {
+                self.take(name, listener, held);
             }
             std::thread::sleep(LOOK);
         }

@@ -4,6 +4,7 @@
 use nix::fcntl::OFlag;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ const FILE: u32 = 0o600;
 pub fn make_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)?;
     // A site may keep it elsewhere, by a link.
-    close(path, OFlag::O_DIRECTORY, FOLDER)
+    close(path, OFlag::empty(), FOLDER)
 }
 
 /// Makes a file that is not there yet, and closes it to others. What root makes, by an import or as an agent with
@@ -29,7 +30,7 @@ pub fn make_for_owner_of_folder(path: &Path) -> io::Result<()> {
     match new {
         // The file itself: the folder's owner may have put something else in its place.
         Ok(file) if nix::unistd::geteuid().is_root() => {
-            let folder = fs::metadata(path.parent().unwrap_or(Path::new(".")))?;
+            let folder = fs::metadata(folder_of(path))?;
             fchown(file, Some(folder.uid()), Some(folder.gid()))
         }
         Ok(_) => Ok(()),
@@ -38,6 +39,13 @@ pub fn make_for_owner_of_folder(path: &Path) -> io::Result<()> {
         }
         Err(error) => Err(error),
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// Closes a database to others, which is made if it is not there yet, and the files that SQLite keeps beside it.
@@ -66,20 +74,34 @@ pub fn open_to_lock(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Closes what an earlier release left open, where it is ours to close.
-fn close(path: &Path, how: OFlag, mode: u32) -> io::Result<()> {
-    let how = (how | OFlag::O_NONBLOCK).bits();
-    let file = match OpenOptions::new().read(true).custom_flags(how).open(path) {
-        // Another user's.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
-        other => other?,
-    };
-    let now = file.metadata()?;
+/// A link in the place of a file.
+fn is_a_link(path: &Path) -> io::Error {
+    let path = path.display();
+    io::Error::other(format!(
+        "{path} is a link, which root does not follow in a folder of another user's: let state_dir be the folder that it leads to"
+    ))
+}
+
+/// Closes what an earlier release left open, where it is ours to close. By a descriptor for nothing else: closing another one
+/// of a database would give up SQLite's locks on it.
+fn close(path: &Path, links: OFlag, mode: u32) -> io::Result<()> {
     let user = nix::unistd::geteuid();
+    let links = if user.is_root() {
+        links
+    } else {
+        OFlag::empty()
+    };
+    let how = (links | OFlag::O_PATH).bits();
+    let file = OpenOptions::new().read(true).custom_flags(how).open(path)?;
+    let now = file.metadata()?;
+    if now.is_symlink() {
+        return Err(is_a_link(path));
+    }
     if now.mode() & 0o777 & !mode == 0 || !(user.is_root() || user.as_raw() == now.uid()) {
         return Ok(());
     }
-    file.set_permissions(Permissions::from_mode(now.mode() & mode))
+    let itself = format!("/proc/self/fd/{}", file.as_raw_fd());
+    fs::set_permissions(itself, Permissions::from_mode(now.mode() & mode))
 }
 
 #[cfg(test)]
@@ -92,18 +114,24 @@ mod tests {
     }
 
     #[test]
-    fn a_link_in_the_place_of_a_file_is_not_followed() {
+    fn root_follows_no_link_in_the_place_of_a_file_and_another_user_leads_himself_alone() {
         let dir = tempfile::tempdir().unwrap();
         let (other, link) = (dir.path().join("other"), dir.path().join("agent.lock"));
         fs::write(&other, "theirs").unwrap();
         fs::set_permissions(&other, Permissions::from_mode(0o644)).unwrap();
         std::os::unix::fs::symlink(&other, &link).unwrap();
-        assert!(make_for_owner_of_folder(&link).is_err());
+        let is_root = nix::unistd::geteuid().is_root();
+        let made = make_for_owner_of_folder(&link);
+        assert_eq!(made.is_err(), is_root, "{made:?}");
         assert!(open_to_lock(&link).is_err());
-        assert_eq!(
-            (mode(&other), &*fs::read(&other).unwrap()),
-            (0o644, &b"theirs"[..])
-        );
+        assert_eq!(fs::read(&other).unwrap(), b"theirs");
+        assert_eq!(mode(&other), if is_root { 0o644 } else { 0o600 });
+    }
+
+    #[test]
+    fn a_file_without_a_folder_lies_in_this_one() {
+        assert_eq!(folder_of(Path::new("jobs.db")), Path::new("."));
+        assert_eq!(folder_of(Path::new("a/jobs.db")), Path::new("a"));
     }
 
     #[test]

@@ -13,7 +13,7 @@
     escapes.py open                                those that no sandbox closes yet
 
 An attempt that can only be judged from inside counts as successful by its return value; the place of the
-first such one in the order, from 1 on, is the exit code. Without a sandbox each must succeed: for the user, or, where
+first such one in the order, from 1 on, is the exit code, and so is that of one that fails by a fault of its own. Without a sandbox each must succeed: for the user, or, where
 no user ever has it, for root. What a kernel does not have at all is no way out of it, and named as such.
 """
 
@@ -23,6 +23,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 
 from ways import files, kernel, messages, processes, services, shared  # noqa: F401 each brings its own
 from ways.live import live
@@ -39,7 +40,8 @@ def bait(folder, uid, live_pid, job_1, job_2, port):
             way.bait(place)
 
 
-HOLE, LACKING, NOTHING = 77, 78, 0
+HOLE, LACKING, BROKEN, NOTHING = 77, 78, 79, 0
+CRASHES = (-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL)
 
 
 def tried(place, attempt):
@@ -53,9 +55,14 @@ def tried(place, attempt):
             found = LACKING
         except (OSError, ValueError, subprocess.SubprocessError):
             found = NOTHING
+        except BaseException:
+            # It was not tried: a bait that is missing, a fault in the attempt itself.
+            traceback.print_exc()
+            found = BROKEN
         os._exit(found)
     _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status)
+    came_to = os.waitstatus_to_exitcode(status)
+    return BROKEN if came_to in CRASHES else came_to
 
 
 def attempt_all(folder):
@@ -69,8 +76,9 @@ def attempt_all(folder):
         # Its effect tells, not what it thinks of itself.
         found.append(NOTHING if way.effect and came_to == HOLE else came_to)
     note(folder, str(os.getuid()), zip(WAYS, found, strict=True))
-    holes = [place for place, way in enumerate(WAYS.values(), 1) if found[place - 1] == HOLE and not way.still_open]
-    return holes[0] if holes else 0
+    results = zip(WAYS.values(), found, strict=True)
+    bad = [place for place, (way, result) in enumerate(results, 1) if result == BROKEN or (result == HOLE and not way.still_open)]
+    return bad[0] if bad else 0
 
 
 def control(folder):

@@ -283,13 +283,14 @@ impl Drop for Temporary {
     }
 }
 
+/// A new one: what is there under that name, a link perhaps, is removed and not written to.
 fn temporary(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<Temporary> {
     std::fs::create_dir_all(folder)?;
     let file = Temporary(folder.join(name));
+    let _nothing_there = std::fs::remove_file(&file.0);
     let mut open: File = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(&file.0)?;
     open.write_all(content)?;

@@ -268,3 +268,17 @@ fn without_a_sandbox_a_shadow_does_nothing() {
     assert_eq!(status.code(), Some(64));
     assert!(!proof.exists());
 }
+
+#[test]
+fn a_link_under_the_name_of_a_temporary_file_is_not_written_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = dir.path().join("other");
+    std::fs::write(&other, "theirs").unwrap();
+    std::os::unix::fs::symlink(&other, dir.path().join("33.sh")).unwrap();
+    let file = temporary(dir.path(), "33.sh", b"ours").unwrap();
+    assert_eq!(std::fs::read(&file.0).unwrap(), b"ours");
+    assert_eq!(std::fs::read(&other).unwrap(), b"theirs");
+    let path = file.0.clone();
+    drop(file);
+    assert!(!path.exists());
+}

@@ -63,7 +63,9 @@ const PROMPT: &str = "scontrol: ";
 fn read(line: &str) -> Option<(u64, Awaited)> {
     let line = line.trim_start_matches(PROMPT);
     let (job, rest) = line.strip_prefix("JobId=")?.split_once(' ')?;
-    let array = rest
+    // Names may hold anything.
+    let (before_name, _) = rest.split_once("JobName=")?;
+    let array = before_name
         .split(' ')
         .find_map(|word| word.strip_prefix("ArrayJobId="));
     let (_, text) = rest.rsplit_once(" AdminComment=")?;
@@ -138,6 +140,8 @@ mod tests {
         );
         let both = evil + &line("12", "b", &waits());
         assert!(seen(&both).contains(&(12, (Key(5), 60))));
+        let other = line("9", "a ArrayJobId=12 b", &waits());
+        assert_eq!(seen(&other), [(9, (Key(5), 60))]);
         let many: String = (100..200)
             .map(|job| line(&job.to_string(), "a", &waits()))
             .collect();

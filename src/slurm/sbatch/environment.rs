@@ -1,7 +1,8 @@
 //! Variables that stand for options: they win over the script, and the command line wins over them.
 
+use super::Release;
 use super::asked::{Asked, Source};
-use super::installed::{Release, Sbatch};
+use super::installed::Sbatch;
 use super::options::Takes;
 use anyhow::Result;
 

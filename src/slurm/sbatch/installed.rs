@@ -1,5 +1,6 @@
 //! The sbatch of this machine: which release it is, and what plugins add to it.
 
+use super::Release;
 use super::options::{Table, Takes};
 use crate::slurm::Commands;
 use std::collections::BTreeMap;
@@ -7,9 +8,6 @@ use std::os::unix::ffi::OsStringExt;
 
 /// Variables as sbatch reads them, by name.
 pub type Environment = BTreeMap<String, Vec<u8>>;
-
-/// `(24, 11)` is 24.11.
-pub type Release = (u16, u16);
 
 /// What is assumed where sbatch does not say: the latest that is known here.
 const LATEST: Release = (26, 5);

@@ -21,10 +21,13 @@ use crate::job::{Ask, Layout, LeftAlone, Request, Texts};
 use crate::text::units::printable;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use asked::{Asked, Source};
-pub use installed::{Environment, Release, Sbatch};
+pub use installed::{Environment, Sbatch};
 use options::Word;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// `(24, 11)` is 24.11.
+pub type Release = (u16, u16);
 
 /// A submission that was not made.
 #[derive(Debug)]
