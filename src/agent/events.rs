@@ -176,7 +176,10 @@ fn may_run_again(job: &QueuedJob) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fingerprint::Key;
+    use crate::config::Mode;
+    use crate::fingerprint::{Key, Kind};
+    use crate::record::{Again, Change, Record};
+    use crate::slurm::clone::Original;
 
     /// The first second after a look at 1000 in which the next one is due.
     fn next_look(events: &Events) -> Option<i64> {
@@ -242,5 +245,84 @@ mod tests {
         events.awaiting.insert(9, (Key(1), 1030));
         events.note(&Queue::default());
         assert_eq!((events.unseen.len(), events.awaiting.len()), (0, 0));
+    }
+
+    fn job(state: &str, restarts: u64, record: Record) -> QueuedJob {
+        let original = Original {
+            handle: "7".into(),
+            script_id: 7,
+            task: None,
+            uid: 1001,
+            gid: 1001,
+            partition: String::new(),
+            features: String::new(),
+            work_dir: String::new(),
+            line: String::new(),
+        };
+        QueuedJob {
+            names: Vec::new(),
+            handle: "7".into(),
+            job_id: 7,
+            state: state.into(),
+            nodes: Vec::new(),
+            started: 0,
+            waits_for_others: false,
+            is_held: false,
+            tasks: String::new(),
+            uid: 1001,
+            user: String::new(),
+            account: String::new(),
+            partition: String::new(),
+            memory: None,
+            restarts,
+            manager: None,
+            record,
+            original,
+        }
+    }
+
+    #[test]
+    fn a_job_that_ended_badly_is_looked_at_until_it_runs_again_with_more_or_will_not() {
+        let kept = Record::kept(Kind::default(), None, "");
+        let memory = Change {
+            mode: Mode::Apply,
+            asked: 4000,
+            set: 1000,
+        };
+        let rewritten = Record {
+            memory: Some(memory),
+            ..kept.clone()
+        };
+        let again = Again {
+            restarts: 1,
+            first: 1000,
+            runs: 0,
+        };
+        let given_more = rewritten.with_more(2000, again);
+        // Whether it is looked at further, and whether others that depend on it are looked for.
+        for (state, restarts, record, further, others) in [
+            ("COMPLETING", 0, &rewritten, true, false),
+            ("PENDING", 1, &rewritten, true, false),
+            ("PENDING", 0, &rewritten, false, false),
+            ("PENDING", 1, &given_more, false, true),
+            ("PENDING", 2, &given_more, true, false),
+            ("PENDING", 1, &kept, false, true),
+            ("RUNNING", 1, &rewritten, false, true),
+            ("FAILED", 0, &rewritten, false, false),
+        ] {
+            let mut events = Events::default();
+            events.expect([7], 1000);
+            let queue = Queue {
+                jobs: vec![job(state, restarts, record.clone())],
+                ..Queue::default()
+            };
+            events.settle(&BTreeSet::from([7]), &queue);
+            let found = (events.again.contains_key(&7), events.wants_look);
+            assert_eq!(found, (further, others), "{state} {restarts}");
+            // Another job is none of those that are looked at.
+            let mut events = Events::default();
+            events.settle(&BTreeSet::new(), &queue);
+            assert!(!events.wants_look);
+        }
     }
 }
