@@ -107,6 +107,8 @@ time.sleep(5)
 deadline = time.monotonic() + 60
 while time.monotonic() < deadline and any(os.fstat(file).st_size for file in leases):
     time.sleep(1)
+# Not in the very moment in which it is emptied.
+time.sleep(2)
 held = sum(os.fstat(file).st_size for file in files + leases)
 after = sum(write(file, 8) for file in files) + sum(map(more, folders)) + sum(map(write_again, leases))
 mapped = sum(is_there(address) for address in maps)
