@@ -29,7 +29,7 @@
 
 /* The system breaks a lease after 45 s, unless somebody has set another time; Slurm drains a node on which the end of a step
  * takes more than 60. */
-#define LONGEST_LEASE_S 46
+#define LONGEST_LEASE_S 48
 /* Enough for every tree that has at most as many inodes as a scratch file system; somebody outside may go on
  * adding to it, but not for ever. */
 #define MOST_PASSES 1000
