@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -51,6 +52,26 @@ int sandbox_as_user(const struct sandbox *wish)
 	setfsgid(wish->gid);
 	setfsuid(wish->uid);
 	return is_file_user(wish->uid) ? 0 : refuse(0, "files cannot be opened as the user");
+}
+
+/* Of the calling thread: each that it may have. */
+static int take_all_capabilities(void)
+{
+	struct __user_cap_header_struct mine = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &mine, sets) < 0)
+		return -1;
+	for (size_t half = 0; half < _LINUX_CAPABILITY_U32S_3; half++)
+		sets[half].effective = sets[half].permitted;
+	return (int)syscall(SYS_capset, &mine, sets);
+}
+
+int sandbox_as_user_with_capabilities(const struct sandbox *wish)
+{
+	if (sandbox_as_user(wish))
+		return -1;
+	return take_all_capabilities() < 0 ? refuse(errno, "capabilities") : 0;
 }
 
 int sandbox_as_root(void)

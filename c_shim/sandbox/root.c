@@ -168,7 +168,18 @@ static int note_overlay(const char *path)
 	return failed ? -1 : 0;
 }
 
-static int cover_folder(const struct place *place, int from, int target, const struct stat *like)
+/* An overlay goes below by the identity of who mounts it, for good. A file server that squashes root, or that has lists of
+ * its own of who may read, would answer root differently than the job. */
+static int mount_overlay(const struct sandbox *wish, const char *to, const char *options)
+{
+	if (sandbox_as_user_with_capabilities(wish))
+		return -1;
+	int failed = mount("overlay", to, "overlay", MS_NOSUID | MS_NODEV, options) < 0;
+	return sandbox_as_root() || failed ? -1 : 0;
+}
+
+static int cover_folder(const struct sandbox *wish, const struct place *place, int from, int target,
+			const struct stat *like)
 {
 	char upper[64], work[64], to[FD_PATH], options[256];
 
@@ -180,7 +191,7 @@ static int cover_folder(const struct place *place, int from, int target, const s
 		return refuse(errno, "%s", work);
 	fd_path(target, to);
 	snprintf(options, sizeof(options), "lowerdir=/proc/self/fd/%d,upperdir=%s,workdir=%s", from, upper, work);
-	if (mount("overlay", to, "overlay", MS_NOSUID | MS_NODEV, options) < 0)
+	if (mount_overlay(wish, to, options))
 		return -1;
 	return note_overlay(place->path);
 }
@@ -198,14 +209,14 @@ static int cover_single_file(int from, int target)
 }
 
 /* A folder, or a single file, as containers mount /etc/hosts. */
-static int cover(const struct place *place, int from, int target)
+static int cover(const struct sandbox *wish, const struct place *place, int from, int target)
 {
 	struct stat like;
 
 	if (fstat(from, &like) < 0)
 		return -1;
 	if (S_ISDIR(like.st_mode))
-		return cover_folder(place, from, target, &like);
+		return cover_folder(wish, place, from, target, &like);
 	return S_ISREG(like.st_mode) ? cover_single_file(from, target) : 0;
 }
 
@@ -216,7 +227,7 @@ static int cover_place(const struct sandbox *wish, const struct place *place)
 	if (from < 0)
 		return 0;
 	int target = open_target(place->path);
-	int failed = target < 0 || cover(place, from, target) < 0;
+	int failed = target < 0 || cover(wish, place, from, target) < 0;
 	int error = errno;
 	close(from);
 	if (target >= 0)

@@ -71,6 +71,9 @@ void sandbox_clear(const char *name);
 int sandbox_as_user(const struct sandbox *wish);
 int sandbox_as_root(void);
 
+/* As the first, but with root's capabilities: file servers see the user alone, the node's own file systems root. */
+int sandbox_as_user_with_capabilities(const struct sandbox *wish);
+
 /* Opens `path` without a magic link on its way, and with `how` more of openat2's RESOLVE_ flags. */
 int sandbox_open(int folder, const char *path, int flags, uint64_t how);
 

@@ -1,4 +1,4 @@
-//! A node whose table of mounts is as nodes' are: hidden, stacked, odd and vanishing ones, and an automounter.
+//! A node whose table of mounts is as nodes' are: hidden, stacked, odd and vanishing ones, an automounter, and a file server.
 
 use crate::cluster::{Cluster, Result, ensure, eventually};
 use crate::shadow::{counters, enable, shadow_alone, write_script};
@@ -8,6 +8,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+/// Below the cluster's scratch folder: where all is mounted.
+const FOLDER: &str = "odd";
 const ODD_MOUNTS: &str = include_str!("odd_mounts.py");
 
 /// Each is true where the shadow sees what its job would, and writes where nobody else sees it.
@@ -25,6 +27,17 @@ echo x > stacked/of-shadow
 [ ! -e chroot/dev/shm/none ] || exit 9
 "#;
 
+const FILE_SERVER: &str = include_str!("file_server.py");
+
+/// Of a folder that its server lets alice alone read and write: what her job would do there.
+const WORK_IN_PRIVATE: &str = r#"#!/bin/bash
+cd FOLDER/alice || exit 2
+[ "$(cat private)" = seen ] || exit 3
+echo more >> private && [ "$(tail -n 1 private)" = more ] || exit 4
+mkdir deep && echo x > deep/file && rm other && [ ! -e other ] || exit 5
+mv private deep/moved && [ "$(head -n 1 deep/moved)" = seen ] || exit 6
+"#;
+
 /// slurmd of one node in a mount namespace of its own, until it is dropped.
 struct Node<'a>(&'a Cluster, Child);
 
@@ -38,8 +51,10 @@ fn slurmd_since(cluster: &Cluster) -> Result<String> {
 }
 
 impl<'a> Node<'a> {
-    fn start(cluster: &'a Cluster, folder: &Path) -> Result<Node<'a>> {
-        let program = write_script(cluster, "odd_mounts.py", ODD_MOUNTS)?;
+    /// `mounts` is a program that mounts below `folder`, and then becomes slurmd.
+    fn start(cluster: &'a Cluster, folder: &Path, mounts: &str) -> Result<Node<'a>> {
+        std::fs::create_dir_all(folder)?;
+        let program = write_script(cluster, "mounts.py", mounts)?;
         let before = slurmd_since(cluster)?;
         cluster.stop(&cluster.node(1))?;
         let mut command = Command::new("unshare");
@@ -52,7 +67,7 @@ impl<'a> Node<'a> {
             .stderr(Stdio::null())
             .process_group(0);
         let node = Node(cluster, command.spawn()?);
-        eventually("a node with odd mounts", 60, || {
+        eventually("a node with its mounts", 60, || {
             Ok(folder.join("ready").exists())
         })?;
         eventually("a node that has registered anew", 60, || {
@@ -68,18 +83,17 @@ impl Drop for Node<'_> {
         let _ = killpg(Pid::from_raw(slurmd.id() as i32), Signal::SIGTERM);
         let _ = slurmd.wait();
         // The processes in its namespace end with the folder.
-        let _ = std::fs::remove_dir_all(cluster.scratch.join("odd"));
+        let _ = std::fs::remove_dir_all(cluster.scratch.join(FOLDER));
         let _ = cluster.start(&cluster.node(1));
     }
 }
 
 pub fn odd_mounts_do_not_refuse_a_shadow(cluster: &mut Cluster) -> Result<()> {
     enable(cluster, 30, "")?;
-    let folder = cluster.scratch.join("odd");
-    std::fs::create_dir_all(&folder)?;
+    let folder = cluster.scratch.join(FOLDER);
     let look = LOOK.replace("FOLDER", &folder.display().to_string());
     let script = write_script(cluster, "look.sh", &look)?;
-    let _node = Node::start(cluster, &folder)?;
+    let _node = Node::start(cluster, &folder, ODD_MOUNTS)?;
     let options = ["--mem=1000", &cluster.on_first_node()];
     let shadow = shadow_alone(cluster, &options, &script)?;
     let seen = counters(cluster, shadow)?;
@@ -87,5 +101,26 @@ pub fn odd_mounts_do_not_refuse_a_shadow(cluster: &mut Cluster) -> Result<()> {
     ensure(
         !folder.join("triggered").exists(),
         "the automounter was woken",
+    )
+}
+
+/// A home as most sites have it: on a server that takes root for nobody.
+pub fn a_shadow_works_in_what_a_file_server_shows_its_user_alone(
+    cluster: &mut Cluster,
+) -> Result<()> {
+    enable(cluster, 30, "")?;
+    let folder = cluster.scratch.join(FOLDER);
+    let work = WORK_IN_PRIVATE.replace("FOLDER", &folder.join("mounted").display().to_string());
+    let script = write_script(cluster, "work.sh", &work)?;
+    let _node = Node::start(cluster, &folder, FILE_SERVER)?;
+    let options = ["--mem=1000", &cluster.on_first_node()];
+    let shadow = shadow_alone(cluster, &options, &script)?;
+    let seen = counters(cluster, shadow)?;
+    ensure(seen["ended"] == "finished", seen.to_string())?;
+    let served = folder.join("served/alice");
+    let read = |name| std::fs::read_to_string(served.join(name));
+    ensure(
+        read("private")? == "seen\n" && read("other")? == "kept\n" && !served.join("deep").exists(),
+        "the shadow has changed what the server holds",
     )
 }
