@@ -193,6 +193,11 @@ mod tests {
             .collect();
         assert_eq!(words, [("-c4".into(), 4), ("--mem=1".into(), 7)]);
         assert_eq!(found.notes.len(), 3);
+        assert!(
+            found.notes[1].starts_with("line 7: #SLURM"),
+            "{:?}",
+            found.notes
+        );
         assert!(found.notes[2].contains("line 9") && found.notes[2].ends_with(" -c6"));
         let components = read(
             b"#!/bin/sh\n#SBATCH -c4\n#SBATCH hetjob\n#SBATCH -c5\n",

@@ -266,6 +266,49 @@ mod tests {
     }
 
     #[test]
+    fn each_of_their_options_sets_what_it_means() {
+        let text =
+            |value: &Option<Vec<u8>>| String::from_utf8(value.clone().unwrap_or_default()).unwrap();
+        let of = |line: &str| {
+            let asked = read(line).unwrap();
+            let texts = [&asked.name, &asked.account, &asked.partition].map(text);
+            (
+                texts.join(" ").trim().to_owned(),
+                asked.time_s,
+                asked.memory(),
+            )
+        };
+        let cpu = |mib| Some(Memory::Cpu(mib));
+        for (line, expected) in [
+            ("#PBS -q long", ("long", None, None)),
+            ("#PBS -A acct", ("acct", None, None)),
+            ("#PBS -N a", ("a", None, None)),
+            ("#BSUB -J a", ("a", None, None)),
+            ("#BSUB -q long", ("long", None, None)),
+            ("#BSUB -W 30", ("", Some(1800), None)),
+            ("#BSUB -M 4096", ("", None, cpu(4))),
+            ("#BSUB -M 4096M", ("", None, cpu(4096))),
+        ] {
+            let (name, time_s, memory) = expected;
+            assert_eq!(of(line), (name.to_owned(), time_s, memory), "{line}");
+        }
+        assert!(
+            read("#PBS -a someday\n").is_err(),
+            "-a is a time to begin at"
+        );
+    }
+
+    #[test]
+    fn of_a_script_only_the_beginning_is_read_for_them() {
+        let after = |lines: usize| {
+            let script = format!("{}#PBS -N late\n", "true\n# true\n".repeat(lines));
+            read(&script).unwrap().name.is_some()
+        };
+        assert!(after(PATIENCE));
+        assert!(!after(PATIENCE + 1));
+    }
+
+    #[test]
     fn what_sbatch_refuses_of_them_is_refused() {
         for script in [
             "#PBS -l mem=8gb:ncpus=4\n",
