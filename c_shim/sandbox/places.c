@@ -1,6 +1,6 @@
 /*
  * The node's mounts: which of them a shadow may see. File systems of the kernel are mounted anew where a job
- * needs them, and left out elsewhere, with all that is mounted below them.
+ * needs them, and left out elsewhere, with all that is mounted below them; so is what the firmware boots from.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -15,11 +15,18 @@
 static struct place places[MOST_PLACES];
 static size_t place_count;
 
-static const char *const kernel_types[] = {
+static const char *const left_out_types[] = {
 	"proc",	   "sysfs",	 "devtmpfs", "devpts",	"cgroup",   "cgroup2",	    "mqueue",	 "debugfs",
 	"tracefs", "securityfs", "pstore",   "bpf",	"configfs", "binfmt_misc",  "hugetlbfs", "fusectl",
-	"nsfs",	   "efivarfs",	 "ramfs",    "autofs",	"selinuxfs", "rpc_pipefs"
+	"nsfs",	   "efivarfs",	 "ramfs",    "autofs",	"selinuxfs", "rpc_pipefs",  "vfat",	 "msdos"
 };
+
+/* Of the kernel itself, which refuses an overlay where it could not work, or known for long to bear one. */
+static const char *const bearing_types[] = { "ext2", "ext3", "ext4",	 "xfs",	  "btrfs", "f2fs",  "jfs",    "zfs",
+					     "tmpfs", "rootfs", "overlay", "nfs",	  "nfs4",  "ceph",  "cifs",   "smb3",
+					     "9p",    "afs",	 "squashfs", "erofs", "iso9660", "udf", "virtiofs", "bcachefs",
+					     "gfs2",  "ocfs2", "orangefs", "fuse",  "fuseblk" };
+#define FUSE_WITH_A_NAME "fuse."
 
 static const char *const folders[] = { "/proc", "/sys", "/dev", "/run", "/var/run" };
 
@@ -29,12 +36,32 @@ static bool is_under(const char *path, const char *folder)
 	return strncmp(path, folder, length) == 0 && (path[length] == '\0' || path[length] == '/');
 }
 
-static bool is_kernels(const char *type)
+static bool is_one_of(const char *type, const char *const *types, size_t count)
 {
-	for (size_t which = 0; which < sizeof(kernel_types) / sizeof(*kernel_types); which++)
-		if (strcmp(type, kernel_types[which]) == 0)
+	for (size_t which = 0; which < count; which++)
+		if (strcmp(type, types[which]) == 0)
 			return true;
 	return false;
+}
+
+/* One of `types`, which commas part. */
+static bool is_listed(const char *type, const char *types)
+{
+	size_t length = strlen(type);
+
+	for (const char *at = types; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (strncmp(at, type, length) == 0 && (at[length] == ',' || at[length] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+bool place_bears_overlay(const struct place *place, const char *more)
+{
+	return is_one_of(place->type, bearing_types, sizeof(bearing_types) / sizeof(*bearing_types)) ||
+	       strncmp(place->type, FUSE_WITH_A_NAME, strlen(FUSE_WITH_A_NAME)) == 0 ||
+	       (more && is_listed(place->type, more));
 }
 
 static bool is_in_left_out_folder(const char *path)
@@ -89,8 +116,8 @@ static bool read_place(const char *line, struct place *place)
 	    sscanf(type + 3, "%31s", place->type) != 1)
 		return false;
 	unescape(place->path);
-	place->is_left_out = is_kernels(place->type) || is_in_left_out_folder(place->path) ||
-			     is_below_left_out(place);
+	place->is_left_out = is_one_of(place->type, left_out_types,
+				       sizeof(left_out_types) / sizeof(*left_out_types)) || is_in_left_out_folder(place->path) || is_below_left_out(place);
 	return true;
 }
 

@@ -22,6 +22,10 @@ struct place {
 /* Reads the mounts once, before anything is changed. Returns 0, or -1 after refuse(). */
 int places_read(void);
 
+/* An overlay may lie over it. Of file systems that are no part of the kernel, some refuse one, and GPFS has been seen to end
+ * the node for it: only those in `more`, types that commas part, may be tried. */
+bool place_bears_overlay(const struct place *place, const char *more);
+
 /* Mount number `which`, outer ones first; NULL at the end. */
 const struct place *places_at(size_t which);
 

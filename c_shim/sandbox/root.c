@@ -226,6 +226,10 @@ static int cover_place(const struct sandbox *wish, const struct place *place)
 
 	if (from < 0)
 		return 0;
+	if (!place_bears_overlay(place, wish->overlay_over)) {
+		close(from);
+		return refuse(0, "%s is of type %s, which is not known to bear an overlay", place->path, place->type);
+	}
 	int target = open_target(place->path);
 	int failed = target < 0 || cover(wish, place, from, target) < 0;
 	int error = errno;

@@ -22,6 +22,7 @@ struct sandbox {
 	const char *path;    /* the job's PATH */
 	const char *home;    /* may be NULL */
 	const char *license_servers; /* "27000@lic1,27001@10.0.0.7", answered on the sandbox's loopback */
+	const char *overlay_over; /* file systems of these types bear an overlay, too: "beegfs,wekafs"; may be NULL */
 	uid_t uid;
 	gid_t gid;
 	const gid_t *groups; /* of the user, beyond gid */

@@ -23,6 +23,7 @@ struct settings {
 	const char *programs; /* the folder of shadowfit-sampler and shadowfit-standin */
 	int profiles;	      /* batch jobs are watched */
 	uid_t least_uid;      /* users below have no shadows */
+	const char *overlay_over; /* types of file systems, or NULL */
 };
 extern struct settings settings;
 

@@ -4,9 +4,10 @@
  * the agent's shadows into their sandbox, starts the sampler beside them, and sees to it that nothing of
  * them stays.
  *
- * plugstack.conf:  optional spank_shadowfit.so [programs=FOLDER] [profile=off] [least_uid=1000]
+ * plugstack.conf:  optional spank_shadowfit.so [programs=FOLDER] [profile=off] [least_uid=1000] [overlay_over=TYPE,...]
  * where FOLDER holds shadowfit-sampler and shadowfit-standin. Beside each batch job a sampler notes what
- * it does, unless profile=off. Users below least_uid have no shadows.
+ * it does, unless profile=off. Users below least_uid have no shadows. overlay_over names types
+ * of file systems that bear an overlay, beside those of the kernel (sandbox/places.c).
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -28,6 +29,8 @@ static void read_setting(const char *word)
 		settings.programs = word + 9;
 	else if (strncmp(word, "least_uid=", 10) == 0)
 		settings.least_uid = (uid_t)strtoul(word + 10, NULL, 10);
+	else if (strncmp(word, "overlay_over=", 13) == 0)
+		settings.overlay_over = word + 13;
 	else if (strcmp(word, "profile=off") == 0)
 		settings.profiles = 0;
 }

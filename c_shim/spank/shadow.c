@@ -108,6 +108,7 @@ static void describe(spank_t spank, struct sandbox *wish)
 		.path = path,
 		.home = home[0] ? home : NULL,
 		.license_servers = servers,
+		.overlay_over = settings.overlay_over,
 		.memory_bytes = own_memory_bytes(spank),
 		.scratch_bytes = (uint64_t)shadow.scratch_mib << 20,
 		.io_bytes_per_s = (uint64_t)shadow.io_mib << 20,

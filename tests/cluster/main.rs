@@ -311,6 +311,10 @@ const TESTS: &[(&str, Test)] = &[
         mounts::a_shadow_works_in_what_a_file_server_shows_its_user_alone,
     ),
     (
+        "no_overlay_is_tried_over_a_file_system_that_is_not_known_to_bear_one",
+        mounts::no_overlay_is_tried_over_a_file_system_that_is_not_known_to_bear_one,
+    ),
+    (
         "nothing_escapes_a_shadow",
         escapes::nothing_escapes_a_shadow,
     ),
@@ -347,8 +351,11 @@ const ON_CGROUP_V2: [&str; 6] = [
     "whatever_ends_a_shadow_nothing_is_left",
 ];
 
-/// These change the kernel that they run on, and are run in a machine of its own alone.
-const IN_A_MACHINE: [&str; 1] = ["a_shadow_works_in_what_a_file_server_shows_its_user_alone"];
+/// These want modules of the kernel, and are run in a machine of its own alone.
+const IN_A_MACHINE: [&str; 2] = [
+    "a_shadow_works_in_what_a_file_server_shows_its_user_alone",
+    "no_overlay_is_tried_over_a_file_system_that_is_not_known_to_bear_one",
+];
 
 /// cgroup v2 is tested in such a machine.
 fn is_a_machine() -> bool {

@@ -29,6 +29,8 @@ echo x > stacked/of-shadow
 
 const FILE_SERVER: &str = include_str!("file_server.py");
 
+const ODD_FILE_SYSTEMS: &str = include_str!("odd_file_systems.py");
+
 /// Of a folder that its server lets alice alone read and write: what her job would do there.
 const WORK_IN_PRIVATE: &str = r#"#!/bin/bash
 cd FOLDER/alice || exit 2
@@ -122,5 +124,26 @@ pub fn a_shadow_works_in_what_a_file_server_shows_its_user_alone(
     ensure(
         read("private")? == "seen\n" && read("other")? == "kept\n" && !served.join("deep").exists(),
         "the shadow has changed what the server holds",
+    )
+}
+
+/// The kernel refuses an overlay over some file systems, and others end the node for it.
+pub fn no_overlay_is_tried_over_a_file_system_that_is_not_known_to_bear_one(
+    cluster: &mut Cluster,
+) -> Result<()> {
+    enable(cluster, 30, "")?;
+    let folder = cluster.scratch.join(FOLDER);
+    let script = write_script(cluster, "work.sh", "#!/bin/bash\nsleep 1\n")?;
+    let _node = Node::start(cluster, &folder, ODD_FILE_SYSTEMS)?;
+    let options = ["--mem=1000", &cluster.on_first_node()];
+    let shadow = shadow_alone(cluster, &options, &script)?;
+    let seen = counters(cluster, shadow)?;
+    let why = format!(
+        "{} is of type romfs, which is not known",
+        folder.join("rom").display()
+    );
+    ensure(
+        seen["ended"] == "refused" && seen["why"].to_string().contains(&why),
+        seen.to_string(),
     )
 }

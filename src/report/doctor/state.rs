@@ -3,12 +3,16 @@
 use super::Finding;
 use crate::agent::SHOWN_BY_FOLDERS;
 use crate::config::Config;
+use crate::job::counters::Ended;
 use crate::model::snapshot::Snapshot;
 use crate::store::Store;
 use crate::text::units::{MIB, printable};
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::SystemTime;
+
+/// How far back shadows are looked at, in days.
+const SHADOWS_OF_DAYS: u32 = 7;
 
 /// What an admin or the agent switches off by a file.
 pub(super) fn switches(config: &Config) -> Vec<Finding> {
@@ -20,6 +24,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let mut findings = vec![snapshot(config), database(config)];
     findings.extend(new_jobs(config));
     findings.extend(growth(config));
+    findings.extend(shadows(config));
     findings
 }
 
@@ -112,13 +117,49 @@ fn new_jobs(config: &Config) -> Option<Finding> {
     })
 }
 
+/// So many shadows in a row that no node would run are no accident of one node's.
+const REFUSED_IN_A_ROW: usize = 5;
+
+/// Whether the last shadows ran; nothing where the site has none, or had none of late. Where none ever runs, jobs of new kinds
+/// wait for nothing.
+pub(super) fn shadows(config: &Config) -> Option<Finding> {
+    if !config.shadow.enabled {
+        return None;
+    }
+    let since = now() - 86_400 * i64::from(SHADOWS_OF_DAYS);
+    let store = Store::open_to_read(&config.database_path()).ok()?;
+    let ended = store.ended_shadows(since).ok()?;
+    let ended: Vec<_> = ended
+        .iter()
+        .rev()
+        .filter_map(|one| one.counters.as_ref())
+        .collect();
+    let refused = ended.iter().take_while(|seen| seen.ended == Ended::Refused);
+    let (count, last) = (refused.count(), ended.first()?);
+    let problem = (count >= REFUSED_IN_A_ROW).then(|| {
+        let why = last.why.as_deref().unwrap_or("no reason is known");
+        format!(
+            "the last {count} did not run, and their jobs waited for nothing: {}",
+            printable(why)
+        )
+    });
+    let what = format!("shadows: {} in {SHADOWS_OF_DAYS} days", ended.len());
+    let fix = "mend that on the nodes, or set enabled = false under [shadow]";
+    Some(Finding::check(what, problem, fix))
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs() as i64)
+}
+
 /// The database's last pass shows whether the agent lives.
 fn database(config: &Config) -> Finding {
     let path = config.database_path();
     let passed = Store::open_to_read(&path).and_then(|store| store.progress("sacct"));
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |time| time.as_secs() as i64);
+    let now = now();
     match passed {
         Err(error) => Finding::bad(
             "database",

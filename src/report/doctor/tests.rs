@@ -1,12 +1,14 @@
 use super::cluster::{page_cache, plugstack, remembers};
-use super::state::{growth, snapshot};
+use super::state::{growth, shadows, snapshot};
 use super::*;
 use crate::fingerprint::{Key, Kind};
+use crate::job::counters::{Counters, Ended, ShadowCounters};
+use crate::job::{Ask, Layout};
 use crate::model::learned::{Learned, owner};
 use crate::model::snapshot::Snapshot;
 use crate::record::tests::finished;
 use crate::slurm::CommandError;
-use crate::store::Store;
+use crate::store::{Shadow, Store};
 
 struct Conf(&'static str);
 impl Commands for Conf {
@@ -174,4 +176,58 @@ fn how_much_is_known_is_told_and_when_kinds_are_left_out() {
         said.starts_with("database: 1 runs since 1970-01-02, kept for 1095 days, "),
         "{said}"
     );
+}
+
+#[test]
+fn shadows_that_no_node_runs_are_told_with_the_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = Config {
+        state_dir: dir.path().into(),
+        ..Config::default()
+    };
+    config.shadow.enabled = true;
+    let store = Store::open(&config.database_path()).unwrap();
+    assert!(shadows(&config).is_none(), "none yet");
+    let ended = |counters: ShadowCounters| {
+        let shadow = Shadow {
+            row: 0,
+            job_id: None,
+            shadow_of: "9".into(),
+            origin: 9,
+            user: "alice".into(),
+            command: Key(1),
+            submitted: jiff::Timestamp::now().as_second(),
+            asked: Ask {
+                memory: None,
+                cpus: 1,
+                layout: Layout::SINGLE,
+                time_s: None,
+                own_time_min: false,
+            },
+            has_ended: false,
+            counters: None,
+            need: None,
+        };
+        let row = store.intend_shadow(&shadow).unwrap();
+        store.end_shadow(row, Some(&counters), None).unwrap();
+        shadows(&config).unwrap()
+    };
+    for _ in 0..4 {
+        assert!(
+            ended(ShadowCounters::refused("/a is of type gpfs"))
+                .problem
+                .is_none()
+        );
+    }
+    let found = ended(ShadowCounters::refused("/b is of type \x1b[31mgpfs"));
+    let (problem, _) = found.problem.unwrap();
+    assert!(problem.starts_with("the last 5 did not run"), "{problem}");
+    assert!(
+        problem.contains("/b is of type") && !problem.contains('\x1b'),
+        "{problem}"
+    );
+    let ran = ended(Counters::nothing(Ended::Finished).into());
+    assert!(ran.problem.is_none() && ran.what == "shadows: 6 in 7 days");
+    config.shadow.enabled = false;
+    assert!(shadows(&config).is_none());
 }
