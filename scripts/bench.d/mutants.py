@@ -12,6 +12,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import time
 
 VERSION = "27.1.0"
 ROOMS = {
@@ -31,8 +32,8 @@ pub fn mutant() -> u32 {{
     *CHOSEN.get_or_init(|| std::env::var("{CHOICE}").ok().and_then(|n| n.parse().ok()).unwrap_or(0))
 }}
 """
-# Seconds after which a test hangs, and memory that it may take.
-PATIENCE, MOST_MEMORY = 60, 4 << 30
+# Tests hang that take so many times as long as with the code as it is, or seconds where that is little; memory that they may take.
+PATIENCE, LEAST_PATIENCE_S, MOST_MEMORY = 4, 60, 4 << 30
 NOBODY = 65534
 # What stands for itself when braces are counted: comments, strings, characters.
 TOKENS = re.compile(r'//[^\n]*|/\*.*?\*/|b?r(#*)".*?"\1|b?"(?:\\.|[^"\\])*"|b?\'(?:\\.[^\']*|[^\\\'])\'|[{}()\[\]]', re.DOTALL)
@@ -193,13 +194,15 @@ def share(home):
 def tried(tree, tests, mutants):
     """Which of these are caught, by number; first it is seen that the code as it is passes."""
     lib, agent = sorted(tests, key=lambda path: "/agent-" in path)
+    started = time.monotonic()
     if not passes(tree, [lib], 0) or not passes(tree, [agent], 0):
         raise SystemExit("bench: the tests fail without any mutant")
+    patience_s = max(LEAST_PATIENCE_S, PATIENCE * (time.monotonic() - started))
 
     def is_caught(mutant):
         # A room's own tests find most of it, and fast.
         room = mutant["file"].removeprefix("src/").removesuffix(".rs").removesuffix("/mod").split("/")[0]
-        all_pass = all(passes(tree, command, mutant["number"]) for command in ([lib, f"{room}::"], [lib], [agent]))
+        all_pass = all(passes(tree, command, mutant["number"], patience_s) for command in ([lib, f"{room}::"], [lib], [agent]))
         return mutant["number"], not all_pass
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -213,13 +216,13 @@ def tried(tree, tests, mutants):
         return results
 
 
-def passes(tree, command, number):
+def passes(tree, command, number, patience_s=3600):
     scratch = tree / "tmp" / str(number)
     scratch.mkdir(parents=True, exist_ok=True)
     as_nobody = os.geteuid() == 0
     if as_nobody:
         os.chown(scratch, NOBODY, NOBODY)
-    limited = ["timeout", "--kill-after=1", str(PATIENCE), "prlimit", f"--as={MOST_MEMORY}", "--core=0"]
+    limited = ["timeout", "--kill-after=1", str(int(patience_s)), "prlimit", f"--as={MOST_MEMORY}", "--core=0"]
     drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if as_nobody else []
     known = {"PATH": os.environ["PATH"], "HOME": str(scratch), "TMPDIR": str(scratch), "CARGO_MANIFEST_DIR": str(tree), CHOICE: str(number)}
     done = subprocess.run([*limited, *drop, *command, "--quiet"], cwd=tree, env=known, capture_output=True)
