@@ -13,7 +13,8 @@ const LOOKED_AT: u32 = 8;
 
 impl Store {
     /// The latest runs of a script up to row `row`, the latest first: at most `limit`, of at least `users` users, of
-    /// whom none has more than all others together have divided by one less than `users`. None at all where there are
+    /// whom none has more than all others together have divided by one less than `users`, and none is left out for what others
+    /// ran since. None at all where there are
     /// fewer users. Runs whose user wanted to be left alone are not among them.
     pub fn runs_of_others(&self, key: Key, row: i64, limit: u32, users: u32) -> Result<Vec<Run>> {
         let mut query = self.db.prepare_cached(&format!(
@@ -25,14 +26,13 @@ impl Store {
             Ok((row.get::<_, String>("user")?, run(row)?))
         })?;
         let runs: Vec<(String, Run)> = runs.collect::<rusqlite::Result<_>>()?;
-        let mut runs = fair(runs, users.max(1) as usize);
-        runs.truncate(limit as usize);
-        Ok(runs)
+        Ok(fair(runs, users.max(1) as usize, limit as usize))
     }
 }
 
-/// Of each user no more than a fair part, in the same order.
-fn fair<T>(runs: Vec<(String, T)>, users: usize) -> Vec<T> {
+/// At most `limit` of them, in the same order: of each user no more than a fair part, and of those with few runs all that
+/// there are, however many others have run since.
+fn fair<T>(runs: Vec<(String, T)>, users: usize, limit: usize) -> Vec<T> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     for (user, _) in &runs {
         *counts.entry(user.clone()).or_default() += 1;
@@ -40,26 +40,33 @@ fn fair<T>(runs: Vec<(String, T)>, users: usize) -> Vec<T> {
     if counts.len() < users {
         return Vec::new();
     }
-    let others = |own: usize| (runs.len() - own) / (users - 1).max(1);
-    let mut left: HashMap<String, usize> = counts
-        .iter()
-        .map(|(user, &own)| {
-            (
-                user.clone(),
-                if users == 1 {
-                    own
-                } else {
-                    own.min(others(own))
-                },
-            )
-        })
-        .collect();
+    let total = runs.len();
+    if users > 1 {
+        for own in counts.values_mut() {
+            *own = (*own).min((total - *own) / (users - 1));
+        }
+    }
+    let most = most_of_each(counts.values().copied().collect(), limit);
+    counts.values_mut().for_each(|own| *own = (*own).min(most));
     let fits = |(user, run): (String, T)| {
-        let left = left.get_mut(&user)?;
+        let left = counts.get_mut(&user)?;
         *left = left.checked_sub(1)?;
         Some(run)
     };
-    runs.into_iter().filter_map(fits).collect()
+    runs.into_iter().filter_map(fits).take(limit).collect()
+}
+
+/// The largest number of runs of one user with which all of these together stay within `limit`; at least 1.
+fn most_of_each(mut counts: Vec<usize>, limit: usize) -> usize {
+    counts.sort_unstable();
+    let (mut left, mut users) = (limit, counts.len());
+    for own in counts {
+        if own.saturating_mul(users) > left {
+            return (left / users).max(1);
+        }
+        (left, users) = (left - own, users - 1);
+    }
+    limit.max(1)
 }
 
 #[cfg(test)]
@@ -83,8 +90,30 @@ mod tests {
         ];
         for (users, least, right) in cases {
             let runs: Vec<_> = users.chars().map(|user| (user.to_string(), user)).collect();
-            assert_eq!(fair(runs, least).len(), right, "{users}");
+            assert_eq!(fair(runs, least, 100).len(), right, "{users}");
         }
+    }
+
+    #[test]
+    fn users_who_flood_push_nobody_out() {
+        // The latest first.
+        let cases: [(&str, usize, &str); 5] = [
+            ("abababababababababcc", 6, "ababcc"),
+            ("aaaaaaaabbbbbbbbc", 7, "aaabbbc"),
+            ("abcdefgh", 3, "abc"),
+            ("ab", 6, "ab"),
+            ("", 6, ""),
+        ];
+        for (users, limit, right) in cases {
+            let runs: Vec<_> = users.chars().map(|user| (user.to_string(), user)).collect();
+            let kept: String = fair(runs, 1, limit).into_iter().collect();
+            assert_eq!(kept, right, "{users}");
+        }
+        let flood = "ab".repeat(700) + "ccccc";
+        let runs: Vec<_> = flood.chars().map(|user| (user.to_string(), user)).collect();
+        let kept = fair(runs, 3, 200);
+        assert_eq!(kept.iter().filter(|&&user| user == 'c').count(), 5);
+        assert!(kept.len() <= 200 && kept.len() > 190, "{}", kept.len());
     }
 
     #[test]
