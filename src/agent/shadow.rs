@@ -361,6 +361,8 @@ fn why_nothing(counters: Option<&ShadowCounters>) -> String {
                 Ended::Refused => "no shadow could run on its node",
                 Ended::Oom => "its shadow needed more memory than a slice has",
                 Ended::Failed => "its shadow failed",
+                _ if counters.was_starved() => "its node was too busy for its shadow to get on",
+                _ if counters.was_idle() => "it did next to nothing while its shadow ran",
                 _ => "its memory still grew when its shadow's window was over",
             };
             format!("{how}{}", why.unwrap_or_default())

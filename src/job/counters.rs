@@ -119,7 +119,27 @@ pub struct ShadowCounters {
     pub license_servers: BTreeMap<String, u32>,
 }
 
+/// Of the time that one CPU would have given it, a shadow got less than this: too little to be believed. A judgement: at half of
+/// it a window shows what half a window shows, which still predicts; of less nobody has measured what it is worth.
+const STARVED: f32 = 0.5;
+
+/// What wants less than this share of a CPU, and moves fewer MiB a second, waits for something: a time, a file, an answer. Its work
+/// is still to come. A judgement: programs that work want tenfold of either, and one that is taken for idle keeps its request.
+const IDLE_CPUS: f32 = 0.1;
+const IDLE_MIB_S: f32 = 1.0;
+
 impl Counters {
+    /// Others kept its node busy: it seldom ran though it could have, and what it did is the beginning of a job's.
+    pub fn was_starved(&self) -> bool {
+        self.cpu_s < STARVED * self.demand.min(1.0) * self.wall_s
+    }
+
+    /// It did next to nothing.
+    pub fn was_idle(&self) -> bool {
+        let moved_mib = self.read_mib[0] + self.written_mib[0];
+        self.demand < IDLE_CPUS && moved_mib < IDLE_MIB_S * self.wall_s
+    }
+
     /// The peak in the first half of the time, in MiB.
     pub fn half_peak_mib(&self) -> f64 {
         let half = self.curve_mib.len().div_ceil(2);

@@ -130,6 +130,9 @@ impl Extrapolation {
         let seen_mib = f64::from(counters.peak_mib);
         let memory_mib = match counters.ended {
             Ended::Finished => seen_mib * FINISHED_MARGIN,
+            Ended::Settled | Ended::Window if counters.was_starved() || counters.was_idle() => {
+                return None;
+            }
             Ended::Settled | Ended::Window => self
                 .enough_mib(counters.half_peak_mib(), seen_mib)
                 .or_else(|| enough_by_input(counters))?,
@@ -286,7 +289,7 @@ mod tests {
                 peak_mib: 200.0,
                 curve_mib: vec![20, 40, 60, 80, 100, 110, 120, 140, 160, 180, 190, 200],
                 input_share,
-                ..Counters::nothing(Ended::Window)
+                ..busy(Ended::Window)
             };
             ShadowCounters {
                 input_share_half,
@@ -303,6 +306,57 @@ mod tests {
         let read_long_ago = [Some(0.25), Some(0.25)];
         for shares in nothing.into_iter().chain([read_long_ago]) {
             assert_eq!(need(shares), None, "{shares:?}");
+        }
+    }
+
+    /// For a minute, on one CPU.
+    fn busy(ended: Ended) -> Counters {
+        Counters {
+            wall_s: 60.0,
+            cpu_s: 59.0,
+            demand: 1.0,
+            ..Counters::nothing(ended)
+        }
+    }
+
+    #[test]
+    fn one_that_was_cut_off_and_hardly_ran_tells_nothing() {
+        // CPU time that it got, CPUs that it wanted, MiB that it read.
+        let cases = [
+            (59.0, 1.0, 0.0, true),
+            (31.0, 1.0, 0.0, true),
+            (29.0, 1.0, 0.0, false),
+            // One CPU for many threads is what a slice has.
+            (59.0, 16.0, 0.0, true),
+            (29.0, 16.0, 0.0, false),
+            // It waits for its storage, and not for a CPU.
+            (12.0, 0.2, 0.0, true),
+            (1.0, 0.02, 6000.0, true),
+            (5.0, 0.2, 6000.0, false),
+            (1.0, 0.02, 10.0, false),
+            (0.0, 0.0, 0.0, false),
+        ];
+        for (cpu_s, demand, read_mib, says) in cases {
+            let of = |ended| -> ShadowCounters {
+                Counters {
+                    peak_mib: 500.0,
+                    curve_mib: vec![490; 12],
+                    cpu_s,
+                    demand,
+                    read_mib: [read_mib, 0.0],
+                    ..busy(ended)
+                }
+                .into()
+            };
+            for ended in [Ended::Window, Ended::Settled] {
+                let need = Extrapolation::PRIOR.need(&of(ended));
+                assert_eq!(
+                    need.is_some(),
+                    says,
+                    "{cpu_s} {demand} {read_mib} {ended:?}"
+                );
+            }
+            assert!(Extrapolation::PRIOR.need(&of(Ended::Finished)).is_some());
         }
     }
 

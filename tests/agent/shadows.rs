@@ -169,7 +169,26 @@ fn a_job_whose_shadow_showed_nothing_starts_and_its_record_says_why() {
         };
         Some(seen.into())
     };
+    let hardly_ran = |cpu_s, demand| {
+        let seen = Counters {
+            wall_s: 60.0,
+            cpu_s,
+            demand,
+            ..Counters::nothing(Ended::Window)
+        };
+        Some(seen.into())
+    };
     for (state, counters, why) in [
+        (
+            "COMPLETED",
+            hardly_ran(3.0, 1.0),
+            "its node was too busy for its shadow to get on",
+        ),
+        (
+            "COMPLETED",
+            hardly_ran(0.1, 0.0),
+            "it did next to nothing while its shadow ran",
+        ),
         ("NODE_FAIL", None, "its shadow failed: NODE_FAIL"),
         (
             "FAILED",
