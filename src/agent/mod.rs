@@ -32,6 +32,7 @@ use events::Events;
 pub use events::{MOST_REST, SHOWN_BY_FOLDERS};
 pub use ingest::{Users, import};
 use nix::fcntl::{Flock, FlockArg};
+pub use queue::REFUSED;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;

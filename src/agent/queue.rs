@@ -21,6 +21,16 @@ pub(super) const LOOKS: usize = 10;
 const MOST_RAISED: usize = 2000;
 const MOST_LOWERED: usize = 500;
 
+/// A job is put back so often at most: the second run has a step more, the third all that its user asked for. One that dies of
+/// a rewrite after that has been given nothing, and would die again and again.
+const MOST_RESCUES: usize = 2;
+
+/// Numbers of jobs come again after longer than this, in seconds.
+const SAME_JOB_S: i64 = 30 * 86_400;
+
+/// When slurmctld last refused to change a job that waits, in seconds since 1970, in the store's `progress`.
+pub const REFUSED: &str = "change refused";
+
 /// A second run in one of these states can still fulfil a dependency, or has.
 const ALIVE: [&str; 5] = [
     "PENDING",
@@ -77,6 +87,14 @@ impl Agent<'_> {
             if let Err(error) = self.store.note_harm(run_of(job), &harm) {
                 tracing::warn!(job = job.handle, "{error:#}");
             }
+            if self.rescued_in_vain(job) {
+                tracing::error!(
+                    job = job.handle,
+                    "{}, again: it could not be given more, and is not requeued any more",
+                    harm.why
+                );
+                continue;
+            }
             // Its submitter runs it again: two would write the same files.
             if self.config.managers.care(job.manager) < Care::Rescue {
                 continue;
@@ -102,6 +120,16 @@ impl Agent<'_> {
         }
         pass.requeued += requeued.len();
         requeued
+    }
+
+    /// It has been put back as often as that can help, and has died of the rewrite once more.
+    fn rescued_in_vain(&self, job: &QueuedJob) -> bool {
+        let since = self.clock.now() - SAME_JOB_S;
+        let before = self.store.harms_before(job.job_id, job.restarts, since);
+        before.unwrap_or_else(|error| {
+            tracing::warn!(job = job.handle, "{error:#}");
+            0
+        }) >= MOST_RESCUES
     }
 
     /// A job that waits for another run gets more: what is likely to be enough, where it died of its memory alone
@@ -301,6 +329,10 @@ impl Agent<'_> {
             // It may have started or been cancelled meanwhile.
             Err(error) => {
                 tracing::warn!(job = job.handle, "not set: {error}");
+                if job.state == "PENDING" && error.is_refusal() {
+                    let noted = self.store.set_progress(REFUSED, self.clock.now());
+                    noted.unwrap_or_else(|error| tracing::warn!("{error:#}"));
+                }
                 false
             }
         }

@@ -55,6 +55,16 @@ pub enum CommandError {
     },
 }
 
+/// What scontrol says where a job has changed meanwhile, or nobody has answered.
+const NO_REFUSAL: [&str; 6] = [
+    "no longer pending",
+    "Invalid job id",
+    "completing or completed",
+    "Unable to contact",
+    "timed out",
+    "no answer within",
+];
+
 /// Most of a reason that AdminComment has room for, in characters.
 const MAX_REASON: usize = 150;
 
@@ -70,6 +80,12 @@ impl CommandError {
             | CommandError::Unreadable { problem: text, .. } => text.clone(),
         };
         text.chars().take(MAX_REASON).collect()
+    }
+
+    /// slurmctld has heard, and said no to something that it could have done.
+    pub fn is_refusal(&self) -> bool {
+        let refused = |said: &String| !NO_REFUSAL.iter().any(|other| said.contains(other));
+        matches!(self, CommandError::Failed { said, .. } if refused(said))
     }
 
     /// License managers complain on standard output: its end stands for what stderr does not say.
@@ -199,11 +215,14 @@ impl Commands for System {
     }
 }
 
-/// What whoever started this process likes to see of the queue, as SQUEUE_STATES, is nothing to us.
+/// What whoever started this process likes to see, as SQUEUE_STATES, and of which cluster, is nothing to us.
+const LIKINGS: [&str; 4] = ["SQUEUE_", "SACCT_", "SINFO_", "SLURM_CLUSTERS"];
+
 fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"SQUEUE_") {
+        let is_it = |liking: &&str| name.as_encoded_bytes().starts_with(liking.as_bytes());
+        if LIKINGS.iter().any(is_it) {
             command.env_remove(name);
         }
     }
@@ -371,6 +390,27 @@ mod tests {
         }
         let missing = System::default().run("no-such-command-at-all", &[]);
         assert!(matches!(missing, Err(CommandError::Start(..))));
+    }
+
+    #[test]
+    fn a_job_that_has_changed_and_a_slurmctld_that_is_silent_refuse_nothing() {
+        let refused = |said: &str| {
+            let said = said.to_owned();
+            let command = String::new();
+            CommandError::Failed { command, said }.is_refusal()
+        };
+        assert!(refused("Unspecified error for job 22"));
+        assert!(refused("33_[5-7]: Access/permission denied"));
+        for said in [
+            "Job is no longer pending execution for job 22",
+            "Invalid job id specified for job 22",
+            "33_5: Job/step already completing or completed",
+            "slurm_update error: Unable to contact slurm controller (connect failure)",
+            "slurm_update error: Socket timed out on send/recv operation",
+            "no answer within 300 s",
+        ] {
+            assert!(!refused(said), "{said}");
+        }
     }
 
     #[test]

@@ -154,6 +154,17 @@ impl Store {
         Ok(harm.optional()?)
     }
 
+    /// How many runs of `job_id` a rewrite has harmed of those before the one that was started `restarts` times before, since
+    /// that time in seconds since 1970.
+    pub fn harms_before(&self, job_id: u64, restarts: u64, since: i64) -> Result<usize> {
+        let mut query = self.db.prepare_cached(
+            "SELECT count(DISTINCT restarts) FROM harms WHERE job_id = ? AND restarts < ? AND started >= ?",
+        )?;
+        let row = [job_id as i64, restarts as i64, since];
+        let count = query.query_row(row, |row| row.get::<_, i64>(0))?;
+        Ok(count as usize)
+    }
+
     /// A run that was taken for well and was not runs again: it is no example for others.
     pub fn was_requeued(&self, job_id: u64) -> Result<()> {
         self.db.execute(

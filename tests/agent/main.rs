@@ -62,6 +62,8 @@ struct Slurm {
     slurmdbd_is_down: Cell<bool>,
     slurmctld_is_down: Cell<bool>,
     refuses_shadows: Cell<bool>,
+    /// A plugin of the site lets nobody change a job.
+    refuses_changes: Cell<bool>,
     /// How many shadows were submitted.
     shadows: Cell<u32>,
     /// What sinfo says; empty for a node that is idle.
@@ -146,6 +148,12 @@ impl Commands for Slurm {
             "sbatch" => {
                 self.shadows.set(self.shadows.get() + 1);
                 Ok(format!("{}\n", 76 + self.shadows.get()).into_bytes())
+            }
+            "scontrol" if self.refuses_changes.get() && arguments.first() == Some(&"update") => {
+                Err(CommandError::Failed {
+                    command: line,
+                    said: "Unspecified error for job 9".into(),
+                })
             }
             "scontrol" if line.ends_with("show config") => {
                 Ok(format!("StateSaveLocation = {}\n", self.state.borrow().display()).into_bytes())
@@ -238,6 +246,7 @@ fn record(set: Option<u64>) -> Record {
         layout: Layout::SINGLE,
         time_s: None,
         own_time_min: false,
+        own_cpus: false,
     };
     let change = |set| Change {
         mode: Mode::Apply,

@@ -1,6 +1,8 @@
 //! Jobs that a rewrite harmed, and those that depend on them.
 
 use super::*;
+use shadowfit_core::agent::REFUSED;
+use shadowfit_core::store::Store;
 
 #[test]
 fn a_job_that_a_rewrite_harmed_runs_again_whatever_slurm_calls_its_end() {
@@ -171,4 +173,30 @@ fn what_others_changed_and_what_was_never_rewritten_is_left() {
             "{job}"
         );
     }
+}
+
+#[test]
+fn a_job_that_cannot_be_given_more_is_put_back_twice_and_that_is_noted_for_doctor() {
+    let site = Site::new();
+    let killed = record(Some(1000));
+    let refused = || {
+        let database = site.config.with_file_name("jobs.db");
+        Store::open_to_read(&database)
+            .unwrap()
+            .progress(REFUSED)
+            .unwrap()
+    };
+    let requeued = |restarts| {
+        site.slurm.queue.replace(vec![
+            queued(9, "OUT_OF_MEMORY", restarts, 1000, &killed),
+            queued(9, "PENDING", restarts + 1, 1000, &killed),
+        ]);
+        let mut agent = site.agent();
+        let pass = agent.pass(false).unwrap();
+        (pass.requeued, pass.given_back)
+    };
+    site.slurm.refuses_changes.set(true);
+    let rescues: Vec<_> = (0..4).map(requeued).collect();
+    assert_eq!(rescues, [(1, 0), (1, 0), (0, 0), (0, 0)]);
+    assert!(refused().is_some_and(|at| at >= NOON));
 }

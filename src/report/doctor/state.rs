@@ -1,7 +1,7 @@
 //! What lies in the agent's state folder: switches, snapshot and database.
 
 use super::Finding;
-use crate::agent::SHOWN_BY_FOLDERS;
+use crate::agent::{REFUSED, SHOWN_BY_FOLDERS};
 use crate::config::Config;
 use crate::job::counters::Ended;
 use crate::model::snapshot::Snapshot;
@@ -23,6 +23,7 @@ pub(super) fn switches(config: &Config) -> Vec<Finding> {
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let mut findings = vec![snapshot(config), database(config)];
     findings.extend(new_jobs(config));
+    findings.extend(changes(config));
     findings.extend(growth(config));
     findings.extend(shadows(config));
     findings
@@ -146,6 +147,22 @@ pub(super) fn shadows(config: &Config) -> Option<Finding> {
     let what = format!("shadows: {} in {SHADOWS_OF_DAYS} days", ended.len());
     let fix = "mend that on the nodes, or set enabled = false under [shadow]";
     Some(Finding::check(what, problem, fix))
+}
+
+/// Seconds for which doctor tells of a refusal.
+const DAY_S: i64 = 86_400;
+
+/// A plugin of the site may refuse what the agent changes: then no job can be rescued, or given what its shadow showed.
+fn changes(config: &Config) -> Option<Finding> {
+    let store = Store::open_to_read(&config.database_path()).ok()?;
+    let ago = now() - store.progress(REFUSED).ok()??;
+    (0..DAY_S).contains(&ago).then(|| {
+        Finding::bad(
+            "changes of jobs",
+            format!("slurmctld refused to change a job that waits {ago} s ago: such jobs get nothing back"),
+            "see shadowfitd's log; slurm_job_modify in job_submit.lua must let root and SlurmUser change jobs",
+        )
+    })
 }
 
 /// Seconds since 1970.
