@@ -21,8 +21,10 @@ pub(super) fn findings(commands: &dyn Commands, config: &Config) -> Vec<Finding>
         }
     };
     let setting = |name: &str| settings.get(name).map_or("", String::as_str);
-    let mut findings = vec![plugin(setting("JobSubmitPlugins"))];
+    let plugins = setting("JobSubmitPlugins");
+    let mut findings = vec![plugin(plugins), is_last(plugins)];
     findings.extend(measures(&setting));
+    findings.extend(allots_memory(setting("SelectTypeParameters"), config));
     findings.extend(rescues(&setting));
     findings.push(remembers(setting("MinJobAge"), config));
     findings.push(page_cache(&setting, Path::new(CGROUP_V2)));
@@ -47,6 +49,36 @@ fn plugin(plugins: &str) -> Finding {
         (!is_loaded).then(|| format!("JobSubmitPlugins={plugins}")),
         "add shadowfit to JobSubmitPlugins in slurm.conf, behind what stands there, then restart slurmctld",
     )
+}
+
+/// A plugin behind ours sees a request that is sized already, and what it changes then we never see.
+pub(super) fn is_last(plugins: &str) -> Finding {
+    let behind = plugins.split_once("shadowfit,").map(|(_, behind)| behind);
+    Finding::check(
+        "plugin order",
+        behind.map(|behind| {
+            format!(
+                "{behind} comes behind shadowfit: what it changes is unknown to shadowfit, and a job whose AdminComment it \
+                 takes is sized and cannot be rescued"
+            )
+        }),
+        "name shadowfit last in JobSubmitPlugins in slurm.conf, then restart slurmctld",
+    )
+}
+
+/// Where memory is not allotted a smaller request makes room for nobody.
+pub(super) fn allots_memory(select: &str, config: &Config) -> Option<Finding> {
+    let sizes = config.modes.memory.unwrap_or(config.modes.default) == Mode::Apply;
+    let in_vain = !select.is_empty() && !select.contains("MEMORY");
+    sizes.then(|| {
+        Finding::check(
+            "memory is allotted",
+            in_vain.then(|| {
+                format!("SelectTypeParameters={select}: less memory for a job makes room for none, and may kill it")
+            }),
+            "CR_Core_Memory or the like in slurm.conf, or memory = \"advise\" under [modes]",
+        )
+    })
 }
 
 /// What jobs use is measured, and comes back.

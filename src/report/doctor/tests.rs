@@ -1,4 +1,4 @@
-use super::cluster::{page_cache, plugstack, remembers};
+use super::cluster::{allots_memory, is_last, page_cache, plugstack, remembers};
 use super::state::{growth, shadows, snapshot};
 use super::*;
 use crate::fingerprint::{Key, Kind};
@@ -65,6 +65,39 @@ fn page_cache_in_max_rss_is_told_where_slurm_counts_it() {
             !is_told(release, plugin, gather, params, file),
             "{release} {plugin} {params}"
         );
+    }
+}
+
+#[test]
+fn a_plugin_behind_ours_is_told() {
+    for (plugins, problem) in [
+        ("shadowfit", false),
+        ("lua,shadowfit", false),
+        ("lua", false),
+        ("shadowfit,lua", true),
+        ("lua,shadowfit,throttle", true),
+    ] {
+        assert_eq!(is_last(plugins).problem.is_some(), problem, "{plugins}");
+    }
+}
+
+#[test]
+fn memory_that_slurm_does_not_allot_is_told_where_it_is_set() {
+    let is_told = |select, mode| {
+        let mut config = Config::default();
+        config.modes.memory = Some(mode);
+        let finding = allots_memory(select, &config);
+        finding.is_some_and(|one| one.problem.is_some())
+    };
+    for (select, mode, told) in [
+        ("CR_CORE", Mode::Apply, true),
+        ("CR_CPU,CR_LLN", Mode::Apply, true),
+        ("CR_CORE", Mode::Advise, false),
+        ("CR_CORE_MEMORY", Mode::Apply, false),
+        ("CR_MEMORY", Mode::Apply, false),
+        ("", Mode::Apply, false),
+    ] {
+        assert_eq!(is_told(select, mode), told, "{select}");
     }
 }
 
