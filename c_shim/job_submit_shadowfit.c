@@ -5,6 +5,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -86,6 +88,17 @@ static bool asks_for_gpus(const job_desc_msg_t *job)
 	return false;
 }
 
+/* Slurm allots what is the most of these; fewer CPUs for each task would change nothing but what is said of them. */
+static bool has_cpus_beyond_its_tasks(const job_desc_msg_t *job)
+{
+	uint64_t each = job->cpus_per_task == NO_VAL16 ? 1 : job->cpus_per_task;
+	uint64_t tasks = job->num_tasks == NO_VAL ? 1 : job->num_tasks;
+	bool more_on_a_node = job->pn_min_cpus != NO_VAL16 && job->pn_min_cpus > each;
+	bool more_in_all = job->min_cpus != NO_VAL && job->num_tasks != NO_VAL && job->min_cpus > each * tasks;
+
+	return more_on_a_node || more_in_all;
+}
+
 static uint32_t traits_of(const job_desc_msg_t *job)
 {
 	uint32_t traits = 0;
@@ -105,6 +118,8 @@ static uint32_t traits_of(const job_desc_msg_t *job)
 		traits |= SHADOWFIT_OWN_TIME_MIN;
 	if (asks_for_gpus(job))
 		traits |= SHADOWFIT_GPUS;
+	if (has_cpus_beyond_its_tasks(job))
+		traits |= SHADOWFIT_OWN_CPUS;
 	return traits;
 }
 
@@ -153,13 +168,28 @@ static void apply_cpus(job_desc_msg_t *job, uint16_t cpus_per_task)
 	uint32_t before = job->cpus_per_task;
 	uint32_t tasks = job->num_tasks == NO_VAL ? 1 : job->num_tasks;
 
-	if (job->pn_min_cpus != NO_VAL16 && job->pn_min_cpus == before)
+	if (job->pn_min_cpus != NO_VAL16 && job->pn_min_cpus > cpus_per_task)
 		job->pn_min_cpus = cpus_per_task;
 	if (job->min_cpus != NO_VAL && job->min_cpus == before * tasks)
 		job->min_cpus = cpus_per_task * tasks;
 	if (job->max_cpus != NO_VAL && job->max_cpus == before * tasks)
 		job->max_cpus = cpus_per_task * tasks;
 	job->cpus_per_task = cpus_per_task;
+}
+
+/* What a plugin before us has told the user stays. */
+static void tell(char **said, const char *text)
+{
+	const char *before = *said ? *said : "", *between = *said ? "\n" : "";
+	size_t size = strlen(before) + strlen(between) + strlen(text) + 1;
+	char *both = malloc(size);
+
+	if (!both)
+		return;
+	snprintf(both, size, "%s%s%s", before, between, text);
+	slurm_xfree((void **)said);
+	*said = slurm_xstrdup(both);
+	free(both);
 }
 
 static void apply(const struct shadowfit_answer *answer, job_desc_msg_t *job, char **err_msg)
@@ -182,8 +212,8 @@ static void apply(const struct shadowfit_answer *answer, job_desc_msg_t *job, ch
 	}
 	if (answer->actions & SHADOWFIT_DELAY)
 		job->begin_time = time(NULL) + (time_t)answer->delay_s;
-	if ((answer->actions & (SHADOWFIT_TELL_USER | SHADOWFIT_REFUSE)) && err_msg && !*err_msg)
-		*err_msg = slurm_xstrdup(answer->text);
+	if ((answer->actions & (SHADOWFIT_TELL_USER | SHADOWFIT_REFUSE)) && err_msg)
+		tell(err_msg, answer->text);
 }
 
 int job_submit(job_desc_msg_t *job, uint32_t submit_uid, char **err_msg)

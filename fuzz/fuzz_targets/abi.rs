@@ -79,6 +79,7 @@ fn directory() -> Directory {
         default_partition: Some("batch".into()),
         users: [(1001, user)].into(),
         licenses: [("matlab".into(), 4)].into(),
+        exclusive_partitions: ["whole".into()].into(),
     }
 }
 

@@ -205,7 +205,11 @@ impl Agent<'_> {
 
     /// Gives a job what the shadow of its kind predicted, and lets it start.
     fn start_job(&self, job: &QueuedJob, shadow: &Shadow, pass: &mut Pass) {
-        let Some(today) = self.today(job).filter(|_| is_as_we_left_it(job)) else {
+        if !is_as_we_left_it(job) {
+            self.start_as_it_is(job);
+            return;
+        }
+        let Some(today) = self.today(job) else {
             return;
         };
         let record = match shadow.need {
@@ -218,6 +222,24 @@ impl Agent<'_> {
         for (job, record) in self.as_trusted(job, record) {
             pass.decided_again += usize::from(self.set(&job, &record, true));
         }
+    }
+
+    /// Somebody has changed its memory, or Slurm has: it gives less for each CPU, and more CPUs, where MaxMemPerCPU is
+    /// exceeded. That stays, and there is nothing left to wait for but a begin time of the user's own.
+    fn start_as_it_is(&self, job: &QueuedJob) {
+        let waits_for_us = |wait: &Wait| job.started <= wait.starts_at();
+        if !job.record.shadow.as_ref().is_some_and(waits_for_us) {
+            return;
+        }
+        let record = Record {
+            kept: Some(
+                "its memory was changed while it waited, by hand or for MaxMemPerCPU".into(),
+            ),
+            shadow: None,
+            ..job.record.clone()
+        };
+        let started = control::start(self.commands, &job.handle, &record);
+        started.unwrap_or_else(|error| tracing::warn!(job = job.handle, "{error}"));
     }
 
     /// Submits a shadow of the first of these jobs, if there is time and room for one.

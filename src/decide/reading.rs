@@ -109,6 +109,7 @@ mod tests {
                 memory: None,
                 time_s: None,
                 own_time_min: false,
+                own_cpus: false,
             },
             licenses: "",
             input_bytes: None,

@@ -165,6 +165,7 @@ mod tests {
             layout: Layout::SINGLE,
             time_s: None,
             own_time_min: false,
+            own_cpus: false,
         };
         let change = |mode, asked, set| Some(Change { mode, asked, set });
         Record {

@@ -1,7 +1,7 @@
 //! Who is who on the site, and how far what is known reaches.
 
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Who is who, as the agent learned it: slurmctld must not ask a name service.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -13,6 +13,9 @@ pub struct Directory {
     /// How many of each license the cluster has.
     #[serde(default)]
     pub licenses: HashMap<String, u32>,
+    /// Partitions that give each job whole nodes.
+    #[serde(default)]
+    pub exclusive_partitions: HashSet<String>,
 }
 
 /// One user of the cluster.

@@ -130,6 +130,9 @@ pub struct Ask {
     /// The user also said by how much Slurm may shorten it (`--time-min`): it stays as it is.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub own_time_min: bool,
+    /// More CPUs are asked for than its tasks have (`--mincpus`, or by a plugin of the site): they stay as they are.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub own_cpus: bool,
 }
 
 /// Why a job is left exactly as it is, whatever is known about its kind.
@@ -141,6 +144,8 @@ pub enum LeftAlone {
     WholeNodeMemory,
     /// `--exclusive`.
     Exclusive,
+    /// Its partition gives each job whole nodes (OverSubscribe=EXCLUSIVE).
+    WholeNodes,
     /// `--mem-per-gpu`.
     MemoryPerGpu,
     /// A component of a heterogeneous job.
@@ -158,6 +163,7 @@ impl LeftAlone {
             LeftAlone::NoScript => "interactive job",
             LeftAlone::WholeNodeMemory => "--mem=0",
             LeftAlone::Exclusive => "--exclusive",
+            LeftAlone::WholeNodes => "its partition gives whole nodes",
             LeftAlone::MemoryPerGpu => "--mem-per-gpu",
             LeftAlone::Heterogeneous => "heterogeneous job",
             LeftAlone::NoRequeue => "may not be requeued",

@@ -23,6 +23,7 @@ fn ask(memory: Memory) -> Ask {
         layout: Layout::SINGLE,
         time_s: Some(7199),
         own_time_min: false,
+        own_cpus: false,
     }
 }
 

@@ -206,6 +206,7 @@ fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Reco
         layout: Layout::SINGLE,
         time_s: job.time_s,
         own_time_min: false,
+        own_cpus: false,
     };
     let modes = Modes {
         memory: Mode::Apply,

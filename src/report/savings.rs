@@ -208,6 +208,7 @@ mod tests {
             layout: Layout::SINGLE,
             time_s: None,
             own_time_min: false,
+            own_cpus: false,
         };
         Record {
             memory: Some(Change {

@@ -39,7 +39,8 @@ fn sizes(ask: &Ask, record: &Record) -> Vec<String> {
         (Some(Memory::Cpu(_)), Some(mib)) => changes.push(format!("MinMemoryCPU={mib}")),
         _ => {}
     }
-    if let Some(cpus) = record.cpus_in_force().filter(|_| ask.cpus > 1) {
+    let cpus_are_ours = ask.cpus > 1 && !ask.own_cpus;
+    if let Some(cpus) = record.cpus_in_force().filter(|_| cpus_are_ours) {
         let total = cpus * u64::from(ask.layout.tasks);
         // Without MinCPUsNode the job keeps the larger number.
         changes.extend([
@@ -110,6 +111,16 @@ pub fn delay(
     update(commands, handle, &changes)
 }
 
+/// Lets a job that waits begin now with what it has, and notes that in its record.
+pub fn start(commands: &dyn Commands, handle: &str, record: &Record) -> Result<(), CommandError> {
+    let comment = record.to_comment().unwrap_or_default();
+    let changes = [
+        format!("AdminComment={comment}"),
+        "StartTime=now".to_owned(),
+    ];
+    update(commands, handle, &changes)
+}
+
 /// Cancels a job.
 pub fn cancel(commands: &dyn Commands, handle: &str) -> Result<(), CommandError> {
     commands.run("scancel", &[handle]).map(drop)
@@ -160,6 +171,14 @@ mod tests {
                 ask(node, 8, 3),
                 set_to(Mode::Apply, 2),
                 "MinMemoryNode=120 CpusPerTask=2 MinCPUsNode=2 NumCPUs=6",
+            ),
+            (
+                Ask {
+                    own_cpus: true,
+                    ..ask(node, 8, 3)
+                },
+                None,
+                "MinMemoryNode=120",
             ),
             // What is only advised is not set, but what was there is.
             (

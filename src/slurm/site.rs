@@ -21,6 +21,7 @@ pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
     Ok(Directory {
         licenses: totals(&String::from_utf8_lossy(&licenses)),
         default_partition: default_partition(&String::from_utf8_lossy(&partitions)),
+        exclusive_partitions: exclusive_partitions(&String::from_utf8_lossy(&partitions)),
         users: String::from_utf8_lossy(&users)
             .lines()
             .filter_map(|line| {
@@ -111,12 +112,21 @@ fn read_load(text: &str) -> Option<Load> {
 }
 
 fn default_partition(oneliner: &str) -> Option<String> {
-    oneliner
-        .lines()
-        .find(|line| line.split_whitespace().any(|word| word == "Default=YES"))?
-        .split_whitespace()
-        .find_map(|word| word.strip_prefix("PartitionName="))
-        .map(str::to_owned)
+    partitions_with(oneliner, "Default=YES").next()
+}
+
+fn exclusive_partitions(oneliner: &str) -> HashSet<String> {
+    partitions_with(oneliner, "OverSubscribe=EXCLUSIVE").collect()
+}
+
+/// The names of the partitions of which this is said.
+fn partitions_with(oneliner: &str, setting: &str) -> impl Iterator<Item = String> {
+    let has_it = move |line: &&str| line.split_whitespace().any(|word| word == setting);
+    let name = |line: &str| {
+        let mut words = line.split_whitespace();
+        words.find_map(|word| word.strip_prefix("PartitionName=").map(str::to_owned))
+    };
+    oneliner.lines().filter(has_it).filter_map(name)
 }
 
 #[cfg(test)]
@@ -129,7 +139,7 @@ mod tests {
         let slurm = Scripted::new(&[
             (
                 "scontrol show partition",
-                "PartitionName=batch Default=YES\n",
+                "PartitionName=batch Default=YES OverSubscribe=NO\nPartitionName=whole Default=NO OverSubscribe=EXCLUSIVE\n",
             ),
             ("scontrol show license", "LicenseName=ansys Total=10\n"),
             (
@@ -149,6 +159,7 @@ mod tests {
             ]
             .into(),
             licenses: [("ansys".into(), 10)].into(),
+            exclusive_partitions: ["whole".into()].into(),
         };
         assert_eq!(directory(&slurm).unwrap(), expected);
     }

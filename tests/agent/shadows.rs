@@ -486,3 +486,31 @@ fn site_with_room_for(shadows: u32, cpu_s: u32) -> Site {
     std::fs::write(&site.config, text).unwrap();
     site
 }
+
+#[test]
+fn a_job_whose_memory_was_changed_while_it_waited_starts_with_that() {
+    let after_its_shadow = |memory: u64, starts: i64| {
+        let site = site_with_shadows();
+        site.slurm.queue.replace(vec![new_kind(9)]);
+        let mut agent = site.agent();
+        agent.pass(true).unwrap();
+        site.slurm.calls("");
+        let mut job: serde_json::Value = serde_json::from_str(&new_kind(9)).unwrap();
+        job["memory_per_node"] = memory.into();
+        job["start_time"] = starts.into();
+        let ended = shadow("COMPLETED", Some(Counters::nothing(Ended::Oom).into()));
+        site.slurm
+            .queue
+            .replace(vec![[job.to_string(), ended].join(",")]);
+        agent.glance().unwrap();
+        site.slurm.calls("scontrol update")
+    };
+    let set = after_its_shadow(4000, NOON + 61);
+    assert!(
+        set[0].starts_with("scontrol update JobId=9 AdminComment={")
+            && set[0].contains("was changed while it waited")
+            && set[0].ends_with("StartTime=now"),
+        "{set:?}"
+    );
+    assert_eq!(after_its_shadow(4000, NOON + 3600), [""; 0]);
+}

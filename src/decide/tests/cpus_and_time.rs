@@ -11,6 +11,14 @@ fn cpus_stay_where_fewer_could_hurt() {
     };
     assert_eq!(sets(&sized(short_of_time, SEEN, Mode::Apply)).1, None);
     assert_eq!(sets(&sized(ask(None, 8, 1), SEEN, Mode::Apply)).1, None);
+    let more_than_its_tasks_have = Ask {
+        own_cpus: true,
+        ..ask(memory, 8, 1)
+    };
+    assert_eq!(
+        sets(&sized(more_than_its_tasks_have, SEEN, Mode::Apply)).1,
+        None
+    );
     let parallel = Evidence { cores: 3.2, ..SEEN };
     assert_eq!(
         sets(&sized(ask(memory, 8, 1), parallel, Mode::Apply)).1,

@@ -241,3 +241,29 @@ fn a_job_of_a_workflow_manager_is_rewritten_only_where_the_site_says_so() {
         assert_eq!(record.manager.is_some(), !comment.is_empty());
     }
 }
+
+#[test]
+fn a_job_of_a_partition_that_gives_whole_nodes_is_left_alone() {
+    let directory = Directory {
+        default_partition: Some("whole".into()),
+        exclusive_partitions: ["whole".into()].into(),
+        ..Directory::default()
+    };
+    let snapshot = snapshot(&Kind::of_accounting(1, b"align"), SEEN, &directory);
+    let plain = request(ask(Some(Memory::Node(65536)), 1, 1));
+    for (partition, alone) in [
+        (None, true),
+        (Some(b"whole".as_slice()), true),
+        (Some(b"batch,whole"), true),
+        (Some(b"batch"), false),
+    ] {
+        let mut one = plain.clone();
+        one.texts.partition = partition;
+        let record = decide(&Config::default(), Some(&snapshot), &one, 0).unwrap();
+        assert_eq!(
+            record.kept == Some(LeftAlone::WholeNodes.text().into()),
+            alone,
+            "{partition:?}"
+        );
+    }
+}

@@ -287,6 +287,7 @@ mod tests {
             default_partition: Some("batch".into()),
             users: [(1001, user)].into(),
             licenses: [("matlab".into(), 4)].into(),
+            exclusive_partitions: ["whole".into()].into(),
         }
     }
 

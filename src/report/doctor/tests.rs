@@ -236,6 +236,7 @@ fn shadows_that_no_node_runs_are_told_with_the_reason() {
                 layout: Layout::SINGLE,
                 time_s: None,
                 own_time_min: false,
+                own_cpus: false,
             },
             has_ended: false,
             counters: None,

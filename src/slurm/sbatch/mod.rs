@@ -94,6 +94,7 @@ impl Submission {
                 layout: Layout::new(asked.tasks, asked.tasks_per_node, min_nodes, max_nodes),
                 time_s: asked.time_s,
                 own_time_min: asked.own_time_min,
+                own_cpus: asked.min_cpus > Some(asked.cpus.unwrap_or(1)),
             },
             jobs: array::jobs(asked.array.as_deref()),
             input_bytes: input_bytes(&self.path, self.arguments.iter().map(String::as_str)),

@@ -59,6 +59,7 @@ fn request() -> Request<'static> {
             layout: Layout::SINGLE,
             time_s: None,
             own_time_min: false,
+            own_cpus: false,
         },
         input_bytes: None,
         left_alone: None,

@@ -44,6 +44,7 @@ fn what_steps_name_at_once_is_known_and_what_they_get_of_the_whole_job_is_not() 
             layout: Layout::SINGLE,
             time_s: None,
             own_time_min: false,
+            own_cpus: false,
         };
         let evidence = crate::job::evidence::Evidence {
             named_mib,
@@ -230,6 +231,7 @@ fn what_a_rewritten_job_used_where_nothing_enforces_is_kept() {
         layout: Layout::SINGLE,
         time_s: None,
         own_time_min: false,
+        own_cpus: false,
     };
     for (mib, peak) in [(8000, 3000), (2000, 2000), (500, 1000)] {
         let record = Record::kept(Kind::default(), Some(asked(mib)), "sized");
