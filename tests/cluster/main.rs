@@ -20,6 +20,7 @@ mod profile;
 mod remembered;
 mod restricted;
 mod shadow;
+mod sites;
 mod spine;
 mod trust;
 
@@ -321,6 +322,18 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a_shadow_cannot_exhaust_its_node",
         shadow::a_shadow_cannot_exhaust_its_node,
+    ),
+    (
+        "a_plugin_before_ours_is_heard_and_what_it_changes_counts",
+        sites::a_plugin_before_ours_is_heard_and_what_it_changes_counts,
+    ),
+    (
+        "what_a_plugin_undoes_or_refuses_is_told",
+        sites::what_a_plugin_undoes_or_refuses_is_told,
+    ),
+    (
+        "a_job_that_gets_whole_nodes_is_left_alone",
+        sites::a_job_that_gets_whole_nodes_is_left_alone,
     ),
     (
         "whatever_ends_a_shadow_nothing_is_left",

@@ -1,0 +1,119 @@
+//! A site's own plugins beside ours: what they change before us counts, what they say is heard, and what they undo or
+//! refuse is told.
+
+use crate::cluster::{Cluster, Job, Result, ensure, eventually};
+
+/// Says hello, and changes a job in the way that its name says. Memory of a job that waits is not for anybody to change.
+const LUA: &str = r#"
+function slurm_job_submit(job, partitions, uid)
+    slurm.log_user("site: welcome")
+    if job.name == "more-cpus" then job.min_cpus = 4 end
+    if job.name == "less-memory" then job.pn_min_memory = 3000 end
+    if job.name == "own-comment" then job.admin_comment = "ticket 5" end
+    return slurm.SUCCESS
+end
+function slurm_job_modify(job, record, partitions, uid)
+    if job.pn_min_memory ~= nil and job.pn_min_memory < 2^40 then return slurm.ERROR end
+    return slurm.SUCCESS
+end
+return slurm.SUCCESS
+"#;
+
+/// Runs `check` where slurmctld has these plugins, and puts back what was there.
+fn beside_lua(
+    cluster: &Cluster,
+    plugins: &str,
+    check: impl FnOnce(&Cluster) -> Result<()>,
+) -> Result<()> {
+    let conf = cluster.dir.join("etc/slurm.conf");
+    let before = std::fs::read_to_string(&conf)?;
+    let with_lua = before.replace(
+        "JobSubmitPlugins=shadowfit",
+        &format!("JobSubmitPlugins={plugins}"),
+    );
+    std::fs::write(cluster.dir.join("etc/job_submit.lua"), LUA)?;
+    std::fs::write(&conf, with_lua)?;
+    restart(cluster)?;
+    let checked = check(cluster);
+    std::fs::write(&conf, before)?;
+    restart(cluster)?;
+    checked
+}
+
+fn restart(cluster: &Cluster) -> Result<()> {
+    cluster.stop("slurmctld")?;
+    cluster.start("slurmctld")?;
+    cluster.let_the_plugin_look();
+    Ok(())
+}
+
+fn problem(cluster: &Cluster, what: &str) -> Result<bool> {
+    let output = cluster.command("root", &["shadowfit", "doctor"]).output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    Ok(said
+        .lines()
+        .any(|line| line.starts_with(&format!("FAIL {what}:"))))
+}
+
+pub fn a_plugin_before_ours_is_heard_and_what_it_changes_counts(
+    cluster: &mut Cluster,
+) -> Result<()> {
+    beside_lua(cluster, "lua,shadowfit", |cluster| {
+        let known = ["--mem=4000", "-c2", "--hold"];
+        let (_, said) = cluster.sbatch("alice", &known, &cluster.known, &["105"])?;
+        ensure(
+            said.contains("site: welcome") && said.contains("memory 4G -> "),
+            format!("the user reads: {said}"),
+        )?;
+        let named = |name: &str| cluster.submit_known(&["-J", name]);
+        let job = named("less-memory")?;
+        let asked = &job.record()["memory"]["asked"];
+        ensure(*asked == 3000, format!("asked {asked}"))?;
+        has_its_cpus(&named("more-cpus")?)?;
+        cluster.is_as_written(&named("own-comment")?)?;
+        ensure(!problem(cluster, "plugin order")?, "the order is well")
+    })
+}
+
+/// Four, as the site says; memory is sized all the same.
+fn has_its_cpus(job: &Job) -> Result<()> {
+    let record = job.record();
+    ensure(
+        job.cpus == 4 && record["cpus"].is_null() && record["memory"]["mode"] == "apply",
+        format!("{} CPUs: {}", job.cpus, job.comment),
+    )
+}
+
+pub fn what_a_plugin_undoes_or_refuses_is_told(cluster: &mut Cluster) -> Result<()> {
+    beside_lua(cluster, "shadowfit,lua", |cluster| {
+        ensure(problem(cluster, "plugin order")?, "the order is told")?;
+        let job = cluster.submit("alice", &["--mem=4000", "-c2"], &cluster.known, &["600"])?;
+        cluster.wait_for(job, "OUT_OF_MEMORY")?;
+        eventually("the rescue", 20, || {
+            cluster.pass()?;
+            Ok(cluster.job(job)?.state == "PENDING")
+        })?;
+        ensure(problem(cluster, "changes of jobs")?, "the refusal is told")?;
+        cluster.cancel_all()
+    })
+}
+
+pub fn a_job_that_gets_whole_nodes_is_left_alone(cluster: &mut Cluster) -> Result<()> {
+    let whole = [
+        "PartitionName=whole",
+        "Nodes=ALL",
+        "OverSubscribe=EXCLUSIVE",
+    ];
+    cluster.run("root", &[&["scontrol", "create"], &whole[..]].concat())?;
+    cluster.pass()?;
+    cluster.let_the_plugin_look();
+    let job = cluster.submit_known(&["-p", "whole"]);
+    let other = cluster.submit_known(&["-p", "batch"]);
+    cluster.cancel_all()?;
+    cluster.run("root", &["scontrol", "delete", whole[0]])?;
+    let job = job?;
+    cluster.is_as_written(&job)?;
+    let kept = &job.record()["kept"];
+    ensure(*kept == "its partition gives whole nodes", kept.to_string())?;
+    cluster.is_rewritten(&other?)
+}
