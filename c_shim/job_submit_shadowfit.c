@@ -88,13 +88,23 @@ static bool asks_for_gpus(const job_desc_msg_t *job)
 	return false;
 }
 
+/* As sbatch counts them where the user did not. */
+static uint64_t tasks_of(const job_desc_msg_t *job)
+{
+	bool by_node = job->ntasks_per_node != NO_VAL16 && job->ntasks_per_node;
+	bool has_nodes = job->min_nodes != NO_VAL && job->min_nodes;
+
+	if (job->num_tasks != NO_VAL)
+		return job->num_tasks;
+	return (uint64_t)(by_node ? job->ntasks_per_node : 1) * (has_nodes ? job->min_nodes : 1);
+}
+
 /* Slurm allots what is the most of these; fewer CPUs for each task would change nothing but what is said of them. */
 static bool has_cpus_beyond_its_tasks(const job_desc_msg_t *job)
 {
 	uint64_t each = job->cpus_per_task == NO_VAL16 ? 1 : job->cpus_per_task;
-	uint64_t tasks = job->num_tasks == NO_VAL ? 1 : job->num_tasks;
 	bool more_on_a_node = job->pn_min_cpus != NO_VAL16 && job->pn_min_cpus > each;
-	bool more_in_all = job->min_cpus != NO_VAL && job->num_tasks != NO_VAL && job->min_cpus > each * tasks;
+	bool more_in_all = job->min_cpus != NO_VAL && job->min_cpus > each * tasks_of(job);
 
 	return more_on_a_node || more_in_all;
 }
