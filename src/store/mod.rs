@@ -21,7 +21,7 @@ use crate::job::directory::Watermark;
 use anyhow::{Context, Result, bail};
 pub use ends::{Harm, PastEnd, RunOfJob};
 pub use filter::Filter;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use schema::MIGRATIONS;
 pub use shadows::Shadow;
 use std::path::Path;
@@ -81,27 +81,33 @@ impl Store {
         self.db.pragma_update(None, "journal_mode", "WAL")?;
         self.db.pragma_update(None, "synchronous", "NORMAL")?;
         self.db.pragma_update(None, "cache_size", -65536)?;
-        let version = self.version()?;
+        // Whoever opens it at the same time, as an import beside an agent, finds it before or behind all steps.
+        if self.version()? != MIGRATIONS.len() {
+            self.bring_up_to_date()?;
+        }
+        Ok(())
+    }
+
+    fn bring_up_to_date(&mut self) -> Result<()> {
+        let all = self
+            .db
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let version = version(&all)?;
         if version > MIGRATIONS.len() {
             bail!(
                 "database version {version} is of a later release; this one knows {}",
                 MIGRATIONS.len()
             );
         }
-        for (done, migration) in MIGRATIONS.iter().enumerate().skip(version) {
-            let step = self.db.transaction()?;
-            step.execute_batch(migration)?;
-            step.pragma_update(None, "user_version", done as i64 + 1)?;
-            step.commit()?;
+        for migration in MIGRATIONS.iter().skip(version) {
+            all.execute_batch(migration)?;
         }
-        Ok(())
+        all.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+        Ok(all.commit()?)
     }
 
     fn version(&self) -> Result<usize> {
-        let version: i64 = self
-            .db
-            .pragma_query_value(None, "user_version", |row| row.get(0))?;
-        usize::try_from(version).context("a negative version")
+        version(&self.db)
     }
 
     /// How far it reaches: the job that arrived last and the shadow that ended last.
@@ -144,6 +150,11 @@ impl Store {
         )?;
         Ok(())
     }
+}
+
+fn version(db: &Connection) -> Result<usize> {
+    let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    usize::try_from(version).context("a negative version")
 }
 
 #[cfg(test)]

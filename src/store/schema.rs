@@ -148,7 +148,7 @@ pub const MIGRATIONS: [&str; 11] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fingerprint::Key;
+    use crate::fingerprint::{Key, Level};
     use crate::store::Store;
 
     /// The database of a release that knew so many of the steps.
@@ -189,5 +189,64 @@ mod tests {
             store.shadow_of_kind(Key(5)).unwrap().map(|last| last.row),
             Some(running.row)
         );
+    }
+
+    /// Of every release there has been one, with a run and, since there are such, a shadow.
+    #[test]
+    fn databases_of_all_earlier_releases_are_read_and_written() {
+        let run = "INSERT INTO jobs (job_id, submitted, started, ended, state, name, user, account, partition, nodes, cpus, \
+                   memory, command_key) VALUES (7, 10, 20, 30, 'COMPLETED', 'align', 'alice', 'physics', 'batch', 1, 2, 4096, 5)";
+        let usage = "INSERT INTO usages (job, peak, peak_is_bound, cores, elapsed) VALUES (1, 1024, 0, 0.5, 10)";
+        let shadow = r#"INSERT INTO shadows (job_id, shadow_of, {origin} command_key, submitted, asked, ended, need_mib, cores)
+                        VALUES (77, '7', {value} 5, 10, '{"memory":{"node":4000},"cpus":1,"tasks":1,"nodes":1}', 1, 700, 1.5)"#;
+        let (with_shadows, with_origin) = (2, 9);
+        for steps in 1..MIGRATIONS.len() {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("jobs.db");
+            let db = of_release(steps, &path);
+            db.execute_batch(&format!(
+                "{run}; {usage}; INSERT INTO progress VALUES ('sacct', 30)"
+            ))
+            .unwrap();
+            if steps >= with_shadows {
+                let (origin, value) = if steps >= with_origin {
+                    ("origin,", "7,")
+                } else {
+                    ("", "")
+                };
+                let shadow = shadow.replace("{origin}", origin).replace("{value}", value);
+                db.execute_batch(&shadow).unwrap();
+            }
+            drop(db);
+            let store = Store::open(&path).unwrap();
+            assert_eq!(store.version().unwrap(), MIGRATIONS.len(), "{steps}");
+            assert_eq!(store.progress("sacct").unwrap(), Some(30), "{steps}");
+            let runs = store.runs(Level::Command, Key(5), i64::MAX, 10).unwrap();
+            let peaks: Vec<_> = runs.iter().map(|run| run.usage.peak_bytes).collect();
+            assert_eq!(peaks, [Some(1024)], "{steps}");
+            let need = store.shadow_need(Key(5), i64::MAX).unwrap();
+            let expected = (steps >= with_shadows).then_some(700);
+            assert_eq!(need.map(|need| need.memory_mib), expected, "{steps}");
+            store.set_progress("sacct", 31).unwrap();
+            drop(store);
+            assert!(Store::open_to_read(&path).is_ok(), "{steps}");
+        }
+    }
+
+    #[test]
+    fn those_who_open_a_new_database_at_the_same_time_find_it_whole() {
+        for _ in 0..10 {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("jobs.db");
+            let opened = std::thread::scope(|scope| {
+                let open = || Store::open(&path).map(|store| store.version().unwrap());
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+                let opened = threads.into_iter().map(|one| one.join().unwrap());
+                opened.collect::<Vec<_>>()
+            });
+            for version in opened {
+                assert_eq!(version.unwrap(), MIGRATIONS.len());
+            }
+        }
     }
 }
