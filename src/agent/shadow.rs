@@ -119,7 +119,10 @@ impl Agent<'_> {
 
     /// Takes what a shadow has reported, or that it never will.
     fn end(&self, shadow: &Shadow, job_id: u64, queue: &Queue) -> Result<bool> {
-        let queued = queue.shadows.iter().find(|one| one.job_id == job_id);
+        let origin = shadow.origin.to_string();
+        // A slurmctld that was killed forgets its last jobs, and gives their numbers to others.
+        let is_it = |one: &&QueuedShadow| one.job_id == job_id && one.record.shadow_of == origin;
+        let queued = queue.shadows.iter().find(is_it);
         if queued.is_none() && !queue.is_whole {
             return Ok(false);
         }

@@ -56,8 +56,17 @@ impl Store {
         Ok(self.db.last_insert_rowid())
     }
 
-    /// Notes which number Slurm gave to the shadow of that row.
+    /// Notes which number Slurm gave to the shadow of that row. One that had the same number and never reported is lost: a
+    /// slurmctld that was killed gives numbers anew.
     pub fn shadow_submitted(&self, row: i64, job_id: u64) -> Result<()> {
+        let mut query = self.db.prepare_cached(
+            "SELECT id FROM shadows WHERE job_id = ? AND id <> ? AND ended IS NULL",
+        )?;
+        let earlier = query.query_map([job_id as i64, row], |row| row.get(0))?;
+        let earlier: Vec<i64> = earlier.collect::<rusqlite::Result<_>>()?;
+        for lost in earlier {
+            self.end_shadow(lost, None, None)?;
+        }
         self.db.execute(
             "UPDATE shadows SET job_id = ? WHERE id = ?",
             [job_id as i64, row],
