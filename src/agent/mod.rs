@@ -4,6 +4,7 @@
 //! renamed into place, and what is to be done with a job follows from the job's own record.
 #![forbid(unsafe_code)]
 
+mod alone;
 mod breaker;
 mod events;
 mod folders;
@@ -26,16 +27,15 @@ use crate::model::snapshot::Snapshot;
 use crate::slurm::queue::{Queue, query};
 use crate::slurm::{Commands, site};
 use crate::store::Store;
-use crate::store::private::{make_folder, make_for_owner_of_folder, open_to_lock};
+use crate::store::private::make_folder;
+pub use alone::{alone, alone_at_last};
 use anyhow::{Context, Result, anyhow};
 use events::Events;
 pub use events::{MOST_REST, SHOWN_BY_FOLDERS};
 pub use ingest::{Users, import};
-use nix::fcntl::{Flock, FlockArg};
 pub use queue::REFUSED;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 use train::train;
@@ -49,17 +49,6 @@ const LOOK_AGE: i64 = 300;
 
 /// Who the agent ran as when it last started, in the store's `progress`.
 pub const AGENT_UID: &str = "agent uid";
-
-/// Keeps others from working on the same database for as long as it is held: two agents would do everything
-/// twice.
-pub fn lock(config: &Config) -> Result<Flock<File>> {
-    let path = config.state_dir.join("agent.lock");
-    make_for_owner_of_folder(&path).with_context(|| path.display().to_string())?;
-    let file = open_to_lock(&path).with_context(|| path.display().to_string())?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock)
-        .map_err(|(_, error)| error)
-        .with_context(|| format!("{}: another shadowfitd is at work here", path.display()))
-}
 
 /// What one pass did.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -104,7 +93,8 @@ pub struct Agent<'a> {
 }
 
 impl<'a> Agent<'a> {
-    /// Reads the configuration, opens the store and takes up the last snapshot.
+    /// Reads the configuration, opens the store and takes up the last snapshot. No other agent may be at work on them:
+    /// see [`alone`].
     pub fn new(
         config_path: PathBuf,
         commands: &'a dyn Commands,

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use clap::Parser;
-use shadowfit_core::agent::{Agent, lock};
+use shadowfit_core::agent::{Agent, alone, alone_at_last};
 use shadowfit_core::clock::WallClock;
 use shadowfit_core::config::Config;
 use shadowfit_core::slurm::System;
@@ -32,8 +32,12 @@ fn main() -> Result<()> {
         .init();
     let path = arguments.config.unwrap_or_else(Config::default_path);
     let (system, clock) = (System::default(), WallClock);
+    // First: what another agent is at work on is not even opened.
+    let _alone = match arguments.once {
+        true => alone(&Config::load(&path)?)?,
+        false => alone_at_last(&path, &clock)?,
+    };
     let mut agent = Agent::new(path.clone(), &system, &clock)?;
-    let _lock = lock(&Config::load(&path)?)?;
     if arguments.once {
         let pass = agent.pass(true)?;
         println!("{pass:?}");

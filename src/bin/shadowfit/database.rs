@@ -4,7 +4,7 @@ use crate::arguments::Db;
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use shadowfit_core::agent::train::train;
-use shadowfit_core::agent::{import, lock};
+use shadowfit_core::agent::{alone, import};
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
 use shadowfit_core::model::snapshot::Snapshot;
@@ -91,7 +91,7 @@ pub fn keep_up(config: &Config, what: Db) -> Result<ExitCode> {
         }
         Db::Backup { file } => upkeep::backup(path, &file)?,
         Db::Restore { file } => {
-            let _alone = lock(config)?;
+            let _alone = alone(config)?;
             kept(upkeep::restore(path, &file)?);
         }
         Db::Vacuum => Store::open(path)?.vacuum()?,
@@ -110,7 +110,7 @@ pub fn keep_up(config: &Config, what: Db) -> Result<ExitCode> {
             eprintln!("{}: {rows} rows", file.display());
         }
         Db::Rebuild => {
-            let _alone = lock(config)?;
+            let _alone = alone(config)?;
             kept(upkeep::rebuild(path)?);
         }
     }
