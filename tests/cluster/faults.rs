@@ -2,6 +2,7 @@
 //! no outcome is lost or doubled.
 
 use crate::cluster::{Cluster, Result, checked, ensure, eventually, panicking_core};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -75,6 +76,15 @@ pub fn a_missing_core_lets_jobs_pass(cluster: &mut Cluster) -> Result<()> {
 }
 
 pub fn a_core_of_another_abi_lets_jobs_pass(cluster: &mut Cluster) -> Result<()> {
+    let other = core_of_another_abi(cluster)?;
+    with_core(cluster, Some(&other), |cluster| {
+        cluster.is_as_written(&cluster.submit_known(&[])?)?;
+        let log = cluster.log()?;
+        ensure(log.contains("speaks ABI 999"), log)
+    })
+}
+
+fn core_of_another_abi(cluster: &Cluster) -> Result<Vec<u8>> {
     let source = cluster.scratch.join("other.c");
     let other = cluster.scratch.join("other.so");
     std::fs::write(&source, "unsigned shadowfit_abi(void) { return 999; }\n")?;
@@ -84,12 +94,48 @@ pub fn a_core_of_another_abi_lets_jobs_pass(cluster: &mut Cluster) -> Result<()>
             .arg(&other)
             .arg(&source),
     )?;
-    let other = std::fs::read(other)?;
-    with_core(cluster, Some(&other), |cluster| {
-        cluster.is_as_written(&cluster.submit_known(&[])?)?;
-        let log = cluster.log()?;
-        ensure(log.contains("speaks ABI 999"), log)
-    })
+    Ok(std::fs::read(other)?)
+}
+
+/// An upgrade while jobs are submitted: slurmctld keeps the core that it has mapped, whatever is put in the place of the file,
+/// and has the new one from its next start on.
+pub fn a_core_put_in_place_under_load_counts_from_the_next_start(
+    cluster: &mut Cluster,
+) -> Result<()> {
+    let path = cluster.dir.join("plugins/libshadowfit_core.so");
+    let (right, other) = (std::fs::read(&path)?, core_of_another_abi(cluster)?);
+    let known = cluster.known.display().to_string();
+    let storm: Vec<_> = (0..4)
+        .map(|_| {
+            let one = "for n in $(seq 50); do sbatch --parsable --hold --mem=4000 -c2 \"$0\" 105 || exit 1; done";
+            let mut command = cluster.command("alice", &["bash", "-c", one, &known]);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+        })
+        .collect::<std::io::Result<_>>()?;
+    for round in 0..100 {
+        put_in_place(&path, if round % 2 == 0 { &right } else { &other })?;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for mut child in storm {
+        ensure(child.wait()?.success(), "a submission failed")?;
+    }
+    let jobs = cluster.jobs()?;
+    let jobs: Vec<_> = jobs.iter().filter(|job| job.state == "PENDING").collect();
+    ensure(jobs.len() == 200, format!("{} jobs", jobs.len()))?;
+    jobs.iter().try_for_each(|job| cluster.is_rewritten(job))?;
+    restart(cluster)?;
+    let seen = cluster.submit_known(&[]);
+    put_in_place(&path, &right)?;
+    restart(cluster)?;
+    cluster.is_as_written(&seen?)?;
+    cluster.is_well()
+}
+
+/// As scripts/install puts a file in the place of another.
+fn put_in_place(path: &Path, bytes: &[u8]) -> Result<()> {
+    let new = path.with_extension("new");
+    std::fs::write(&new, bytes)?;
+    Ok(std::fs::rename(new, path)?)
 }
 
 pub fn a_panic_in_the_core_lets_the_job_pass(cluster: &mut Cluster) -> Result<()> {

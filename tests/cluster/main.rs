@@ -5,6 +5,7 @@
 
 mod arguments;
 mod cluster;
+mod controllers;
 mod escapes;
 mod events;
 mod faults;
@@ -154,6 +155,10 @@ const TESTS: &[(&str, Test)] = &[
         faults::a_core_of_another_abi_lets_jobs_pass,
     ),
     (
+        "a_core_put_in_place_under_load_counts_from_the_next_start",
+        faults::a_core_put_in_place_under_load_counts_from_the_next_start,
+    ),
+    (
         "a_panic_in_the_core_lets_the_job_pass",
         faults::a_panic_in_the_core_lets_the_job_pass,
     ),
@@ -172,6 +177,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a_restart_of_slurmctld_keeps_what_was_set",
         faults::a_restart_of_slurmctld_keeps_what_was_set,
+    ),
+    (
+        "jobs_that_wait_outlive_a_takeover_and_the_agent_beside_it",
+        controllers::jobs_that_wait_outlive_a_takeover_and_the_agent_beside_it,
     ),
     (
         "a_burst_that_sacct_misses_is_in_the_profile",
