@@ -40,7 +40,8 @@ pub(super) struct Events {
     pub refused: Option<(PathBuf, i64)>,
     /// It has been said that the folder cannot be read.
     pub is_said: bool,
-    /// How many looks at the queue in a row showed a job that has no folder; the folders are watched anew since then.
+    /// How many looks at the queue in a row showed a job that has no folder; the folders are watched anew since then, and have
+    /// told of no job yet.
     pub lacks: u32,
     pub is_watched_anew: bool,
     /// New jobs at which nobody has looked.

@@ -19,6 +19,8 @@ pub struct Folders {
     new: BTreeSet<u64>,
     /// The kernel has lost events: what is there must be listed.
     is_in_doubt: bool,
+    /// It has told of a job: it sees who makes folders here.
+    has_told: bool,
 }
 
 impl Folders {
@@ -31,6 +33,7 @@ impl Folders {
             jobs: BTreeSet::new(),
             new: BTreeSet::new(),
             is_in_doubt: false,
+            has_told: false,
         };
         folders.add(root.to_owned())?;
         folders.list()?;
@@ -47,6 +50,12 @@ impl Folders {
     /// Jobs and arrays whose folders are there.
     pub fn jobs(&self) -> &BTreeSet<u64> {
         &self.jobs
+    }
+
+    /// The kernel has told of one since this folder is watched. Until then it may be blind here: that nothing is lacking in
+    /// a list that was just made says nothing.
+    pub fn has_told(&self) -> bool {
+        self.has_told
     }
 
     /// Those that have come since this was last called.
@@ -119,6 +128,7 @@ impl Folders {
                     }
                     Some(job) if self.jobs.insert(job) => {
                         self.new.insert(job);
+                        self.has_told = true;
                     }
                     _ => {}
                 }

@@ -193,7 +193,7 @@ impl Agent<'_> {
             |job: &QueuedJob| folders.jobs().contains(&job.original.script_id) || !is_alive(job);
         let lacks = !queue.jobs.iter().all(is_there);
         self.events.lacks = if lacks { self.events.lacks + 1 } else { 0 };
-        self.events.is_watched_anew &= lacks;
+        self.events.is_watched_anew &= !folders.has_told();
         if self.events.lacks > 1 {
             self.events.lacks = 0;
             let place = folders.root().to_owned();

@@ -102,14 +102,14 @@ fn a_new_job_is_seen_by_its_folder_and_the_queue_is_not_asked_for() {
     assert_eq!(asked(&site), ["98", "99"], "6 waits for nothing");
 
     // What its shadow shows is set in all that wait for it.
-    shows(&site, &new(shadow("RUNNING", None)));
+    shows(&site, &new(shadow_of(98, "RUNNING", None)));
     assert_eq!(agent.glance().unwrap(), Default::default());
     assert_eq!(asked(&site), ["77"]);
     let seen = Counters {
         peak_mib: 1000.0,
         ..Counters::nothing(Ended::Finished)
     };
-    shows(&site, &new(shadow("COMPLETED", Some(seen.into()))));
+    shows(&site, &new(shadow_of(98, "COMPLETED", Some(seen.into()))));
     assert_eq!(agent.glance().unwrap().shadows_ended, 1);
     assert_eq!(agent.glance().unwrap().decided_again, 2);
     assert!(!asked(&site).contains(&"all".to_owned()));
@@ -282,6 +282,35 @@ fn a_folder_that_was_put_in_the_place_of_the_old_one_is_watched_in_its_turn() {
     assert_eq!(peeked, ["scontrol --all --oneliner show job 97"]);
 }
 
+/// A folder in which the kernel does not see what others make, as one that another host writes on a file server: what is listed
+/// is whole, and no event comes.
+#[test]
+fn a_folder_of_which_the_kernel_never_tells_is_given_up_however_rarely_jobs_come() {
+    let site = Site::new();
+    let state = site.config.with_file_name("state");
+    std::fs::create_dir(&state).unwrap();
+    shows(&site, &[]);
+    site.slurm.state.replace(state.clone());
+    let mut agent = site.agent();
+    agent.listen();
+    agent.pass(true).unwrap();
+    let mut told = Vec::new();
+    for last in 1..4u32 {
+        std::fs::rename(&state, state.with_file_name(format!("unseen{last}"))).unwrap();
+        for id in 1..=last {
+            std::fs::create_dir_all(state.join(format!("hash.{id}/job.{id}"))).unwrap();
+        }
+        let jobs = (1..=last).map(|id| queued(id, "PENDING", 0, 8000, &record(None)));
+        shows(&site, &jobs.collect::<Vec<_>>());
+        for _ in 0..4 {
+            rest(&site);
+            agent.pass(true).unwrap();
+        }
+        told.push(problem(&site).is_none());
+    }
+    assert_eq!(told, [true, false, false]);
+}
+
 #[test]
 fn jobs_whose_shadow_has_shown_what_they_need_get_no_more_than_their_kind_is_trusted_with() {
     let site = site_with_shadows();
@@ -297,7 +326,7 @@ fn jobs_whose_shadow_has_shown_what_they_need_get_no_more_than_their_kind_is_tru
         peak_mib: 1000.0,
         ..Counters::nothing(Ended::Finished)
     };
-    shows(&site, &both(shadow("COMPLETED", Some(seen.into()))));
+    shows(&site, &both(shadow_of(98, "COMPLETED", Some(seen.into()))));
     site.slurm.calls("");
     let pass = agent.glance().unwrap();
     assert_eq!((pass.shadows_ended, pass.decided_again), (1, 2));

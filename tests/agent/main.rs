@@ -289,9 +289,13 @@ fn new_kind_with(id: u32, arguments: &[&[u8]], submitted: &str) -> String {
 }
 
 fn shadow(state: &str, counters: Option<ShadowCounters>) -> String {
+    shadow_of(9, state, counters)
+}
+
+fn shadow_of(job: u32, state: &str, counters: Option<ShadowCounters>) -> String {
     let comment = match counters {
-        Some(counters) => ShadowRecord::ended("9", counters),
-        None => ShadowRecord::submitted(&"shadow:9:1:1:1:1:1".parse().unwrap()),
+        Some(counters) => ShadowRecord::ended(&job.to_string(), counters),
+        None => ShadowRecord::submitted(&format!("shadow:{job}:1:1:1:1:1").parse().unwrap()),
     };
     let comment = comment.to_comment();
     serde_json::json!({"job_id": 77, "job_state": state, "admin_comment": comment}).to_string()

@@ -518,27 +518,25 @@ fn a_job_whose_memory_was_changed_while_it_waited_starts_with_that() {
 /// A slurmctld that was killed forgets its last jobs, and gives their numbers to others.
 #[test]
 fn a_shadow_whose_number_was_given_anew_is_lost_and_learns_nothing_from_another() {
-    let finished = || {
+    let finished = |job| {
         let finished = Counters {
             peak_mib: 1000.0,
             ..Counters::nothing(Ended::Finished)
         };
-        shadow("COMPLETED", Some(finished.into()))
+        shadow_of(job, "COMPLETED", Some(finished.into()))
     };
     let site = site();
     shows(&site, &[new_job(9, NOON)]);
     let mut agent = site.agent();
     agent.pass(true).unwrap();
-    let of_another_job = finished().replace("\\\"9\\\"", "\\\"8\\\"");
-    assert_ne!(of_another_job, finished());
-    shows(&site, &[new_job(9, NOON), of_another_job]);
+    shows(&site, &[new_job(9, NOON), finished(8)]);
     assert_eq!(agent.glance().unwrap().shadows_ended, 0);
     // The job's number was given anew, too: to one of another kind.
     site.slurm.shadows.set(0);
     let another_kind = || waiting(9, "another", "PENDING", 0, NOON);
     shows(&site, &[another_kind()]);
     assert_eq!(agent.glance().unwrap().shadows_started, 1);
-    shows(&site, &[another_kind(), finished()]);
+    shows(&site, &[another_kind(), finished(9)]);
     assert_eq!(agent.glance().unwrap().shadows_ended, 1);
     let rows = "SELECT group_concat(job_id || ' ' || (need_mib IS NOT NULL)) FROM shadows";
     let rows: String = database(&site)
