@@ -112,7 +112,7 @@ fn new_jobs(config: &Config) -> Option<Finding> {
         0 => Finding::bad(
             "new jobs",
             "shadowfitd is not told of them by slurmctld's StateSaveLocation and asks for the whole queue, which a large one makes slow",
-            "run shadowfitd on the controller, as SlurmUser or root",
+            "run shadowfitd beside the slurmctld that is active, as SlurmUser or root",
         ),
         _ => Finding::good("new jobs: told by slurmctld's folders"),
     })
