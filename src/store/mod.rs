@@ -21,10 +21,14 @@ use crate::job::directory::Watermark;
 use anyhow::{Context, Result, bail};
 pub use ends::{Harm, PastEnd, RunOfJob};
 pub use filter::Filter;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use schema::MIGRATIONS;
 pub use shadows::Shadow;
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// So long is waited for others who write.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An open database.
 pub struct Store {
@@ -77,8 +81,8 @@ impl Store {
     }
 
     fn prepare(&mut self) -> Result<()> {
-        self.db.busy_timeout(std::time::Duration::from_secs(30))?;
-        self.db.pragma_update(None, "journal_mode", "WAL")?;
+        self.db.busy_timeout(PATIENCE)?;
+        self.log_ahead()?;
         self.db.pragma_update(None, "synchronous", "NORMAL")?;
         self.db.pragma_update(None, "cache_size", -65536)?;
         // Whoever opens it at the same time, as an import beside an agent, finds it before or behind all steps.
@@ -86,6 +90,23 @@ impl Store {
             self.bring_up_to_date()?;
         }
         Ok(())
+    }
+
+    /// Who changes the mode while another one does, of a database that is new, is told so at once, without the patience that
+    /// SQLite has with all else.
+    fn log_ahead(&self) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            match self.db.pragma_update(None, "journal_mode", "WAL") {
+                Err(error)
+                    if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                        && began.elapsed() < PATIENCE =>
+                {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                changed => return Ok(changed?),
+            }
+        }
     }
 
     fn bring_up_to_date(&mut self) -> Result<()> {
