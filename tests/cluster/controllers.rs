@@ -3,7 +3,7 @@
 use crate::cluster::{Cluster, Result, ensure, eventually};
 use crate::shadow::{enable, write_script};
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// The second controller has a name of its own and the next address of the loopback, both in namespaces that end with it.
 const SECOND_NAME: &str = "second";
@@ -14,6 +14,11 @@ struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // What a slurmctld has started would outlive it.
+        let parent = self.0.id().to_string();
+        let _ = Command::new("pkill")
+            .args(["-KILL", "-P", &parent])
+            .status();
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -158,7 +163,7 @@ pub fn jobs_that_wait_outlive_a_takeover_and_the_agent_beside_it(
     is_measured_once(cluster, before)?;
     // The first one is back.
     cluster.start("slurmctld")?;
-    eventually("the first controller", 20, || {
+    eventually("the first controller", 60, || {
         Ok(pair.is_up("primary")? && pair.is_up("backup")?)
     })?;
     drop(backup);
