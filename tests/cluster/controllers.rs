@@ -14,11 +14,6 @@ struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // What a slurmctld has started would outlive it.
-        let parent = self.0.id().to_string();
-        let _ = Command::new("pkill")
-            .args(["-KILL", "-P", &parent])
-            .status();
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -72,8 +67,17 @@ impl<'a> Pair<'a> {
     fn on_second(&self, program: &str) -> Result<Process> {
         let line = "hostname \"$1\"; mount --bind \"$2/hosts\" /etc/hosts; export SLURM_CONF=\"$2/slurm.conf\"; exec $3";
         let etc = self.second_etc().display().to_string();
-        let words = ["unshare", "--uts", "--mount", "sh", "-c", line, "sh"];
-        self.start(&[&words[..], &[SECOND_NAME, &etc, program]].concat())
+        // What a slurmctld starts would outlive it, but for the namespace.
+        let apart = [
+            "unshare",
+            "--uts",
+            "--mount-proc",
+            "--pid",
+            "--fork",
+            "--kill-child",
+        ];
+        let words = ["sh", "-c", line, "sh", SECOND_NAME, &etc, program];
+        self.start(&[&apart[..], &words].concat())
     }
 
     fn start(&self, words: &[&str]) -> Result<Process> {
