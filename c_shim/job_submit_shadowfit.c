@@ -176,7 +176,7 @@ static void copy_request(const job_desc_msg_t *job, uint32_t submit_uid, struct 
 static void apply_cpus(job_desc_msg_t *job, uint16_t cpus_per_task)
 {
 	uint32_t before = job->cpus_per_task;
-	uint32_t tasks = job->num_tasks == NO_VAL ? 1 : job->num_tasks;
+	uint64_t tasks = tasks_of(job);
 
 	if (job->pn_min_cpus != NO_VAL16 && job->pn_min_cpus > cpus_per_task)
 		job->pn_min_cpus = cpus_per_task;

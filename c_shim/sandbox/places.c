@@ -24,8 +24,8 @@ static const char *const left_out_types[] = {
 /* Of the kernel itself, which refuses an overlay where it could not work, or known for long to bear one. */
 static const char *const bearing_types[] = { "ext2", "ext3", "ext4",	 "xfs",	  "btrfs", "f2fs",  "jfs",    "zfs",
 					     "tmpfs", "rootfs", "overlay", "nfs",	  "nfs4",  "ceph",  "cifs",   "smb3",
-					     "9p",    "afs",	 "squashfs", "erofs", "iso9660", "udf", "virtiofs", "bcachefs",
-					     "gfs2",  "ocfs2", "orangefs", "fuse",  "fuseblk" };
+					     "9p",    "nilfs2",	 "squashfs", "erofs", "iso9660", "udf", "virtiofs", "bcachefs",
+					     "gfs2",  "ocfs2", "pvfs2", "reiserfs", "fuse",  "fuseblk" };
 #define FUSE_WITH_A_NAME "fuse."
 
 static const char *const folders[] = { "/proc", "/sys", "/dev", "/run", "/var/run" };

@@ -71,7 +71,11 @@ int sandbox_as_user_with_capabilities(const struct sandbox *wish)
 {
 	if (sandbox_as_user(wish))
 		return -1;
-	return take_all_capabilities() < 0 ? refuse(errno, "capabilities") : 0;
+	if (take_all_capabilities() == 0)
+		return 0;
+	refuse(errno, "capabilities");
+	sandbox_as_root();
+	return -1;
 }
 
 int sandbox_as_root(void)

@@ -183,6 +183,8 @@ static int cover_folder(const struct sandbox *wish, const struct place *place, i
 {
 	char upper[64], work[64], to[FD_PATH], options[256];
 
+	if (!place_bears_overlay(place, wish->overlay_over))
+		return refuse(0, "%s is of type %s, which is not known to bear an overlay", place->path, place->type);
 	snprintf(upper, sizeof(upper), SCRATCH "/u%u", place->id);
 	snprintf(work, sizeof(work), SCRATCH "/w%u", place->id);
 	if (make_upper(upper, like))
@@ -226,10 +228,6 @@ static int cover_place(const struct sandbox *wish, const struct place *place)
 
 	if (from < 0)
 		return 0;
-	if (!place_bears_overlay(place, wish->overlay_over)) {
-		close(from);
-		return refuse(0, "%s is of type %s, which is not known to bear an overlay", place->path, place->type);
-	}
 	int target = open_target(place->path);
 	int failed = target < 0 || cover(wish, place, from, target) < 0;
 	int error = errno;

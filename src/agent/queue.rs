@@ -3,7 +3,7 @@
 
 use super::train::runs;
 use super::{Agent, Pass};
-use crate::config::{Care, Owner};
+use crate::config::{Care, Mode, Modes, Owner};
 use crate::decide::{known, size};
 use crate::model::second::second;
 use crate::record::{Again, Record};
@@ -84,15 +84,19 @@ impl Agent<'_> {
                 }
             };
             // Whoever comes after this agent must know why the job runs again, and its kind has to learn from it.
-            if let Err(error) = self.store.note_harm(run_of(job), &harm) {
+            let noted = self.store.note_harm(run_of(job), &harm);
+            let is_new = noted.unwrap_or_else(|error| {
                 tracing::warn!(job = job.handle, "{error:#}");
-            }
+                true
+            });
             if self.rescued_in_vain(job) {
-                tracing::error!(
-                    job = job.handle,
-                    "{}, again: it could not be given more, and is not requeued any more",
-                    harm.why
-                );
+                if is_new {
+                    tracing::error!(
+                        job = job.handle,
+                        "{}, again, though it was put back {MOST_RESCUES} times: it is not any more",
+                        harm.why
+                    );
+                }
                 continue;
             }
             // Its submitter runs it again: two would write the same files.
@@ -126,9 +130,10 @@ impl Agent<'_> {
     fn rescued_in_vain(&self, job: &QueuedJob) -> bool {
         let since = self.clock.now() - SAME_JOB_S;
         let before = self.store.harms_before(job.job_id, job.restarts, since);
+        // What cannot be counted is taken for harm each time.
         before.unwrap_or_else(|error| {
             tracing::warn!(job = job.handle, "{error:#}");
-            0
+            job.restarts as usize
         }) >= MOST_RESCUES
     }
 
@@ -271,7 +276,11 @@ impl Agent<'_> {
             account: Some(job.account.as_bytes()),
             partition: Some(job.partition.as_bytes()),
         };
-        let modes = self.config.modes_under(owner, job.manager);
+        // Known since its submission, perhaps, or moved there.
+        let modes = match self.directory.gives_whole_nodes(job.partition.as_bytes()) {
+            true => Modes::all(Mode::Off),
+            false => self.config.modes_under(owner, job.manager),
+        };
         let sized = size(
             &self.config,
             modes,

@@ -37,6 +37,9 @@ struct Candidate<'a> {
     asked: Ask,
 }
 
+/// slurmctld counts a delay from when it hears of it, in seconds.
+const COUNTED_LATER_S: i64 = 5;
+
 impl Candidate<'_> {
     /// Its shadow, as it is remembered before it is submitted at `now`, in seconds since 1970.
     fn intended(&self, kind: Key, now: i64) -> Shadow {
@@ -230,14 +233,17 @@ impl Agent<'_> {
     /// Somebody has changed its memory, or Slurm has: it gives less for each CPU, and more CPUs, where MaxMemPerCPU is
     /// exceeded. That stays, and there is nothing left to wait for but a begin time of the user's own.
     fn start_as_it_is(&self, job: &QueuedJob) {
-        let waits_for_us = |wait: &Wait| job.started <= wait.starts_at();
-        if !job.record.shadow.as_ref().is_some_and(waits_for_us) {
-            return;
+        let waits_for_us = |wait: &Wait| job.started <= wait.starts_at() + COUNTED_LATER_S;
+        if job.record.shadow.as_ref().is_some_and(waits_for_us) {
+            let why = "its memory was changed while it waited, by hand or for MaxMemPerCPU";
+            self.start_unchanged(job, why.into());
         }
+    }
+
+    /// It starts with what it has.
+    fn start_unchanged(&self, job: &QueuedJob, why: String) {
         let record = Record {
-            kept: Some(
-                "its memory was changed while it waited, by hand or for MaxMemPerCPU".into(),
-            ),
+            kept: Some(why.into()),
             shadow: None,
             ..job.record.clone()
         };
@@ -341,12 +347,7 @@ impl Agent<'_> {
     fn start_without(&self, jobs: &[&QueuedJob], reason: &str, error: &dyn std::fmt::Display) {
         for job in jobs {
             tracing::warn!(job = job.handle, "no shadow: {error:#}");
-            let record = Record {
-                kept: Some(format!("no shadow of it could be submitted: {reason}").into()),
-                shadow: None,
-                ..job.record.clone()
-            };
-            self.set(job, &record, true);
+            self.start_unchanged(job, format!("no shadow of it could be submitted: {reason}"));
         }
     }
 }

@@ -94,7 +94,10 @@ pub fn decide_reading(
         &request.texts,
         request.ask.layout,
     );
-    let whole_nodes = gives_whole_nodes(owner.partition, snapshot).then_some(LeftAlone::WholeNodes);
+    let whole_nodes = snapshot
+        .zip(owner.partition)
+        .filter(|(snapshot, partitions)| snapshot.directory().gives_whole_nodes(partitions))
+        .map(|_| LeftAlone::WholeNodes);
     if let Some(reason) = request.left_alone.or(whole_nodes) {
         return Some(Record::kept(kind, None, reason.text()));
     }
@@ -123,17 +126,6 @@ pub fn decide_reading(
         Some(wait) => record.after_shadow(wait),
         None => record,
     })
-}
-
-/// What a job of such a partition does not ask for nobody else gets, and less memory may still kill it.
-fn gives_whole_nodes(partitions: Option<&[u8]>, snapshot: Option<&Snapshot>) -> bool {
-    let (Some(partitions), Some(snapshot)) = (partitions, snapshot) else {
-        return false;
-    };
-    let exclusive = &snapshot.directory().exclusive_partitions;
-    let mut names = partitions.split(|&byte| byte == b',');
-    !exclusive.is_empty()
-        && names.any(|name| str::from_utf8(name).is_ok_and(|name| exclusive.contains(name)))
 }
 
 /// A shadow runs first where the job may wait, has enough at stake and can be cloned.

@@ -119,9 +119,10 @@ pub struct ShadowCounters {
     pub license_servers: BTreeMap<String, u32>,
 }
 
-/// Of the time that one CPU would have given it, a shadow got less than this: too little to be believed. A judgement: at half of
-/// it a window shows what half a window shows, which still predicts; of less nobody has measured what it is worth.
-const STARVED: f32 = 0.5;
+/// Of the time that one CPU would have given it, a shadow got less than this: too little to be believed. A judgement: beside live
+/// work that fills its node it gets next to nothing; threads that run in bursts wait for each other, and may seem to want
+/// two or three times what they get.
+const STARVED: f32 = 0.25;
 
 /// What wants less than this share of a CPU, and moves fewer MiB a second, waits for something: a time, a file, an answer. Its work
 /// is still to come. A judgement: programs that work want tenfold of either, and one that is taken for idle keeps its request.
@@ -129,14 +130,16 @@ const IDLE_CPUS: f32 = 0.1;
 const IDLE_MIB_S: f32 = 1.0;
 
 impl Counters {
-    /// Others kept its node busy: it seldom ran though it could have, and what it did is the beginning of a job's.
+    /// It seldom ran though it could have, as others kept its node busy: what it did is the beginning of a job's.
     pub fn was_starved(&self) -> bool {
         self.cpu_s < STARVED * self.demand.min(1.0) * self.wall_s
     }
 
     /// It did next to nothing.
     pub fn was_idle(&self) -> bool {
-        let moved_mib = self.read_mib[0] + self.written_mib[0];
+        // What is mapped is read by no call, and what is cached comes from no storage.
+        let moved = |[by_calls, by_storage]: [f32; 2]| by_calls.max(by_storage);
+        let moved_mib = moved(self.read_mib) + moved(self.written_mib);
         self.demand < IDLE_CPUS && moved_mib < IDLE_MIB_S * self.wall_s
     }
 

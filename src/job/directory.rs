@@ -18,6 +18,17 @@ pub struct Directory {
     pub exclusive_partitions: HashSet<String>,
 }
 
+impl Directory {
+    /// One of `partitions`, which commas part, gives each job whole nodes: what a job does not ask for nobody else gets
+    /// there, and less memory may still kill it.
+    pub fn gives_whole_nodes(&self, partitions: &[u8]) -> bool {
+        let is_exclusive = |name: &str| self.exclusive_partitions.contains(name);
+        let mut names = partitions.split(|&byte| byte == b',');
+        !self.exclusive_partitions.is_empty()
+            && names.any(|name| str::from_utf8(name).is_ok_and(is_exclusive))
+    }
+}
+
 /// One user of the cluster.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct User {

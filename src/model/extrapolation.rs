@@ -324,15 +324,17 @@ mod tests {
         // CPU time that it got, CPUs that it wanted, MiB that it read.
         let cases = [
             (59.0, 1.0, 0.0, true),
-            (31.0, 1.0, 0.0, true),
-            (29.0, 1.0, 0.0, false),
+            (16.0, 1.0, 0.0, true),
+            (14.0, 1.0, 0.0, false),
             // One CPU for many threads is what a slice has.
             (59.0, 16.0, 0.0, true),
-            (29.0, 16.0, 0.0, false),
+            (14.0, 16.0, 0.0, false),
+            // Bursts of threads that wait for each other.
+            (20.0, 3.0, 0.0, true),
             // It waits for its storage, and not for a CPU.
             (12.0, 0.2, 0.0, true),
             (1.0, 0.02, 6000.0, true),
-            (5.0, 0.2, 6000.0, false),
+            (2.0, 0.2, 6000.0, false),
             (1.0, 0.02, 10.0, false),
             (0.0, 0.0, 0.0, false),
         ];

@@ -55,8 +55,12 @@ pub enum CommandError {
     },
 }
 
-/// What scontrol says where a job has changed meanwhile, or nobody has answered.
-const NO_REFUSAL: [&str; 6] = [
+/// What scontrol says where a job has changed meanwhile, or nobody has answered who could.
+const NO_REFUSAL: [&str; 10] = [
+    "try again",
+    "standby",
+    "Zero Bytes",
+    "uthentication",
     "no longer pending",
     "Invalid job id",
     "completing or completed",

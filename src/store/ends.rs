@@ -80,8 +80,8 @@ impl Store {
         Ok(query.query_row([job_id as i64, started], |row| row.get(0))?)
     }
 
-    /// Remembers that a rewrite harmed a run, before anything is done about it.
-    pub fn note_harm(&self, run: RunOfJob, harm: &Harm) -> Result<()> {
+    /// Remembers that a rewrite harmed a run, before anything is done about it. Returns whether that is new.
+    pub fn note_harm(&self, run: RunOfJob, harm: &Harm) -> Result<bool> {
         let step = self.db.unchecked_transaction()?;
         let is_new = step.execute(
             "INSERT OR IGNORE INTO harms (job_id, restarts, started, of_memory, why) VALUES (?, ?, ?, ?, ?)",
@@ -106,7 +106,7 @@ impl Store {
             )?;
         }
         step.commit()?;
-        Ok(())
+        Ok(is_new == 1)
     }
 
     /// How the runs of each kind ended, day by day, that ended at or after `since`, in seconds since 1970, where some were

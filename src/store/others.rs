@@ -14,7 +14,7 @@ const LOOKED_AT: u32 = 8;
 impl Store {
     /// The latest runs of a script up to row `row`, the latest first: at most `limit`, of at least `users` users, of
     /// whom none has more than all others together have divided by one less than `users`, and none is left out for what others
-    /// ran since. None at all where there are
+    /// ran since, as long as it is among the [`LOOKED_AT`] × `limit` latest. None at all where there are
     /// fewer users. Runs whose user wanted to be left alone are not among them.
     pub fn runs_of_others(&self, key: Key, row: i64, limit: u32, users: u32) -> Result<Vec<Run>> {
         let mut query = self.db.prepare_cached(&format!(

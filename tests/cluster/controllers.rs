@@ -3,7 +3,7 @@
 use crate::cluster::{Cluster, Result, ensure, eventually};
 use crate::shadow::{enable, write_script};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 /// The second controller has a name of its own and the next address of the loopback, both in namespaces that end with it.
 const SECOND_NAME: &str = "second";
@@ -151,7 +151,7 @@ pub fn jobs_that_wait_outlive_a_takeover_and_the_agent_beside_it(
 ) -> Result<()> {
     enable(cluster, 60, "[agent]\ninterval_s = 5\n")?;
     let pair = Pair::up(cluster)?;
-    let backup = pair.on_second("slurmctld")?;
+    let backup = pair.on_second("slurmctld -D")?;
     eventually("the second controller", 20, || pair.is_up("backup"))?;
     let first = pair.start(&["shadowfitd"])?;
     let before = submit(cluster, "pickletools")?;

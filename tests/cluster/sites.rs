@@ -33,8 +33,7 @@ fn beside_lua(
     );
     std::fs::write(cluster.dir.join("etc/job_submit.lua"), LUA)?;
     std::fs::write(&conf, with_lua)?;
-    restart(cluster)?;
-    let checked = check(cluster);
+    let checked = restart(cluster).and_then(|()| check(cluster));
     std::fs::write(&conf, before)?;
     restart(cluster)?;
     checked
@@ -105,12 +104,13 @@ pub fn a_job_that_gets_whole_nodes_is_left_alone(cluster: &mut Cluster) -> Resul
         "OverSubscribe=EXCLUSIVE",
     ];
     cluster.run("root", &[&["scontrol", "create"], &whole[..]].concat())?;
-    cluster.pass()?;
+    let passed = cluster.pass();
     cluster.let_the_plugin_look();
     let job = cluster.submit_known(&["-p", "whole"]);
     let other = cluster.submit_known(&["-p", "batch"]);
-    cluster.cancel_all()?;
+    let cancelled = cluster.cancel_all();
     cluster.run("root", &["scontrol", "delete", whole[0]])?;
+    passed.and(cancelled)?;
     let job = job?;
     cluster.is_as_written(&job)?;
     let kept = &job.record()["kept"];

@@ -68,7 +68,10 @@ pub(super) fn is_last(plugins: &str) -> Finding {
 
 /// Where memory is not allotted a smaller request makes room for nobody.
 pub(super) fn allots_memory(select: &str, config: &Config) -> Option<Finding> {
-    let sizes = config.modes.memory.unwrap_or(config.modes.default) == Mode::Apply;
+    let applies = |memory: Option<Mode>, all: Option<Mode>| memory.or(all) == Some(Mode::Apply);
+    let mut rules = config.rule.iter();
+    let sizes = applies(config.modes.memory, Some(config.modes.default))
+        || rules.any(|rule| applies(rule.memory, rule.mode));
     let in_vain = !select.is_empty() && !select.contains("MEMORY");
     sizes.then(|| {
         Finding::check(

@@ -124,7 +124,7 @@ const REFUSED_IN_A_ROW: usize = 5;
 /// Whether the last shadows ran; nothing where the site has none, or had none of late. Where none ever runs, jobs of new kinds
 /// wait for nothing.
 pub(super) fn shadows(config: &Config) -> Option<Finding> {
-    if !config.shadow.enabled {
+    if !config.wants_shadows() {
         return None;
     }
     let since = now() - 86_400 * i64::from(SHADOWS_OF_DAYS);
@@ -145,7 +145,7 @@ pub(super) fn shadows(config: &Config) -> Option<Finding> {
         )
     });
     let what = format!("shadows: {} in {SHADOWS_OF_DAYS} days", ended.len());
-    let fix = "mend that on the nodes, or set enabled = false under [shadow]";
+    let fix = "mend that on the nodes, see docs/limits.md for overlay_over=, or set enabled = false under [shadow]";
     Some(Finding::check(what, problem, fix))
 }
 
