@@ -69,17 +69,22 @@ fn a_shadow_that_told_nothing_lets_its_job_start_as_asked() {
 }
 
 #[test]
-fn a_shadow_that_cannot_be_submitted_costs_its_job_no_time() {
-    let site = site_with_shadows();
-    site.slurm.refuses_shadows.set(true);
-    site.slurm.queue.replace(vec![new_kind(9)]);
-    let mut agent = site.agent();
-    assert_eq!(agent.pass(true).unwrap().shadows_started, 0);
-    let set = site.slurm.calls("scontrol update");
-    assert!(
-        set[0].ends_with("StartTime=now") && set[0].contains("could be submitted"),
-        "{set:?}"
-    );
+fn a_shadow_that_cannot_be_submitted_costs_its_job_no_time_and_nothing_that_was_changed_by_hand() {
+    for memory in [8000, 9000] {
+        let site = site_with_shadows();
+        site.slurm.refuses_shadows.set(true);
+        let mut job: serde_json::Value = serde_json::from_str(&new_kind(9)).unwrap();
+        job["memory_per_node"] = memory.into();
+        site.slurm.queue.replace(vec![job.to_string()]);
+        let mut agent = site.agent();
+        assert_eq!(agent.pass(true).unwrap().shadows_started, 0);
+        let set = site.slurm.calls("scontrol update");
+        assert!(
+            set[0].ends_with("StartTime=now") && set[0].contains("could be submitted"),
+            "{set:?}"
+        );
+        assert!(!set[0].contains("MinMemory"), "{set:?}");
+    }
 }
 
 #[test]

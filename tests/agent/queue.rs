@@ -186,6 +186,28 @@ fn who_is_who_is_asked_every_ten_minutes_and_published() {
 }
 
 #[test]
+fn a_job_that_waits_for_whole_nodes_gets_what_it_asked_for() {
+    for (line, is_lowered) in [("", true), (" OverSubscribe=EXCLUSIVE", false)] {
+        let site = site_with("");
+        let partition = format!("PartitionName=batch Default=YES{line}\n");
+        site.slurm.partitions.replace(partition);
+        let asked = record(None);
+        assert_eq!(
+            set(&site, 0, 8000, &asked).is_empty(),
+            !is_lowered,
+            "{line}"
+        );
+        if !is_lowered {
+            let given_back = set(&site, 0, 1000, &record(Some(1000)));
+            assert!(
+                given_back[0].contains("MinMemoryNode=8000 "),
+                "{given_back:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_site_says_how_often_a_pass_is_made() {
     let agent = site_with("agent.interval_s = 7");
     assert_eq!(agent.agent().interval(), Duration::from_secs(7));
