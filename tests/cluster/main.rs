@@ -32,6 +32,7 @@ use std::sync::{Arc, Mutex};
 
 type Test = fn(&mut Cluster) -> Result<(), Failed>;
 
+/// Those with shadows come last: a shadow is nobody's job, and the books of the others would not agree with sacct's.
 const TESTS: &[(&str, Test)] = &[
     (
         "a_known_kind_of_job_gets_what_it_needs",
@@ -179,10 +180,6 @@ const TESTS: &[(&str, Test)] = &[
         faults::a_restart_of_slurmctld_keeps_what_was_set,
     ),
     (
-        "jobs_that_wait_outlive_a_takeover_and_the_agent_beside_it",
-        controllers::jobs_that_wait_outlive_a_takeover_and_the_agent_beside_it,
-    ),
-    (
         "a_burst_that_sacct_misses_is_in_the_profile",
         profile::a_burst_that_sacct_misses_is_in_the_profile,
     ),
@@ -270,6 +267,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "no_system_call_of_the_agent_is_forbidden_by_its_unit",
         restricted::no_system_call_of_the_agent_is_forbidden_by_its_unit,
+    ),
+    (
+        "jobs_that_wait_outlive_a_takeover_and_the_agent_beside_it",
+        controllers::jobs_that_wait_outlive_a_takeover_and_the_agent_beside_it,
     ),
     (
         "without_an_agent_jobs_start_as_asked",
