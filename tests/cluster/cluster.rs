@@ -295,8 +295,14 @@ impl Cluster {
     }
 
     pub fn wait_for(&self, id: u64, state: &str) -> Result<()> {
-        eventually(&format!("job {id} {state}"), 60, || {
+        // A slurmctld that was just started may take a minute until its nodes have jobs again.
+        let seen = eventually(&format!("job {id} {state}"), 150, || {
             Ok(self.job(id)?.state == state)
+        });
+        seen.map_err(|error| {
+            let shown = self.run("root", &["scontrol", "show", "job", &id.to_string()]);
+            let nodes = self.run("root", &["sinfo", "-N"]);
+            format!("{error:?}: {shown:?} {nodes:?}").into()
         })
     }
 
