@@ -182,9 +182,6 @@ static int cover_folder(const struct sandbox *wish, const struct place *place, i
 			const struct stat *like)
 {
 	char upper[64], work[64], to[FD_PATH], options[256];
-
-	if (!place_bears_overlay(place, wish->overlay_over))
-		return refuse(0, "%s is of type %s, which is not known to bear an overlay", place->path, place->type);
 	snprintf(upper, sizeof(upper), SCRATCH "/u%u", place->id);
 	snprintf(work, sizeof(work), SCRATCH "/w%u", place->id);
 	if (make_upper(upper, like))
@@ -222,12 +219,24 @@ static int cover(const struct sandbox *wish, const struct place *place, int from
 	return S_ISREG(like.st_mode) ? cover_single_file(from, target) : 0;
 }
 
+/* A single file gets none. */
+static int can_be_covered(const struct sandbox *wish, const struct place *place, int from)
+{
+	struct stat kind;
+
+	return fstat(from, &kind) < 0 || !S_ISDIR(kind.st_mode) || place_bears_overlay(place, wish->overlay_over);
+}
+
 static int cover_place(const struct sandbox *wish, const struct place *place)
 {
 	int from = open_place(wish, place);
 
 	if (from < 0)
 		return 0;
+	if (!can_be_covered(wish, place, from)) {
+		close(from);
+		return refuse(0, "%s is of type %s, which is not known to bear an overlay", place->path, place->type);
+	}
 	int target = open_target(place->path);
 	int failed = target < 0 || cover(wish, place, from, target) < 0;
 	int error = errno;
