@@ -28,6 +28,8 @@ static const char *const bearing_types[] = { "ext2", "ext3", "ext4",	 "xfs",	  "
 					     "gfs2",  "ocfs2", "pvfs2", "reiserfs", "fuse",  "fuseblk" };
 #define FUSE_WITH_A_NAME "fuse."
 
+#define COUNT(of) (sizeof(of) / sizeof(*(of)))
+
 static const char *const folders[] = { "/proc", "/sys", "/dev", "/run", "/var/run" };
 
 static bool is_under(const char *path, const char *folder)
@@ -59,14 +61,14 @@ static bool is_listed(const char *type, const char *types)
 
 bool place_bears_overlay(const struct place *place, const char *more)
 {
-	return is_one_of(place->type, bearing_types, sizeof(bearing_types) / sizeof(*bearing_types)) ||
+	return is_one_of(place->type, bearing_types, COUNT(bearing_types)) ||
 	       strncmp(place->type, FUSE_WITH_A_NAME, strlen(FUSE_WITH_A_NAME)) == 0 ||
 	       (more && is_listed(place->type, more));
 }
 
 static bool is_in_left_out_folder(const char *path)
 {
-	for (size_t which = 0; which < sizeof(folders) / sizeof(*folders); which++)
+	for (size_t which = 0; which < COUNT(folders); which++)
 		if (is_under(path, folders[which]))
 			return true;
 	return false;
@@ -116,8 +118,8 @@ static bool read_place(const char *line, struct place *place)
 	    sscanf(type + 3, "%31s", place->type) != 1)
 		return false;
 	unescape(place->path);
-	place->is_left_out = is_one_of(place->type, left_out_types,
-				       sizeof(left_out_types) / sizeof(*left_out_types)) || is_in_left_out_folder(place->path) || is_below_left_out(place);
+	place->is_left_out = is_one_of(place->type, left_out_types, COUNT(left_out_types)) ||
+			     is_in_left_out_folder(place->path) || is_below_left_out(place);
 	return true;
 }
 

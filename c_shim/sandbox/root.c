@@ -182,6 +182,7 @@ static int cover_folder(const struct sandbox *wish, const struct place *place, i
 			const struct stat *like)
 {
 	char upper[64], work[64], to[FD_PATH], options[256];
+
 	snprintf(upper, sizeof(upper), SCRATCH "/u%u", place->id);
 	snprintf(work, sizeof(work), SCRATCH "/w%u", place->id);
 	if (make_upper(upper, like))

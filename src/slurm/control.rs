@@ -22,9 +22,7 @@ pub fn set(
     {
         changes.push(format!("Licenses={}", licenses.asked));
     }
-    if let Some(comment) = record.to_comment() {
-        changes.push(format!("AdminComment={comment}"));
-    }
+    changes.extend(noting(record));
     if start_now {
         changes.push("StartTime=now".into());
     }
@@ -103,22 +101,22 @@ pub fn delay(
     delay_s: u64,
     record: &Record,
 ) -> Result<(), CommandError> {
-    let comment = record.to_comment().unwrap_or_default();
-    let changes = [
-        format!("StartTime=now+{delay_s}seconds"),
-        format!("AdminComment={comment}"),
-    ];
+    let mut changes = vec![format!("StartTime=now+{delay_s}seconds")];
+    changes.extend(noting(record));
     update(commands, handle, &changes)
 }
 
 /// Lets a job that waits begin now with what it has, and notes that in its record.
 pub fn start(commands: &dyn Commands, handle: &str, record: &Record) -> Result<(), CommandError> {
-    let comment = record.to_comment().unwrap_or_default();
-    let changes = [
-        format!("AdminComment={comment}"),
-        "StartTime=now".to_owned(),
-    ];
+    let mut changes = Vec::from_iter(noting(record));
+    changes.push("StartTime=now".into());
     update(commands, handle, &changes)
+}
+
+/// One that cannot be written leaves the record that is there.
+fn noting(record: &Record) -> Option<String> {
+    let comment = record.to_comment()?;
+    Some(format!("AdminComment={comment}"))
 }
 
 /// Cancels a job.

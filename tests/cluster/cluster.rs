@@ -397,6 +397,11 @@ impl Cluster {
         })
     }
 
+    pub fn restart_slurmctld(&self) -> Result<()> {
+        self.stop("slurmctld")?;
+        self.start("slurmctld")
+    }
+
     /// For what slurm.conf's daemons read as they start.
     pub fn restart_all(&self) -> Result<()> {
         let nodes = self.run("root", &["sinfo", "-h", "-N", "-p", "batch", "-o", "%N"])?;

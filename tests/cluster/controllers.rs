@@ -52,8 +52,7 @@ impl<'a> Pair<'a> {
 
     /// A slurmctld knows of another one from its start on, nodes from when they are told to read slurm.conf anew.
     fn restart(&self) -> Result<()> {
-        self.cluster.stop("slurmctld")?;
-        self.cluster.start("slurmctld")?;
+        self.cluster.restart_slurmctld()?;
         self.cluster
             .run("root", &["scontrol", "reconfigure"])
             .map(drop)

@@ -3,7 +3,7 @@
 
 use crate::cluster::{Cluster, Result, checked, ensure, eventually, panicking_core};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 pub fn a_damaged_snapshot_changes_nothing(cluster: &mut Cluster) -> Result<()> {
@@ -26,21 +26,40 @@ pub fn a_damaged_snapshot_changes_nothing(cluster: &mut Cluster) -> Result<()> {
     }
     // After a restart there is no last good one: jobs pass.
     std::fs::remove_file(cluster.snapshot())?;
-    restart(cluster)?;
+    cluster.restart_slurmctld()?;
     cluster.is_as_written(&cluster.submit_known(&[])?)?;
     cluster.publish(&good)?;
     cluster.is_well()
 }
 
-pub fn a_snapshot_replaced_a_thousand_times_in_a_storm(cluster: &mut Cluster) -> Result<()> {
-    let known = cluster.known.display().to_string();
-    let storm: Vec<_> = (0..4)
-        .map(|_| {
-            let one = "for n in $(seq 40); do sbatch --parsable --hold --mem=4000 -c2 \"$0\" 105 || exit 1; done";
-            let mut command = cluster.command("alice", &["bash", "-c", one, &known]);
+/// Four that submit known jobs, each as many.
+struct Storm(Vec<Child>);
+
+impl Storm {
+    fn start(cluster: &Cluster, each: u32) -> Result<Storm> {
+        let known = cluster.known.display().to_string();
+        let each = each.to_string();
+        let line = "for n in $(seq $1); do sbatch --parsable --hold --mem=4000 -c2 \"$0\" 105 || exit 1; done";
+        let submit = || {
+            let mut command = cluster.command("alice", &["bash", "-c", line, &known, &each]);
             command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
-        })
-        .collect::<std::io::Result<_>>()?;
+        };
+        Ok(Storm(
+            (0..4).map(|_| submit()).collect::<std::io::Result<_>>()?,
+        ))
+    }
+
+    fn end(self) -> Result<()> {
+        let mut all_submitted = true;
+        for mut child in self.0 {
+            all_submitted &= child.wait()?.success();
+        }
+        ensure(all_submitted, "a submission failed")
+    }
+}
+
+pub fn a_snapshot_replaced_a_thousand_times_in_a_storm(cluster: &mut Cluster) -> Result<()> {
+    let storm = Storm::start(cluster, 40)?;
     let good = cluster.good_snapshot().to_vec();
     for round in 0..1000 {
         // Every third one is damaged on its way.
@@ -52,9 +71,7 @@ pub fn a_snapshot_replaced_a_thousand_times_in_a_storm(cluster: &mut Cluster) ->
         cluster.publish(&good[..length])?;
         std::thread::sleep(Duration::from_millis(3));
     }
-    for mut child in storm {
-        ensure(child.wait()?.success(), "a submission failed")?;
-    }
+    storm.end()?;
     let jobs: Vec<_> = cluster
         .jobs()?
         .into_iter()
@@ -107,34 +124,23 @@ pub fn a_core_put_in_place_under_load_counts_from_the_next_start(
     let met = core_under_load(cluster, &path, &right, &other);
     // The others' tests need the right one, whatever came of this.
     put_in_place(&path, &right)?;
-    restart(cluster)?;
+    cluster.restart_slurmctld()?;
     met?;
     cluster.is_well()
 }
 
 fn core_under_load(cluster: &mut Cluster, path: &Path, right: &[u8], other: &[u8]) -> Result<()> {
-    let known = cluster.known.display().to_string();
-    let storm: Vec<_> = (0..4)
-        .map(|_| {
-            let one = "for n in $(seq 50); do sbatch --parsable --hold --mem=4000 -c2 \"$0\" 105 || exit 1; done";
-            let mut command = cluster.command("alice", &["bash", "-c", one, &known]);
-            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
-        })
-        .collect::<std::io::Result<_>>()?;
+    let storm = Storm::start(cluster, 50)?;
     for round in 0..100 {
         put_in_place(path, if round % 2 == 0 { right } else { other })?;
         std::thread::sleep(Duration::from_millis(20));
     }
-    let mut all_submitted = true;
-    for mut child in storm {
-        all_submitted &= child.wait()?.success();
-    }
-    ensure(all_submitted, "a submission failed")?;
+    storm.end()?;
     let jobs = cluster.jobs()?;
     let jobs: Vec<_> = jobs.iter().filter(|job| job.state == "PENDING").collect();
     ensure(jobs.len() == 200, format!("{} jobs", jobs.len()))?;
     jobs.iter().try_for_each(|job| cluster.is_rewritten(job))?;
-    restart(cluster)?;
+    cluster.restart_slurmctld()?;
     cluster.is_as_written(&cluster.submit_known(&[])?)
 }
 
@@ -275,17 +281,12 @@ pub fn an_absent_slurmdbd_loses_nothing(cluster: &mut Cluster) -> Result<()> {
 pub fn a_restart_of_slurmctld_keeps_what_was_set(cluster: &mut Cluster) -> Result<()> {
     let before = cluster.submit_known(&[])?;
     cluster.is_rewritten(&before)?;
-    restart(cluster)?;
+    cluster.restart_slurmctld()?;
     let after = cluster.job(before.id)?;
     cluster.is_rewritten(&after)?;
     ensure(after.comment == before.comment, after.comment)?;
     cluster.run("root", &["scontrol", "release", &before.id.to_string()])?;
     cluster.wait_for(before.id, "COMPLETED")
-}
-
-fn restart(cluster: &Cluster) -> Result<()> {
-    cluster.stop("slurmctld")?;
-    cluster.start("slurmctld")
 }
 
 /// Runs `body` with another core, or none, and puts the right one back whatever happens.

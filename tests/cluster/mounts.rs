@@ -4,6 +4,7 @@ use crate::cluster::{Cluster, Result, ensure, eventually};
 use crate::shadow::{counters, enable, shadow_alone, write_script};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use serde_json::Value;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -90,15 +91,20 @@ impl Drop for Node<'_> {
     }
 }
 
+/// What a shadow of `script` showed on that node.
+fn seen_there(cluster: &Cluster, script: &Path) -> Result<Value> {
+    let options = ["--mem=1000", &cluster.on_first_node()];
+    let shadow = shadow_alone(cluster, &options, script)?;
+    counters(cluster, shadow)
+}
+
 pub fn odd_mounts_do_not_refuse_a_shadow(cluster: &mut Cluster) -> Result<()> {
     enable(cluster, 30, "")?;
     let folder = cluster.scratch.join(FOLDER);
     let look = LOOK.replace("FOLDER", &folder.display().to_string());
     let script = write_script(cluster, "look.sh", &look)?;
     let _node = Node::start(cluster, &folder, ODD_MOUNTS)?;
-    let options = ["--mem=1000", &cluster.on_first_node()];
-    let shadow = shadow_alone(cluster, &options, &script)?;
-    let seen = counters(cluster, shadow)?;
+    let seen = seen_there(cluster, &script)?;
     ensure(seen["ended"] == "finished", seen.to_string())?;
     ensure(
         !folder.join("triggered").exists(),
@@ -115,9 +121,7 @@ pub fn a_shadow_works_in_what_a_file_server_shows_its_user_alone(
     let work = WORK_IN_PRIVATE.replace("FOLDER", &folder.join("mounted").display().to_string());
     let script = write_script(cluster, "work.sh", &work)?;
     let _node = Node::start(cluster, &folder, FILE_SERVER)?;
-    let options = ["--mem=1000", &cluster.on_first_node()];
-    let shadow = shadow_alone(cluster, &options, &script)?;
-    let seen = counters(cluster, shadow)?;
+    let seen = seen_there(cluster, &script)?;
     ensure(seen["ended"] == "finished", seen.to_string())?;
     let served = folder.join("served/alice");
     let read = |name| std::fs::read_to_string(served.join(name));
@@ -135,9 +139,7 @@ pub fn no_overlay_is_tried_over_a_file_system_that_is_not_known_to_bear_one(
     let folder = cluster.scratch.join(FOLDER);
     let script = write_script(cluster, "work.sh", "#!/bin/bash\nsleep 1\n")?;
     let _node = Node::start(cluster, &folder, ODD_FILE_SYSTEMS)?;
-    let options = ["--mem=1000", &cluster.on_first_node()];
-    let shadow = shadow_alone(cluster, &options, &script)?;
-    let seen = counters(cluster, shadow)?;
+    let seen = seen_there(cluster, &script)?;
     let why = format!(
         "{} is of type romfs, which is not known",
         folder.join("rom").display()

@@ -40,8 +40,7 @@ fn beside_lua(
 }
 
 fn restart(cluster: &Cluster) -> Result<()> {
-    cluster.stop("slurmctld")?;
-    cluster.start("slurmctld")?;
+    cluster.restart_slurmctld()?;
     cluster.let_the_plugin_look();
     Ok(())
 }

@@ -103,8 +103,7 @@ pub fn a_job_that_dies_of_the_rewrite_runs_again(cluster: &mut Cluster) -> Resul
             format!("{set}: {:?} {}", job.memory_mib, job.comment),
         )?;
     }
-    cluster.stop("slurmctld")?;
-    cluster.start("slurmctld")?;
+    cluster.restart_slurmctld()?;
     cluster.wait_for(little, "COMPLETED")?;
     cluster.wait_for(much, "OUT_OF_MEMORY")?;
     let pass = cluster.pass()?;

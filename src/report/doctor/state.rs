@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::agent::{REFUSED, SHOWN_BY_FOLDERS};
+use crate::clock::{Clock as _, WallClock};
 use crate::config::Config;
 use crate::job::counters::Ended;
 use crate::model::snapshot::Snapshot;
@@ -9,7 +10,8 @@ use crate::store::Store;
 use crate::text::units::{MIB, printable};
 use std::collections::HashMap;
 use std::path::Path;
-use std::time::SystemTime;
+
+const DAY_S: i64 = 86_400;
 
 /// How far back shadows are looked at, in days.
 const SHADOWS_OF_DAYS: u32 = 7;
@@ -127,7 +129,7 @@ pub(super) fn shadows(config: &Config) -> Option<Finding> {
     if !config.wants_shadows() {
         return None;
     }
-    let since = now() - 86_400 * i64::from(SHADOWS_OF_DAYS);
+    let since = WallClock.now() - DAY_S * i64::from(SHADOWS_OF_DAYS);
     let store = Store::open_to_read(&config.database_path()).ok()?;
     let ended = store.ended_shadows(since).ok()?;
     let ended: Vec<_> = ended
@@ -149,13 +151,11 @@ pub(super) fn shadows(config: &Config) -> Option<Finding> {
     Some(Finding::check(what, problem, fix))
 }
 
-/// Seconds for which doctor tells of a refusal.
-const DAY_S: i64 = 86_400;
-
-/// A plugin of the site may refuse what the agent changes: then no job can be rescued, or given what its shadow showed.
+/// A plugin of the site may refuse what the agent changes: then no job can be rescued, or given what its shadow showed. Told
+/// for a day.
 fn changes(config: &Config) -> Option<Finding> {
     let store = Store::open_to_read(&config.database_path()).ok()?;
-    let ago = now() - store.progress(REFUSED).ok()??;
+    let ago = WallClock.now() - store.progress(REFUSED).ok()??;
     (0..DAY_S).contains(&ago).then(|| {
         Finding::bad(
             "changes of jobs",
@@ -165,18 +165,11 @@ fn changes(config: &Config) -> Option<Finding> {
     })
 }
 
-/// Seconds since 1970.
-fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |time| time.as_secs() as i64)
-}
-
 /// The database's last pass shows whether the agent lives.
 fn database(config: &Config) -> Finding {
     let path = config.database_path();
     let passed = Store::open_to_read(&path).and_then(|store| store.progress("sacct"));
-    let now = now();
+    let now = WallClock.now();
     match passed {
         Err(error) => Finding::bad(
             "database",
