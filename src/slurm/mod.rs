@@ -4,6 +4,7 @@
 
 pub mod clone;
 pub mod control;
+mod error;
 #[allow(unsafe_code)]
 pub mod hints;
 mod hosts;
@@ -20,7 +21,7 @@ pub mod site;
 #[path = "../../tests/agent/squeue.rs"]
 mod squeue;
 
-use crate::text::units::printable;
+pub use error::CommandError;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
@@ -30,86 +31,6 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
-
-/// Why a command gave no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum CommandError {
-    /// It could not be started.
-    #[error("{0}: {1}")]
-    Start(String, std::io::Error),
-    /// It said no.
-    #[error("{command}: {said}")]
-    Failed {
-        /// The command line.
-        command: String,
-        /// What it wrote to stderr, or its exit status and the last lines of what it printed.
-        said: String,
-    },
-    /// It answered something that cannot be read.
-    #[error("{command}: {problem}")]
-    Unreadable {
-        /// The command line.
-        command: String,
-        /// What was expected.
-        problem: String,
-    },
-}
-
-/// What scontrol says where a job has changed meanwhile, or nobody has answered who could.
-const NO_REFUSAL: [&str; 10] = [
-    "try again",
-    "standby",
-    "Zero Bytes",
-    "uthentication",
-    "no longer pending",
-    "Invalid job id",
-    "completing or completed",
-    "Unable to contact",
-    "timed out",
-    "no answer within",
-];
-
-/// Most of a reason that AdminComment has room for, in characters.
-const MAX_REASON: usize = 150;
-
-/// So many bytes of an output are its end.
-const MAX_END: usize = 300;
-
-impl CommandError {
-    /// What went wrong, in a few words: without the command line, which may be long.
-    pub fn reason(&self) -> String {
-        let text = match self {
-            CommandError::Start(_, error) => error.to_string(),
-            CommandError::Failed { said: text, .. }
-            | CommandError::Unreadable { problem: text, .. } => text.clone(),
-        };
-        text.chars().take(MAX_REASON).collect()
-    }
-
-    /// slurmctld has heard, and said no to something that it could have done.
-    pub fn is_refusal(&self) -> bool {
-        let refused = |said: &String| !NO_REFUSAL.iter().any(|other| said.contains(other));
-        matches!(self, CommandError::Failed { said, .. } if refused(said))
-    }
-
-    /// License managers complain on standard output: its end stands for what stderr does not say.
-    fn or_printed(self, output: &[u8]) -> CommandError {
-        let end = &output[output.len().saturating_sub(MAX_END)..];
-        let text = String::from_utf8_lossy(end);
-        let lines: Vec<&str> = text.lines().map(str::trim).collect();
-        let lines: Vec<&str> = lines.into_iter().filter(|line| !line.is_empty()).collect();
-        let end = printable(&lines[lines.len().saturating_sub(3)..].join("; "));
-        match self {
-            CommandError::Failed { command, said }
-                if said.starts_with("exit status: ") && !end.is_empty() =>
-            {
-                let said = format!("{said}: {end}");
-                CommandError::Failed { command, said }
-            }
-            error => error,
-        }
-    }
-}
 
 /// Takes a command's output as it comes.
 pub type Take<'a> = &'a mut dyn FnMut(&mut dyn BufRead) -> io::Result<()>;
@@ -394,27 +315,6 @@ mod tests {
         }
         let missing = System::default().run("no-such-command-at-all", &[]);
         assert!(matches!(missing, Err(CommandError::Start(..))));
-    }
-
-    #[test]
-    fn a_job_that_has_changed_and_a_slurmctld_that_is_silent_refuse_nothing() {
-        let refused = |said: &str| {
-            let said = said.to_owned();
-            let command = String::new();
-            CommandError::Failed { command, said }.is_refusal()
-        };
-        assert!(refused("Unspecified error for job 22"));
-        assert!(refused("33_[5-7]: Access/permission denied"));
-        for said in [
-            "Job is no longer pending execution for job 22",
-            "Invalid job id specified for job 22",
-            "33_5: Job/step already completing or completed",
-            "slurm_update error: Unable to contact slurm controller (connect failure)",
-            "slurm_update error: Socket timed out on send/recv operation",
-            "no answer within 300 s",
-        ] {
-            assert!(!refused(said), "{said}");
-        }
     }
 
     #[test]
