@@ -53,7 +53,8 @@ fuzz_target!(|input: &[u8]| {
             small("max_nodes"),
         ),
         time_s: fields.number("time_s"),
-        own_time_min: false,
+        own_time_min: fields.number("own_time_min").is_some(),
+        own_cpus: fields.number("own_cpus").is_some(),
     };
     let floor = Floor::of(
         fields.rest,
