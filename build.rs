@@ -20,6 +20,7 @@ const SHIMS: [(&str, &[&str]); 2] = [
             "spank/mark.c",
             "spank/hints.c",
             "spank/shadow.c",
+            "spank/clone.c",
             "spank/trust.c",
             "spank/sampler.c",
             "sandbox/enter.c",

@@ -45,6 +45,11 @@ struct shadowfit_mark {
 /* In the environment of a shadow: the license servers that its job may ask, "27000@lic1,27001@10.0.0.7". */
 #define SHADOWFIT_SERVERS_VARIABLE "SHADOWFIT_LICENSE_SERVERS"
 
+/* In the environment of a shadow, before a variable that its submission has put others in place of: its job's own, and
+ * the name alone of one that its job does not have. The node gives it that. */
+#define SHADOWFIT_SET_PREFIX "SHADOWFIT_SET_"
+#define SHADOWFIT_UNSET_PREFIX "SHADOWFIT_UNSET_"
+
 /* What a shadow's script begins with, so that it does nothing where no sandbox takes this away. */
 #define SHADOWFIT_STUB "#!/bin/sh\nexit 64 # only a sandbox of shadowfit runs what follows\n"
 

@@ -53,6 +53,9 @@ void shadow_end(spank_t spank);
 /* After whatever killed sampler and slurmstepd: no process and no cgroup of a shadow stays. */
 void shadow_clear(void);
 
+/* clone.c: in a shadow that is about to run, as its user. */
+void clone_restore(spank_t spank);
+
 /* sampler.c: the program beside each batch job and shadow, outside of its cgroup. */
 int sampler_prepare(spank_t spank);
 int sampler_start(spank_t spank);

@@ -67,6 +67,14 @@ int slurm_spank_task_init_privileged(spank_t spank, int argc, char **argv)
 	return 0;
 }
 
+/* Slurm has written its own environment by now. */
+int slurm_spank_task_init(spank_t spank, int argc, char **argv)
+{
+	if (is_shadow(spank))
+		clone_restore(spank);
+	return 0;
+}
+
 int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
 {
 	return sampler_start(spank);

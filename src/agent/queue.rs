@@ -4,7 +4,7 @@
 use super::train::runs;
 use super::{Agent, Pass};
 use crate::config::{Care, Mode, Modes, Owner};
-use crate::decide::{known, size};
+use crate::decide::{known, modes, size};
 use crate::model::second::second;
 use crate::record::{Again, Record};
 use crate::slurm::queue::{Dependent, Queue, QueuedJob};
@@ -279,7 +279,7 @@ impl Agent<'_> {
         // Known since its submission, perhaps, or moved there.
         let modes = match self.directory.gives_whole_nodes(job.partition.as_bytes()) {
             true => Modes::all(Mode::Off),
-            false => self.config.modes_under(owner, job.manager),
+            false => modes(&self.config, Some(&self.directory), owner, job.manager),
         };
         let sized = size(
             &self.config,

@@ -12,9 +12,10 @@ mod sentence;
 pub mod tests;
 mod trust;
 
-use crate::config::{Config, Mode, Modes, Owner};
+use crate::config::{Config, Manager, Mode, Modes, Owner};
 use crate::fingerprint::{Kind, Level};
 use crate::job::arguments::Arguments;
+use crate::job::directory::Directory;
 use crate::job::evidence::Evidence;
 use crate::job::shadow::Wait;
 use crate::job::{Ask, LeftAlone, Memory, Request};
@@ -84,7 +85,7 @@ pub fn decide_reading(
 ) -> Option<Record> {
     let owner = owner(request, snapshot);
     let manager = manager(&request.texts, script.manager);
-    let modes = config.modes_under(owner, manager);
+    let modes = modes(config, snapshot.map(Snapshot::directory), owner, manager);
     if modes.all_off() || request.left_alone == Some(LeftAlone::NoScript) {
         return None;
     }
@@ -126,6 +127,24 @@ pub fn decide_reading(
         Some(wait) => record.after_shadow(wait),
         None => record,
     })
+}
+
+/// What may be done with a job of `owner` that `manager` has submitted. Memory that is not given out is not set.
+pub fn modes(
+    config: &Config,
+    directory: Option<&Directory>,
+    owner: Owner,
+    manager: Option<Manager>,
+) -> Modes {
+    let modes = config.modes_under(owner, manager);
+    let partitions = directory.zip(owner.partition);
+    match partitions.is_some_and(|(known, names)| known.memory_is_not_given_out(names)) {
+        true => Modes {
+            memory: modes.memory.min(Mode::Observe),
+            ..modes
+        },
+        false => modes,
+    }
 }
 
 /// A shadow runs first where the job may wait, has enough at stake and can be cloned.

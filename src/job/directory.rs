@@ -16,17 +16,29 @@ pub struct Directory {
     /// Partitions that give each job whole nodes.
     #[serde(default)]
     pub exclusive_partitions: HashSet<String>,
+    /// Partitions in which memory is no consumable resource.
+    #[serde(default)]
+    pub partitions_without_memory: HashSet<String>,
 }
 
 impl Directory {
     /// One of `partitions`, which commas part, gives each job whole nodes: what a job does not ask for nobody else gets
     /// there, and less memory may still kill it.
     pub fn gives_whole_nodes(&self, partitions: &[u8]) -> bool {
-        let is_exclusive = |name: &str| self.exclusive_partitions.contains(name);
-        let mut names = partitions.split(|&byte| byte == b',');
-        !self.exclusive_partitions.is_empty()
-            && names.any(|name| str::from_utf8(name).is_ok_and(is_exclusive))
+        one_is_of(partitions, &self.exclusive_partitions)
     }
+
+    /// In one of `partitions`, which commas part, memory is no consumable resource: less of it makes room for nobody, and
+    /// may still kill the job.
+    pub fn memory_is_not_given_out(&self, partitions: &[u8]) -> bool {
+        one_is_of(partitions, &self.partitions_without_memory)
+    }
+}
+
+fn one_is_of(partitions: &[u8], these: &HashSet<String>) -> bool {
+    let mut names = partitions.split(|&byte| byte == b',');
+    !these.is_empty()
+        && names.any(|name| str::from_utf8(name).is_ok_and(|name| these.contains(name)))
 }
 
 /// One user of the cluster.

@@ -14,6 +14,8 @@ pub const SHADOWFIT_LEAST_UID: u32 = 1000;
 pub const SHADOWFIT_GROUP_PREFIX: &[u8; 11] = b"shadowfit_\0";
 pub const SHADOWFIT_INPUT_VARIABLE: &[u8; 22] = b"SHADOWFIT_INPUT_BYTES\0";
 pub const SHADOWFIT_SERVERS_VARIABLE: &[u8; 26] = b"SHADOWFIT_LICENSE_SERVERS\0";
+pub const SHADOWFIT_SET_PREFIX: &[u8; 15] = b"SHADOWFIT_SET_\0";
+pub const SHADOWFIT_UNSET_PREFIX: &[u8; 17] = b"SHADOWFIT_UNSET_\0";
 pub const SHADOWFIT_STUB: &[u8; 67] =
     b"#!/bin/sh\nexit 64 # only a sandbox of shadowfit runs what follows\n\0";
 pub const SHADOWFIT_PROGRAMS: &[u8; 29] = b"/usr/local/libexec/shadowfit\0";

@@ -28,6 +28,10 @@ pub const GROUP_PREFIX: &str = text(contract::SHADOWFIT_GROUP_PREFIX);
 pub const INPUT_VARIABLE: &str = text(contract::SHADOWFIT_INPUT_VARIABLE);
 /// In the environment of a shadow: the license servers that its job may ask.
 pub const SERVERS_VARIABLE: &str = text(contract::SHADOWFIT_SERVERS_VARIABLE);
+/// In the environment of a shadow, before a variable of its job's own.
+pub const SET_PREFIX: &str = text(contract::SHADOWFIT_SET_PREFIX);
+/// The same, before one that its job does not have.
+pub const UNSET_PREFIX: &str = text(contract::SHADOWFIT_UNSET_PREFIX);
 /// Most servers that are stood in for.
 pub const MOST_SERVERS: usize = contract::SHADOWFIT_MOST_SERVERS as usize;
 /// What a shadow's script begins with.

@@ -4,9 +4,11 @@ use super::{CommandError, Commands};
 use crate::job::directory::{Directory, User};
 use std::collections::{HashMap, HashSet};
 
-/// Asks slurmctld for the default partition and slurmdbd for the users and their default accounts.
+/// Asks slurmctld for the partitions and what they give out, and slurmdbd for the users and their default accounts.
 pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
+    let settings = settings(commands)?;
     let partitions = commands.run("scontrol", &["show", "partition", "--oneliner"])?;
+    let partitions = String::from_utf8_lossy(&partitions);
     let users = commands.run(
         "sacctmgr",
         &[
@@ -20,8 +22,9 @@ pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
     let licenses = commands.run("scontrol", &["show", "license", "--oneliner"])?;
     Ok(Directory {
         licenses: totals(&String::from_utf8_lossy(&licenses)),
-        default_partition: default_partition(&String::from_utf8_lossy(&partitions)),
-        exclusive_partitions: exclusive_partitions(&String::from_utf8_lossy(&partitions)),
+        default_partition: default_partition(&partitions),
+        exclusive_partitions: exclusive_partitions(&partitions, &settings),
+        partitions_without_memory: partitions_without_memory(&partitions, &settings),
         users: String::from_utf8_lossy(&users)
             .lines()
             .filter_map(|line| {
@@ -112,21 +115,49 @@ fn read_load(text: &str) -> Option<Load> {
 }
 
 fn default_partition(oneliner: &str) -> Option<String> {
-    partitions_with(oneliner, "Default=YES").next()
+    partitions_where(oneliner, |value| value("Default") == Some("YES")).next()
 }
 
-fn exclusive_partitions(oneliner: &str) -> HashSet<String> {
-    partitions_with(oneliner, "OverSubscribe=EXCLUSIVE").collect()
+/// select/linear knows nothing but whole nodes.
+fn exclusive_partitions(oneliner: &str, settings: &HashMap<String, String>) -> HashSet<String> {
+    let all = settings
+        .get("SelectType")
+        .is_some_and(|select| select == "select/linear");
+    partitions_where(oneliner, |value| {
+        all || value("OverSubscribe") == Some("EXCLUSIVE")
+    })
+    .collect()
 }
 
-/// The names of the partitions of which this is said.
-fn partitions_with(oneliner: &str, setting: &str) -> impl Iterator<Item = String> {
-    let has_it = move |line: &&str| line.split_whitespace().any(|word| word == setting);
-    let name = |line: &str| {
-        let mut words = line.split_whitespace();
-        words.find_map(|word| word.strip_prefix("PartitionName=").map(str::to_owned))
-    };
-    oneliner.lines().filter(has_it).filter_map(name)
+/// What a partition does not say for itself is as the cluster has it.
+fn partitions_without_memory(
+    oneliner: &str,
+    settings: &HashMap<String, String>,
+) -> HashSet<String> {
+    let of_cluster = settings.get("SelectTypeParameters").map(String::as_str);
+    let is_without = |select: &str| !select.to_ascii_uppercase().contains("MEMORY");
+    partitions_where(oneliner, |value| {
+        let own = value("SelectTypeParameters").filter(|own| *own != "NONE");
+        own.or(of_cluster).is_some_and(is_without)
+    })
+    .collect()
+}
+
+/// The names of the partitions whose values are such: each line has one partition's, as `Name=Value`.
+fn partitions_where<'a>(
+    oneliner: &'a str,
+    is_such: impl Fn(&dyn Fn(&str) -> Option<&'a str>) -> bool + 'a,
+) -> impl Iterator<Item = String> + 'a {
+    oneliner.lines().filter_map(move |line| {
+        let value = |name: &str| {
+            let mut pairs = line
+                .split_whitespace()
+                .filter_map(|word| word.split_once('='));
+            pairs.find(|(its, _)| *its == name).map(|(_, value)| value)
+        };
+        let name = value("PartitionName")?;
+        is_such(&value).then(|| name.to_owned())
+    })
 }
 
 #[cfg(test)]
@@ -138,8 +169,13 @@ mod tests {
     fn the_directory_holds_the_users_who_exist_with_the_account_that_they_have() {
         let slurm = Scripted::new(&[
             (
+                "scontrol show config",
+                "SelectType              = select/cons_tres\nSelectTypeParameters    = CR_CORE_MEMORY\n",
+            ),
+            (
                 "scontrol show partition",
-                "PartitionName=batch Default=YES OverSubscribe=NO\nPartitionName=whole Default=NO OverSubscribe=EXCLUSIVE\n",
+                "PartitionName=batch Default=YES OverSubscribe=NO SelectTypeParameters=NONE\n\
+                 PartitionName=whole Default=NO OverSubscribe=EXCLUSIVE SelectTypeParameters=CR_CORE\n",
             ),
             ("scontrol show license", "LicenseName=ansys Total=10\n"),
             (
@@ -160,8 +196,40 @@ mod tests {
             .into(),
             licenses: [("ansys".into(), 10)].into(),
             exclusive_partitions: ["whole".into()].into(),
+            partitions_without_memory: ["whole".into()].into(),
         };
         assert_eq!(directory(&slurm).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_a_partition_does_not_say_is_as_the_cluster_has_it() {
+        let text = "PartitionName=a SelectTypeParameters=NONE\nPartitionName=b SelectTypeParameters=CR_CORE_MEMORY\n";
+        for (select, parameters, whole, without) in [
+            ("select/cons_tres", "CR_CORE_MEMORY", "", ""),
+            ("select/cons_tres", "CR_CPU,CR_LLN", "", "a"),
+            ("select/linear", "CR_MEMORY", "ab", ""),
+            ("select/linear", "NONE", "ab", "a"),
+        ] {
+            let known = [("SelectType", select), ("SelectTypeParameters", parameters)];
+            let settings = known
+                .map(|(name, value)| (name.into(), value.into()))
+                .into();
+            let named = |names: &str| names.chars().map(String::from).collect::<HashSet<_>>();
+            assert_eq!(
+                exclusive_partitions(text, &settings),
+                named(whole),
+                "{select}"
+            );
+            assert_eq!(
+                partitions_without_memory(text, &settings),
+                named(without),
+                "{parameters}"
+            );
+        }
+        assert_eq!(
+            partitions_without_memory(text, &HashMap::new()),
+            HashSet::new()
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod arguments;
 mod cluster;
 mod controllers;
+mod environment;
 mod escapes;
 mod events;
 mod faults;
@@ -236,6 +237,10 @@ const TESTS: &[(&str, Test)] = &[
         arguments::a_shadow_has_exactly_the_arguments_of_its_job,
     ),
     (
+        "a_shadow_sees_what_its_job_would_see",
+        environment::a_shadow_sees_what_its_job_would_see,
+    ),
+    (
         "one_shadow_serves_all_jobs_of_its_kind",
         shadow::one_shadow_serves_all_jobs_of_its_kind,
     ),
@@ -352,7 +357,7 @@ const TESTS: &[(&str, Test)] = &[
 ];
 
 /// What is run on other releases than the installed one, too.
-const ON_EVERY_RELEASE: [&str; 9] = [
+const ON_EVERY_RELEASE: [&str; 10] = [
     "what_a_job_does_is_counted_right",
     "a_dump_as_json_says_what_the_other_one_says",
     "a_known_kind_of_job_gets_what_it_needs",
@@ -362,6 +367,7 @@ const ON_EVERY_RELEASE: [&str; 9] = [
     "a_burst_that_sacct_misses_is_in_the_profile",
     "a_new_kind_of_job_is_measured_and_starts_sized",
     "a_shadow_has_exactly_the_arguments_of_its_job",
+    "a_shadow_sees_what_its_job_would_see",
 ];
 
 /// Under cgroup v2, these as well: what a sandbox is made of is another there.

@@ -267,3 +267,27 @@ fn a_job_of_a_partition_that_gives_whole_nodes_is_left_alone() {
         );
     }
 }
+
+#[test]
+fn memory_that_a_partition_does_not_give_out_is_not_set() {
+    let directory = Directory {
+        partitions_without_memory: ["cores".into()].into(),
+        ..Directory::default()
+    };
+    let plain = request(ask(Some(Memory::Node(65536)), 8, 1));
+    let kind = Kind::of(plain.uid, &plain.texts, plain.ask.layout);
+    let snapshot = snapshot(&kind, SEEN, &directory);
+    for (partition, mode) in [
+        (b"cores".as_slice(), Mode::Observe),
+        (b"batch,cores", Mode::Observe),
+        (b"batch", Mode::Apply),
+    ] {
+        let mut one = plain.clone();
+        one.texts.partition = Some(partition);
+        let mut config = Config::default();
+        config.modes.default = Mode::Apply;
+        let record = decide(&config, Some(&snapshot), &one, 0).unwrap();
+        assert_eq!(record.memory.map(|memory| memory.mode), Some(mode), "{partition:?}");
+        assert_eq!(record.cpus.map(|cpus| cpus.mode), Some(Mode::Apply), "{partition:?}");
+    }
+}

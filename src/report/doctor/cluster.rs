@@ -66,7 +66,7 @@ pub(super) fn is_last(plugins: &str) -> Finding {
     )
 }
 
-/// Where memory is not allotted a smaller request makes room for nobody.
+/// Where memory is not allotted a smaller request makes room for nobody, and none is made.
 pub(super) fn allots_memory(select: &str, config: &Config) -> Option<Finding> {
     let applies = |memory: Option<Mode>, all: Option<Mode>| memory.or(all) == Some(Mode::Apply);
     let mut rules = config.rule.iter();
@@ -77,7 +77,7 @@ pub(super) fn allots_memory(select: &str, config: &Config) -> Option<Finding> {
         Finding::check(
             "memory is allotted",
             in_vain.then(|| {
-                format!("SelectTypeParameters={select}: less memory for a job makes room for none, and may kill it")
+                format!("SelectTypeParameters={select}: less memory for a job would make room for none; it is observed, and not set")
             }),
             "CR_Core_Memory or the like in slurm.conf, or memory = \"advise\" under [modes]",
         )

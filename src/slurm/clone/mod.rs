@@ -4,6 +4,7 @@
 //! node's sandbox unwraps it: where there is none, nothing of the user's ever runs.
 
 mod arguments;
+mod environment;
 #[cfg(test)]
 mod tests;
 
@@ -11,15 +12,11 @@ use super::{CommandError, Commands, site};
 use crate::config::ShadowLimits;
 use crate::job::Ask;
 use crate::job::arguments::Arguments;
-use crate::job::licenses::Server;
-use crate::shadow::{MEASURE, MOST_SERVERS, Mark, OPTION, OPTION_VARIABLE, SERVERS_VARIABLE, STUB};
+use crate::shadow::{MEASURE, Mark, OPTION, OPTION_VARIABLE, SERVERS_VARIABLE, STUB};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-
-/// Variables that would change what the clone is, not how it runs.
-const NOT_CLONED: [&str; 2] = [OPTION_VARIABLE, "SLURM_RLIMIT_"];
 
 /// Minutes of Slurm's own time limit beyond the window, for a node that has lost the sampler.
 const SPARE_MINUTES: u32 = 1;
@@ -52,8 +49,8 @@ pub struct Original {
 pub struct Slice {
     /// Memory in MiB.
     pub memory_mib: u64,
-    /// CPUs that the job asked for; the program sees them.
-    pub cpus: u32,
+    /// What the job asked for: the program sees that.
+    pub ask: Ask,
     /// When it must have ended, in seconds since 1970.
     pub until: i64,
 }
@@ -75,7 +72,7 @@ impl ShadowLimits {
         let asked = ask.memory.map(|memory| memory.on_a_node(tasks, ask.cpus));
         Slice {
             memory_mib: asked.unwrap_or(self.memory_mib).min(self.memory_mib),
-            cpus: ask.cpus,
+            ask: *ask,
             until,
         }
     }
@@ -112,9 +109,9 @@ pub fn prepare(
     let script = script(commands, job)?;
     let mark = mark(limits, job.script_id, slice);
     // With an environment of its own, sbatch does not put its SPANK options into it.
-    let mut environment = environment(commands, job).map_err(own)?;
+    let mut environment = environment(commands, job, &slice.ask).map_err(own)?;
     environment.extend_from_slice(format!("{OPTION_VARIABLE}={mark}\0").as_bytes());
-    let servers = license_servers(&limits.license_servers, &environment);
+    let servers = environment::license_servers(&limits.license_servers, &environment);
     environment.extend_from_slice(format!("{SERVERS_VARIABLE}={servers}\0").as_bytes());
     let file = |name: &str, content: &[u8]| {
         temporary(folder, &format!("{}.{name}", job.script_id), content)
@@ -177,7 +174,7 @@ fn mark(limits: &ShadowLimits, of: u64, slice: Slice) -> Mark {
     Mark {
         job: of,
         until: slice.until,
-        cpus: slice.cpus,
+        cpus: slice.ask.cpus,
         // To the kernel, a file system of size 0 is one without a limit.
         scratch_mib: limits.scratch_mib.min(slice.memory_mib / 2).max(1),
         pids: limits.pids.into(),
@@ -222,7 +219,7 @@ fn script(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, CommandErr
 }
 
 /// The job's environment from where slurmctld keeps it: nothing else has that of a job that waits.
-fn environment(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, String> {
+fn environment(commands: &dyn Commands, job: &Original, ask: &Ask) -> Result<Vec<u8>, String> {
     let settings = site::settings(commands).map_err(|error| error.to_string())?;
     let state = settings
         .get("StateSaveLocation")
@@ -234,44 +231,9 @@ fn environment(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, Strin
     );
     let bytes = std::fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
     // A 32-bit count, then the variables, each ended by NUL.
-    let mut cloned: Vec<u8> = bytes
-        .get(4..)
-        .unwrap_or_default()
-        .split_inclusive(|&b| b == 0)
-        .filter(|variable| {
-            !NOT_CLONED
-                .iter()
-                .any(|name| variable.starts_with(name.as_bytes()))
-        })
-        .flatten()
-        .copied()
-        .collect();
-    if let Some(task) = job.task {
-        let variables = format!(
-            "SLURM_ARRAY_TASK_ID={task}\0SLURM_ARRAY_JOB_ID={}\0SLURM_ARRAY_TASK_COUNT=1\0",
-            job.script_id
-        );
-        cloned.extend_from_slice(variables.as_bytes());
-    }
-    Ok(cloned)
-}
-
-/// The site's license servers and those that the job's own environment names (`LM_LICENSE_FILE`,
-/// `RLM_LICENSE`, `MLM_LICENSE_FILE` and their like), as `27000@lic1,27001@10.0.0.7`.
-fn license_servers(site: &[String], environment: &[u8]) -> String {
-    let named = environment
-        .split(|&b| b == 0)
-        .filter_map(|variable| str::from_utf8(variable).ok()?.split_once('='))
-        .filter(|(name, _)| name.ends_with("_LICENSE_FILE") || name.ends_with("_LICENSE"))
-        .flat_map(|(_, value)| value.split([':', ',', ';']));
-    let mut servers: Vec<&str> = Vec::new();
-    for server in site.iter().map(String::as_str).chain(named) {
-        if Server::parse(server).is_some() && !servers.contains(&server) {
-            servers.push(server);
-        }
-    }
-    servers.truncate(MOST_SERVERS);
-    servers.join(",")
+    let stored = bytes.get(4..).unwrap_or_default();
+    let task = job.task.map(|task| (job.script_id, task));
+    Ok(environment::of_shadow(stored, ask, task))
 }
 
 /// A file that is gone when sbatch has read it.

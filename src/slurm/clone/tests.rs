@@ -7,8 +7,21 @@ use std::cell::RefCell;
 
 const SLICE: Slice = Slice {
     memory_mib: 1000,
-    cpus: 8,
+    ask: ASK,
     until: 1_000_060,
+};
+
+const ASK: Ask = Ask {
+    memory: Some(Memory::Cpu(500)),
+    cpus: 4,
+    layout: Layout {
+        tasks: 2,
+        nodes: 1,
+        per_node: Some(2),
+    },
+    time_s: None,
+    own_time_min: false,
+    own_cpus: false,
 };
 
 /// What sbatch was given, while its files are there.
@@ -31,8 +44,8 @@ impl Controller {
         let state = tempfile::tempdir().unwrap();
         let folder = state.path().join("hash.3/job.33");
         std::fs::create_dir_all(&folder).unwrap();
-        let kept = b"\x04\0\0\0HOME=/home/alice\0SLURM_RLIMIT_AS=1\0SLURM_RLIMIT_NOFILE=5\0\
-            LM_LICENSE_FILE=27001@lic2\0";
+        let kept = b"\x04\0\0\0HOME=/home/alice\0SLURM_RLIMIT_AS=1\0SLURM_SUBMIT_DIR=/a=b\0\
+            SHADOWFIT_SET_HOME=/root\0SLURM_NTASKS=2\0LM_LICENSE_FILE=27001@lic2\0";
         std::fs::write(folder.join("environment"), kept).unwrap();
         Controller {
             state,
@@ -119,8 +132,14 @@ fn a_shadow_is_its_jobs_script_behind_the_stub_with_its_environment_and_the_mark
     );
     let mark = mark(&site(), 33, SLICE);
     let expected = format!(
-        "HOME=/home/alice\0LM_LICENSE_FILE=27001@lic2\0SLURM_ARRAY_TASK_ID=5\0SLURM_ARRAY_JOB_ID=33\0\
-         SLURM_ARRAY_TASK_COUNT=1\0{OPTION_VARIABLE}={mark}\0{SERVERS_VARIABLE}=27000@lic1,27001@lic2\0"
+        "HOME=/home/alice\0SHADOWFIT_SET_SLURM_RLIMIT_AS=1\0SHADOWFIT_SET_SLURM_SUBMIT_DIR=/a=b\0\
+         SHADOWFIT_SET_SLURM_NTASKS=2\0LM_LICENSE_FILE=27001@lic2\0SHADOWFIT_UNSET_SLURM_SUBMIT_HOST=\0\
+         SHADOWFIT_UNSET_SLURM_UMASK=\0SHADOWFIT_UNSET_SLURM_JOB_NAME=\0SHADOWFIT_UNSET_SLURM_NPROCS=\0\
+         SHADOWFIT_UNSET_SLURM_NTASKS_PER_NODE=\0SHADOWFIT_UNSET_SLURM_CPUS_PER_TASK=\0\
+         SHADOWFIT_UNSET_SLURM_TRES_PER_TASK=\0SHADOWFIT_SET_SLURM_TASKS_PER_NODE=2\0\
+         SHADOWFIT_SET_SLURM_CPUS_ON_NODE=8\0SHADOWFIT_SET_SLURM_JOB_CPUS_PER_NODE=8\0\
+         SHADOWFIT_UNSET_SLURM_MEM_PER_NODE=\0SHADOWFIT_SET_SLURM_MEM_PER_CPU=500\0\
+         SLURM_ARRAY_TASK_ID=5\0SLURM_ARRAY_JOB_ID=33\0SLURM_ARRAY_TASK_COUNT=1\0{OPTION_VARIABLE}={mark}\0{SERVERS_VARIABLE}=27000@lic1,27001@lic2\0"
     );
     assert_eq!(String::from_utf8(given.environment).unwrap(), expected);
     let line = given.words.join(" ");
@@ -234,7 +253,7 @@ fn a_slice_is_what_is_asked_for_on_a_node_up_to_the_sites_and_half_of_it_is_for_
     // To the kernel, nothing would be without a limit.
     assert_eq!(slice(Some(Memory::Node(1)), 1), (1, 1));
     let small = limits.slice(&ask_for(9000), 9).at_most(700);
-    assert_eq!((small.memory_mib, small.cpus, small.until), (700, 1, 9));
+    assert_eq!((small.memory_mib, small.ask.cpus, small.until), (700, 1, 9));
 }
 
 fn ask_for(mib: u64) -> Ask {
@@ -252,7 +271,7 @@ fn ask_for(mib: u64) -> Ask {
 fn license_servers_come_from_the_site_and_from_the_job() {
     let environment = b"LM_LICENSE_FILE=27001@lic2:/opt/license.dat:27002@lic3\0HOME=5@x\0\
         MLM_LICENSE_FILE=27000@lic1;99999@big\0A_LICENSE=1@a;rm -rf\xff\0";
-    let servers = license_servers(&["27000@lic1".into()], environment);
+    let servers = environment::license_servers(&["27000@lic1".into()], environment);
     assert_eq!(servers, "27000@lic1,27001@lic2,27002@lic3");
 }
 
