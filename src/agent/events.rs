@@ -251,6 +251,7 @@ mod tests {
     fn job(state: &str, restarts: u64, record: Record) -> QueuedJob {
         let original = Original {
             handle: "7".into(),
+            name: String::new(),
             script_id: 7,
             task: None,
             uid: 1001,

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What differs between any two jobs.
-const OF_EACH_JOB: [&str; 13] = [
+const OF_EACH_JOB: [&str; 14] = [
     "HOSTNAME",
     "SLURMD_NODENAME",
     "SLURM_JOBID",
     "SLURM_JOB_END_TIME",
     "SLURM_JOB_ID",
     "SLURM_JOB_NODELIST",
+    "SLURM_JOB_SLUID",
     "SLURM_JOB_START_TIME",
     "SLURM_NODELIST",
     "SLURM_TASK_PID",

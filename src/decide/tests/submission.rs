@@ -287,7 +287,15 @@ fn memory_that_a_partition_does_not_give_out_is_not_set() {
         let mut config = Config::default();
         config.modes.default = Mode::Apply;
         let record = decide(&config, Some(&snapshot), &one, 0).unwrap();
-        assert_eq!(record.memory.map(|memory| memory.mode), Some(mode), "{partition:?}");
-        assert_eq!(record.cpus.map(|cpus| cpus.mode), Some(Mode::Apply), "{partition:?}");
+        assert_eq!(
+            record.memory.map(|memory| memory.mode),
+            Some(mode),
+            "{partition:?}"
+        );
+        assert_eq!(
+            record.cpus.map(|cpus| cpus.mode),
+            Some(Mode::Apply),
+            "{partition:?}"
+        );
     }
 }

@@ -1,18 +1,16 @@
 //! The environment of a shadow: its program sees what it would see in the job.
 
+use super::Original;
 use crate::job::licenses::Server;
 use crate::job::{Ask, Memory};
 use crate::shadow::{MOST_SERVERS, OPTION_VARIABLE, SET_PREFIX, UNSET_PREFIX};
 
 /// What sbatch takes from its own process and options, whatever environment it is given to export: the node gives a shadow
 /// that of its job in its place, or none where the job has none.
-const OF_THE_SUBMISSION: [&str; 9] = [
+const OF_THE_SUBMISSION: [&str; 6] = [
     "SLURM_SUBMIT_DIR",
     "SLURM_SUBMIT_HOST",
     "SLURM_UMASK",
-    "SLURM_JOB_NAME",
-    "SLURM_NTASKS",
-    "SLURM_NPROCS",
     "SLURM_NTASKS_PER_NODE",
     "SLURM_CPUS_PER_TASK",
     "SLURM_TRES_PER_TASK",
@@ -23,9 +21,8 @@ const LIMITS: &str = "SLURM_RLIMIT_";
 /// What a job's own environment says of shadows is not for its shadow.
 const OURS: [&str; 3] = [OPTION_VARIABLE, SET_PREFIX, UNSET_PREFIX];
 
-/// The environment for a shadow of a job that asks for `ask`, was submitted with `stored`, and of which the array's task
-/// `task` runs, if it is one of an array. Each variable is ended by NUL.
-pub(super) fn of_shadow(stored: &[u8], ask: &Ask, array_task: Option<(u64, u64)>) -> Vec<u8> {
+/// The environment for a shadow of `job`, which asks for `ask` and was submitted with `stored`. Each variable is ended by NUL.
+pub(super) fn of_shadow(stored: &[u8], ask: &Ask, job: &Original) -> Vec<u8> {
     let variables = || {
         stored
             .split(|&byte| byte == 0)
@@ -47,13 +44,15 @@ pub(super) fn of_shadow(stored: &[u8], ask: &Ask, array_task: Option<(u64, u64)>
     for name in OF_THE_SUBMISSION.iter().filter(|name| !is_there(name)) {
         add(&[UNSET_PREFIX.as_bytes(), name.as_bytes(), b"="]);
     }
-    for (name, value) in of_the_allocation(ask) {
+    for (name, value) in of_the_allocation(ask, is_there(&"SLURM_NTASKS")) {
         match value {
             Some(value) => add(&[format!("{SET_PREFIX}{name}={value}").as_bytes()]),
             None => add(&[format!("{UNSET_PREFIX}{name}=").as_bytes()]),
         }
     }
-    if let Some((array, task)) = array_task {
+    add(&[format!("{SET_PREFIX}SLURM_JOB_NAME={}", job.name).as_bytes()]);
+    if let Some(task) = job.task {
+        let array = job.script_id;
         add(&[format!(
             "SLURM_ARRAY_TASK_ID={task}\0SLURM_ARRAY_JOB_ID={array}\0SLURM_ARRAY_TASK_COUNT=1"
         )
@@ -74,9 +73,11 @@ fn is_of_the_submission(variable: &[u8]) -> bool {
     variable.starts_with(LIMITS.as_bytes()) || OF_THE_SUBMISSION.iter().any(is_named)
 }
 
-/// What a node says of a job's allocation on it: a shadow's is a small slice, counted by the node.
-fn of_the_allocation(ask: &Ask) -> [(&'static str, Option<u64>); 5] {
+/// What a node says of a job's allocation on it: a shadow's is a small slice. A single task is counted where the submission
+/// names it.
+fn of_the_allocation(ask: &Ask, names_tasks: bool) -> [(&'static str, Option<u64>); 7] {
     let tasks = u64::from(ask.layout.tasks_on_a_node().unwrap_or(1));
+    let counted = (tasks > 1 || names_tasks).then_some(tasks);
     let cpus = tasks.saturating_mul(ask.cpus.into());
     let (per_node, per_cpu) = match ask.memory {
         Some(Memory::Node(mib)) => (Some(mib), None),
@@ -84,6 +85,8 @@ fn of_the_allocation(ask: &Ask) -> [(&'static str, Option<u64>); 5] {
         None => (None, None),
     };
     [
+        ("SLURM_NTASKS", counted),
+        ("SLURM_NPROCS", counted),
         ("SLURM_TASKS_PER_NODE", Some(tasks)),
         ("SLURM_CPUS_ON_NODE", Some(cpus)),
         ("SLURM_JOB_CPUS_PER_NODE", Some(cpus)),

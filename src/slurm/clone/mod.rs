@@ -26,6 +26,8 @@ const SPARE_MINUTES: u32 = 1;
 pub struct Original {
     /// As scontrol names it.
     pub handle: String,
+    /// Its name.
+    pub name: String,
     /// The number under which slurmctld keeps its script: of an array, the array's.
     pub script_id: u64,
     /// The first array task that waits.
@@ -232,8 +234,7 @@ fn environment(commands: &dyn Commands, job: &Original, ask: &Ask) -> Result<Vec
     let bytes = std::fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
     // A 32-bit count, then the variables, each ended by NUL.
     let stored = bytes.get(4..).unwrap_or_default();
-    let task = job.task.map(|task| (job.script_id, task));
-    Ok(environment::of_shadow(stored, ask, task))
+    Ok(environment::of_shadow(stored, ask, job))
 }
 
 /// A file that is gone when sbatch has read it.

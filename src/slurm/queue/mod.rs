@@ -322,6 +322,7 @@ fn original(row: &QueueRow) -> Option<Original> {
     let first = first.split(|c: char| !c.is_ascii_digit()).next();
     Some(Original {
         handle: handle(row)?,
+        name: row.text("name"),
         script_id: array(row).or(row.number("jobid"))?,
         task: first.and_then(|task| task.parse().ok()),
         uid: row.number("userid")?,
