@@ -53,7 +53,7 @@ struct shadowfit_mark {
 #define SHADOWFIT_SAMPLER "shadowfit-sampler"
 #define SHADOWFIT_STANDIN "shadowfit-standin"
 
-/* First words of the lines that the sandbox, or the step, tells its sampler. */
+/* First words of the lines that the sandbox, or the step, reports to its sampler. */
 #define SHADOWFIT_REPORT_PID "pid"	   /* of the sandbox's init */
 #define SHADOWFIT_REPORT_READY "ready"	   /* all parts of the sandbox have been taken */
 #define SHADOWFIT_REPORT_REFUSED "refused" /* why there is none */

@@ -36,7 +36,7 @@ pub const STUB: &str = text(contract::SHADOWFIT_STUB);
 pub const NOTES: &str = text(contract::SHADOWFIT_NOTES);
 /// The file system that holds all that a shadow writes, as root sees it inside.
 pub const SCRATCH: &str = text(contract::SHADOWFIT_SCRATCH);
-/// First words of the lines that the sandbox, or the step, tells its sampler.
+/// First words of the lines that the sandbox, or the step, reports to its sampler.
 pub const REPORT_PID: &str = text(contract::SHADOWFIT_REPORT_PID);
 /// All parts of the sandbox have been taken.
 pub const REPORT_READY: &str = text(contract::SHADOWFIT_REPORT_READY);
