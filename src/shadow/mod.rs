@@ -72,20 +72,30 @@ impl FromStr for Mark {
     fn from_str(text: &str) -> Result<Mark, NoMark> {
         let mut fields = text.strip_prefix(MARK_PREFIX).ok_or(NoMark)?.split(':');
         let mark = Mark {
-            job: field(&mut fields)?,
-            until: field(&mut fields)?,
-            cpus: field(&mut fields)?,
-            scratch_mib: field(&mut fields)?,
-            pids: field(&mut fields)?,
-            io_mib_s: field(&mut fields)?,
+            job: field(&mut fields, MOST_DIGITS)?,
+            until: field(&mut fields, MOST_DIGITS)?,
+            cpus: field(&mut fields, MOST_DIGITS_OF_CPUS)?,
+            scratch_mib: field(&mut fields, MOST_DIGITS)?,
+            pids: field(&mut fields, MOST_DIGITS)?,
+            io_mib_s: field(&mut fields, MOST_DIGITS)?,
         };
         fields.next().is_none().then_some(mark).ok_or(NoMark)
     }
 }
 
-fn field<'a, T: FromStr>(fields: &mut impl Iterator<Item = &'a str>) -> Result<T, NoMark> {
+/// As many digits as SHADOWFIT_MARK_SCAN lets C read of a field; tests/mark.rs compares the two.
+const MOST_DIGITS: usize = 18;
+const MOST_DIGITS_OF_CPUS: usize = 9;
+
+/// Digits alone: Rust, too, takes a sign.
+fn field<'a, T: FromStr>(
+    fields: &mut impl Iterator<Item = &'a str>,
+    most_digits: usize,
+) -> Result<T, NoMark> {
     let text = fields.next().ok_or(NoMark)?;
-    text.parse().map_err(|_| NoMark)
+    let is_number = text.len() <= most_digits && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|_| is_number);
+    number.ok_or(NoMark)
 }
 
 /// In the order of the contract's struct; tests/contract.rs has C read it.
