@@ -141,6 +141,7 @@ fn base() -> cc::Build {
         .warnings(true)
         .extra_warnings(true)
         .flag("-Werror")
+        // Which parameters a plugin's functions have Slurm says, whether they are used or not.
         .flag("-Wno-unused-parameter")
         // A path that is cut names a file that is not there, and that is an error of its own.
         .flag("-Wno-format-truncation");

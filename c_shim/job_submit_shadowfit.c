@@ -187,8 +187,8 @@ static void apply_cpus(job_desc_msg_t *job, uint16_t cpus_per_task)
 	job->cpus_per_task = cpus_per_task;
 }
 
-/* What a plugin before us has told the user stays. */
-static void tell(char **said, const char *text)
+/* What a plugin before us says to the user stays. */
+static void notify(char **said, const char *text)
 {
 	const char *before = *said ? *said : "", *between = *said ? "\n" : "";
 	size_t size = strlen(before) + strlen(between) + strlen(text) + 1;
@@ -222,8 +222,8 @@ static void apply(const struct shadowfit_answer *answer, job_desc_msg_t *job, ch
 	}
 	if (answer->actions & SHADOWFIT_DELAY)
 		job->begin_time = time(NULL) + (time_t)answer->delay_s;
-	if ((answer->actions & (SHADOWFIT_TELL_USER | SHADOWFIT_REFUSE)) && err_msg)
-		tell(err_msg, answer->text);
+	if ((answer->actions & (SHADOWFIT_NOTIFY_USER | SHADOWFIT_REFUSE)) && err_msg)
+		notify(err_msg, answer->text);
 }
 
 int job_submit(job_desc_msg_t *job, uint32_t submit_uid, char **err_msg)

@@ -17,9 +17,10 @@
 #define SHADOWFIT_OFF "off"
 /* For a job that is to be measured by a shadow, however well its kind is known. */
 #define SHADOWFIT_MEASURE "measure"
-/* Its value for a shadow: this, then the fields of a mark in their order, with ':' between them. */
+/* Its value for a shadow: this, then the fields of a mark in their order, with ':' between them. Each is of digits alone, of
+ * no more than its type can hold. */
 #define SHADOWFIT_MARK_PREFIX "shadow:"
-#define SHADOWFIT_MARK_SCAN SHADOWFIT_MARK_PREFIX "%31[0-9_]:%lld:%u:%lu:%lu:%lu%n"
+#define SHADOWFIT_MARK_SCAN SHADOWFIT_MARK_PREFIX "%18[0-9]:%18lld:%9u:%18lu:%18lu:%18lu%n"
 #define SHADOWFIT_MARK_FIELDS 6
 /* Room for one, and its end. */
 #define SHADOWFIT_MARK_SIZE 160
@@ -31,7 +32,7 @@
 
 /* How a shadow is to run. */
 struct shadowfit_mark {
-	char job[32];	 /* whose shadow it is, as scontrol names it; "0" for nobody's */
+	char job[32];	 /* whose shadow it is: its number; "0" for nobody's */
 	long long until; /* when its window ends, in seconds since 1970 */
 	unsigned cpus;	 /* that the job asked for */
 	unsigned long scratch_mib, pids, io_mib;
@@ -58,7 +59,7 @@ struct shadowfit_mark {
 #define SHADOWFIT_SAMPLER "shadowfit-sampler"
 #define SHADOWFIT_STANDIN "shadowfit-standin"
 
-/* First words of the lines that the sandbox, or the step, tells its sampler. */
+/* First words of the lines that the sandbox, or the step, reports to its sampler. */
 #define SHADOWFIT_REPORT_PID "pid"	   /* of the sandbox's init */
 #define SHADOWFIT_REPORT_READY "ready"	   /* all parts of the sandbox have been taken */
 #define SHADOWFIT_REPORT_REFUSED "refused" /* why there is none */

@@ -51,8 +51,39 @@ fn c_reads_the_mark_that_rust_writes() {
         &format!("{mark}x"),
         &format!("{mark}:1"),
         "shadow:../x:1:1:1:1:1",
+        " shadow:1:1:1:1:1:1",
+        "shadow: 1:1:1:1:1:1",
+        "shadow:1_2:1:1:1:1:1",
+        "shadow:1:1:1:1::1",
     ] {
         assert_eq!(read_by_c(text), None, "{text}");
         assert_eq!(text.parse::<Mark>(), Err(NoMark), "{text}");
+    }
+}
+
+/// A mark in which field number `which` is `text`, and all others are 1.
+fn with_field(which: usize, text: &str) -> String {
+    let fields = (0..6).map(|field| if field == which { text } else { "1" });
+    format!("shadow:{}", fields.collect::<Vec<_>>().join(":"))
+}
+
+#[test]
+fn both_read_digits_alone_and_as_many_of_them() {
+    for which in 0..6 {
+        let most = if which == 2 { 9 } else { 18 };
+        for text in ["0", "07", &"9".repeat(most)] {
+            let mark = with_field(which, text);
+            let read = read_by_c(&mark);
+            assert!(read.is_some(), "{mark}");
+            assert_eq!(mark.parse::<Mark>().ok(), read, "{mark}");
+        }
+        let too_long = "9".repeat(most + 1);
+        for text in [
+            "", "+1", "-1", " 1", "1 ", "\t1", "1_2", "0x1", "1.0", &too_long,
+        ] {
+            let mark = with_field(which, text);
+            assert_eq!(read_by_c(&mark), None, "{mark:?}");
+            assert_eq!(mark.parse::<Mark>(), Err(NoMark), "{mark:?}");
+        }
     }
 }

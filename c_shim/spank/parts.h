@@ -59,7 +59,7 @@ void clone_restore(spank_t spank);
 /* sampler.c: the program beside each batch job and shadow, outside of its cgroup. */
 int sampler_prepare(spank_t spank);
 int sampler_start(spank_t spank);
-void sampler_tell_exit(spank_t spank);
+void sampler_report_exit(spank_t spank);
 /* The step must not end before its counters are in AdminComment. */
 void sampler_await(spank_t spank);
 /* Ends of its pipes, for a sandbox: lines to it; one byte from it once it watches. */

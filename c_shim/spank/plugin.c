@@ -36,7 +36,7 @@ static void read_setting(const char *word)
 }
 
 /* Slurm carries this to the job_submit plugin, and not to the job. */
-static void tell_input(spank_t spank)
+static void pass_on_input(spank_t spank)
 {
 	char text[32];
 	uint64_t bytes = hints_own_input_bytes();
@@ -56,7 +56,7 @@ int slurm_spank_init(spank_t spank, int argc, char **argv)
 int slurm_spank_init_post_opt(spank_t spank, int argc, char **argv)
 {
 	if (spank_context() == S_CTX_ALLOCATOR)
-		tell_input(spank);
+		pass_on_input(spank);
 	shadow_prepare(spank);
 	return shadow_refused() ? 0 : sampler_prepare(spank);
 }
@@ -82,7 +82,7 @@ int slurm_spank_task_post_fork(spank_t spank, int argc, char **argv)
 
 int slurm_spank_task_exit(spank_t spank, int argc, char **argv)
 {
-	sampler_tell_exit(spank);
+	sampler_report_exit(spank);
 	shadow_end(spank);
 	return 0;
 }

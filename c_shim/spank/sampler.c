@@ -25,7 +25,7 @@
 /* Room for the name of a host. */
 #define HOST_SIZE 256
 
-/* Whom a sampler is told to watch. */
+/* Whom a sampler is to watch. */
 struct start {
 	unsigned long job;
 	pid_t task;
@@ -189,7 +189,7 @@ static void become_sampler(const struct start *start, int of_shadow)
 	_exit(127);
 }
 
-/* From here on the pipes' other ends close when sandbox and sampler end. A job's end is told here. */
+/* From here on the pipes' other ends close when sandbox and sampler end. A job's end is reported here. */
 static void keep_own_ends(int of_shadow)
 {
 	close(report[0]);
@@ -233,12 +233,12 @@ int sampler_start(spank_t spank)
 	return 0;
 }
 
-void sampler_tell_exit(spank_t spank)
+void sampler_report_exit(spank_t spank)
 {
 	struct pollfd reader = { .fd = report[1] };
 	int status = 0;
 
-	/* A sampler that is gone cannot be told. */
+	/* To a sampler that is gone nothing is reported. */
 	if (!is_profiled(spank) || report[1] < 0 || poll(&reader, 1, 0) != 0)
 		return;
 	if (spank_get_item(spank, S_TASK_EXIT_STATUS, &status) == ESPANK_SUCCESS)

@@ -177,7 +177,7 @@ fuzz_target!(|input: &[u8]| {
         eprintln!("{}", written(&answer.log));
         std::process::abort();
     }
-    if does(SHADOWFIT_TELL_USER) {
+    if does(SHADOWFIT_NOTIFY_USER) {
         assert!(!written(&answer.text).contains('\n'));
     }
     if does(SHADOWFIT_SET_COMMENT) {

@@ -65,7 +65,8 @@ class Bench:
         count = rounds * len(programs)
         self.dying = [self.script(f"dying{one}.sh", KNOWN.replace("time", f"time, {one}", 1)) for one in OTHERS[:count]]
         self.submit = self.scratch / "submit"
-        subprocess.run(["gcc", "-O2", "-o", self.submit, HERE / "submit.c", "-lslurm"], check=True)
+        warnings = ["-Wall", "-Wextra", "-Werror"]
+        subprocess.run(["gcc", "-O2", *warnings, "-o", self.submit, HERE / "submit.c", "-lslurm"], check=True)
         self.number = 0
 
     def script(self, name, text):

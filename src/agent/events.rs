@@ -1,15 +1,29 @@
 //! What the agent knows from one glance to the next, and when the whole queue is looked at again: the rarer, the longer
 //! that takes.
 
-use super::folders::Folders;
+use super::folders::JobFolders;
 use super::shadow::waits_for_shadow;
 use crate::slurm::queue::{Awaited, Queue, QueuedJob};
+use crate::store::Store;
+use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How the agent learns of new jobs, in the store's `progress`: 1 where their folders show them, else 0.
-pub const SHOWN_BY_FOLDERS: &str = "told by folders";
+/// How the agent learns of new jobs, in the store's `progress`: 1 where their folders show them, else 0. The second is what
+/// earlier releases wrote.
+pub(super) const SHOWN_BY_FOLDERS: &str = "new jobs by folders";
+const SHOWN_BEFORE: &str = "told by folders";
+
+/// Whether new jobs are shown by their folders, as the agent noted it last; `None` where none has run for long yet.
+pub fn shown_by_folders(store: &Store) -> Result<Option<bool>> {
+    let noted = store.progress(SHOWN_BY_FOLDERS)?;
+    let noted = match noted {
+        None => store.progress(SHOWN_BEFORE)?,
+        noted => noted,
+    };
+    Ok(noted.map(|by_folders| by_folders != 0))
+}
 
 /// Least time between two glances.
 pub(super) const LEAST_REST: Duration = Duration::from_millis(500);
@@ -35,13 +49,13 @@ const AGAIN_S: i64 = 60;
 pub(super) struct Events {
     /// They are listened to; a single pass looks at the whole queue.
     pub listens: bool,
-    pub folders: Option<Folders>,
+    pub folders: Option<JobFolders>,
     /// What slurmctld's folder seems to be, and is not, and since when that is known.
     pub refused: Option<(PathBuf, i64)>,
     /// It has been said that the folder cannot be read.
     pub is_said: bool,
     /// How many looks at the queue in a row showed a job that has no folder; the folders are watched anew since then, and have
-    /// told of no job yet.
+    /// reported no job yet.
     pub lacks: u32,
     pub is_watched_anew: bool,
     /// New jobs at which nobody has looked.
@@ -179,12 +193,27 @@ mod tests {
     use super::*;
     use crate::config::Mode;
     use crate::fingerprint::{Key, Kind};
-    use crate::record::{Again, Change, Record};
+    use crate::record::{Change, Record, SecondRun};
     use crate::slurm::clone::Original;
 
     /// The first second after a look at 1000 in which the next one is due.
     fn next_look(events: &Events) -> Option<i64> {
         (1000..1100).find(|now| events.is_look_due(*now))
+    }
+
+    #[test]
+    fn how_jobs_are_seen_is_read_under_the_name_of_earlier_releases_until_it_is_noted_anew() {
+        let (_folder, store) = crate::store::tests::store();
+        assert_eq!(shown_by_folders(&store).unwrap(), None);
+        for (name, value, right) in [
+            ("told by folders", 0, false),
+            ("told by folders", 1, true),
+            ("new jobs by folders", 0, false),
+            ("told by folders", 1, false),
+        ] {
+            store.set_progress(name, value).unwrap();
+            assert_eq!(shown_by_folders(&store).unwrap(), Some(right), "{name}");
+        }
     }
 
     #[test]
@@ -295,7 +324,7 @@ mod tests {
             memory: Some(memory),
             ..kept.clone()
         };
-        let again = Again {
+        let again = SecondRun {
             restarts: 1,
             first: 1000,
             runs: 0,

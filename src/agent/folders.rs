@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The folders of jobs, and what has been seen of them.
-pub struct Folders {
+pub struct JobFolders {
     root: PathBuf,
     inotify: Inotify,
     watched: HashMap<WatchDescriptor, PathBuf>,
@@ -19,21 +19,21 @@ pub struct Folders {
     new: BTreeSet<u64>,
     /// The kernel has lost events: what is there must be listed.
     is_in_doubt: bool,
-    /// It has told of a job: it sees who makes folders here.
-    has_told: bool,
+    /// It has reported a job: it sees who makes folders here.
+    has_reported: bool,
 }
 
-impl Folders {
+impl JobFolders {
     /// Watches slurmctld's folder; an error where this process may not read it.
-    pub fn watch(root: &Path) -> io::Result<Folders> {
-        let mut folders = Folders {
+    pub fn watch(root: &Path) -> io::Result<JobFolders> {
+        let mut folders = JobFolders {
             root: root.to_owned(),
             inotify: Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?,
             watched: HashMap::new(),
             jobs: BTreeSet::new(),
             new: BTreeSet::new(),
             is_in_doubt: false,
-            has_told: false,
+            has_reported: false,
         };
         folders.add(root.to_owned())?;
         folders.list()?;
@@ -52,10 +52,10 @@ impl Folders {
         &self.jobs
     }
 
-    /// The kernel has told of one since this folder is watched. Until then it may be blind here: that nothing is lacking in
+    /// The kernel has reported one since this folder is watched. Until then it may be blind here: that nothing is lacking in
     /// a list that was just made says nothing.
-    pub fn has_told(&self) -> bool {
-        self.has_told
+    pub fn has_reported(&self) -> bool {
+        self.has_reported
     }
 
     /// Those that have come since this was last called.
@@ -128,7 +128,7 @@ impl Folders {
                     }
                     Some(job) if self.jobs.insert(job) => {
                         self.new.insert(job);
-                        self.has_told = true;
+                        self.has_reported = true;
                     }
                     _ => {}
                 }
@@ -168,7 +168,7 @@ mod tests {
         let root = folder.path();
         make(root, 1..3);
         std::fs::write(root.join("job_state"), "").unwrap();
-        let mut folders = Folders::watch(root).unwrap();
+        let mut folders = JobFolders::watch(root).unwrap();
         assert_eq!(folders.take_new().unwrap(), [0; 0], "they were there");
         // Some in folders that are watched, some in such as are new.
         make(root, 11..16);
@@ -188,7 +188,7 @@ mod tests {
         let most: u64 = most.trim().parse().unwrap();
         let folder = tempfile::tempdir().unwrap();
         make(folder.path(), 0..10);
-        let mut folders = Folders::watch(folder.path()).unwrap();
+        let mut folders = JobFolders::watch(folder.path()).unwrap();
         // Each file is two events: the folder's name comes and goes.
         for n in 0..most / 2 + 10 {
             let one = folder.path().join(format!("hash.{}/other{n}", n % 10));
@@ -201,6 +201,6 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_read_is_an_error() {
-        assert!(Folders::watch(Path::new("/no/such/folder")).is_err());
+        assert!(JobFolders::watch(Path::new("/no/such/folder")).is_err());
     }
 }

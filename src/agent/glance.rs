@@ -5,7 +5,7 @@
 //! be seen, the whole queue is all there is.
 
 use super::events::{FORGOTTEN_S, LEAST_REST, RESTS, SHOWN_BY_FOLDERS, Timer, is_over, rest_after};
-use super::folders::Folders;
+use super::folders::JobFolders;
 use super::queue::LOOKS;
 use super::{Agent, Pass};
 use crate::fingerprint::Key;
@@ -165,9 +165,9 @@ impl Agent<'_> {
     }
 
     fn watch(&mut self, place: PathBuf) {
-        match Folders::watch(&place) {
+        match JobFolders::watch(&place) {
             Ok(folders) => {
-                tracing::info!(folder = %place.display(), "new jobs are told here");
+                tracing::info!(folder = %place.display(), "new jobs are reported here");
                 self.events.folders = Some(folders);
                 // What came before was not seen.
                 self.events.looked = Timer::default();
@@ -193,13 +193,13 @@ impl Agent<'_> {
             |job: &QueuedJob| folders.jobs().contains(&job.original.script_id) || !is_alive(job);
         let lacks = !queue.jobs.iter().all(is_there);
         self.events.lacks = if lacks { self.events.lacks + 1 } else { 0 };
-        self.events.is_watched_anew &= !folders.has_told();
+        self.events.is_watched_anew &= !folders.has_reported();
         if self.events.lacks > 1 {
             self.events.lacks = 0;
             let place = folders.root().to_owned();
             self.events.folders = None;
             if std::mem::replace(&mut self.events.is_watched_anew, true) {
-                tracing::warn!(folder = %place.display(), "new jobs are not told here: the whole queue is asked for");
+                tracing::warn!(folder = %place.display(), "new jobs are not reported here: the whole queue is asked for");
                 self.events.refused = Some((place, self.clock.now()));
             }
         }

@@ -31,7 +31,7 @@ use crate::store::private::make_folder;
 pub use alone::{alone, alone_at_last};
 use anyhow::{Context, Result, anyhow};
 use events::Events;
-pub use events::{MOST_REST, SHOWN_BY_FOLDERS};
+pub use events::{MOST_REST, shown_by_folders};
 pub use ingest::{Users, import};
 pub use queue::REFUSED;
 use std::cell::RefCell;

@@ -6,7 +6,7 @@ use super::{Agent, Pass};
 use crate::config::{Care, Mode, Modes, Owner};
 use crate::decide::{known, modes, size};
 use crate::model::second::second;
-use crate::record::{Again, Record};
+use crate::record::{Record, SecondRun};
 use crate::slurm::queue::{Dependent, Queue, QueuedJob};
 use crate::slurm::{control, queue};
 use crate::store::RunOfJob;
@@ -186,7 +186,7 @@ impl Agent<'_> {
         let next = second(&runs, first_mib as f64, asked_mib as f64);
         let units = memory.units_on_a_node(tasks.into(), ask.cpus);
         Ok(next.map(|next| {
-            let again = Again {
+            let again = SecondRun {
                 restarts: job.restarts,
                 first: record.memory_in_force().unwrap_or(0),
                 runs: next.runs,

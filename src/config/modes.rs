@@ -142,17 +142,26 @@ pub struct Rule {
     pub shadow: Option<bool>,
 }
 
-impl ModeTable {
-    /// What is named for each resource.
-    pub(super) fn named(&self) -> PerResource<Option<Mode>> {
-        PerResource {
-            memory: self.memory,
-            cpus: self.cpus,
-            licenses: self.licenses,
-            time: self.time,
+/// Of a table that names a mode for each resource. Its fields stand in either: serde takes no flattened ones where unknown keys
+/// are refused.
+macro_rules! names_modes {
+    ($table:ty) => {
+        impl $table {
+            /// What is named for each resource.
+            pub(super) fn named(&self) -> PerResource<Option<Mode>> {
+                PerResource {
+                    memory: self.memory,
+                    cpus: self.cpus,
+                    licenses: self.licenses,
+                    time: self.time,
+                }
+            }
         }
-    }
+    };
 }
+
+names_modes!(ModeTable);
+names_modes!(Rule);
 
 /// Whom a job belongs to, for matching rules.
 #[derive(Debug, Clone, Copy, Default)]
@@ -169,16 +178,6 @@ impl Rule {
     /// It lets something be set.
     pub fn applies(&self) -> bool {
         self.mode == Some(Mode::Apply) || self.named().values().contains(&Some(Mode::Apply))
-    }
-
-    /// What is named for each resource.
-    pub(super) fn named(&self) -> PerResource<Option<Mode>> {
-        PerResource {
-            memory: self.memory,
-            cpus: self.cpus,
-            licenses: self.licenses,
-            time: self.time,
-        }
     }
 
     pub(super) fn matches(&self, owner: Owner) -> bool {

@@ -77,6 +77,9 @@ pub struct JobCounters {
     /// What is counted of shadows, too.
     #[serde(flatten)]
     pub seen: Counters,
+    /// Nodes of it that were watched: the first one alone, unless all of them share a folder.
+    #[serde(skip_serializing_if = "is_one", default = "one")]
+    pub nodes: u32,
     /// Memory in MiB: its mean over time, and what it stayed under for 95 % of the time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub usual_mib: Option<[f32; 2]>,
@@ -96,6 +99,15 @@ pub struct JobCounters {
         default
     )]
     pub seats: BTreeMap<String, u32>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// Is left out where counters are written.
+fn is_one(number: &u32) -> bool {
+    *number == 1
 }
 
 /// What a shadow did.
@@ -215,6 +227,7 @@ impl From<Counters> for JobCounters {
     fn from(seen: Counters) -> JobCounters {
         JobCounters {
             seen,
+            nodes: 1,
             usual_mib: None,
             network_mib: None,
             connections: 0,
@@ -247,7 +260,8 @@ impl ShadowCounters {
 }
 
 impl JobCounters {
-    /// What two nodes saw of the same job: memory is that of the node with more, all else adds up.
+    /// What two samplers saw of the same job: memory is that of the one that saw more, all else adds up but for the
+    /// number of nodes, as a node's samplers may follow each other.
     pub fn with(self, other: JobCounters) -> JobCounters {
         let (more, less) = match self.peak_mib >= other.peak_mib {
             true => (self, other),
@@ -263,6 +277,7 @@ impl JobCounters {
         }
         JobCounters {
             seen: more.seen.with(&less.seen),
+            nodes: more.nodes,
             usual_mib: more.usual_mib,
             network_mib: both(more.network_mib, less.network_mib),
             peak_mib_s: both(more.peak_mib_s, less.peak_mib_s),

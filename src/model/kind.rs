@@ -14,7 +14,9 @@ use crate::job::{Named, Run};
 use crate::text::units::MIB;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Of a run that died of its memory limit the need is not known; it is taken to be this much more.
+/// Of a run that died of its memory limit the need is not known; it is taken to be this much more. A judgement, for the traces
+/// know each peak: with less a kind that has outgrown its history kills more runs until it is seen to, with more each such kill
+/// widens what all of its jobs get.
 const OUTGROWN: f64 = 1.2;
 
 /// What is known about one kind of job.

@@ -2,7 +2,7 @@
 
 use super::{Comment, Record};
 use crate::job::Usage;
-use crate::job::counters::{Counters, Ended};
+use crate::job::counters::{Ended, JobCounters};
 use crate::text::units::MIB;
 
 /// A job that has ended, as accounting reports it.
@@ -66,14 +66,15 @@ impl FinishedJob {
         }
     }
 
-    /// Takes over what the sampler beside the job saw: it looks often, and the cgroup shows it bursts
-    /// between two looks. It sits on the first node alone, and a job that died of its limit needed more.
-    pub fn measured(&mut self, profile: &Counters) {
+    /// Takes over what the samplers beside the job saw: they look often, the cgroup shows them bursts between two looks, and
+    /// page cache is not in it. Where a node was not watched, the one with most memory may have been that, and what accounting
+    /// sampled counts, too. A job that died of its limit needed more.
+    fn measured(&mut self, profile: &JobCounters) {
         if self.usage.peak_is_bound || profile.peak_mib <= 0.0 {
             return;
         }
         let seen = (f64::from(profile.peak_mib) * MIB as f64) as u64;
-        let sampled = self.usage.peak_bytes.filter(|_| self.nodes > 1);
+        let sampled = self.usage.peak_bytes.filter(|_| profile.nodes < self.nodes);
         self.usage.peak_bytes = Some(seen).max(sampled);
     }
 }
@@ -81,7 +82,7 @@ impl FinishedJob {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::job::counters::Ended;
+    use crate::job::counters::Counters;
 
     /// A run that ended well, for the tests of every room.
     pub fn finished(job_id: u64, submitted: i64, peak_mib: u64) -> FinishedJob {
@@ -115,7 +116,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_the_sampler_saw_takes_the_place_of_what_was_sampled() {
-        let job = |nodes, peak_is_bound| {
+        let job = |nodes, watched, peak_is_bound| {
             let mut job = FinishedJob {
                 nodes,
                 usage: Usage {
@@ -125,17 +126,29 @@ pub(crate) mod tests {
                 },
                 ..FinishedJob::default()
             };
-            let profile = Counters {
+            let seen = Counters {
                 peak_mib: 512.0,
                 ..Counters::nothing(Ended::Finished)
             };
-            job.comment = Record::with_profile(None, profile.into()).into();
+            let profile = JobCounters {
+                nodes: watched,
+                ..seen.into()
+            };
+            job.comment = Record::with_profile(None, profile).into();
             job.take_profile();
             job.usage.peak_bytes.map(|bytes| bytes / MIB)
         };
-        assert_eq!(job(1, false), Some(512));
-        assert_eq!(job(2, false), Some(900));
-        assert_eq!(job(1, true), Some(900));
+        for (nodes, watched, peak_is_bound, right) in [
+            (1, 1, false, 512),
+            (2, 1, false, 900),
+            (2, 2, false, 512),
+            (3, 2, false, 900),
+            (1, 1, true, 900),
+            (2, 2, true, 900),
+        ] {
+            let found = job(nodes, watched, peak_is_bound);
+            assert_eq!(found, Some(right), "{watched} of {nodes}");
+        }
     }
 
     #[test]

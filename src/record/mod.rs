@@ -71,7 +71,7 @@ pub struct Relicensed {
 
 /// The second run of a job that died of its first limit: it has more, and not yet all that its user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Again {
+pub struct SecondRun {
     /// How often Slurm had started the job before: once more, and this run is over.
     pub restarts: u64,
     /// The memory of the first run, in MiB per node or per CPU as it was asked.
@@ -134,7 +134,7 @@ pub struct Record {
     pub profile: Option<Box<JobCounters>>,
     /// An earlier run of this job died of its memory, and this is the second; with `given_back`, the third.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub again: Option<Again>,
+    pub again: Option<SecondRun>,
     /// The job runs again, and with what its user asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub given_back: bool,
@@ -216,7 +216,7 @@ impl Record {
     }
 
     /// The record of a second run with `set` MiB of memory, in the form in which it was asked; the rest is as asked.
-    pub fn with_more(&self, set: u64, again: Again) -> Record {
+    pub fn with_more(&self, set: u64, again: SecondRun) -> Record {
         let memory = self.memory.map(|change| Change { set, ..change });
         Record {
             memory,

@@ -3,7 +3,7 @@
 use super::Need;
 use super::options::{Value, size, value};
 
-const LAUNCHERS: [&[u8]; 6] = [
+pub(super) const LAUNCHERS: [&[u8]; 6] = [
     b"srun",
     b"mpirun",
     b"mpiexec",

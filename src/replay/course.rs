@@ -1,13 +1,13 @@
-//! How a replay went, for plots: some moments of it, evenly spread, however many jobs there are.
+//! How a replay went, for plots: some points of it, evenly spread, however many jobs there are.
 
 use super::{Figures, GB, PastJob};
 
-/// More moments than this show nothing more to the eye.
+/// More points than this show nothing more to the eye.
 const MOST: usize = 4000;
 
 /// One decision and what had come together until then. Memory in GB (10⁹ bytes).
 #[derive(Debug, Clone, Copy)]
-pub struct Moment {
+pub struct CoursePoint {
     /// Jobs decided so far.
     pub jobs: u64,
     /// What this job used at its peak, in GB.
@@ -22,25 +22,25 @@ pub struct Moment {
     pub waste: f64,
 }
 
-/// Some of the moments.
+/// Some of the points.
 #[derive(Debug, Default)]
 pub struct Course {
-    moments: Vec<Moment>,
+    points: Vec<CoursePoint>,
     /// Every so many jobs one is kept, as a power of two.
     stride: u32,
 }
 
 impl Course {
-    /// Every moment that was kept, in order.
-    pub fn moments(&self) -> &[Moment] {
-        &self.moments
+    /// Every point that was kept, in order.
+    pub fn points(&self) -> &[CoursePoint] {
+        &self.points
     }
 
     pub(super) fn add(&mut self, so_far: &Figures, job: &PastJob, set: f64) {
         if !so_far.n.is_multiple_of(1 << self.stride) {
             return;
         }
-        self.moments.push(Moment {
+        self.points.push(CoursePoint {
             jobs: so_far.n,
             used: job.peak / GB,
             set: set / GB,
@@ -48,10 +48,10 @@ impl Course {
             request_waste: so_far.request_waste_gbh,
             waste: so_far.waste_gbh,
         });
-        if self.moments.len() == MOST {
+        if self.points.len() == MOST {
             self.stride += 1;
             let kept = 1 << self.stride;
-            self.moments.retain(|moment| moment.jobs % kept == 0);
+            self.points.retain(|point| point.jobs % kept == 0);
         }
     }
 }

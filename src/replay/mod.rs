@@ -25,7 +25,7 @@ use crate::model::margin::SHARES;
 use crate::record::{Change, Record};
 use crate::relies::Floor;
 use crate::text::units::MIB;
-pub use course::{Course, Moment};
+pub use course::{Course, CoursePoint};
 pub use figures::Figures;
 use history::{History, Trial};
 pub use past::{PastJob, Split};

@@ -1,9 +1,9 @@
 //! Reports as one HTML page that needs nothing else: no script, no file, no network.
 
-use super::plot::{self, Series};
+use super::plot::{self, Plotted};
 use super::print::{Replayed, replay_cells};
 use crate::model::margin::SHARES;
-use crate::replay::{Course, Figures, Moment, Replay};
+use crate::replay::{Course, CoursePoint, Figures, Replay};
 use anyhow::Result;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::collections::BTreeMap;
@@ -65,18 +65,18 @@ fn summary(total: &Figures) -> Markup {
 }
 
 fn waste(course: &Course) -> Result<Markup> {
-    let over_jobs = |of: fn(&Moment) -> f64| {
-        let moments = course.moments().iter();
-        moments.map(|m| (m.jobs as f64, of(m))).collect()
+    let over_jobs = |of: fn(&CoursePoint) -> f64| {
+        let points = course.points().iter();
+        points.map(|p| (p.jobs as f64, of(p))).collect()
     };
     let waste = [
-        Series {
+        Plotted {
             name: "as requested",
-            points: over_jobs(|m| m.request_waste),
+            points: over_jobs(|p| p.request_waste),
         },
-        Series {
+        Plotted {
             name: "as decided",
-            points: over_jobs(|m| m.waste),
+            points: over_jobs(|p| p.waste),
         },
     ];
     figure(
@@ -86,16 +86,16 @@ fn waste(course: &Course) -> Result<Markup> {
 }
 
 fn given_and_used(course: &Course) -> Result<Markup> {
-    let moments = course.moments();
-    let requested = moments.iter().filter_map(|m| Some((m.used, m.asked?)));
+    let points = course.points();
+    let requested = points.iter().filter_map(|p| Some((p.used, p.asked?)));
     let memory = [
-        Series {
+        Plotted {
             name: "requested",
             points: requested.collect(),
         },
-        Series {
+        Plotted {
             name: "set",
-            points: moments.iter().map(|m| (m.used, m.set)).collect(),
+            points: points.iter().map(|p| (p.used, p.set)).collect(),
         },
     ];
     figure(
@@ -107,11 +107,11 @@ fn given_and_used(course: &Course) -> Result<Markup> {
 fn coverage(total: &Figures) -> Result<Markup> {
     let shares = SHARES.into_iter().zip(total.coverage_pct());
     let coverage = [
-        Series {
+        Plotted {
             name: "aim",
             points: vec![(0.0, 0.0), (100.0, 100.0)],
         },
-        Series {
+        Plotted {
             name: "jobs within",
             points: shares
                 .map(|(share, within)| (100.0 * share, within))

@@ -14,7 +14,7 @@ const COLOURS: [RGBColor; 3] = [
 ];
 
 /// Points of one name.
-pub struct Series<'a> {
+pub struct Plotted<'a> {
     /// Stands in the legend.
     pub name: &'a str,
     /// x and y.
@@ -22,7 +22,7 @@ pub struct Series<'a> {
 }
 
 /// Lines over x from 0.
-pub fn lines(x: &str, y: &str, all: &[Series]) -> Result<String> {
+pub fn lines(x: &str, y: &str, all: &[Plotted]) -> Result<String> {
     let most = |of: fn(&(f64, f64)) -> f64| largest(all.iter().flat_map(|s| &s.points).map(of));
     draw(|area| {
         let (width, height) = (most(|p| p.0), most(|p| p.1));
@@ -54,7 +54,7 @@ pub fn lines(x: &str, y: &str, all: &[Series]) -> Result<String> {
 }
 
 /// Points on logarithmic scales that are the same for both, with the line where they are equal.
-pub fn against(x: &str, y: &str, all: &[Series]) -> Result<String> {
+pub fn against(x: &str, y: &str, all: &[Plotted]) -> Result<String> {
     let values = || {
         let points = all.iter().flat_map(|series| &series.points);
         points
@@ -124,7 +124,7 @@ mod tests {
     fn nothing_and_nonsense_are_drawn_too() {
         let odd = [0.0, 1e-9, f64::NAN, f64::INFINITY, 1e12].map(|value| (value, value));
         for points in [vec![], vec![(0.0, 0.0)], odd.to_vec()] {
-            let series = [Series { name: "a", points }];
+            let series = [Plotted { name: "a", points }];
             assert!(lines("x", "y", &series).unwrap().ends_with("</svg>\n"));
             assert!(against("x", "y", &series).unwrap().ends_with("</svg>\n"));
         }

@@ -1,7 +1,7 @@
 //! What one job did, as the sampler beside it saw it: figures, and memory over time as a plot.
 
 use super::page::{figure, page};
-use super::plot::{self, Series};
+use super::plot::{self, Plotted};
 use crate::job::counters::JobCounters;
 use crate::record::FinishedJob;
 use crate::text::units::{MIB, memory_text, printable};
@@ -62,7 +62,7 @@ impl Profiled {
 
     /// A page of its own.
     pub fn html(&self) -> Result<String> {
-        let memory = [Series {
+        let memory = [Plotted {
             name: "memory",
             points: self.memory(),
         }];

@@ -333,6 +333,7 @@ impl<'a> Sampler<'a> {
         let a_second = |bytes: &PeakRate| mib(bytes.a_second() as u64);
         JobCounters {
             seen: self.counters(wall_s, ended, exit_code),
+            nodes: 1,
             usual_mib: usual.map(|(mean, most)| [mean, most].map(|bytes| mib(bytes as u64))),
             network_mib: traffic.map(|t| [t.received, t.sent].map(mib)),
             connections: connections.unwrap_or(0) as u32,

@@ -6,7 +6,7 @@ use crate::job::counters::JobCounters;
 use crate::record::FinishedJob;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -81,11 +81,11 @@ impl Spool {
         let of_run = profile
             .filter(|(_, profile)| profile.job == job.job_id && run.contains(&profile.ended));
         let (paths, profile): (Vec<&Path>, Vec<NodeProfile>) = of_run.unzip();
-        let all = profile
-            .into_iter()
-            .map(|profile| profile.counters)
-            .reduce(JobCounters::with)?;
-        Some((all, paths))
+        let nodes: HashSet<&str> = profile.iter().map(|seen| seen.node.as_str()).collect();
+        let nodes = nodes.len() as u32;
+        let counters = profile.into_iter().map(|seen| seen.counters);
+        let all = counters.reduce(JobCounters::with)?;
+        Some((JobCounters { nodes, ..all }, paths))
     }
 }
 
@@ -144,6 +144,7 @@ mod tests {
         for (node, ended, peak) in [
             ("n1", job.ended, 10.0),
             ("../n2", job.ended + 3, 400.0),
+            ("../n2", job.ended - 5, 30.0),
             ("n1", 50, 900.0),
         ] {
             leave(dir.path(), &profile(7, node, ended, peak)).unwrap();
@@ -153,8 +154,13 @@ mod tests {
         let spool = Spool::look(dir.path(), job.ended).unwrap();
         let (counters, paths) = spool.of(&job).unwrap();
         assert_eq!(
-            (counters.peak_mib, counters.cpu_s, paths.len()),
-            (400.0, 20.0, 2)
+            (
+                counters.peak_mib,
+                counters.cpu_s,
+                counters.nodes,
+                paths.len()
+            ),
+            (400.0, 30.0, 2, 3)
         );
         assert!(spool.of(&finished(8, 100_000, 5)).is_none());
         Spool::look(dir.path(), job.ended + FORGOTTEN_S + 100).unwrap();

@@ -186,7 +186,9 @@ impl Node {
 
     fn show_network(&self, scene: Scene) {
         let [received, sent] = scene.traffic.map(|mib| mib << 20);
-        let interfaces = format!("eth0: {received} 1 0 0 0 0 0 0 {sent} 1 0 0 0 0 0 0\n");
+        let interfaces = format!(
+            "Inter-|   Receive |  Transmit\n face |bytes packets|bytes\n  eth0: {received} 1 0 0 0 0 0 0 {sent} 1 0 0 0 0 0 0\n"
+        );
         self.write(&format!("proc/{PID}/net/dev"), &interfaces);
         for (process, network) in [("self".to_owned(), "net:[1]"), (PID.to_string(), "net:[2]")] {
             let folder = self.proc().join(process).join("ns");

@@ -40,7 +40,7 @@ pub const STUB: &str = text(contract::SHADOWFIT_STUB);
 pub const NOTES: &str = text(contract::SHADOWFIT_NOTES);
 /// The file system that holds all that a shadow writes, as root sees it inside.
 pub const SCRATCH: &str = text(contract::SHADOWFIT_SCRATCH);
-/// First words of the lines that the sandbox, or the step, tells its sampler.
+/// First words of the lines that the sandbox, or the step, reports to its sampler.
 pub const REPORT_PID: &str = text(contract::SHADOWFIT_REPORT_PID);
 /// All parts of the sandbox have been taken.
 pub const REPORT_READY: &str = text(contract::SHADOWFIT_REPORT_READY);
@@ -76,20 +76,30 @@ impl FromStr for Mark {
     fn from_str(text: &str) -> Result<Mark, NoMark> {
         let mut fields = text.strip_prefix(MARK_PREFIX).ok_or(NoMark)?.split(':');
         let mark = Mark {
-            job: field(&mut fields)?,
-            until: field(&mut fields)?,
-            cpus: field(&mut fields)?,
-            scratch_mib: field(&mut fields)?,
-            pids: field(&mut fields)?,
-            io_mib_s: field(&mut fields)?,
+            job: field(&mut fields, MOST_DIGITS)?,
+            until: field(&mut fields, MOST_DIGITS)?,
+            cpus: field(&mut fields, MOST_DIGITS_OF_CPUS)?,
+            scratch_mib: field(&mut fields, MOST_DIGITS)?,
+            pids: field(&mut fields, MOST_DIGITS)?,
+            io_mib_s: field(&mut fields, MOST_DIGITS)?,
         };
         fields.next().is_none().then_some(mark).ok_or(NoMark)
     }
 }
 
-fn field<'a, T: FromStr>(fields: &mut impl Iterator<Item = &'a str>) -> Result<T, NoMark> {
+/// As many digits as SHADOWFIT_MARK_SCAN lets C read of a field; tests/mark.rs compares the two.
+const MOST_DIGITS: usize = 18;
+const MOST_DIGITS_OF_CPUS: usize = 9;
+
+/// Digits alone: Rust, too, takes a sign.
+fn field<'a, T: FromStr>(
+    fields: &mut impl Iterator<Item = &'a str>,
+    most_digits: usize,
+) -> Result<T, NoMark> {
     let text = fields.next().ok_or(NoMark)?;
-    text.parse().map_err(|_| NoMark)
+    let is_number = text.len() <= most_digits && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|_| is_number);
+    number.ok_or(NoMark)
 }
 
 /// In the order of the contract's struct; tests/contract.rs has C read it.

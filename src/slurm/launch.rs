@@ -236,9 +236,20 @@ mod tests {
         }
     }
 
+    /// One that none stands in for would start its ranks in a shadow.
+    #[test]
+    fn a_shadow_has_a_stand_in_for_every_launcher() {
+        let standins = include_str!("../../c_shim/sandbox/standins.c");
+        for name in LAUNCHERS {
+            assert!(standins.contains(&format!("\"{name}\"")), "{name}");
+        }
+    }
+
     #[test]
     fn launchers_are_known_by_their_names() {
-        assert!(is_launcher("mpirun.openmpi") && is_launcher("srun"));
+        assert!(
+            is_launcher("mpirun.openmpi") && is_launcher("mpiexec.hydra") && is_launcher("srun")
+        );
         assert!(!is_launcher("sbatch") && !is_launcher("srunner"));
     }
 }

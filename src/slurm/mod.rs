@@ -182,6 +182,9 @@ fn line_of(command: &Command) -> String {
     words.join(" ")
 }
 
+/// The time limit is a few lines of our own: while output is read, all that a command has started must end with it, or whoever
+/// holds that output open is waited for. Crates that wait for so long (wait-timeout) end the command alone, and those that end a
+/// group (command-group) know no limit.
 impl System {
     fn take(&self, command: Command, take: Take) -> Result<(), CommandError> {
         self.give(command, Stdio::null(), take)

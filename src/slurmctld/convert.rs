@@ -190,7 +190,7 @@ pub fn answer(record: &Record, comment_is_taken: bool, answer: &mut shadowfit_an
     }
     if let Some(line) = sentence(record) {
         text(&line, &mut answer.text);
-        answer.actions |= SHADOWFIT_TELL_USER;
+        answer.actions |= SHADOWFIT_NOTIFY_USER;
     }
 }
 

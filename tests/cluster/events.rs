@@ -1,18 +1,18 @@
-//! The agent as it runs all day: by events, and what becomes of jobs of which none told.
+//! The agent as it runs all day: by events, and what becomes of jobs that none reported.
 
 use crate::cluster::{Cluster, Result, ensure, eventually};
 use crate::shadow::{Agent, enable, shadow_of, write_script};
 use std::path::{Path, PathBuf};
 
 /// How the agent learns of new jobs, by doctor.
-fn told(cluster: &Cluster, how: &str) -> Result<()> {
+fn seen(cluster: &Cluster, how: &str) -> Result<()> {
     let mut said = String::new();
-    let told = eventually(how, 90, || {
+    let found = eventually(how, 90, || {
         let health = cluster.command("root", &["shadowfit", "doctor"]).output()?;
         said = String::from_utf8_lossy(&health.stdout).into_owned();
         Ok(said.contains(how))
     });
-    told.map_err(|_| format!("doctor says nothing of '{how}': {said}").into())
+    found.map_err(|_| format!("doctor says nothing of '{how}': {said}").into())
 }
 
 /// A job of a kind that nobody has run: it uses a module of Python's that no other one does.
@@ -36,7 +36,7 @@ fn has_a_shadow(cluster: &Cluster, script: &Path) -> Result<()> {
     eventually("a shadow", 60, || Ok(shadow_of(cluster, job)?.is_some()))
 }
 
-/// A new job is told by its folder, and a job that dies of its rewrite by accounting: passes are ten minutes apart.
+/// A new job is shown by its folder, and a job that dies of its rewrite by accounting: passes are ten minutes apart.
 pub fn a_listening_agent_sees_new_jobs_and_rescues_between_passes(
     cluster: &mut Cluster,
 ) -> Result<()> {
@@ -55,7 +55,7 @@ pub fn a_listening_agent_sees_new_jobs_and_rescues_between_passes(
     let dead = cluster.submit("alice", &["--mem=4000", "-c2"], &known, &["600"])?;
     cluster.wait_for(dead, "OUT_OF_MEMORY")?;
     let _agent = Agent::start(cluster)?;
-    told(cluster, "new jobs: told by slurmctld's folders")?;
+    seen(cluster, "new jobs: shown by slurmctld's folders")?;
     eventually("a shadow of what came before", 60, || {
         Ok(shadow_of(cluster, missed)?.is_some())
     })?;
@@ -95,7 +95,7 @@ pub fn an_agent_that_cannot_see_slurmctlds_folder_asks(cluster: &mut Cluster) ->
     let _agent = Agent::start_with(cluster, &["unshare", "--mount", "sh", "-c", &line])?;
     // A job that has no folder there.
     cluster.submit("alice", &["--mem=4000", "-c2", "--hold"], &known, &["105"])?;
-    told(cluster, "asks for the whole queue")?;
+    seen(cluster, "asks for the whole queue")?;
     let dies = cluster.submit("alice", &["--mem=4000", "-c2"], &known, &["600"])?;
     cluster.wait_for(dies, "COMPLETED")
 }

@@ -393,6 +393,7 @@ pub fn every_node_of_a_job_tells_what_it_saw(cluster: &mut Cluster) -> Result<()
     let seen: Value = serde_json::from_str(&cluster.run("root", &shown)?)?;
     near("the second node's peak", &seen["peak_mib"], 300.0, 312.0)?;
     ensure(seen["processes"].as_u64() >= Some(3), seen.to_string())?;
+    ensure(seen["nodes"] == 2, seen.to_string())?;
     ensure(
         std::fs::read_dir(&spool)?.count() == 0,
         "files stay in the spool folder",

@@ -123,6 +123,8 @@ int main(int argc, char **argv)
 {
 	int taken[2] = { 0, 0 }, times = argc > 1 ? atoi(argv[1]) : 0;
 
+	if (times < 1)
+		return 2;
 	for (int time = 0; time < times; time++)
 		for (int remote = 0; remote < 2; remote++)
 			taken[remote] += run(remote);

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Audits, explains and predicts what shadowfit does with batch jobs.
 #[derive(Parser)]
 #[command(version)]
-pub struct Arguments {
+pub struct CommandLine {
     /// The configuration; default: $SHADOWFIT_CONFIG, else shadowfit.toml beside slurm.conf
     #[arg(long, global = true)]
     pub config: Option<PathBuf>,
@@ -242,7 +242,7 @@ mod tests {
         ];
         for (words, options, arguments) in cases {
             let all = [&["shadowfit", "predict", "job.sh"], words].concat();
-            let Command::Predict(predict) = Arguments::parse_from(all).command else {
+            let Command::Predict(predict) = CommandLine::parse_from(all).command else {
                 panic!("{words:?}");
             };
             let (read, rest) = predict.script.parted();

@@ -9,7 +9,7 @@ mod runs;
 mod submission;
 
 use anyhow::Result;
-use arguments::{Arguments, Command};
+use arguments::{Command, CommandLine};
 use clap::Parser;
 use shadowfit_core::config::Config;
 use shadowfit_core::report::doctor;
@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = CommandLine::parse();
     let path = arguments.config.unwrap_or_else(Config::default_path);
     match run(&path, arguments.command) {
         Ok(code) => code,

@@ -89,7 +89,7 @@ fn wait_for_shadow(commands: &System, job: u64, window_s: u32) -> Result<ShadowC
         std::thread::sleep(Duration::from_secs(1));
         bar.inc(1);
     }
-    bail!("no shadow has reported: is shadowfitd at work, as root? 'shadowfit doctor' tells")
+    bail!("no shadow has reported: is shadowfitd at work, as root? 'shadowfit doctor' says why")
 }
 
 fn why_none(own: Option<&QueuedJob>) -> String {

@@ -15,7 +15,7 @@ pub const VERSION: u32 = 8;
 /// The beginning of the file.
 #[derive(Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
-pub struct Header {
+pub struct SnapshotHeader {
     pub magic: [u8; 8],
     pub version: U32,
     /// Bytes of the directory, at the end.

@@ -1,7 +1,8 @@
 //! Reading a snapshot a piece at a time, so that no submission waits for a whole load, and checking it.
 
 use super::{
-    CELL, ENTRY, HASH_AT, HEADER, Header, MAGIC, MAX_SIZE, Snapshot, SnapshotError, VERSION, hash,
+    CELL, ENTRY, HASH_AT, HEADER, MAGIC, MAX_SIZE, Snapshot, SnapshotError, SnapshotHeader,
+    VERSION, hash,
 };
 use crate::job::directory::{Directory, Watermark};
 use std::fs::File;
@@ -13,7 +14,7 @@ use zerocopy::{FromBytes, FromZeros, IntoBytes};
 pub struct Loading {
     path: PathBuf,
     file: File,
-    header: Header,
+    header: SnapshotHeader,
     bytes: Vec<u8>,
     total: usize,
     hasher: blake3::Hasher,
@@ -24,7 +25,7 @@ impl Loading {
     pub fn begin(path: &Path) -> Result<Loading, SnapshotError> {
         let unreadable = |error| SnapshotError::Unreadable(path.into(), error);
         let mut file = File::open(path).map_err(unreadable)?;
-        let mut header = Header::new_zeroed();
+        let mut header = SnapshotHeader::new_zeroed();
         file.read_exact(header.as_mut_bytes()).map_err(unreadable)?;
         let total = check(&header).map_err(|what| SnapshotError::Invalid {
             path: path.into(),
@@ -81,7 +82,7 @@ impl Loading {
 /// A snapshot whose bytes are all here.
 pub(super) fn read(bytes: Vec<u8>) -> Result<Snapshot, String> {
     let cut_short = || "it is cut short".to_owned();
-    let (header, content) = Header::read_from_prefix(&bytes).map_err(|_| cut_short())?;
+    let (header, content) = SnapshotHeader::read_from_prefix(&bytes).map_err(|_| cut_short())?;
     if check(&header)? != bytes.len() {
         return Err(cut_short());
     }
@@ -92,7 +93,7 @@ pub(super) fn read(bytes: Vec<u8>) -> Result<Snapshot, String> {
 }
 
 /// What is in a file that has been checked.
-fn whole(header: &Header, bytes: Vec<u8>) -> Result<Snapshot, String> {
+fn whole(header: &SnapshotHeader, bytes: Vec<u8>) -> Result<Snapshot, String> {
     let directory = bytes.len() - header.directory.get() as usize;
     let directory: Directory = serde_json::from_slice(&bytes[directory..])
         .map_err(|error| format!("its directory is broken: {error}"))?;
@@ -109,7 +110,7 @@ fn whole(header: &Header, bytes: Vec<u8>) -> Result<Snapshot, String> {
 }
 
 /// Returns the file's size in bytes, or what is wrong.
-fn check(header: &Header) -> Result<usize, String> {
+fn check(header: &SnapshotHeader) -> Result<usize, String> {
     if header.magic != MAGIC {
         return Err("it is no snapshot".into());
     }

@@ -16,7 +16,7 @@ use super::seats::SeatUse;
 use crate::fingerprint::{Key, Kind};
 use crate::job::directory::{Directory, Watermark};
 use crate::job::evidence::{Evidence, Trust};
-use layout::{Cell, Entry, Header, MAGIC, VERSION};
+use layout::{Cell, Entry, MAGIC, SnapshotHeader, VERSION};
 pub use loading::Loading;
 use std::fs::{File, Permissions};
 use std::io::Write;
@@ -25,10 +25,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use zerocopy::{FromBytes, IntoBytes};
 
-const HEADER: usize = size_of::<Header>();
+const HEADER: usize = size_of::<SnapshotHeader>();
 const ENTRY: usize = size_of::<Entry>();
 const CELL: usize = size_of::<Cell>();
-const HASH_AT: usize = offset_of!(Header, hash);
+const HASH_AT: usize = offset_of!(SnapshotHeader, hash);
 const _: () = assert!(HEADER == 88 && ENTRY == 80 && CELL == 8);
 /// A larger file is no snapshot of ours, whatever its header says: 256 MiB.
 const MAX_SIZE: u64 = 256 << 20;
@@ -43,7 +43,7 @@ pub struct Snapshot {
 }
 
 /// BLAKE3 of all but itself.
-fn hash(header: &Header, content: &[u8]) -> [u8; 32] {
+fn hash(header: &SnapshotHeader, content: &[u8]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&header.as_bytes()[..HASH_AT]).update(content);
     hasher.finalize().into()
@@ -79,7 +79,7 @@ impl Snapshot {
             cells.extend(Cell::of(learned));
         }
         let content = [table.as_bytes(), cells.as_bytes(), &directory].concat();
-        let mut header = Header {
+        let mut header = SnapshotHeader {
             magic: MAGIC,
             version: VERSION.into(),
             directory: (directory.len() as u32).into(),
@@ -114,7 +114,7 @@ impl Snapshot {
     /// The file's content, saying that the queue was looked at at `looked`, in seconds since 1970.
     pub fn sealed(&mut self, looked: i64) -> &[u8] {
         self.looked = looked;
-        if let Ok((header, content)) = Header::mut_from_prefix(&mut self.bytes) {
+        if let Ok((header, content)) = SnapshotHeader::mut_from_prefix(&mut self.bytes) {
             header.looked = looked.into();
             header.hash = hash(header, content);
         }

@@ -4,6 +4,18 @@ use super::*;
 use crate::relies::SHOWN;
 
 #[test]
+fn a_shadow_has_a_stand_in_for_every_launcher_but_one() {
+    // `mpirun_rsh -np 2 n1 n2 A=b ./a` names hosts before its program, which nobody finds behind them. It starts ranks by
+    // ssh, for which a shadow has no network.
+    const WITHOUT: &[u8] = b"mpirun_rsh";
+    let standins = include_str!("../../../c_shim/sandbox/standins.c");
+    for name in crate::relies::steps::LAUNCHERS {
+        let text = format!("\"{}\"", name.escape_ascii());
+        assert_eq!(standins.contains(&text), name != WITHOUT, "{text}");
+    }
+}
+
+#[test]
 fn steps_and_launchers_keep_what_they_name() {
     let both = |mib, cpus| (Some(Some(mib)), Some(Some(cpus)));
     let cases = [

@@ -1,7 +1,7 @@
 //! What lies in the agent's state folder: switches, snapshot and database.
 
 use super::Finding;
-use crate::agent::{REFUSED, SHOWN_BY_FOLDERS};
+use crate::agent::{REFUSED, shown_by_folders};
 use crate::clock::{Clock as _, WallClock};
 use crate::config::Config;
 use crate::job::counters::Ended;
@@ -110,13 +110,13 @@ pub(super) fn growth(config: &Config) -> Option<Finding> {
 /// How the agent learns of new jobs; nothing where none has run for long yet.
 fn new_jobs(config: &Config) -> Option<Finding> {
     let store = Store::open_to_read(&config.database_path()).ok()?;
-    Some(match store.progress(SHOWN_BY_FOLDERS).ok()?? {
-        0 => Finding::bad(
+    Some(match shown_by_folders(&store).ok()?? {
+        false => Finding::bad(
             "new jobs",
-            "shadowfitd is not told of them by slurmctld's StateSaveLocation and asks for the whole queue, which a large one makes slow",
+            "slurmctld's StateSaveLocation does not show them to shadowfitd, which asks for the whole queue: slow where that is large",
             "run shadowfitd beside the slurmctld that is active, as SlurmUser or root",
         ),
-        _ => Finding::good("new jobs: told by slurmctld's folders"),
+        true => Finding::good("new jobs: shown by slurmctld's folders"),
     })
 }
 
@@ -151,7 +151,7 @@ pub(super) fn shadows(config: &Config) -> Option<Finding> {
     Some(Finding::check(what, problem, fix))
 }
 
-/// A plugin of the site may refuse what the agent changes: then no job can be rescued, or given what its shadow showed. Told
+/// A plugin of the site may refuse what the agent changes: then no job can be rescued, or given what its shadow showed. Reported
 /// for a day.
 fn changes(config: &Config) -> Option<Finding> {
     let store = Store::open_to_read(&config.database_path()).ok()?;

@@ -132,7 +132,7 @@ impl Tree {
         ticks as f64 / procfs::ticks_per_second() as f64
     }
 
-    /// Every thread.
+    /// Every thread. By hand, as procfs opens the folder of each, and only their numbers are wanted.
     pub fn threads(&self) -> Vec<u32> {
         let of = |id: u32| {
             let tasks = std::fs::read_dir(self.proc.join(format!("{id}/task")));

@@ -15,6 +15,8 @@ use netlink_packet_sock_diag::inet::{
 };
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use netlink_sys::{Socket, SocketAddr};
+use procfs::net::DeviceStatus;
+use procfs::process::Process;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -237,7 +239,7 @@ impl Network {
             if Some(network) == self.own_network || !seen.insert(network) {
                 continue;
             }
-            let Some(now) = interfaces(&folder) else {
+            let Some(now) = open(&self.proc, *id).and_then(|process| interfaces(&process)) else {
                 continue;
             };
             match self.networks.entry(network) {
@@ -258,17 +260,14 @@ fn network_of(process: &Path) -> Option<u64> {
 }
 
 /// All interfaces of a process's network but loopback.
-fn interfaces(process: &Path) -> Option<Counts> {
-    let text = std::fs::read_to_string(process.join("net/dev")).ok()?;
-    let count = |line: &str| {
-        let (name, numbers) = line.split_once(':')?;
-        let mut numbers = numbers.split_ascii_whitespace();
-        let received = numbers.next()?.parse().ok()?;
-        let sent = numbers.nth(7)?.parse().ok()?;
-        let name = name.trim();
-        (name != "lo").then(|| (name.to_owned(), Traffic { received, sent }))
+fn interfaces(process: &Process) -> Option<Counts> {
+    let mut all = process.dev_status().ok()?;
+    all.remove("lo");
+    let count = |(name, seen): (String, DeviceStatus)| {
+        let (received, sent) = (seen.recv_bytes, seen.sent_bytes);
+        (name, Traffic { received, sent })
     };
-    Some(text.lines().filter_map(count).collect())
+    Some(all.into_iter().map(count).collect())
 }
 
 /// A socket on which the kernel reports connections that end; only root gets it.

@@ -86,14 +86,15 @@ fn an_end_that_is_reported_after_the_look_that_misses_it_counts_in_full() {
 #[test]
 fn interfaces_are_read_and_loopback_is_not_one() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir(dir.path().join("net")).unwrap();
+    std::fs::create_dir_all(dir.path().join("7/net")).unwrap();
     let text = "Inter-|   Receive | Transmit\n face |bytes packets | bytes\n    lo: 9 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n  \
-                eth0: 1000 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\n veth:5 1 0 0 0 0 0 0 6 1 0 0 0 0 0 0\n";
-    std::fs::write(dir.path().join("net/dev"), text).unwrap();
+                eth0: 1000 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\n veth: 5 1 0 0 0 0 0 0 6 1 0 0 0 0 0 0\n";
+    std::fs::write(dir.path().join("7/net/dev"), text).unwrap();
     let traffic = |received, sent| Traffic { received, sent };
     let right = [("eth0", traffic(1000, 20)), ("veth", traffic(5, 6))];
     let right: Counts = right.map(|(name, seen)| (name.to_owned(), seen)).into();
-    assert_eq!(interfaces(dir.path()), Some(right));
+    let process = open(dir.path(), 7).unwrap();
+    assert_eq!(interfaces(&process), Some(right));
 }
 
 #[test]

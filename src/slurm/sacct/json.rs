@@ -54,13 +54,13 @@ struct Rows(Vec<Fields>);
 
 impl<'de> Deserialize<'de> for Rows {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rows, D::Error> {
-        deserializer.deserialize_seq(Jobs)
+        deserializer.deserialize_seq(JobList)
     }
 }
 
-struct Jobs;
+struct JobList;
 
-impl<'de> Visitor<'de> for Jobs {
+impl<'de> Visitor<'de> for JobList {
     type Value = Rows;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {

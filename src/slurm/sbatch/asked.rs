@@ -6,10 +6,21 @@ use super::check::check;
 use super::options::Given;
 use super::values::{count, mib, nodes, one_of, time};
 use crate::job::Memory;
+use crate::shadow::{MEASURE, OFF, OPTION};
 use crate::slurm::hosts::hosts;
 use anyhow::{Context, Result, bail, ensure};
 use jiff::{Timestamp, Zoned};
 use std::collections::BTreeSet;
+
+/// Values of `--exclusive`, the first of which it has without one.
+const EXCLUSIVE: [&str; 6] = [
+    "exclusive",
+    "allocation",
+    "oversubscribe",
+    "user",
+    "mcs",
+    "topo",
+];
 
 /// Where an option was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +95,7 @@ pub struct Asked {
     /// `--reservation`.
     reserved: bool,
     /// Options that ask for GPUs.
-    gpus: BTreeSet<&'static str>,
+    gpus: BTreeSet<String>,
     wraps: bool,
     /// Script or command line say how nodes are shared: for oneself, with others.
     sharing: [bool; 2],
@@ -132,15 +143,7 @@ impl Asked {
             "mem-per-cpu" => self.memory[1] = Some((mib(text)?, source)),
             "mem-per-gpu" => self.memory[2] = Some((mib(text)?, source)),
             "exclusive" => {
-                let forms = [
-                    "exclusive",
-                    "allocation",
-                    "oversubscribe",
-                    "user",
-                    "mcs",
-                    "topo",
-                ];
-                self.exclusive = one_of(given, &forms)? != "oversubscribe";
+                self.exclusive = one_of(given, &EXCLUSIVE)? != "oversubscribe";
                 self.sharing[0] |= source != Source::Environment;
             }
             "oversubscribe" => {
@@ -167,33 +170,35 @@ impl Asked {
                 time(text)?;
                 self.own_time_min = true;
             }
-            "shadowfit" => {
-                ensure!(
-                    ["off", "measure"].contains(&text),
-                    "the values are 'off' and 'measure'"
-                );
-                self.opted_out = text == "off";
-                self.measured = text == "measure";
-            }
+            OPTION => self.take_own(text)?,
             "begin" => self.begin = Some(seconds(text, &Zoned::now())?),
             "deadline" => self.deadline = Some(seconds(text, &Zoned::now())?),
             "reservation" => self.reserved = !text.is_empty(),
             "ignore-pbs" => self.ignores_foreign = true,
-            "gpus" => self.ask_for_gpus("gpus", true),
-            "gpus-per-node" => self.ask_for_gpus("gpus-per-node", true),
-            "gpus-per-socket" => self.ask_for_gpus("gpus-per-socket", true),
-            "gpus-per-task" => self.ask_for_gpus("gpus-per-task", true),
-            "gres" => self.ask_for_gpus("gres", text.contains("gpu")),
-            "tres-per-task" => self.ask_for_gpus("tres-per-task", text.contains("gpu")),
+            "gpus" | "gpus-per-node" | "gpus-per-socket" | "gpus-per-task" => {
+                self.ask_for_gpus(name, true)
+            }
+            "gres" | "tres-per-task" => self.ask_for_gpus(name, text.contains("gpu")),
             "wrap" => self.wraps = true,
             _ => check(name, value)?,
         }
         Ok(())
     }
 
-    fn ask_for_gpus(&mut self, option: &'static str, asks: bool) {
+    /// `--shadowfit`.
+    fn take_own(&mut self, text: &str) -> Result<()> {
+        ensure!(
+            [OFF, MEASURE].contains(&text),
+            "the values are '{OFF}' and '{MEASURE}'"
+        );
+        self.opted_out = text == OFF;
+        self.measured = text == MEASURE;
+        Ok(())
+    }
+
+    fn ask_for_gpus(&mut self, option: &str, asks: bool) {
         match asks {
-            true => self.gpus.insert(option),
+            true => self.gpus.insert(option.to_owned()),
             false => self.gpus.remove(option),
         };
     }

@@ -4,13 +4,14 @@ use super::Release;
 use super::asked::{Asked, Source};
 use super::installed::Sbatch;
 use super::options::Takes;
+use crate::shadow::{OPTION, OPTION_VARIABLE};
 use anyhow::Result;
 
 /// The one that is looked for before the script is read.
 const EARLY: [(&str, &str); 1] = [("SBATCH_IGNORE_PBS", "ignore-pbs")];
 
-/// Those whose options decide something, in sbatch's order, and how SPANK hands over our own.
-const VARIABLES: [(&str, &str); 24] = [
+/// Those whose options decide something, in sbatch's order.
+const VARIABLES: [(&str, &str); 23] = [
     ("SBATCH_ACCOUNT", "account"),
     ("SBATCH_CORE_SPEC", "core-spec"),
     ("SBATCH_CPUS_PER_GPU", "cpus-per-gpu"),
@@ -34,11 +35,10 @@ const VARIABLES: [(&str, &str); 24] = [
     ("SBATCH_THREADS_PER_CORE", "threads-per-core"),
     ("SBATCH_TIMELIMIT", "time"),
     ("SBATCH_TRES_PER_TASK", "tres-per-task"),
-    (
-        "SLURM_SPANK__SLURM_SPANK_OPTION_shadowfit_shadowfit",
-        "shadowfit",
-    ),
 ];
+
+/// What SPANK puts before the variables that it hands over.
+const SPANK: &str = "SLURM_SPANK_";
 
 /// From this release on its variable holds a value; before that, yes or no.
 const REQUEUE_TAKES_A_VALUE: Release = (25, 11);
@@ -50,7 +50,12 @@ pub fn take_early(sbatch: &Sbatch, asked: &mut Asked) -> Result<()> {
 
 /// Between script and command line.
 pub fn take_all(sbatch: &Sbatch, asked: &mut Asked) -> Result<()> {
-    take(&VARIABLES, sbatch, asked)
+    take(&VARIABLES, sbatch, asked)?;
+    take(
+        &[(&format!("{SPANK}{OPTION_VARIABLE}"), OPTION)],
+        sbatch,
+        asked,
+    )
 }
 
 fn take(variables: &[(&str, &str)], sbatch: &Sbatch, asked: &mut Asked) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The options that a batch system knows, and how it tells them from their values: as getopt_long does.
 
 use super::Release;
+use crate::shadow::OPTION;
 use anyhow::{Result, bail};
 use std::borrow::Cow;
 
@@ -97,7 +98,7 @@ impl Table {
             let later = LATER.iter().find(|(name, _)| known.name == *name);
             known.of_this_release = later.is_none_or(|(_, since)| *since <= release);
         }
-        let own = [("shadowfit".to_owned(), Takes::Value)];
+        let own = [(OPTION.to_owned(), Takes::Value)];
         for (name, takes) in plugins.iter().chain(&own) {
             if !table.0.iter().any(|known| known.name == *name) {
                 table.0.push(KnownOption {
