@@ -130,6 +130,8 @@ static uint32_t traits_of(const job_desc_msg_t *job)
 		traits |= SHADOWFIT_GPUS;
 	if (has_cpus_beyond_its_tasks(job))
 		traits |= SHADOWFIT_OWN_CPUS;
+	if (gives_memory_back(job))
+		traits |= SHADOWFIT_OWN_MEMORY;
 	return traits;
 }
 
