@@ -152,6 +152,7 @@ fn snapshot(fingerprints: u64, known: &[Submission]) -> Vec<u8> {
     let directory = Directory {
         licenses: Default::default(),
         exclusive_partitions: Default::default(),
+        partitions_without_memory: Default::default(),
         default_partition: Some("batch".into()),
         users: (1000..3000).map(user).collect(),
     };

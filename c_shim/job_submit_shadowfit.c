@@ -130,6 +130,8 @@ static uint32_t traits_of(const job_desc_msg_t *job)
 		traits |= SHADOWFIT_GPUS;
 	if (has_cpus_beyond_its_tasks(job))
 		traits |= SHADOWFIT_OWN_CPUS;
+	if (gives_memory_back(job))
+		traits |= SHADOWFIT_OWN_MEMORY;
 	return traits;
 }
 
@@ -172,6 +174,37 @@ static void copy_request(const job_desc_msg_t *job, uint32_t submit_uid, struct 
 	request->array = job->array_inx;
 }
 
+/* The CPUs in a list such as "cpu=4,gres/gpu:1". Fewer never need more room. */
+static void lower_listed_cpus(char *list, uint16_t cpus)
+{
+	char number[8];
+	int digits = snprintf(number, sizeof(number), "%u", cpus);
+
+	for (char *entry = list; entry; entry = strchr(entry, ',')) {
+		entry += *entry == ',';
+		if (strncmp(entry, "cpu", 3) != 0 || (entry[3] != '=' && entry[3] != ':'))
+			continue;
+		char *begin = entry + 4, *end = begin + strspn(begin, "0123456789");
+		if (end - begin < digits)
+			return;
+		memcpy(begin, number, (size_t)digits);
+		memmove(begin + digits, end, strlen(end) + 1);
+		return;
+	}
+}
+
+/* From 24.05 on sbatch has --cpus-per-task in a list, too, and in the job's environment. Some releases take them from
+ * there, and each srun of a job whose two figures differ fails. */
+static void lower_cpus_in_lists(job_desc_msg_t *job, uint16_t cpus)
+{
+	static const char name[] = "SLURM_TRES_PER_TASK=";
+
+	lower_listed_cpus(job->tres_per_task, cpus);
+	for (uint32_t which = 0; job->environment && which < job->env_size; which++)
+		if (job->environment[which] && strncmp(job->environment[which], name, sizeof(name) - 1) == 0)
+			lower_listed_cpus(job->environment[which] + sizeof(name) - 1, cpus);
+}
+
 /* sbatch repeats --cpus-per-task in the job's totals; all of them must shrink together. */
 static void apply_cpus(job_desc_msg_t *job, uint16_t cpus_per_task)
 {
@@ -184,6 +217,7 @@ static void apply_cpus(job_desc_msg_t *job, uint16_t cpus_per_task)
 		job->min_cpus = cpus_per_task * tasks;
 	if (job->max_cpus != NO_VAL && job->max_cpus == before * tasks)
 		job->max_cpus = cpus_per_task * tasks;
+	lower_cpus_in_lists(job, cpus_per_task);
 	job->cpus_per_task = cpus_per_task;
 }
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Raised by every change of this file; a core with another number is not used. */
-#define SHADOWFIT_ABI 6u
+#define SHADOWFIT_ABI 7u
 
 /* "The user did not say" in a number, whatever Slurm's NO_VAL of that width is. */
 #define SHADOWFIT_UNSET 0xffffffffffffffffu
@@ -26,6 +26,7 @@
 #define SHADOWFIT_OWN_TIME_MIN 64u /* --time-min */
 #define SHADOWFIT_TRUSTED 128u /* submitted by root or SlurmUser, in whatever name */
 #define SHADOWFIT_OWN_CPUS 256u /* --mincpus, or more CPUs by a plugin of the site: more than its tasks have */
+#define SHADOWFIT_OWN_MEMORY 512u /* --mem-update: Slurm lowers it by itself */
 
 /* Bits of shadowfit_answer.actions. */
 #define SHADOWFIT_SET_MEMORY 1u

@@ -41,6 +41,16 @@ static inline int load_job(job_info_msg_t **answer, uint32_t job)
 #endif
 }
 
+/* Slurm is to lower the memory of this job while it runs (--mem-update, since 26.05). */
+static inline bool gives_memory_back(const job_desc_msg_t *job)
+{
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
+	return job->mem_update_delay && job->mem_update_delay != NO_VAL16;
+#else
+	return false;
+#endif
+}
+
 /* job_modify learned to explain itself in 23.02. */
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
 #define SHADOWFIT_JOB_MODIFY_ERR_MSG , char **err_msg

@@ -3,6 +3,8 @@
 // A caller from C is played here.
 #![allow(unsafe_code)]
 
+mod installed;
+
 use shadowfit_core::slurmctld::contract::*;
 use shadowfit_core::slurmctld::{shadowfit_abi, shadowfit_decide, shadowfit_open};
 use std::ffi::{CStr, CString};
@@ -125,6 +127,11 @@ fn built(name: &str) -> PathBuf {
     path
 }
 
+/// What the installed Slurm loads.
+fn shim(name: &str) -> PathBuf {
+    built(&format!("slurm-{}/{name}", installed::release()))
+}
+
 fn output(command: &str, arguments: &[&str], library: &Path) -> String {
     let output = Command::new(command)
         .args(arguments)
@@ -157,7 +164,7 @@ fn only_the_needed_names_are_visible() {
         core,
         ["shadowfit_abi", "shadowfit_decide", "shadowfit_open"]
     );
-    let plugin = exported(&built("slurm-22.05/job_submit_shadowfit.so"));
+    let plugin = exported(&shim("job_submit_shadowfit.so"));
     assert_eq!(
         plugin,
         [
@@ -170,7 +177,7 @@ fn only_the_needed_names_are_visible() {
             "plugin_version"
         ]
     );
-    let spank = exported(&built("slurm-22.05/spank_shadowfit.so"));
+    let spank = exported(&shim("spank_shadowfit.so"));
     assert_eq!(
         spank,
         [
@@ -203,8 +210,8 @@ fn the_core_holds_no_database_and_nothing_is_unloaded_or_linked_hard() {
     }
     for library in [
         core,
-        built("slurm-22.05/job_submit_shadowfit.so"),
-        built("slurm-22.05/spank_shadowfit.so"),
+        shim("job_submit_shadowfit.so"),
+        shim("spank_shadowfit.so"),
     ] {
         let dynamic = output("readelf", &["--dynamic", "--wide"], &library);
         assert!(dynamic.contains("NODELETE"), "{}", library.display());

@@ -1,5 +1,7 @@
 //! scripts/install, into an empty root, beside Slurms of several releases.
 
+mod installed;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -61,10 +63,16 @@ impl Machine {
     }
 }
 
-/// The version that the shims of 22.05 were built for, such as 22.05.8.
+/// The version that the installed Slurm's shims were built for, such as 22.05.8.
 fn built() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/slurm-22.05/version");
+    let shims = format!("target/release/slurm-{}/version", installed::release());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(shims);
     std::fs::read_to_string(path).expect("scripts/build was run")
+}
+
+/// Another micro release of the same Slurm.
+fn beside() -> String {
+    format!("{}.99", installed::release())
 }
 
 fn said(output: &Output) -> String {
@@ -93,7 +101,7 @@ fn what_was_installed_is_taken_away_again() {
 fn a_node_gets_what_nodes_need() {
     for program in ["slurmd", "sbatch"] {
         // SPANK plugins fit every micro release.
-        let machine = Machine::with(&[program], "22.05.99");
+        let machine = Machine::with(&[program], &beside());
         let output = machine.install(&[]);
         assert!(output.status.success(), "{}", said(&output));
         let files = machine.files();
@@ -111,18 +119,16 @@ fn a_node_gets_what_nodes_need() {
 #[test]
 #[ignore = "needs root and scripts/build"]
 fn a_slurm_that_does_not_fit_is_refused_with_the_remedy() {
+    let other = beside();
+    let remedy = format!("would not start with them: install the headers of {other}");
     let cases = [
-        (
-            vec!["slurmctld"],
-            "22.05.99",
-            "would not start with them: install the headers of 22.05.99",
-        ),
+        (vec!["slurmctld"], other.as_str(), remedy.as_str()),
         (
             vec!["slurmctld"],
             "20.02.1",
             "no shims for the Slurm 20.02.1 that is here: first install this Slurm's headers",
         ),
-        (vec![], "22.05.8", "no Slurm here"),
+        (vec![], other.as_str(), "no Slurm here"),
     ];
     for (programs, version, reason) in cases {
         let machine = Machine::with(&programs, version);

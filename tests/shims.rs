@@ -109,7 +109,7 @@ fn the_job_submit_plugin_survives_a_thousand_loads_and_every_form_of_submission(
 #[ignore = "needs gcc with its sanitizers and Slurm's headers; scripts/test runs it"]
 fn the_spank_plugin_survives_a_thousand_runs_and_marks_that_are_none() {
     let parts = [
-        "plugin", "option", "mark", "hints", "shadow", "trust", "sampler",
+        "plugin", "option", "mark", "hints", "shadow", "clone", "trust", "sampler",
     ]
     .map(|part| format!("spank/{part}.c"));
     let sandbox = [

@@ -55,6 +55,7 @@ fuzz_target!(|input: &[u8]| {
         time_s: fields.number("time_s"),
         own_time_min: fields.number("own_time_min").is_some(),
         own_cpus: fields.number("own_cpus").is_some(),
+        own_memory: fields.number("own_memory").is_some(),
     };
     let floor = Floor::of(
         fields.rest,

@@ -1,10 +1,13 @@
 """What the agent costs while many jobs wait, and how soon it acts: agents in turn, and none, on the same queue."""
 
+import itertools
+import math
 import os
 import pathlib
 import signal
 import statistics
 import subprocess
+import sys
 import threading
 import time
 
@@ -61,13 +64,13 @@ class Bench:
         self.scratch = folder / "scratch"
         self.scratch.mkdir(mode=0o755)
         self.known = self.script("known.sh", KNOWN)
-        # Of kinds of their own: a run that needs more has all of its kind that wait decided again, and is known then.
-        count = rounds * len(programs)
-        self.dying = [self.script(f"dying{one}.sh", KNOWN.replace("time", f"time, {one}", 1)) for one in OTHERS[:count]]
+        # Each is used once: a run that needs more has all of its kind that wait decided again, and is known then.
+        self.new, self.others = itertools.combinations(MODULES, 2), itertools.combinations(OTHERS, 2)
+        self.dying = []
         self.submit = self.scratch / "submit"
         warnings = ["-Wall", "-Wextra", "-Werror"]
         subprocess.run(["gcc", "-O2", *warnings, "-o", self.submit, HERE / "submit.c", "-lslurm"], check=True)
-        self.number = 0
+        self.missing = []
 
     def script(self, name, text):
         path = self.scratch / name
@@ -84,10 +87,17 @@ class Bench:
     def controller(self):
         return int((self.dir / "run/slurmctld.process").read_text().split()[0])
 
-    def learn(self):
-        jobs = [self.sbatch(script, size) for script in (self.known, *self.dying) for size in (100, 110, 120, 130)]
+    def dying_kinds(self):
+        """As many as will die while one queue waits."""
+        for _ in range(self.rounds * len(self.programs)):
+            one, other = next(self.others)
+            self.dying.append(self.script(f"dying-{one}-{other}.sh", KNOWN.replace("time", f"time, {one}, {other}", 1)))
+        return self.dying
+
+    def learn(self, scripts):
+        jobs = [self.sbatch(script, size) for script in scripts for size in (100, 110, 120, 130)]
         # They have waited in vain for a shadow, and their nodes have told what they did by then.
-        if not self.until(lambda: all(self.field(job, "state") == "COMPLETED" for job in jobs), 150):
+        if not self.until(lambda: all(self.field(job, "state") == "COMPLETED" for job in jobs), 150 + 10 * len(scripts)):
             raise SystemExit("bench: the first jobs do not end")
         time.sleep(20)
         self.inside("shadowfitd", "--once")
@@ -157,9 +167,8 @@ class Bench:
 
     def shadow_delay(self):
         """Seconds from a job's folder to that of its shadow, which slurmctld makes."""
-        module = MODULES[self.number]
-        self.number += 1
-        job = self.sbatch(self.script(f"{module}.sh", NEW.format(module)))
+        one, other = next(self.new)
+        job = self.sbatch(self.script(f"{one}-{other}.sh", NEW.format(f"{one}, {other}")))
         log = self.dir / "log/shadowfitd.log"
         shadow = None
 
@@ -179,11 +188,13 @@ class Bench:
         ended = ("OUT_OF_MEMORY", "COMPLETING")
         state = lambda: self.inside("squeue", "-h", "--states=all", "-j", job, "-O", "state:|,restartcnt:|").split("|")  # noqa: E731
         if not self.until(lambda: state()[0] in ended or state()[1] != "0", 60):
+            print(f"bench: job {job} does not die: {self.inside('shadowfit', 'explain', job)}", file=sys.stderr)
             return float("nan")
         began = time.time()
         return time.time() - began if self.until(lambda: state()[1] != "0", 120) else float("inf")
 
     def measure(self, jobs, array):
+        self.learn(self.dying_kinds())
         self.fill(jobs, array)
         figures = {name: {"slurmctld": [], "agent": [], "peak": 0, "shadow": [], "rescue": []} for name in self.programs}
         without = []
@@ -208,6 +219,9 @@ class Bench:
                     self.stop(agent)
                 mine["peak"] = max(mine["peak"], agent.peak)
         for name, mine in figures.items():
+            for what in ("shadow", "rescue"):
+                if not all(math.isfinite(seconds) for seconds in mine[what]):
+                    self.missing.append(f"{what} with {jobs} jobs, {name}")
             ratios = mine["slurmctld"]
             print(
                 f"{jobs:>7} {'arrays' if array else 'single':>7} {name:>7} {statistics.median(mine['agent']) * 100:8.1f} "
@@ -221,10 +235,12 @@ class Bench:
 
 def run(cluster, folder, programs, sizes, seconds, rounds):
     bench = Bench(cluster, folder, programs, seconds, rounds)
-    bench.learn()
+    bench.learn([bench.known])
     print(f"while jobs wait, and {A_SECOND} more a second come; CPU time in % of a core, MiB (proportional) at most, seconds")
     print(
         f"{'jobs':>7} {'form':>7} {'agent':>7} {'agent %':>8} {'MiB':>9} {'ctld x':>7} {'min..max':>10} {'ctld %':>8} {'shadow s':>8} {'rescue s':>8}"
     )
     for jobs, array in sizes:
         bench.measure(jobs, array)
+    if bench.missing:
+        raise SystemExit(f"bench: never seen: {'; '.join(bench.missing)}")

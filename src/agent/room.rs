@@ -16,11 +16,16 @@ const LEAST_WINDOW: f64 = 0.5;
 /// In less memory a shadow would show nothing.
 const LEAST_SLICE_MIB: u64 = 256;
 
+/// What bounds them where nothing else does.
+const ENOUGH: &str = "as many were there as max_running and the free CPUs allow";
+
 /// What shadows may start with.
 #[derive(Debug)]
 pub(super) struct Room {
     /// How many.
     pub shadows: u64,
+    /// What keeps them from being more.
+    bound: &'static str,
     /// The share of the window that they have.
     pub window: f64,
     /// Memory for each, in MiB.
@@ -45,12 +50,20 @@ impl Used {
 }
 
 impl Room {
-    /// There is room for a shadow of this user's.
-    pub fn is_for(&self, user: &str, limits: &ShadowLimits) -> bool {
+    /// Why there is no room for a shadow of this user's; `None` where there is.
+    pub fn lacks(&self, user: &str, limits: &ShadowLimits) -> Option<&'static str> {
         let used = self.used.get(user).copied().unwrap_or_default();
-        self.shadows > 0
-            && used.running < limits.max_running_per_user.into()
-            && used.cpu_s < limits.max_cpu_s_per_hour_per_user.into()
+        first_that_holds([
+            (self.shadows == 0, self.bound),
+            (
+                used.running >= limits.max_running_per_user.into(),
+                "max_running_per_user of its user's shadows were there",
+            ),
+            (
+                used.cpu_s >= limits.max_cpu_s_per_hour_per_user.into(),
+                "max_cpu_s_per_hour_per_user was used up",
+            ),
+        ])
     }
 
     /// A shadow of this user's has it now.
@@ -72,17 +85,31 @@ impl Agent<'_> {
         }
         let Load { idle, free_mib } = load(self.commands)?;
         let allowed = (f64::from(limits.max_running) * idle).ceil() as u64;
-        let within_budget =
-            all.cpu_s < f64::from(limits.max_cpu_s_per_hour) && free_mib >= LEAST_SLICE_MIB;
+        let more = allowed.saturating_sub(all.running);
+        let bounds = [
+            (
+                all.cpu_s >= f64::from(limits.max_cpu_s_per_hour),
+                "max_cpu_s_per_hour was used up",
+            ),
+            (more == 0, ENOUGH),
+            (
+                free_mib < LEAST_SLICE_MIB,
+                "no node had memory free for one",
+            ),
+        ];
+        let bound = first_that_holds(bounds);
         Ok(Room {
-            shadows: if within_budget {
-                allowed.saturating_sub(all.running)
-            } else {
-                0
-            },
+            shadows: if bound.is_some() { 0 } else { more },
+            bound: bound.unwrap_or(ENOUGH),
             window: LEAST_WINDOW + (1.0 - LEAST_WINDOW) * idle,
             free_mib,
             used,
         })
     }
+}
+
+/// The first of these reasons that holds.
+fn first_that_holds(reasons: [(bool, &'static str); 3]) -> Option<&'static str> {
+    let mut reasons = reasons.into_iter();
+    reasons.find_map(|(holds, why)| holds.then_some(why))
 }

@@ -267,12 +267,13 @@ impl Agent<'_> {
             Some(room) => room,
             None => room.insert(self.room(now)?),
         };
-        if !room.is_for(&first.job.user, &self.config.shadow) {
-            return Ok(());
+        // Both may change: they are asked again in the next look.
+        let none_yet = |why| self.store.note_no_shadow(kind, first.wait.since, now, why);
+        if let Some(why) = room.lacks(&first.job.user, &self.config.shadow) {
+            return none_yet(why);
         }
         let shadow = match self.prepare_shadow(&first, room, now) {
-            // Asked again in the next look.
-            Ok(None) => return Ok(()),
+            Ok(None) => return none_yet("accounting did not show yet how it was submitted"),
             Ok(Some(shadow)) => shadow,
             Err(error) => {
                 self.start_without(jobs, &error.reason(), &error);

@@ -120,12 +120,16 @@ pub fn decide_reading(
         ..sized
     };
     let is_new = record.level.is_none() || request.measured;
-    let wait = (is_new && config.shadows(owner, modes))
-        .then(|| wait(config, request, now))
-        .flatten();
-    Some(match wait {
-        Some(wait) => record.after_shadow(wait),
-        None => record,
+    if !is_new || !config.shadows(owner, modes) || !wants_shadow(config, request) {
+        return Some(record);
+    }
+    Some(match Arguments::of(&request.texts.arguments) {
+        Some(arguments) => record.after_shadow(wait(config, arguments, now)),
+        None if record.rewrites() => record,
+        None => Record {
+            kept: Some(UNTOLD_ARGUMENTS.into()),
+            ..record
+        },
     })
 }
 
@@ -147,24 +151,32 @@ pub fn modes(
     }
 }
 
-/// A shadow runs first where the job may wait, has enough at stake and can be cloned.
-fn wait(config: &Config, request: &Request, now: i64) -> Option<Wait> {
-    let worth = stake_gib_h(&request.ask)? >= config.shadow.min_stake_gib_h || request.measured;
+/// A clone of the job could not be given them.
+const UNTOLD_ARGUMENTS: &str = "no shadow: blanks in its arguments change too often to be told";
+
+/// A shadow runs first where the job may wait and has enough at stake.
+fn wants_shadow(config: &Config, request: &Request) -> bool {
+    let Some(stake) = stake_gib_h(&request.ask) else {
+        return false;
+    };
     let may = request.may_wait && request.uid >= config.shadow.least_uid;
-    let arguments = || Arguments::of(&request.texts.arguments);
-    let arguments = (may && worth).then(arguments).flatten()?;
-    Some(Wait {
+    may && (stake >= config.shadow.min_stake_gib_h || request.measured)
+}
+
+fn wait(config: &Config, arguments: Arguments, now: i64) -> Wait {
+    Wait {
         since: now,
         until: now + i64::from(config.shadow.window_s),
         arguments,
-    })
+    }
 }
 
 /// What the request would hold until its time limit, in GiB × hours. Jobs whose memory is the site's
-/// default are never sized, and jobs of several nodes need more than a slice of one.
+/// default or that Slurm lowers are never sized, and jobs of several nodes need more than a slice of one.
 fn stake_gib_h(ask: &Ask) -> Option<f64> {
     let tasks = u64::from(ask.layout.tasks_on_a_node()?);
-    let mib = ask.memory?.on_a_node(tasks, ask.cpus);
+    let memory = ask.memory.filter(|_| !ask.own_memory)?;
+    let mib = memory.on_a_node(tasks, ask.cpus);
     let hours = ask.time_s.unwrap_or(UNKNOWN_TIME_S) as f64 / 3600.0;
     (ask.layout.nodes == 1).then_some(mib as f64 / 1024.0 * hours)
 }
@@ -196,7 +208,7 @@ pub fn size(
         return keep("too few runs of this kind");
     };
     let measured = node_need(config, level, &evidence).max(named_on_node(&ask, &evidence));
-    let need = Reliance::raised(floor.memory.as_ref(), measured);
+    let need = Reliance::raised(floor.memory.as_ref(), measured).filter(|_| !ask.own_memory);
     let cpus = cpus(config, modes.cpus, &ask, &evidence, need, floor);
     let cpus_in_force = cpus
         .filter(Change::applies)
@@ -206,6 +218,7 @@ pub fn size(
     let raised = need.and_then(|need| raised(config, modes.memory, &ask, level, &evidence, need));
     let why = match ask.layout.tasks_on_a_node() {
         None => "Slurm is free to spread its tasks over nodes",
+        Some(_) if ask.own_memory => "Slurm lowers its memory as it runs (--mem-update)",
         Some(_) if raised.is_some() => "most runs of its kind needed more than it asks for",
         Some(_) if !floor.is_empty() => "its script relies on what it asks for",
         Some(_) => "the request fits",

@@ -110,6 +110,7 @@ mod tests {
                 time_s: None,
                 own_time_min: false,
                 own_cpus: false,
+                own_memory: false,
             },
             licenses: "",
             input_bytes: None,

@@ -166,6 +166,7 @@ mod tests {
             time_s: None,
             own_time_min: false,
             own_cpus: false,
+            own_memory: false,
         };
         let change = |mode, asked, set| Some(Change { mode, asked, set });
         Record {

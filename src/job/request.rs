@@ -133,6 +133,9 @@ pub struct Ask {
     /// More CPUs are asked for than its tasks have (`--mincpus`, or by a plugin of the site): they stay as they are.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub own_cpus: bool,
+    /// Slurm is to give back what the job does not use while it runs (`--mem-update`): its memory stays as it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub own_memory: bool,
 }
 
 /// Why a job is left exactly as it is, whatever is known about its kind.

@@ -32,6 +32,12 @@ pub const MAX_SIZE: usize = 1024;
 /// And so many of what the job did.
 const MAX_PROFILE_SIZE: usize = 2048;
 
+/// Why a job that waits keeps its request meanwhile.
+const SHADOW_FIRST: &str = "a shadow of this new kind of job runs first";
+
+/// And why one keeps it that has started by itself.
+const NO_SHADOW: &str = "no shadow of its kind had shown anything by the end of its wait";
+
 /// The share of its memory from which on a job is full.
 const FULL: f64 = 0.9;
 
@@ -171,7 +177,7 @@ impl Record {
         let nothing = || Record::kept(Kind::default(), None, "nothing was decided about it");
         Record {
             profile: Some(Box::new(profile)),
-            ..record.unwrap_or_else(nothing)
+            ..record.unwrap_or_else(nothing).started(None)
         }
     }
 
@@ -179,7 +185,23 @@ impl Record {
     pub fn after_shadow(self, wait: Wait) -> Record {
         Record {
             shadow: Some(wait),
-            kept: Some("a shadow of this new kind of job runs first".into()),
+            kept: Some(SHADOW_FIRST.into()),
+            ..self
+        }
+    }
+
+    /// The record of a job that has started: if it waited for a shadow, then in vain. `why`, where that is known.
+    pub fn started(self, why: Option<&str>) -> Record {
+        let waited = [SHADOW_FIRST, NO_SHADOW].map(Some);
+        if self.shadow.is_none() || !waited.contains(&self.kept.as_deref()) {
+            return self;
+        }
+        let kept = match why {
+            Some(why) => format!("{NO_SHADOW}: {why}").into(),
+            None => NO_SHADOW.into(),
+        };
+        Record {
+            kept: Some(kept),
             ..self
         }
     }

@@ -24,6 +24,7 @@ fn ask(memory: Memory) -> Ask {
         time_s: Some(7199),
         own_time_min: false,
         own_cpus: false,
+        own_memory: false,
     }
 }
 
@@ -318,4 +319,33 @@ fn no_word_of_a_script_is_in_a_record() {
     // Earlier releases wrote it, and miss it where it is not.
     let old = comment.replace("\"text\":\"\"", "\"text\":\"srun\"");
     assert!(old != comment && Comment::read(&old).record().is_some());
+}
+
+#[test]
+fn a_job_that_has_started_says_that_it_waited_in_vain_and_no_other() {
+    let wait = Wait {
+        since: 100,
+        until: 160,
+        arguments: Arguments::of(&[]).unwrap(),
+    };
+    let waiting = || plain().after_shadow(wait.clone());
+    let none = "no shadow of its kind had shown anything by the end of its wait";
+    let room = format!("{none}: no room");
+    let told = Record {
+        kept: Some("its shadow failed".into()),
+        ..waiting()
+    };
+    for (record, why, said) in [
+        (waiting(), None, none),
+        (waiting(), Some("no room"), &room),
+        // As its sampler has noted, and accounting tells.
+        (waiting().started(None), Some("no room"), &room),
+        (told, Some("no room"), "its shadow failed"),
+        (plain(), Some("no room"), "nothing is known"),
+    ] {
+        assert_eq!(record.started(why).kept.as_deref(), Some(said));
+    }
+    assert_eq!(waiting().kept.unwrap(), SHADOW_FIRST);
+    let profiled = Record::with_profile(Some(waiting()), held(0));
+    assert_eq!(profiled.kept.as_deref(), Some(none));
 }

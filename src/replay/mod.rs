@@ -207,6 +207,7 @@ fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Reco
         time_s: job.time_s,
         own_time_min: false,
         own_cpus: false,
+        own_memory: false,
     };
     let modes = Modes {
         memory: Mode::Apply,

@@ -32,7 +32,7 @@ pub fn hint(jobs: &[PastJob]) -> Option<String> {
     is_reported.then(|| {
         format!(
             "{runs} of {} runs are of kinds that used {:.0} % or more of whatever they asked for: MaxRSS counts page cache \
-             here, or shared memory twice; profiles or JobAcctGatherParams=no_file_cache would show which",
+             here, or shared memory twice; profiles, or JobAcctGatherParams=no_file_cache from 25.11.1 on, would show which",
             jobs.len(),
             100.0 * ALL
         )

@@ -209,6 +209,7 @@ mod tests {
             time_s: None,
             own_time_min: false,
             own_cpus: false,
+            own_memory: false,
         };
         Record {
             memory: Some(Change {

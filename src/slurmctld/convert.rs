@@ -125,6 +125,7 @@ fn ask(raw: &shadowfit_request) -> Ask {
         time_s: number(raw.time_limit_min).map(|minutes| minutes.saturating_mul(60)),
         own_time_min: raw.traits & SHADOWFIT_OWN_TIME_MIN != 0,
         own_cpus: raw.traits & SHADOWFIT_OWN_CPUS != 0,
+        own_memory: raw.traits & SHADOWFIT_OWN_MEMORY != 0,
     }
 }
 

@@ -1,7 +1,8 @@
 //! The behavioural database: every job that ended, what it used, and what was decided about it.
 //!
 //! SQLite in WAL mode, so that reports read while the agent writes. `jobs` holds one row a run,
-//! `usages` what it used, `shadows` what the shadows of new kinds saw, `sums` what is left of old runs. A
+//! `usages` what it used, `shadows` what the shadows of new kinds saw,
+//! `unshadowed` why others had none, `sums` what is left of old runs. A
 //! run is known by JobIDRaw and submit time, as in slurmdbd: storing it twice changes nothing.
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ mod runs;
 mod schema;
 mod seats;
 mod shadows;
+mod unshadowed;
 pub mod upkeep;
 
 use crate::job::directory::Watermark;

@@ -58,6 +58,7 @@ impl Store {
         )?;
         let runs = step.execute("DELETE FROM jobs WHERE ended < ?", [before])?;
         step.execute("DELETE FROM shadows WHERE submitted < ?", [before])?;
+        step.execute("DELETE FROM unshadowed WHERE at < ?", [before])?;
         step.execute("DELETE FROM harms WHERE started < ?", [before])?;
         step.execute(
             "INSERT OR REPLACE INTO progress VALUES (?, ?)",

@@ -247,6 +247,7 @@ fn record(set: Option<u64>) -> Record {
         time_s: None,
         own_time_min: false,
         own_cpus: false,
+        own_memory: false,
     };
     let change = |set| Change {
         mode: Mode::Apply,

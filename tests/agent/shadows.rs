@@ -544,3 +544,39 @@ fn a_shadow_whose_number_was_given_anew_is_lost_and_learns_nothing_from_another(
         .unwrap();
     assert_eq!(rows, "77 0,77 1");
 }
+
+#[test]
+fn why_a_kind_has_no_shadow_yet_is_noted() {
+    let spaced: [&[u8]; 1] = [b"a b"];
+    let plain = new_job(9, NOON);
+    // Accounting does not know it yet.
+    let untold = new_kind_with(9, &spaced, "job.sh");
+    for (job, load, noted) in [
+        (&plain, "n1|0/32/0/32|64000|0|\n", None),
+        (
+            &plain,
+            "n1|32/0/0/32|64000|0|\n",
+            Some("as many were there as max_running and the free CPUs allow"),
+        ),
+        (
+            &plain,
+            "n1|0/32/0/32|64000|63745|\n",
+            Some("no node had memory free for one"),
+        ),
+        (
+            &untold,
+            "n1|0/32/0/32|64000|0|\n",
+            Some("accounting did not show yet how it was submitted"),
+        ),
+    ] {
+        let site = site();
+        site.slurm.load.replace(load.into());
+        shows(&site, std::slice::from_ref(job));
+        site.agent().pass(true).unwrap();
+        let why = "SELECT max(why) FROM unshadowed WHERE at = ?";
+        let why: Option<String> = database(&site)
+            .query_row(why, [NOON], |row| row.get(0))
+            .unwrap();
+        assert_eq!(why.as_deref(), noted, "{load}");
+    }
+}

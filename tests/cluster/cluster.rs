@@ -465,47 +465,6 @@ impl Cluster {
         )?;
         Ok(states.lines().filter(|state| *state == "COMPLETED").count())
     }
-
-    /// Passes until the store has every ended run that accounting knows, each exactly once. The last
-    /// records reach slurmdbd a moment after the queue is empty.
-    pub fn books_agree(&self) -> Result<()> {
-        let mut counts = (0, 0, 0);
-        let agreed = eventually("books that agree", 20, || {
-            self.pass()?;
-            counts = self.count_runs()?;
-            Ok(counts.0 == counts.1 && counts.1 == counts.2)
-        });
-        let (ended, stored, usages) = counts;
-        agreed.map_err(|_| {
-            format!("sacct has {ended} ended runs, the store {stored} and {usages} usages").into()
-        })
-    }
-
-    /// For tests without shadows, which are nobody's jobs: ended runs in accounting, runs in the store, usages in the store.
-    fn count_runs(&self) -> Result<(usize, usize, usize)> {
-        // By number, not by time: what a window of time leaves out must not be left out here too.
-        let last = self.jobs()?.iter().map(|job| job.id).max().unwrap_or(0);
-        let all: Vec<String> = (1..=last).map(|id| id.to_string()).collect();
-        let format = [
-            "-X",
-            "-n",
-            "-P",
-            "-o",
-            "JobIDRaw,Submit,State",
-            "-j",
-            &all.join(","),
-        ];
-        let rows = self.run("root", &[&["sacct", "-a", "-D"], &format[..]].concat())?;
-        let open = |row: &&str| row.contains("RUNNING") || row.contains("PENDING");
-        let ended = rows.lines().filter(|row| !open(row)).count();
-        let database = rusqlite::Connection::open(self.dir.join("shadowfit/jobs.db"))?;
-        let count = |table| {
-            database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
-                row.get(0)
-            })
-        };
-        Ok((ended, count("jobs")?, count("usages")?))
-    }
 }
 
 impl Drop for Cluster {

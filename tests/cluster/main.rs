@@ -4,6 +4,7 @@
 //! One cluster serves them all, one test after the other.
 
 mod arguments;
+mod books;
 mod cluster;
 mod controllers;
 mod environment;

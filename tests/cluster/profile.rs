@@ -143,8 +143,16 @@ pub fn a_burst_that_sacct_misses_is_in_the_profile(cluster: &mut Cluster) -> Res
     )
 }
 
+/// 200 MiB of files in memory, and next to nothing of its own.
+const SHARES: &str =
+    "#!/bin/bash\nfile=$(mktemp -p /dev/shm)\nhead -c 200M /dev/zero >$file\nsleep 1.2\nrm $file\n";
+
 pub fn what_a_job_does_is_counted_right(cluster: &mut Cluster) -> Result<()> {
     let (_, wrote) = run(cluster, "writes.sh", WRITES)?;
+    // What is written to a disk the kernel can do without, what is written to memory it cannot.
+    near("peak_mib of a writer", &wrote["peak_mib"], 3.0, 30.0)?;
+    let (_, shared) = run(cluster, "shares.sh", SHARES)?;
+    near("peak_mib of /dev/shm", &shared["peak_mib"], 200.0, 215.0)?;
     near("written_mib", &wrote["written_mib"][0], 195.0, 210.0)?;
     near("write calls", &wrote["calls"][1], 51_000.0, 54_000.0)?;
     near("threads", &wrote["threads"], 2.0, 12.0)

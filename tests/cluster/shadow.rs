@@ -173,7 +173,11 @@ pub fn without_an_agent_jobs_start_as_asked(cluster: &mut Cluster) -> Result<()>
     ensure(said.contains("delays it by 4 s at most"), said)?;
     cluster.wait_for(job, "COMPLETED")?;
     ensure(cluster.job(job)?.memory_mib == Some(3000), "as asked")?;
-    ensure(started.elapsed().as_secs() >= 3, "it waited for its window")
+    ensure(started.elapsed().as_secs() >= 3, "it waited for its window")?;
+    eventually("an explanation", 60, || {
+        let said = cluster.run("root", &["shadowfit", "explain", &job.to_string()])?;
+        Ok(said.contains("kept      no shadow of its kind had shown anything"))
+    })
 }
 
 /// An agent at work until it is dropped.

@@ -46,6 +46,10 @@ static void plain(job_desc_msg_t *job, const char *script)
 	job->argv = calloc(2, sizeof(char *));
 	job->argv[0] = strdup("align");
 	job->licenses = strdup("matlab:1");
+	job->tres_per_task = strdup("gres/gpu:1,cpu=8,license/x:1");
+	job->env_size = 2;
+	job->environment = calloc(2, sizeof(char *));
+	job->environment[0] = strdup("SLURM_TRES_PER_TASK=cpu:8");
 	job->work_dir = strdup("/home/alice");
 	slurm_conf.job_requeue = 1;
 }
@@ -58,7 +62,10 @@ static void release(job_desc_msg_t *job)
 	for (uint32_t at = 0; job->spank_job_env && at < job->spank_job_env_size; at++)
 		free(job->spank_job_env[at]);
 	free(job->spank_job_env);
-	char *texts[] = { job->name, job->script, job->licenses, job->work_dir, job->admin_comment,
+	for (uint32_t at = 0; job->environment && at < job->env_size; at++)
+		free(job->environment[at]);
+	free(job->environment);
+	char *texts[] = { job->name, job->tres_per_task, job->script, job->licenses, job->work_dir, job->admin_comment,
 			  job->account, job->partition, job->comment, job->array_inx, job->mem_per_tres };
 	for (size_t which = 0; which < sizeof(texts) / sizeof(*texts); which++)
 		free(texts[which]);
@@ -130,6 +137,16 @@ static void make(job_desc_msg_t *job, int form, const char *script)
 	}
 }
 
+/* Wherever the CPUs of a plain job stand, they are the same. */
+static int cpus_agree(const job_desc_msg_t *job)
+{
+	char list[64], variable[64];
+
+	snprintf(list, sizeof(list), "gres/gpu:1,cpu=%u,license/x:1", job->cpus_per_task);
+	snprintf(variable, sizeof(variable), "SLURM_TRES_PER_TASK=cpu:%u", job->cpus_per_task);
+	return strcmp(job->tres_per_task, list) == 0 && strcmp(job->environment[0], variable) == 0;
+}
+
 /* Whether it was rewritten. */
 static int submit(int form, const char *script)
 {
@@ -140,6 +157,8 @@ static int submit(int form, const char *script)
 	uint64_t before = job.pn_min_memory;
 	job_submit(&job, 1000, &said);
 	int rewritten = job.pn_min_memory != before;
+	if (form == 0)
+		rewritten = rewritten && job.cpus_per_task < 8 && cpus_agree(&job);
 	free(said);
 	release(&job);
 	return rewritten;

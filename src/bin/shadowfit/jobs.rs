@@ -3,9 +3,10 @@
 use crate::arguments::{Profile, Report};
 use crate::runs;
 use anyhow::{Context, Result, bail};
+use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
 use shadowfit_core::fingerprint::Level;
-use shadowfit_core::record::Comment;
+use shadowfit_core::record::{Comment, FinishedJob, Record};
 use shadowfit_core::report::print::Form;
 use shadowfit_core::report::profile::Profiled;
 use shadowfit_core::report::savings::savings;
@@ -66,15 +67,16 @@ pub fn print_explanation(config: &Config, job: &str) -> Result<()> {
     };
     let mut runs = Vec::new();
     let store = runs::store(config, &filter)?;
-    store.each_job(&filter, |run, _| {
-        runs.push((explain::run(&run), run.comment))
-    })?;
+    store.each_job(&filter, |run, _| runs.push(run))?;
     let mut runs: Vec<Vec<String>> = runs
         .into_iter()
-        .map(|(lines, comment)| with_shadow(&store, lines, &comment))
+        .map(|run| {
+            let run = with_outcome_of_wait(&store, run)?;
+            with_shadow(&store, explain::run(&run), &run.comment)
+        })
         .collect::<Result<_>>()?;
     if runs.is_empty() {
-        runs = queued(job)?;
+        runs = queued(&store, job)?;
     }
     if runs.is_empty() {
         bail!("job {job}: neither in the database nor, with a decision of ours, in the queue");
@@ -115,6 +117,26 @@ pub fn print_profile(config: &Config, arguments: &Profile) -> Result<()> {
     Ok(())
 }
 
+/// The run of a job that has waited for a shadow in vain says so, and why.
+fn with_outcome_of_wait(store: &Store, run: FinishedJob) -> Result<FinishedJob> {
+    let record = run.comment.record().filter(|_| run.started > 0);
+    let Some(record) = record.cloned() else {
+        return Ok(run);
+    };
+    Ok(FinishedJob {
+        comment: waited(store, record)?.into(),
+        ..run
+    })
+}
+
+/// The record of a job that waits for no shadow any more.
+fn waited(store: &Store, record: Record) -> Result<Record> {
+    let wait = record.shadow.as_ref().zip(record.kind.command);
+    let why = wait.map(|(wait, kind)| store.why_no_shadow(kind, wait));
+    let why = why.transpose()?.flatten();
+    Ok(record.started(why.as_deref()))
+}
+
 /// Adds what the shadow of the job's kind predicted, where one sized it.
 fn with_shadow(store: &Store, mut lines: Vec<String>, comment: &Comment) -> Result<Vec<String>> {
     let kind = comment
@@ -133,22 +155,27 @@ fn with_shadow(store: &Store, mut lines: Vec<String>, comment: &Comment) -> Resu
 }
 
 /// A job that has not ended yet, from the queue.
-fn queued(job: &str) -> Result<Vec<Vec<String>>> {
+fn queued(store: &Store, job: &str) -> Result<Vec<Vec<String>>> {
     let mut queue = Queue::default();
     let number = job.split('_').next().and_then(|number| number.parse().ok());
     if let Some(number) = number {
         queue::query_job(&System::default(), number, &mut queue)?;
     }
+    let now = WallClock.now();
     let this = queue.jobs.into_iter().filter(|one| one.handle == job);
-    Ok(this
-        .map(|queued| {
-            let head = format!(
-                "JobId={} User={} State={}",
-                queued.handle, queued.user, queued.state
-            );
-            std::iter::once(head)
-                .chain(explain::decision(&queued.record))
-                .collect()
-        })
-        .collect())
+    this.map(|queued| {
+        let waits = queued.state == "PENDING" && queued.record.waits(now);
+        let record = match waits {
+            true => queued.record,
+            false => waited(store, queued.record)?,
+        };
+        let head = format!(
+            "JobId={} User={} State={}",
+            queued.handle, queued.user, queued.state
+        );
+        Ok(std::iter::once(head)
+            .chain(explain::decision(&record))
+            .collect())
+    })
+    .collect()
 }

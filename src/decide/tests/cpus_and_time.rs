@@ -94,3 +94,25 @@ fn a_time_limit_is_lowered_to_what_is_enough_and_of_no_program_that_gets_slower(
         }
     }
 }
+
+#[test]
+fn a_job_whose_memory_slurm_lowers_keeps_it_and_is_told_so() {
+    let lowered = |memory| Ask {
+        own_memory: true,
+        ..ask(Some(memory), 8, 1)
+    };
+    let sized = |ask| sized(ask, SEEN, Mode::Apply);
+    let record = sized(lowered(Memory::Node(65536)));
+    assert_eq!(sets(&record), (None, Some(1)));
+    // CPUs would take memory with them.
+    let record = sized(lowered(Memory::Cpu(4000)));
+    assert_eq!(sets(&record), (None, None));
+    assert!(record.kept.unwrap().contains("--mem-update"));
+    // Nor is it raised.
+    let short = Evidence {
+        half_mib: 8000,
+        ..SEEN
+    };
+    let record = super::sized(lowered(Memory::Node(1000)), short, Mode::Apply);
+    assert_eq!((record.memory, record.raised), (None, None));
+}

@@ -73,6 +73,7 @@ pub fn ask(memory: Option<Memory>, cpus: u32, tasks: u32) -> Ask {
         time_s: None,
         own_time_min: false,
         own_cpus: false,
+        own_memory: false,
     }
 }
 

@@ -49,8 +49,13 @@ fn a_new_kind_waits_for_its_shadow_where_enough_is_at_stake() {
         layout: Layout::new(Some(4), None, Some(1), None),
         ..half_an_hour(node(65536), 1, 1)
     };
+    let lowered = Ask {
+        own_memory: true,
+        ..half_an_hour(node(65536), 1, 1)
+    };
     for (ask, waits) in [
         (half_an_hour(node(1024), 1, 1), true),
+        (lowered, false),
         (half_an_hour(node(1023), 1, 1), false),
         (half_an_hour(Some(Memory::Cpu(256)), 2, 2), true),
         (half_an_hour(Some(Memory::Cpu(255)), 2, 2), false),
@@ -73,6 +78,28 @@ fn a_new_kind_waits_for_its_shadow_where_enough_is_at_stake() {
         let why = record.kept.unwrap();
         assert_eq!(why.contains("a shadow of this new kind"), waits, "{why}");
     }
+}
+
+#[test]
+fn a_new_kind_whose_arguments_cannot_be_told_says_that_it_has_no_shadow() {
+    let ask = ask(Some(Memory::Node(65536)), 8, 1);
+    let restless = request(ask).texts;
+    let restless = Request {
+        texts: Texts {
+            arguments: [b"a b" as &[u8], b"c"].repeat(200),
+            ..restless
+        },
+        ..request(ask)
+    };
+    let record = decide(&measuring(), None, &restless, NOW).unwrap();
+    assert_eq!(record.shadow, None);
+    assert_eq!(record.kept.as_deref(), Some(UNTOLD_ARGUMENTS));
+    let cannot_wait = Request {
+        may_wait: false,
+        ..restless
+    };
+    let record = decide(&measuring(), None, &cannot_wait, NOW).unwrap();
+    assert_eq!(record.kept.as_deref(), Some("no snapshot"));
 }
 
 #[test]

@@ -146,38 +146,44 @@ pub(super) fn remembers(min_job_age: &str, config: &Config) -> Finding {
 }
 
 /// Under cgroup v2 MaxRSS counts page cache, since this release: a job that reads much seems to need all it is given.
-const COUNTS_PAGE_CACHE_SINCE: (u32, u32) = (23, 11);
+const COUNTS_PAGE_CACHE_SINCE: [u32; 3] = [23, 11, 0];
+
+/// The release that learned JobAcctGatherParams=no_file_cache; others pass over the word in silence.
+const LEAVES_PAGE_CACHE_OUT_SINCE: [u32; 3] = [25, 11, 1];
+
+/// The numbers of `24.11.5` or `25.11.0-rc1`.
+fn release(text: &str) -> Option<[u32; 3]> {
+    let mut numbers = text.split(['.', '-']).map(|number| number.parse().ok());
+    Some([numbers.next()??, numbers.next()??, numbers.next()??])
+}
 
 /// It is there where control groups are version 2.
 const CGROUP_V2: &str = "/sys/fs/cgroup/cgroup.controllers";
 
 /// `cgroup_v2` is a file that is there where this machine's control groups are version 2.
 pub(super) fn page_cache<'a>(setting: &impl Fn(&str) -> &'a str, cgroup_v2: &Path) -> Finding {
-    let release = setting("SLURM_VERSION")
-        .split_once('.')
-        .and_then(|(year, rest)| {
-            let month = rest.split('.').next()?;
-            Some((year.parse().ok()?, month.parse().ok()?))
-        });
+    let release = release(setting("SLURM_VERSION"));
     let is_v2 = match setting("CgroupPlugin") {
         "cgroup/v2" => true,
         "cgroup/v1" => false,
         _ => cgroup_v2.exists(),
     };
+    let leaves_out = release >= Some(LEAVES_PAGE_CACHE_OUT_SINCE)
+        && setting("JobAcctGatherParams")
+            .to_ascii_lowercase()
+            .contains("no_file_cache");
     let counts = release >= Some(COUNTS_PAGE_CACHE_SINCE)
         && is_v2
         && setting("JobAcctGatherType").ends_with("cgroup")
-        && !setting("JobAcctGatherParams")
-            .to_ascii_lowercase()
-            .contains("no_file_cache");
+        && !leaves_out;
     let problem = counts.then(|| {
         "MaxRSS counts page cache here, so that runs without a profile seem to need all that they are given".into()
     });
     Finding::check(
         "page cache in MaxRSS",
         problem,
-        "add JobAcctGatherParams=no_file_cache to slurm.conf (25.11 or later); before that runs need profiles: plugstack.conf on \
-         all nodes, without profile=off",
+        "add JobAcctGatherParams=no_file_cache to slurm.conf (25.11.1 or later, others do not know it); before that runs need \
+         profiles: plugstack.conf on all nodes, without profile=off",
     )
 }
 

@@ -28,6 +28,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     findings.extend(changes(config));
     findings.extend(growth(config));
     findings.extend(shadows(config));
+    findings.extend(unshadowed(config));
     findings
 }
 
@@ -149,6 +150,29 @@ pub(super) fn shadows(config: &Config) -> Option<Finding> {
     let what = format!("shadows: {} in {SHADOWS_OF_DAYS} days", ended.len());
     let fix = "mend that on the nodes, see docs/limits.md for overlay_over=, or set enabled = false under [shadow]";
     Some(Finding::check(what, problem, fix))
+}
+
+/// So many kinds that wait in vain are no accident of a full hour's.
+const MANY_KINDS: usize = 20;
+
+/// Kinds for which there was never room, and what they lacked most.
+pub(super) fn unshadowed(config: &Config) -> Option<Finding> {
+    if !config.wants_shadows() {
+        return None;
+    }
+    let since = WallClock.now() - DAY_S * i64::from(SHADOWS_OF_DAYS);
+    let store = Store::open_to_read(&config.database_path()).ok()?;
+    let reasons = store.unshadowed(since).ok()?;
+    let kinds: usize = reasons.iter().map(|(_, kinds)| kinds).sum();
+    let (why, _) = reasons.first().filter(|_| kinds >= MANY_KINDS)?;
+    Some(Finding::bad(
+        "new kinds of jobs",
+        format!(
+            "{kinds} waited in vain for a shadow in {SHADOWS_OF_DAYS} days, most of them because {}",
+            printable(why)
+        ),
+        "raise what was used up under [shadow], or min_stake_gib_h, so that only larger jobs wait",
+    ))
 }
 
 /// A plugin of the site may refuse what the agent changes: then no job can be rescued, or given what its shadow showed. Reported

@@ -1,5 +1,5 @@
 use super::cluster::{allots_memory, is_last, page_cache, plugstack, remembers};
-use super::state::{growth, shadows, snapshot};
+use super::state::{growth, shadows, snapshot, unshadowed};
 use super::*;
 use crate::fingerprint::{Key, Kind};
 use crate::job::counters::{Counters, Ended, ShadowCounters};
@@ -52,6 +52,13 @@ fn page_cache_in_max_rss_is_told_where_slurm_counts_it() {
     let (v2, cgroup) = ("cgroup/v2", "jobacct_gather/cgroup");
     assert!(is_told("24.11.5", v2, cgroup, "(null)", ""));
     assert!(is_told("23.11.0-rc1", "autodetect", cgroup, "(null)", "/"));
+    // Releases that do not know the word say nothing of it.
+    for release in ["24.11.5", "25.05.8", "25.11.0"] {
+        assert!(
+            is_told(release, v2, cgroup, "no_file_cache", ""),
+            "{release}"
+        );
+    }
     for (release, plugin, gather, params, file) in [
         ("23.02.8", v2, cgroup, "(null)", "/"),
         ("22.05.8", v2, cgroup, "(null)", "/"),
@@ -59,6 +66,7 @@ fn page_cache_in_max_rss_is_told_where_slurm_counts_it() {
         ("24.11.5", "autodetect", cgroup, "(null)", "/no/such/file"),
         ("24.11.5", v2, "jobacct_gather/linux", "(null)", "/"),
         ("26.05.1", v2, cgroup, "UsePss,no_file_cache", "/"),
+        ("25.11.1", v2, cgroup, "No_File_Cache", "/"),
         ("", v2, cgroup, "(null)", "/"),
     ] {
         assert!(
@@ -237,6 +245,7 @@ fn shadows_that_no_node_runs_are_told_with_the_reason() {
                 time_s: None,
                 own_time_min: false,
                 own_cpus: false,
+                own_memory: false,
             },
             has_ended: false,
             counters: None,
@@ -264,4 +273,28 @@ fn shadows_that_no_node_runs_are_told_with_the_reason() {
     assert!(ran.problem.is_none() && ran.what == "shadows: 6 in 7 days");
     config.shadow.enabled = false;
     assert!(shadows(&config).is_none());
+}
+
+#[test]
+fn kinds_that_wait_in_vain_are_told_where_they_are_many() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = Config {
+        state_dir: dir.path().into(),
+        ..Config::default()
+    };
+    config.shadow.enabled = true;
+    let store = Store::open(&config.database_path()).unwrap();
+    let now = jiff::Timestamp::now().as_second();
+    for kind in 1..=20 {
+        assert!(unshadowed(&config).is_none(), "{kind} are few");
+        let why = if kind < 3 { "no memory" } else { "no room" };
+        store.note_no_shadow(Key(kind), now - 9, now, why).unwrap();
+    }
+    let (problem, _) = unshadowed(&config).unwrap().problem.unwrap();
+    assert!(
+        problem.starts_with("20 waited in vain") && problem.ends_with("no room"),
+        "{problem}"
+    );
+    config.shadow.enabled = false;
+    assert!(unshadowed(&config).is_none());
 }

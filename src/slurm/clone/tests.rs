@@ -22,6 +22,7 @@ const ASK: Ask = Ask {
     time_s: None,
     own_time_min: false,
     own_cpus: false,
+    own_memory: false,
 };
 
 /// What sbatch was given, while its files are there.
@@ -243,6 +244,7 @@ fn a_slice_is_what_is_asked_for_on_a_node_up_to_the_sites_and_half_of_it_is_for_
             time_s: None,
             own_time_min: false,
             own_cpus: false,
+            own_memory: false,
         };
         let slice = limits.slice(&ask, 9);
         (slice.memory_mib, mark(&limits, 33, slice).scratch_mib)
@@ -266,6 +268,7 @@ fn ask_for(mib: u64) -> Ask {
         time_s: None,
         own_time_min: false,
         own_cpus: false,
+        own_memory: false,
     }
 }
 

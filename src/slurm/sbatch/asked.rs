@@ -88,6 +88,8 @@ pub struct Asked {
     pub time_s: Option<u64>,
     /// `--time-min`.
     pub own_time_min: bool,
+    /// `--mem-update`.
+    pub own_memory: bool,
     /// `--begin`, in seconds since 1970.
     begin: Option<i64>,
     /// `--deadline`, likewise.
@@ -164,6 +166,7 @@ impl Asked {
             "cores-per-socket" => self.topology[1] = Some(count(text, 1)?),
             "threads-per-core" => self.topology[2] = Some(count(text, 1)?),
             "extra-node-info" => self.take_topology(text)?,
+            "mem-update" => self.own_memory = true,
             "mincpus" => self.min_cpus = Some(count(text, 1)?),
             "time" => self.time_s = time(text)?,
             "time-min" => {

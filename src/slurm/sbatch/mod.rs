@@ -95,6 +95,7 @@ impl Submission {
                 time_s: asked.time_s,
                 own_time_min: asked.own_time_min,
                 own_cpus: asked.min_cpus > Some(asked.cpus.unwrap_or(1)),
+                own_memory: asked.own_memory,
             },
             jobs: array::jobs(asked.array.as_deref()),
             input_bytes: input_bytes(&self.path, self.arguments.iter().map(String::as_str)),

@@ -60,6 +60,7 @@ fn request() -> Request<'static> {
             time_s: None,
             own_time_min: false,
             own_cpus: false,
+            own_memory: false,
         },
         input_bytes: None,
         left_alone: None,

@@ -45,6 +45,7 @@ fn what_steps_name_at_once_is_known_and_what_they_get_of_the_whole_job_is_not() 
             time_s: None,
             own_time_min: false,
             own_cpus: false,
+            own_memory: false,
         };
         let evidence = crate::job::evidence::Evidence {
             named_mib,
@@ -232,6 +233,7 @@ fn what_a_rewritten_job_used_where_nothing_enforces_is_kept() {
         time_s: None,
         own_time_min: false,
         own_cpus: false,
+        own_memory: false,
     };
     for (mib, peak) in [(8000, 3000), (2000, 2000), (500, 1000)] {
         let record = Record::kept(Kind::default(), Some(asked(mib)), "sized");
