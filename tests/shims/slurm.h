@@ -28,6 +28,14 @@ void slurm_info(const char *format, ...)
 	va_end(arguments);
 }
 
+void slurm_debug(const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	write_log(format, arguments);
+	va_end(arguments);
+}
+
 void slurm_error(const char *format, ...)
 {
 	va_list arguments;
