@@ -110,13 +110,14 @@ static int run(int remote)
 	int count = sizeof(settings) / sizeof(*settings);
 
 	is_remote = remote;
+	if (!remote)
+		told[0] = '\0';
 	if (slurm_spank_init(NULL, count, settings))
 		abort();
 	int taken = offer();
-	/* The last one that was taken has the form of a mark: nothing is told of a shadow's input. */
-	told[0] = '\0';
 	slurm_spank_init_post_opt(NULL, count, settings);
-	if (told[0])
+	/* The last value that was taken has the form of a mark: of a shadow's input nothing is told. */
+	if (!remote && told[0])
 		abort();
 	char *none = strdup("shadow:");
 	option->cb(0, none, is_remote);
