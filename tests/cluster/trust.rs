@@ -233,7 +233,8 @@ pub fn a_site_whose_rewritten_jobs_fail_is_trusted_no_more(cluster: &mut Cluster
         .collect::<std::io::Result<_>>()?;
     let all = |cluster: &Cluster| -> Result<Vec<Job>> {
         // One user's jobs alone do not open it.
-        let of_all = |script| ["alice", "bob"].map(|user| burst_of(user, cluster, script, 6));
+        let of_all =
+            |script: &PathBuf| ["alice", "bob"].map(|user| burst_of(user, cluster, script, 6));
         let jobs = scripts.iter().flat_map(of_all);
         Ok(jobs
             .collect::<Result<Vec<_>>>()?
