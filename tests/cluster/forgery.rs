@@ -425,14 +425,15 @@ pub fn a_shadow_and_its_jobs_steps_share_one_limit(cluster: &mut Cluster) -> Res
 /// As alice, beside a shadow of hers on its node: tries each way that /proc and the kernel have into another process of hers.
 const OUTSIDER: &str = include_str!("outsider.py");
 /// All that it knows.
-const WAYS_IN: &str = "root folder write program run descriptors descriptor taken mapped memory environment namespace traced";
+const WAYS_IN: &str =
+    "root folder write program run descriptor taken mapped memory environment namespace traced";
 /// What the shadow is known by outside.
-const SLEEP: &str = "sleep 12.375";
+const SLEEP: &str = "sleep 20.375";
 
 /// A sandbox without a user namespace of its own lets all of them in, and what is written, held, mapped or run there then
 /// outlives the shadow.
 pub fn nobody_outside_reaches_into_a_shadow(cluster: &mut Cluster) -> Result<()> {
-    enable(cluster, 12, "")?;
+    enable(cluster, 40, "")?;
     let folder = cluster.scratch.join("outsider");
     checked(
         Command::new("install")
@@ -458,7 +459,8 @@ pub fn nobody_outside_reaches_into_a_shadow(cluster: &mut Cluster) -> Result<()>
     let script = write_script(cluster, "is-alone.sh", &inside)?;
     let (job, shadow) = submit_new_kind(cluster, &["--mem=300", &node], &script, &[])?;
     cluster.run("root", &["scancel", &job.to_string()])?;
-    counters(cluster, shadow)?;
+    let seen = counters(cluster, shadow)?;
+    ensure(seen["ended"] == "finished", seen.to_string())?;
     cluster.wait_for(live, "COMPLETED")?;
     let told = std::fs::read_to_string(told)?;
     ensure(told == format!("outside: {WAYS_IN}\nshadow: \n"), told)?;

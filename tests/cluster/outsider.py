@@ -15,10 +15,12 @@ import time
 LIBC = ctypes.CDLL(None, use_errno=True)
 PIDFD_GETFD = 438
 ATTACH, DETACH = 16, 17
+PATIENCE_S = 90
 
 
 def process_called(words):
-    while True:
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open(f"/proc/{pid}/cmdline", "rb") as file:
@@ -27,6 +29,7 @@ def process_called(words):
             except OSError:
                 pass
         time.sleep(0.05)
+    sys.exit(f"there is no '{words}'")
 
 
 def first_mapping(pid):
@@ -66,7 +69,6 @@ WAYS = {
     "write": lambda pid, name: open(f"/proc/{pid}/cwd/{name}.more", "w").close(),
     "program": lambda pid, name: open(f"/proc/{pid}/exe", "rb").close(),
     "run": run_there,
-    "descriptors": lambda pid, name: os.listdir(f"/proc/{pid}/fd"),
     "descriptor": lambda pid, name: os.open(f"/proc/{pid}/fd/0", os.O_RDONLY),
     "taken": lambda pid, name: take_descriptor(pid),
     "mapped": lambda pid, name: os.listdir(f"/proc/{pid}/map_files"),
