@@ -127,12 +127,18 @@ impl Group {
 }
 
 /// Directories of this name that this user has made, wherever below `root` they are: all groups of one shadow. Whoever has a
-/// part of the hierarchy of his own may call a group there what he likes, and make as many as he likes: that is not entered.
+/// part of the hierarchy of his own may call a group there what he likes, and make as many as he likes: of those parts only the
+/// one that Slurm gave to the shadow's own job, whose number is the end of the name, is entered.
 pub fn named(root: &Path, name: &str) -> Vec<PathBuf> {
     let own = nix::unistd::geteuid().as_raw();
+    let job = format!("job_{}", name.rsplit('_').next().unwrap_or_default());
     let is_own = |folder: &Path| std::fs::metadata(folder).is_ok_and(|made| made.uid() == own);
-    let mut found = with_all_below_that(root, is_own);
-    found.retain(|folder| folder.file_name().is_some_and(|own| own == name));
+    let is_jobs = |folder: &Path| {
+        let mut names = folder.iter().filter_map(|name| name.to_str());
+        names.any(|name| name == job || is_sluid(name))
+    };
+    let mut found = with_all_below_that(root, |folder| is_own(folder) || is_jobs(folder));
+    found.retain(|folder| folder.file_name().is_some_and(|own| own == name) && is_own(folder));
     found
 }
 
