@@ -112,14 +112,14 @@ static int build_dev(const struct sandbox *wish)
 {
 	char options[64];
 
-	if (sandbox_tmpfs(wish, NEW_ROOT "/dev", MS_NOEXEC, "mode=755,size=64k,nr_inodes=64") || make_devices() ||
+	if (sandbox_tmpfs(NEW_ROOT "/dev", MS_NOEXEC, "mode=755,size=64k,nr_inodes=64") || make_devices() ||
 	    make_links())
 		return -1;
 	if (mkdir(NEW_ROOT "/dev/shm", 0755) < 0 || mkdir(NEW_ROOT "/dev/pts", 0755) < 0 ||
 	    mkdir(NEW_ROOT "/dev/mqueue", 0755) < 0)
 		return refuse(errno, "/dev");
 	snprintf(options, sizeof(options), "mode=1777,size=%llu", (unsigned long long)wish->memory_bytes);
-	if (sandbox_tmpfs(wish, NEW_ROOT "/dev/shm", MS_NODEV, options))
+	if (sandbox_tmpfs(NEW_ROOT "/dev/shm", MS_NODEV, options))
 		return -1;
 	if (mount("devpts", NEW_ROOT "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
 		  "newinstance,ptmxmode=0666,mode=0620") < 0)
@@ -142,9 +142,9 @@ static int make_notes(void)
 
 /* /run holds everybody's sockets: the shadow's is empty but for its script and for what the sampler looks at:
  * how full the scratch space is, and what the stand-ins have noted. */
-static int build_run(const struct sandbox *wish)
+static int build_run(void)
 {
-	if (sandbox_tmpfs(wish, NEW_ROOT "/run", MS_NODEV, "mode=755,size=72m,nr_inodes=64"))
+	if (sandbox_tmpfs(NEW_ROOT "/run", MS_NODEV, "mode=755,size=72m,nr_inodes=64"))
 		return -1;
 	if (mkdir(NEW_ROOT SHADOWFIT_RUN, 0755) < 0 || mkdir(NEW_ROOT SHADOWFIT_SCRATCH, 0700) < 0 ||
 	    mount(SCRATCH, NEW_ROOT SHADOWFIT_SCRATCH, NULL, MS_BIND, NULL) < 0 || make_notes() < 0)
@@ -154,5 +154,5 @@ static int build_run(const struct sandbox *wish)
 
 int sandbox_kernel_folders(const struct sandbox *wish)
 {
-	return build_dev(wish) || build_proc_and_sys() || build_run(wish) ? -1 : 0;
+	return build_dev(wish) || build_proc_and_sys() || build_run() ? -1 : 0;
 }

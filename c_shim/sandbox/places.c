@@ -1,6 +1,7 @@
 /*
  * The node's mounts: which of them a shadow may see. File systems of the kernel are mounted anew where a job
- * needs them, and left out elsewhere, with all that is mounted below them; so is what the firmware boots from.
+ * needs them, and left out elsewhere, with all that is mounted below them; so is what the firmware boots from, and what
+ * a program of another user's serves, who may never answer.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -25,7 +26,7 @@ static const char *const left_out_types[] = {
 static const char *const bearing_types[] = { "ext2", "ext3", "ext4",	 "xfs",	  "btrfs", "f2fs",  "jfs",    "zfs",
 					     "tmpfs", "rootfs", "overlay", "nfs",	  "nfs4",  "ceph",  "cifs",   "smb3",
 					     "9p",    "nilfs2",	 "squashfs", "erofs", "iso9660", "udf", "virtiofs", "bcachefs",
-					     "gfs2",  "ocfs2", "pvfs2", "reiserfs", "fuse",  "fuseblk" };
+					     "gfs2",  "ocfs2", "pvfs2", "reiserfs" };
 #define FUSE_WITH_A_NAME "fuse."
 
 #define COUNT(of) (sizeof(of) / sizeof(*(of)))
@@ -59,10 +60,15 @@ static bool is_listed(const char *type, const char *types)
 	return false;
 }
 
+static bool is_fuse(const char *type)
+{
+	return strcmp(type, "fuse") == 0 || strcmp(type, "fuseblk") == 0 ||
+	       strncmp(type, FUSE_WITH_A_NAME, strlen(FUSE_WITH_A_NAME)) == 0;
+}
+
 bool place_bears_overlay(const struct place *place, const char *more)
 {
-	return is_one_of(place->type, bearing_types, COUNT(bearing_types)) ||
-	       strncmp(place->type, FUSE_WITH_A_NAME, strlen(FUSE_WITH_A_NAME)) == 0 ||
+	return is_one_of(place->type, bearing_types, COUNT(bearing_types)) || is_fuse(place->type) ||
 	       (more && is_listed(place->type, more));
 }
 
@@ -109,8 +115,20 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
+/* "type source rw,user_id=1001,allow_other" names the user whose program serves it; the source is what that user likes. Root's
+ * programs serve the node. */
+static bool is_served_by_another(const char *type, uid_t user)
+{
+	int options = 0;
+	unsigned server = 0;
+
+	sscanf(type, "%*s %*s %n", &options);
+	const char *at = strstr(type + options, ",user_id=");
+	return at && sscanf(at, ",user_id=%u", &server) == 1 && server != 0 && server != user;
+}
+
 /* "36 35 98:0 /root /path options - type source options" */
-static bool read_place(const char *line, struct place *place)
+static bool read_place(const char *line, uid_t user, struct place *place)
 {
 	const char *type = strstr(line, " - ");
 
@@ -119,11 +137,12 @@ static bool read_place(const char *line, struct place *place)
 		return false;
 	unescape(place->path);
 	place->is_left_out = is_one_of(place->type, left_out_types, COUNT(left_out_types)) ||
-			     is_in_left_out_folder(place->path) || is_below_left_out(place);
+			     is_in_left_out_folder(place->path) || is_below_left_out(place) ||
+			     (is_fuse(place->type) && is_served_by_another(type + 3, user));
 	return true;
 }
 
-int places_read(void)
+int places_read(uid_t user)
 {
 	char line[8192];
 	FILE *mounts = fopen("/proc/self/mountinfo", "re");
@@ -131,7 +150,7 @@ int places_read(void)
 	if (!mounts)
 		return refuse(errno, "/proc/self/mountinfo");
 	while (place_count < MOST_PLACES && fgets(line, sizeof(line), mounts))
-		place_count += read_place(line, &places[place_count]);
+		place_count += read_place(line, user, &places[place_count]);
 	fclose(mounts);
 	return place_count < MOST_PLACES ? 0 : refuse(0, "this node has %d mounts or more", MOST_PLACES);
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* More mounts than this on one node, and no shadow runs there. */
 #define MOST_PLACES 4096
@@ -19,8 +20,8 @@ struct place {
 	bool is_left_out;
 };
 
-/* Reads the mounts once, before anything is changed. Returns 0, or -1 after refuse(). */
-int places_read(void);
+/* Reads the mounts once, before anything is changed, as a shadow of `user` may see them. Returns 0, or -1 after refuse(). */
+int places_read(uid_t user);
 
 /* An overlay may lie over it. Of file systems that are no part of the kernel, some refuse one, and GPFS has been seen to end
  * the node for it: only those in `more`, types that commas part, may be tried. */

@@ -17,12 +17,18 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/fsuid.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sandbox.h"
+
+#ifndef MADV_COLD
+#define MADV_COLD 20
+#define MADV_PAGEOUT 21
+#endif
 
 #if defined(__x86_64__)
 #define THIS_ARCH AUDIT_ARCH_X86_64
@@ -108,6 +114,11 @@ static int drop_capabilities(void)
 #define IF(call, error) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 1), ANSWER(error)
 /* Does nothing, and says that it did. */
 #define PRETEND(call) IF(call, 0)
+/* Advice about what is mapped that takes it out of memory, for all who use it. */
+#define PRETEND_EVICTION(call)                                                                      \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 5), LOAD(args[2]),                       \
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MADV_COLD, 1, 0),                               \
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MADV_PAGEOUT, 0, 1), ANSWER(0), ALLOW
 #define IF_NEW_NAMESPACE(call)                                                                      \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 4), LOAD(args[0]),                       \
 		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NEW_NAMESPACES, 0, 1), ANSWER(EPERM), ALLOW
@@ -151,6 +162,10 @@ static int filter_calls(void)
 		PRETEND(sync),
 		PRETEND(syncfs),
 		PRETEND(fadvise64),
+#ifdef SYS_process_madvise
+		PRETEND(process_madvise),
+#endif
+		PRETEND_EVICTION(madvise),
 		/* Counted by user, whatever the namespace. */
 		IF(fanotify_init, EMFILE),
 		IF(inotify_init1, EMFILE),
@@ -218,5 +233,9 @@ int sandbox_privileges(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return refuse(errno, "no new privileges");
-	return no_core_dumps() || lower_limits_of_user() || drop_capabilities() || filter_calls() ? -1 : 0;
+	/* Core dumps may need a right that only root of the node has. */
+	return no_core_dumps() || sandbox_user_namespace() || lower_limits_of_user() || drop_capabilities() ||
+			       filter_calls() ?
+		       -1 :
+		       0;
 }

@@ -64,6 +64,11 @@ int sandbox_cover_file(const char *read_only, int target)
 	return mount(read_only, to, NULL, MS_BIND, NULL);
 }
 
+int sandbox_tmpfs(const char *path, unsigned long flags, const char *options)
+{
+	return mount("tmpfs", path, "tmpfs", MS_NOSUID | flags, options) < 0 ? refuse(errno, "tmpfs on %s", path) : 0;
+}
+
 static int build_stage(const struct sandbox *wish)
 {
 	char options[80];
@@ -75,7 +80,7 @@ static int build_stage(const struct sandbox *wish)
 		return refuse(EINVAL, "scratch space");
 	snprintf(options, sizeof(options), "mode=755,size=%llu,nr_inodes=200k",
 		 (unsigned long long)wish->scratch_bytes);
-	if (sandbox_tmpfs(wish, STAGE, MS_NODEV, options))
+	if (sandbox_tmpfs(STAGE, MS_NODEV, options))
 		return -1;
 	if (mkdir(NEW_ROOT, 0755) < 0 || mkdir(SCRATCH, 0700) < 0)
 		return refuse(errno, STAGE);
@@ -157,17 +162,6 @@ static int make_upper(const char *path, const struct stat *like)
 	return 0;
 }
 
-/* What lies at `path` now is the overlay over it. */
-static int note_overlay(const char *path)
-{
-	int covered = open_target(path);
-	int failed = covered < 0 || sandbox_note_mount(covered);
-
-	if (covered >= 0)
-		close(covered);
-	return failed ? -1 : 0;
-}
-
 /* An overlay goes below by the identity of who mounts it, for good. A file server that squashes root, or that has lists of
  * its own of who may read, would answer root differently than the job. */
 static int mount_overlay(const struct sandbox *wish, const char *to, const char *options)
@@ -191,9 +185,7 @@ static int cover_folder(const struct sandbox *wish, const struct place *place, i
 		return refuse(errno, "%s", work);
 	fd_path(target, to);
 	snprintf(options, sizeof(options), "lowerdir=/proc/self/fd/%d,upperdir=%s,workdir=%s", from, upper, work);
-	if (mount_overlay(wish, to, options))
-		return -1;
-	return note_overlay(place->path);
+	return mount_overlay(wish, to, options);
 }
 
 #define READ_ONLY STAGE "/file"
@@ -357,9 +349,9 @@ int sandbox_root(const struct sandbox *wish)
 
 	if (!getcwd(work_dir, sizeof(work_dir)))
 		return refuse(errno, "working directory");
-	if (wake_home(wish) || places_read() || build_stage(wish) || cover_everything(wish) ||
+	if (wake_home(wish) || places_read(wish->uid) || build_stage(wish) || cover_everything(wish) ||
 	    sandbox_kernel_folders(wish) || enter_new_root() || unwrap_script(wish) || sandbox_standins(wish) ||
-	    sandbox_license_hosts(wish) || sandbox_keep_mounts(wish))
+	    sandbox_license_hosts(wish))
 		return -1;
 	umask(mask);
 	return go_to_work(wish, work_dir);

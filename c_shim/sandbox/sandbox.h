@@ -33,7 +33,6 @@ struct sandbox {
 	unsigned pids;
 	int report; /* lines for the sampler, SHADOWFIT_REPORT_... */
 	int go;	    /* one byte from the sampler: it watches, the job may start */
-	int keep;   /* a socket: takes the file systems that are to be emptied at the end */
 };
 
 /*
@@ -51,6 +50,9 @@ int sandbox_cgroups(const struct sandbox *wish);
 int sandbox_root(const struct sandbox *wish);
 int sandbox_network(const struct sandbox *wish);
 int sandbox_privileges(void);
+
+/* Into a user namespace of its own: no other process of its user reaches into it. */
+int sandbox_user_namespace(void);
 
 /* Into the groups of the process whose /proc/PID/cgroup is open as `outside`, below the folder of all cgroups
  * that is open as `root`, as far as there are none of the sandbox's own. */
@@ -82,17 +84,8 @@ int sandbox_open(int folder, const char *path, int flags, uint64_t how);
 int sandbox_read_only(const char *from, const char *at);
 int sandbox_cover_file(const char *read_only, int target);
 
-/* A tmpfs of this one's own, remembered for the end. */
-int sandbox_tmpfs(const struct sandbox *wish, const char *path, unsigned long flags, const char *options);
-
-/* Remembers the mount that `file` was opened by as one that was made for this sandbox. */
-int sandbox_note_mount(int file);
-
-/* In the new root, once all is mounted: what was opened by these mounts is emptied at the end, too. */
-int sandbox_keep_mounts(const struct sandbox *wish);
-
-/* Empties all that came through the socket `keep`, whoever holds it open, and closes it. For the step's end. */
-void sandbox_empty(int keep);
+/* A tmpfs of this one's own. */
+int sandbox_tmpfs(const char *path, unsigned long flags, const char *options);
 
 /* Remembers why there is no sandbox, with errno's text where `error` is not 0. Returns -1. */
 int refuse(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -10,8 +10,9 @@
 #include <stdint.h>
 
 /* Size in bytes of the files that the arguments of sbatch's script name, or else of those that the script
- * itself names, each counted once; 0 if none. `words` are sbatch's words, each ended by NUL. Gives up after
- * 50 ms: a submission must not wait for a slow file system. */
+ * itself names, each counted once; 0 if none. `words` are sbatch's words, each ended by NUL. After 50 ms no further file is
+ * looked at, so that a slow file system does not add up; one that does not answer at all holds this up, as it does sbatch
+ * itself when it reads the script there. */
 uint64_t hints_input_bytes(const char *words, size_t length);
 
 /* The same for this process's own words. */

@@ -55,7 +55,12 @@ int option_register(spank_t spank)
 	return spank_option_register(spank, &option) == ESPANK_SUCCESS ? 0 : -1;
 }
 
+int is_marked(void)
+{
+	return shadow.job[0] != '\0';
+}
+
 int is_shadow(spank_t spank)
 {
-	return spank_remote(spank) == 1 && shadow.job[0];
+	return spank_remote(spank) == 1 && is_marked();
 }

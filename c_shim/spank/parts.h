@@ -32,6 +32,8 @@ extern struct shadowfit_mark shadow;
 int option_register(spank_t spank);
 /* The mark as it was given. */
 const char *option_mark(void);
+/* This submission or step has a mark. */
+int is_marked(void);
 /* This step, on its node, is marked as a shadow. */
 int is_shadow(spank_t spank);
 

@@ -35,7 +35,8 @@ static void read_setting(const char *word)
 		settings.profiles = 0;
 }
 
-/* Slurm carries this to the job_submit plugin, and not to the job. */
+/* Slurm carries this to the job_submit plugin, and not to the job. A shadow's is not asked for, and its names are a user's,
+ * while root submits it: not even looked at. */
 static void pass_on_input(spank_t spank)
 {
 	char text[32];
@@ -55,7 +56,7 @@ int slurm_spank_init(spank_t spank, int argc, char **argv)
 
 int slurm_spank_init_post_opt(spank_t spank, int argc, char **argv)
 {
-	if (spank_context() == S_CTX_ALLOCATOR)
+	if (spank_context() == S_CTX_ALLOCATOR && !is_marked())
 		pass_on_input(spank);
 	shadow_prepare(spank);
 	return shadow_refused() ? 0 : sampler_prepare(spank);

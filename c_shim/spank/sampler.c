@@ -22,13 +22,15 @@
 #define PROFILE_TIMEOUT_MS 2000
 /* Files that slurmstepd may have open, where the kernel cannot close all of them at once. */
 #define MOST_FILES 65536
-/* Room for the name of a host. */
+/* Room for the name of a host, and for a list of them: it is its user's, and no longer one is read. */
 #define HOST_SIZE 256
+#define HOSTS_SIZE 8192
 
 /* Whom a sampler is to watch. */
 struct start {
 	unsigned long job;
 	pid_t task;
+	uid_t user;
 	char servers[SERVERS_SIZE];
 	char group[GROUP_SIZE]; /* of a shadow */
 	char node[HOST_SIZE]; /* where the batch script does not run: this node's name */
@@ -73,7 +75,7 @@ int sampler_prepare(spank_t spank)
 /* Host number `index` of a list in the job's environment, as "n[1-4]". */
 static int host_of(spank_t spank, const char *variable, uint32_t index, char *host)
 {
-	static char hosts[65536];
+	static char hosts[HOSTS_SIZE];
 	char *name = NULL;
 
 	host[0] = '\0';
@@ -139,14 +141,16 @@ static void become_sampler_of_shadow(const struct start *start)
 
 static void become_sampler_of_job(const struct start *start)
 {
-	char job[32], pid[16], input[16], output[16];
+	char job[32], pid[16], user[16], input[16], output[16];
 
 	snprintf(job, sizeof(job), "%lu", start->job);
 	snprintf(pid, sizeof(pid), "%d", start->task);
+	snprintf(user, sizeof(user), "%u", start->user);
 	pass(report[0], input, sizeof(input));
 	/* Nothing is written there: its end tells that the sampler has ended. */
 	pass(sampler_lives[1], output, sizeof(output));
-	execl(program(), program(), "job", "--job", job, "--pid", pid, "--report-fd", input, (char *)NULL);
+	execl(program(), program(), "job", "--job", job, "--pid", pid, "--user", user, "--report-fd", input,
+	      (char *)NULL);
 }
 
 /* slurmstepd waits for the end of its tasks' output, which must not be held open by a sampler: not even by
@@ -167,12 +171,14 @@ static void close_all(void)
 
 static void become_sampler_of_node(const struct start *start)
 {
-	char job[32], pid[16];
+	char job[32], pid[16], user[16];
 
 	snprintf(job, sizeof(job), "%lu", start->job);
 	snprintf(pid, sizeof(pid), "%d", start->task);
+	snprintf(user, sizeof(user), "%u", start->user);
 	close_all();
-	execl(program(), program(), "node", "--job", job, "--pid", pid, "--node", start->node, (char *)NULL);
+	execl(program(), program(), "node", "--job", job, "--pid", pid, "--user", user, "--node", start->node,
+	      (char *)NULL);
 }
 
 /* Exits only. A grandchild, so that slurmstepd, which waits for all of its children, does not wait for it. */
@@ -198,10 +204,20 @@ static void keep_own_ends(int of_shadow)
 		close(report[1]);
 }
 
+/* Nobody's, where Slurm does not tell. */
+static uid_t own_user(spank_t spank)
+{
+	uid_t user = (uid_t)-1;
+
+	spank_get_item(spank, S_JOB_UID, &user);
+	return user;
+}
+
 static void describe(spank_t spank, struct start *start)
 {
 	start->job = own_job(spank);
 	spank_get_item(spank, S_TASK_PID, &start->task);
+	start->user = own_user(spank);
 	shadow_license_servers(spank, start->servers);
 	shadow_group(spank, start->group);
 }

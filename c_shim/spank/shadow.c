@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../sandbox/sandbox.h"
@@ -19,8 +18,6 @@
 #define REFUSED 125
 
 static const char *forged; /* why this marked step is no shadow */
-/* From the sandbox: its file systems, to be emptied at the end. */
-static int kept[2] = { -1, -1 };
 
 unsigned long own_job(spank_t spank)
 {
@@ -115,7 +112,6 @@ static void describe(spank_t spank, struct sandbox *wish)
 		.pids = (unsigned)shadow.pids,
 		.report = sampler_report_pipe(),
 		.go = sampler_go_pipe(),
-		.keep = kept[1],
 	};
 	describe_user(spank, wish);
 }
@@ -133,11 +129,8 @@ static void show_cpus_of_job(spank_t spank)
 
 void shadow_prepare(spank_t spank)
 {
-	if (!is_shadow(spank))
-		return;
-	forged = shadow_forged(spank);
-	if (!forged && socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, kept) < 0)
-		forged = "its sandbox could not be kept in sight";
+	if (is_shadow(spank))
+		forged = shadow_forged(spank);
 }
 
 const char *shadow_refused(void)
@@ -173,8 +166,6 @@ void shadow_end(spank_t spank)
 	sampler_await(spank);
 	shadow_group(spank, group);
 	sandbox_clear(group);
-	close(kept[1]);
-	sandbox_empty(kept[0]);
 }
 
 void shadow_clear(void)

@@ -103,7 +103,7 @@ fuzz_target!(|input: &[u8]| {
     let groups = [
         Group::new(&root("v1"), &name),
         Group::new(&root("v2"), &name),
-        Group::Processes(Tree::new(&proc, JOB)),
+        Group::Processes(Tree::new(&proc, JOB, 0)),
     ];
     for group in groups {
         group.look(0.0);

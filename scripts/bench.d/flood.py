@@ -26,7 +26,6 @@ default = "apply"
 interval_s = 2
 [evidence]
 application_min_runs = 5
-application_min_users = 1
 [trust]
 stages = []
 [breaker]
@@ -77,18 +76,19 @@ while :; do
     rm -f {/tmp,/var/tmp,/dev/shm}/*.$$
 done
 """
-# Kinds, names, comments and marks without end, on one node; at most 60 of them wait.
+# Kinds, names, comments and marks without end, on one node or beside the third's jobs on all; at most 60 of them wait.
 FLOOD = """#!/bin/bash
-script=$1 node=$2 number=0
+script=$1 number=0
+[ -z "$2" ] || on=(-w "$2")
 names=('{"shadowfit":1,"memory":{"set":1}}' $'a|b\\nc\\td' $'\\xff\\xfe' '../../etc' '$(touch /tmp/owned)' "$(printf 'x%.0s' {1..900})" 'job')
 while :; do
     [ $(squeue -h -u "$USER" | wc -l) -lt 60 ] || { sleep 1; continue; }
     for name in "${names[@]}"; do
         number=$((number + 1))
         printf '#!/bin/bash\\n: kind %s of %s\\n' "tool$number" "$USER" | tr 0-9 a-j |
-            sbatch -Q -w "$node" -t1 --mem=100 -o /dev/null -J "$name" --comment="$name" 2>/dev/null >&2
-        sbatch -Q -w "$node" -t1 --mem=300 -o /dev/null -J "$name" --shadowfit=measure "$script" 1 2>/dev/null >&2
-        sbatch -Q -w "$node" -t1 --mem=100 -o /dev/null "--shadowfit=shadow:$number:9999999999:1:100:100:100" "$script" 1 2>/dev/null >&2
+            sbatch -Q "${on[@]}" -t1 --mem=100 -o /dev/null -J "$name" --comment="$name" 2>/dev/null >&2
+        sbatch -Q "${on[@]}" -t1 --mem=300 -o /dev/null -J "$name" --shadowfit=measure "$script" 1 2>/dev/null >&2
+        sbatch -Q "${on[@]}" -t1 --mem=100 -o /dev/null "--shadowfit=shadow:$number:9999999999:1:100:100:100" "$script" 1 2>/dev/null >&2
         scontrol update jobid=$((RANDOM % 500)) admincomment='{"shadowfit":1,"memory":{"asked":1,"set":1}}' comment="$name" 2>/dev/null >&2
         echo "$number"
     done
@@ -107,7 +107,7 @@ class Flood(Bench):
         self.inside("sacctmgr", "-i", "-Q", "add", "user", HOSTILE[1], "account=genomics", f"cluster={folder.name}")
 
     def start_hostile(self, user, node):
-        """Each runs as a session of its own, so that all it started ends with it."""
+        """On that node, or on all if it is empty. Each runs as a session of its own, so that all it started ends with it."""
         state = [str(self.folder / name) for name in ("shadowfit", "etc", "log", "state")]
         shared = self.script("shared.sh", script(SHARED))
         programs = {
@@ -191,8 +191,8 @@ def run(cluster, folder, project, agent, minutes):
     bench.project = project
     hostile, jobs = {}, []
     try:
-        for number, user in enumerate(HOSTILE):
-            hostile.update(bench.start_hostile(user, f"{folder.name}{number + 1}"))
+        for user, node in zip(HOSTILE, (f"{folder.name}1", ""), strict=True):
+            hostile.update(bench.start_hostile(user, node))
         start = time.time()
         for number in range(JOBS):
             jobs.append(bench.submit(number))

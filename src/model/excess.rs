@@ -6,17 +6,20 @@
 //! day on which a file system is down misleads it. What is allowed as the price of smaller requests is taken off first.
 
 use crate::fingerprint::Key;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// So many standard deviations above what chance would give, less often than one in thirty thousand looks.
 const CERTAIN: f64 = 4.0;
 
-/// It must be certain without these kinds that fail most: what one batch of one user does is for its own kind's trust to see.
+/// It must be certain without the user whose runs fail most, and of the others' without these kinds that fail most: what one
+/// batch or one user does is for its own kinds' trust to see, and no user speaks for the site.
 const LEFT_OUT: usize = 2;
 
-/// How the runs of one kind ended on one day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How one user's runs of one kind ended on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ends {
+    /// Whose runs.
+    pub user: String,
     /// Which kind.
     pub kind: Key,
     /// Runs whose request was rewritten.
@@ -38,7 +41,7 @@ pub struct Excess {
     pub failed: u64,
     /// As many runs would have failed, did they fail as often as those others.
     pub expected: f64,
-    /// In standard deviations, what is allowed taken off, without the kinds that fail most.
+    /// In standard deviations, what is allowed taken off, without the user and the kinds that fail most.
     pub deviations: f64,
 }
 
@@ -68,19 +71,18 @@ impl Excess {
     /// Over these, where `allowed`, a share from 0 to 1, of the rewritten jobs may fail beyond the others.
     pub fn of(ends: impl IntoIterator<Item = Ends>, allowed: f64) -> Excess {
         let mut sum = Excess::default();
-        let mut kinds: BTreeMap<Key, Above> = BTreeMap::new();
+        let mut kinds: BTreeMap<(String, Key), Above> = BTreeMap::new();
         for ends in ends
             .into_iter()
             .filter(|ends| ends.rewritten > 0 && ends.others > 0)
         {
-            let kind = kinds.entry(ends.kind).or_default();
-            *kind = kind.and(&ends, allowed);
             sum.rewritten += ends.rewritten;
             sum.failed += ends.rewritten_failed;
             sum.expected += ends.rewritten as f64 * ends.others_failed as f64 / ends.others as f64;
+            let kind = kinds.entry((ends.user.clone(), ends.kind)).or_default();
+            *kind = kind.and(&ends, allowed);
         }
-        let mut kinds: Vec<Above> = kinds.into_values().collect();
-        kinds.sort_by(|a, b| b.failures.total_cmp(&a.failures));
+        let kinds = without_worst_user(kinds);
         let rest = kinds.iter().skip(LEFT_OUT);
         let failures: f64 = rest.clone().map(|kind| kind.failures).sum();
         let variance: f64 = rest.map(|kind| kind.variance).sum();
@@ -98,14 +100,32 @@ impl Excess {
     }
 }
 
+/// The kinds of all users but the one whose runs fail most, those that fail most first.
+fn without_worst_user(kinds: BTreeMap<(String, Key), Above>) -> Vec<Above> {
+    let mut failures: HashMap<&str, f64> = HashMap::new();
+    for ((user, _), kind) in &kinds {
+        *failures.entry(user).or_default() += kind.failures;
+    }
+    let worst = failures.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
+    let worst = worst.map(|(user, _)| user.to_owned());
+    let others = kinds
+        .into_iter()
+        .filter(|((user, _), _)| Some(user) != worst.as_ref());
+    let mut others: Vec<Above> = others.map(|(_, kind)| kind).collect();
+    others.sort_by(|a, b| b.failures.total_cmp(&a.failures));
+    others
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const ALLOWED: f64 = 0.03;
 
+    /// Of a user of its own.
     fn kind(number: usize, [rewritten, rewritten_failed, others, others_failed]: [u64; 4]) -> Ends {
         Ends {
+            user: number.to_string(),
             kind: Key(number as u64),
             rewritten,
             rewritten_failed,
@@ -118,10 +138,10 @@ mod tests {
     fn what_is_no_chance_is_told_from_what_may_be() {
         // Of each kind alike, how many kinds, and whether that is certain.
         for (ends, kinds, right) in [
-            ([6, 6, 6, 0], 5, true),
-            // What two kinds do, or few runs of a few, or the same on both sides, or the other way round.
-            ([600, 600, 600, 0], 2, false),
-            ([3, 3, 3, 0], 3, false),
+            ([6, 6, 6, 0], 6, true),
+            // What two kinds do beside the worst user's, or few runs of a few, or the same on both sides, or the other way round.
+            ([600, 600, 600, 0], 3, false),
+            ([3, 3, 3, 0], 4, false),
             ([100, 50, 100, 50], 9, false),
             ([100, 0, 100, 100], 9, false),
             // What is allowed, and more than that.
@@ -147,6 +167,26 @@ mod tests {
             (plain.rewritten, plain.failed, plain.expected),
             (10, 0, 2.0)
         );
+    }
+
+    #[test]
+    fn no_user_speaks_for_the_site() {
+        let of = |user: &str, kinds: usize| {
+            let user = user.to_owned();
+            (0..kinds).map(move |number| Ends {
+                user: user.clone(),
+                ..kind(number, [30, 30, 30, 0])
+            })
+        };
+        let well = || (0..9).map(|number| kind(number, [30, 0, 30, 0]));
+        let is_certain = |ends: Vec<Ends>| Excess::of(ends, ALLOWED).is_certain();
+        assert!(!is_certain(of("mallory", 40).chain(well()).collect()));
+        assert!(!is_certain(
+            of("mallory", 40).chain(of("alice", 2)).collect()
+        ));
+        assert!(is_certain(
+            of("mallory", 40).chain(of("alice", 5)).collect()
+        ));
     }
 
     /// Xorshift (Marsaglia 2003), from 0 to 1.
@@ -180,7 +220,7 @@ mod tests {
                         }
                     }
                 }
-                if Excess::of(kinds.iter().copied(), ALLOWED).is_certain() {
+                if Excess::of(kinds.iter().cloned(), ALLOWED).is_certain() {
                     return true;
                 }
             }

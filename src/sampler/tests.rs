@@ -117,7 +117,11 @@ impl Node {
 
     fn group(&self) -> Group {
         match self.form {
-            Form::Plain => Group::Processes(cgroup::Tree::new(&self.proc(), JOB)),
+            Form::Plain => Group::Processes(cgroup::Tree::new(
+                &self.proc(),
+                JOB,
+                nix::unistd::getuid().as_raw(),
+            )),
             _ => {
                 Group::of_job(&self.dir.path().join("sys"), &self.proc(), PID as i32, JOB).unwrap()
             }

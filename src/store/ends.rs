@@ -109,19 +109,20 @@ impl Store {
         Ok(is_new == 1)
     }
 
-    /// How the runs of each kind ended, day by day, that ended at or after `since`, in seconds since 1970, where some were
+    /// How each user's runs of each kind ended, day by day, that ended at or after `since`, in seconds since 1970, where some were
     /// rewritten and others not. Those whose end says nothing about them, as a lost node or their users' wish, are left out.
     pub fn ends_of_kinds(&self, since: i64) -> Result<Vec<Ends>> {
         let mut query = self.db.prepare_cached(
-            "SELECT kind, sum(rewritten), sum(rewritten AND failed), sum(NOT rewritten), sum(NOT rewritten AND failed) FROM ( \
-             SELECT coalesce(command_key, script_key, name_key) AS kind, ended / 86400 AS day, rewritten, \
+            "SELECT kind, sum(rewritten), sum(rewritten AND failed), sum(NOT rewritten), sum(NOT rewritten AND failed), user FROM ( \
+             SELECT user, coalesce(command_key, script_key, name_key) AS kind, ended / 86400 AS day, rewritten, \
              harmed OR state <> 'COMPLETED' AS failed FROM jobs WHERE ended >= ? AND started > 0 \
              AND (harmed OR state IN ('COMPLETED', 'FAILED', 'OUT_OF_MEMORY', 'TIMEOUT'))) \
-             WHERE kind IS NOT NULL GROUP BY kind, day HAVING max(rewritten) > min(rewritten)",
+             WHERE kind IS NOT NULL GROUP BY user, kind, day HAVING max(rewritten) > min(rewritten)",
         )?;
         let ends = query.query_map([since], |row| {
             let count = |at| row.get::<_, i64>(at).map(|count| count as u64);
             Ok(Ends {
+                user: row.get(5)?,
                 kind: Key(count(0)?),
                 rewritten: count(1)?,
                 rewritten_failed: count(2)?,
@@ -364,6 +365,7 @@ mod tests {
         };
         let align = align.name.unwrap();
         let of = |[rewritten, rewritten_failed, others, others_failed]: [u64; 4]| Ends {
+            user: finished(1, 1, 1).user,
             kind: align,
             rewritten,
             rewritten_failed,

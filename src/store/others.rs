@@ -8,8 +8,8 @@ use anyhow::Result;
 use rusqlite::params;
 use std::collections::HashMap;
 
-/// So many times the runs wanted are looked at: some users may have too many of the latest.
-const LOOKED_AT: u32 = 8;
+/// So many times what is wanted is looked at: some users may have too many of the latest.
+pub(super) const LOOKED_AT: u32 = 8;
 
 impl Store {
     /// The latest runs of a script up to row `row`, the latest first: at most `limit`, of at least `users` users, of
@@ -32,7 +32,7 @@ impl Store {
 
 /// At most `limit` of them, in the same order: of each user no more than a fair part, and of those with few runs all that
 /// there are, however many others have run since.
-fn fair<T>(runs: Vec<(String, T)>, users: usize, limit: usize) -> Vec<T> {
+pub(super) fn fair<T>(runs: Vec<(String, T)>, users: usize, limit: usize) -> Vec<T> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     for (user, _) in &runs {
         *counts.entry(user.clone()).or_default() += 1;

@@ -1,12 +1,19 @@
 //! Shadows in the store: what was submitted, what it showed, what can be learned from it.
 
 use super::Store;
+use super::others::{LOOKED_AT, fair};
 use crate::fingerprint::Key;
 use crate::job::Ask;
 use crate::job::counters::ShadowCounters;
 use crate::job::shadow::{Need, Observation};
 use anyhow::Result;
 use rusqlite::{OptionalExtension, Row, params};
+
+/// Of so many of the latest shadows that were cut off the model learns, and of so many of the latest runs of each one's kind.
+const OBSERVED: u32 = 400;
+const OBSERVED_RUNS: u32 = 30;
+/// And of so many users at least.
+const OBSERVED_USERS: usize = 3;
 
 /// One shadow.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,23 +138,28 @@ impl Store {
         Ok(())
     }
 
-    /// Shadows that were cut off, of kinds that have completed since: what the model can learn from.
+    /// Shadows that were cut off, of kinds that have completed since, the latest first: what the model can learn from. It
+    /// serves all users, so it learns from none of them alone: at most [`OBSERVED`], of at least [`OBSERVED_USERS`] users, of
+    /// each no more than a fair part, or none at all.
     pub fn observations(&self) -> Result<Vec<Observation>> {
         let mut query = self.db.prepare_cached(
-            "SELECT command_key, counters, max(peak) FROM shadows JOIN jobs USING (command_key) JOIN usages ON job = jobs.id \
-             WHERE need_mib IS NOT NULL AND state = 'COMPLETED' AND peak IS NOT NULL AND NOT peak_is_bound GROUP BY shadows.id",
+            "SELECT user, command_key, counters, (SELECT max(peak) FROM (SELECT peak FROM jobs JOIN usages ON job = jobs.id \
+             WHERE jobs.command_key = shadows.command_key AND state = 'COMPLETED' AND peak IS NOT NULL AND NOT peak_is_bound \
+             ORDER BY jobs.ended DESC LIMIT ?2)) AS peak FROM shadows \
+             WHERE ended IS NOT NULL AND need_mib IS NOT NULL AND peak IS NOT NULL ORDER BY ended DESC LIMIT ?1",
         )?;
-        let rows = query.query_map([], |row| {
-            let counters: String = row.get(1)?;
+        let limits = [OBSERVED.saturating_mul(LOOKED_AT), OBSERVED_RUNS];
+        let rows = query.query_map(limits, |row| {
+            let counters: String = row.get(2)?;
             let seen = serde_json::from_str::<ShadowCounters>(&counters).ok();
-            let (kind, peak): (i64, i64) = (row.get(0)?, row.get(2)?);
-            Ok(seen.and_then(|seen| Observation::of(&seen, kind as u64, peak as u64)))
+            let (user, kind, peak): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(3)?);
+            let observation =
+                seen.and_then(|seen| Observation::of(&seen, kind as u64, peak as u64));
+            Ok(observation.map(|observation| (user, observation)))
         })?;
-        Ok(rows
-            .collect::<rusqlite::Result<Vec<_>>>()?
-            .into_iter()
-            .flatten()
-            .collect())
+        let observations = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        let observations = observations.into_iter().flatten().collect();
+        Ok(fair(observations, OBSERVED_USERS, OBSERVED as usize))
     }
 
     /// Every kind that a shadow predicted something about, which ended after number `ended`.
@@ -209,4 +221,76 @@ fn stored_shadow(row: &Row) -> rusqlite::Result<Shadow> {
             .zip(cores)
             .map(|(memory_mib, cores)| Need { memory_mib, cores }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fingerprint::Kind;
+    use crate::job::Layout;
+    use crate::job::counters::{Counters, Ended};
+    use crate::record::FinishedJob;
+    use crate::record::tests::finished;
+    use crate::store::tests::store;
+
+    /// A shadow of `user`'s that was cut off at 100 MiB, of a kind of its own, whose job came to `peak_mib`.
+    fn cut_off(store: &mut Store, number: u64, user: &str, peak_mib: u64) {
+        let kind = Kind {
+            command: Some(Key(number)),
+            ..Kind::of_accounting(1001, b"align")
+        };
+        let mut job = FinishedJob {
+            user: user.into(),
+            ..finished(number, number as i64, 5)
+        };
+        job.usage.peak_bytes = Some(peak_mib << 20);
+        store.insert(&[(job, kind)]).unwrap();
+        let shadow = Shadow {
+            row: 0,
+            job_id: None,
+            shadow_of: number.to_string(),
+            origin: number,
+            user: user.into(),
+            command: Key(number),
+            submitted: number as i64,
+            asked: Ask {
+                memory: None,
+                cpus: 1,
+                layout: Layout::SINGLE,
+                time_s: None,
+                own_time_min: false,
+                own_cpus: false,
+            },
+            has_ended: false,
+            counters: None,
+            need: None,
+        };
+        let row = store.intend_shadow(&shadow).unwrap();
+        let seen = Counters {
+            peak_mib: 100.0,
+            ..Counters::nothing(Ended::Window)
+        };
+        let need = Need {
+            memory_mib: 110,
+            cores: 1.0,
+        };
+        store
+            .end_shadow(row, Some(&seen.into()), Some(need))
+            .unwrap();
+    }
+
+    #[test]
+    fn no_user_teaches_alone_what_all_shadows_that_were_cut_off_mean() {
+        let (_dir, mut store) = store();
+        let flood = u64::from(OBSERVED) + 100;
+        (1..=flood).for_each(|number| cut_off(&mut store, number, "mallory", 100));
+        assert_eq!(store.observations().unwrap(), []);
+        for (at, user) in ["alice", "bob", "alice", "bob"].iter().enumerate() {
+            cut_off(&mut store, flood + 1 + at as u64, user, 400);
+        }
+        let seen = store.observations().unwrap();
+        let of_others = seen.iter().filter(|one| one.peak_mib == 400.0).count();
+        assert_eq!((seen.len(), of_others), (6, 4), "{seen:?}");
+        assert!(seen[0].kind > seen[1].kind, "the latest first: {seen:?}");
+    }
 }

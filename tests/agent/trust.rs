@@ -168,12 +168,16 @@ fn what_came_to_nothing_is_open_again_after_a_while() {
     assert!(published());
 }
 
-/// Five kinds, of each of which six ran well with their request and six failed with less.
-fn failing() -> [String; 2] {
+/// Five kinds of each of these users, of each of which six ran well with their request and six failed with less.
+fn failing(users: &[&str]) -> [String; 2] {
     let names = ["align", "sort", "merge", "solve", "pack"];
+    let kinds = users.iter().flat_map(|user| names.map(|name| (user, name)));
     let mut rows = [String::new(), String::new()];
-    for (n, name) in (0..).zip(names) {
-        let named = |row: String| row.replace("|align|", &format!("|{name}|"));
+    for (n, (user, name)) in (0..).zip(kinds) {
+        let named = |row: String| {
+            let row = row.replace("|align|", &format!("|{name}|"));
+            row.replace("|alice|", &format!("|{user}|"))
+        };
         for id in 0..6 {
             let id = 100 + 20 * n + id;
             rows[0].push_str(&named(finished(id, 900 << 20)));
@@ -193,7 +197,7 @@ fn without_kind(row: &str) -> String {
 fn where_rewritten_jobs_fail_more_often_all_goes_back_to_advice_until_the_file_is_gone() {
     let site = Site::new();
     let breaker = site.config.with_file_name("breaker-open");
-    let [well, bad] = failing();
+    let [well, bad] = failing(&["alice", "bob"]);
     let waits = [
         queued(41, "PENDING", 0, 1000, &record(Some(1000))),
         waiting(42),
@@ -215,7 +219,7 @@ fn where_rewritten_jobs_fail_more_often_all_goes_back_to_advice_until_the_file_i
     );
     let why = std::fs::read_to_string(&breaker).unwrap();
     assert!(
-        why.starts_with("30 of 30 rewritten jobs failed or were harmed, where 0.0 would"),
+        why.starts_with("60 of 60 rewritten jobs failed or were harmed, where 0.0 would"),
         "{why}"
     );
     site.watch.0.set(NOON + 900);
@@ -230,11 +234,23 @@ fn where_rewritten_jobs_fail_more_often_all_goes_back_to_advice_until_the_file_i
 }
 
 #[test]
+fn one_user_cannot_open_the_breaker() {
+    let site = Site::new();
+    site.slurm.rows.replace(failing(&["alice"]).concat());
+    pass_over(&site, &[]);
+    assert!(!site.config.with_file_name("breaker-open").exists());
+    site.slurm.rows.replace(failing(&["alice", "bob"]).concat());
+    site.watch.0.set(NOON + 300);
+    pass_over(&site, &[]);
+    assert!(site.config.with_file_name("breaker-open").exists());
+}
+
+#[test]
 fn a_site_may_do_without_the_breaker() {
     let site = Site::new();
     let config = std::fs::read_to_string(&site.config).unwrap();
     std::fs::write(&site.config, format!("{config}breaker.enabled = false\n")).unwrap();
-    site.slurm.rows.replace(failing().concat());
+    site.slurm.rows.replace(failing(&["alice", "bob"]).concat());
     pass_over(&site, &[]);
     assert!(!site.config.with_file_name("breaker-open").exists());
 }

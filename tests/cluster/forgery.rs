@@ -1,8 +1,8 @@
 //! Marks of shadows that users make or copy, and shadows of root's jobs: nothing comes of them.
 
 use crate::cluster::{Cluster, Result, checked, ensure, eventually, text};
-use crate::shadow::{counters, enable, submit_new_kind, write_script};
-use std::fs::File;
+use crate::shadow::{counters, enable, nothing_is_left, submit_new_kind, write_script};
+use libtest_mimic::Failed;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,9 +12,21 @@ const VARIABLE: &str = "_SLURM_SPANK_OPTION_shadowfit_shadowfit";
 const PRECIOUS: &str = "#!/bin/sh\nexit 64 # of root alone\nprecious\n";
 
 fn mark() -> String {
+    mark_for(60)
+}
+
+fn mark_for(seconds: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let until = now.map_or(0, |now| now.as_secs()) + 60;
+    mark_until(now.map_or(0, |now| now.as_secs()) + seconds)
+}
+
+fn mark_until(until: u64) -> String {
     format!("shadow:1:{until}:1:100:100:100")
+}
+
+/// What job_submit writes of it.
+fn comment_of(mark: &str) -> String {
+    format!("{{\"shadowfit\":1,\"shadow_of\":\"1\",\"mark\":\"{mark}\"}}")
 }
 
 /// A file of root's, a link of alice's to it, and a script of hers that leaves a proof.
@@ -231,25 +243,74 @@ pub fn a_step_with_a_mark_takes_nothing_from_its_job(cluster: &mut Cluster) -> R
 /// Users of the system, as every Debian has them.
 const OF_THE_SYSTEM: [&str; 2] = ["daemon", "games"];
 
-/// As the agent submits a shadow of job 1 for this user; returns its job.
+/// As the agent submits a shadow of job 1 for this user, and waits for its end; returns its job.
 fn shadow_by_hand(cluster: &Cluster, user: &str, script: &Path) -> Result<u64> {
-    let (uid, option) = (format!("--uid={user}"), format!("--shadowfit={}", mark()));
+    let job = marked_by_root(cluster, user, script, &mark())?;
+    has_ended(cluster, job)?;
+    Ok(job)
+}
+
+fn has_ended(cluster: &Cluster, job: u64) -> Result<()> {
+    eventually(&format!("the end of shadow {job}"), 60, || {
+        Ok(!["PENDING", "RUNNING", "COMPLETING"].contains(&cluster.job(job)?.state.as_str()))
+    })
+}
+
+fn marked_by_root(cluster: &Cluster, user: &str, script: &Path, mark: &str) -> Result<u64> {
+    let (uid, option) = (format!("--uid={user}"), format!("--shadowfit={mark}"));
     let script = script.display().to_string();
     let words = [
         "sbatch",
         "--parsable",
         "--mem=100",
-        "--no-requeue",
+        "--requeue",
         "--chdir=/",
         "--output=/dev/null",
     ];
     let words = [&words[..], &[&uid, &option, &script]].concat();
     let output = checked(&mut cluster.command("root", &words))?;
-    let job = text(&output.stdout).parse().map_err(|_| "no job number")?;
-    eventually(&format!("the end of a shadow of {user}"), 60, || {
-        Ok(!["PENDING", "RUNNING", "COMPLETING"].contains(&cluster.job(job)?.state.as_str()))
+    Ok(text(&output.stdout).parse().map_err(|_| "no job number")?)
+}
+
+/// It failed, and nothing was counted.
+fn did_not_run(cluster: &Cluster, job: u64, why: &str) -> Result<()> {
+    let ended = cluster.job(job)?;
+    let ran = &ended.record()["counters"];
+    ensure(
+        ended.state == "FAILED" && ran.is_null(),
+        format!("{why}: {} {ran}", ended.state),
+    )
+}
+
+const STUB: &str = "#!/bin/sh\nexit 64 # only a sandbox of shadowfit runs what follows\n";
+
+/// Whoever submits it again, or puts it back into the queue: root itself does so here, and repeats the mark.
+pub fn a_shadow_runs_once_and_in_its_time(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 60, "")?;
+    let script = write_script(cluster, "once.sh", &format!("{STUB}#!/bin/sh\nsleep 9\n"))?;
+    let late = marked_by_root(cluster, "alice", &script, &mark_until(1))?;
+    has_ended(cluster, late)?;
+    did_not_run(cluster, late, "its time is over")?;
+    // Its time is not what keeps the second run from it.
+    let mark = mark_for(600);
+    let again = marked_by_root(cluster, "alice", &script, &mark)?;
+    cluster.wait_for(again, "RUNNING")?;
+    let id = again.to_string();
+    cluster.run("root", &["scontrol", "requeuehold", &id])?;
+    cluster.wait_for(again, "PENDING")?;
+    let comment = format!("AdminComment={}", comment_of(&mark));
+    eventually("its first end's report is over", 20, || {
+        Ok(cluster
+            .processes(&format!("shadowfit-sampler shadow --job {again}"))?
+            .is_empty())
     })?;
-    Ok(job)
+    let job = format!("JobId={id}");
+    // Slurm puts off what was requeued by two minutes.
+    let update = ["scontrol", "update", &job, &comment, "StartTime=now"];
+    cluster.run("root", &update)?;
+    cluster.run("root", &["scontrol", "release", &id])?;
+    has_ended(cluster, again)?;
+    did_not_run(cluster, again, "it has run already")
 }
 
 /// Neither asks job_submit for one, nor does a node take one that root submits for them: a plugin that refuses root alone
@@ -257,8 +318,7 @@ fn shadow_by_hand(cluster: &Cluster, user: &str, script: &Path) -> Result<u64> {
 pub fn users_of_the_system_have_no_shadow(cluster: &mut Cluster) -> Result<()> {
     enable(cluster, 60, "")?;
     let plain = write_script(cluster, "of-the-system.sh", "#!/bin/bash\nexpr 4 + 4\n")?;
-    let stub = "#!/bin/sh\nexit 64 # only a sandbox of shadowfit runs what follows\n";
-    let stub = write_script(cluster, "by-hand.sh", &format!("{stub}#!/bin/sh\nexit 0\n"))?;
+    let stub = write_script(cluster, "by-hand.sh", &format!("{STUB}#!/bin/sh\nexit 0\n"))?;
     // One for alice runs: what keeps the others from it is who they are.
     let seen = counters(cluster, shadow_by_hand(cluster, "alice", &stub)?)?;
     ensure(seen["ended"] == "finished", seen.to_string())?;
@@ -284,12 +344,7 @@ pub fn users_of_the_system_have_no_shadow(cluster: &mut Cluster) -> Result<()> {
             !said.contains("a new kind of job"),
             format!("{user}: {said}"),
         )?;
-        let by_hand = cluster.job(shadow_by_hand(cluster, user, &stub)?)?;
-        let ran = &by_hand.record()["counters"];
-        ensure(
-            by_hand.state == "FAILED" && ran.is_null(),
-            format!("{user}: {} {ran}", by_hand.state),
-        )?;
+        did_not_run(cluster, shadow_by_hand(cluster, user, &stub)?, user)?;
         let pass = cluster.pass_as_root()?;
         ensure(pass.contains("shadows_started: 0"), pass)?;
         cluster.run("root", &["scancel", &held.to_string()])?;
@@ -374,90 +429,126 @@ pub fn a_shadow_and_its_jobs_steps_share_one_limit(cluster: &mut Cluster) -> Res
     ensure(!both, format!("220 + 220 MiB of 300 were held: {seen}"))
 }
 
-/// As alice, beside a shadow of hers on its node: keeps what it can reach of the shadow's files, and uses it
-/// after the shadow's end. Prints what came of that.
-const KEEPER: &str = include_str!("keeper.py");
-const ALL_GONE: &str =
-    "reached 2 folders, wrote 48 MiB; afterwards: holds 0 bytes, wrote 0 bytes, maps 0 files";
+/// As alice, beside a shadow of hers on its node: tries each way that /proc and the kernel have into another process of hers.
+const OUTSIDER: &str = include_str!("outsider.py");
+/// All that it knows.
+const WAYS_IN: &str =
+    "root folder write program run descriptor taken mapped memory environment namespace traced";
+/// What the shadow is known by outside.
+const SLEEP: &str = "sleep 20.375";
 
-/// Files of the node's that somebody has open while a shadow ends: they are nobody's remains.
-struct Bystander(Vec<(PathBuf, File, u64)>);
-
-impl Bystander {
-    /// On the file system that the shadow has an overlay over, on one that it has of its own, and what is shown
-    /// inside of its sandbox.
-    fn new(cluster: &Cluster) -> Result<Bystander> {
-        let own = [
-            cluster.scratch.join("bystander"),
-            "/tmp/shadowfit-bystander".into(),
-            "/dev/shm/shadowfit-bystander".into(),
-        ];
-        for path in &own {
-            std::fs::write(path, PRECIOUS)?;
-        }
-        let shown = cluster.dir.join("plugins/shadowfit-standin");
-        let open = |path: PathBuf| {
-            let file = File::open(&path)?;
-            let size = file.metadata()?.len();
-            Ok((path, file, size))
-        };
-        let files: Result<_> = own.into_iter().chain([shown]).map(open).collect();
-        Ok(Bystander(files?))
-    }
-
-    fn is_unharmed(&self) -> Result<()> {
-        for (path, file, size) in &self.0 {
-            let (left, named) = (file.metadata()?.len(), std::fs::metadata(path)?.len());
-            ensure(
-                (left, named) == (*size, *size),
-                format!("{}: {left} of {size} bytes are left", path.display()),
-            )?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Bystander {
-    fn drop(&mut self) {
-        for (path, ..) in &self.0[..self.0.len() - 1] {
-            let _ = std::fs::remove_file(path);
-        }
-    }
-}
-
-pub fn what_a_shadow_wrote_goes_with_it_whoever_holds_it(cluster: &mut Cluster) -> Result<()> {
-    enable(cluster, 12, "")?;
-    let bystander = Bystander::new(cluster)?;
-    let keeper = write_script(cluster, "keeper.py", KEEPER)?;
-    let told = cluster.scratch.join("kept");
+/// A sandbox without a user namespace of its own lets all of them in, and what is written, held, mapped or run there then
+/// outlives the shadow.
+pub fn nobody_outside_reaches_into_a_shadow(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 40, "")?;
+    let folder = cluster.scratch.join("outsider");
     checked(
         Command::new("install")
-            .args(["-o", "alice", "/dev/null"])
-            .arg(&told),
+            .args(["-d", "-o", "alice"])
+            .arg(&folder),
     )?;
-    let live = write_script(
-        cluster,
-        "keep.sh",
-        &format!(
-            "#!/bin/bash\nexec python3 {} {}\n",
-            keeper.display(),
-            told.display()
-        ),
-    )?;
+    let program = write_script(cluster, "outsider.py", OUTSIDER)?;
+    let told = folder.join("told");
+    let live = format!(
+        "#!/bin/bash\nexec python3 {} {} copy '{SLEEP}'\n",
+        program.display(),
+        told.display()
+    );
+    let live = write_script(cluster, "outsider.sh", &live)?;
     let node = cluster.on_first_node();
     let plain = ["--shadowfit=off", "--mem=200", &node];
     let live = cluster.submit("alice", &plain, &live, &[])?;
-    let script = write_script(
-        cluster,
-        "leaves.sh",
-        "#!/bin/bash\nmkdir /tmp/kept /dev/shm/kept\nsleep 30\n",
-    )?;
-    let options = ["--mem=1000", node.as_str()];
-    let (job, shadow) = submit_new_kind(cluster, &options, &script, &[])?;
+    // What it would run lies in the shadow's own folder.
+    let inside = format!(
+        "#!/bin/bash\ncd {} && cp $(command -v sleep) copy && {SLEEP}\n",
+        folder.display()
+    );
+    let script = write_script(cluster, "is-alone.sh", &inside)?;
+    let (job, shadow) = submit_new_kind(cluster, &["--mem=300", &node], &script, &[])?;
     cluster.run("root", &["scancel", &job.to_string()])?;
-    counters(cluster, shadow)?;
+    let seen = counters(cluster, shadow)?;
+    ensure(seen["ended"] == "finished", seen.to_string())?;
     cluster.wait_for(live, "COMPLETED")?;
-    bystander.is_unharmed()?;
     let told = std::fs::read_to_string(told)?;
-    ensure(told.trim() == ALL_GONE, told)
+    ensure(told == format!("outside: {WAYS_IN}\nshadow: \n"), told)?;
+    nothing_is_left(cluster)
+}
+
+/// A client of Slurm's of a user's own: job_submit takes the mark of root and SlurmUser alone, and Slurm would have to let the
+/// user write AdminComment.
+const COMMENTER: &str = r##"#include <slurm/slurm.h>
+#include <slurm/slurm_errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int main(int argc, char **argv)
+{
+	job_desc_msg_t job;
+	submit_response_msg_t *answer = NULL;
+	char *environment[] = { "PATH=/bin:/usr/bin", argv[1], NULL };
+	slurm_init(NULL);
+	slurm_init_job_desc_msg(&job);
+	job.admin_comment = argv[2];
+	if (argc > 3) {
+		job.job_id = strtoul(argv[3], NULL, 10);
+		return slurm_update_job(&job) ? 1 : 0;
+	}
+	job.script = "#!/bin/bash\nsleep 20\n";
+	job.name = "commented";
+	job.work_dir = "/";
+	job.std_out = job.std_err = "/dev/null";
+	job.pn_min_memory = 100;
+	job.user_id = getuid();
+	job.group_id = getgid();
+	job.environment = environment;
+	job.env_size = 2;
+	if (slurm_submit_batch_job(&job, &answer)) {
+		fprintf(stderr, "%s\n", slurm_strerror(slurm_get_errno()));
+		return 1;
+	}
+	printf("%u\n", answer->job_id);
+	return 0;
+}
+"##;
+
+/// Past sbatch and scontrol, which have checks of their own.
+pub fn no_user_writes_the_comment_that_makes_a_shadow(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 60, "")?;
+    let (source, client) = ["commenter.c", "commenter"]
+        .map(|name| cluster.scratch.join(name))
+        .into();
+    std::fs::write(&source, COMMENTER)?;
+    checked(
+        Command::new("cc")
+            .args(["-include", "unistd.h", "-o"])
+            .args([&client, &source])
+            .arg("-lslurm"),
+    )?;
+    let client = client.display().to_string();
+    let mark = mark();
+    let (variable, comment) = (format!("{VARIABLE}={mark}"), comment_of(&mark));
+    let has_it = |job: u64| Ok::<_, Failed>(cluster.job(job)?.comment == comment);
+    // Root's hand shows that the client writes it.
+    let script = write_script(cluster, "commented.sh", "#!/bin/bash\nsleep 1\n")?;
+    let job = cluster.submit(
+        "alice",
+        &["--hold", "--shadowfit=off", "--mem=100"],
+        &script,
+        &[],
+    )?;
+    let id = job.to_string();
+    let update = [client.as_str(), &variable, &comment, &id];
+    let refused = cluster.command("alice", &update).output()?;
+    ensure(
+        !refused.status.success() && !has_it(job)?,
+        "alice has written it",
+    )?;
+    checked(&mut cluster.command("root", &update))?;
+    ensure(has_it(job)?, "root has not")?;
+    // With the submission: refused, or passed without it.
+    let output = cluster.command("alice", &update[..3]).output()?;
+    if let Ok(job) = text(&output.stdout).parse() {
+        ensure(!has_it(job)?, "it came with the submission")?;
+    }
+    cluster.cancel_all()
 }

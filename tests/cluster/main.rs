@@ -316,8 +316,16 @@ const TESTS: &[(&str, Test)] = &[
         forgery::a_shadow_and_its_jobs_steps_share_one_limit,
     ),
     (
-        "what_a_shadow_wrote_goes_with_it_whoever_holds_it",
-        forgery::what_a_shadow_wrote_goes_with_it_whoever_holds_it,
+        "nobody_outside_reaches_into_a_shadow",
+        forgery::nobody_outside_reaches_into_a_shadow,
+    ),
+    (
+        "no_user_writes_the_comment_that_makes_a_shadow",
+        forgery::no_user_writes_the_comment_that_makes_a_shadow,
+    ),
+    (
+        "a_shadow_runs_once_and_in_its_time",
+        forgery::a_shadow_runs_once_and_in_its_time,
     ),
     (
         "odd_mounts_do_not_refuse_a_shadow",
@@ -375,7 +383,7 @@ const ON_EVERY_RELEASE: [&str; 10] = [
 const ON_CGROUP_V2: [&str; 6] = [
     "no_user_makes_a_shadow",
     "a_shadow_and_its_jobs_steps_share_one_limit",
-    "what_a_shadow_wrote_goes_with_it_whoever_holds_it",
+    "nobody_outside_reaches_into_a_shadow",
     "nothing_escapes_a_shadow",
     "a_shadow_cannot_exhaust_its_node",
     "whatever_ends_a_shadow_nothing_is_left",

@@ -21,6 +21,8 @@ seen hidden/top 2
 seen stacked/layer-2 3
 seen container/merged/file 4
 seen file 5
+seen squashed/file 10
+[ "$(findmnt -n -o FSTYPE -T squashed)" = overlay ] || exit 11
 seen 'odd, name: "x" \ y/file' 6
 [ "$(ls many | wc -l)" = 500 ] || exit 7
 [ "$(findmnt -n -o FSTYPE -T many/499)" = overlay ] || exit 8

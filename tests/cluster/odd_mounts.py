@@ -9,6 +9,7 @@ import ctypes
 import os
 import pwd
 import select
+import struct
 import subprocess
 import sys
 import time
@@ -66,6 +67,33 @@ def of_root_alone(folder):
     mount("tmpfs", f"{folder}/mount")
 
 
+def block(data):
+    """Of a squashfs, not compressed."""
+    return struct.pack("<H", 0x8000 | len(data)) + data
+
+
+def squashfs():
+    """An image that holds one file."""
+    content, head, nowhere = b"seen\n", 96, (1 << 64) - 1
+    names = struct.pack("<IIIHhHH", 0, 0, 2, 32, 0, 2, 3) + b"file"
+    root = struct.pack("<HHHHIIIIHHI", 1, 0o755, 0, 0, 0, 1, 0, 2, len(names) + 3, 0, 3)
+    file = struct.pack("<HHHHIIIIIII", 2, 0o644, 0, 0, 0, 2, head, 0xFFFFFFFF, 0, len(content), 1 << 24 | len(content))
+    parts = [content, block(root + file), block(names), block(struct.pack("<I", 0))]
+    inodes, folders, owners, last = (head + sum(map(len, parts[:which])) for which in range(1, 5))
+    parts.append(struct.pack("<Q", owners))
+    uncompressed, version = 0x21B, (4, 0)
+    sizes = struct.pack("<4sIIIIHHHHHH", b"hsqs", 2, 0, 1 << 17, 0, 1, 17, uncompressed, 1, *version)
+    tables = struct.pack("<8Q", 0, last + 8, last, nowhere, inodes, folders, nowhere, nowhere)
+    return (sizes + tables + b"".join(parts)).ljust(4096, b"\0")
+
+
+def squashed(folder):
+    """An image, as software comes on many nodes."""
+    with open(folder + ".image", "wb") as file:
+        file.write(squashfs())
+    mount("squashfs", folder, "loop,ro", folder + ".image")
+
+
 def single_file(path):
     note(path, "below\n")
     note(path + ".source")
@@ -106,13 +134,14 @@ def automount(folder, triggered):
     os._exit(0)
 
 
-def fuse_of_another(folder, is_served):
-    """Of bob's, who lets nobody else in; and what is left of one whose server has ended. Whoever waits for it waits for good."""
+def fuse_of_another(folder, is_served, more=""):
+    """Of bob's, who lets nobody else in unless `more` says so; and what is left of one whose server has ended. Whoever waits
+    for it waits for good."""
     os.makedirs(folder)
     device = os.open("/dev/fuse", os.O_RDWR)
     bob = pwd.getpwnam("bob")
-    options = f"fd={device},rootmode=40000,user_id={bob.pw_uid},group_id={bob.pw_gid}"
-    if LIBC.mount(b"none", folder.encode(), b"fuse", 0, options.encode()) != 0:
+    options = f"fd={device},rootmode=40000,user_id={bob.pw_uid},group_id={bob.pw_gid}{more}"
+    if LIBC.mount(b"x,user_id=0,", folder.encode(), b"fuse", 0, options.encode()) != 0:
         raise OSError(ctypes.get_errno(), folder)
     if is_served and fork():
         while os.path.exists(os.path.dirname(folder)):
@@ -127,6 +156,7 @@ def main(folder, node):
     stacked(f"{folder}/stacked")
     container(f"{folder}/container")
     of_root_alone(f"{folder}/of-root")
+    squashed(f"{folder}/squashed")
     single_file(f"{folder}/file")
     odd = f'{folder}/odd, name: "x" \\ y'
     mount("tmpfs", odd)
@@ -135,6 +165,7 @@ def main(folder, node):
         mount("tmpfs", f"{folder}/many/{number}")
     fuse_of_another(f"{folder}/fuse", True)
     fuse_of_another(f"{folder}/fuse-without-server", False)
+    fuse_of_another(f"{folder}/fuse-for-all", True, ",allow_other")
     flicker(f"{folder}/flicker")
     automount(f"{folder}/automount", f"{folder}/triggered")
     note(f"{folder}/ready")

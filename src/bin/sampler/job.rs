@@ -2,6 +2,7 @@
 //! the decision in its AdminComment, in one call, or leaves it in the folder that all nodes share.
 
 use super::news::{News, listen};
+use super::node::Alone;
 use super::{CGROUPS, Job, PROC, REPORT_TIMEOUT_S};
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
@@ -22,17 +23,20 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Watches it to its end. Whatever fails, the job does not notice.
 pub fn run(arguments: &Job) {
     let news = listen(arguments.report_fd);
-    let Some(group) = group(arguments.job, arguments.pid) else {
+    let Some(group) = group(arguments.job, arguments.pid, arguments.user) else {
         return;
     };
     // Without a readable configuration no license is watched for.
     let config = Config::load(&Config::default_path()).unwrap_or_default();
+    // Only then there are others beside steps, on the job's other nodes.
+    let spool = config.profile.spool_dir.as_ref();
+    let _alone = spool.and_then(|_| Alone::beside(arguments.job, &group));
     let counters = watch(
         &news,
         Sampler::of_job(group, Path::new(PROC), &config.license, &WallClock)
             .until_its_end(arguments.pid),
     );
-    if let Some(folder) = &config.profile.spool_dir {
+    if let Some(folder) = spool {
         return leave(folder, arguments.job, "first", counters);
     }
     let commands = System {
@@ -55,7 +59,7 @@ pub fn leave(folder: &Path, job: u64, node: &str, counters: JobCounters) {
 
 /// Slurm moves a job into its cgroup a moment after it was started, unless it keeps none. `None` for a job
 /// that is gone already.
-pub fn group(job: u64, pid: i32) -> Option<Group> {
+pub fn group(job: u64, pid: i32, user: u32) -> Option<Group> {
     let (root, proc) = (Path::new(CGROUPS), Path::new(PROC));
     for _ in 0..LOOKS_AT_THE_START {
         if let Some(found) = Group::of_job(root, proc, pid, job) {
@@ -66,7 +70,7 @@ pub fn group(job: u64, pid: i32) -> Option<Group> {
         }
         std::thread::sleep(LOOK);
     }
-    Some(Group::Processes(Tree::new(proc, job)))
+    Some(Group::Processes(Tree::new(proc, job, user)))
 }
 
 fn watch(news: &Receiver<News>, mut sampler: Sampler) -> JobCounters {

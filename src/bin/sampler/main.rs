@@ -68,6 +68,9 @@ struct Job {
     /// A process of it
     #[arg(long)]
     pid: i32,
+    /// Its user's number
+    #[arg(long)]
+    user: u32,
     /// The pipe on which its end is reported
     #[arg(long)]
     report_fd: u32,
@@ -81,6 +84,9 @@ struct Node {
     /// A process of it
     #[arg(long)]
     pid: i32,
+    /// Its user's number
+    #[arg(long)]
+    user: u32,
     /// This node's name
     #[arg(long, value_parser = node_name)]
     node: String,

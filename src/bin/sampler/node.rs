@@ -8,8 +8,9 @@ use shadowfit_core::clock::WallClock;
 use shadowfit_core::config::Config;
 use shadowfit_core::job::counters::Ended;
 use shadowfit_core::sampler::Sampler;
+use shadowfit_core::sampler::cgroup::Group;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Where samplers keep each other away.
@@ -24,25 +25,69 @@ pub fn run(arguments: &Node) {
     let Some(folder) = config.profile.spool_dir else {
         return;
     };
-    let lock = Path::new(LOCKS).join(format!("{}.{}", arguments.node, arguments.job));
-    let Some(_alone) = take(&lock) else { return };
-    if let Some(group) = group(arguments.job, arguments.pid) {
-        let mut sampler = Sampler::of_job(group, Path::new(PROC), &config.license, &WallClock);
-        let started = Instant::now();
-        let at = || started.elapsed().as_secs_f32();
+    let Some(group) = group(arguments.job, arguments.pid, arguments.user) else {
+        return;
+    };
+    let Some(_alone) = Alone::beside(arguments.job, &group) else {
+        return;
+    };
+    let mut sampler = Sampler::of_job(group, Path::new(PROC), &config.license, &WallClock);
+    let started = Instant::now();
+    let at = || started.elapsed().as_secs_f32();
+    sampler.look(at());
+    while !sampler.is_over() {
+        std::thread::sleep(sampler.rest(at()).min(LONGEST_REST));
         sampler.look(at());
-        while !sampler.is_over() {
-            std::thread::sleep(sampler.rest(at()).min(LONGEST_REST));
-            sampler.look(at());
-        }
-        let counters = sampler.job(at(), Ended::Finished, None);
-        leave(&folder, arguments.job, &arguments.node, counters);
     }
-    let _somebody_cleaned_up = std::fs::remove_file(lock);
+    let counters = sampler.job(at(), Ended::Finished, None);
+    leave(&folder, arguments.job, &arguments.node, counters);
 }
 
-fn take(path: &Path) -> Option<Flock<File>> {
-    std::fs::create_dir_all(LOCKS).ok()?;
-    let file = File::create(path).ok()?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
+/// The one sampler of a job on a node, as long as this lives: whatever steps the job starts, and whatever their environment
+/// calls the node.
+pub struct Alone {
+    path: PathBuf,
+    _lock: Flock<File>,
+}
+
+impl Alone {
+    /// `None` where another one is.
+    pub fn beside(job: u64, group: &Group) -> Option<Alone> {
+        let path = Path::new(LOCKS).join(lock_name(job, group.folder()));
+        std::fs::create_dir_all(LOCKS).ok()?;
+        let file = File::create(&path).ok()?;
+        let _lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
+        Some(Alone { path, _lock })
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        let _somebody_cleaned_up = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Where several slurmd share a machine, their jobs' cgroups tell them apart.
+fn lock_name(job: u64, folder: Option<&Path>) -> String {
+    let folder = folder.map_or(String::new(), |folder| folder.display().to_string());
+    format!("{job}{}", folder.replace('/', "."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_has_one_lock_on_a_node_and_none_of_another() {
+        let of = |folder: &str| lock_name(7, Some(Path::new(folder)));
+        let names = [
+            of("/sys/fs/cgroup/memory/slurm_n1/uid_7/job_7"),
+            of("/sys/fs/cgroup/memory/slurm_n2/uid_7/job_7"),
+            lock_name(7, None),
+            lock_name(8, None),
+        ];
+        for (at, name) in names.iter().enumerate() {
+            assert!(!name.contains('/') && !names[..at].contains(name), "{name}");
+        }
+    }
 }

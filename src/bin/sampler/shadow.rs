@@ -12,8 +12,9 @@ use shadowfit_core::sampler::cgroup::{self, Group};
 use shadowfit_core::sampler::license_sensor::Sensor;
 use shadowfit_core::shadow::{NOTES, SCRATCH};
 use shadowfit_core::slurm::{System, control, notes};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -26,17 +27,49 @@ const CLEARING: Duration = Duration::from_secs(300);
 const LEAST_REST: Duration = Duration::from_millis(20);
 const MOST_REST: Duration = Duration::from_secs(1);
 
+/// The first process of a sandbox. Whoever has its number once it has ended is somebody else: it is known by its folder in
+/// /proc, which is open and has nothing in it from then on.
+struct Init {
+    pid: i32,
+    folder: File,
+}
+
+impl Init {
+    fn open(proc: &Path, pid: i32) -> Option<Init> {
+        let folder = File::open(proc.join(pid.to_string())).ok()?;
+        Some(Init { pid, folder })
+    }
+
+    /// What this process sees under that name in its folder.
+    fn path(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}/{name}", self.folder.as_raw_fd()))
+    }
+
+    /// Its end takes every process of the sandbox with it.
+    fn end(&self) {
+        if std::fs::read(self.path("stat")).is_ok() {
+            let _has_just_ended = kill(Pid::from_raw(self.pid), Signal::SIGKILL);
+        }
+    }
+}
+
 /// Watches it to its end.
 pub fn run(arguments: &Shadow) {
     let news = listen(arguments.report_fd);
-    let group = |init| Group::of_shadow(Path::new(CGROUPS), Path::new(PROC), init);
-    let counters = match whole(&news).map(|init| (init, group(init))) {
-        Ok((init, Some(group))) => watch(arguments, &news, init, group),
-        Ok((_, None)) => ShadowCounters::refused("the sandbox ended before it was watched"),
+    let counters = match whole(&news).map(known) {
+        Ok(Some((init, group))) => watch(arguments, &news, &init, group),
+        Ok(None) => ShadowCounters::refused("the sandbox ended before it was watched"),
         Err(why) => ShadowCounters::refused(&why),
     };
     report(arguments, counters);
     clear(&arguments.group);
+}
+
+/// The process of this number and its groups, where these are a shadow's.
+fn known(init: i32) -> Option<(Init, Group)> {
+    let proc = Path::new(PROC);
+    let folder = Init::open(proc, init)?;
+    Some((folder, Group::of_shadow(Path::new(CGROUPS), proc, init)?))
 }
 
 /// Waits until the sandbox is whole, and returns its init; or why there is none. The two lines come
@@ -64,14 +97,14 @@ fn go(fd: u32) -> std::io::Result<()> {
     pipe.write_all(b"\n")
 }
 
-fn watch(arguments: &Shadow, news: &Receiver<News>, init: i32, group: Group) -> ShadowCounters {
-    let inside = |path: &str| PathBuf::from(format!("/proc/{init}/root{path}"));
+fn watch(arguments: &Shadow, news: &Receiver<News>, init: &Init, group: Group) -> ShadowCounters {
+    let inside = |path: &str| init.path(&format!("root{path}"));
     let notes = inside(NOTES);
     let mut sampler = Sampler::of_shadow(group, Path::new(PROC), inside(SCRATCH), &WallClock);
     let started = Instant::now();
     let at = || started.elapsed().as_secs_f32();
     let mut noted = notes::Notes::default();
-    let licenses = Sensor::start(&arguments.license_servers, Path::new(PROC), init);
+    let licenses = Sensor::start(&arguments.license_servers, Path::new(PROC), init.pid);
     if let Err(error) = go(arguments.go_fd) {
         return ShadowCounters::refused(&format!("the job could not be let go: {error}"));
     }
@@ -95,8 +128,7 @@ fn watch(arguments: &Shadow, news: &Receiver<News>, init: i32, group: Group) -> 
         }
     };
     noted.read(&notes);
-    // Its end takes every process of the sandbox with it.
-    let _may_have_ended = kill(Pid::from_raw(init), Signal::SIGKILL);
+    init.end();
     ShadowCounters {
         ranks: noted.ranks(),
         license_servers: licenses.asked(),
@@ -148,4 +180,28 @@ fn is_gone(group: &Path) -> bool {
     }
     let removed = std::fs::remove_dir(group);
     removed.is_ok() || removed.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn an_init_that_has_ended_is_nobody_whoever_has_its_number() {
+        let mut ended = Command::new("sleep").arg("60").spawn().unwrap();
+        let mut stranger = Command::new("sleep").arg("60").spawn().unwrap();
+        let mut init = Init::open(Path::new(PROC), ended.id() as i32).unwrap();
+        assert!(init.path("root/proc").exists());
+        init.end();
+        assert!(!ended.wait().unwrap().success());
+        assert!(!init.path("root/proc").exists());
+        init.pid = stranger.id() as i32;
+        init.end();
+        std::thread::sleep(Duration::from_millis(200));
+        let lives = stranger.try_wait().unwrap().is_none();
+        stranger.kill().unwrap();
+        stranger.wait().unwrap();
+        assert!(lives);
+    }
 }

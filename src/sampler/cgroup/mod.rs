@@ -54,6 +54,15 @@ impl Group {
         Some(Group::new(root, path))
     }
 
+    /// Where it stands; `None` where Slurm keeps no cgroup.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Group::V1(group) => group.memory_folder(),
+            Group::V2(group) => Some(&group.0),
+            Group::Processes(_) => None,
+        }
+    }
+
     /// Looks anew where that costs: at all processes of the node, `at` seconds after the first look.
     pub fn look(&self, at: f32) {
         if let Group::Processes(tree) = self {
@@ -118,11 +127,17 @@ impl Group {
 }
 
 /// Directories of this name that this user has made, wherever below `root` they are: all groups of one shadow. Whoever has a
-/// part of the hierarchy of his own may call a group there what he likes.
+/// part of the hierarchy of his own may call a group there what he likes, and make as many as he likes: of those parts only the
+/// one that Slurm gave to the shadow's own job, whose number is the end of the name, is entered.
 pub fn named(root: &Path, name: &str) -> Vec<PathBuf> {
     let own = nix::unistd::geteuid().as_raw();
-    let is_own = |folder: &PathBuf| std::fs::metadata(folder).is_ok_and(|made| made.uid() == own);
-    let mut found = with_all_below(root);
+    let job = format!("job_{}", name.rsplit('_').next().unwrap_or_default());
+    let is_own = |folder: &Path| std::fs::metadata(folder).is_ok_and(|made| made.uid() == own);
+    let is_jobs = |folder: &Path| {
+        let mut names = folder.iter().filter_map(|name| name.to_str());
+        names.any(|name| name == job || is_sluid(name))
+    };
+    let mut found = with_all_below_that(root, |folder| is_own(folder) || is_jobs(folder));
     found.retain(|folder| folder.file_name().is_some_and(|own| own == name) && is_own(folder));
     found
 }
@@ -193,6 +208,11 @@ pub fn leave(root: &Path) {
 
 /// `folder` and all below it: Slurm keeps each step, and each task of it, in one of its own.
 fn with_all_below(folder: &Path) -> Vec<PathBuf> {
+    with_all_below_that(folder, |_| true)
+}
+
+/// Of those below, and below them, only what `enters` allows.
+fn with_all_below_that(folder: &Path, enters: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
     let mut found = vec![folder.to_owned()];
     let mut next = 0;
     while next < found.len() {
@@ -201,7 +221,11 @@ fn with_all_below(folder: &Path) -> Vec<PathBuf> {
             .flatten()
             .flatten();
         let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        found.extend(folders.map(|entry| entry.path()));
+        found.extend(
+            folders
+                .map(|entry| entry.path())
+                .filter(|folder| enters(folder)),
+        );
         next += 1;
     }
     found

@@ -135,7 +135,7 @@ fn what_is_gone_is_an_error_and_no_zero() {
     assert!(group.processes().is_err() && group.threads().is_err());
     assert_eq!(group.charged(), None);
     // Nothing of a job without cgroups is looked for where this process happens to stand.
-    let none = Group::Processes(Tree::new(dir.path(), 7));
+    let none = Group::Processes(Tree::new(dir.path(), 7, 1001));
     assert_eq!((none.charged(), none.oom_kills()), (None, 0));
 }
 
@@ -169,6 +169,17 @@ fn a_shadows_groups_are_found_by_their_name_wherever_they_are() {
     let below = show("memory/slurm/job_7/step_batch/shadowfit_c_7", "41\n42\n");
     show("memory/slurm/job_70/step_batch/shadowfit_c_70", "43\n");
     show("memory/slurm/job_7/step_batch/x_shadowfit_c_7", "44\n");
+    // Slurm gives a step's group to its user; what else belongs to a user is not walked through, however much lies in it.
+    let delegated = dir.path().join("memory/user.slice/user-7");
+    show("memory/user.slice/user-7/shadowfit_c_7", "45\n");
+    match nix::unistd::geteuid().is_root() {
+        true => {
+            for folder in [&delegated, below.parent().unwrap()] {
+                std::os::unix::fs::chown(folder, Some(7), Some(7)).unwrap();
+            }
+        }
+        false => std::fs::remove_dir_all(&delegated).unwrap(),
+    }
     let mut found = named(dir.path(), "shadowfit_c_7");
     found.sort();
     assert_eq!(found, [top, below]);

@@ -1,5 +1,5 @@
-//! The processes of a job where Slurm keeps no cgroup for it: found in /proc by the job's number in their
-//! environment, or as children of those.
+//! The processes of a job where Slurm keeps no cgroup for it: its user's that are found in /proc by the job's number in their
+//! environment, which anybody may write, or children of those.
 
 use crate::sampler::process::open;
 use crate::sampler::stats::total;
@@ -18,6 +18,7 @@ const NUMBER: &str = "SLURM_JOB_ID";
 pub struct Tree {
     proc: PathBuf,
     job: String,
+    user: u32,
     found: RefCell<Found>,
 }
 
@@ -43,11 +44,12 @@ struct KnownProcess {
 }
 
 impl Tree {
-    /// The processes of `job`; `proc` is `/proc`.
-    pub fn new(proc: &Path, job: u64) -> Tree {
+    /// The processes of `job`, of the user with that number; `proc` is `/proc`.
+    pub fn new(proc: &Path, job: u64, user: u32) -> Tree {
         Tree {
             proc: proc.into(),
             job: job.to_string(),
+            user,
             found: RefCell::default(),
         }
     }
@@ -90,7 +92,7 @@ impl Tree {
             let known = known.filter(|known| known.started == stat.starttime);
             let of_ours = now.get(&stat.ppid).is_some_and(|parent| parent.ours);
             let ours =
-                of_ours || known.map_or_else(|| self.has_number(&process), |known| known.ours);
+                of_ours || known.map_or_else(|| self.is_of_job(&process), |known| known.ours);
             let waited = [stat.cutime, stat.cstime].map(|ticks| ticks.max(0) as u64);
             let this = KnownProcess {
                 started: stat.starttime,
@@ -101,6 +103,17 @@ impl Tree {
             now.insert(stat.pid, this);
         }
         now
+    }
+
+    /// Whoever started it: a program that changes its user has still that one.
+    fn is_of_user(&self, process: &Process) -> bool {
+        process
+            .status()
+            .is_ok_and(|status| status.ruid == self.user)
+    }
+
+    fn is_of_job(&self, process: &Process) -> bool {
+        self.has_number(process) && self.is_of_user(process)
     }
 
     fn has_number(&self, process: &Process) -> bool {
@@ -163,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_job_is_found_by_its_number_and_its_children_by_their_parents() {
-        let tree = Tree::new(Path::new("/proc"), 987_654_321);
+        let own = nix::unistd::getuid().as_raw();
+        let tree = Tree::new(Path::new("/proc"), 987_654_321, own);
         tree.look(0.0);
         assert!(tree.processes().is_empty() && tree.memory().is_none());
         // The child has lost its environment.
@@ -174,7 +188,7 @@ mod tests {
             .unwrap();
         let end = Instant::now() + Duration::from_secs(10);
         let tree = loop {
-            let tree = Tree::new(Path::new("/proc"), 987_654_321);
+            let tree = Tree::new(Path::new("/proc"), 987_654_321, own);
             tree.look(0.0);
             if tree.processes().len() == 2 || Instant::now() > end {
                 break tree;
@@ -183,6 +197,10 @@ mod tests {
         let mut found = tree.processes();
         let threads = tree.threads();
         let memory = tree.memory();
+        // Whoever else writes that number into an environment is no part of the job.
+        let of_another = Tree::new(Path::new("/proc"), 987_654_321, own + 1);
+        of_another.look(0.0);
+        assert_eq!(of_another.processes(), [0; 0]);
         for id in &found {
             let pid = nix::unistd::Pid::from_raw(*id as i32);
             nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();

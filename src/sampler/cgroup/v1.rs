@@ -30,6 +30,11 @@ impl Folders {
         Folders(CONTROLLERS.into_iter().filter_map(folder).collect())
     }
 
+    pub(super) fn memory_folder(&self) -> Option<&Path> {
+        let memory = self.0.iter().find(|(own, _)| *own == "memory");
+        memory.map(|(_, path)| path.as_path())
+    }
+
     fn folder(&self, controller: &str) -> PathBuf {
         let found = self.0.iter().find(|(own, _)| *own == controller);
         found.map(|(_, path)| path.clone()).unwrap_or_default()

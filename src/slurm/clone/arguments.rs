@@ -2,7 +2,7 @@
 //!
 //! Up to 24.05 squeue shows them behind the command. From 24.11 on accounting has the line that was submitted.
 
-use super::super::{CommandError, Commands};
+use super::super::{CommandError, Commands, json};
 use super::{Original, unreadable};
 use crate::job::arguments::Arguments;
 use serde_json::Value;
@@ -35,8 +35,8 @@ fn lines_in_accounting(
 ) -> Result<Vec<String>, CommandError> {
     let id = job.script_id.to_string();
     let output = commands.run("sacct", &["--json", "--allocations", "--jobs", &id])?;
-    let answer: Value = serde_json::from_slice(&output)
-        .map_err(|error| unreadable(&job.handle, format!("sacct: {error}")))?;
+    let answer =
+        json::first(&output).map_err(|error| unreadable(&job.handle, format!("sacct: {error}")))?;
     let jobs = answer["jobs"].as_array().map_or(&[][..], Vec::as_slice);
     let line = |job: &Value| job["submit_line"].as_str().unwrap_or_default().to_owned();
     Ok(jobs.iter().map(line).collect())

@@ -89,7 +89,8 @@ impl Commands for Controller {
                 self.answer.into()
             }
             ("sacct", ["--json", "--allocations", "--jobs", "33"]) => {
-                b"{\"jobs\": [{\"submit_line\": \"sbatch other.sh\"}]}".to_vec()
+                // Slurm's plugins speak behind what it answers.
+                b"{\"jobs\": [{\"submit_line\": \"sbatch other.sh\"}]}\nplugin: \xff {\n".to_vec()
             }
             other => panic!("{other:?}"),
         })

@@ -3,7 +3,7 @@
 //! costs that job alone. Names hold any bytes, and some releases write numbers that are no JSON.
 
 use super::rows::QueueRow;
-use crate::slurm::json::{number, word};
+use crate::slurm::json::{first, number, word};
 use memchr::memchr2;
 use serde_json::Value;
 use std::io::{self, BufRead};
@@ -29,7 +29,7 @@ pub fn each_row(
         let length = bytes.len();
         split.take(bytes, &mut |job| {
             if only(job) {
-                match read(job) {
+                match first(job) {
                     Ok(job) => take(&QueueRow::named(|name| field(&job, name))),
                     Err(error) => tracing::warn!("a job in squeue's answer is left out: {error}"),
                 }
@@ -85,35 +85,6 @@ fn id(value: &Value) -> String {
     let plain = number(value).and_then(|id| u32::try_from(id).ok());
     let id = plain.or(signed.map(|id| id as u32));
     id.map_or(String::new(), |id| id.to_string())
-}
-
-fn read(job: &[u8]) -> serde_json::Result<Value> {
-    let text = String::from_utf8_lossy(job);
-    serde_json::from_str(&text).or_else(|_| serde_json::from_str(&without_odd_numbers(&text)))
-}
-
-/// `NaN` and `Infinity` where a number stands become `null`.
-fn without_odd_numbers(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    // Every second part stands in a string; a quote within one is escaped and is no end of it.
-    let mut in_string = false;
-    for part in text.split_inclusive('"') {
-        let is_string = in_string;
-        let escapes = part.trim_end_matches('"').bytes().rev();
-        let is_escaped = escapes.take_while(|&byte| byte == b'\\').count() % 2 == 1;
-        if part.ends_with('"') && !(in_string && is_escaped) {
-            in_string = !in_string;
-        }
-        match is_string {
-            true => plain.push_str(part),
-            false => plain.push_str(
-                &["-Infinity", "Infinity", "-NaN", "NaN"]
-                    .iter()
-                    .fold(part.to_owned(), |part, odd| part.replace(odd, "null")),
-            ),
-        }
-    }
-    plain
 }
 
 /// Finds the objects of the list `jobs`, however the answer is cut into pieces.
@@ -262,13 +233,6 @@ mod tests {
                 assert_eq!(ids(&answer, size), right, "{size}: {shown}");
             }
         }
-    }
-
-    #[test]
-    fn odd_numbers_go_and_strings_stay() {
-        let text = r#"{"a":NaN,"b":"NaN \\","c":[-Infinity,"\"Infinity"]}"#;
-        let plain = r#"{"a":null,"b":"NaN \\","c":[null,"\"Infinity"]}"#;
-        assert_eq!(without_odd_numbers(text), plain);
     }
 
     #[test]

@@ -377,15 +377,47 @@ def mincore(path):
     return sum(page & 1 for page in pages) / len(pages)
 
 
-def bait_page_cache(place):
-    with open(place.path("cached"), "wb") as file:
-        file.write(bytes(4 << 20))
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(place.path("cached"), 0o644)
+def cache_escape(name):
+    """A file of the user's that is in memory, and then is not."""
+
+    def bait(place):
+        with open(place.path(name), "wb") as file:
+            file.write(bytes(4 << 20))
+            file.flush()
+            os.fsync(file.fileno())
+        os.chown(place.path(name), place.facts["uid"], place.facts["uid"])
+
+    return escape(name, bait, lambda place: mincore(place.path(name)) < 0.5)
 
 
-@escape("page cache", bait_page_cache, lambda place: mincore(place.path("cached")) < 0.5)
+@cache_escape("page cache")
 def _(place):
-    with open(place.path("cached"), "rb") as file:
+    with open(place.path("page cache"), "rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+PAGE_OUT = 21
+
+
+def mapped(path):
+    with open(path, "rb") as file:
+        memory = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    bytes(memory)  # only what has been read is in it
+    return memory
+
+
+@cache_escape("page cache by what is mapped")
+def _(place):
+    mapped(place.path("page cache by what is mapped")).madvise(PAGE_OUT)
+
+
+class Piece(ctypes.Structure):
+    _fields_ = [("address", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+
+
+@cache_escape("page cache by another's memory")
+def _(place):
+    memory = mapped(place.path("page cache by another's memory"))
+    start = next(line.split("-")[0] for line in open("/proc/self/maps") if "another's memory" in line)
+    piece = Piece(int(start, 16), len(memory))
+    system_call(440, os.pidfd_open(os.getpid()), piece, 1, PAGE_OUT, 0)
