@@ -26,6 +26,7 @@ fn run(number: u64) -> Run {
             cores: Some(3.5),
             elapsed_s: 600 + number % 60,
             named: Default::default(),
+            launched: None,
         },
         input_bytes: Some(input_bytes),
         asked: Some(64 << 30),

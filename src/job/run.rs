@@ -15,6 +15,8 @@ pub struct Usage {
     pub elapsed_s: u64,
     /// What its steps named for themselves.
     pub named: Named,
+    /// How many steps srun or a launcher started in it; `None` where no step of it is known.
+    pub launched: Option<u32>,
 }
 
 /// What the steps of a job that ran at the same time named for themselves, less than all of the job; 0 where none did.

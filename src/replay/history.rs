@@ -134,6 +134,7 @@ impl History<'_> {
                 cores: job.cpus.map(|(_, busy)| busy),
                 elapsed_s: (job.hours * 3600.0).round() as u64,
                 named: Default::default(),
+                launched: None,
             },
             input_bytes: job.input_bytes,
             asked: job.asked.map(|bytes| bytes as u64),

@@ -1,7 +1,7 @@
 //! The tables, as they came about.
 
 /// Each brings the database from its position in this list to the next.
-pub const MIGRATIONS: [&str; 11] = [
+pub const MIGRATIONS: [&str; 12] = [
     "
     CREATE TABLE jobs (
         id INTEGER PRIMARY KEY,      -- in order of arrival
@@ -142,6 +142,9 @@ pub const MIGRATIONS: [&str; 11] = [
     "
     ALTER TABLE usages ADD COLUMN named_mib INTEGER NOT NULL DEFAULT 0;  -- on a node, by its steps at the same time
     ALTER TABLE usages ADD COLUMN named_cpus INTEGER NOT NULL DEFAULT 0;
+",
+    "
+    ALTER TABLE usages ADD COLUMN launched INTEGER; -- steps that srun or a launcher started; NULL: not known
 ",
 ];
 
