@@ -35,6 +35,19 @@ pub enum Unknown {
     Project,
     /// All of it: with a common name it may be any script.
     Script,
+    /// The same: it runs what its arguments say.
+    Arguments,
+    /// The same: it runs what a variable holds that the script does not set.
+    Environment,
+}
+
+/// How files of data are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Data {
+    /// By their type.
+    Types,
+    /// By their names: they may be lists of commands, which are run.
+    Names,
 }
 
 /// A word, and where in it the last slash and the last dot stand: both are found on the way to its end.
@@ -90,20 +103,20 @@ impl<'a> Word<'a> {
 }
 
 /// Appends a line word by word, each in its general form; what a name before a value says of it counts more than the value.
-pub fn push_line(line: &[u8], out: &mut Vec<u8>) -> Unknown {
+pub fn push_line(line: &[u8], data: Data, out: &mut Vec<u8>) -> Unknown {
     let (mut unknown, mut from) = (Unknown::Nothing, 0);
     while let Some((slot, place)) = slots::next(line, from) {
-        unknown = unknown.max(push_words(&line[from..place.start], out));
+        unknown = unknown.max(push_words(&line[from..place.start], data, out));
         match slot {
             Slot::Varies => out.push(PARAMETER),
             Slot::Names => out.extend_from_slice(&line[place.clone()]),
         }
         from = place.end;
     }
-    unknown.max(push_words(&line[from..], out))
+    unknown.max(push_words(&line[from..], data, out))
 }
 
-fn push_words(line: &[u8], out: &mut Vec<u8>) -> Unknown {
+fn push_words(line: &[u8], data: Data, out: &mut Vec<u8>) -> Unknown {
     let mut unknown = Unknown::Nothing;
     let mut from = 0;
     while let Some(at) = next_special(line, from) {
@@ -115,7 +128,7 @@ fn push_words(line: &[u8], out: &mut Vec<u8>) -> Unknown {
         }
         let (word, end) = Word::around(at, line, from);
         out.extend_from_slice(&line[from..end - word.text.len()]);
-        unknown = unknown.max(push_word(word, out));
+        unknown = unknown.max(push_word(word, data, out));
         from = end;
     }
     out.extend_from_slice(&line[from..]);
@@ -123,7 +136,7 @@ fn push_words(line: &[u8], out: &mut Vec<u8>) -> Unknown {
 }
 
 /// Appends a word with slashes, dots or digits: of a path its last part, of a data file its type.
-fn push_word(word: Word, out: &mut Vec<u8>) -> Unknown {
+fn push_word(word: Word, data: Data, out: &mut Vec<u8>) -> Unknown {
     let is_option = word.text[0] == b'-';
     let word = word.trimmed();
     let (folders, base, dot) = word.parts();
@@ -132,12 +145,24 @@ fn push_word(word: Word, out: &mut Vec<u8>) -> Unknown {
         return Unknown::Nothing;
     }
     match data_type(base, dot).filter(|kind| !folders.is_empty() || is_file(base, kind)) {
+        Some(_) if data == Data::Names => push_list(folders, base, out),
         Some(kind) => {
             out.extend_from_slice(b"*.");
             push_without_numbers(kind, out);
             Unknown::Nothing
         }
         None => push_place(folders, base, out),
+    }
+}
+
+/// Appends a file that may be a list of commands.
+fn push_list(folders: &[u8], base: &[u8], out: &mut Vec<u8>) -> Unknown {
+    let from = out.len();
+    push_segments(base, out);
+    let is_common = is_common_place(&out[from..]);
+    match is_common && push_folders(folders, FOLDERS_OF_A_SCRIPT, out) == 0 {
+        true => Unknown::Script,
+        false => Unknown::Nothing,
     }
 }
 
@@ -185,7 +210,7 @@ pub fn push_work_dir(folder: Option<&[u8]>, unknown: Unknown, out: &mut Vec<u8>)
     let folder = folder.unwrap_or_default();
     let folder = &folder[..folder.len().min(LONGEST_PATH)];
     match unknown {
-        Unknown::Nothing => {}
+        Unknown::Nothing | Unknown::Arguments | Unknown::Environment => {}
         Unknown::Project => {
             push_project(folder, out);
         }
