@@ -14,6 +14,8 @@ pub enum Manager {
     Cromwell,
     /// Its workers.
     Toil,
+    /// Its tasks.
+    Cylc,
 }
 
 /// How far its jobs are served.
@@ -42,6 +44,8 @@ pub struct Managers {
     pub cromwell: Option<Care>,
     /// Toil.
     pub toil: Option<Care>,
+    /// Cylc.
+    pub cylc: Option<Care>,
 }
 
 impl Default for Managers {
@@ -52,6 +56,7 @@ impl Default for Managers {
             nextflow: None,
             cromwell: None,
             toil: None,
+            cylc: None,
         }
     }
 }
@@ -65,6 +70,7 @@ impl Managers {
             Some(Manager::Nextflow) => self.nextflow,
             Some(Manager::Cromwell) => self.cromwell,
             Some(Manager::Toil) => self.toil,
+            Some(Manager::Cylc) => self.cylc,
         };
         named.unwrap_or(self.default)
     }

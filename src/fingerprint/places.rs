@@ -2,7 +2,7 @@
 
 use super::bytes::{WORD, class, next_special};
 use super::meaning::{
-    has_meaning, holds_values, is_common_place, is_common_script, starts_with_interpreter,
+    has_meaning, holds_values, is_common_place, is_common_script, lower, starts_with_interpreter,
 };
 use super::segments::{
     PARAMETER, is_number, is_size, is_temporary, push_segments, push_without_numbers,
@@ -37,7 +37,7 @@ pub enum Unknown {
     Script,
     /// The same: it runs what its arguments say.
     Arguments,
-    /// The same: it runs what a variable holds that the script does not set.
+    /// The same: it runs what a variable holds that the script does not set, or what a server says.
     Environment,
 }
 
@@ -170,6 +170,10 @@ fn push_list(folders: &[u8], base: &[u8], out: &mut Vec<u8>) -> Unknown {
 fn push_place(folders: &[u8], base: &[u8], out: &mut Vec<u8>) -> Unknown {
     let from = out.len();
     push_segments(base, out);
+    if is_one_of_samples(folders, base) {
+        out.truncate(from);
+        out.push(PARAMETER);
+    }
     let form = &out[from..];
     let wanted = match form {
         [PARAMETER] => 1,
@@ -188,6 +192,18 @@ fn push_place(folders: &[u8], base: &[u8], out: &mut Vec<u8>) -> Unknown {
         true => Unknown::Script,
         false => Unknown::Nothing,
     }
+}
+
+/// A folder beside those of other samples.
+fn is_one_of_samples(folders: &[u8], base: &[u8]) -> bool {
+    let beside = folders.rsplit(|&byte| byte == b'/').next();
+    let holds_samples = |folder: &[u8]| {
+        matches!(
+            folder,
+            b"samples" | b"sample" | b"subjects" | b"patients" | b"participants"
+        )
+    };
+    !base.contains(&b'.') && beside.is_some_and(|beside| lower(beside, holds_samples))
 }
 
 /// Folders without that of a user, whose name says nothing of what runs.

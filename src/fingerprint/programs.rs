@@ -124,6 +124,9 @@ const NAME_LISTS: [&[u8]; 8] = [
     b"LAUNCHER_JOB_FILE=",
 ];
 
+/// What these run a server of theirs says, by a number: no name of a job or folder tells.
+const LED_BY_SERVERS: [&[u8]; 3] = [b"cryosparcw", b"crunch-run", b"rlaunch"];
+
 /// What else than `script` says which programs it runs.
 pub fn elsewhere(script: &[u8]) -> Elsewhere {
     if !is_of_a_shell(script) {
@@ -264,6 +267,9 @@ impl Search<'_> {
         }
         let first = word.split(u8::is_ascii_whitespace).next();
         let base = base(first.unwrap_or_default());
+        if LED_BY_SERVERS.contains(&base) {
+            return Elsewhere::told_by(Unknown::Environment);
+        }
         if names_argument(base) {
             let is_own = !command.in_function;
             return if is_own {

@@ -94,6 +94,15 @@ fn where_a_variable_of_the_submitter_says_what_runs_only_a_name_does_beside_it()
         assert_no_key_in_common(of("align", lines), of("assembly", lines), lines);
         assert_eq!(of("align_1", lines), of("align_2", lines), "{lines}");
     }
+    // What a server gives them to do.
+    let refine = "/opt/cryosparc_worker/bin/cryosparcw run --project P1 --job J123 > /data/P1/J123/job.log 2>&1";
+    assert_eq!(of("cryosparc_P1_J123", refine), Kind::default());
+    assert_ne!(of("cryosparc_P1_J123_refine", refine).command, None);
+    let container = "exec 'crunch-run' '-detach=false' 'zzzzz-dz642-c8a0b1d2e3f4g5h'";
+    assert_eq!(
+        of("zzzzz-dz642-c8a0b1d2e3f4g5h", container),
+        Kind::default()
+    );
     assert_ne!(of("wrap", "PROG=solve\nsrun $PROG").command, None);
     assert_ne!(of("wrap", "./run_$SLURM_ARRAY_TASK_ID.sh").command, None);
 }
