@@ -1,5 +1,6 @@
 //! `[managers]`: what is done with jobs whose submitter watches them and submits again by itself.
 
+use super::modes::NoRequeue;
 use serde::{Deserialize, Serialize};
 
 /// A workflow manager that retries.
@@ -36,6 +37,8 @@ pub enum Care {
 pub struct Managers {
     /// For those not named below.
     pub default: Care,
+    /// What is done with those of their jobs that may not be requeued.
+    pub no_requeue: NoRequeue,
     /// Snakemake.
     pub snakemake: Option<Care>,
     /// Nextflow.
@@ -52,6 +55,7 @@ impl Default for Managers {
     fn default() -> Self {
         Managers {
             default: Care::Keep,
+            no_requeue: NoRequeue::Keep,
             snakemake: None,
             nextflow: None,
             cromwell: None,
