@@ -203,7 +203,7 @@ impl Search<'_> {
     /// What else says which program a command runs.
     fn of(&mut self, command: &Command) -> Elsewhere {
         let names_list = |word: &&[u8]| NAME_LISTS.iter().any(|name| word.starts_with(name));
-        if command.words.iter().any(|word| names_list(word)) {
+        if command.words.iter().any(names_list) {
             return IN_A_LIST;
         }
         let mut words = command.words.iter().map(|word| unquoted(word)).peekable();
