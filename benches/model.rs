@@ -19,6 +19,7 @@ fn run(number: u64) -> Run {
     Run {
         rewritten: false,
         harmed: None,
+        command: None,
         completed: true,
         usage: Usage {
             peak_bytes: Some(500_000_000 + input_bytes / 10 + noise),

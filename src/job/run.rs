@@ -53,6 +53,8 @@ pub struct Run {
     pub rewritten: bool,
     /// And how that harmed it.
     pub harmed: Option<Harmed>,
+    /// A number that tells the commands of a wider kind apart, where it is known.
+    pub command: Option<u64>,
     /// Seats that it held at most, of each license that it was watched for.
     pub seats: BTreeMap<String, u32>,
 }

@@ -211,6 +211,7 @@ mod tests {
             asked: Some(64 << 30),
             rewritten: false,
             harmed: None,
+            command: None,
             seats: BTreeMap::new(),
         }
     }

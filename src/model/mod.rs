@@ -7,6 +7,8 @@
 //! order in which jobs came. A change of a constant is a change of that figure: measure before and after.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "programs")]
+pub mod agreement;
 pub mod curve;
 #[cfg(feature = "programs")]
 mod estimator;

@@ -149,6 +149,7 @@ mod tests {
             usage: Default::default(),
             input_bytes: None,
             asked: None,
+            command: None,
             seats: Default::default(),
         }
     }

@@ -140,6 +140,7 @@ impl History<'_> {
             asked: job.asked.map(|bytes| bytes as u64),
             rewritten: trial.rewritten,
             harmed: trial.harmed.then_some(Harmed::OfMemory),
+            command: None,
             seats: Default::default(),
         };
         for (_, key) in job.kind.keys() {

@@ -142,7 +142,7 @@ fn stored(bytes: Option<u64>) -> Option<i64> {
 
 /// What [`run`] reads, in its order.
 pub const RUN: &str = "SELECT peak, peak_is_bound, cores, elapsed, state, input, coalesce(asked, memory), seats, rewritten, harmed, \
-                   named_mib, named_cpus";
+                   named_mib, named_cpus, command_key";
 
 /// The runs of which something can be learned.
 pub const LEARNED_FROM: &str =
@@ -170,6 +170,7 @@ pub fn run(row: &Row) -> rusqlite::Result<Run> {
         },
         input_bytes: bytes(row, 5)?,
         asked: bytes(row, 6)?,
+        command: bytes(row, 12)?,
         seats: row
             .get_ref(7)?
             .as_str_or_null()?
