@@ -19,6 +19,7 @@ fn run(number: u64) -> Run {
     Run {
         rewritten: false,
         harmed: None,
+        command: None,
         completed: true,
         usage: Usage {
             peak_bytes: Some(500_000_000 + input_bytes / 10 + noise),
@@ -26,6 +27,7 @@ fn run(number: u64) -> Run {
             cores: Some(3.5),
             elapsed_s: 600 + number % 60,
             named: Default::default(),
+            launched: None,
         },
         input_bytes: Some(input_bytes),
         asked: Some(64 << 30),

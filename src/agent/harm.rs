@@ -7,9 +7,12 @@
 //! and prints how many of the jobs that were harmed were mended, and which were learned as good ones.
 
 use super::Agent;
+use crate::fingerprint::Kind;
+use crate::job::Usage;
 use crate::job::counters::JobCounters;
 use crate::slurm::queue::QueuedJob;
 use crate::store::{Harm, PastEnd};
+use crate::text::units::MIB;
 use anyhow::Result;
 use std::borrow::Cow;
 
@@ -36,10 +39,7 @@ impl Agent<'_> {
         if job.record.died_of_memory(&job.state) {
             return Ok(Some(of_memory("it died of its memory limit")));
         }
-        let past = || {
-            self.store
-                .past_ends(&job.record.kind, job.job_id, LOOKED_AT)
-        };
+        let past = || self.past(&job.record.kind, job.job_id, i64::MAX);
         if job.record.may_have_killed(&job.state) {
             let is_its_own = !job.record.shortens() && comes_again(&job.state, &past()?);
             return Ok((!is_its_own).then(|| otherwise("it died of the rewrite")));
@@ -53,28 +53,63 @@ impl Agent<'_> {
                 "a step of it was killed for want of memory",
             )));
         }
-        let may_be = match (job.state.as_str(), &job.record.profile) {
-            ("FAILED" | "TIMEOUT", _) => true,
-            ("COMPLETED", Some(profile)) => is_short(job, profile),
-            _ => false,
-        };
-        if !may_be || !job.record.resizes() {
-            return Ok(None);
+        match job.state.as_str() {
+            _ if !job.record.resizes() => Ok(None),
+            "FAILED" | "TIMEOUT" => Ok(fails_alone(&job.state, &past()?).map(otherwise)),
+            "COMPLETED" => self.did_too_little(job),
+            _ => Ok(None),
         }
-        let past = past()?;
-        let why = match &job.record.profile {
-            _ if job.state != "COMPLETED" => fails_alone(&job.state, &past),
-            Some(profile) => ended_too_soon(profile, &past),
-            None => None,
-        };
-        Ok(why.map(otherwise))
+    }
+
+    /// By its accounting, which has been judged, or by its profile, which may be there before.
+    fn did_too_little(&self, job: &QueuedJob) -> Result<Option<Harm>> {
+        let noted = self.store.harm_of_run(job.job_id, job.started)?;
+        let profile = job.record.profile.as_deref();
+        match profile.filter(|profile| noted.is_none() && is_short(job, profile)) {
+            Some(profile) => {
+                let past = self.past(&job.record.kind, job.job_id, job.started)?;
+                Ok(ended_too_soon(&profile.into(), &past).map(otherwise))
+            }
+            None => Ok(noted),
+        }
+    }
+
+    /// Notes which of the runs that are new in the store ended far too soon, before their kinds learn from them: not every
+    /// node has a sampler, and slurmctld forgets a job before an agent that was away comes back.
+    pub(super) fn judge_new_runs(&mut self) -> Result<()> {
+        for done in self.store.completed_after(self.judged)? {
+            let (run, record) = (done.run, &done.record);
+            if !record.resizes() {
+                continue;
+            }
+            let past = self.past(&record.kind, run.job_id, run.started)?;
+            if let Some(why) = ended_too_soon(&(&done.usage).into(), &past) {
+                self.store.note_harm(run, &otherwise(why))?;
+            }
+        }
+        self.judged = self.store.watermark()?.jobs;
+        Ok(())
+    }
+
+    /// The latest runs that ended before that time, in seconds since 1970, of the most specific of a user's kinds of which enough
+    /// ended well, or else that has any.
+    fn past(&self, kind: &Kind, job_id: u64, before: i64) -> Result<Vec<PastEnd>> {
+        let mut found = Vec::new();
+        for key in kind.keys() {
+            let ends = self.store.past_ends(key, job_id, before, LOOKED_AT)?;
+            if completed(&ends).count() >= LEAST_COMPLETED {
+                return Ok(ends);
+            }
+            if found.is_empty() {
+                found = ends;
+            }
+        }
+        Ok(found)
     }
 
     /// Jobs of this kind die of memory with all that their users ask for, too.
     pub(super) fn dies_of_memory_by_itself(&self, job: &QueuedJob) -> Result<bool> {
-        let past = self
-            .store
-            .past_ends(&job.record.kind, job.job_id, LOOKED_AT)?;
+        let past = self.past(&job.record.kind, job.job_id, i64::MAX)?;
         Ok(past
             .iter()
             .any(|run| !run.was_rewritten && run.usage.peak_is_bound))
@@ -116,21 +151,53 @@ fn fails_alone(state: &str, past: &[PastEnd]) -> Option<&'static str> {
         .then_some("its kind does not fail so with what its user asks for")
 }
 
-fn ended_too_soon(profile: &JobCounters, past: &[PastEnd]) -> Option<&'static str> {
-    let least = |of: fn(&PastEnd) -> f64| completed(past).map(of).fold(f64::INFINITY, f64::min);
-    let time = least(|run| run.usage.elapsed_s as f64);
-    let far_less = |seen: f32, least: f64| f64::from(seen) < FAR_LESS * least;
-    let all_less = far_less(profile.wall_s, time)
-        && far_less(
-            profile.cpu_s,
-            least(|run| run.usage.elapsed_s as f64 * run.usage.cores.unwrap_or(0.0)),
-        )
-        && far_less(
-            profile.peak_mib,
-            least(|run| run.usage.peak_bytes.unwrap_or(0) as f64 / f64::from(1 << 20)),
-        );
-    (completed(past).count() >= LEAST_COMPLETED && time >= LEAST_TIME_S && all_less)
-        .then_some("it ended far too soon, having used far too little")
+/// What a run did. What nobody measured of it is nothing.
+struct Done {
+    time_s: f64,
+    cpu_s: f64,
+    peak_mib: f64,
+    /// Steps; `None` where nobody knows.
+    launched: Option<u32>,
+}
+
+impl From<&JobCounters> for Done {
+    fn from(profile: &JobCounters) -> Done {
+        Done {
+            time_s: profile.wall_s.into(),
+            cpu_s: profile.cpu_s.into(),
+            peak_mib: profile.peak_mib.into(),
+            launched: None,
+        }
+    }
+}
+
+impl From<&Usage> for Done {
+    fn from(usage: &Usage) -> Done {
+        let time_s = usage.elapsed_s as f64;
+        Done {
+            time_s,
+            cpu_s: time_s * usage.cores.unwrap_or(0.0),
+            peak_mib: usage.peak_bytes.unwrap_or(0) as f64 / MIB as f64,
+            launched: usage.launched,
+        }
+    }
+}
+
+fn ended_too_soon(done: &Done, past: &[PastEnd]) -> Option<&'static str> {
+    let runs: Vec<Done> = completed(past).map(|run| Done::from(&run.usage)).collect();
+    if runs.len() < LEAST_COMPLETED {
+        return None;
+    }
+    let has_steps = |run: &Done| run.launched.is_some_and(|steps| steps > 0);
+    if done.launched == Some(0) && runs.iter().all(has_steps) {
+        return Some("none of its steps started, and each run of its kind has some");
+    }
+    let least = |of: fn(&Done) -> f64| runs.iter().map(of).fold(f64::INFINITY, f64::min);
+    let far_less = |of: fn(&Done) -> f64| of(done) < FAR_LESS * least(of);
+    let is_long = least(|run| run.time_s) >= LEAST_TIME_S;
+    let all_less =
+        far_less(|run| run.time_s) && far_less(|run| run.cpu_s) && far_less(|run| run.peak_mib);
+    (is_long && all_less).then_some("it ended far too soon, having used far too little")
 }
 
 fn completed(past: &[PastEnd]) -> impl Iterator<Item = &PastEnd> {
@@ -155,6 +222,7 @@ mod tests {
                 cores: Some(1.0),
                 elapsed_s: 100,
                 named: Default::default(),
+                launched: None,
             },
         };
         states.iter().map(end).collect()
@@ -216,15 +284,38 @@ mod tests {
         ];
         for (profile, right) in cases {
             assert_eq!(
-                ended_too_soon(&profile, &past).is_some(),
+                ended_too_soon(&Done::from(&profile), &past).is_some(),
                 right,
                 "{profile:?}"
             );
         }
-        let quick = profile(0.1, 0.0, 1.0);
+        let quick = Done::from(&profile(0.1, 0.0, 1.0));
         assert!(ended_too_soon(&quick, &past[..2]).is_none());
         let mut short = past;
         short.iter_mut().for_each(|run| run.usage.elapsed_s = 5);
         assert!(ended_too_soon(&quick, &short).is_none());
+    }
+
+    #[test]
+    fn a_job_whose_steps_did_not_start_did_nothing_where_its_kind_has_steps() {
+        let done = |launched| Done {
+            launched,
+            ..Done::from(&ends(&[("COMPLETED", false)])[0].usage)
+        };
+        // Steps of this run, and of those before.
+        for (launched, before, right) in [
+            (Some(0), [Some(1), Some(1), Some(3)], true),
+            (Some(1), [Some(3); 3], false),
+            (Some(0), [Some(1), Some(0), Some(1)], false),
+            (Some(0), [Some(1), None, Some(1)], false),
+            (None, [Some(1); 3], false),
+        ] {
+            let mut past = ends(&[("COMPLETED", false); 3]);
+            for (run, launched) in past.iter_mut().zip(before) {
+                run.usage.launched = launched;
+            }
+            let found = ended_too_soon(&done(launched), &past).is_some();
+            assert_eq!(found, right, "{launched:?} {before:?}");
+        }
     }
 }

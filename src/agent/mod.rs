@@ -86,6 +86,8 @@ pub struct Agent<'a> {
     events: Events,
     /// When accounting was last read as far back as records may be late.
     read_late: Option<i64>,
+    /// Up to which row of the store rewritten runs have been judged by their accounting.
+    judged: i64,
     /// How many of the jobs that wait had been decided again when they became too many for one look.
     decided_to: usize,
     directory: Directory,
@@ -106,11 +108,15 @@ impl<'a> Agent<'a> {
         store.set_progress(AGENT_UID, nix::unistd::geteuid().as_raw().into())?;
         // Scripts of users that an agent which was killed has left.
         let _nothing_there = std::fs::remove_dir_all(config.shadow_folder());
+        let store_rows = store.watermark()?.jobs;
         let snapshot = Snapshot::load(&config.snapshot_path()).ok();
         let directory = snapshot
             .as_ref()
             .map(|old| old.directory().clone())
             .unwrap_or_default();
+        let learned = snapshot.as_ref().map_or(0, |old| old.watermark().jobs);
+        // A store that was made anew starts its rows anew.
+        let judged = Some(learned).filter(|row| *row <= store_rows).unwrap_or(0);
         Ok(Agent {
             config_path,
             config,
@@ -123,6 +129,7 @@ impl<'a> Agent<'a> {
             left_to_slurmctld: HashMap::new(),
             events: Events::default(),
             read_late: None,
+            judged,
             decided_to: 0,
             directory,
             directory_asked: None,
@@ -144,6 +151,7 @@ impl<'a> Agent<'a> {
             Err(error) => failures.push(anyhow::Error::new(error)),
         }
         failures.extend(self.ingest().map(|new| pass.new_runs = new).err());
+        failures.extend(self.judge_new_runs().err());
         failures.extend(self.forget().err());
         failures.extend(self.ask_directory().err());
         failures.extend(self.find_folders().err());

@@ -99,8 +99,8 @@ impl Agent<'_> {
                 }
                 continue;
             }
-            // Its submitter runs it again: two would write the same files.
-            if self.config.managers.care(job.manager) < Care::Rescue {
+            // Its submitter runs it again: two would write the same files. Or nobody may.
+            if self.config.managers.care(job.manager) < Care::Rescue || job.record.no_requeue {
                 continue;
             }
             match control::requeue(self.commands, &job.handle) {
@@ -276,8 +276,10 @@ impl Agent<'_> {
             account: Some(job.account.as_bytes()),
             partition: Some(job.partition.as_bytes()),
         };
+        let is_kept =
+            job.record.no_requeue && !self.config.sizes_without_requeue(owner, job.manager);
         // Known since its submission, perhaps, or moved there.
-        let modes = match self.directory.gives_whole_nodes(job.partition.as_bytes()) {
+        let modes = match is_kept || self.directory.gives_whole_nodes(job.partition.as_bytes()) {
             true => Modes::all(Mode::Off),
             false => modes(&self.config, Some(&self.directory), owner, job.manager),
         };
@@ -294,6 +296,7 @@ impl Agent<'_> {
             // Decided at submission, with the script in sight.
             licenses: job.record.licenses.clone(),
             manager: job.manager,
+            no_requeue: job.record.no_requeue,
             ..sized
         })
     }

@@ -7,6 +7,7 @@ use crate::fingerprint::{Key, Level};
 use crate::job::Run;
 use crate::job::directory::{Directory, Watermark};
 use crate::job::shadow::Need;
+use crate::model::agreement::disagrees;
 use crate::model::kind::KindModel;
 use crate::model::learned::{Learned, owner};
 use crate::model::snapshot::Snapshot;
@@ -131,6 +132,9 @@ fn learned(
     let shadow = shadow_of(store, level, key, watermark)?;
     let runs = runs(store, config, level, key, watermark.jobs)?;
     if shadow.is_none() && runs.len() < least_runs(config, level) {
+        return Ok(None);
+    }
+    if level != Level::Command && disagrees(&runs) {
         return Ok(None);
     }
     let mut model = KindModel::new(config);
@@ -274,6 +278,27 @@ mod tests {
             .unwrap();
         let found = load(&bytes).find(kind(0).name.unwrap(), None).unwrap();
         assert_eq!((found.runs, found.max_mib, found.p99_mib), (1, 900, 100));
+    }
+
+    #[test]
+    fn a_script_whose_commands_are_far_from_alike_teaches_a_new_one_nothing() {
+        let run = |n: u64, command, peak_mib| {
+            let kind = Kind {
+                command: Some(Key(command)),
+                script: Some(Key(7)),
+                ..Kind::default()
+            };
+            (finished(n, 1000 + n as i64, peak_mib), kind)
+        };
+        for (other, keys) in [(60_000, vec![1, 2]), (120, vec![1, 2, 7])] {
+            let runs: Vec<_> = (0..6)
+                .map(|n| match n % 2 {
+                    0 => run(n, 1, 100 + n),
+                    _ => run(n, 2, other + n),
+                })
+                .collect();
+            assert_eq!(known(&Config::default(), &runs, NOW).0, keys, "{other}");
+        }
     }
 
     /// A run of a kind with this name key, of this user, that ended then.

@@ -1,5 +1,6 @@
 //! `[managers]`: what is done with jobs whose submitter watches them and submits again by itself.
 
+use super::modes::NoRequeue;
 use serde::{Deserialize, Serialize};
 
 /// A workflow manager that retries.
@@ -14,6 +15,8 @@ pub enum Manager {
     Cromwell,
     /// Its workers.
     Toil,
+    /// Its tasks.
+    Cylc,
 }
 
 /// How far its jobs are served.
@@ -34,6 +37,8 @@ pub enum Care {
 pub struct Managers {
     /// For those not named below.
     pub default: Care,
+    /// What is done with those of their jobs that may not be requeued.
+    pub no_requeue: NoRequeue,
     /// Snakemake.
     pub snakemake: Option<Care>,
     /// Nextflow.
@@ -42,16 +47,20 @@ pub struct Managers {
     pub cromwell: Option<Care>,
     /// Toil.
     pub toil: Option<Care>,
+    /// Cylc.
+    pub cylc: Option<Care>,
 }
 
 impl Default for Managers {
     fn default() -> Self {
         Managers {
             default: Care::Keep,
+            no_requeue: NoRequeue::Keep,
             snakemake: None,
             nextflow: None,
             cromwell: None,
             toil: None,
+            cylc: None,
         }
     }
 }
@@ -65,6 +74,7 @@ impl Managers {
             Some(Manager::Nextflow) => self.nextflow,
             Some(Manager::Cromwell) => self.cromwell,
             Some(Manager::Toil) => self.toil,
+            Some(Manager::Cylc) => self.cylc,
         };
         named.unwrap_or(self.default)
     }

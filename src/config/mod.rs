@@ -12,7 +12,7 @@ pub use limits::{
     ProfileLimits, ShadowLimits, TimeLimits, TrustLimits,
 };
 pub use managers::{Care, Manager, Managers};
-pub use modes::{Mode, ModeTable, Modes, Owner, PerResource, Rule};
+pub use modes::{Mode, ModeTable, Modes, NoRequeue, Owner, PerResource, Rule};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -183,6 +183,14 @@ impl Config {
         }
     }
 
+    /// Whether a job that `manager` has submitted is sized though it may not be requeued.
+    pub fn sizes_without_requeue(&self, owner: Owner, manager: Option<Manager>) -> bool {
+        let rules = self.rule.iter().filter(|rule| rule.matches(owner));
+        let named = rules.filter_map(|rule| rule.no_requeue).next_back();
+        let of_managers = manager.map(|_| self.managers.no_requeue);
+        named.or(of_managers) == Some(NoRequeue::Size)
+    }
+
     /// Whether any job at all may have a shadow.
     pub fn wants_shadows(&self) -> bool {
         self.shadow.enabled || self.rule.iter().any(|rule| rule.shadow == Some(true))
@@ -300,5 +308,35 @@ mod tests {
         assert_eq!(modes("bob", "batch"), (Mode::Apply, Mode::Advise));
         assert_eq!(modes("bob", "batch,debug"), (Mode::Off, Mode::Off));
         assert_eq!(modes("alice", "debug"), (Mode::Observe, Mode::Off));
+    }
+
+    #[test]
+    fn jobs_that_may_not_be_requeued_are_sized_only_where_an_admin_says_so() {
+        let nextflow = Some(Manager::Nextflow);
+        let rule = "[[rule]]\nuser = 'alice'\nno_requeue =";
+        for (text, own, managers) in [
+            (String::new(), false, false),
+            (format!("{rule} 'size'"), true, true),
+            ("managers.no_requeue = 'size'".into(), false, true),
+            (
+                format!("managers.no_requeue = 'size'\n{rule} 'keep'"),
+                false,
+                false,
+            ),
+            (format!("{rule} 'size'\n{rule} 'keep'"), false, false),
+            (
+                "[[rule]]\nuser = 'bob'\nno_requeue = 'size'".into(),
+                false,
+                false,
+            ),
+        ] {
+            let config = parse(&text).unwrap();
+            let alice = Owner {
+                user: Some("alice"),
+                ..Owner::default()
+            };
+            let sizes = |manager| config.sizes_without_requeue(alice, manager);
+            assert_eq!((sizes(None), sizes(nextflow)), (own, managers), "{text}");
+        }
     }
 }

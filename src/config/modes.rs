@@ -140,6 +140,19 @@ pub struct Rule {
     pub time: Option<Mode>,
     /// Whether new kinds of jobs are measured by a shadow.
     pub shadow: Option<bool>,
+    /// What is done with jobs that may not be requeued.
+    pub no_requeue: Option<NoRequeue>,
+}
+
+/// What is done with jobs that Slurm may not requeue: nobody can rescue them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoRequeue {
+    /// They keep their request.
+    #[default]
+    Keep,
+    /// They are sized like others. One that a rewrite harms has failed.
+    Size,
 }
 
 /// Of a table that names a mode for each resource. Its fields stand in either: serde takes no flattened ones where unknown keys

@@ -1,7 +1,7 @@
 //! Which workflow manager has submitted a job, by what it writes into scripts, names, comments and folders. One that is
 //! taken for a manager's wrongly keeps its request: the safe side.
 
-use crate::config::Manager::{self, Cromwell, Nextflow, Snakemake, Toil};
+use crate::config::Manager::{self, Cromwell, Cylc, Nextflow, Snakemake, Toil};
 use crate::job::Texts;
 use aho_corasick::{AhoCorasick, MatchKind};
 use std::sync::OnceLock;
@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 /// Only so much of a script is looked at.
 const LOOKED_AT: usize = 64 << 10;
 
-const IN_SCRIPTS: [(&[u8], Manager); 8] = [
+const IN_SCRIPTS: [(&[u8], Manager); 11] = [
     (b"snakemake", Snakemake),
     (b"SNAKEMAKE", Snakemake),
     (b"NXF_", Nextflow),
@@ -18,6 +18,9 @@ const IN_SCRIPTS: [(&[u8], Manager); 8] = [
     (b"CROMWELL", Cromwell),
     (b"_toil_worker", Toil),
     (b"TOIL_", Toil),
+    (b"CYLC_", Cylc),
+    (b"cylc__job", Cylc),
+    (b"cylc-run", Cylc),
 ];
 
 const NAMES_BEGIN: [(&[u8], Manager); 5] = [
@@ -96,6 +99,33 @@ mod tests {
             ),
             (texts(b"toil_job_3", none, None, sh), Some(Toil)),
             (texts(b"a", none, None, b"_toil_worker f"), Some(Toil)),
+            (
+                texts(
+                    b"post.2T00Z.flow",
+                    none,
+                    None,
+                    b"export CYLC_VERBOSE=false\n",
+                ),
+                Some(Cylc),
+            ),
+            (
+                texts(
+                    b"post.2T00Z.flow",
+                    none,
+                    None,
+                    b". x/job.sh\ncylc__job__main\n",
+                ),
+                Some(Cylc),
+            ),
+            (
+                texts(
+                    b"a",
+                    none,
+                    Some(b"/home/a/cylc-run/flow/run1/work/2/post"),
+                    sh,
+                ),
+                Some(Cylc),
+            ),
             (texts(b"rule_sort", b"my snake", Some(b"/w/toil"), sh), None),
             (texts(none, none, None, none), None),
         ];

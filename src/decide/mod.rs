@@ -99,7 +99,10 @@ pub fn decide_reading(
         .zip(owner.partition)
         .filter(|(snapshot, partitions)| snapshot.directory().gives_whole_nodes(partitions))
         .map(|_| LeftAlone::WholeNodes);
-    if let Some(reason) = request.left_alone.or(whole_nodes) {
+    let no_requeue = request.left_alone == Some(LeftAlone::NoRequeue)
+        && config.sizes_without_requeue(owner, manager);
+    let own_reason = request.left_alone.filter(|_| !no_requeue);
+    if let Some(reason) = own_reason.or(whole_nodes) {
         return Some(Record::kept(kind, None, reason.text()));
     }
     let sized = size(
@@ -117,6 +120,7 @@ pub fn decide_reading(
             relicense(config, modes.licenses, snapshot, &kind, asked, script)
         }),
         manager,
+        no_requeue,
         ..sized
     };
     let is_new = record.level.is_none() || request.measured;

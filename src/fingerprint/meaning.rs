@@ -114,7 +114,7 @@ fn words(form: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// No common word is longer.
-const LONGEST: usize = 14;
+const LONGEST: usize = 20;
 
 /// Calls `listed` with the word in small letters.
 pub fn lower(word: &[u8], listed: impl Fn(&[u8]) -> bool) -> bool {
@@ -149,7 +149,9 @@ fn is_common(word: &[u8]) -> bool {
                 | b"parsl" | b"htex" | b"block" | b"ray" | b"spark" | b"hq" | b"alloc" | b"pilot"
                 | b"glidein" | b"ipengine" | b"ipcontroller" | b"worker" | b"workers" | b"pool" | b"executor"
                 | b"scheduler" | b"cluster" | b"distributed" | b"workflow" | b"workflows" | b"wf"
-                | b"execution" | b"executions" | b"batchtools" | b"clustermq" | b"jupyter" | b"notebook"
+                | b"execution" | b"executions" | b"batchtools" | b"clustermq" | b"cmq" | b"jupyter" | b"notebook"
+                | b"globuscomputeengine" | b"covalent" | b"fw" | b"fireworks" | b"gridjob" | b"ci" | b"gitlab"
+                | b"jenkins" | b"jacamar" | b"cryosparc" | b"arvados"
             // Folders of every site and every project.
                 | b"home" | b"users" | b"user" | b"scratch" | b"work" | b"workdir" | b"working" | b"data"
                 | b"proj" | b"project" | b"projects" | b"groups" | b"group" | b"shared" | b"share" | b"mnt"

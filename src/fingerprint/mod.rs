@@ -5,9 +5,11 @@
 #![forbid(unsafe_code)]
 
 mod bytes;
+mod commands;
 mod meaning;
 mod name;
 mod places;
+mod programs;
 mod script;
 mod segments;
 mod slots;
@@ -15,7 +17,7 @@ mod types;
 
 use crate::job::{Layout, Texts};
 use name::{push_any_name, push_comment, push_name};
-use places::{Unknown, push_work_dir};
+use places::{Data, Unknown, push_work_dir};
 use script::{push_arguments, push_script};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -144,6 +146,13 @@ pub enum Program {
 }
 
 impl Program {
+    fn unknown(&self) -> Unknown {
+        match self {
+            Program::Known(_) => Unknown::Nothing,
+            Program::MayBeAny(_, unknown) => *unknown,
+        }
+    }
+
     /// What `script` runs.
     pub fn of(script: &[u8]) -> Program {
         let mut form = Vec::with_capacity(2048);
@@ -169,24 +178,37 @@ impl Kind {
         let (mut name, mut comment, mut text) = (Vec::new(), Vec::new(), Vec::new());
         push_name(texts.name, &mut name);
         push_comment(texts.comment, &mut comment);
+        let by_name = name_key(uid, &name, &comment).filter(|_| layout == Layout::SINGLE);
+        let unknown = program.unknown();
+        if unknown == Unknown::Environment && name.is_empty() && comment.is_empty() {
+            // Nothing says what runs.
+            return Kind::default();
+        }
+        let data = match unknown {
+            Unknown::Arguments | Unknown::Environment => Data::Names,
+            _ => Data::Types,
+        };
+        let of_arguments = push_arguments(&texts.arguments, data, &mut text);
+        push_work_dir(texts.work_dir, of_arguments, &mut text);
         let script = match program {
             Program::Known(script) => *script,
             Program::MayBeAny(form, unknown) => {
-                text.extend_from_slice(form);
+                let mut form = form.clone();
                 // What is said elsewhere of a script that may be anything says what it is.
-                if *unknown == Unknown::Script {
-                    for said in [&name, &comment] {
-                        text.push(0);
-                        text.extend_from_slice(said);
-                    }
+                let said: &[&[u8]] = match unknown {
+                    Unknown::Nothing | Unknown::Project => &[],
+                    Unknown::Script => &[&name, &comment],
+                    Unknown::Arguments => &[&text],
+                    Unknown::Environment => &[&name, &comment, &text],
+                };
+                for said in said {
+                    form.push(0);
+                    form.extend_from_slice(said);
                 }
-                push_work_dir(texts.work_dir, *unknown, &mut text);
-                fast_hash(&text)
+                push_work_dir(texts.work_dir, *unknown, &mut form);
+                fast_hash(&form)
             }
         };
-        text.clear();
-        let unknown = push_arguments(&texts.arguments, &mut text);
-        push_work_dir(texts.work_dir, unknown, &mut text);
         let spread =
             [layout.tasks, layout.nodes, layout.per_node.unwrap_or(0)].map(u32::to_le_bytes);
         let user = uid.to_le_bytes();
@@ -203,7 +225,7 @@ impl Kind {
         Kind {
             command: Some(key(Level::Command, &command)),
             script: Some(key(Level::Script, &[&user, &script, spread.as_flattened()])),
-            name: name_key(uid, &name, &comment).filter(|_| layout == Layout::SINGLE),
+            name: by_name,
             application: Some(key(Level::Application, &[&script, spread.as_flattened()])),
         }
     }

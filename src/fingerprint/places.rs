@@ -2,7 +2,7 @@
 
 use super::bytes::{WORD, class, next_special};
 use super::meaning::{
-    has_meaning, holds_values, is_common_place, is_common_script, starts_with_interpreter,
+    has_meaning, holds_values, is_common_place, is_common_script, lower, starts_with_interpreter,
 };
 use super::segments::{
     PARAMETER, is_number, is_size, is_temporary, push_segments, push_without_numbers,
@@ -35,6 +35,19 @@ pub enum Unknown {
     Project,
     /// All of it: with a common name it may be any script.
     Script,
+    /// The same: it runs what its arguments say.
+    Arguments,
+    /// The same: it runs what a variable holds that the script does not set, or what a server says.
+    Environment,
+}
+
+/// How files of data are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Data {
+    /// By their type.
+    Types,
+    /// By their names: they may be lists of commands, which are run.
+    Names,
 }
 
 /// A word, and where in it the last slash and the last dot stand: both are found on the way to its end.
@@ -90,20 +103,20 @@ impl<'a> Word<'a> {
 }
 
 /// Appends a line word by word, each in its general form; what a name before a value says of it counts more than the value.
-pub fn push_line(line: &[u8], out: &mut Vec<u8>) -> Unknown {
+pub fn push_line(line: &[u8], data: Data, out: &mut Vec<u8>) -> Unknown {
     let (mut unknown, mut from) = (Unknown::Nothing, 0);
     while let Some((slot, place)) = slots::next(line, from) {
-        unknown = unknown.max(push_words(&line[from..place.start], out));
+        unknown = unknown.max(push_words(&line[from..place.start], data, out));
         match slot {
             Slot::Varies => out.push(PARAMETER),
             Slot::Names => out.extend_from_slice(&line[place.clone()]),
         }
         from = place.end;
     }
-    unknown.max(push_words(&line[from..], out))
+    unknown.max(push_words(&line[from..], data, out))
 }
 
-fn push_words(line: &[u8], out: &mut Vec<u8>) -> Unknown {
+fn push_words(line: &[u8], data: Data, out: &mut Vec<u8>) -> Unknown {
     let mut unknown = Unknown::Nothing;
     let mut from = 0;
     while let Some(at) = next_special(line, from) {
@@ -115,7 +128,7 @@ fn push_words(line: &[u8], out: &mut Vec<u8>) -> Unknown {
         }
         let (word, end) = Word::around(at, line, from);
         out.extend_from_slice(&line[from..end - word.text.len()]);
-        unknown = unknown.max(push_word(word, out));
+        unknown = unknown.max(push_word(word, data, out));
         from = end;
     }
     out.extend_from_slice(&line[from..]);
@@ -123,7 +136,7 @@ fn push_words(line: &[u8], out: &mut Vec<u8>) -> Unknown {
 }
 
 /// Appends a word with slashes, dots or digits: of a path its last part, of a data file its type.
-fn push_word(word: Word, out: &mut Vec<u8>) -> Unknown {
+fn push_word(word: Word, data: Data, out: &mut Vec<u8>) -> Unknown {
     let is_option = word.text[0] == b'-';
     let word = word.trimmed();
     let (folders, base, dot) = word.parts();
@@ -132,6 +145,7 @@ fn push_word(word: Word, out: &mut Vec<u8>) -> Unknown {
         return Unknown::Nothing;
     }
     match data_type(base, dot).filter(|kind| !folders.is_empty() || is_file(base, kind)) {
+        Some(_) if data == Data::Names => push_list(folders, base, out),
         Some(kind) => {
             out.extend_from_slice(b"*.");
             push_without_numbers(kind, out);
@@ -141,10 +155,25 @@ fn push_word(word: Word, out: &mut Vec<u8>) -> Unknown {
     }
 }
 
+/// Appends a file that may be a list of commands.
+fn push_list(folders: &[u8], base: &[u8], out: &mut Vec<u8>) -> Unknown {
+    let from = out.len();
+    push_segments(base, out);
+    let is_common = is_common_place(&out[from..]);
+    match is_common && push_folders(folders, FOLDERS_OF_A_SCRIPT, out) == 0 {
+        true => Unknown::Script,
+        false => Unknown::Nothing,
+    }
+}
+
 /// Appends a program or a folder. Where its own name says nothing, the folders that it lies in do.
 fn push_place(folders: &[u8], base: &[u8], out: &mut Vec<u8>) -> Unknown {
     let from = out.len();
     push_segments(base, out);
+    if is_one_of_samples(folders, base) {
+        out.truncate(from);
+        out.push(PARAMETER);
+    }
     let form = &out[from..];
     let wanted = match form {
         [PARAMETER] => 1,
@@ -163,6 +192,18 @@ fn push_place(folders: &[u8], base: &[u8], out: &mut Vec<u8>) -> Unknown {
         true => Unknown::Script,
         false => Unknown::Nothing,
     }
+}
+
+/// A folder beside those of other samples.
+fn is_one_of_samples(folders: &[u8], base: &[u8]) -> bool {
+    let beside = folders.rsplit(|&byte| byte == b'/').next();
+    let holds_samples = |folder: &[u8]| {
+        matches!(
+            folder,
+            b"samples" | b"sample" | b"subjects" | b"patients" | b"participants"
+        )
+    };
+    !base.contains(&b'.') && beside.is_some_and(|beside| lower(beside, holds_samples))
 }
 
 /// Folders without that of a user, whose name says nothing of what runs.
@@ -185,7 +226,7 @@ pub fn push_work_dir(folder: Option<&[u8]>, unknown: Unknown, out: &mut Vec<u8>)
     let folder = folder.unwrap_or_default();
     let folder = &folder[..folder.len().min(LONGEST_PATH)];
     match unknown {
-        Unknown::Nothing => {}
+        Unknown::Nothing | Unknown::Arguments | Unknown::Environment => {}
         Unknown::Project => {
             push_project(folder, out);
         }

@@ -1,7 +1,8 @@
 //! What a script runs, in its general form.
 
 use super::name::push_name;
-use super::places::{Unknown, push_line};
+use super::places::{Data, Unknown, push_line};
+use super::programs::elsewhere;
 use memchr::memmem::{self, Finder};
 use std::sync::LazyLock;
 
@@ -19,13 +20,29 @@ const TASKS: [&[u8]; 2] = [b"# NEXTFLOW TASK: ", b"### name: '"];
 
 /// Appends what `script` runs: its lines without comments and directives, since what is requested does not
 /// change what runs. Where a workflow manager wrote it, its rule or process says all, and the rest is
-/// wrapping. Returns whether it may still be anything.
+/// wrapping. Returns what it leaves open.
 pub fn push_script(script: &[u8], out: &mut Vec<u8>) -> Unknown {
     let script = &script[..script.len().min(MAX_TEXT)];
     if let Some(at) = RULES.find(script) {
         push_rules(script, &script[at + RULES.needle().len()..], out);
         return Unknown::Nothing;
     }
+    let from = out.len();
+    let unknown = match push_lines(script, Data::Types, out) {
+        Some(unknown) => unknown,
+        None => return Unknown::Nothing,
+    };
+    let elsewhere = elsewhere(script);
+    if !elsewhere.lists {
+        return unknown.max(elsewhere.unknown);
+    }
+    out.truncate(from);
+    let unknown = push_lines(script, Data::Names, out);
+    unknown.unwrap_or_default().max(elsewhere.unknown)
+}
+
+/// `None` where a task of Nextflow's says all.
+fn push_lines(script: &[u8], data: Data, out: &mut Vec<u8>) -> Option<Unknown> {
     let from = out.len();
     let (mut start, mut unknown) = (0, Unknown::Nothing);
     for end in memchr::memchr_iter(b'\n', script).chain([script.len()]) {
@@ -35,10 +52,10 @@ pub fn push_script(script: &[u8], out: &mut Vec<u8>) -> Unknown {
                 out.truncate(from);
                 out.extend_from_slice(b"nextflow ");
                 push_name(task, out);
-                return Unknown::Nothing;
+                return None;
             }
         } else if !line.is_empty() {
-            unknown = unknown.max(push_line(line, out));
+            unknown = unknown.max(push_line(line, data, out));
             if is_led_by_its_folder(line) {
                 unknown = Unknown::Script;
             }
@@ -46,15 +63,15 @@ pub fn push_script(script: &[u8], out: &mut Vec<u8>) -> Unknown {
         }
         start = end + 1;
     }
-    unknown
+    Some(unknown)
 }
 
 /// Appends all arguments.
-pub fn push_arguments(arguments: &[&[u8]], out: &mut Vec<u8>) -> Unknown {
+pub fn push_arguments(arguments: &[&[u8]], data: Data, out: &mut Vec<u8>) -> Unknown {
     let (mut unknown, mut left) = (Unknown::Nothing, MAX_TEXT);
     for argument in arguments {
         let argument = &argument[..argument.len().min(left)];
-        unknown = unknown.max(push_line(argument, out));
+        unknown = unknown.max(push_line(argument, data, out));
         out.push(b' ');
         left -= argument.len();
     }
@@ -88,7 +105,7 @@ fn push_rules(script: &[u8], after_option: &[u8], out: &mut Vec<u8>) {
     if let Some(at) = memmem::find(script, option) {
         out.push(b'\n');
         let file = words(&script[at + option.len()..]).next();
-        push_line(file.unwrap_or_default(), out);
+        push_line(file.unwrap_or_default(), Data::Types, out);
     }
 }
 

@@ -119,13 +119,37 @@ fn segment_length(text: &[u8]) -> usize {
     end.unwrap_or(text.len())
 }
 
-/// A UUID, or the temporary name that mktemp (`tmp.k63vlaie`) or Python (`tmpk63v_aie`) gives.
+/// Of Arvados' names for what it stores: cluster, type and a number in letters and digits.
+const ARVADOS: [usize; 3] = [5, 5, 15];
+
+/// The length of such a name that `text` starts with.
+fn arvados_length(text: &[u8]) -> Option<usize> {
+    let name = text.get(..ARVADOS.iter().sum::<usize>() + 2)?;
+    let mut parts = name.split(|&byte| byte == b'-');
+    let fits = |length| {
+        let part: &[u8] = parts.next().unwrap_or_default();
+        let is_one = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        part.len() == length && part.iter().all(is_one)
+    };
+    let is_whole = text
+        .get(name.len())
+        .is_none_or(|&byte| !is_part_of_segment(byte));
+    let is_one = ARVADOS.into_iter().all(fits) && is_whole;
+    (is_one
+        && name[name.len() - ARVADOS[2]..]
+            .iter()
+            .any(u8::is_ascii_digit))
+    .then_some(name.len())
+}
+
+/// A UUID, a name of Arvados', or the temporary name that mktemp (`tmp.k63vlaie`) or Python (`tmpk63v_aie`) gives.
 fn parameter_of_several(text: &[u8]) -> Option<usize> {
     match text[0] {
         b't' => temporary_length(text),
         byte if byte.is_ascii_hexdigit() => uuid_length(text),
         _ => None,
     }
+    .or_else(|| arvados_length(text))
 }
 
 /// What mktemp and Python call temporary files.

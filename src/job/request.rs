@@ -160,6 +160,17 @@ pub enum LeftAlone {
 }
 
 impl LeftAlone {
+    /// All for which there is a record.
+    pub const RECORDED: [LeftAlone; 7] = [
+        LeftAlone::NoRequeue,
+        LeftAlone::WholeNodes,
+        LeftAlone::Exclusive,
+        LeftAlone::WholeNodeMemory,
+        LeftAlone::MemoryPerGpu,
+        LeftAlone::Heterogeneous,
+        LeftAlone::OptedOut,
+    ];
+
     /// The reason in Slurm's words.
     pub fn text(self) -> &'static str {
         match self {

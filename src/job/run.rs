@@ -15,6 +15,8 @@ pub struct Usage {
     pub elapsed_s: u64,
     /// What its steps named for themselves.
     pub named: Named,
+    /// How many steps srun or a launcher started in it; `None` where no step of it is known.
+    pub launched: Option<u32>,
 }
 
 /// What the steps of a job that ran at the same time named for themselves, less than all of the job; 0 where none did.
@@ -51,6 +53,8 @@ pub struct Run {
     pub rewritten: bool,
     /// And how that harmed it.
     pub harmed: Option<Harmed>,
+    /// A number that tells the commands of a wider kind apart, where it is known.
+    pub command: Option<u64>,
     /// Seats that it held at most, of each license that it was watched for.
     pub seats: BTreeMap<String, u32>,
 }

@@ -207,11 +207,13 @@ mod tests {
                 cores: Some(1.0),
                 elapsed_s: 3600,
                 named: Default::default(),
+                launched: None,
             },
             input_bytes: input_gb.map(|gb| (gb * 1e9) as u64),
             asked: Some(64 << 30),
             rewritten: false,
             harmed: None,
+            command: None,
             seats: BTreeMap::new(),
         }
     }

@@ -9,6 +9,8 @@
 //! where it stands.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "programs")]
+pub mod agreement;
 pub mod curve;
 #[cfg(feature = "programs")]
 mod estimator;

@@ -58,6 +58,7 @@ mod tests {
             asked: None,
             rewritten: false,
             harmed: None,
+            command: None,
             seats: Default::default(),
         }
     }

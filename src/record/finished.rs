@@ -108,6 +108,7 @@ pub(crate) mod tests {
                 cores: Some(1.0),
                 elapsed_s: 10,
                 named: Default::default(),
+                launched: None,
             },
             comment: Comment::Empty,
             harm: None,

@@ -129,6 +129,9 @@ pub struct Record {
     /// The workflow manager that has submitted it, and may do so again.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub manager: Option<Manager>,
+    /// Slurm may not requeue the job: it is sized by the admin's wish, and nobody rescues it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub no_requeue: bool,
     /// Why nothing was changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kept: Option<Cow<'static, str>>,
@@ -164,6 +167,7 @@ impl Record {
             raised: None,
             licenses: None,
             manager: None,
+            no_requeue: false,
             kept: Some(why.into()),
             shadow: None,
             profile: None,

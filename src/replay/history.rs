@@ -134,11 +134,13 @@ impl History<'_> {
                 cores: job.cpus.map(|(_, busy)| busy),
                 elapsed_s: (job.hours * 3600.0).round() as u64,
                 named: Default::default(),
+                launched: None,
             },
             input_bytes: job.input_bytes,
             asked: job.asked.map(|bytes| bytes as u64),
             rewritten: trial.rewritten,
             harmed: trial.harmed.then_some(Harmed::OfMemory),
+            command: None,
             seats: Default::default(),
         };
         for (_, key) in job.kind.keys() {

@@ -49,6 +49,7 @@ pub fn decision(record: &Record) -> Vec<String> {
     lines.extend(record.licenses.as_ref().map(licenses));
     let kept = record.kept.as_deref();
     lines.extend(kept.map(|why| format!("kept      {}", printable(why))));
+    lines.extend(no_rescue(record));
     lines.extend(again(record));
     lines.extend(record.floor.iter().flat_map(floor));
     if let Some((level, evidence)) = record.level.zip(record.evidence) {
@@ -100,6 +101,12 @@ fn kind(kind: &Kind) -> String {
         .map(|(level, key)| format!("{} {key}", level.text()))
         .collect();
     format!("kind      {}", keys.join(", "))
+}
+
+fn no_rescue(record: &Record) -> Option<String> {
+    (record.no_requeue && record.rewrites()).then(|| {
+        "requeue   it may not be requeued: nothing rescues it if that is too little".into()
+    })
 }
 
 /// Which run of a job this is that died of its memory before.

@@ -82,9 +82,11 @@ pub fn savings(
         let trust = trust.into_iter().filter(|_| of_kinds);
         cells(row).into_iter().chain(trust).collect()
     });
-    let below = shadows.text().filter(|_| form == Form::Text);
     let table = table(form, &header, lines);
-    below.map_or(table.clone(), |line| format!("{table}\n{line}"))
+    let below = shadows.text().into_iter().chain(total.left_alone());
+    below
+        .filter(|_| form == Form::Text)
+        .fold(table, |above, line| format!("{above}\n{line}"))
 }
 
 fn cells(row: &Savings) -> Vec<String> {

@@ -2,12 +2,13 @@
 
 use super::trust::Standing;
 use crate::fingerprint::{Key, common_name};
-use crate::job::Memory;
+use crate::job::{LeftAlone, Memory};
 use crate::record::FinishedJob;
 use crate::record::Record;
 use crate::store::{Filter, Store};
 use anyhow::Result;
 use serde::Serialize;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 const GIB: f64 = (1u64 << 30) as f64;
@@ -55,6 +56,9 @@ pub struct Savings {
     pub killed: u64,
     /// Of those jobs, the ones that ran again with more, and were not harmed.
     pub rescues: u64,
+    /// Runs that kept their request, by the reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: BTreeMap<String, u64>,
     /// Of a row a kind: which, and where it stands.
     #[serde(skip)]
     pub key: Option<Key>,
@@ -89,6 +93,20 @@ impl Savings {
         (self.predicted > 0).then(|| self.covered as f64 / self.predicted as f64)
     }
 
+    /// How many runs kept their request for which reason, the most frequent first; nothing of those that runs of their kind
+    /// may change.
+    pub fn left_alone(&self) -> impl Iterator<Item = String> {
+        let reasons = LeftAlone::RECORDED.map(LeftAlone::text);
+        let counts = reasons.map(|why| (self.kept.get(why).copied().unwrap_or(0), why));
+        let mut counts = counts.to_vec();
+        counts.retain(|(count, _)| *count > 0);
+        counts.sort_by_key(|(count, _)| Reverse(*count));
+        let all = self.runs;
+        counts
+            .into_iter()
+            .map(move |(count, why)| format!("{count} of {all} runs kept their request: {why}"))
+    }
+
     fn add(&mut self, job: &FinishedJob) {
         let record = job.comment.record();
         let hours = job.usage.elapsed_s as f64 / 3600.0;
@@ -116,6 +134,9 @@ impl Savings {
             self.rescues += u64::from(is_again && self.killed_before.remove(&job.job_id));
         }
         self.rewritten += u64::from(record.rewrites());
+        if let Some(why) = record.kept.as_deref().filter(|_| !record.rewrites()) {
+            *self.kept.entry(why.to_owned()).or_default() += 1;
+        }
         self.judge(record, job);
     }
 
@@ -245,6 +266,40 @@ mod tests {
             (3, 2, 1, 1)
         );
         assert_eq!(total.coverage(), Some(0.5));
+    }
+
+    #[test]
+    fn runs_that_kept_their_request_are_counted_by_the_reason() {
+        let (_dir, mut store) = store();
+        let kept = |id, why: &'static str| {
+            let mut job = finished(id, 0, 1024);
+            job.comment = Record::kept(Kind::default(), None, why).into();
+            (job, Kind::default())
+        };
+        let jobs = [
+            kept(1, LeftAlone::Exclusive.text()),
+            kept(2, LeftAlone::NoRequeue.text()),
+            kept(3, LeftAlone::NoRequeue.text()),
+            kept(4, "too few runs of this kind"),
+            (finished(5, 0, 9), Kind::default()),
+        ];
+        store.insert(&jobs).unwrap();
+        let (_, total) = savings(&store, &Filter::default(), By::User).unwrap();
+        let said: Vec<String> = total.left_alone().collect();
+        assert_eq!(
+            said,
+            [
+                "2 of 5 runs kept their request: may not be requeued",
+                "1 of 5 runs kept their request: --exclusive",
+            ]
+        );
+        assert_eq!(total.kept["too few runs of this kind"], 1);
+        let since = |at| store.left_alone_since(at).unwrap();
+        assert_eq!(
+            since(0),
+            (5, vec![(2, "may not be requeued"), (1, "--exclusive")])
+        );
+        assert_eq!(since(100), (0, vec![]));
     }
 
     #[test]

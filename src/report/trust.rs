@@ -131,6 +131,7 @@ mod tests {
             usage: Default::default(),
             input_bytes: None,
             asked: None,
+            command: None,
             seats: Default::default(),
         };
         let after = |letters: &str| {

@@ -2,13 +2,12 @@
 
 use super::Store;
 use super::runs::{column, usage};
-use crate::fingerprint::Key;
-use crate::fingerprint::Kind;
+use crate::fingerprint::{Key, Level};
 use crate::job::Usage;
 use crate::model::excess::Ends;
 use crate::record::{Comment, Record};
 use anyhow::Result;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 use std::borrow::Cow;
 
 /// How one run ended.
@@ -33,6 +32,17 @@ pub struct Harm {
     pub why: Cow<'static, str>,
 }
 
+/// A rewritten run that Slurm calls COMPLETED.
+#[derive(Debug, Clone)]
+pub struct CompletedRun {
+    /// Which it is.
+    pub run: RunOfJob,
+    /// What was decided about it, and what it did where that is known.
+    pub record: Record,
+    /// What it used.
+    pub usage: Usage,
+}
+
 /// One run of a job that Slurm may start more than once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunOfJob {
@@ -45,30 +55,62 @@ pub struct RunOfJob {
 }
 
 impl Store {
-    /// The latest `limit` runs of the most specific of a user's kinds that has any, without those of `job_id`.
-    pub fn past_ends(&self, kind: &Kind, job_id: u64, limit: u32) -> Result<Vec<PastEnd>> {
-        for (level, key) in kind.keys() {
-            let mut query = self.db.prepare_cached(&format!(
-                "SELECT peak, peak_is_bound, cores, elapsed, state, coalesce(comment, '') FROM jobs JOIN usages ON job = id \
-                 WHERE {} = ? AND job_id <> ? ORDER BY ended DESC, id DESC LIMIT ?",
+    /// The latest `limit` runs of a kind, without those of `job_id`, those that a rewrite harmed, and those that ended at or
+    /// after `before`, in seconds since 1970.
+    pub fn past_ends(
+        &self,
+        (level, key): (Level, Key),
+        job_id: u64,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<PastEnd>> {
+        let mut query = self.db.prepare_cached(&format!(
+                "SELECT peak, peak_is_bound, cores, elapsed, state, coalesce(comment, ''), launched FROM jobs \
+                 JOIN usages ON job = id WHERE {} = ? AND job_id <> ? AND ended < ? AND NOT harmed ORDER BY ended DESC, id DESC LIMIT ?",
                 column(level)
             ))?;
-            let ends = query.query_map(params![key.0 as i64, job_id as i64, limit], |row| {
-                let comment = Comment::read(row.get_ref(5)?.as_str()?);
-                let record = comment.record();
-                Ok(PastEnd {
-                    state: row.get(4)?,
-                    was_rewritten: record.is_some_and(Record::rewrites),
-                    was_given_back: record.is_some_and(|record| record.given_back),
-                    usage: usage(row, 0)?,
-                })
-            })?;
-            let ends: Vec<PastEnd> = ends.collect::<rusqlite::Result<_>>()?;
-            if !ends.is_empty() {
-                return Ok(ends);
-            }
-        }
-        Ok(Vec::new())
+        let ends = query.query_map(params![key.0 as i64, job_id as i64, before, limit], |row| {
+            let comment = Comment::read(row.get_ref(5)?.as_str()?);
+            let record = comment.record();
+            Ok(PastEnd {
+                state: row.get(4)?,
+                was_rewritten: record.is_some_and(Record::rewrites),
+                was_given_back: record.is_some_and(|record| record.given_back),
+                usage: Usage {
+                    launched: row.get(6)?,
+                    ..usage(row, 0)?
+                },
+            })
+        })?;
+        Ok(ends.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Rewritten runs after row `row` that are COMPLETED, as far as is known without harm, in the order in which they started.
+    pub fn completed_after(&self, row: i64) -> Result<Vec<CompletedRun>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT peak, peak_is_bound, cores, elapsed, job_id, started, comment, launched FROM jobs JOIN usages ON job = id \
+             WHERE id > ? AND state = 'COMPLETED' AND NOT harmed AND instr(comment, '\"mode\":\"apply\"') > 0 ORDER BY started, id",
+        )?;
+        let runs = query.query_map([row], |row| {
+            let Some(record) = Comment::read(row.get_ref(6)?.as_str()?).record().cloned() else {
+                return Ok(None);
+            };
+            Ok(Some(CompletedRun {
+                run: RunOfJob {
+                    job_id: row.get::<_, i64>(4)? as u64,
+                    restarts: record.again.map_or(0, |again| again.restarts),
+                    started: row.get(5)?,
+                },
+                usage: Usage {
+                    launched: row.get(7)?,
+                    ..usage(row, 0)?
+                },
+                record,
+            }))
+        })?;
+        Ok(runs
+            .filter_map(rusqlite::Result::transpose)
+            .collect::<rusqlite::Result<_>>()?)
     }
 
     /// Accounting says of the run of `job_id` that started at that time, in seconds since 1970, that a step of it was
@@ -146,13 +188,16 @@ impl Store {
         let mut query = self
             .db
             .prepare_cached("SELECT of_memory, why FROM harms WHERE job_id = ? AND restarts = ? ORDER BY started DESC LIMIT 1")?;
-        let harm = query.query_row([job_id as i64, restarts as i64], |row| {
-            Ok(Harm {
-                of_memory: row.get(0)?,
-                why: row.get::<_, String>(1)?.into(),
-            })
-        });
+        let harm = query.query_row([job_id as i64, restarts as i64], harm);
         Ok(harm.optional()?)
+    }
+
+    /// The same of the run that started at that time, in seconds since 1970.
+    pub fn harm_of_run(&self, job_id: u64, started: i64) -> Result<Option<Harm>> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT of_memory, why FROM harms WHERE job_id = ? AND started = ?")?;
+        Ok(query.query_row([job_id as i64, started], harm).optional()?)
     }
 
     /// How many runs of `job_id` a rewrite has harmed of those before the one that was started `restarts` times before, since
@@ -176,10 +221,17 @@ impl Store {
     }
 }
 
+fn harm(row: &Row) -> rusqlite::Result<Harm> {
+    Ok(Harm {
+        of_memory: row.get(0)?,
+        why: row.get::<_, String>(1)?.into(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fingerprint::Level;
+    use crate::fingerprint::Kind;
     use crate::job::Harmed;
     use crate::record::FinishedJob;
     use crate::record::tests::finished;
@@ -198,7 +250,8 @@ mod tests {
             .insert(&[(finished(1, 100, 5), kind), (failed, kind)])
             .unwrap();
         let states = |store: &Store, without| {
-            let ends = store.past_ends(&kind, without, 10).unwrap();
+            let key = kind.keys().next().unwrap();
+            let ends = store.past_ends(key, without, i64::MAX, 10).unwrap();
             ends.into_iter().map(|end| end.state).collect::<Vec<_>>()
         };
         assert_eq!(states(&store, 9), ["FAILED", "COMPLETED"]);

@@ -3,10 +3,11 @@
 use super::Store;
 use super::runs::{bytes, usage};
 use crate::fingerprint::Key;
+use crate::job::LeftAlone;
 use crate::record::{Comment, FinishedJob};
 use anyhow::Result;
 use rusqlite::types::Value;
-use rusqlite::{Row, params_from_iter};
+use rusqlite::{Row, params, params_from_iter};
 
 /// Which runs a report is about; `None` is all.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +78,28 @@ impl Store {
             each(stored_job(row)?, key);
         }
         Ok(())
+    }
+}
+
+impl Store {
+    /// How many runs have ended since then, in seconds since 1970, and how many of them kept their request for what reason.
+    pub fn left_alone_since(&self, since: i64) -> Result<(u64, Vec<(u64, &'static str)>)> {
+        let count = |condition: &str, why: &str| {
+            let mut query = self.db.prepare_cached(&format!(
+                "SELECT count(*) FROM jobs WHERE ended >= ?1 AND started > 0 AND {condition}"
+            ))?;
+            let mark = format!("\"kept\":\"{why}\"");
+            query.query_row(params![since, mark], |row| row.get::<_, i64>(0))
+        };
+        let all = count("length(?2) > 0", "")? as u64;
+        let mut reasons = Vec::new();
+        for why in LeftAlone::RECORDED.map(LeftAlone::text) {
+            match count("instr(comment, ?2) > 0", why)? {
+                0 => {}
+                runs => reasons.push((runs as u64, why)),
+            }
+        }
+        Ok((all, reasons))
     }
 }
 

@@ -29,13 +29,14 @@ pub fn take(step: &Connection, job: &FinishedJob, is_harmed: bool) -> rusqlite::
     step.pragma_update(None, "defer_foreign_keys", true)?;
     step.execute(
         "UPDATE usages SET job = (SELECT max(id) + 1 FROM jobs), peak = ?, peak_is_bound = ?, cores = coalesce(?, cores), \
-         named_mib = ?, named_cpus = ? WHERE job = ?",
+         named_mib = ?, named_cpus = ?, launched = ? WHERE job = ?",
         params![
             peak as i64,
             usage.peak_is_bound,
             usage.cores,
             usage.named.memory_mib,
             usage.named.cpus,
+            usage.launched,
             id
         ],
     )?;

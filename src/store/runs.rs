@@ -118,8 +118,8 @@ fn insert_job(
 fn insert_usage(step: &Connection, row: i64, job: &FinishedJob) -> Result<()> {
     let usage = &job.usage;
     let mut insert = step.prepare_cached(
-        "INSERT INTO usages (job, peak, peak_is_bound, cores, elapsed, seats, named_mib, named_cpus) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO usages (job, peak, peak_is_bound, cores, elapsed, seats, named_mib, named_cpus, launched) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     insert.execute(params![
         row,
@@ -130,6 +130,7 @@ fn insert_usage(step: &Connection, row: i64, job: &FinishedJob) -> Result<()> {
         seats::of_run(step, job.job_id, job.comment.record())?,
         usage.named.memory_mib,
         usage.named.cpus,
+        usage.launched,
     ])?;
     Ok(())
 }
@@ -141,7 +142,7 @@ fn stored(bytes: Option<u64>) -> Option<i64> {
 
 /// What [`run`] reads, in its order.
 pub const RUN: &str = "SELECT peak, peak_is_bound, cores, elapsed, state, input, coalesce(asked, memory), seats, rewritten, harmed, \
-                   named_mib, named_cpus";
+                   named_mib, named_cpus, command_key";
 
 /// The runs of which something can be learned.
 pub const LEARNED_FROM: &str =
@@ -149,10 +150,13 @@ pub const LEARNED_FROM: &str =
 
 pub fn run(row: &Row) -> rusqlite::Result<Run> {
     let usage = usage(row, 0)?;
-    let harmed: bool = row.get(9)?;
+    let (rewritten, harmed): (bool, bool) = (row.get(8)?, row.get(9)?);
+    // A rewritten run of which nothing was measured is no proof that it had enough.
+    let is_proof = usage.peak_bytes.is_some() || !rewritten;
+    let is_well = !usage.peak_is_bound && !harmed && is_proof;
     Ok(Run {
-        completed: row.get_ref(4)?.as_str()? == "COMPLETED" && !usage.peak_is_bound && !harmed,
-        rewritten: row.get(8)?,
+        completed: row.get_ref(4)?.as_str()? == "COMPLETED" && is_well,
+        rewritten,
         harmed: harmed.then_some(match usage.peak_is_bound {
             true => Harmed::OfMemory,
             false => Harmed::Otherwise,
@@ -166,6 +170,7 @@ pub fn run(row: &Row) -> rusqlite::Result<Run> {
         },
         input_bytes: bytes(row, 5)?,
         asked: bytes(row, 6)?,
+        command: bytes(row, 12)?,
         seats: row
             .get_ref(7)?
             .as_str_or_null()?
@@ -194,5 +199,6 @@ pub fn usage(row: &Row, at: usize) -> rusqlite::Result<Usage> {
         cores: row.get(at + 2)?,
         elapsed_s: row.get::<_, i64>(at + 3)? as u64,
         named: Named::default(),
+        launched: None,
     })
 }

@@ -1,7 +1,7 @@
 //! The tables, as they came about.
 
 /// Each brings the database from its position in this list to the next.
-pub const MIGRATIONS: [&str; 12] = [
+pub const MIGRATIONS: [&str; 13] = [
     "
     CREATE TABLE jobs (
         id INTEGER PRIMARY KEY,      -- in order of arrival
@@ -149,6 +149,9 @@ pub const MIGRATIONS: [&str; 12] = [
         at INTEGER NOT NULL,         -- when that was so last, in seconds since 1970
         why TEXT NOT NULL
     );
+",
+    "
+    ALTER TABLE usages ADD COLUMN launched INTEGER; -- steps that srun or a launcher started; NULL: not known
 ",
 ];
 

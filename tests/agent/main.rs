@@ -221,7 +221,15 @@ fn since(calls: &[String]) -> Vec<&str> {
 }
 
 fn finished(id: u32, peak: u64) -> String {
-    let end = NOON - 100 + i64::from(id);
+    finished_at(NOON - 100 + i64::from(id), id, peak)
+}
+
+/// Before those of [`finished`] started.
+fn finished_before(id: u32, peak: u64) -> String {
+    finished_at(NOON - 1000 + i64::from(id), id, peak)
+}
+
+fn finished_at(end: i64, id: u32, peak: u64) -> String {
     format!(
         "{id}|{id}|{0}|{1}|{end}|COMPLETED|50|7|alice|physics|batch|2||4000M||00:40.000||||align|1|\n\
          {id}.batch|{id}.batch|{1}|{1}|{end}|COMPLETED|50||||||1||{peak}|00:40.000||||batch|1|\n",

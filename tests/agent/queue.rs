@@ -220,6 +220,7 @@ fn a_job_whose_workflow_manager_submits_again_is_not_requeued_beside_it() {
         ("name", "nf-SORT_(7)"),
         ("name", "cromwell_1f_sort"),
         ("name", "toil_job_3"),
+        ("comment", "/home/a/cylc-run/flow"),
         ("name", "sort"),
     ];
     for (field, mark) in marks {
@@ -238,6 +239,29 @@ fn a_job_whose_workflow_manager_submits_again_is_not_requeued_beside_it() {
             let calls = site.slurm.calls("scontrol requeue").len();
             assert_eq!(calls, usize::from(requeued), "{mark} with {lines:?}");
         }
+    }
+}
+
+#[test]
+fn a_job_that_may_not_be_requeued_is_not_and_gets_its_request_back_where_it_is_not_to_be_sized() {
+    let sized = Record {
+        no_requeue: true,
+        ..record(Some(1000))
+    };
+    let site = site_with("");
+    let dead = queued(9, "OUT_OF_MEMORY", 0, 1000, &sized);
+    site.slurm.queue.replace(vec![dead]);
+    assert_eq!(site.agent().pass(true).unwrap().requeued, 0);
+    assert_eq!(site.slurm.calls("scontrol requeue"), [""; 0]);
+    for (lines, given_back) in [("[[rule]]\nno_requeue = 'size'", 0), ("", 1)] {
+        let site = site_with(lines);
+        let waiting = queued(9, "PENDING", 0, 1000, &sized);
+        site.slurm.queue.replace(vec![waiting]);
+        site.agent().pass(true).unwrap();
+        let back = site
+            .slurm
+            .calls("scontrol update JobId=9 MinMemoryNode=8000");
+        assert_eq!(back.len(), given_back, "{lines}");
     }
 }
 

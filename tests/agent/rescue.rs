@@ -76,7 +76,7 @@ fn a_job_that_a_rewrite_harmed_runs_again_whatever_slurm_calls_its_end() {
     ];
     for (what, state, profile, more, requeued) in cases {
         let site = Site::new();
-        let history: String = (1..=3).map(|id| finished(id, 700 << 20)).collect();
+        let history: String = (1..=3).map(|id| finished_before(id, 700 << 20)).collect();
         site.slurm.rows.replace(format!("{history}{more}"));
         let job = queued(9, state, 0, 1000, &rewritten(Some(profile)));
         site.slurm.queue.replace(vec![job]);

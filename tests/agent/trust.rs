@@ -2,6 +2,7 @@
 
 use super::*;
 use shadowfit_core::job::evidence::Trust;
+use shadowfit_core::store::{Filter, Store};
 
 /// A site with the shipped stages, where a kind has completed three runs with its request.
 fn site() -> Site {
@@ -10,7 +11,7 @@ fn site() -> Site {
     std::fs::write(&site.config, config.replace("trust.stages = []\n", "")).unwrap();
     site.slurm
         .rows
-        .replace((1..=3).map(|id| finished(id, 900 << 20)).collect());
+        .replace((1..=3).map(|id| finished_before(id, 900 << 20)).collect());
     site
 }
 
@@ -253,4 +254,53 @@ fn a_site_may_do_without_the_breaker() {
     site.slurm.rows.replace(failing(&["alice", "bob"]).concat());
     pass_over(&site, &[]);
     assert!(!site.config.with_file_name("breaker-open").exists());
+}
+
+/// A run that had what `record` gave it, and ended at once, as accounting alone tells.
+fn did_nothing(id: u32) -> String {
+    let end = NOON - 100 + i64::from(id);
+    let job = rewritten(id, "COMPLETED");
+    let job = job.lines().next().unwrap();
+    let job = job.replace("|COMPLETED|50|", "|COMPLETED|0|");
+    let job = job.replace(&format!("|{end}|"), &format!("|{}|", end - 50));
+    job.replace("||00:40.000|", "|||") + "\n"
+}
+
+#[test]
+fn jobs_that_end_at_once_having_done_nothing_are_harmed_and_earn_no_trust_without_any_profile() {
+    let site = site();
+    let stage_of = |rows: String| {
+        site.slurm.rows.borrow_mut().push_str(&rows);
+        site.agent().pass(true).unwrap();
+        trust_of(&site)
+    };
+    assert_eq!(stage_of(String::new()).left, 1);
+    // All five at once, and slurmctld has forgotten them.
+    assert_eq!(stage_of((11..=15).map(did_nothing).collect()).left, 0);
+    let store = Store::open_to_read(&site.config.with_file_name("jobs.db")).unwrap();
+    let mut harms = Vec::new();
+    store
+        .each_job(&Filter::default(), |job, _| harms.extend(job.harm))
+        .unwrap();
+    assert_eq!(
+        harms,
+        ["it ended far too soon, having used far too little"; 5]
+    );
+    // One that slurmctld still knows runs again.
+    let has = record(Some(1000));
+    site.slurm
+        .queue
+        .replace(vec![queued(15, "COMPLETED", 0, 1000, &has)]);
+    let pass = site.agent().pass(true).unwrap();
+    assert_eq!(pass.requeued, 1);
+}
+
+#[test]
+fn a_rewritten_run_of_which_nothing_was_measured_earns_no_trust() {
+    let site = site();
+    let rows = rewritten(11, "COMPLETED");
+    let unmeasured = rows.lines().next().unwrap().to_owned() + "\n";
+    site.slurm.rows.borrow_mut().push_str(&unmeasured);
+    site.agent().pass(true).unwrap();
+    assert_eq!(trust_of(&site).left, 1);
 }

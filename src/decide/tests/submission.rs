@@ -231,31 +231,60 @@ fn rules_know_whose_job_it_is_from_the_directory_where_the_request_does_not_say(
     }
 }
 
+/// What is decided of a job of a known kind.
+fn align(toml: &str, comment: &'static [u8], left_alone: Option<LeftAlone>) -> Record {
+    let request = Request {
+        jobs: 1,
+        uid: 1,
+        texts: Texts {
+            name: b"align",
+            comment,
+            script: b"#!/bin/sh\nalign\n",
+            ..Texts::default()
+        },
+        ask: ask(Some(Memory::Node(65536)), 1, 1),
+        licenses: "",
+        input_bytes: None,
+        left_alone,
+        may_wait: false,
+        measured: false,
+    };
+    let kind = Kind::of(1, &request.texts, request.ask.layout);
+    let snapshot = snapshot(&kind, SEEN, &Directory::default());
+    let toml = format!("modes.default = 'apply'\n{toml}");
+    let config = Config::parse("f".as_ref(), toml.as_bytes()).unwrap();
+    decide(&config, Some(&snapshot), &request, 0).unwrap()
+}
+
+#[test]
+fn a_job_that_may_not_be_requeued_is_rewritten_only_where_the_site_says_so() {
+    let rule: &[u8] = b"rule_align_wildcards_7";
+    let no_requeue = Some(LeftAlone::NoRequeue);
+    let of_managers = "managers.default = 'size'\nmanagers.no_requeue = 'size'";
+    for (toml, comment, left_alone, sized) in [
+        ("", b"".as_slice(), no_requeue, false),
+        ("[[rule]]\nno_requeue = 'size'", b"", no_requeue, true),
+        (
+            "[[rule]]\nno_requeue = 'size'",
+            b"",
+            Some(LeftAlone::Exclusive),
+            false,
+        ),
+        (of_managers, b"", no_requeue, false),
+        (of_managers, rule, no_requeue, true),
+        ("managers.default = 'size'", rule, no_requeue, false),
+    ] {
+        let record = align(toml, comment, left_alone);
+        assert_eq!(record.rewrites(), sized, "{toml}");
+        assert_eq!(record.no_requeue, sized, "{toml}");
+        assert_eq!(record.kept.is_some(), !sized, "{toml}");
+    }
+    assert!(!align("", b"", None).no_requeue);
+}
+
 #[test]
 fn a_job_of_a_workflow_manager_is_rewritten_only_where_the_site_says_so() {
-    let submitted = |toml: &str, comment: &'static [u8]| {
-        let request = Request {
-            jobs: 1,
-            uid: 1,
-            texts: Texts {
-                name: b"align",
-                comment,
-                script: b"#!/bin/sh\nalign\n",
-                ..Texts::default()
-            },
-            ask: ask(Some(Memory::Node(65536)), 1, 1),
-            licenses: "",
-            input_bytes: None,
-            left_alone: None,
-            may_wait: false,
-            measured: false,
-        };
-        let kind = Kind::of(1, &request.texts, request.ask.layout);
-        let snapshot = snapshot(&kind, SEEN, &Directory::default());
-        let toml = format!("modes.default = 'apply'\n{toml}");
-        let config = Config::parse("f".as_ref(), toml.as_bytes()).unwrap();
-        decide(&config, Some(&snapshot), &request, 0).unwrap()
-    };
+    let submitted = |toml, comment| align(toml, comment, None);
     let rule: &[u8] = b"rule_align_wildcards_7";
     for (toml, comment, mode) in [
         ("", b"".as_slice(), Mode::Apply),

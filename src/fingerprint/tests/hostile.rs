@@ -78,6 +78,20 @@ fn hostile_lines_are_read_in_linear_time() {
         "tmp",
         "7b",
         "--model a7b_tmp_",
+        "$A ",
+        "$A;",
+        "A=$A;",
+        "$A\n",
+        "read A ",
+        "A=$B;B=$A;$A;",
+        "$(",
+        "`",
+        "f() { ",
+        "} ",
+        "bash \"",
+        "bash -",
+        "${",
+        "\\\n",
     ] {
         let long = text.repeat((64 << 10) / text.len());
         for line in [long.clone(), format!("{long}$"), format!("x {long}")] {

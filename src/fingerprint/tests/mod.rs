@@ -3,6 +3,7 @@
 mod hostile;
 mod pairs;
 mod parameters;
+mod wrappers;
 
 use super::*;
 
@@ -29,7 +30,7 @@ fn wrapped(command: &str) -> String {
 
 fn shown(text: &str) -> String {
     let mut out = Vec::new();
-    push_arguments(&[text.as_bytes()], &mut out);
+    push_arguments(&[text.as_bytes()], Data::Types, &mut out);
     String::from_utf8(out).unwrap().trim_end().to_owned()
 }
 

@@ -57,6 +57,10 @@ fn these_two_share_their_keys() {
         ),
         (wrap("make S01.bam"), wrap("make S02.bam")),
         (
+            wrap("cd /proj/study/samples/liver && bwa mem ref.fa"),
+            wrap("cd /proj/study/samples/brain && bwa mem ref.fa"),
+        ),
+        (
             wrap_in("./run.sh", "/scratch/case_01"),
             wrap_in("./run.sh", "/scratch/case_02"),
         ),

@@ -13,6 +13,9 @@ use std::path::Path;
 
 const DAY_S: i64 = 86_400;
 
+/// How far back jobs that were left alone are counted, in days.
+const LEFT_ALONE_OF_DAYS: i64 = 7;
+
 /// How far back shadows are looked at, in days.
 const SHADOWS_OF_DAYS: u32 = 7;
 
@@ -29,6 +32,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     findings.extend(growth(config));
     findings.extend(shadows(config));
     findings.extend(unshadowed(config));
+    findings.extend(left_alone(config));
     findings
 }
 
@@ -173,6 +177,24 @@ pub(super) fn unshadowed(config: &Config) -> Option<Finding> {
         ),
         "raise what was used up under [shadow], or min_stake_gib_h, so that only larger jobs wait",
     ))
+}
+
+/// How many of the last days' runs kept their request whatever is known of them: nothing where none did.
+pub(super) fn left_alone(config: &Config) -> Option<Finding> {
+    let since = WallClock.now() - DAY_S * LEFT_ALONE_OF_DAYS;
+    let store = Store::open_to_read(&config.database_path()).ok()?;
+    let (all, reasons) = store.left_alone_since(since).ok()?;
+    let reasons: Vec<String> = reasons
+        .iter()
+        .map(|(runs, why)| format!("{runs} of {all} {why}"))
+        .collect();
+    (!reasons.is_empty()).then(|| {
+        Finding::good(format!(
+            "left alone in {LEFT_ALONE_OF_DAYS} days: {}; no_requeue under [[rule]] and [managers] sizes those that may not be \
+             requeued",
+            reasons.join(", ")
+        ))
+    })
 }
 
 /// A plugin of the site may refuse what the agent changes: then no job can be rescued, or given what its shadow showed. Reported

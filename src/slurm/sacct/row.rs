@@ -146,6 +146,7 @@ fn read_job(
             cores: busy.map(|seconds| seconds / times.elapsed_s as f64),
             elapsed_s: times.elapsed_s,
             named: Named::default(),
+            launched: None,
         },
         comment: Comment::read(&cells.lossy(columns.comment)),
         harm: None,

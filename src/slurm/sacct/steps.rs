@@ -66,6 +66,8 @@ impl Open {
         let Open { mut job, steps, .. } = self;
         let peak = at_once(&steps, |step| step.peak);
         let named = named(&job, &steps);
+        let launched = steps.iter().filter(|step| step.is_launched).count() as u32;
+        let launched = (!steps.is_empty()).then_some(launched);
         let usage = &mut job.usage;
         // After a requeue the job's own state says so, and only its step still shows why.
         let killed = steps.iter().any(|step| step.out_of_memory);
@@ -77,6 +79,7 @@ impl Open {
         usage.peak_is_bound = died || killed;
         usage.peak_bytes = Some(peak).filter(|&peak| peak > 0);
         usage.named = named;
+        usage.launched = launched;
         if died {
             // Sampling may have missed all of it; it certainly reached its limit.
             usage.peak_bytes = usage.peak_bytes.max(job.memory);

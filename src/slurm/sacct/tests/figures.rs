@@ -88,11 +88,14 @@ fn what_steps_name_at_once_is_known_and_what_they_get_of_the_whole_job_is_not() 
         let row = format!(
             "5|5|100|110|120|COMPLETED|10|7|alice|physics|batch|4||1000M||00:15.000||{comment}||a|1|\n"
         );
+        let launched = steps.iter().filter(|step| !step.contains("batch")).count() as u32;
+        let launched = Some(launched).filter(|_| !steps.is_empty());
         let text = steps.into_iter().fold(row, |text, step| text + step);
         let dump = dump(&text);
         let mut reader = Reader::new(dump.as_bytes(), None).unwrap();
         let job = reader.next_job().unwrap().unwrap();
         assert_eq!(job.usage.named, right, "{dump}");
+        assert_eq!(job.usage.launched, launched, "{dump}");
     }
     // Of a step on some of the nodes its share of them is known, of its CPUs nothing.
     let two = "5|5|100|110|120|COMPLETED|10|7|alice|physics|batch|8||2000M||00:15.000||||a|2|\n";

@@ -1,0 +1,492 @@
+//! Whether a script itself says which programs it runs. A common wrapper (`exec "$@"`, `srun $PROG`) runs what its arguments or
+//! its submitter's environment say, and one that has a list of commands run (`bash jobs.txt`) what that list says.
+
+use super::commands::{Command, Commands, word};
+use super::meaning::{lower, starts_with_interpreter};
+use super::places::Unknown;
+use super::types::{is_data_type, is_script};
+use memchr::memmem;
+
+/// What else says which programs a script runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Elsewhere {
+    /// [`Unknown::Arguments`] or [`Unknown::Environment`], if not the script.
+    pub unknown: Unknown,
+    /// Lists of commands do: their names are those of programs.
+    pub lists: bool,
+}
+
+const NOWHERE: Elsewhere = Elsewhere {
+    unknown: Unknown::Nothing,
+    lists: false,
+};
+
+const IN_A_LIST: Elsewhere = Elsewhere {
+    unknown: Unknown::Nothing,
+    lists: true,
+};
+
+impl Elsewhere {
+    fn told_by(unknown: Unknown) -> Elsewhere {
+        Elsewhere {
+            unknown,
+            lists: false,
+        }
+    }
+
+    fn and(self, other: Elsewhere) -> Elsewhere {
+        Elsewhere {
+            unknown: self.unknown.max(other.unknown),
+            lists: self.lists || other.lists,
+        }
+    }
+}
+
+/// So many variables are looked up in a script, and so many places where each stands; what others hold is taken for told
+/// elsewhere.
+const MOST_VARIABLES: usize = 8;
+const MOST_PLACES: usize = 64;
+
+/// Only so many bytes before and behind a variable, and of a command whose answer is run, are looked at.
+const AROUND: usize = 512;
+
+/// Options of launchers and interpreters behind which no value stands.
+const FLAGS: [&[u8]; 18] = [
+    b"-l",
+    b"-u",
+    b"-x",
+    b"-e",
+    b"-c",
+    b"-i",
+    b"-s",
+    b"-r",
+    b"-ue",
+    b"-eu",
+    b"-lc",
+    b"-K",
+    b"-Q",
+    b"-batch",
+    b"--exclusive",
+    b"--overlap",
+    b"--exact",
+    b"--unbuffered",
+];
+
+/// Options of containers behind which a value stands.
+const OF_CONTAINERS: [&[u8]; 11] = [
+    b"-B",
+    b"--bind",
+    b"-H",
+    b"--home",
+    b"-W",
+    b"--pwd",
+    b"--env",
+    b"--env-file",
+    b"-v",
+    b"--volume",
+    b"--overlay",
+];
+
+/// The same of parallel and xargs.
+const OF_PARALLEL: [&[u8]; 21] = [
+    b"-j",
+    b"-P",
+    b"-n",
+    b"-N",
+    b"-L",
+    b"-I",
+    b"-a",
+    b"-S",
+    b"-C",
+    b"-d",
+    b"--jobs",
+    b"--joblog",
+    b"--delay",
+    b"--timeout",
+    b"--retries",
+    b"--tmpdir",
+    b"--results",
+    b"--arg-file",
+    b"--colsep",
+    b"--wd",
+    b"--memfree",
+];
+
+/// What names a list of commands that something runs.
+const NAME_LISTS: [&[u8]; 8] = [
+    b"--job-file",
+    b"--jobfile",
+    b"--task-file",
+    b"--taskfile",
+    b"--command-file",
+    b"--cmd-file",
+    b"--multi-prog",
+    b"LAUNCHER_JOB_FILE=",
+];
+
+/// What these run a server of theirs says, by a number: no name of a job or folder tells.
+const LED_BY_SERVERS: [&[u8]; 3] = [b"cryosparcw", b"crunch-run", b"rlaunch"];
+
+/// What else than `script` says which programs it runs.
+pub fn elsewhere(script: &[u8]) -> Elsewhere {
+    if !is_of_a_shell(script) {
+        return NOWHERE;
+    }
+    let mut search = Search {
+        script,
+        left: MOST_VARIABLES,
+    };
+    let commands = Commands::of(script).map(|command| search.of(&command));
+    let found = commands.fold(NOWHERE, Elsewhere::and);
+    let is_argument = |command: Command| {
+        let mut words = command.words.iter();
+        !command.in_function && words.any(|word| names_argument(word))
+    };
+    // Which list it is may be an argument.
+    match found.lists && Commands::of(script).any(is_argument) {
+        true => found.and(Elsewhere::told_by(Unknown::Arguments)),
+        false => found,
+    }
+}
+
+fn is_of_a_shell(script: &[u8]) -> bool {
+    let line = script.split(|&byte| byte == b'\n').next();
+    let line = line.unwrap_or_default();
+    !line.starts_with(b"#!") || memmem::find(line, b"sh").is_some()
+}
+
+/// What a program does with the words behind it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// It runs what they name.
+    Launches,
+    /// It reads what they name.
+    Sources,
+    /// It runs what they name, or what it reads.
+    Shell,
+    /// It runs what they name behind an image.
+    Contains,
+    /// It runs the lines of a list, unless they name a command for all.
+    RunsLists,
+    /// They are its own.
+    Works,
+}
+
+fn role(program: &[u8]) -> Role {
+    match program {
+        b"bash" | b"sh" | b"zsh" | b"ksh" | b"dash" | b"csh" | b"tcsh" => Role::Shell,
+        b"singularity" | b"apptainer" | b"docker" | b"podman" => Role::Contains,
+        b"parallel" | b"xargs" | b"disBatch" | b"disBatch.py" | b"paramrun" => Role::RunsLists,
+        b"source" | b"." => Role::Sources,
+        b"exec" | b"eval" | b"command" | b"nohup" | b"nice" | b"time" | b"timeout" | b"env"
+        | b"ibrun" | b"aprun" | b"jsrun" | b"numactl" | b"taskset" | b"stdbuf" | b"setsid"
+        | b"shifter" | b"orterun" | b"prun" | b"if" | b"then" | b"else" | b"elif" | b"while"
+        | b"until" | b"do" | b"!" | b"{" => Role::Launches,
+        // What these do, their folder or their first word says.
+        b"make" | b"gmake" | b"node" | b"conda" => Role::Works,
+        _ if !program.starts_with(b"$")
+            && !program.contains(&b'.')
+            && starts_with_interpreter(program) =>
+        {
+            Role::Launches
+        }
+        _ => Role::Works,
+    }
+}
+
+struct Search<'a> {
+    script: &'a [u8],
+    left: usize,
+}
+
+impl Search<'_> {
+    /// What else says which program a command runs.
+    fn of(&mut self, command: &Command) -> Elsewhere {
+        let names_list = |word: &&[u8]| NAME_LISTS.iter().any(|name| word.starts_with(name));
+        if command.words.iter().any(names_list) {
+            return IN_A_LIST;
+        }
+        let mut words = command.words.iter().map(|word| unquoted(word)).peekable();
+        // Nothing before the first word is an option.
+        let (mut runs, mut begun) = (Role::Launches, false);
+        while let Some(word) = words.next() {
+            if let Some(is_whole) = redirection(word) {
+                if !is_whole {
+                    words.next();
+                }
+                continue;
+            }
+            if word.starts_with(b"-") {
+                let may_be_value = |next: &&[u8]| has_value(runs, word, next);
+                let value = begun.then(|| words.next_if(may_be_value)).flatten();
+                match value.filter(|_| words.peek().is_none() && runs == Role::Launches) {
+                    // It was none: nothing else is left that could run.
+                    Some(program) => return self.of_program(program, command),
+                    None => continue,
+                }
+            }
+            if word.is_empty() || is_number(word) || (runs == Role::Launches && is_assignment(word))
+            {
+                continue;
+            }
+            let base = base(word);
+            begun = true;
+            runs = match (runs, role(base)) {
+                (Role::Contains, _) if matches!(word, b"exec" | b"run" | b"shell") => {
+                    Role::Contains
+                }
+                // The image.
+                (Role::Contains, _) => Role::Launches,
+                (Role::RunsLists, Role::Shell) => return IN_A_LIST,
+                (Role::RunsLists, _) if is_list(base) || base.starts_with(b":::") => {
+                    return IN_A_LIST;
+                }
+                (Role::RunsLists, _) => return NOWHERE,
+                (Role::Shell | Role::Sources, Role::Works) if is_list(base) => return IN_A_LIST,
+                (Role::Sources, _) => return NOWHERE,
+                (_, Role::Works) if is_launcher(base) && words.peek().is_some() => Role::Launches,
+                // Behind a variable a script says what runs.
+                (_, Role::Works) if variables(base).next().is_some() && words.any(is_script) => {
+                    return NOWHERE;
+                }
+                (_, Role::Works) => return self.of_program(word, command),
+                (_, next) => next,
+            };
+        }
+        match runs {
+            // What they read.
+            Role::Shell | Role::RunsLists => IN_A_LIST,
+            _ => NOWHERE,
+        }
+    }
+
+    /// What else says which program a word names. Of several words in quotes the first does.
+    fn of_program(&mut self, word: &[u8], command: &Command) -> Elsewhere {
+        if is_answer(word) {
+            return answered(word);
+        }
+        let first = word.split(u8::is_ascii_whitespace).next();
+        let base = base(first.unwrap_or_default());
+        if LED_BY_SERVERS.contains(&base) {
+            return Elsewhere::told_by(Unknown::Environment);
+        }
+        if names_argument(base) {
+            let is_own = !command.in_function;
+            return if is_own {
+                Elsewhere::told_by(Unknown::Arguments)
+            } else {
+                NOWHERE
+            };
+        }
+        let found = variables(base).map(|name| self.of_variable(name));
+        found.fold(NOWHERE, Elsewhere::and)
+    }
+
+    /// What else says what a variable holds.
+    fn of_variable(&mut self, name: &[u8]) -> Elsewhere {
+        // A number, or a folder of Slurm's.
+        if name.starts_with(b"SLURM_") {
+            return NOWHERE;
+        }
+        if name == b"OPTARG" {
+            return Elsewhere::told_by(Unknown::Arguments);
+        }
+        let Some(left) = self.left.checked_sub(1) else {
+            return Elsewhere::told_by(Unknown::Environment);
+        };
+        self.left = left;
+        let script = self.script;
+        let places = memmem::find_iter(script, name).take(MOST_PLACES);
+        let found = places.filter_map(|at| {
+            let before = &script[at.saturating_sub(AROUND)..at];
+            let behind = &script[at + name.len()..];
+            self.assigned(name, before, &behind[..behind.len().min(AROUND)])
+        });
+        let found = found.reduce(Elsewhere::and);
+        found.unwrap_or(Elsewhere::told_by(Unknown::Environment))
+    }
+
+    /// What else says what is assigned to a variable between `before` and `behind`; `None` where nothing is.
+    fn assigned(&mut self, name: &[u8], before: &[u8], behind: &[u8]) -> Option<Elsewhere> {
+        let line = before.rsplit(|&byte| byte == b'\n').next()?;
+        let ahead = behind.split(|&byte| byte == b'\n').next()?;
+        let is_name = |byte: &u8| is_in_name(byte) || matches!(byte, b'$' | b'{');
+        if line.last().is_some_and(is_name) || ahead.first().is_some_and(is_in_name) {
+            return None;
+        }
+        let mut words = line.split(|byte| b" \t;".contains(byte));
+        let mut last = line.split(u8::is_ascii_whitespace).rev();
+        if ahead.starts_with(b" in ") && last.find(|word| !word.is_empty()) == Some(b"for") {
+            let values = ahead.split(|&byte| byte == b';').next();
+            let is_argument = values.is_some_and(names_argument);
+            return Some(if is_argument {
+                Elsewhere::told_by(Unknown::Arguments)
+            } else {
+                NOWHERE
+            });
+        }
+        if words
+            .clone()
+            .any(|word| matches!(word, b"read" | b"mapfile" | b"readarray"))
+        {
+            return Some(IN_A_LIST);
+        }
+        let value = ahead
+            .strip_prefix(b"=")
+            .or_else(|| ahead.strip_prefix(b"+="))?;
+        let begins = line.last().is_none_or(|byte| b" \t;(&|{".contains(byte));
+        if !begins {
+            return None;
+        }
+        // The arguments of a function.
+        if words.any(|word| word == b"local") {
+            return Some(NOWHERE);
+        }
+        let length = if value.starts_with(b"(") || value.is_empty() {
+            value.len()
+        } else {
+            word(value)
+        };
+        let value = unquoted(&value[..length]);
+        let by_argument = Elsewhere::told_by(if names_argument(value) {
+            Unknown::Arguments
+        } else {
+            Unknown::Nothing
+        });
+        if value.starts_with(b"(") || is_answer(value) {
+            return Some(answered(value).and(by_argument));
+        }
+        if by_argument != NOWHERE {
+            return Some(by_argument);
+        }
+        let first = value.split(u8::is_ascii_whitespace).next();
+        let others = variables(base(first.unwrap_or_default())).map(|other| match other == name {
+            true => Elsewhere::told_by(Unknown::Environment),
+            false => self.of_variable(other),
+        });
+        Some(others.fold(NOWHERE, Elsewhere::and))
+    }
+}
+
+/// What stands behind an option is its value, and no program.
+fn has_value(runs: Role, option: &[u8], next: &[u8]) -> bool {
+    match runs {
+        Role::RunsLists => OF_PARALLEL.contains(&option),
+        Role::Contains if OF_CONTAINERS.contains(&option) => true,
+        _ if FLAGS.contains(&option) || option.contains(&b'=') => false,
+        _ => next.starts_with(b"$") || is_number(next),
+    }
+}
+
+/// What a command prints.
+fn is_answer(word: &[u8]) -> bool {
+    word.starts_with(b"$(") || word.starts_with(b"`")
+}
+
+/// What else says what commands in a word print: the file whose lines they print.
+fn answered(word: &[u8]) -> Elsewhere {
+    let word = &word[..word.len().min(AROUND)];
+    let prints_lines = |at: usize| {
+        let command = word[at + 1..].strip_prefix(b"(").unwrap_or(&word[at + 1..]);
+        let mut words = command.split(|byte| byte.is_ascii_whitespace() || *byte == b'<');
+        let program = words.find(|word| !word.is_empty()).unwrap_or_default();
+        matches!(
+            program,
+            b"sed" | b"awk" | b"gawk" | b"head" | b"tail" | b"cat" | b"cut" | b"grep"
+        )
+    };
+    match memchr::memchr2_iter(b'$', b'`', word).any(prints_lines) {
+        true => IN_A_LIST,
+        false => NOWHERE,
+    }
+}
+
+/// Whether what a redirection names stands in the same word; `None` for another word.
+fn redirection(word: &[u8]) -> Option<bool> {
+    let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let signs = word[digits..]
+        .iter()
+        .take_while(|byte| b"<>&".contains(byte))
+        .count();
+    (signs > 0).then_some(word.len() > digits + signs)
+}
+
+/// Without the quotes around it.
+fn unquoted(word: &[u8]) -> &[u8] {
+    let quoted = |mark: &[u8]| word.strip_prefix(mark)?.strip_suffix(mark);
+    quoted(b"\"").or_else(|| quoted(b"'")).unwrap_or(word)
+}
+
+/// Its last part, where slashes part it that stand in no `${...}`.
+fn base(word: &[u8]) -> &[u8] {
+    if is_answer(word) {
+        return word;
+    }
+    let outside = |at: &usize| {
+        let before = &word[..*at];
+        memchr::memrchr(b'{', before) <= memchr::memrchr(b'}', before)
+    };
+    let slash = memchr::memrchr_iter(b'/', word).take(2).find(outside);
+    slash.map_or(word, |slash| &word[slash + 1..])
+}
+
+/// The names that stand behind a dollar sign, with or without brackets.
+fn names(word: &[u8]) -> impl Iterator<Item = &[u8]> {
+    memchr::memchr_iter(b'$', word).map(|at| {
+        let name = &word[at + 1..];
+        name.strip_prefix(b"{").unwrap_or(name)
+    })
+}
+
+/// `$1`, `$@`, `${2:-x}` and their like stand in it.
+fn names_argument(word: &[u8]) -> bool {
+    names(word).any(|name| matches!(name.first(), Some(b'@' | b'*' | b'1'..=b'9')))
+}
+
+/// The names of the variables in it.
+fn variables(word: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let own = |name: &[u8]| name.iter().take_while(|byte| is_in_name(byte)).count();
+    names(word)
+        .map(move |name| &name[..own(name)])
+        .filter(|name| !name.is_empty() && !is_number(name))
+}
+
+fn is_in_name(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || *byte == b'_'
+}
+
+fn is_assignment(word: &[u8]) -> bool {
+    let name = word.iter().take_while(|byte| is_in_name(byte)).count();
+    name > 0 && word.get(name) == Some(&b'=')
+}
+
+fn is_number(word: &[u8]) -> bool {
+    word.first().is_some_and(u8::is_ascii_digit)
+}
+
+/// A file of lines.
+fn is_list(base: &[u8]) -> bool {
+    let dot = memchr::memrchr(b'.', base);
+    dot.is_some_and(|dot| is_data_type(&base[dot + 1..]))
+}
+
+/// A variable that by its name holds what starts programs, and is none.
+fn is_launcher(base: &[u8]) -> bool {
+    let starts = |part: &[u8]| {
+        matches!(
+            part,
+            b"srun"
+                | b"mpirun"
+                | b"mpiexec"
+                | b"mpi"
+                | b"launch"
+                | b"launcher"
+                | b"python"
+                | b"java"
+                | b"shell"
+                | b"rscript"
+        )
+    };
+    let mut parts = variables(base).flat_map(|name| name.split(|&byte| byte == b'_'));
+    parts.any(|part| lower(part, starts))
+}

@@ -1,0 +1,156 @@
+//! Scripts that run what something else says: their arguments, a variable, a list of commands.
+
+use super::*;
+
+fn script(lines: &str, arguments: &[&str]) -> Kind {
+    kind(&format!("#!/bin/bash\n{lines}\n"), arguments)
+}
+
+/// Different at every level, whatever the scripts have in common.
+fn assert_no_key_in_common(one: Kind, other: Kind, what: &str) {
+    assert_ne!(one.command, other.command, "{what}");
+    assert_ne!(one.script, other.script, "{what}");
+    assert_ne!(one.application, other.application, "{what}");
+}
+
+#[test]
+fn what_arguments_say_that_runs_tells_kinds_apart() {
+    for wrapper in [
+        r#"exec "$@""#,
+        r#"srun "$@""#,
+        r#"srun --cpu-bind=cores -n "$SLURM_NTASKS" $@"#,
+        r#"bash "$1""#,
+        r#"python "$@""#,
+        r#"python3 -u "$1" --fast"#,
+        "eval $1",
+        r#"eval "$@""#,
+        "apptainer run c.sif $@",
+        "apptainer exec --nv -B /data:/data c.sif $@",
+        r#"cd /work && time "${@}""#,
+        "module load gcc\nset -e\n$1 ${2:-x}",
+        r#"bash -c "$*""#,
+        "PROG=$1\nshift\nsrun ./$PROG \"$@\"",
+        "PROG=${1:-blastn}; $PROG",
+        "CMD=(\"$@\")\n\"${CMD[@]}\"",
+        "for tool in \"$@\"; do\n  srun $tool\ndone",
+        "while getopts p: o; do PROG=$OPTARG; done\n\"$PROG\"",
+        "matlab -batch \"$1\"",
+        "./tools/$1.sh",
+        "srun \"$1\" setup.sh",
+        "srun \\\n  -n 4 \\\n  \"$@\"",
+    ] {
+        let of = |arguments: &[&str]| script(wrapper, arguments);
+        let (small, large) = (of(&["fastqc", "S01.fq"]), of(&["megahit", "S01.fq"]));
+        assert_no_key_in_common(small, large, wrapper);
+        assert_eq!(small, of(&["fastqc", "S02.fq"]), "{wrapper}");
+    }
+}
+
+#[test]
+fn where_the_script_says_what_runs_arguments_split_the_command_alone() {
+    for lines in [
+        r#"python main.py "$@""#,
+        "INPUT=$1\nsolve $INPUT",
+        "log() { echo \"$@\"; }\nlog begins\nsolve \"$1\"",
+        "try() {\n  \"$@\" || exit 1\n}\ntry solve --in $1",
+        "run() {\n  local cmd=$1\n  $cmd\n}\nrun solve",
+        "PROG=solve\n$PROG \"$1\"",
+        "DIR=$(dirname $0)\nbash $DIR/solve.sh $1",
+        "for n in 1 2; do solve $n $1; done",
+        "awk '{ print $1 }' in.txt\n\"$HOME\"/bin/solve $1",
+        "$PYTHON solve.py $1",
+        "$MPIRUN -np 4 ./solve $1",
+        "echo \"$1\"\ncd \"$1\"\nexport A=$1\nsource $1/bin/activate\n./a.out",
+        "[ -n \"$1\" ] || exit 1\nsolve <<EOF\n1 2\nEOF",
+        "files=()\nsolve \"$1\"",
+        "java $JAVA_OPTS -jar solve.jar $1",
+        "eval \"$(conda shell.bash hook)\"\nsolve $1",
+    ] {
+        let of = |arguments: &[&str]| script(lines, arguments);
+        let (one, other) = (of(&["liver"]), of(&["brain"]));
+        assert_eq!(one.script, other.script, "{lines}");
+        assert_ne!(one.command, other.command, "{lines}");
+    }
+    // In Perl and R a dollar sign is no shell's.
+    let perl = |arguments: &[&str]| kind("#!/usr/bin/perl\n$1 = 2;\n", arguments);
+    assert_eq!(perl(&["a"]).script, perl(&["b"]).script);
+}
+
+#[test]
+fn where_a_variable_of_the_submitter_says_what_runs_only_a_name_does_beside_it() {
+    let of = |name, lines: &str| {
+        let script = format!("#!/bin/bash\n{lines}\n");
+        job(name, "", &script, &[], "/home/alice")
+    };
+    for lines in [
+        "srun $PROG",
+        "srun --overlap $PROG",
+        "\"${PROG}\" in.dat",
+        "$BIN/$PROG -x",
+        "PROG=${PROG:-solve}\n$PROG",
+        "bash $SCRIPT",
+    ] {
+        assert_eq!(of("wrap", lines), Kind::default(), "{lines}");
+        assert_no_key_in_common(of("align", lines), of("assembly", lines), lines);
+        assert_eq!(of("align_1", lines), of("align_2", lines), "{lines}");
+    }
+    // What a server gives them to do.
+    let refine = "/opt/cryosparc_worker/bin/cryosparcw run --project P1 --job J123 > /data/P1/J123/job.log 2>&1";
+    assert_eq!(of("cryosparc_P1_J123", refine), Kind::default());
+    assert_ne!(of("cryosparc_P1_J123_refine", refine).command, None);
+    let container = "exec 'crunch-run' '-detach=false' 'zzzzz-dz642-c8a0b1d2e3f4g5h'";
+    assert_eq!(
+        of("zzzzz-dz642-c8a0b1d2e3f4g5h", container),
+        Kind::default()
+    );
+    assert_ne!(of("wrap", "PROG=solve\nsrun $PROG").command, None);
+    assert_ne!(of("wrap", "./run_$SLURM_ARRAY_TASK_ID.sh").command, None);
+}
+
+#[test]
+fn lists_of_commands_that_are_run_are_known_by_their_names() {
+    for lines in [
+        "bash LIST.txt",
+        "source lists/LIST.txt",
+        "parallel < LIST.txt",
+        "parallel -j 8 --joblog log < LIST.txt",
+        "parallel -j $SLURM_CPUS_PER_TASK :::: LIST.txt",
+        "parallel -a LIST.txt",
+        "xargs -P 4 -I{} bash -c '{}' < LIST.txt",
+        "cat LIST.txt | xargs -P4 -I CMD sh -c CMD",
+        "sed -n \"${SLURM_ARRAY_TASK_ID}p\" LIST.txt | bash",
+        "CMD=$(sed -n \"${SLURM_ARRAY_TASK_ID}p\" LIST.txt)\neval $CMD",
+        "CMD=`awk NR==$SLURM_ARRAY_TASK_ID /work/LIST.txt`\nsrun $CMD",
+        "eval \"$(head -n $SLURM_ARRAY_TASK_ID LIST.txt | tail -n 1)\"",
+        "mapfile -t commands < LIST.txt\n${commands[$SLURM_ARRAY_TASK_ID]}",
+        "while read -r line; do\n  bash -c \"$line\"\ndone < LIST.txt",
+        "export LAUNCHER_JOB_FILE=LIST.txt\n$LAUNCHER_DIR/paramrun",
+        "disBatch /work/LIST.txt",
+        "srun --multi-prog LIST.txt",
+        "/opt/dsq/dSQBatch.py --job-file /home/alice/LIST.txt --status-dir /home/alice",
+    ] {
+        let of = |list| script(&lines.replace("LIST", list), &[]);
+        assert_no_key_in_common(of("blast"), of("plot"), lines);
+        assert_eq!(of("blast_1"), of("blast_2"), "{lines}");
+    }
+    // What programs read is data, one list of it as another.
+    for lines in [
+        "parallel -j 8 gzip {} < LIST.txt",
+        "xargs -n 1 gzip < LIST.txt",
+        "while read -r file; do gzip $file; done < LIST.txt",
+        "FILE=$(sed -n \"${SLURM_ARRAY_TASK_ID}p\" LIST.txt)\ngzip $FILE",
+        "gzip LIST.txt",
+        "PROG=$(which gzip)\n$PROG LIST.txt",
+        "srun ./a.out LIST.txt",
+    ] {
+        let of = |list| script(&lines.replace("LIST", list), &[]);
+        assert_eq!(of("blast"), of("plot"), "{lines}");
+    }
+    // Lists that are arguments; lists with a common name.
+    for lines in ["bash \"$1\"", "parallel < $1", "sed -n 3p \"$1\" | bash"] {
+        let of = |list| script(lines, &[list]);
+        assert_no_key_in_common(of("blast.txt"), of("plot.txt"), lines);
+    }
+    let there = |folder| job("wrap", "", "#!/bin/sh\nbash jobs.txt\n", &[], folder);
+    assert_no_key_in_common(there("/proj/blast"), there("/proj/plot"), "jobs.txt");
+}
