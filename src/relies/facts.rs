@@ -34,7 +34,7 @@ pub struct Facts<'a> {
     has_heap: OnceCell<bool>,
     has_heap_of_nextflow: OnceCell<bool>,
     has_heap_of_maven: OnceCell<bool>,
-    several: OnceCell<Several>,
+    several: OnceCell<Several<'a>>,
     starts_several: OnceCell<bool>,
     cpus_of_steps: OnceCell<Option<Vec<u8>>>,
     tasks_of_steps: OnceCell<Option<Vec<u8>>>,
@@ -115,10 +115,10 @@ impl<'a> Facts<'a> {
         *self.has_functions.get_or_init(has)
     }
 
-    /// What stands at byte `at` may run several times at once.
-    pub fn runs_several_times(&self, at: usize) -> bool {
-        let several = || Several::of(self.script);
-        self.several.get_or_init(several).has(at)
+    /// What may run several times at once.
+    pub fn several(&self) -> &Several<'a> {
+        let several = || Several::of(self.script, self.starts_several());
+        self.several.get_or_init(several)
     }
 
     /// It starts a program that starts others several times, perhaps those that it has written into a file.

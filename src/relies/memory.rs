@@ -144,7 +144,11 @@ pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
     let mut command = None;
     for at in (0..words.len()).filter(|&at| is_one(words[at])) {
         let command = command.get_or_insert_with(|| Command::of(words));
-        named(facts, command, words, at, note);
+        match memchr::memmem::find(words[at], b"=--").filter(|_| !words[at].starts_with(b"-")) {
+            // `TOOL_OPTIONS=--max-mem=4G`.
+            Some(equals) => named(facts, command, &[&words[at][equals + 1..]], 0, note),
+            None => named(facts, command, words, at, note),
+        }
     }
 }
 

@@ -215,7 +215,7 @@ impl<'a> Found<'a> {
     fn only_shows(&self, line: &Line, command: &Range<usize>) -> bool {
         let facts = &self.facts;
         line.only_shows(command, || facts.collects())
-            && !(facts.starts_several() && facts.runs_several_times(line.start))
+            && !(facts.starts_several() && facts.several().has(line.start))
     }
 
     fn read(&mut self, line: &Line<'a>, place: Range<usize>, mut signs: Signs) {
@@ -330,13 +330,17 @@ impl<'a> Found<'a> {
         }
         // How many of them run at once is the script's own secret.
         let several = OnceCell::new();
+        let is_kept = || {
+            let variable = assignments::set_by(command);
+            variable.is_some_and(|name| facts.several().uses(name))
+                || (variable.is_some() || shown::writes(command)) && facts.starts_several()
+        };
         let is_several = || {
             *several.get_or_init(|| {
                 is_background()
                     || programs::runs_several(words.iter().copied())
-                    || facts.runs_several_times(line.start)
-                    || (shown::writes(command) || assignments::set_by(command).is_some())
-                        && facts.starts_several()
+                    || facts.several().has(line.start)
+                    || is_kept()
             })
         };
         if signs.has(Signs::LAUNCHER) {

@@ -1,9 +1,10 @@
 //! Which parts of a script may run several times at once: blocks that go on in the background or into `parallel`, and functions
 //! that are started so. How many of them do is the script's own secret.
 
-use super::LONGEST_LINE;
+use super::assignments::name_length;
 use super::lines::{Line, last_background, lines, words};
 use super::programs::{STARTERS, runs_several};
+use super::{LONGEST_LINE, heredocs};
 use std::ops::Range;
 
 /// Of more functions nobody asks how they are called.
@@ -34,35 +35,34 @@ const BEFORE: [&[u8]; 9] = [
     b"function",
 ];
 
-/// Where such parts stand.
+/// Where such parts stand, and what they use.
 #[derive(Debug, Default)]
-pub struct Several {
-    /// In bytes, in their order, none within another.
+pub struct Several<'a> {
+    /// In bytes, in the order of their ends.
     places: Vec<Range<usize>>,
+    /// Variables that stand there, in their order.
+    variables: Vec<&'a [u8]>,
 }
 
-impl Several {
-    /// Those of `script`.
-    pub fn of(script: &[u8]) -> Several {
+impl<'a> Several<'a> {
+    /// Those of `script`; `starts` says whether a program of it starts others, perhaps those that it has written into a file.
+    pub fn of(script: &'a [u8], starts: bool) -> Several<'a> {
         let mut several = Several::default();
         if !lines(script).any(|line| goes_on(line.text).is_some()) {
             return several;
         }
-        let blocks = Blocks::of(script);
-        blocks
-            .going_on
-            .into_iter()
-            .for_each(|place| several.add(place));
+        let mut blocks = Blocks::of(script);
+        if starts {
+            heredocs::for_each(script, |_, body| blocks.going_on.push(body));
+        }
+        several.add(blocks.going_on);
         let functions = &blocks.functions;
         if functions.len() > MOST_FUNCTIONS || several.starts_any(script, functions) {
-            let mut all: Vec<_> = functions
-                .iter()
-                .map(|function| function.place.clone())
-                .collect();
-            all.append(&mut several.places);
-            all.sort_by_key(|place| (place.end, place.start));
-            all.into_iter().for_each(|place| several.add(place));
+            several.add(functions.iter().map(|function| function.place.clone()));
         }
+        let going_on = several.lines(script);
+        several.variables = going_on.flat_map(|line| used(line.text)).collect();
+        several.variables.sort_unstable();
         several
     }
 
@@ -74,28 +74,48 @@ impl Several {
             .is_some_and(|place| place.start <= at)
     }
 
-    /// Places are added in the order of their ends.
-    fn add(&mut self, place: Range<usize>) {
-        while self
-            .places
-            .last()
-            .is_some_and(|last| last.start >= place.start)
-        {
-            self.places.pop();
-        }
-        self.places.push(place);
+    /// What `variable` holds may be started there.
+    pub fn uses(&self, variable: &[u8]) -> bool {
+        self.variables.binary_search(&variable).is_ok()
     }
 
-    /// A function is started where several commands may run at once, or handed on to others that may do so.
+    /// None of them stays within another.
+    fn add(&mut self, places: impl IntoIterator<Item = Range<usize>>) {
+        let mut all = std::mem::take(&mut self.places);
+        all.extend(places);
+        all.sort_by_key(|place| (place.end, place.start));
+        for place in all {
+            let is_within = |last: &Range<usize>| last.start >= place.start;
+            while self.places.last().is_some_and(is_within) {
+                self.places.pop();
+            }
+            self.places.push(place);
+        }
+    }
+
+    /// Lines in them, and those that start something so themselves.
+    fn lines(&self, script: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
+        let is_one = |line: &Line| self.has(line.start) || goes_on(line.text).is_some();
+        lines(script).filter(is_one)
+    }
+
+    /// A function is started in one of them, or handed on to others that may do so.
     fn starts_any(&self, script: &[u8], functions: &[Function]) -> bool {
         let names =
             |line: &Line| words(line.text).any(|word| functions.iter().any(|one| one.name == word));
         let is_handed_on = |line: &Line| line.text.trim_ascii_start().starts_with(b"export -f");
-        lines(script).any(|line| {
-            (is_handed_on(&line) || self.has(line.start) || goes_on(line.text).is_some())
-                && names(&line)
-        })
+        self.lines(script).any(|line| names(&line))
+            || lines(script).any(|line| is_handed_on(&line) && names(&line))
     }
+}
+
+/// The variables that stand in `text`.
+fn used(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    memchr::memchr_iter(b'$', text).map(|at| {
+        let name = &text[at + 1..];
+        let name = name.strip_prefix(b"{").unwrap_or(name);
+        &name[..name_length(name)]
+    })
 }
 
 /// The last place of `text` at which something goes on in the background, or several times.

@@ -169,6 +169,10 @@ impl<'a> Step<'a> {
             if is_launcher(name_of(words[at])) {
                 break;
             }
+            // Another program follows, with tasks of its own.
+            if words[at] == b":" && words.get(at + 1).is_some_and(|next| next.starts_with(b"-")) {
+                step.tasks = Some(Count::Unknown);
+            }
             if !words[at].starts_with(b"-") {
                 continue;
             }
@@ -223,6 +227,9 @@ impl<'a> Step<'a> {
         );
         take(&mut self.nodes, count(&["--nodes"], &["-N"]));
         take(&mut self.least_cpus, count(&["--mincpus"], &[]));
+        let map = find(&["--map-by", "-map-by"], &[])
+            .filter(|map| matches!(map, Value::Written(text) if text.starts_with(b"ppr:")));
+        take(&mut self.tasks_per_node, map.map(|_| Count::Unknown));
         let sockets = find(&["--extra-node-info"], &["-B"]);
         take(
             &mut self.least_cpus,

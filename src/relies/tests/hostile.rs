@@ -136,6 +136,8 @@ fn hostile_scripts_are_read_in_linear_time() {
         behind("sort -S 1G a\n", "(\n"),
         behind("sort -S 1G a &\n", ") &\n"),
         behind("srun ${T[@]} $T $@\n", "T=( -c 4"),
+        format!("{}{}", "A=-Xmx1g\n".repeat(3000), "$A &\n".repeat(3000)),
+        behind("sort -S 1G a\nparallel\n", "<<A\nA\n"),
         behind("srun ${T[@]} $T $@\n", "T+=\" -c $T\" "),
         behind("srun \"$@\"\n", "set -- $@ -c 4;"),
         times("srun ${T[@]} T=(-c $T) "),

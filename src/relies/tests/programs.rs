@@ -72,6 +72,7 @@ fn programs_keep_the_memory_that_they_are_told_to_use() {
         ("tool --member 5G --remember 2G", NOTHING),
         ("node --max-old-space-size=6144 a.js", mib(6144)),
         ("export NODE_OPTIONS=\"--max_old_space_size=512\"", mib(512)),
+        ("NODE_OPTIONS=--max-old-space-size=512 npm run a", mib(512)),
         ("tool --heap 6g", mib(6144)),
         ("tool --max-heap=6g", mib(6144)),
         ("tool --cheap 6", NOTHING),

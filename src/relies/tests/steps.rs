@@ -39,6 +39,10 @@ fn steps_and_launchers_keep_what_they_name() {
         ("srun -N2 --ntasks-per-node=4 ./a", cpus(8)),
         ("srun -c 2 -c 4 ./a", cpus(4)),
         ("srun ./a -B 1:4:1 --mincpus=4", NOTHING),
+        ("mpirun --map-by ppr:4:node ./a", ALL_CPUS),
+        ("mpirun --map-by socket -np 4 ./a", cpus(4)),
+        ("mpirun -np 2 ./a : -np 4 ./b", (None, Some(None))),
+        ("srun -n 2 ./a : b", cpus(2)),
         // Whoever starts MPI's processes.
         ("mpirun.openmpi -np 4 ./a", cpus(4)),
         ("mpiexec.mpich -n 4 ./a", cpus(4)),
@@ -219,6 +223,17 @@ fn what_may_run_several_times_at_once_keeps_all() {
         ),
         (
             "g() { f; }\nf()\n{\n sort -S 1G $1\n}\ng a &\ng b &",
+            ALL_MEMORY,
+        ),
+        // What a variable or a text holds that is started so.
+        (
+            "RUN=\"java -Xmx2g -jar a.jar\"\n$RUN a &\n$RUN b &",
+            ALL_MEMORY,
+        ),
+        ("RUN='sort -S 1G'\n(\n ${RUN} a\n) &", ALL_MEMORY),
+        ("RUN='sort -S 1G'\n$RUN a\n$OTHER &", mib(1024)),
+        (
+            "cat > cmds <<EOF\nsort -S 1G a\nsort -S 1G b\nEOF\nparallel < cmds",
             ALL_MEMORY,
         ),
         // Several tasks.
