@@ -15,9 +15,12 @@
 
 #include "sandbox.h"
 
-static const char *const replaced[] = { "srun",	   "mpirun",  "mpiexec",  "mpiexec.hydra", "orterun",  "prun",
-					"sbatch",  "salloc",  "scancel",  "scontrol",	   "sbcast",   "sattach",
-					"strigger", "sacctmgr", "mail",	   "mailx",	   "sendmail" };
+static const char *const replaced[] = { "srun",		  "mpirun",	    "mpiexec",	     "orterun",
+					"prterun",	  "prun",	    "mpirun.openmpi", "mpiexec.openmpi",
+					"mpirun.mpich",	  "mpiexec.mpich",  "mpiexec.hydra",  "sbatch",
+					"salloc",	  "scancel",	    "scontrol",	     "sbcast",
+					"sattach",	  "strigger",	    "sacctmgr",	     "mail",
+					"mailx",	  "sendmail" };
 
 /* Searched after the job's own PATH: a script may name a launcher by its full path. */
 #define USUAL_FOLDERS "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -103,6 +103,83 @@ pub fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [
     best.filter(|_| last >= sourced)
 }
 
+/// So many times a variable is given options at most.
+const MOST_OPTIONS: usize = 32;
+
+/// No list of options is longer, in bytes.
+const LONGEST_LIST: usize = 1024;
+
+/// The options that `script` puts into `name`: all elements of an array, and texts that hold options, also where it appends them.
+pub fn options<'a>(script: &'a [u8], name: &[u8]) -> Vec<&'a [u8]> {
+    let mut found = Vec::new();
+    for at in memchr::memmem::find_iter(script, name) {
+        let is_inside = script[..at]
+            .last()
+            .is_some_and(|byte| is_in_name(*byte) || *byte == b'$');
+        let after = &script[at + name.len()..];
+        let after = after.strip_prefix(b"+").unwrap_or(after);
+        let is_comment = || line_before(script, at).trim_ascii_start().starts_with(b"#");
+        let Some(value) = after
+            .strip_prefix(b"=")
+            .filter(|_| !is_inside && !is_comment())
+        else {
+            continue;
+        };
+        match value.strip_prefix(b"(") {
+            Some(list) => found.extend(without_comments(&list[..list_length(list)])),
+            None => found.extend(Some(assigned(value)).filter(|text| holds_options(text))),
+        }
+        if found.len() >= MOST_OPTIONS {
+            break;
+        }
+    }
+    found
+}
+
+/// What `script` sets its arguments to, as `set -- -c 4`.
+pub fn arguments(script: &[u8]) -> Vec<&[u8]> {
+    let sets = memchr::memmem::find_iter(script, b"set -- ");
+    let sets = sets.filter(|&at| begins_command(line_before(script, at)));
+    let texts = sets.map(|at| {
+        let text = &script[at + b"set -- ".len()..];
+        let text = &text[..text.len().min(LONGEST_LIST)];
+        &text[..memchr::memchr2(b'\n', b';', text).unwrap_or(text.len())]
+    });
+    texts.take(MOST_OPTIONS).collect()
+}
+
+/// Up to the bracket that ends a list; some of its elements may hold brackets of their own.
+fn list_length(list: &[u8]) -> usize {
+    let list = &list[..list.len().min(LONGEST_LIST)];
+    let ends = |&at: &usize| {
+        let after = list.get(at + 1);
+        after.is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b';' | b'&'))
+    };
+    memchr::memchr_iter(b')', list)
+        .find(ends)
+        .unwrap_or(list.len())
+}
+
+/// The lines of a list, as far as no comment ends them.
+fn without_comments(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = list.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let said = lines.map(|line| match memchr::memmem::find(line, b" #") {
+        Some(at) => &line[..at],
+        None => line,
+    });
+    said.filter(|line| !line.is_empty() && !line.starts_with(b"#"))
+}
+
+fn holds_options(text: &[u8]) -> bool {
+    let mut words = text.split(u8::is_ascii_whitespace);
+    words.any(|word| word.starts_with(b"-"))
+}
+
+/// `script` sets `name`, which may be one of Slurm's own.
+pub fn is_set(script: &[u8], name: &[u8]) -> bool {
+    memchr::memmem::find_iter(script, name).any(|at| script.get(at + name.len()) == Some(&b'='))
+}
+
 /// What stands before byte `at` on its line, as far as a command reaches.
 fn line_before(script: &[u8], at: usize) -> &[u8] {
     let before = &script[at.saturating_sub(LONGEST_VALUE)..at];
@@ -204,9 +281,8 @@ pub fn name_length(text: &[u8]) -> usize {
     }
 }
 
-/// The variable that a command sets: `T` of `export T=8`.
+/// The variable that a command sets: `T` of `export T=8`, and of what Perl, Python and R say: `my $t = 8`, `t = 8`, `t <- 8`.
 pub fn set_by(command: &[u8]) -> Option<&[u8]> {
-    memchr::memchr(b'=', command)?;
     let mut text = command.trim_ascii_start();
     for before in [
         &b"export "[..],
@@ -214,11 +290,16 @@ pub fn set_by(command: &[u8]) -> Option<&[u8]> {
         b"declare ",
         b"readonly ",
         b"set ",
+        b"my ",
+        b"our ",
+        b"$",
     ] {
         text = text.strip_prefix(before).unwrap_or(text).trim_ascii_start();
     }
     let name = &text[..name_length(text)];
-    (!name.is_empty() && text.get(name.len()) == Some(&b'=')).then_some(name)
+    let after = text[name.len()..].trim_ascii_start();
+    let is_set = matches!(after, [b'=', next, ..] if *next != b'=') || after.starts_with(b"<-");
+    (!name.is_empty() && is_set).then_some(name)
 }
 
 /// A command that sets variables of the script and starts nothing: what they hold counts where they are used. Options that

@@ -1,9 +1,12 @@
 //! What is true of a whole script: each found out once, and only where somebody asks.
 
-use super::lines::{Line, lines};
+use super::assignments::is_set;
+use super::lines::{Line, lines, words};
 use super::options::number;
 use super::programs;
+use super::several::Several;
 use super::shown;
+use super::variables::{Variables, Written};
 use crate::text::contains;
 use std::cell::OnceCell;
 
@@ -11,6 +14,8 @@ use std::cell::OnceCell;
 const EVERY_MACHINES: [&[u8]; 2] = [b"_JAVA_OPTIONS=", b"JAVA_TOOL_OPTIONS="];
 /// Those from which Nextflow's takes it.
 const NEXTFLOWS: [&[u8]; 2] = [b"NXF_JVM_ARGS=", b"NXF_OPTS="];
+/// That from which Maven's takes it.
+const MAVENS: [&[u8]; 1] = [b"MAVEN_OPTS="];
 /// Commands that hand a script to a scheduler.
 pub const SUBMIT: [&[u8]; 4] = [b"sbatch", b"qsub", b"bsub", b"salloc"];
 
@@ -28,6 +33,14 @@ pub struct Facts<'a> {
     submits: OnceCell<bool>,
     has_heap: OnceCell<bool>,
     has_heap_of_nextflow: OnceCell<bool>,
+    has_heap_of_maven: OnceCell<bool>,
+    several: OnceCell<Several<'a>>,
+    starts_several: OnceCell<bool>,
+    cpus_of_steps: OnceCell<Option<Vec<u8>>>,
+    tasks_of_steps: OnceCell<Option<Vec<u8>>>,
+    has_functions: OnceCell<bool>,
+    has_dask: OnceCell<bool>,
+    workers: OnceCell<Option<u64>>,
     executor_is_scheduler: OnceCell<Option<bool>>,
     processes: OnceCell<Option<u64>>,
 }
@@ -42,6 +55,14 @@ impl<'a> Facts<'a> {
             submits: OnceCell::new(),
             has_heap: OnceCell::new(),
             has_heap_of_nextflow: OnceCell::new(),
+            has_heap_of_maven: OnceCell::new(),
+            several: OnceCell::new(),
+            starts_several: OnceCell::new(),
+            cpus_of_steps: OnceCell::new(),
+            tasks_of_steps: OnceCell::new(),
+            has_functions: OnceCell::new(),
+            has_dask: OnceCell::new(),
+            workers: OnceCell::new(),
             executor_is_scheduler: OnceCell::new(),
             processes: OnceCell::new(),
         }
@@ -56,8 +77,7 @@ impl<'a> Facts<'a> {
     pub fn collects(&self) -> bool {
         let script = self.script;
         let has = || {
-            contains(script, b"()")
-                || contains(script, b"function ")
+            self.has_functions()
                 || contains(script, b"$(\n")
                 || contains(script, b"exec >")
                 || shown::goes_on(script)
@@ -81,6 +101,54 @@ impl<'a> Facts<'a> {
     pub fn has_heap_of_nextflow(&self) -> bool {
         let sets = || sets_heap(self.script, &NEXTFLOWS);
         self.has_heap() || *self.has_heap_of_nextflow.get_or_init(sets)
+    }
+
+    /// It sets a heap for Maven's machine.
+    pub fn has_heap_of_maven(&self) -> bool {
+        let sets = || sets_heap(self.script, &MAVENS);
+        *self.has_heap_of_maven.get_or_init(sets)
+    }
+
+    /// It has functions.
+    pub fn has_functions(&self) -> bool {
+        let has = || contains(self.script, b"()") || contains(self.script, b"function ");
+        *self.has_functions.get_or_init(has)
+    }
+
+    /// What may run several times at once.
+    pub fn several(&self) -> &Several<'a> {
+        let several = || Several::of(self.script, self.starts_several());
+        self.several.get_or_init(several)
+    }
+
+    /// It starts a program that starts others several times, perhaps those that it has written into a file.
+    pub fn starts_several(&self) -> bool {
+        let starts = |line: Line| programs::runs_several(words(line.text));
+        *self
+            .starts_several
+            .get_or_init(|| lines(self.script).any(starts))
+    }
+
+    /// How many CPUs for a task it exports for its steps.
+    pub fn cpus_of_steps(&self) -> Option<&[u8]> {
+        let exports = || exports(self.script, &["SRUN_CPUS_PER_TASK", "SLURM_CPUS_PER_TASK"]);
+        self.cpus_of_steps.get_or_init(exports).as_deref()
+    }
+
+    /// How many tasks it exports for its steps.
+    pub fn tasks_of_steps(&self) -> Option<&[u8]> {
+        let exports = || exports(self.script, &["SLURM_NTASKS", "SLURM_NPROCS"]);
+        self.tasks_of_steps.get_or_init(exports).as_deref()
+    }
+
+    /// It speaks of Dask.
+    pub fn has_dask(&self) -> bool {
+        *self.has_dask.get_or_init(|| contains(self.script, b"dask"))
+    }
+
+    /// How many workers of Dask it starts, each with a memory limit of its own; `None` where nobody can say.
+    pub fn workers(&self) -> Option<u64> {
+        *self.workers.get_or_init(|| workers_of_dask(self.script))
     }
 
     /// Whether what the environment has Nextflow run its tasks by is a scheduler; `None` where it does not say.
@@ -112,15 +180,46 @@ fn sets_heap(script: &[u8], names: &[&[u8]]) -> bool {
     })
 }
 
+/// What it sets the first of `names` to that it sets at all, with its variables written out.
+fn exports(script: &[u8], names: &[&str]) -> Option<Vec<u8>> {
+    names.iter().find_map(|name| {
+        if !is_set(script, name.as_bytes()) {
+            return None;
+        }
+        let name = format!("${name}").into_bytes();
+        match Variables::of(script).write_out(&name) {
+            Written::Out(value) => Some(value).filter(|value| *value != name),
+            Written::AsItIs => None,
+            Written::TooMuch => Some(b"$UNKNOWN".into()),
+        }
+    })
+}
+
+/// `--nworkers 4`, `n_workers=4`. What is not written may be any number; without it there is one, but of a cluster in Python.
+fn workers_of_dask(script: &[u8]) -> Option<u64> {
+    let names = [&b"n_workers"[..], b"nworkers", b"n-workers", b"nprocs"];
+    let mut most = (!contains(script, b"LocalCluster")).then_some(1);
+    for at in names.iter().flat_map(|name| {
+        let ends = memchr::memmem::find_iter(script, *name);
+        ends.map(|at| at + name.len())
+    }) {
+        let text = script[at..].trim_ascii_start();
+        let text = text.strip_prefix(b"=").unwrap_or(text).trim_ascii_start();
+        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        most = most.max(Some(number(&text[..digits])?));
+    }
+    most
+}
+
 /// How many processes ORCA's input names: `nprocs 8`, or `! PAL8`.
 fn processes_of_orca(script: &[u8]) -> Option<u64> {
-    let behind = |name: &[u8]| {
-        let at = memchr::memmem::find(script, name)?;
-        let text = script[at + name.len()..].trim_ascii_start();
+    let behind = |names: &[&[u8]]| {
+        let find = |name: &&[u8]| Some(memchr::memmem::find(script, name)? + name.len());
+        let text = script[names.iter().find_map(find)?..].trim_ascii_start();
         let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
         number(&text[..digits])
     };
-    behind(b"nprocs ").or_else(|| behind(b" PAL"))
+    behind(&[b"nprocs ", b"NPROCS ", b"NProcs "]).or_else(|| behind(&[b" PAL", b" pal"]))
 }
 
 /// It names a scheduler.

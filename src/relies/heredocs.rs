@@ -11,7 +11,18 @@ const MOST_UNENDED: u32 = 16;
 /// Where lines stand that this script does not rely on, in bytes, in their order; `collects` says whether what it prints may be
 /// read elsewhere than in the job's output.
 pub fn of_others(script: &[u8], collects: impl Fn() -> bool) -> Vec<Range<usize>> {
-    let mut found: Vec<Range<usize>> = Vec::new();
+    let mut found = Vec::new();
+    for_each(script, |head, body| {
+        let text = &script[body.clone()];
+        if is_of_others(head, text) || is_printed(head, text) && !collects() {
+            found.push(body);
+        }
+    });
+    found
+}
+
+/// Hands over each text that stands in the script, with the line before it.
+pub fn for_each(script: &[u8], mut take: impl FnMut(&[u8], Range<usize>)) {
     let (mut from, mut unended) = (0, 0);
     while let Some(at) = memchr::memchr(b'<', &script[from..]).map(|at| from + at) {
         // `<<< word` is no mark, nor is its end.
@@ -39,14 +50,9 @@ pub fn of_others(script: &[u8], collects: impl Fn() -> bool) -> Vec<Range<usize>
             }
             continue;
         };
-        let head = &script[start..end];
-        let text = &script[body.clone()];
-        if is_of_others(head, text) || is_printed(head, text) && !collects() {
-            found.push(body.clone());
-        }
         from = body.end.max(from);
+        take(&script[start..end], body);
     }
-    found
 }
 
 /// The word that ends the text behind `<<EOF` or `<<-'EOF'`, and whether tabs may stand before it.

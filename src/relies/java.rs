@@ -10,7 +10,42 @@ use crate::text::contains;
 const BESIDE_HEAP_MIB: u64 = 256;
 
 /// Programs that start a machine.
-const STARTERS: [&[u8]; 3] = [b"java", b"gatk", b"bbduk.sh"];
+const STARTERS: [&[u8]; 3] = [b"java", b"gatk", b"mvn"];
+
+/// Those of BBTools, which ask Slurm and the node how much there is.
+const BBTOOLS: [&str; 31] = [
+    "addadapters.sh",
+    "bbcountunique.sh",
+    "bbduk.sh",
+    "bbmap.sh",
+    "bbmask.sh",
+    "bbmerge-auto.sh",
+    "bbmerge.sh",
+    "bbnorm.sh",
+    "bbrealign.sh",
+    "bbrename.sh",
+    "bbsketch.sh",
+    "bbsplit.sh",
+    "bbwrap.sh",
+    "calcuniqueness.sh",
+    "callvariants.sh",
+    "clumpify.sh",
+    "comparesketch.sh",
+    "dedupe.sh",
+    "demuxbyname.sh",
+    "filterbyname.sh",
+    "filterbytile.sh",
+    "khist.sh",
+    "kmercountexact.sh",
+    "mapPacBio.sh",
+    "pileup.sh",
+    "randomreads.sh",
+    "reformat.sh",
+    "repair.sh",
+    "seal.sh",
+    "sendsketch.sh",
+    "tadpole.sh",
+];
 
 /// Commands that speak of programs without starting them.
 const SPEAK_OF_PROGRAMS: [&[u8]; 18] = [
@@ -42,8 +77,10 @@ pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
     let only_asks = words
         .iter()
         .any(|word| *word == b"-version" || *word == b"--version");
+    let is_maven = || words.iter().any(|word| name_of(word) == b"mvn");
+    let has_heap = || facts.has_heap() || is_maven() && facts.has_heap_of_maven();
     let starts = || !is_named && !only_asks && !speaks(words) && starts(words);
-    if words.iter().any(by_share) || (starts() && !facts.has_heap()) {
+    if words.iter().any(by_share) || (starts() && !has_heap()) {
         note(Need::AllMemory);
     }
 }
@@ -62,7 +99,10 @@ fn speaks(words: &[&[u8]]) -> bool {
 /// A Java machine, or a program known to be one, with something to do; without a largest heap it takes a share of what there
 /// is, and so it does where only the first heap is named.
 fn starts(words: &[&[u8]]) -> bool {
-    let is_program = |word: &&[u8]| STARTERS.contains(&name_of(word)) && !word.contains(&b'=');
+    let is_one = |name: &[u8]| {
+        STARTERS.contains(&name) || BBTOOLS.iter().any(|tool| tool.as_bytes() == name)
+    };
+    let is_program = |word: &&[u8]| is_one(name_of(word)) && !word.contains(&b'=');
     let last = words.len().saturating_sub(1);
     words[..last].iter().any(is_program)
         || words

@@ -192,15 +192,18 @@ impl<'a> Line<'a> {
 
     /// A command of it goes on in the background: several of them may run at once.
     pub fn has_background(&self) -> bool {
-        let text = self.text;
-        memchr::memchr_iter(b'&', text).any(|at| {
-            let before = at.checked_sub(1).and_then(|at| text.get(at));
-            let after = text.get(at + 1);
-            // `&&`, `|&`, `&>`, `>&` and `<&` are something else.
-            !matches!(before, Some(b'&' | b'|' | b'>' | b'<'))
-                && !matches!(after, Some(b'&' | b'>'))
-        })
+        last_background(self.text).is_some()
     }
+}
+
+/// The last `&` of a line that sends something to the background.
+pub fn last_background(text: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'&', text).rfind(|&at| {
+        let before = at.checked_sub(1).and_then(|at| text.get(at));
+        let after = text.get(at + 1);
+        // `&&`, `|&`, `&>`, `>&` and `<&` are something else.
+        !matches!(before, Some(b'&' | b'|' | b'>' | b'<')) && !matches!(after, Some(b'&' | b'>'))
+    })
 }
 
 /// What has been read of a line so far, so that each byte is read once.

@@ -1,8 +1,9 @@
 //! Memory that a program is to take, named in an option or a variable whose name speaks of memory.
 
 use super::Need;
+use super::facts::Facts;
 use super::options::{Value, number, size, value};
-use super::steps::name_of;
+use super::steps::{is_launcher, name_of};
 use crate::text::contains;
 
 /// Parts of options' names that speak of another memory than the job's, or of none.
@@ -45,6 +46,21 @@ const IN_GIB: [&[u8]; 3] = [b"--localmem", b"-abs-mem", b"-absmem"];
 /// Programs whose `--memory` counts MiB.
 const IN_MIB: [&[u8]; 4] = [b"plink", b"plink1.9", b"plink2", b"fastqc"];
 
+/// Options whose plain numbers are MiB, of whichever program: those of Node.js.
+const ARE_MIB: [&[u8]; 2] = [b"--max-old-space-size", b"--max_old_space_size"];
+
+/// How the executables of LS-Dyna are called, which count words of memory, of eight bytes each where they are exact.
+const LS_DYNA: [&[u8]; 7] = [
+    b"ls-dyna",
+    b"lsdyna",
+    b"ls971",
+    b"mpp971",
+    b"mppdyna",
+    b"mpp-dyna",
+    b"smp971",
+];
+const BYTES_OF_A_WORD: u64 = 8;
+
 /// Names that say that it is the memory which a program may take.
 const IS_MEMORY: [&[u8]; 6] = [
     b"mem",
@@ -75,6 +91,8 @@ const OF_STEPS: [&[u8]; 4] = [b"--mem", b"--mem-per-cpu", b"--mem-bind", b"--mem
 /// What is true of all words of a command.
 struct Command {
     is_dask: bool,
+    is_dyna: bool,
+    is_parallel: bool,
     is_rules: bool,
     is_export: bool,
     is_in_mib: bool,
@@ -91,7 +109,11 @@ impl Command {
         };
         let is_snakemake = || words.iter().any(|word| name_of(word) == b"snakemake");
         Command {
-            is_dask: words.iter().any(|word| contains(word, b"dask")),
+            is_dask: words
+                .iter()
+                .any(|word| contains(word, b"dask") || *word == b"LocalCluster"),
+            is_dyna: words.iter().any(|word| is_dyna(name_of(word))),
+            is_parallel: words.iter().any(|word| is_launcher(name_of(word))),
             is_rules: words
                 .iter()
                 .any(|word| OF_RULES.contains(&name_before(word)))
@@ -106,24 +128,39 @@ impl Command {
     }
 }
 
+fn is_dyna(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    LS_DYNA.iter().any(|one| name.starts_with(one))
+}
+
 /// What stands before the `=` of a word.
 fn name_before(word: &[u8]) -> &[u8] {
     word.split(|&byte| byte == b'=').next().unwrap_or(word)
 }
 
 /// Notes what a command's words name.
-pub fn needs(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
     let is_one = |word: &[u8]| word.starts_with(b"-") || word.contains(&b'=');
     let mut command = None;
     for at in (0..words.len()).filter(|&at| is_one(words[at])) {
         let command = command.get_or_insert_with(|| Command::of(words));
-        named(command, words, at, note);
+        match memchr::memmem::find(words[at], b"=--").filter(|_| !words[at].starts_with(b"-")) {
+            // `TOOL_OPTIONS=--max-mem=4G`.
+            Some(equals) => named(facts, command, &[&words[at][equals + 1..]], 0, note),
+            None => named(facts, command, words, at, note),
+        }
     }
 }
 
 /// `--max-mem 6G`, `--memory-limit=6GiB`, `executor-memory 4g`: an option whose name speaks of memory; `memory=6gb`, `%mem=6GB`,
 /// `export TOOL_MEM=6G`: what a program or its input is given in that form.
-fn named(command: &Command, words: &[&[u8]], at: usize, note: &mut impl FnMut(Need)) {
+fn named(
+    facts: &Facts,
+    command: &Command,
+    words: &[&[u8]],
+    at: usize,
+    note: &mut impl FnMut(Need),
+) {
     let word = words[at];
     let name = name_before(word);
     let is_option = word.starts_with(b"-");
@@ -142,7 +179,9 @@ fn named(command: &Command, words: &[&[u8]], at: usize, note: &mut impl FnMut(Ne
         false => value_of(words, at),
     };
     match found {
-        Some(Value::Written(text)) => written(command, word, text).into_iter().for_each(note),
+        Some(Value::Written(text)) => written(facts, command, word, text)
+            .into_iter()
+            .for_each(note),
         // Any program's `x=$Y` may hold anything.
         Some(Value::Computed)
             if !is_option && name[0] != b'%' && !command.names_its_memory(name, at) => {}
@@ -157,15 +196,19 @@ fn named(command: &Command, words: &[&[u8]], at: usize, note: &mut impl FnMut(Ne
 }
 
 /// What the value `text` in or behind `word` asks for; `None` where it may count something else.
-fn written(command: &Command, word: &[u8], text: &[u8]) -> Option<Need> {
+fn written(facts: &Facts, command: &Command, word: &[u8], text: &[u8]) -> Option<Need> {
     let name = name_before(word);
     let is_number = || word.starts_with(b"-") && number(text).is_some_and(|number| number > 0);
-    // Dask's workers fill what they believe to have, and count not all of it.
-    let times = if command.is_dask { 2 } else { 1 };
+    let memory = |mib: u64| {
+        let times = command.times(facts, name);
+        times.map_or(Need::AllMemory, |times| {
+            Need::Memory(mib.saturating_mul(times))
+        })
+    };
     match (size(text), plain(command, name, text)) {
-        (Some(mib), _) => Some(Need::Memory(mib.saturating_mul(times))),
+        (Some(mib), _) => Some(memory(mib)),
         _ if is_mode(name) => None,
-        (None, Some(mib)) => Some(Need::Memory(mib)),
+        (None, Some(mib)) => Some(memory(mib)),
         _ if word.starts_with(b"-D") => None,
         // Of small numbers only the program knows the unit.
         _ => (is_number() || text.ends_with(b"%")).then_some(Need::AllMemory),
@@ -179,7 +222,7 @@ fn plain(command: &Command, name: &[u8], text: &[u8]) -> Option<u64> {
         name.len() > unit.len() && name[name.len() - unit.len()..].eq_ignore_ascii_case(unit)
     };
     match number {
-        _ if command.is_in_mib && name == b"--memory" => Some(number),
+        _ if command.is_in_mib && name == b"--memory" || ARE_MIB.contains(&name) => Some(number),
         _ if ends(b"mb") || ends(b"mib") => Some(number),
         _ if ends(b"gb") || ends(b"gib") || IN_GIB.contains(&name) => {
             Some(number.saturating_mul(1024))
@@ -190,6 +233,23 @@ fn plain(command: &Command, name: &[u8], text: &[u8]) -> Option<u64> {
 }
 
 impl Command {
+    /// How often what an option of this name says is taken; `None` where nobody can say.
+    fn times(&self, facts: &Facts, name: &[u8]) -> Option<u64> {
+        // Each process of LS-Dyna takes its own.
+        let is_each = self.is_dyna && self.is_parallel;
+        if is_each {
+            return None;
+        }
+        if self.is_dyna && name.starts_with(b"memory") {
+            return Some(BYTES_OF_A_WORD);
+        }
+        // Each of Dask's workers has a limit of its own. They fill what they believe to have, and count not all of it.
+        if self.is_dask || name == b"memory_limit" && facts.has_dask() {
+            return Some(facts.workers()?.saturating_mul(2));
+        }
+        Some(1)
+    }
+
     /// `name=value` reaches a program; a variable that only the script knows, as in `MEM=6G`, does not.
     fn reaches_program(&self, name: &[u8]) -> bool {
         let is_scripts = || OF_THE_SCRIPT.iter().any(|part| name.starts_with(part));
@@ -227,7 +287,15 @@ fn speaks_of_memory(name: &[u8]) -> bool {
         || part(b"limitbamsortram")
         || part(b"genomegenerateram")
         || name == b"--ram"
-        || part(b"heap-size")
+        || part(b"old-space")
+        || part(b"old_space")
+        || is_heap(&name)
+}
+
+/// `--heap`, `--max-heap`, `heap_size`.
+fn is_heap(name: &[u8]) -> bool {
+    let mut parts = name.split(|byte| matches!(byte, b'-' | b'_' | b'.'));
+    parts.any(|part| matches!(part, b"heap" | b"heapsize" | b"maxheap" | b"minheap"))
 }
 
 fn is_mode(name: &[u8]) -> bool {

@@ -15,6 +15,7 @@ mod lines;
 mod memory;
 mod options;
 mod programs;
+mod several;
 mod shown;
 mod signs;
 mod sizes;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use signs::Signs;
 use std::cell::{Cell, OnceCell};
 use std::ops::Range;
+pub use steps::is_launcher;
 use variables::{Variables, Written};
 
 /// More of a script is not read, in bytes.
@@ -203,10 +205,17 @@ impl<'a> Found<'a> {
                 break;
             }
             let of_command = signs::up_to(line.start + command.end, &mut signs);
-            if !of_command.is_empty() && !line.only_shows(&command, || self.facts.collects()) {
+            if !of_command.is_empty() && !self.only_shows(line, &command) {
                 self.read(line, command, Signs::all(of_command));
             }
         }
+    }
+
+    /// What a command prints is nothing that the job relies on, unless others start it.
+    fn only_shows(&self, line: &Line, command: &Range<usize>) -> bool {
+        let facts = &self.facts;
+        line.only_shows(command, || facts.collects())
+            && !(facts.starts_several() && facts.several().has(line.start))
     }
 
     fn read(&mut self, line: &Line<'a>, place: Range<usize>, mut signs: Signs) {
@@ -289,7 +298,7 @@ impl<'a> Found<'a> {
                 continue;
             }
             let text = &user.text[command];
-            if programs::hangs_on_count(text, self.facts.counts()) {
+            if programs::hangs_on_count(text, Some(name), self.facts.counts()) {
                 raise(&mut self.cpus, None, &user);
             } else if let Some(other) = assignments::set_by(text) {
                 self.follow(other, user.start + user.text.len(), &user);
@@ -307,7 +316,6 @@ impl<'a> Found<'a> {
             background.set(Some((place, has)));
             has
         };
-        let counts = signs.has(Signs::CPU_VARIABLE) && facts.counts();
         let mut note = |need: Need| match need {
             Need::Memory(mib) => raise(&mut self.memory, Some(mib), line),
             Need::AllMemory => raise(&mut self.memory, None, line),
@@ -320,18 +328,33 @@ impl<'a> Found<'a> {
             }
             return;
         }
-        if signs.has(Signs::LAUNCHER) {
-            steps::needs(words, cpus, is_background, &mut note);
-        }
         // How many of them run at once is the script's own secret.
         let several = OnceCell::new();
-        let is_one_of_several =
-            || *several.get_or_init(|| is_background() || programs::runs_several(words));
+        let is_kept = || {
+            let variable = assignments::set_by(command);
+            variable.is_some_and(|name| facts.several().uses(name))
+                || (variable.is_some() || shown::writes(command)) && facts.starts_several()
+        };
+        let is_several = || {
+            *several.get_or_init(|| {
+                is_background()
+                    || programs::runs_several(words.iter().copied())
+                    || facts.several().has(line.start)
+                    || is_kept()
+            })
+        };
+        if signs.has(Signs::LAUNCHER) {
+            steps::needs(facts, words, cpus, is_several, &mut note);
+        }
+        let one_of_several = OnceCell::new();
+        let is_one_of_several = || {
+            *one_of_several.get_or_init(|| is_several() || steps::have_several_tasks(facts, words))
+        };
         let mut note = |need: Need| match need {
             Need::Memory(_) if is_one_of_several() => note(Need::AllMemory),
             need => note(need),
         };
-        programs::needs(command, signs, words, cpus, counts, &mut note);
+        programs::needs(facts, command, signs, words, cpus, &mut note);
         if signs.has(Signs::JAVA) {
             java::needs(facts, words, &mut note);
         }

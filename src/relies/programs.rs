@@ -1,6 +1,8 @@
 //! Programs that size themselves: by a size that the script names, or by what Slurm gave the job.
 
-use super::options::{Value, size, value};
+use super::assignments::is_in_name;
+use super::facts::Facts;
+use super::options::{Value, number, size, value};
 use super::signs::Signs;
 use super::steps::name_of;
 use super::{Need, memory};
@@ -39,30 +41,31 @@ pub fn asks_about_itself(command: &[u8], words: &[&[u8]], note: &mut impl FnMut(
     }
 }
 
+/// Programs that start what stands behind them several times.
+pub const STARTERS: [&[u8]; 5] = [b"parallel", b"xargs", b"env_parallel", b"sem", b"rush"];
+
 /// It starts what stands behind it several times.
-pub fn runs_several(words: &[&[u8]]) -> bool {
-    let starts = |word: &&[u8]| matches!(name_of(word), b"parallel" | b"xargs");
-    words.iter().any(starts)
+pub fn runs_several<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
+    words.any(|word| STARTERS.contains(&name_of(word)))
 }
 
-/// Notes what the programs of a command need; `cpus` is what the job's user asked for in all, and `script_counts` says whether
-/// the script counts anything.
+/// Notes what the programs of a command need; `cpus` is what the job's user asked for in all.
 pub fn needs(
+    facts: &Facts,
     command: &[u8],
     signs: Signs,
     words: &[&[u8]],
     cpus: u64,
-    script_counts: bool,
     note: &mut impl FnMut(Need),
 ) {
     if signs.has(Signs::MEMORY_VARIABLE) && !only_takes_away(command) {
         note(Need::AllMemory);
     }
-    if signs.has(Signs::CPU_VARIABLE) && hangs_on_count(command, script_counts) {
+    if signs.has(Signs::CPU_VARIABLE) && hangs_on_count(command, None, facts.counts()) {
         note(Need::AllCpus);
     }
     if signs.has(Signs::NAMES_MEMORY) {
-        memory::needs(words, note);
+        memory::needs(facts, words, note);
         dask(words, note);
     }
     if signs.has(Signs::SORT) {
@@ -82,8 +85,9 @@ fn only_takes_away(command: &[u8]) -> bool {
 }
 
 /// What a command does is another thing with another number of CPUs: it compares it, or counts parts of the work out by it.
-pub fn hangs_on_count(command: &[u8], script_counts: bool) -> bool {
-    compares(command) || script_counts && counts(command)
+/// `name` holds it, unless Slurm's own variable does.
+pub fn hangs_on_count(command: &[u8], name: Option<&[u8]>, script_counts: bool) -> bool {
+    compares(command, name) || script_counts && counts(command)
 }
 
 /// So many parts of the work are counted out, by `seq ` or `{1..`: with fewer CPUs there are fewer parts.
@@ -99,29 +103,38 @@ pub fn counts(text: &[u8]) -> bool {
 
 /// A number is compared in it, and not just handed on: `-lt`, `==`, `((` and their like; `$((` computes. With nothing or 0 a
 /// variable is compared to see whether it is set. In `QUAL>=20` a program's own names are.
-fn compares(text: &[u8]) -> bool {
+fn compares(text: &[u8], name: Option<&[u8]>) -> bool {
     // What is computed of the count may have to be 0.
     let computes = OnceCell::new();
     let computes = || *computes.get_or_init(|| contains(text, b"$(("));
     let is_number = |number: &[u8]| is_number(number) || computes();
-    memchr::memchr3_iter(b'-', b'=', b'(', text).any(|at| match &text[at..] {
-        [b'-', b'l' | b'g', b't' | b'e', b' ', ..] => is_number(&text[at + 3..]),
-        [b'-', b'e', b'q', b' ', ..] | [b'-', b'n', b'e', b' ', ..] => is_number(&text[at + 3..]),
-        [b'=', b'=', ..] => {
-            is_number(&text[at + 2..]) && is_of_the_shell(&text[..at], &text[at + 2..])
-        }
-        [b'(', b'(', ..] => !text[..at].ends_with(b"$"),
-        [b'=', ..] => {
-            matches!(text[..at].last(), Some(b'!' | b'<' | b'>'))
-                && is_number(&text[at + 1..])
-                && is_of_the_shell(&text[..at - 1], &text[at + 1..])
-        }
-        _ => false,
-    })
+    let is_of_the_shell = |before: &[u8], after: &[u8]| is_of_the_shell(before, after, name);
+    let is_less_or_more = memchr::memchr2_iter(b'<', b'>', text).any(|at| {
+        text[..at].ends_with(b" ")
+            && is_bare_number(&text[at + 1..])
+            && is_of_the_shell(&text[..at], &[])
+    });
+    is_less_or_more
+        || memchr::memchr3_iter(b'-', b'=', b'(', text).any(|at| match &text[at..] {
+            [b'-', b'l' | b'g', b't' | b'e', b' ', ..] => is_number(&text[at + 3..]),
+            [b'-', b'e', b'q', b' ', ..] | [b'-', b'n', b'e', b' ', ..] => {
+                is_number(&text[at + 3..])
+            }
+            [b'=', b'=', ..] => {
+                is_number(&text[at + 2..]) && is_of_the_shell(&text[..at], &text[at + 2..])
+            }
+            [b'(', b'(', ..] => !text[..at].ends_with(b"$"),
+            [b'=', ..] => {
+                matches!(text[..at].last(), Some(b'!' | b'<' | b'>'))
+                    && is_number(&text[at + 1..])
+                    && is_of_the_shell(&text[..at - 1], &text[at + 1..])
+            }
+            _ => false,
+        })
 }
 
-/// One of the words around a comparison is what the shell puts there, or what Slurm gave.
-fn is_of_the_shell(before: &[u8], after: &[u8]) -> bool {
+/// One of the words around a comparison is what the shell puts there, or what Slurm gave, also where it is called `name`.
+fn is_of_the_shell(before: &[u8], after: &[u8], name: Option<&[u8]>) -> bool {
     const LONGEST: usize = 64;
     let before = &before[before.len().saturating_sub(LONGEST)..];
     let after = &after[..after.len().min(LONGEST)];
@@ -132,8 +145,28 @@ fn is_of_the_shell(before: &[u8], after: &[u8]) -> bool {
     words.any(|word| {
         word.ends_with(b"))")
             || contains(word, b"SLURM_")
+            || name.is_some_and(|name| names(word, name))
             || word.iter().any(|byte| matches!(byte, b'$' | b'`'))
     })
+}
+
+/// `n` stands in `check(n`.
+fn names(word: &[u8], name: &[u8]) -> bool {
+    word.split(|byte| !is_in_name(*byte))
+        .any(|part| part == name)
+}
+
+/// ` 4`, and nothing of a file's name: `./a < 4.txt` compares nothing.
+fn is_bare_number(text: &[u8]) -> bool {
+    let Some(text) = text.strip_prefix(b" ") else {
+        return false;
+    };
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let ends = |byte: &u8| {
+        byte.is_ascii_whitespace()
+            || matches!(byte, b')' | b';' | b']' | b'}' | b':' | b',' | b'"' | b'\'')
+    };
+    digits > 0 && text[0] != b'0' && text.get(digits).is_none_or(ends)
 }
 
 /// What begins there may be a number, and not 0.
@@ -191,6 +224,7 @@ fn sort(words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
         Some(threads) if is_samtools => threads.number().unwrap_or(cpus).max(1),
         _ => 1,
     };
+    let plain = |text| Some(number(text)?.div_ceil(if is_samtools { 1 << 20 } else { 1 << 10 }));
     match find(long, short) {
         Some(Value::Computed) => note(Need::AllMemory),
         Some(given @ Value::Given(_)) => {
@@ -199,7 +233,8 @@ fn sort(words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
                 note(Need::AllCpus);
             }
         }
-        Some(Value::Written(text)) => match size(text) {
+        // A plain number is bytes, and KiB of sort's own.
+        Some(Value::Written(text)) => match size(text).or(plain(text)) {
             Some(mib) => note(Need::Memory(mib.saturating_mul(threads()))),
             // A share of the memory that it believes to have.
             None if text.ends_with(b"%") => note(Need::AllMemory),

@@ -103,7 +103,7 @@ impl Signs {
 /// Of four bytes at least: fewer make the search stop at what is no sign. Each one more makes it stop more often at what is
 /// none, and more than 64 cannot be looked for at once. Which of them are told apart together follows from their order: this
 /// one, found by trial on scripts of many sites, costs a third less than by meaning; `memory` stands behind the longer ones.
-const ALL: [(&str, Signs); 56] = [
+const ALL: [(&str, Signs); 64] = [
     ("SLURM_", Signs::SLURM_VARIABLE),
     ("sort", Signs::SORT),
     ("srun", Signs::LAUNCHER),
@@ -133,7 +133,7 @@ const ALL: [(&str, Signs); 56] = [
     ("parpool", Signs::SIZED),
     ("sbatch", Signs::OTHER_JOB),
     ("memory", Signs::NAMES_MEMORY),
-    ("orterun", Signs::LAUNCHER),
+    ("terun", Signs::LAUNCHER),
     ("MEMORY", Signs::NAMES_MEMORY),
     ("dask", Signs::NAMES_MEMORY),
     ("salloc", Signs::OTHER_JOB),
@@ -142,7 +142,10 @@ const ALL: [(&str, Signs); 56] = [
     ("eRAM", Signs::NAMES_MEMORY),
     ("mem=", Signs::NAMES_MEMORY),
     ("GATK", Signs::JAVA),
-    ("bbduk", Signs::JAVA),
+    ("bbmap", Signs::JAVA),
+    (" in=", Signs::JAVA),
+    (" in1=", Signs::JAVA),
+    ("mvn ", Signs::JAVA),
     ("nextflow", Signs::JAVA_AND_SIZED),
     ("Mem=", Signs::NAMES_MEMORY),
     ("scontrol", Signs::OTHER_JOB),
@@ -160,6 +163,11 @@ const ALL: [(&str, Signs); 56] = [
     ("ansys", Signs::SIZED),
     ("ray start", Signs::SIZED),
     ("GAUSS_", Signs::SIZED),
+    ("prun", Signs::LAUNCHER),
+    ("%MEM", Signs::NAMES_MEMORY),
+    ("%NPR", Signs::PROCESSORS),
+    ("%Npr", Signs::PROCESSORS),
+    ("%MAX", Signs::SIZED),
 ];
 
 /// What Slurm's variables say, by what follows their common beginning.

@@ -144,7 +144,9 @@ fn takes_all(words: &[&[u8]], note: &mut impl FnMut(Need)) {
     )
     .is_some();
     let is_ray = starts(words, |name| name == b"ray", &[b"start"]).is_some();
-    if is_ranger && !names(&["--localmem", "--jobmode"])
+    let mode = (0..words.len()).find_map(|at| value(words, at, &["--jobmode"], &[]));
+    let is_here = mode.is_none_or(|mode| mode == Value::Written(b"local"));
+    if is_ranger && is_here && !names(&["--localmem"])
         || is_ray && !names(&["--object-store-memory"])
     {
         note(Need::AllMemory);

@@ -1,16 +1,26 @@
 //! Steps that name their own memory, CPUs and tasks: one that asks for more than its job has cannot be created.
 
 use super::Need;
-use super::options::{Value, size, value};
+use super::facts::Facts;
+use super::options::{Value, number, size, value};
 
-pub(super) const LAUNCHERS: [&[u8]; 6] = [
+pub(super) const LAUNCHERS: [&[u8]; 7] = [
     b"srun",
     b"mpirun",
     b"mpiexec",
     b"orterun",
-    b"mpiexec.hydra",
+    b"prterun",
+    b"prun",
     b"mpirun_rsh",
 ];
+
+/// A program of this file name starts others. Installations of MPI that stand beside each other end in their own names, as
+/// `mpirun.openmpi` and `mpiexec.hydra`.
+pub fn is_launcher(name: &[u8]) -> bool {
+    let of_mpi = || name.starts_with(b"mpi") || name.starts_with(b"orterun");
+    let before_dot = name.split(|&byte| byte == b'.').next().unwrap_or(name);
+    LAUNCHERS.contains(&name) || of_mpi() && LAUNCHERS.contains(&before_dot)
+}
 
 /// Options of launchers behind which no value stands.
 const WITHOUT_VALUE: [&[u8]; 18] = [
@@ -37,27 +47,88 @@ const WITHOUT_VALUE: [&[u8]; 18] = [
 /// Those with two.
 const WITH_TWO_VALUES: [&[u8]; 5] = [b"-mca", b"--mca", b"-genv", b"-env", b"-gmca"];
 
+/// How many of something a step names: of several the last one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Count {
+    /// As many as Slurm gave.
+    Given,
+    Number(u64),
+    /// Nobody can say.
+    Unknown,
+}
+
+impl Count {
+    fn of(value: Value) -> Count {
+        match value {
+            Value::Given(_) => Count::Given,
+            Value::Computed => Count::Unknown,
+            Value::Written(text) => number(text).map_or(Count::Unknown, Count::Number),
+        }
+    }
+
+    fn times(self, other: Count) -> Count {
+        match (self, other) {
+            (Count::Number(one), Count::Number(other)) => Count::Number(one.saturating_mul(other)),
+            _ => self.max(other),
+        }
+    }
+
+    /// What is written, and 1 where that is not known.
+    fn written(self) -> u64 {
+        match self {
+            Count::Number(number) => number.max(1),
+            Count::Given | Count::Unknown => 1,
+        }
+    }
+}
+
 /// What one step names.
 #[derive(Default)]
 struct Step<'a> {
     memory: Option<Value<'a>>,
     memory_per_cpu: Option<Value<'a>>,
-    cpus: Option<Value<'a>>,
-    tasks: Option<Value<'a>>,
+    /// `--mem-per-gpu`: nobody says how many GPUs there are.
+    has_memory_per_gpu: bool,
+    /// For each task.
+    cpus: Option<Count>,
+    tasks: Option<Count>,
+    tasks_per_node: Option<Count>,
+    nodes: Option<Count>,
+    /// At least so many, whatever the tasks have.
+    least_cpus: Option<Count>,
 }
 
-/// Notes what the steps of a line need; `is_background` says whether a command of that goes on in the background.
+/// Notes what the steps of a line need; `is_several` says whether several of its commands may run at once.
 pub fn needs(
+    facts: &Facts,
     words: &[&[u8]],
     cpus: u64,
-    is_background: impl Fn() -> bool,
+    is_several: impl Fn() -> bool,
     note: &mut impl FnMut(Need),
 ) {
-    let starts = (0..words.len()).filter(|&at| LAUNCHERS.contains(&name_of(words[at])));
-    for start in starts {
-        let step = Step::read(&words[start + 1..]);
-        step.needs(is_background(), cpus, note);
+    for step in steps(facts, words) {
+        step.needs(&is_several, cpus, note);
     }
+}
+
+/// A step of it has several tasks, so what stands behind its launcher runs several times.
+pub fn have_several_tasks(facts: &Facts, words: &[&[u8]]) -> bool {
+    steps(facts, words).any(|step| !matches!(step.all_tasks(), None | Some(Count::Number(0 | 1))))
+}
+
+fn steps<'a>(facts: &Facts, words: &[&'a [u8]]) -> impl Iterator<Item = Step<'a>> {
+    let starts = (0..words.len()).filter(|&at| is_launcher(name_of(words[at])));
+    starts.map(|at| {
+        let mut step = Step::read(facts, &words[at + 1..]);
+        step.cpus = step.cpus.or_else(|| exported(facts.cpus_of_steps()));
+        step.tasks = step.tasks.or_else(|| exported(facts.tasks_of_steps()));
+        step
+    })
+}
+
+/// What the script exports for its steps.
+fn exported(value: Option<&[u8]>) -> Option<Count> {
+    value.map(|text| Count::of(Value::of(text)))
 }
 
 /// The file name of a program.
@@ -66,7 +137,7 @@ pub fn name_of(word: &[u8]) -> &[u8] {
 }
 
 impl<'a> Step<'a> {
-    fn read(words: &[&'a [u8]]) -> Step<'a> {
+    fn read(facts: &Facts, words: &[&'a [u8]]) -> Step<'a> {
         let mut step = Step::default();
         // Where the program follows at once, all options are its own.
         if !words
@@ -87,60 +158,169 @@ impl<'a> Step<'a> {
                 }
                 None if values_ahead > 0 => values_ahead -= 1,
                 None => {
+                    // What a function is called with may be options.
+                    if is_arguments(words[at]) && !is_programs && facts.has_functions() {
+                        step.cpus = Some(Count::Unknown);
+                    }
                     is_open |= words[at].starts_with(b"$") && !is_programs;
                     is_programs = true;
                 }
             }
-            let find = |long: &[&str], short: &[&str]| value(words, at, long, short);
-            // What the shell computes may as well be the program's, and what is written is where nothing is open.
-            let count = |long: &[&str], short: &[&str]| {
-                find(long, short)
-                    .filter(|found| !is_programs || is_open && *found != Value::Computed)
-            };
-            let is_next_step = LAUNCHERS.contains(&name_of(words[at]));
-            if is_next_step {
+            if is_launcher(name_of(words[at])) {
                 break;
             }
-            step.memory = step.memory.or(find(&["--mem"], &[]));
-            step.memory_per_cpu = step.memory_per_cpu.or(find(&["--mem-per-cpu"], &[]));
-            step.cpus = step
-                .cpus
-                .or(count(&["--cpus-per-task", "--cpus-per-rank"], &["-c"]));
-            step.tasks = step.tasks.or(count(&["--ntasks", "-np", "--np"], &["-n"]));
+            // Another program follows, with tasks of its own.
+            if words[at] == b":" && words.get(at + 1).is_some_and(|next| next.starts_with(b"-")) {
+                step.tasks = Some(Count::Unknown);
+            }
+            if !words[at].starts_with(b"-") {
+                continue;
+            }
+            step.take_memory(words, at);
+            // What the shell computes may as well be the program's, and what is written is where nothing is open.
+            if !is_programs || is_open {
+                step.take_counts(words, at, |count| !is_programs || count != Count::Unknown);
+            }
         }
         step
     }
 
-    fn needs(&self, is_background: bool, cpus: u64, note: &mut impl FnMut(Need)) {
-        let named = [self.cpus, self.tasks];
-        let number = |value: Option<Value>| value.and_then(Value::number).unwrap_or(1).max(1);
-        let written = number(self.cpus).saturating_mul(number(self.tasks));
+    fn take_memory(&mut self, words: &[&'a [u8]], at: usize) {
+        let find = |option: &str| value(words, at, &[option], &[]);
+        self.memory = find("--mem").or(self.memory);
+        self.memory_per_cpu = find("--mem-per-cpu").or(self.memory_per_cpu);
+        self.has_memory_per_gpu |= find("--mem-per-gpu").is_some();
+    }
+
+    fn take_counts(&mut self, words: &[&'a [u8]], at: usize, is_its: impl Fn(Count) -> bool) {
+        let find = |long: &[&str], short: &[&str]| value(words, at, long, short);
+        let count = |long: &[&str], short: &[&str]| {
+            find(long, short)
+                .map(Count::of)
+                .filter(|&count| is_its(count))
+        };
+        let take = |known: &mut Option<Count>, found: Option<Count>| *known = found.max(*known);
+        take(
+            &mut self.cpus,
+            count(&["--cpus-per-task", "--cpus-per-rank"], &["-c"]),
+        );
+        take(
+            &mut self.cpus,
+            cpus_of_tres(words, at).filter(|&count| is_its(count)),
+        );
+        take(
+            &mut self.tasks,
+            count(&["--ntasks", "-np", "--np", "--n"], &["-n"]),
+        );
+        take(
+            &mut self.tasks_per_node,
+            count(
+                &[
+                    "--ntasks-per-node",
+                    "--tasks-per-node",
+                    "-ppn",
+                    "-npernode",
+                    "--npernode",
+                ],
+                &[],
+            ),
+        );
+        take(&mut self.nodes, count(&["--nodes"], &["-N"]));
+        take(&mut self.least_cpus, count(&["--mincpus"], &[]));
+        let map = find(&["--map-by", "-map-by"], &[])
+            .filter(|map| matches!(map, Value::Written(text) if text.starts_with(b"ppr:")));
+        take(&mut self.tasks_per_node, map.map(|_| Count::Unknown));
+        let sockets = find(&["--extra-node-info"], &["-B"]);
+        take(
+            &mut self.least_cpus,
+            sockets.map(threads_of).filter(|&count| is_its(count)),
+        );
+        let of_gpus = count(
+            &["--cpus-per-gpu", "--ntasks-per-gpu", "--ntasks-per-socket"],
+            &[],
+        );
+        take(&mut self.least_cpus, of_gpus.map(|_| Count::Unknown));
+    }
+
+    fn all_tasks(&self) -> Option<Count> {
+        let nodes = self.nodes.unwrap_or(Count::Number(1));
+        self.tasks
+            .or(self.tasks_per_node.map(|tasks| tasks.times(nodes)))
+    }
+
+    fn needs(&self, is_several: impl Fn() -> bool, cpus: u64, note: &mut impl FnMut(Need)) {
+        let named = [self.cpus, self.all_tasks()];
+        let written = named
+            .iter()
+            .flatten()
+            .fold(1u64, |all, count| all.saturating_mul(count.written()));
+        let is_written = |count: &Option<Count>| matches!(count, Some(Count::Number(_)));
         // What is not written a step has from its job: all CPUs at most.
-        let is_written = |value: &Option<Value>| value.and_then(Value::number).is_some();
         let most = match named.iter().all(is_written) {
             true => written,
             false => written.max(cpus),
         };
-        let names_memory = self.memory.is_some() || self.memory_per_cpu.is_some();
-        let names_cpus = named.iter().flatten().any(|value| value.number().is_some());
-        let computes = named.contains(&Some(Value::Computed));
+        let names_memory = self.has_memory_per_gpu
+            || [self.memory, self.memory_per_cpu]
+                .into_iter()
+                .flatten()
+                .any(|it| !is_all(it));
+        let names_cpus = named.iter().chain([&self.least_cpus]).any(is_written);
+        let is_unknown =
+            named.contains(&Some(Count::Unknown)) || self.least_cpus == Some(Count::Unknown);
         // How many of them run at once is the script's own secret.
-        if is_background && names_memory {
+        let is_several = (names_memory || names_cpus || self.cpus.is_some()) && is_several();
+        if self.has_memory_per_gpu || names_memory && is_several {
             note(Need::AllMemory);
         }
-        if computes || is_background && (names_cpus || self.cpus.is_some()) {
+        if is_unknown || is_several && (names_cpus || self.cpus.is_some()) {
             note(Need::AllCpus);
         }
         if let Some(memory) = self.memory {
-            note(memory_of(memory, 1));
+            memory_of(memory, 1).into_iter().for_each(&mut *note);
         }
         if let Some(memory) = self.memory_per_cpu {
-            note(memory_of(memory, most));
+            memory_of(memory, most).into_iter().for_each(&mut *note);
         }
         if names_cpus {
-            note(Need::Cpus(written));
+            let least = self.least_cpus.map_or(1, Count::written);
+            note(Need::Cpus(written.max(least)));
         }
     }
+}
+
+/// All that a function, or the script, was called with.
+fn is_arguments(word: &[u8]) -> bool {
+    matches!(word, b"$@" | b"$*")
+}
+
+/// `--tres-per-task=cpu:4`, also with `=`, and behind others in a list, which parts words.
+fn cpus_of_tres(words: &[&[u8]], at: usize) -> Option<Count> {
+    let Value::Written(text) = value(words, at, &["--tres-per-task"], &[])? else {
+        return Some(Count::Unknown);
+    };
+    let cpus = |text: &&[u8]| {
+        let count = text.strip_prefix(b"cpu")?;
+        let count = count.strip_prefix(b":").or(count.strip_prefix(b"="))?;
+        Some(Count::of(Value::of(count)))
+    };
+    let behind = words[at + 1..]
+        .iter()
+        .take_while(|word| !word.starts_with(b"-"));
+    [text].iter().chain(behind).find_map(cpus)
+}
+
+/// `-B 1:4:2`: sockets, cores and threads.
+fn threads_of(value: Value) -> Count {
+    let Value::Written(text) = value else {
+        return Count::of(value);
+    };
+    let parts = text
+        .split(|&byte| byte == b':')
+        .filter(|part| *part != b"*");
+    parts.fold(Count::Number(1), |all, part| {
+        all.times(Count::of(Value::Written(part)))
+    })
 }
 
 /// How many values stand behind an option; `None` for what is none.
@@ -157,15 +337,23 @@ fn values_behind(word: &[u8]) -> Option<u32> {
     }
 }
 
-/// Slurm's plain numbers are MiB; `--mem=0` is all that the job has.
-fn memory_of(value: Value, times: u64) -> Need {
+/// `--mem=0` is all that the job has, however much that is.
+fn is_all(value: Value) -> bool {
+    matches!(value, Value::Written(text @ [b'0', ..]) if mib(text).is_none_or(|mib| mib == 0))
+}
+
+fn mib(text: &[u8]) -> Option<u64> {
+    // Slurm's plain numbers are MiB.
+    size(text).or_else(|| number(text))
+}
+
+fn memory_of(value: Value, times: u64) -> Option<Need> {
     let mib = match value {
-        Value::Written(text) => size(text).or(value.number()),
+        _ if is_all(value) => return None,
+        Value::Written(text) => mib(text),
         Value::Given(_) | Value::Computed => None,
     };
-    match mib {
-        Some(0) => Need::Memory(0),
-        Some(mib) => Need::Memory(mib.saturating_mul(times)),
-        None => Need::AllMemory,
-    }
+    Some(mib.map_or(Need::AllMemory, |mib| {
+        Need::Memory(mib.saturating_mul(times))
+    }))
 }

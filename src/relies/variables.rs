@@ -2,7 +2,9 @@
 //! hands on what the job has. Only commands that hold a sign are looked at, and their variables are looked up where they
 //! are used: most scripts pay nothing for it.
 
-use super::assignments::{enclosed, is_in_name, is_nproc, name_length, set_in, sourced};
+use super::assignments::{
+    arguments, enclosed, is_in_name, is_nproc, is_set, name_length, options, set_in, sourced,
+};
 
 /// A value may name another variable, and so on, so many times.
 const DEEPEST: u32 = 4;
@@ -32,6 +34,10 @@ pub struct Variables<'a> {
     known: Vec<(Vec<u8>, Option<&'a [u8]>)>,
     /// Behind what is read of another file that may set any of them; `None` until somebody asks.
     sourced: Option<usize>,
+    /// Of these, of which nobody says what they hold, the options that the script puts into them; the arguments are called `@`.
+    options: Vec<(Vec<u8>, Vec<&'a [u8]>)>,
+    /// Such options are being written out: those in them stay.
+    in_options: bool,
     written: usize,
 }
 
@@ -53,6 +59,8 @@ impl<'a> Variables<'a> {
             script,
             known: Vec::new(),
             sourced: None,
+            options: Vec::new(),
+            in_options: false,
             written: 0,
         }
     }
@@ -62,7 +70,7 @@ impl<'a> Variables<'a> {
         let named = |at: usize| {
             matches!(
                 command.get(at + 1),
-                Some(b'{' | b'(' | b'_' | b'a'..=b'z' | b'A'..=b'Z')
+                Some(b'{' | b'(' | b'_' | b'@' | b'*' | b'a'..=b'z' | b'A'..=b'Z')
             )
         };
         let has_variable =
@@ -108,6 +116,11 @@ impl<'a> Variables<'a> {
             out.extend_from_slice(CPUS);
             return Some(&text[inner.len() + 2..]);
         }
+        // Another command's answer, in whichever way it is asked for.
+        if let Some(after) = text.strip_prefix(b"`") {
+            out.extend_from_slice(b"$(");
+            return Some(after);
+        }
         let (name, after) = match enclosed(text, b"${", b"}") {
             Some(inner) => (inner, &text[inner.len() + 3..]),
             None if text[0] == b'$' => text[1..].split_at(name_length(&text[1..])),
@@ -115,26 +128,73 @@ impl<'a> Variables<'a> {
         };
         let plain = &name[..name_length(name)];
         if plain.is_empty() {
-            out.push(text[0]);
-            return Some(&text[1..]);
+            return self.push_arguments(text, depth, out);
         }
-        if plain.starts_with(b"SLURM_") {
-            out.push(b'$');
-            out.extend_from_slice(plain);
-            return Some(after);
-        }
+        let is_slurms = plain.starts_with(b"SLURM_");
         let otherwise = [&b":-"[..], b":=", b"-"]
             .iter()
             .find_map(|sign| name[plain.len()..].strip_prefix(*sign));
         match (self.value(plain, depth), otherwise) {
             (Some(value), _) => self.push(value, depth + 1, out)?,
-            (None, Some(otherwise)) if depth <= DEEPEST => self.push(otherwise, depth + 1, out)?,
+            (None, Some(otherwise)) if depth <= DEEPEST && !is_slurms => {
+                self.push(otherwise, depth + 1, out)?
+            }
+            _ if !is_slurms && !is_element(name) && self.push_options(plain, depth, out)? => {}
             _ => {
                 out.push(b'$');
                 out.extend_from_slice(plain);
             }
         }
         Some(after)
+    }
+
+    /// `$@`, which the script may set itself; any other `$` stands for itself.
+    fn push_arguments<'t>(
+        &mut self,
+        text: &'t [u8],
+        depth: u32,
+        out: &mut Vec<u8>,
+    ) -> Option<&'t [u8]> {
+        let forms = [&b"$@"[..], b"$*", b"${@}", b"${*}"];
+        let form = forms.iter().find(|form| text.starts_with(form));
+        let Some(form) = form else {
+            out.push(text[0]);
+            return Some(&text[1..]);
+        };
+        if !self.push_options(b"@", depth, out)? {
+            out.extend_from_slice(b"$@");
+        }
+        Some(&text[form.len()..])
+    }
+
+    /// Writes all options that the script puts into `name`, one after the other, if any: a list of words, or what it appends.
+    fn push_options(&mut self, name: &[u8], depth: u32, out: &mut Vec<u8>) -> Option<bool> {
+        if self.in_options || depth >= DEEPEST {
+            return Some(false);
+        }
+        let known = self.options.iter().position(|(known, _)| known == name);
+        if known.is_none() && self.options.len() >= MOST {
+            return Some(false);
+        }
+        let at = known.unwrap_or_else(|| {
+            let found = match name {
+                b"@" => arguments(self.script),
+                _ => options(self.script, name),
+            };
+            self.options.push((name.to_vec(), found));
+            self.options.len() - 1
+        });
+        let found = self.options[at].1.clone();
+        self.in_options = true;
+        for text in &found {
+            self.push(text, depth + 1, out)?;
+            out.push(b' ');
+            if out.len() > LONGEST {
+                return None;
+            }
+        }
+        self.in_options = false;
+        Some(!found.is_empty())
     }
 
     /// What is computed of written numbers is a number; else it is known what of Slurm's is in it.
@@ -172,11 +232,21 @@ impl<'a> Variables<'a> {
             return None;
         }
         let script = self.script;
+        if name.starts_with(b"SLURM_") && !is_set(script, name) {
+            self.known.push((name.to_vec(), None));
+            return None;
+        }
         let sourced = *self.sourced.get_or_insert_with(|| sourced(script));
         let value = set_in(script, name, sourced);
         self.known.push((name.to_vec(), value));
         value
     }
+}
+
+/// One element of an array, as `N[1]`: which one, nobody says.
+fn is_element(name: &[u8]) -> bool {
+    let index = memchr::memchr(b'[', name).map(|at| &name[at + 1..]);
+    index.is_some_and(|index| !matches!(index.first(), Some(b'@' | b'*')))
 }
 
 /// A single variable of Slurm's.

@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-/// Names under which launchers are known; `mpirun.openmpi` and the like count too.
-const LAUNCHERS: [&str; 5] = ["srun", "mpirun", "mpiexec", "orterun", "prun"];
-
 /// Options of srun, from 22.05 to 26.05, that have no value, or only one with `=`; of all others the next
 /// word is the value.
 const SRUN_FLAGS: &str = "async bcast compress consolidate-segments contiguous debugger-test disable-status exact \
@@ -59,7 +56,7 @@ pub struct Launch {
 
 /// Whether a program of this name starts others.
 pub fn is_launcher(name: &str) -> bool {
-    LAUNCHERS.contains(&name.split('.').next().unwrap_or_default())
+    crate::relies::is_launcher(name.as_bytes())
 }
 
 impl Launch {
@@ -236,20 +233,32 @@ mod tests {
         }
     }
 
-    /// One that none stands in for would start its ranks in a shadow.
     #[test]
-    fn a_shadow_has_a_stand_in_for_every_launcher() {
-        let standins = include_str!("../../c_shim/sandbox/standins.c");
-        for name in LAUNCHERS {
-            assert!(standins.contains(&format!("\"{name}\"")), "{name}");
-        }
+    fn launchers_are_known_by_their_names() {
+        assert!(is_launcher("mpirun.openmpi") && is_launcher("srun"));
+        assert!(is_launcher("prterun") && is_launcher("mpiexec.hydra"));
+        assert!(!is_launcher("sbatch") && !is_launcher("srunner"));
     }
 
     #[test]
-    fn launchers_are_known_by_their_names() {
-        assert!(
-            is_launcher("mpirun.openmpi") && is_launcher("mpiexec.hydra") && is_launcher("srun")
-        );
-        assert!(!is_launcher("sbatch") && !is_launcher("srunner"));
+    fn shadows_have_stand_ins_for_all_that_starts_processes_by_their_usual_names() {
+        let source = include_str!("../../c_shim/sandbox/standins.c");
+        let named = source.split('"').skip(1).step_by(2);
+        let launchers: Vec<&str> = named.filter(|name| is_launcher(name)).collect();
+        for name in [
+            "srun",
+            "mpirun",
+            "mpiexec",
+            "orterun",
+            "prun",
+            "prterun",
+            "mpirun.openmpi",
+            "mpiexec.openmpi",
+            "mpirun.mpich",
+            "mpiexec.mpich",
+            "mpiexec.hydra",
+        ] {
+            assert!(launchers.contains(&name), "{name}");
+        }
     }
 }

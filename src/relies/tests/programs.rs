@@ -50,7 +50,42 @@ fn programs_keep_the_memory_that_they_are_told_to_use() {
             mib(4096),
         ),
         ("dask worker tcp://a:1 --memory-limit 10GiB", mib(20480)),
+        // Each worker of Dask has its own limit.
+        (
+            "dask worker tcp://a:1 --nworkers 4 --memory-limit 1GiB",
+            mib(8192),
+        ),
+        (
+            "dask worker tcp://a:1 --nworkers $N --memory-limit 1GiB",
+            ALL_MEMORY,
+        ),
+        (
+            "c = LocalCluster(n_workers=4, memory_limit=\"1GB\")",
+            mib(8192),
+        ),
+        (
+            "from dask.distributed import Client\nc = Client(\n  n_workers=4,\n  memory_limit=\"1GB\",\n)",
+            mib(8192),
+        ),
+        ("c = LocalCluster(memory_limit=\"1GB\")", ALL_MEMORY),
+        ("app.run(memory_limit=\"1GB\")", mib(1024)),
         ("tool --member 5G --remember 2G", NOTHING),
+        ("node --max-old-space-size=6144 a.js", mib(6144)),
+        ("export NODE_OPTIONS=\"--max_old_space_size=512\"", mib(512)),
+        ("NODE_OPTIONS=--max-old-space-size=512 npm run a", mib(512)),
+        ("tool --heap 6g", mib(6144)),
+        ("tool --max-heap=6g", mib(6144)),
+        ("tool --cheap 6", NOTHING),
+        ("mvn package", ALL_MEMORY),
+        (
+            "export MAVEN_OPTS=-Xmx2g\nmvn package",
+            mib(2048 + 204 + 256),
+        ),
+        ("module load mvn java", NOTHING),
+        // A plain number is bytes, or KiB.
+        ("samtools sort -@4 -m 1610612736 in.bam", mib(6144)),
+        ("samtools sort --threads 4 -m1073741824 in.bam", mib(4096)),
+        ("sort -S 6000000 big", mib(5860)),
         ("sort -S 2G big", mib(2048)),
         ("sort -S50% big", ALL_MEMORY),
         ("sort --buffer-size=512M big", mib(512)),
@@ -108,7 +143,16 @@ fn programs_that_are_told_their_size_in_their_own_words() {
             mib(65536),
         ),
         ("cellranger count --id=a", ALL_MEMORY),
+        ("cellranger count --id=a --jobmode=local", ALL_MEMORY),
+        ("cellranger count --id=a --jobmode=slurm", NOTHING),
         ("cellranger --version", NOTHING),
+        // Words of eight bytes.
+        ("mpp971 i=a.k memory=600m ncpu=4", mib(4800)),
+        ("ls-dyna_smp_d i=a.k ncpu=4 memory=100000000", mib(768)),
+        (
+            "mpirun -np 4 mppdyna i=a.k memory=600m",
+            (Some(None), Some(Some(4))),
+        ),
         ("spades.py -t 8 -m 48 -o out", mib(49152)),
         ("metaspades.py -m 48 -o out", mib(49152)),
         ("ray start --head --num-cpus 4", ALL_MEMORY),
@@ -194,6 +238,11 @@ fn programs_that_are_told_their_size_in_their_own_words() {
             mib(4096 + 409 + 256),
         ),
         ("bbduk.sh in=a out=b", ALL_MEMORY),
+        ("bbmap.sh in1=a in2=b ref=c", ALL_MEMORY),
+        ("bbmap.sh ref=c", ALL_MEMORY),
+        ("/opt/bbmap/clumpify.sh in=a out=b", ALL_MEMORY),
+        ("reformat.sh in=a out=b", ALL_MEMORY),
+        ("./convert.sh in=a out=b", NOTHING),
         ("bbduk.sh -Xmx4g in=a out=b", mib(4096 + 409 + 256)),
     ]);
 }
@@ -210,6 +259,12 @@ fn inputs_that_stand_in_the_script_are_read() {
             "cat > a.com <<'EOF'\n%NProcShared=4\n%Mem=500MW\nEOF",
             both(4000, 4),
         ),
+        (
+            "cat > a.com <<EOF\n%NPROCSHARED=4\n%MEM=6GB\nEOF\ng16 a.com",
+            both(6144, 4),
+        ),
+        ("cat > a.com <<EOF\n%Nproc=4\nEOF\ng16 a.com", cpus(4)),
+        ("cat > a.inp <<EOF\n! PAL4\n%MAXCORE 2000\nEOF", mib(8000)),
         ("g16 <<END\n%mem=${M}GB\nEND", ALL_MEMORY),
         ("M=6\ng16 <<END\n%mem=${M}GB\nEND", mib(6144)),
         (

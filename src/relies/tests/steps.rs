@@ -38,6 +38,48 @@ fn steps_and_launchers_keep_what_they_name() {
         ("srun -c $SLURM_CPUS_PER_TASK ./a", NOTHING),
         ("srun --mem=$M ./a", ALL_MEMORY),
         ("srun ./a", NOTHING),
+        ("srun --mem=0 ./a", NOTHING),
+        ("srun --mem=0G -n2 ./a", cpus(2)),
+        // Options that are others' for each of something.
+        ("srun --mem-per-gpu=6G ./a", ALL_MEMORY),
+        ("srun --cpus-per-gpu=4 ./a", ALL_CPUS),
+        ("srun --mincpus=4 ./a", cpus(4)),
+        ("srun --tres-per-task=cpu:4 ./a", cpus(4)),
+        ("srun -n2 --tres-per-task=gres/x:1,cpu=4 ./a", cpus(8)),
+        ("srun -B 1:4:1 ./a", cpus(4)),
+        ("srun -B *:4 ./a", cpus(4)),
+        ("srun -N2 --ntasks-per-node=4 ./a", cpus(8)),
+        ("srun -c 2 -c 4 ./a", cpus(4)),
+        ("srun ./a -B 1:4:1 --mincpus=4", NOTHING),
+        ("mpirun --map-by ppr:4:node ./a", ALL_CPUS),
+        ("mpirun --map-by socket -np 4 ./a", cpus(4)),
+        ("mpirun -np 2 ./a : -np 4 ./b", (None, Some(None))),
+        ("srun -n 2 ./a : b", cpus(2)),
+        // Whoever starts MPI's processes.
+        ("mpirun.openmpi -np 4 ./a", cpus(4)),
+        ("mpiexec.mpich -n 4 ./a", cpus(4)),
+        ("mpiexec.hydra -n 4 ./a", cpus(4)),
+        ("prterun -n 4 ./a", cpus(4)),
+        ("prun -n 4 ./a", cpus(4)),
+        ("mpirun --n 4 ./a", cpus(4)),
+        ("mpirun_rsh -np 4 n1 n1 ./a", cpus(4)),
+        ("cat srun.log -n 4", NOTHING),
+        // What they read of the environment.
+        ("export SRUN_CPUS_PER_TASK=4\nsrun ./a", cpus(4)),
+        ("export SLURM_CPUS_PER_TASK=4\nsrun -n2 ./a", cpus(8)),
+        ("N=4\nexport SLURM_NTASKS=$N\nmpirun ./a", cpus(4)),
+        ("SRUN_CPUS_PER_TASK=`half` srun ./a", ALL_CPUS),
+        (
+            "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK\nsrun ./a",
+            NOTHING,
+        ),
+        ("export SRUN_CPUS_PER_TASK=8\nsrun -c 2 ./a", cpus(2)),
+        ("SLURM_NTASKS=4\nsrun -n $SLURM_NTASKS ./a", cpus(4)),
+        (
+            "SLURM_NTASKS=${SLURM_NTASKS:-4}\nsrun -n $SLURM_NTASKS ./a",
+            NOTHING,
+        ),
+        ("echo \"SLURM_NTASKS=$SLURM_NTASKS\"\nsrun ./a", NOTHING),
         // Several at once: how many, only the script knows.
         (
             "for f in a b; do srun -n1 --mem=3G ./a $f & done",
@@ -156,6 +198,75 @@ fn every_command_of_a_line_is_read() {
 }
 
 #[test]
+fn what_may_run_several_times_at_once_keeps_all() {
+    assert_floors(&[
+        (
+            "parallel -j 4 srun -N1 -n1 -c1 --mem=1G --exclusive ./a ::: 1 2",
+            ALL,
+        ),
+        ("ls | xargs -P4 srun --mem=1G ./a", ALL_MEMORY),
+        ("sem -j 4 java -Xmx2g -jar a.jar", ALL_MEMORY),
+        // Blocks in the background.
+        ("(\n srun --mem=1G ./a\n) &\nwait", ALL_MEMORY),
+        ("{\n java -Xmx2g -jar a.jar\n} > log 2>&1 &", ALL_MEMORY),
+        (
+            "for f in a b; do\n (\n  cd $f\n  srun -n1 --mem=1G ./a\n ) &\ndone",
+            ALL,
+        ),
+        (
+            "while read f; do\nif x; then\nsort -S 1G $f\nfi\ndone < list &\n./b",
+            ALL_MEMORY,
+        ),
+        (
+            "for f in *; do\n echo \"java -Xmx1g -jar a $f\"\ndone | parallel -j 4",
+            ALL_MEMORY,
+        ),
+        ("if x; then\n sort -S 1G a\nfi &", ALL_MEMORY),
+        ("case x in\na) sort -S 1G a ;;\nesac &", ALL_MEMORY),
+        // Functions in the background.
+        ("f() {\n sort -S 1G $1\n}\nf a &\nf b &\nwait", ALL_MEMORY),
+        (
+            "f() {\n sort -S 1G $1\n}\nfor a in 1 2; do\n (\n f $a\n ) &\ndone",
+            ALL_MEMORY,
+        ),
+        (
+            "function f {\n sort -S 1G $1\n}\nexport -f f\nparallel f ::: a b",
+            ALL_MEMORY,
+        ),
+        (
+            "g() { f; }\nf()\n{\n sort -S 1G $1\n}\ng a &\ng b &",
+            ALL_MEMORY,
+        ),
+        // What a variable or a text holds that is started so.
+        (
+            "RUN=\"java -Xmx2g -jar a.jar\"\n$RUN a &\n$RUN b &",
+            ALL_MEMORY,
+        ),
+        ("RUN='sort -S 1G'\n(\n ${RUN} a\n) &", ALL_MEMORY),
+        ("RUN='sort -S 1G'\n$RUN a\n$OTHER &", mib(1024)),
+        (
+            "cat > cmds <<EOF\nsort -S 1G a\nsort -S 1G b\nEOF\nparallel < cmds",
+            ALL_MEMORY,
+        ),
+        // Several tasks.
+        (
+            "srun -n 4 java -Xmx2g -jar a.jar",
+            (Some(None), Some(Some(4))),
+        ),
+        ("srun -n 1 sort -S 1G a", (Some(Some(1024)), Some(Some(1)))),
+        // Others do, and this does not.
+        ("sort -S 1G a\n(\n ./a\n) &", mib(1024)),
+        ("for f in a b; do\n sort -S 1G $f\ndone\n./b &", mib(1024)),
+        ("f() {\n sort -S 1G a\n}\nf\n./b &", mib(1024)),
+        ("(\n sort -S 1G a\n) 2>&1 | tee log && ./b", mib(1024)),
+        (
+            "(\n ./a\n) &\nfor f in a; do\n sort -S 1G $f\ndone",
+            mib(1024),
+        ),
+    ]);
+}
+
+#[test]
 fn what_hangs_on_the_count_keeps_it_however_it_is_called() {
     assert_floors(&[
         ("T=$SLURM_CPUS_PER_TASK\n[ $T -ge 4 ] || exit 1", ALL_CPUS),
@@ -176,6 +287,32 @@ fn what_hangs_on_the_count_keeps_it_however_it_is_called() {
         ),
         ("for i in $(seq 1 $(nproc)); do ./a $i; done", ALL_CPUS),
         ("[ $((SLURM_NTASKS % 4)) -eq 0 ] || exit", ALL_CPUS),
+        // In other languages than the shell's.
+        ("if ($SLURM_CPUS_PER_TASK < 4) exit 1", ALL_CPUS),
+        ("die if $ENV{SLURM_CPUS_PER_TASK} < 4;", ALL_CPUS),
+        (
+            "my $n = $ENV{SLURM_CPUS_PER_TASK};\ndie \"few\" if $n < 4;",
+            ALL_CPUS,
+        ),
+        ("set T = $SLURM_CPUS_PER_TASK\nif ($T < 4) exit 1", ALL_CPUS),
+        (
+            "n=int(os.environ[\"SLURM_CPUS_PER_TASK\"])\nassert n >= 4",
+            ALL_CPUS,
+        ),
+        (
+            "n = int(os.environ['SLURM_CPUS_PER_TASK'])\nif n < 4:\n    exit(1)",
+            ALL_CPUS,
+        ),
+        (
+            "n <- as.integer(Sys.getenv(\"SLURM_CPUS_PER_TASK\"))\nstopifnot(n >= 4)",
+            ALL_CPUS,
+        ),
+        ("./a -t $SLURM_CPUS_PER_TASK < 4.txt > 5.txt", NOTHING),
+        ("./a $SLURM_CPUS_PER_TASK < in > out", NOTHING),
+        (
+            "n = int(os.environ['SLURM_CPUS_PER_TASK'])\nassert m >= 4\nrun(n)",
+            NOTHING,
+        ),
         // Handed on, printed, or compared to see whether it is set.
         ("T=$SLURM_CPUS_PER_TASK\n./a -t $T", NOTHING),
         ("T=$SLURM_CPUS_PER_TASK\necho \"T is $T == all\"", NOTHING),

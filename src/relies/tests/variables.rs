@@ -15,7 +15,7 @@ fn variables_stand_for_what_the_script_says_that_they_hold() {
         ("run() {\n mpirun -np $N ./a\n}\nN=4\nrun", cpus(4)),
         (
             "RUN=\"srun --exclusive -n1 -c 2\"\nparallel \"$RUN ./a\" ::: 1 2",
-            cpus(2),
+            ALL_CPUS,
         ),
         ("M=7\njava -Xmx${M}g -jar a.jar", mib(7168 + 716 + 256)),
         (
@@ -91,7 +91,7 @@ fn what_may_count_is_not_lost_among_forms_that_do_not() {
         // Written for this job.
         (
             "echo \"java -Xmx40g -jar a.jar $f\" >> cmds.txt; parallel < cmds.txt",
-            java(40),
+            ALL_MEMORY,
         ),
         (
             "echo \"java -Xmx40g -jar a.jar\" >> cmds.sh\nbash cmds.sh",
@@ -157,5 +157,56 @@ fn what_may_count_is_not_lost_among_forms_that_do_not() {
             "gen() {\ncat <<EOF\n%mem=8GB\nEOF\n}\ngen > a.com",
             mib(8192),
         ),
+    ]);
+}
+
+#[test]
+fn what_other_commands_loops_and_languages_give_is_not_known() {
+    assert_floors(&[
+        ("NP=`wc -l < $PBS_NODEFILE`\nmpirun -np $NP ./a", ALL_CPUS),
+        ("mpirun -np `wc -l < hosts` ./a", ALL_CPUS),
+        ("mpirun -np `cat hosts | wc -l` ./a", ALL_CPUS),
+        ("N=`expr 2 \\* 2`\nsrun -c $N ./a", ALL_CPUS),
+        ("N=`nproc`\nsrun -c $N ./a", NOTHING),
+        ("let N=2*2; srun -c $N ./a", ALL_CPUS),
+        ("for n in {1..4}; do srun -c $n ./a; done", ALL_CPUS),
+        ("subprocess.run(f\"srun -c {c} ./a\", shell=True)", ALL_CPUS),
+        (
+            "subprocess.run([\"srun\", \"-n\", str(n), \"./a\"])",
+            ALL_CPUS,
+        ),
+        ("system(\"srun -n \" . $n . \" ./a\")", ALL_CPUS),
+        ("srun -n 2 $EXE -n abc", cpus(2)),
+    ]);
+}
+
+#[test]
+fn options_in_lists_and_arguments_are_read() {
+    let both = |mib, cpus| (Some(Some(mib)), Some(Some(cpus)));
+    assert_floors(&[
+        (
+            "OPTS=(--mem=2G -c 2)\nsrun \"${OPTS[@]}\" ./a",
+            both(2048, 2),
+        ),
+        (
+            "OPTS=(\n  --mem=2G # enough\n  -c 2\n)\nsrun ${OPTS[*]} ./a",
+            both(2048, 2),
+        ),
+        ("O=(-n1)\nO+=(-c 6)\nsrun \"${O[@]}\" ./a", cpus(6)),
+        ("O=\"-n1\"\nO+=\" -c 6\"\nsrun $O ./a", cpus(6)),
+        ("O=\"-n2\"\nO=\"$O -c 3\"\nsrun $O ./a", cpus(6)),
+        (
+            "if x; then O='-c 2'; else O='-c 6'; fi\nsrun $O ./a",
+            cpus(6),
+        ),
+        ("N=6\nO=(-c $N)\nsrun \"${O[@]}\" ./a", cpus(6)),
+        ("set -- -c 4 --mem=6G; srun \"$@\"", both(6144, 4)),
+        ("set -- -c 4\nsrun ${@} ./a", cpus(4)),
+        ("run() {\n srun \"$@\"\n}\nrun -c 4 ./a", ALL_CPUS),
+        // Those of the job: most often a program and its own.
+        ("srun \"$@\"", NOTHING),
+        ("srun -n 2 \"$@\"", cpus(2)),
+        ("# O=(-c 8)\nO=(-c 2)\nsrun \"${O[@]}\" ./a", cpus(2)),
+        ("FILES=(a b)\nsrun -n 2 ./a \"${FILES[@]}\"", cpus(2)),
     ]);
 }

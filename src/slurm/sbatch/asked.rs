@@ -42,6 +42,8 @@ const SHARING_IS_CHECKED: Release = (23, 2);
 /// A request, as far as a decision depends on it. Texts are bytes: nothing says that they are UTF-8.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
+    /// Of the sbatch that reads it.
+    release: Release,
     /// `--job-name`.
     pub name: Option<Vec<u8>>,
     /// `--account`.
@@ -99,11 +101,37 @@ pub struct Asked {
     /// Options that ask for GPUs.
     gpus: BTreeSet<String>,
     wraps: bool,
+    /// Others of [`EXCLUDE_EACH_OTHER`] that were given.
+    exclusive_options: BTreeSet<&'static str>,
+    /// `--tres-per-task` names the CPUs of a task.
+    cpus_by_tres: bool,
+    /// `--distribution=arbitrary` wants its nodes named.
+    is_arbitrary: bool,
     /// Script or command line say how nodes are shared: for oneself, with others.
     sharing: [bool; 2],
 }
 
+/// Options of which only one may be given.
+const EXCLUDE_EACH_OTHER: [(&str, &str); 8] = [
+    ("ntasks-per-gpu", "gpus-per-task"),
+    ("ntasks-per-gpu", "gpus-per-socket"),
+    ("ntasks-per-gpu", "ntasks-per-node"),
+    ("ntasks-per-tres", "gpus-per-task"),
+    ("ntasks-per-tres", "ntasks-per-node"),
+    ("core-spec", "thread-spec"),
+    ("cpus-per-gpu", "cpus-per-task"),
+    ("cpus-per-gpu", "tres-per-task"),
+];
+
 impl Asked {
+    /// Nothing is asked for of an sbatch of this release.
+    pub fn of(release: Release) -> Asked {
+        Asked {
+            release,
+            ..Asked::default()
+        }
+    }
+
     /// Takes these options in their order.
     pub fn take_all(
         &mut self,
@@ -133,6 +161,7 @@ impl Asked {
         let text = value.unwrap_or_default();
         // Of an optional value, an empty one is none.
         let given = value.filter(|value| !value.is_empty());
+        self.note_exclusive(name);
         match name {
             "job-name" => self.name = Some(bytes.into()),
             "account" => self.account = Some(bytes.into()),
@@ -158,6 +187,10 @@ impl Asked {
                 self.no_requeue = false;
             }
             "cpus-per-task" => self.cpus = Some(count(text, 1)?),
+            "distribution" => {
+                check(name, value, self.release)?;
+                self.is_arbitrary = text.to_ascii_lowercase().starts_with("arbitrary");
+            }
             "ntasks" => self.tasks = Some(count(text, 1)?),
             "ntasks-per-node" | "tasks-per-node" => self.tasks_per_node = Some(count(text, 1)?),
             "nodes" => self.nodes = Some(nodes(text)?),
@@ -181,9 +214,16 @@ impl Asked {
             "gpus" | "gpus-per-node" | "gpus-per-socket" | "gpus-per-task" => {
                 self.ask_for_gpus(name, true)
             }
-            "gres" | "tres-per-task" => self.ask_for_gpus(name, text.contains("gpu")),
+            "gres" => self.ask_for_gpus(name, text.contains("gpu")),
+            "tres-per-task" => {
+                self.ask_for_gpus(name, text.contains("gpu"));
+                if let Some(cpus) = cpus_of_tres(text)? {
+                    self.cpus_by_tres = true;
+                    self.cpus = Some(cpus);
+                }
+            }
             "wrap" => self.wraps = true,
-            _ => check(name, value)?,
+            _ => check(name, value, self.release)?,
         }
         Ok(())
     }
@@ -196,6 +236,38 @@ impl Asked {
         );
         self.opted_out = text == OFF;
         self.measured = text == MEASURE;
+        Ok(())
+    }
+
+    fn note_exclusive(&mut self, name: &str) {
+        let name = if name == "tasks-per-node" {
+            "ntasks-per-node"
+        } else {
+            name
+        };
+        let mut named = EXCLUDE_EACH_OTHER
+            .iter()
+            .flat_map(|&(one, other)| [one, other]);
+        self.exclusive_options
+            .extend(named.find(|one| *one == name));
+    }
+
+    fn check_exclusive(&self) -> Result<()> {
+        let given = |option: &str| self.exclusive_options.contains(option);
+        for (one, other) in EXCLUDE_EACH_OTHER {
+            ensure!(
+                !(given(one) && given(other)),
+                "--{one} and --{other} exclude each other"
+            );
+        }
+        ensure!(
+            !(self.cpus_by_tres && given("cpus-per-task")),
+            "--cpus-per-task and the CPUs of --tres-per-task exclude each other"
+        );
+        ensure!(
+            !self.is_arbitrary || self.node_list.is_some(),
+            "--distribution=arbitrary wants --nodelist"
+        );
         Ok(())
     }
 
@@ -231,9 +303,10 @@ impl Asked {
     }
 
     /// What sbatch checks once it has read all, and what it fills in.
-    pub fn verify(&mut self, release: Release) -> Result<()> {
+    pub fn verify(&mut self) -> Result<()> {
         self.choose_memory()?;
-        let shares_both_ways = self.sharing == [true; 2] && release >= SHARING_IS_CHECKED;
+        self.check_exclusive()?;
+        let shares_both_ways = self.sharing == [true; 2] && self.release >= SHARING_IS_CHECKED;
         ensure!(
             !shares_both_ways,
             "--exclusive and --oversubscribe exclude each other"
@@ -303,5 +376,17 @@ impl Asked {
             .begin
             .is_some_and(|begin| begin > Timestamp::now().as_second());
         begins_later || self.reserved || !self.gpus.is_empty()
+    }
+}
+
+/// The CPUs of a task in `cpu:4,gres/gpu:1`, also with `=`.
+fn cpus_of_tres(text: &str) -> Result<Option<u32>> {
+    let cpus = |part: &str| part.strip_prefix("cpu").map(str::to_owned);
+    match text.split(',').find_map(cpus) {
+        Some(count_of) => {
+            let number = count_of.strip_prefix([':', '=']).unwrap_or_default();
+            count(number, 1).map(Some)
+        }
+        None => Ok(None),
     }
 }

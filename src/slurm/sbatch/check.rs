@@ -1,6 +1,7 @@
 //! Values of options that decide nothing here, and that sbatch refuses all the same.
 
-use super::values::{count, mib, one_of};
+use super::Release;
+use super::values::{count, mib, one_of, time};
 use anyhow::{Result, ensure};
 
 const HINTS: [&str; 4] = [
@@ -33,8 +34,28 @@ const MAIL_TYPES: [&str; 13] = [
     "ARRAY_TASKS",
 ];
 
+/// What `--signal` takes by name, also behind SIG.
+const SIGNALS: [&str; 16] = [
+    "HUP", "INT", "QUIT", "ABRT", "KILL", "ALRM", "TERM", "USR1", "USR2", "URG", "CONT", "STOP",
+    "TSTP", "TTIN", "TTOU", "XCPU",
+];
+const LATER_SIGNALS: [&str; 2] = ["PIPE", "CHLD"];
+
+/// Ways to lay out tasks over nodes, then over sockets, then over cores.
+const OVER_NODES: [&str; 4] = ["block", "cyclic", "arbitrary", "*"];
+const OVER_SOCKETS: [&str; 5] = ["block", "cyclic", "fcyclic", "*", ""];
+
+/// Beginnings of what `--cpu-freq` takes beside numbers, from the least to the most; then the governors.
+const FREQUENCIES: [&str; 3] = ["lo", "me", "hi"];
+const GOVERNORS: [&str; 6] = ["co", "on", "pe", "po", "sc", "us"];
+
+const SAMPLED: [&str; 4] = ["task", "energy", "network", "filesystem"];
+
+/// What is known to be read otherwise by this release than by 22.05.
+const READ_ANEW: Release = (24, 11);
+
 /// Fails for a value that sbatch refuses.
-pub fn check(name: &str, value: Option<&str>) -> Result<()> {
+pub fn check(name: &str, value: Option<&str>, release: Release) -> Result<()> {
     let text = value.unwrap_or_default();
     match name {
         "cpus-per-gpu" | "ntasks-per-core" | "ntasks-per-gpu" | "ntasks-per-socket"
@@ -66,6 +87,31 @@ pub fn check(name: &str, value: Option<&str>) -> Result<()> {
             let given = value.filter(|value| !value.is_empty());
             one_of(given, &["set", "off", "no"]).map(drop)
         }
+        "signal" => {
+            let known = is_signal(text, release);
+            ensure!(known, "expected [B|R:]SIGNAL[@SECONDS]");
+            Ok(())
+        }
+        "distribution" => {
+            let known = is_distribution(text);
+            ensure!(known, "expected block, cyclic, plane=N and their like");
+            Ok(())
+        }
+        "cpu-freq" => {
+            let known = is_frequency(text, release);
+            ensure!(
+                known,
+                "expected a frequency, a governor, or MIN-MAX:GOVERNOR"
+            );
+            Ok(())
+        }
+        "acctg-freq" => {
+            let known = text.is_empty() || text.trim_end_matches(',').split(',').all(is_interval);
+            ensure!(known, "expected seconds, or TYPE=SECONDS");
+            Ok(())
+        }
+        "switches" => count(text.split('@').next().unwrap_or_default(), 1).map(drop),
+        "delay-boot" => time(text).map(drop),
         "kill-on-invalid-dep" => one_of(value, &["yes", "no"]).map(drop),
         "open-mode" => {
             let known = text.starts_with(['a', 'A', 't', 'T']);
@@ -74,4 +120,70 @@ pub fn check(name: &str, value: Option<&str>) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// `B:USR1@60`: flags, a name or a number, and how long before the end.
+fn is_signal(text: &str, release: Release) -> bool {
+    let (flags, text) = text.split_once(':').unwrap_or(("", text));
+    let (signal, seconds) = text.split_once('@').unwrap_or((text, ""));
+    let signal = signal.to_ascii_uppercase();
+    let name = signal.strip_prefix("SIG").unwrap_or(&signal);
+    let is_known = SIGNALS.contains(&name)
+        || LATER_SIGNALS.contains(&name) && release >= READ_ANEW
+        || signal.parse::<i32>().is_ok_and(|number| number != 0);
+    let is_time = seconds.is_empty() || seconds.parse::<u16>().is_ok();
+    is_known && is_time && flags.chars().all(|flag| "BRbr".contains(flag))
+}
+
+/// `cyclic:block,NoPack`; `plane=4` stands alone.
+fn is_distribution(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    if let Some(size) = text.strip_prefix("plane=") {
+        return count(size, 1).is_ok();
+    }
+    let is_packing = |text: &str| matches!(text, "pack" | "nopack");
+    let (layout, packing) = text.split_once(',').unwrap_or((&text, "pack"));
+    let mut levels = layout.split(':');
+    let over_nodes = levels.next().unwrap_or_default();
+    let rest: Vec<&str> = levels.collect();
+    let is_layout = OVER_NODES.contains(&over_nodes)
+        && rest.len() <= 2
+        && rest.iter().all(|level| OVER_SOCKETS.contains(level));
+    is_packing(&text) || is_layout && is_packing(packing)
+}
+
+/// `2400000`, `high`, `Performance`, `low-high:OnDemand`; since 24.11 a range wants its governor.
+fn is_frequency(text: &str, release: Release) -> bool {
+    let text = text.to_ascii_lowercase();
+    let begins_governor = |text: &str| GOVERNORS.iter().any(|name| text.starts_with(name));
+    let (range, governor) = match text.split_once(':') {
+        Some((range, governor)) => (range, Some(governor)),
+        None => (&text[..], None),
+    };
+    match (range.split_once('-'), governor) {
+        (Some((least, most)), _) => {
+            let ordered = frequency(least).zip(frequency(most));
+            let is_governed = governor.map_or(release < READ_ANEW, begins_governor);
+            ordered.is_some_and(|(least, most)| least <= most) && is_governed
+        }
+        (None, None) => frequency(range).is_some() || begins_governor(range),
+        (None, Some(_)) => false,
+    }
+}
+
+/// Where it stands among the others: numbers below words.
+fn frequency(text: &str) -> Option<(usize, u32)> {
+    let word = FREQUENCIES.iter().position(|name| text.starts_with(name));
+    let number = || count(text, 1).ok().map(|number| (0, number));
+    word.map(|at| (at + 1, 0)).or_else(number)
+}
+
+/// `30`, `task=30`; what follows the digits is not looked at.
+fn is_interval(text: &str) -> bool {
+    let seconds = match text.split_once('=') {
+        Some((what, seconds)) if one_of(Some(what), &SAMPLED).is_ok() => seconds,
+        Some(_) => return false,
+        None => text,
+    };
+    seconds.starts_with(|c: char| c.is_ascii_digit())
 }

@@ -237,9 +237,9 @@ mod tests {
     use crate::job::Memory;
 
     fn read(script: &str) -> Result<Asked> {
-        let mut asked = Asked::default();
+        let mut asked = Asked::of((26, 5));
         take_all(script.as_bytes(), (26, 5), &mut asked)?;
-        asked.verify((26, 5))?;
+        asked.verify()?;
         Ok(asked)
     }
 

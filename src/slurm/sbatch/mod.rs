@@ -130,13 +130,13 @@ fn read(
     script: &[u8],
     options: &[String],
 ) -> Result<(Asked, Vec<String>)> {
-    let mut asked = Asked::default();
+    let mut asked = Asked::of(sbatch.release);
     environment::take_early(sbatch, &mut asked)?;
     asked.ignores_foreign |= ignores_foreign(sbatch, options);
     let notes = read_script(sbatch, script, &mut asked).with_context(|| path.to_owned())?;
     environment::take_all(sbatch, &mut asked)?;
     take_options(sbatch, options, &mut asked).context("sbatch options")?;
-    asked.verify(sbatch.release)?;
+    asked.verify()?;
     Ok((asked, notes))
 }
 
@@ -210,7 +210,7 @@ fn take_options(sbatch: &Sbatch, options: &[String], asked: &mut Asked) -> Resul
             bail!("'{word}' is no option of sbatch; arguments of the script come after --");
         }
         // The first component is the one that is looked at; the others must be right, too.
-        let mut other = Asked::default();
+        let mut other = Asked::of(sbatch.release);
         let component = if number == 0 { &mut *asked } else { &mut other };
         component
             .take_all(&given, Source::CommandLine)

@@ -303,6 +303,8 @@ fn releases_differ_in_what_they_take() {
     for (options, requeue, old, new) in [
         (&["--exclusive", "-s"][..], "", true, false),
         (&["--exclusive"], "", true, true),
+        (&["--signal=PIPE"], "", false, true),
+        (&["--cpu-freq=low-high"], "", true, false),
         (&["-s"], "", true, true),
         (&[], "1", true, false),
         (&[], "0", true, false),
