@@ -80,6 +80,7 @@ fn directory() -> Directory {
         users: [(1001, user)].into(),
         licenses: [("matlab".into(), 4)].into(),
         exclusive_partitions: ["whole".into()].into(),
+        partitions_without_memory: ["cores".into()].into(),
     }
 }
 

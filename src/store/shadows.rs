@@ -260,6 +260,7 @@ mod tests {
                 time_s: None,
                 own_time_min: false,
                 own_cpus: false,
+                own_memory: false,
             },
             has_ended: false,
             counters: None,
