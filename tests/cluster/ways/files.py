@@ -399,16 +399,18 @@ def _(place):
 PAGE_OUT = 21
 
 
-def mapped(path):
+def page_out(path, advise):
+    """Only what has been read is mapped; over an overlay the kernel does not always take it out at once."""
     with open(path, "rb") as file:
         memory = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-    bytes(memory)  # only what has been read is in it
-    return memory
+    for _ in range(4):
+        bytes(memory)
+        advise(memory)
 
 
 @cache_escape("page cache by what is mapped")
 def _(place):
-    mapped(place.path("page cache by what is mapped")).madvise(PAGE_OUT)
+    page_out(place.path("page cache by what is mapped"), lambda memory: memory.madvise(PAGE_OUT))
 
 
 class Piece(ctypes.Structure):
@@ -417,7 +419,9 @@ class Piece(ctypes.Structure):
 
 @cache_escape("page cache by another's memory")
 def _(place):
-    memory = mapped(place.path("page cache by another's memory"))
-    start = next(line.split("-")[0] for line in open("/proc/self/maps") if "another's memory" in line)
-    piece = Piece(int(start, 16), len(memory))
-    system_call(440, os.pidfd_open(os.getpid()), piece, 1, PAGE_OUT, 0)
+    def advise(memory):
+        start = next(line.split("-")[0] for line in open("/proc/self/maps") if "another's memory" in line)
+        piece = Piece(int(start, 16), len(memory))
+        system_call(440, os.pidfd_open(os.getpid()), piece, 1, PAGE_OUT, 0)
+
+    page_out(place.path("page cache by another's memory"), advise)
