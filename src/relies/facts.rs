@@ -1,10 +1,10 @@
 //! What is true of a whole script: each found out once, and only where somebody asks.
 
 use super::assignments::is_set;
+use super::heredocs::SUBMIT;
 use super::lines::{Line, lines, words};
 use super::options::number;
-use super::programs;
-use super::several::Several;
+use super::several::{STARTERS, Several, runs_several};
 use super::shown;
 use super::variables::{Variables, Written};
 use crate::text::contains;
@@ -16,8 +16,6 @@ const EVERY_MACHINES: [&[u8]; 2] = [b"_JAVA_OPTIONS=", b"JAVA_TOOL_OPTIONS="];
 const NEXTFLOWS: [&[u8]; 2] = [b"NXF_JVM_ARGS=", b"NXF_OPTS="];
 /// That from which Maven's takes it.
 const MAVENS: [&[u8]; 1] = [b"MAVEN_OPTS="];
-/// Commands that hand a script to a scheduler.
-pub const SUBMIT: [&[u8]; 4] = [b"sbatch", b"qsub", b"bsub", b"salloc"];
 
 /// Nextflow runs its tasks in the job itself, unless it is to use one of these.
 const SCHEDULERS: [&[u8]; 10] = [
@@ -70,7 +68,7 @@ impl<'a> Facts<'a> {
 
     /// It counts anything.
     pub fn counts(&self) -> bool {
-        *self.counts.get_or_init(|| programs::counts(self.script))
+        *self.counts.get_or_init(|| counts(self.script))
     }
 
     /// What a command prints may be read elsewhere than in the job's output: it has functions, or blocks whose output goes on.
@@ -123,10 +121,11 @@ impl<'a> Facts<'a> {
 
     /// It starts a program that starts others several times, perhaps those that it has written into a file.
     pub fn starts_several(&self) -> bool {
-        let starts = |line: Line| programs::runs_several(words(line.text));
+        let may = || STARTERS.iter().any(|name| contains(self.script, name));
+        let starts = |line: Line| runs_several(words(line.text));
         *self
             .starts_several
-            .get_or_init(|| lines(self.script).any(starts))
+            .get_or_init(|| may() && lines(self.script).any(starts))
     }
 
     /// How many CPUs for a task it exports for its steps.
@@ -228,4 +227,15 @@ pub fn is_scheduler(text: &[u8]) -> bool {
     SCHEDULERS
         .iter()
         .any(|scheduler| contains(&text, scheduler))
+}
+
+/// So many parts of the work are counted out, by `seq ` or `{1..`: with fewer CPUs there are fewer parts.
+pub fn counts(text: &[u8]) -> bool {
+    let begins = |at: usize| {
+        let before = text[..at].last();
+        before.is_none_or(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'-'))
+    };
+    memchr::memmem::find_iter(text, b"seq ").any(begins)
+        || contains(text, b"{1..")
+        || contains(text, b"{0..")
 }

@@ -1,9 +1,11 @@
 //! Here-documents: which lines of a script are none of its own commands, because it writes them for another job.
 
-use super::facts::SUBMIT;
 use super::shown::asks_with_values;
 use crate::text::contains;
 use std::ops::Range;
+
+/// Commands that hand a script to a scheduler.
+pub const SUBMIT: [&[u8]; 4] = [b"sbatch", b"qsub", b"bsub", b"salloc"];
 
 /// After so many marks without an end no more are looked for: each one's end is looked for in all of the script.
 const MOST_UNENDED: u32 = 16;
@@ -103,6 +105,6 @@ fn is_printed(head: &[u8], body: &[u8]) -> bool {
 /// It is submitted, or a job's script.
 fn is_of_others(head: &[u8], body: &[u8]) -> bool {
     let submits =
-        super::lines::words(head).any(|word| SUBMIT.contains(&super::steps::name_of(word)));
+        super::lines::words(head).any(|word| SUBMIT.contains(&super::lines::name_of(word)));
     submits || contains(body, b"#SBATCH") || contains(body, b"#PBS -")
 }

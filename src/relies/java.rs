@@ -2,8 +2,8 @@
 
 use super::Need;
 use super::facts::Facts;
+use super::lines::name_of;
 use super::options::{Value, size};
-use super::steps::name_of;
 use crate::text::contains;
 
 /// A heap is not all that its machine takes: a tenth and so many MiB more.

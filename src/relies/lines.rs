@@ -72,6 +72,11 @@ pub fn words(command: &[u8]) -> impl Iterator<Item = &[u8]> {
         .take_while(|word| *word != b"#")
 }
 
+/// The file name of a program.
+pub fn name_of(word: &[u8]) -> &[u8] {
+    word.rsplit(|&byte| byte == b'/').next().unwrap_or(word)
+}
+
 /// What a script has nowhere is looked for in none of its lines.
 #[derive(Debug, Clone, Copy)]
 pub struct Has {

@@ -2,8 +2,9 @@
 
 use super::Need;
 use super::facts::Facts;
+use super::lines::name_of;
 use super::options::{Value, number, size, value};
-use super::steps::{is_launcher, name_of};
+use super::steps::is_launcher;
 use crate::text::contains;
 
 /// Parts of options' names that speak of another memory than the job's, or of none.

@@ -338,7 +338,7 @@ impl<'a> Found<'a> {
         let is_several = || {
             *several.get_or_init(|| {
                 is_background()
-                    || programs::runs_several(words.iter().copied())
+                    || several::runs_several(words.iter().copied())
                     || facts.several().has(line.start)
                     || is_kept()
             })

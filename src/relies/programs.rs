@@ -1,10 +1,10 @@
 //! Programs that size themselves: by a size that the script names, or by what Slurm gave the job.
 
 use super::assignments::is_in_name;
-use super::facts::Facts;
+use super::facts::{Facts, counts};
+use super::lines::name_of;
 use super::options::{Value, number, size, value};
 use super::signs::Signs;
-use super::steps::name_of;
 use super::{Need, memory};
 use crate::text::contains;
 use std::cell::OnceCell;
@@ -39,14 +39,6 @@ pub fn asks_about_itself(command: &[u8], words: &[&[u8]], note: &mut impl FnMut(
     if asks(&["CPU", "cpu"]) {
         note(Need::AllCpus);
     }
-}
-
-/// Programs that start what stands behind them several times.
-pub const STARTERS: [&[u8]; 5] = [b"parallel", b"xargs", b"env_parallel", b"sem", b"rush"];
-
-/// It starts what stands behind it several times.
-pub fn runs_several<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
-    words.any(|word| STARTERS.contains(&name_of(word)))
 }
 
 /// Notes what the programs of a command need; `cpus` is what the job's user asked for in all.
@@ -88,17 +80,6 @@ fn only_takes_away(command: &[u8]) -> bool {
 /// `name` holds it, unless Slurm's own variable does.
 pub fn hangs_on_count(command: &[u8], name: Option<&[u8]>, script_counts: bool) -> bool {
     compares(command, name) || script_counts && counts(command)
-}
-
-/// So many parts of the work are counted out, by `seq ` or `{1..`: with fewer CPUs there are fewer parts.
-pub fn counts(text: &[u8]) -> bool {
-    let begins = |at: usize| {
-        let before = text[..at].last();
-        before.is_none_or(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'-'))
-    };
-    memchr::memmem::find_iter(text, b"seq ").any(begins)
-        || contains(text, b"{1..")
-        || contains(text, b"{0..")
 }
 
 /// A number is compared in it, and not just handed on: `-lt`, `==`, `((` and their like; `$((` computes. With nothing or 0 a

@@ -2,13 +2,15 @@
 //! that are started so. How many of them do is the script's own secret.
 
 use super::assignments::name_length;
-use super::lines::{Line, last_background, lines, words};
-use super::programs::{STARTERS, runs_several};
+use super::lines::{Line, last_background, lines, name_of, words};
 use super::{LONGEST_LINE, heredocs};
 use std::ops::Range;
 
 /// Of more functions nobody asks how they are called.
 const MOST_FUNCTIONS: usize = 32;
+
+/// Programs that start what stands behind them several times.
+pub const STARTERS: [&[u8]; 5] = [b"parallel", b"xargs", b"env_parallel", b"sem", b"rush"];
 
 /// No function's name is longer, in bytes.
 const LONGEST_NAME: usize = 256;
@@ -116,6 +118,11 @@ fn used(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         let name = name.strip_prefix(b"{").unwrap_or(name);
         &name[..name_length(name)]
     })
+}
+
+/// It starts what stands behind it several times.
+pub fn runs_several<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
+    words.any(|word| STARTERS.contains(&name_of(word)))
 }
 
 /// The last place of `text` at which something goes on in the background, or several times.

@@ -112,7 +112,7 @@ fn goes_to_a_file(command: &[u8]) -> bool {
 /// `run.log`, `log`, `job.out`, `$LOG`, and not `topology.conf`.
 fn is_log(target: &[u8]) -> bool {
     let end = target.iter().rposition(|byte| !b"\"'};".contains(byte));
-    let name = super::steps::name_of(&target[..end.map_or(0, |end| end + 1)]);
+    let name = super::lines::name_of(&target[..end.map_or(0, |end| end + 1)]);
     let ends = [&b".log"[..], b"_log", b"-log", b"LOG", b".out", b".err"];
     name == b"log" || ends.iter().any(|end| name.ends_with(end))
 }

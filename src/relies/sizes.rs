@@ -3,8 +3,8 @@
 
 use super::Need;
 use super::facts::{Facts, is_scheduler};
+use super::lines::name_of;
 use super::options::{Value, number, size, value};
-use super::steps::name_of;
 
 /// What a number without a unit counts.
 #[derive(Debug, Clone, Copy)]

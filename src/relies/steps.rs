@@ -2,6 +2,7 @@
 
 use super::Need;
 use super::facts::Facts;
+use super::lines::name_of;
 use super::options::{Value, number, size, value};
 
 pub(super) const LAUNCHERS: [&[u8]; 7] = [
@@ -129,11 +130,6 @@ fn steps<'a>(facts: &Facts, words: &[&'a [u8]]) -> impl Iterator<Item = Step<'a>
 /// What the script exports for its steps.
 fn exported(value: Option<&[u8]>) -> Option<Count> {
     value.map(|text| Count::of(Value::of(text)))
-}
-
-/// The file name of a program.
-pub fn name_of(word: &[u8]) -> &[u8] {
-    word.rsplit(|&byte| byte == b'/').next().unwrap_or(word)
 }
 
 impl<'a> Step<'a> {

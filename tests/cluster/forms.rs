@@ -210,7 +210,7 @@ const OPTIONS: &[&str] = &[
     "--delay-boot=x",
     "--delay-boot=5 --mem=2G",
     "--acctg-freq=bogus",
-    "--acctg-freq=task=30 --mem=2G",
+    "--acctg-freq=task=1 --mem=2G",
     "--switches=x",
     "--switches=2@10 --mem=2G",
     "-S1 --thread-spec=1",
