@@ -3,7 +3,7 @@
 
 /// One command: its words, quotes and all, and what is before and behind it.
 #[derive(Debug, Default)]
-pub struct Command<'a> {
+pub struct ScriptCommand<'a> {
     pub words: Vec<&'a [u8]>,
     /// It stands in a function, whose arguments are not the script's.
     pub in_function: bool,
@@ -13,16 +13,16 @@ pub struct Command<'a> {
 const MOST_WORDS: usize = 64;
 
 /// Reads a script command by command.
-pub struct Commands<'a> {
+pub struct ScriptCommands<'a> {
     text: &'a [u8],
     at: usize,
     /// Braces that are open since a function began; `None` outside of one.
     depth: Option<usize>,
 }
 
-impl<'a> Commands<'a> {
-    pub fn of(text: &'a [u8]) -> Commands<'a> {
-        Commands {
+impl<'a> ScriptCommands<'a> {
+    pub fn of(text: &'a [u8]) -> ScriptCommands<'a> {
+        ScriptCommands {
             text,
             at: 0,
             depth: None,
@@ -50,11 +50,11 @@ impl<'a> Commands<'a> {
     }
 }
 
-impl<'a> Iterator for Commands<'a> {
-    type Item = Command<'a>;
+impl<'a> Iterator for ScriptCommands<'a> {
+    type Item = ScriptCommand<'a>;
 
-    fn next(&mut self) -> Option<Command<'a>> {
-        let mut command = Command::default();
+    fn next(&mut self) -> Option<ScriptCommand<'a>> {
+        let mut command = ScriptCommand::default();
         while let Some(&byte) = self.text.get(self.at) {
             match byte {
                 b'\n' | b';' | b'|' | b'&' | b'(' | b')' => {

@@ -1,7 +1,7 @@
 //! Whether a script itself says which programs it runs. A common wrapper (`exec "$@"`, `srun $PROG`) runs what its arguments or
 //! its submitter's environment say, and one that has a list of commands run (`bash jobs.txt`) what that list says.
 
-use super::commands::{Command, Commands, word};
+use super::commands::{ScriptCommand, ScriptCommands, word};
 use super::meaning::{lower, starts_with_interpreter};
 use super::places::Unknown;
 use super::types::{is_data_type, is_script};
@@ -136,14 +136,14 @@ pub fn elsewhere(script: &[u8]) -> Elsewhere {
         script,
         left: MOST_VARIABLES,
     };
-    let commands = Commands::of(script).map(|command| search.of(&command));
+    let commands = ScriptCommands::of(script).map(|command| search.of(&command));
     let found = commands.fold(NOWHERE, Elsewhere::and);
-    let is_argument = |command: Command| {
+    let is_argument = |command: ScriptCommand| {
         let mut words = command.words.iter();
         !command.in_function && words.any(|word| names_argument(word))
     };
     // Which list it is may be an argument.
-    match found.lists && Commands::of(script).any(is_argument) {
+    match found.lists && ScriptCommands::of(script).any(is_argument) {
         true => found.and(Elsewhere::told_by(Unknown::Arguments)),
         false => found,
     }
@@ -201,7 +201,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// What else says which program a command runs.
-    fn of(&mut self, command: &Command) -> Elsewhere {
+    fn of(&mut self, command: &ScriptCommand) -> Elsewhere {
         let names_list = |word: &&[u8]| NAME_LISTS.iter().any(|name| word.starts_with(name));
         if command.words.iter().any(names_list) {
             return IN_A_LIST;
@@ -261,7 +261,7 @@ impl Search<'_> {
     }
 
     /// What else says which program a word names. Of several words in quotes the first does.
-    fn of_program(&mut self, word: &[u8], command: &Command) -> Elsewhere {
+    fn of_program(&mut self, word: &[u8], command: &ScriptCommand) -> Elsewhere {
         if is_answer(word) {
             return answered(word);
         }

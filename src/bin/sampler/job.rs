@@ -2,7 +2,7 @@
 //! the decision in its AdminComment, in one call, or leaves it in the folder that all nodes share.
 
 use super::news::{News, listen};
-use super::node::Alone;
+use super::node::OnlySampler;
 use super::{CGROUPS, Job, PROC, REPORT_TIMEOUT_S};
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
@@ -30,7 +30,7 @@ pub fn run(arguments: &Job) {
     let config = Config::load(&Config::default_path()).unwrap_or_default();
     // Only then there are others beside steps, on the job's other nodes.
     let spool = config.profile.spool_dir.as_ref();
-    let _alone = spool.and_then(|_| Alone::beside(arguments.job, &group));
+    let _alone = spool.and_then(|_| OnlySampler::beside(arguments.job, &group));
     let counters = watch(
         &news,
         Sampler::of_job(group, Path::new(PROC), &config.license, &WallClock)

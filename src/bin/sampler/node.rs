@@ -28,7 +28,7 @@ pub fn run(arguments: &Node) {
     let Some(group) = group(arguments.job, arguments.pid, arguments.user) else {
         return;
     };
-    let Some(_alone) = Alone::beside(arguments.job, &group) else {
+    let Some(_alone) = OnlySampler::beside(arguments.job, &group) else {
         return;
     };
     let mut sampler = Sampler::of_job(group, Path::new(PROC), &config.license, &WallClock);
@@ -45,23 +45,23 @@ pub fn run(arguments: &Node) {
 
 /// The one sampler of a job on a node, as long as this lives: whatever steps the job starts, and whatever their environment
 /// calls the node.
-pub struct Alone {
+pub struct OnlySampler {
     path: PathBuf,
     _lock: Flock<File>,
 }
 
-impl Alone {
+impl OnlySampler {
     /// `None` where another one is.
-    pub fn beside(job: u64, group: &Group) -> Option<Alone> {
+    pub fn beside(job: u64, group: &Group) -> Option<OnlySampler> {
         let path = Path::new(LOCKS).join(lock_name(job, group.folder()));
         std::fs::create_dir_all(LOCKS).ok()?;
         let file = File::create(&path).ok()?;
         let _lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
-        Some(Alone { path, _lock })
+        Some(OnlySampler { path, _lock })
     }
 }
 
-impl Drop for Alone {
+impl Drop for OnlySampler {
     fn drop(&mut self) {
         let _somebody_cleaned_up = std::fs::remove_file(&self.path);
     }
