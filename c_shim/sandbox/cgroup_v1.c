@@ -151,11 +151,11 @@ void sandbox_follow(int outside, int root)
 /* The groups of this name, at the top of a hierarchy and below Slurm's steps. */
 void cgroup_v1_clear(const char *name)
 {
-	static const char *const folders[] = { "", "slurm*/uid_*/job_*/step_*/", "slurm*/uid_*/job_*/step_*/task_*/" };
+	static const char *const below[] = { "", "slurm*/uid_*/job_*/step_*/", "slurm*/uid_*/job_*/step_*/task_*/" };
 	char pattern[PATH_MAX];
 
 	for (size_t which = 0; which < CONTROLLERS * 3; which++) {
-		snprintf(pattern, sizeof(pattern), CGROUPS "/%s/%s%s", controllers[which / 3], folders[which % 3], name);
+		snprintf(pattern, sizeof(pattern), CGROUPS "/%s/%s%s", controllers[which / 3], below[which % 3], name);
 		unsigned looks = CGROUP_LOOKS(CLEAR_S);
 		cgroup_clear(pattern, &looks);
 	}

@@ -120,7 +120,7 @@ static void read_all(const char *text, size_t size)
 	hosts_of(text, size);
 }
 
-static const char mounts[] =
+static const char plain_mounts[] =
 	"36 1 8:0 / / rw - ext4 /dev/sda rw\n"
 	"37 36 0:5 / /sys rw - sysfs none rw\n"
 	"38 37 0:5 / /sys/below rw - tmpfs none rw\n"
@@ -155,7 +155,7 @@ static void read_long(char byte, const char *before, const char *after)
 
 static void read_hostile(void)
 {
-	static const char *const plain[] = { mounts, cgroups, servers };
+	static const char *const plain[] = { plain_mounts, cgroups, servers };
 
 	for (size_t which = 0; which < sizeof(hostile) / sizeof(*hostile); which++)
 		read_all(hostile[which], strlen(hostile[which]));
@@ -190,7 +190,7 @@ int main(int argc, char **argv)
 	}
 	for (int time = argc > 1 ? atoi(argv[1]) : 0; time > 0; time--)
 		read_hostile();
-	printf("%zu places, memory %d, %u hosts\n", places_of(mounts, strlen(mounts)), finds_memory(cgroups, strlen(cgroups)),
+	printf("%zu places, memory %d, %u hosts\n", places_of(plain_mounts, strlen(plain_mounts)), finds_memory(cgroups, strlen(cgroups)),
 	       hosts_of(servers, strlen(servers)));
 	return 0;
 }
