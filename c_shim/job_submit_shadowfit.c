@@ -174,7 +174,8 @@ static void copy_request(const job_desc_msg_t *job, uint32_t submit_uid, struct 
 	request->array = job->array_inx;
 }
 
-/* The CPUs in a list such as "cpu=4,gres/gpu:1". Fewer never need more room. */
+/* The CPUs in a list such as "cpu=4,gres/gpu:1". Fewer never need more room; a list that an outer job left behind may have
+ * fewer already. */
 static void lower_listed_cpus(char *list, uint16_t cpus)
 {
 	char number[8];
@@ -185,7 +186,7 @@ static void lower_listed_cpus(char *list, uint16_t cpus)
 		if (strncmp(entry, "cpu", 3) != 0 || (entry[3] != '=' && entry[3] != ':'))
 			continue;
 		char *begin = entry + 4, *end = begin + strspn(begin, "0123456789");
-		if (end - begin < digits)
+		if (strtoul(begin, NULL, 10) <= cpus)
 			return;
 		memcpy(begin, number, (size_t)digits);
 		memmove(begin + digits, end, strlen(end) + 1);

@@ -6,7 +6,7 @@
 //! work, taken for a good one, against one run more of a job that ends so by itself. `scripts/bench strangers` makes such ends,
 //! and prints how many of the jobs that were harmed were mended, and which were learned as good ones.
 
-use super::Agent;
+use super::{Agent, JUDGED};
 use crate::fingerprint::Kind;
 use crate::job::Usage;
 use crate::job::counters::JobCounters;
@@ -77,7 +77,9 @@ impl Agent<'_> {
     /// Notes which of the runs that are new in the store ended far too soon, before their kinds learn from them: not every
     /// node has a sampler, and slurmctld forgets a job before an agent that was away comes back.
     pub(super) fn judge_new_runs(&mut self) -> Result<()> {
-        for done in self.store.completed_after(self.judged)? {
+        let judged = self.store.progress(JUDGED)?.unwrap_or(0);
+        let all = self.store.watermark()?.jobs;
+        for done in self.store.completed_after(judged)? {
             let (run, record) = (done.run, &done.record);
             if !record.resizes() {
                 continue;
@@ -87,7 +89,9 @@ impl Agent<'_> {
                 self.store.note_harm(run, &otherwise(why))?;
             }
         }
-        self.judged = self.store.watermark()?.jobs;
+        if all != judged {
+            self.store.set_progress(JUDGED, all)?;
+        }
         Ok(())
     }
 
@@ -188,11 +192,13 @@ fn ended_too_soon(done: &Done, past: &[PastEnd]) -> Option<&'static str> {
     if runs.len() < LEAST_COMPLETED {
         return None;
     }
+    let least = |of: fn(&Done) -> f64| runs.iter().map(of).fold(f64::INFINITY, f64::min);
     let has_steps = |run: &Done| run.launched.is_some_and(|steps| steps > 0);
-    if done.launched == Some(0) && runs.iter().all(has_steps) {
+    // Work may have begun to go by another way than steps, or accounting may have lost them: then CPU time was used.
+    let did_nothing = done.cpu_s <= FAR_LESS * least(|run| run.cpu_s);
+    if done.launched == Some(0) && did_nothing && runs.iter().all(has_steps) {
         return Some("none of its steps started, and each run of its kind has some");
     }
-    let least = |of: fn(&Done) -> f64| runs.iter().map(of).fold(f64::INFINITY, f64::min);
     let far_less = |of: fn(&Done) -> f64| of(done) < FAR_LESS * least(of);
     let is_long = least(|run| run.time_s) >= LEAST_TIME_S;
     let all_less =
@@ -298,24 +304,27 @@ mod tests {
 
     #[test]
     fn a_job_whose_steps_did_not_start_did_nothing_where_its_kind_has_steps() {
-        let done = |launched| Done {
+        let usual = Done::from(&ends(&[("COMPLETED", false)])[0].usage);
+        let done = |launched, share: f64| Done {
             launched,
-            ..Done::from(&ends(&[("COMPLETED", false)])[0].usage)
+            cpu_s: usual.cpu_s * share,
+            ..usual
         };
-        // Steps of this run, and of those before.
-        for (launched, before, right) in [
-            (Some(0), [Some(1), Some(1), Some(3)], true),
-            (Some(1), [Some(3); 3], false),
-            (Some(0), [Some(1), Some(0), Some(1)], false),
-            (Some(0), [Some(1), None, Some(1)], false),
-            (None, [Some(1); 3], false),
+        // Steps of this run, its share of the usual CPU time, and steps of those before.
+        for (launched, share, before, right) in [
+            (Some(0), 0.1, [Some(1), Some(1), Some(3)], true),
+            (Some(0), 1.0, [Some(1), Some(1), Some(3)], false),
+            (Some(1), 0.1, [Some(3); 3], false),
+            (Some(0), 0.1, [Some(1), Some(0), Some(1)], false),
+            (Some(0), 0.1, [Some(1), None, Some(1)], false),
+            (None, 0.1, [Some(1); 3], false),
         ] {
             let mut past = ends(&[("COMPLETED", false); 3]);
             for (run, launched) in past.iter_mut().zip(before) {
                 run.usage.launched = launched;
             }
-            let found = ended_too_soon(&done(launched), &past).is_some();
-            assert_eq!(found, right, "{launched:?} {before:?}");
+            let found = ended_too_soon(&done(launched, share), &past).is_some();
+            assert_eq!(found, right, "{launched:?} {share} {before:?}");
         }
     }
 }

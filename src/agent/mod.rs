@@ -49,6 +49,8 @@ const LOOK_AGE: i64 = 300;
 
 /// Who the agent ran as when it last started, in the store's `progress`.
 pub const AGENT_UID: &str = "agent uid";
+/// Up to which row of the store rewritten runs have been judged by their accounting.
+const JUDGED: &str = "judged";
 
 /// What one pass did.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -86,8 +88,6 @@ pub struct Agent<'a> {
     events: Events,
     /// When accounting was last read as far back as records may be late.
     read_late: Option<i64>,
-    /// Up to which row of the store rewritten runs have been judged by their accounting.
-    judged: i64,
     /// How many of the jobs that wait had been decided again when they became too many for one look.
     decided_to: usize,
     directory: Directory,
@@ -108,15 +108,15 @@ impl<'a> Agent<'a> {
         store.set_progress(AGENT_UID, nix::unistd::geteuid().as_raw().into())?;
         // Scripts of users that an agent which was killed has left.
         let _nothing_there = std::fs::remove_dir_all(config.shadow_folder());
-        let store_rows = store.watermark()?.jobs;
         let snapshot = Snapshot::load(&config.snapshot_path()).ok();
         let directory = snapshot
             .as_ref()
             .map(|old| old.directory().clone())
             .unwrap_or_default();
-        let learned = snapshot.as_ref().map_or(0, |old| old.watermark().jobs);
-        // A store that was made anew starts its rows anew.
-        let judged = Some(learned).filter(|row| *row <= store_rows).unwrap_or(0);
+        // What ended before this agent's time is history.
+        if store.progress(JUDGED)?.is_none() {
+            store.set_progress(JUDGED, store.watermark()?.jobs)?;
+        }
         Ok(Agent {
             config_path,
             config,
@@ -129,7 +129,6 @@ impl<'a> Agent<'a> {
             left_to_slurmctld: HashMap::new(),
             events: Events::default(),
             read_late: None,
-            judged,
             decided_to: 0,
             directory,
             directory_asked: None,

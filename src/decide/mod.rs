@@ -123,8 +123,13 @@ pub fn decide_reading(
         no_requeue,
         ..sized
     };
+    // What a shadow of a job without a kind shows, no other job could use, and the agent finds no shadow by.
     let is_new = record.level.is_none() || request.measured;
-    if !is_new || !config.shadows(owner, modes) || !wants_shadow(config, request) {
+    if !is_new
+        || kind.command.is_none()
+        || !config.shadows(owner, modes)
+        || !wants_shadow(config, request)
+    {
         return Some(record);
     }
     Some(match Arguments::of(&request.texts.arguments) {

@@ -194,7 +194,7 @@ fn push_place(folders: &[u8], base: &[u8], out: &mut Vec<u8>) -> Unknown {
     }
 }
 
-/// A folder beside those of other samples.
+/// A folder beside those of other samples; below /usr and /opt they are programs.
 fn is_one_of_samples(folders: &[u8], base: &[u8]) -> bool {
     let beside = folders.rsplit(|&byte| byte == b'/').next();
     let holds_samples = |folder: &[u8]| {
@@ -203,7 +203,10 @@ fn is_one_of_samples(folders: &[u8], base: &[u8]) -> bool {
             b"samples" | b"sample" | b"subjects" | b"patients" | b"participants"
         )
     };
-    !base.contains(&b'.') && beside.is_some_and(|beside| lower(beside, holds_samples))
+    let are_programs = folders.starts_with(b"/usr/") || folders.starts_with(b"/opt/");
+    !are_programs
+        && !base.contains(&b'.')
+        && beside.is_some_and(|beside| lower(beside, holds_samples))
 }
 
 /// Folders without that of a user, whose name says nothing of what runs.

@@ -172,7 +172,23 @@ enum Role {
     Works,
 }
 
+/// `python3.12` and `mpirun.openmpi` are what stands before the dot.
+fn without_version(program: &[u8]) -> &[u8] {
+    let Some(dot) = memchr::memchr(b'.', program).filter(|dot| *dot > 0) else {
+        return program;
+    };
+    let (name, version) = (&program[..dot], &program[dot + 1..]);
+    let is_version = version
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    match is_version || matches!(version, b"openmpi" | b"mpich" | b"hydra") {
+        true => name,
+        false => program,
+    }
+}
+
 fn role(program: &[u8]) -> Role {
+    let program = without_version(program);
     match program {
         b"bash" | b"sh" | b"zsh" | b"ksh" | b"dash" | b"csh" | b"tcsh" => Role::Shell,
         b"singularity" | b"apptainer" | b"docker" | b"podman" => Role::Contains,
@@ -180,8 +196,8 @@ fn role(program: &[u8]) -> Role {
         b"source" | b"." => Role::Sources,
         b"exec" | b"eval" | b"command" | b"nohup" | b"nice" | b"time" | b"timeout" | b"env"
         | b"ibrun" | b"aprun" | b"jsrun" | b"numactl" | b"taskset" | b"stdbuf" | b"setsid"
-        | b"shifter" | b"orterun" | b"prun" | b"if" | b"then" | b"else" | b"elif" | b"while"
-        | b"until" | b"do" | b"!" | b"{" => Role::Launches,
+        | b"shifter" | b"orterun" | b"prun" | b"prterun" | b"if" | b"then" | b"else" | b"elif"
+        | b"while" | b"until" | b"do" | b"!" | b"{" => Role::Launches,
         // What these do, their folder or their first word says.
         b"make" | b"gmake" | b"node" | b"conda" => Role::Works,
         _ if !program.starts_with(b"$")

@@ -132,6 +132,13 @@ fn no_job_waits_in_vain() {
     assert!(!waits(&disabled, None, &request));
     assert!(!waits(&observing, None, &request), "nothing would be set");
     assert!(!waits(&measuring, None, &cannot_wait));
+    let mut nameless = request.clone();
+    nameless.texts.name = b"job";
+    nameless.texts.script = b"#!/bin/sh\nsrun $PROGRAM\n";
+    assert!(
+        !waits(&measuring, None, &nameless),
+        "its environment alone says what runs"
+    );
 }
 
 #[test]

@@ -92,6 +92,10 @@ fn these_two_share_their_keys() {
 fn these_two_share_no_key() {
     for (number, (one, other)) in [
         (
+            wrap("/usr/local/cuda/samples/nbody -benchmark"),
+            wrap("/usr/local/cuda/samples/matrixMul -benchmark"),
+        ),
+        (
             snakemake("align", "'align:sample=S01'", "k63v"),
             snakemake("merge", "'merge:sample=S01'", "k63v"),
         ),

@@ -21,6 +21,10 @@ fn what_arguments_say_that_runs_tells_kinds_apart() {
         r#"srun --cpu-bind=cores -n "$SLURM_NTASKS" $@"#,
         r#"bash "$1""#,
         r#"python "$@""#,
+        r#"python3.11 "$@""#,
+        r#"mpirun.openmpi "$@""#,
+        r#"mpiexec.hydra -n 4 "$1""#,
+        r#"prterun "$1""#,
         r#"python3 -u "$1" --fast"#,
         "eval $1",
         r#"eval "$@""#,
@@ -89,6 +93,8 @@ fn where_a_variable_of_the_submitter_says_what_runs_only_a_name_does_beside_it()
         "$BIN/$PROG -x",
         "PROG=${PROG:-solve}\n$PROG",
         "bash $SCRIPT",
+        "python3.11 $PROG",
+        "mpirun.openmpi $PROG",
     ] {
         assert_eq!(of("wrap", lines), Kind::default(), "{lines}");
         assert_no_key_in_common(of("align", lines), of("assembly", lines), lines);
