@@ -101,6 +101,11 @@ impl Has {
 }
 
 impl<'a> Line<'a> {
+    /// Its bytes in the script.
+    pub fn place(&self) -> Range<usize> {
+        self.start..self.start + self.text.len()
+    }
+
     /// Its commands, which `|`, `;`, `&` and `&&` part, without the comment at its end.
     pub fn commands(&self, has: Has) -> impl Iterator<Item = Range<usize>> {
         let said = self.before_comment(has);

@@ -215,7 +215,7 @@ impl<'a> Found<'a> {
     fn only_shows(&self, line: &Line, command: &Range<usize>) -> bool {
         let facts = &self.facts;
         line.only_shows(command, || facts.collects())
-            && !(facts.starts_several() && facts.several().has(line.start))
+            && !(facts.starts_several() && facts.several().has(line.place()))
     }
 
     fn read(&mut self, line: &Line<'a>, place: Range<usize>, mut signs: Signs) {
@@ -310,7 +310,7 @@ impl<'a> Found<'a> {
         let (facts, cpus) = (&self.facts, self.asked);
         let background = &self.background;
         let is_background = || {
-            let place = line.start..line.start + line.text.len();
+            let place = line.place();
             let known = background.take().filter(|(known, _)| *known == place);
             let (place, has) = known.unwrap_or_else(|| (place, line.has_background()));
             background.set(Some((place, has)));
@@ -339,7 +339,7 @@ impl<'a> Found<'a> {
             *several.get_or_init(|| {
                 is_background()
                     || several::runs_several(words.iter().copied())
-                    || facts.several().has(line.start)
+                    || facts.several().has(line.place())
                     || is_kept()
             })
         };

@@ -68,12 +68,12 @@ impl<'a> Several<'a> {
         several
     }
 
-    /// Byte `at` stands in one of them.
-    pub fn has(&self, at: usize) -> bool {
-        let after = self.places.partition_point(|place| place.end <= at);
+    /// Some of `line` stands in one of them: a function may have its whole body on one.
+    pub fn has(&self, line: Range<usize>) -> bool {
+        let after = self.places.partition_point(|place| place.end <= line.start);
         self.places
             .get(after)
-            .is_some_and(|place| place.start <= at)
+            .is_some_and(|place| place.start < line.end)
     }
 
     /// What `variable` holds may be started there.
@@ -97,7 +97,7 @@ impl<'a> Several<'a> {
 
     /// Lines in them, and those that start something so themselves.
     fn lines(&self, script: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
-        let is_one = |line: &Line| self.has(line.start) || goes_on(line.text).is_some();
+        let is_one = |line: &Line| self.has(line.place()) || goes_on(line.text).is_some();
         lines(script).filter(is_one)
     }
 

@@ -186,15 +186,13 @@ impl<'a> Variables<'a> {
         });
         let found = self.options[at].1.clone();
         self.in_options = true;
-        for text in &found {
+        let all = found.iter().try_for_each(|text| {
             self.push(text, depth + 1, out)?;
             out.push(b' ');
-            if out.len() > LONGEST {
-                return None;
-            }
-        }
+            (out.len() <= LONGEST).then_some(())
+        });
         self.in_options = false;
-        Some(!found.is_empty())
+        all.map(|()| !found.is_empty())
     }
 
     /// What is computed of written numbers is a number; else it is known what of Slurm's is in it.

@@ -225,6 +225,7 @@ fn what_may_run_several_times_at_once_keeps_all() {
         ("case x in\na) sort -S 1G a ;;\nesac &", ALL_MEMORY),
         // Functions in the background.
         ("f() {\n sort -S 1G $1\n}\nf a &\nf b &\nwait", ALL_MEMORY),
+        ("f() { sort -S 1G $1; }\nf a &\nf b &\nwait", ALL_MEMORY),
         (
             "f() {\n sort -S 1G $1\n}\nfor a in 1 2; do\n (\n f $a\n ) &\ndone",
             ALL_MEMORY,

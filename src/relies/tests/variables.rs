@@ -209,4 +209,8 @@ fn options_in_lists_and_arguments_are_read() {
         ("# O=(-c 8)\nO=(-c 2)\nsrun \"${O[@]}\" ./a", cpus(2)),
         ("FILES=(a b)\nsrun -n 2 ./a \"${FILES[@]}\"", cpus(2)),
     ]);
+    // A list that is too long to be written out keeps all, and leaves the others to be read.
+    let long = format!("L+=({})\n", "x ".repeat(500)).repeat(10);
+    let after = format!("{long}./a \"${{L[@]}}\" -Xmx1g\nO=(-c 6)\nsrun \"${{O[@]}}\" ./a");
+    assert_floors(&[(after.as_str(), (Some(None), Some(Some(6))))]);
 }
