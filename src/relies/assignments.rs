@@ -283,6 +283,7 @@ pub fn name_length(text: &[u8]) -> usize {
 
 /// The variable that a command sets: `T` of `export T=8`, and of what Perl, Python and R say: `my $t = 8`, `t = 8`, `t <- 8`.
 pub fn set_by(command: &[u8]) -> Option<&[u8]> {
+    memchr::memchr2(b'=', b'<', command)?;
     let mut text = command.trim_ascii_start();
     for before in [
         &b"export "[..],

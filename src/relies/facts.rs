@@ -27,6 +27,7 @@ const SCHEDULERS: [&[u8]; 10] = [
 pub struct Facts<'a> {
     script: &'a [u8],
     counts: OnceCell<bool>,
+    has_less_or_more: OnceCell<bool>,
     collects: OnceCell<bool>,
     submits: OnceCell<bool>,
     has_heap: OnceCell<bool>,
@@ -49,6 +50,7 @@ impl<'a> Facts<'a> {
         Facts {
             script,
             counts: OnceCell::new(),
+            has_less_or_more: OnceCell::new(),
             collects: OnceCell::new(),
             submits: OnceCell::new(),
             has_heap: OnceCell::new(),
@@ -69,6 +71,16 @@ impl<'a> Facts<'a> {
     /// It counts anything.
     pub fn counts(&self) -> bool {
         *self.counts.get_or_init(|| counts(self.script))
+    }
+
+    /// `<` or `>` stands between blanks in it.
+    pub fn has_less_or_more(&self) -> bool {
+        let script = self.script;
+        let has = || {
+            memchr::memchr2_iter(b'<', b'>', script)
+                .any(|at| script[..at].ends_with(b" ") && script.get(at + 1) == Some(&b' '))
+        };
+        *self.has_less_or_more.get_or_init(has)
     }
 
     /// What a command prints may be read elsewhere than in the job's output: it has functions, or blocks whose output goes on.

@@ -212,6 +212,7 @@ impl<'a> Found<'a> {
     }
 
     /// What a command prints is nothing that the job relies on, unless others start it.
+    #[inline]
     fn only_shows(&self, line: &Line, command: &Range<usize>) -> bool {
         let facts = &self.facts;
         line.only_shows(command, || facts.collects())
@@ -298,7 +299,7 @@ impl<'a> Found<'a> {
                 continue;
             }
             let text = &user.text[command];
-            if programs::hangs_on_count(text, Some(name), self.facts.counts()) {
+            if programs::hangs_on_count(&self.facts, text, Some(name)) {
                 raise(&mut self.cpus, None, &user);
             } else if let Some(other) = assignments::set_by(text) {
                 self.follow(other, user.start + user.text.len(), &user);

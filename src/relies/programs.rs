@@ -53,7 +53,7 @@ pub fn needs(
     if signs.has(Signs::MEMORY_VARIABLE) && !only_takes_away(command) {
         note(Need::AllMemory);
     }
-    if signs.has(Signs::CPU_VARIABLE) && hangs_on_count(command, None, facts.counts()) {
+    if signs.has(Signs::CPU_VARIABLE) && hangs_on_count(facts, command, None) {
         note(Need::AllCpus);
     }
     if signs.has(Signs::NAMES_MEMORY) {
@@ -78,8 +78,10 @@ fn only_takes_away(command: &[u8]) -> bool {
 
 /// What a command does is another thing with another number of CPUs: it compares it, or counts parts of the work out by it.
 /// `name` holds it, unless Slurm's own variable does.
-pub fn hangs_on_count(command: &[u8], name: Option<&[u8]>, script_counts: bool) -> bool {
-    compares(command, name) || script_counts && counts(command)
+pub fn hangs_on_count(facts: &Facts, command: &[u8], name: Option<&[u8]>) -> bool {
+    compares(command, name)
+        || facts.has_less_or_more() && is_less_or_more(command, name)
+        || facts.counts() && counts(command)
 }
 
 /// A number is compared in it, and not just handed on: `-lt`, `==`, `((` and their like; `$((` computes. With nothing or 0 a
@@ -90,28 +92,29 @@ fn compares(text: &[u8], name: Option<&[u8]>) -> bool {
     let computes = || *computes.get_or_init(|| contains(text, b"$(("));
     let is_number = |number: &[u8]| is_number(number) || computes();
     let is_of_the_shell = |before: &[u8], after: &[u8]| is_of_the_shell(before, after, name);
-    let is_less_or_more = memchr::memchr2_iter(b'<', b'>', text).any(|at| {
+    memchr::memchr3_iter(b'-', b'=', b'(', text).any(|at| match &text[at..] {
+        [b'-', b'l' | b'g', b't' | b'e', b' ', ..] => is_number(&text[at + 3..]),
+        [b'-', b'e', b'q', b' ', ..] | [b'-', b'n', b'e', b' ', ..] => is_number(&text[at + 3..]),
+        [b'=', b'=', ..] => {
+            is_number(&text[at + 2..]) && is_of_the_shell(&text[..at], &text[at + 2..])
+        }
+        [b'(', b'(', ..] => !text[..at].ends_with(b"$"),
+        [b'=', ..] => {
+            matches!(text[..at].last(), Some(b'!' | b'<' | b'>'))
+                && is_number(&text[at + 1..])
+                && is_of_the_shell(&text[..at - 1], &text[at + 1..])
+        }
+        _ => false,
+    })
+}
+
+/// `n < 4`, as languages other than the shell's compare.
+fn is_less_or_more(text: &[u8], name: Option<&[u8]>) -> bool {
+    memchr::memchr2_iter(b'<', b'>', text).any(|at| {
         text[..at].ends_with(b" ")
             && is_bare_number(&text[at + 1..])
-            && is_of_the_shell(&text[..at], &[])
-    });
-    is_less_or_more
-        || memchr::memchr3_iter(b'-', b'=', b'(', text).any(|at| match &text[at..] {
-            [b'-', b'l' | b'g', b't' | b'e', b' ', ..] => is_number(&text[at + 3..]),
-            [b'-', b'e', b'q', b' ', ..] | [b'-', b'n', b'e', b' ', ..] => {
-                is_number(&text[at + 3..])
-            }
-            [b'=', b'=', ..] => {
-                is_number(&text[at + 2..]) && is_of_the_shell(&text[..at], &text[at + 2..])
-            }
-            [b'(', b'(', ..] => !text[..at].ends_with(b"$"),
-            [b'=', ..] => {
-                matches!(text[..at].last(), Some(b'!' | b'<' | b'>'))
-                    && is_number(&text[at + 1..])
-                    && is_of_the_shell(&text[..at - 1], &text[at + 1..])
-            }
-            _ => false,
-        })
+            && is_of_the_shell(&text[..at], &[], name)
+    })
 }
 
 /// One of the words around a comparison is what the shell puts there, or what Slurm gave, also where it is called `name`.
