@@ -189,6 +189,7 @@ fn only_the_needed_names_are_visible() {
             "slurm_spank_init_post_opt",
             "slurm_spank_job_epilog",
             "slurm_spank_task_exit",
+            "slurm_spank_task_init",
             "slurm_spank_task_init_privileged",
             "slurm_spank_task_post_fork",
             "spank_plugin_version"
