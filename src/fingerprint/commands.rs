@@ -12,6 +12,9 @@ pub struct ScriptCommand<'a> {
 /// More words of a command are not kept: its program stands among the first.
 const MOST_WORDS: usize = 64;
 
+/// Most commands have no more: room that is made once.
+const USUAL_WORDS: usize = 16;
+
 /// Reads a script command by command.
 pub struct ScriptCommands<'a> {
     text: &'a [u8],
@@ -54,7 +57,10 @@ impl<'a> Iterator for ScriptCommands<'a> {
     type Item = ScriptCommand<'a>;
 
     fn next(&mut self) -> Option<ScriptCommand<'a>> {
-        let mut command = ScriptCommand::default();
+        let mut command = ScriptCommand {
+            words: Vec::with_capacity(USUAL_WORDS),
+            in_function: false,
+        };
         while let Some(&byte) = self.text.get(self.at) {
             match byte {
                 b'\n' | b';' | b'|' | b'&' | b'(' | b')' => {
@@ -87,10 +93,28 @@ fn line(text: &[u8]) -> usize {
     memchr::memchr(b'\n', text).unwrap_or(text.len())
 }
 
+/// Bytes that neither end a word nor change what ends it.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let one = byte as u8;
+        plain[byte] =
+            one.is_ascii_alphanumeric() || matches!(one, b'-' | b'_' | b'.' | b'/' | b'=' | b'$');
+        byte += 1;
+    }
+    plain
+};
+
 /// The length of the word that `text` starts with; at least 1.
 pub fn word(text: &[u8]) -> usize {
     let (mut at, mut quote, mut open) = (0, None, 0usize);
     while let Some(&byte) = text.get(at) {
+        // Most bytes say nothing, wherever they stand.
+        if PLAIN[usize::from(byte)] {
+            at += 1;
+            continue;
+        }
         match (quote, byte) {
             (_, b'\\') if quote != Some(b'\'') => at += 1,
             (Some(mark), _) if byte == mark => quote = None,
