@@ -51,6 +51,9 @@ const LATER: [(&str, Release); 14] = [
     ("tres-per-task", (23, 2)),
 ];
 
+/// From this release on `--get-user-env` takes no value.
+const USER_ENV_TAKES_NOTHING: Release = (26, 5);
+
 #[derive(Debug, Clone)]
 struct KnownOption {
     name: Cow<'static, str>,
@@ -96,6 +99,9 @@ impl Table {
         for known in &mut table.0 {
             let later = LATER.iter().find(|(name, _)| known.name == *name);
             known.of_this_release = later.is_none_or(|(_, since)| *since <= release);
+            if known.name == "get-user-env" && release >= USER_ENV_TAKES_NOTHING {
+                known.takes = Takes::Nothing;
+            }
         }
         let own = [("shadowfit".to_owned(), Takes::Value)];
         for (name, takes) in plugins.iter().chain(&own) {
