@@ -297,7 +297,7 @@ fn releases_differ_in_what_they_take() {
         let environment = [("SBATCH_REQUEUE".to_owned(), requeue.into())].into();
         let sbatch = Sbatch {
             release,
-            table: Table::of_sbatch(release, &[]),
+            table: Table::of_sbatch(Some(release), &[]),
             ..Sbatch::default().with_environment(environment)
         };
         Submission::new(&sbatch, "a.sh", "#!/bin/sh\n".into(), &options, vec![]).is_ok()
