@@ -366,7 +366,8 @@ const TESTS: &[(&str, Test)] = &[
 ];
 
 /// What is run on other releases than the installed one, too.
-const ON_EVERY_RELEASE: [&str; 10] = [
+const ON_EVERY_RELEASE: [&str; 11] = [
+    "every_form_is_read_as_sbatch_reads_it",
     "what_a_job_does_is_counted_right",
     "a_dump_as_json_says_what_the_other_one_says",
     "a_known_kind_of_job_gets_what_it_needs",

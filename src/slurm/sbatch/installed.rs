@@ -1,16 +1,13 @@
 //! The sbatch of this machine: which release it is, and what plugins add to it.
 
-use super::Release;
 use super::options::{Table, Takes};
+use super::{LATEST, Release};
 use crate::slurm::Commands;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt;
 
 /// Variables as sbatch reads them, by name.
 pub type Environment = BTreeMap<String, Vec<u8>>;
-
-/// What is assumed where sbatch does not say: the latest that is known here.
-const LATEST: Release = (26, 5);
 
 /// How the sbatch that is asked about reads submissions.
 #[derive(Debug)]
@@ -25,7 +22,7 @@ impl Default for Sbatch {
     fn default() -> Self {
         Sbatch {
             release: LATEST,
-            table: Table::of_sbatch(LATEST, &[]),
+            table: Table::of_sbatch(None, &[]),
             environment: Environment::new(),
         }
     }
@@ -43,10 +40,10 @@ impl Sbatch {
             let name = name.into_string().ok()?;
             Some((name, value.into_vec()))
         });
-        let release = release(&answer("--version")).unwrap_or(LATEST);
+        let said = release(&answer("--version"));
         Sbatch {
-            release,
-            table: Table::of_sbatch(release, &plugin_options(&answer("--help"))),
+            release: said.unwrap_or(LATEST),
+            table: Table::of_sbatch(said, &plugin_options(&answer("--help"))),
             environment: environment.collect(),
         }
     }

@@ -29,6 +29,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 /// `(24, 11)` is 24.11.
 pub type Release = (u16, u16);
 
+/// What is assumed where sbatch does not say: the latest that is known here.
+const LATEST: Release = (26, 5);
+
 /// A submission that was not made.
 #[derive(Debug)]
 pub struct Submission {

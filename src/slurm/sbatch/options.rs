@@ -1,6 +1,6 @@
 //! The options that a batch system knows, and how it tells them from their values: as getopt_long does.
 
-use super::Release;
+use super::{LATEST, Release};
 use crate::shadow::OPTION;
 use anyhow::{Result, bail};
 use std::borrow::Cow;
@@ -52,6 +52,9 @@ const LATER: [(&str, Release); 14] = [
     ("tres-per-task", (23, 2)),
 ];
 
+/// From this release on `--get-user-env` takes no value; of an sbatch that does not say its release nobody knows.
+const USER_ENV_TAKES_NOTHING: Release = (26, 5);
+
 #[derive(Debug, Clone)]
 struct KnownOption {
     name: Cow<'static, str>,
@@ -86,8 +89,9 @@ pub struct Given<'a> {
 }
 
 impl Table {
-    /// The options of a release's sbatch, and those that plugins bring.
-    pub fn of_sbatch(release: Release, plugins: &[(String, Takes)]) -> Table {
+    /// The options of the sbatch that `said` which release it is, and those that plugins bring.
+    pub fn of_sbatch(said: Option<Release>, plugins: &[(String, Takes)]) -> Table {
+        let release = said.unwrap_or(LATEST);
         let lists = [
             (WITHOUT_VALUE, Takes::Nothing),
             (WITH_OPTIONAL_VALUE, Takes::Perhaps),
@@ -97,6 +101,9 @@ impl Table {
         for known in &mut table.0 {
             let later = LATER.iter().find(|(name, _)| known.name == *name);
             known.of_this_release = later.is_none_or(|(_, since)| *since <= release);
+            if known.name == "get-user-env" && said >= Some(USER_ENV_TAKES_NOTHING) {
+                known.takes = Takes::Nothing;
+            }
         }
         let own = [(OPTION.to_owned(), Takes::Value)];
         for (name, takes) in plugins.iter().chain(&own) {
@@ -245,7 +252,7 @@ mod tests {
             })
             .collect();
         let plugins = [("container-image".into(), Takes::Value)];
-        let table = Table::of_sbatch((26, 5), &plugins);
+        let table = Table::of_sbatch(Some((26, 5)), &plugins);
         match table.read(&words) {
             Ok((given, at)) => {
                 let each = given.iter().map(|one| {
@@ -267,7 +274,7 @@ mod tests {
             line: 0,
         }];
         let name = |release| {
-            let table = Table::of_sbatch(release, &[]);
+            let table = Table::of_sbatch(Some(release), &[]);
             let (given, _) = table.read(&words).ok()?;
             Some(given[0].name.to_owned())
         };

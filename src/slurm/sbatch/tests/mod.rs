@@ -2,6 +2,7 @@
 
 mod options;
 
+use super::options::Table;
 use super::*;
 use crate::job::Memory;
 use crate::text::random::Random;
@@ -296,6 +297,7 @@ fn releases_differ_in_what_they_take() {
         let environment = [("SBATCH_REQUEUE".to_owned(), requeue.into())].into();
         let sbatch = Sbatch {
             release,
+            table: Table::of_sbatch(Some(release), &[]),
             ..Sbatch::default().with_environment(environment)
         };
         Submission::new(&sbatch, "a.sh", "#!/bin/sh\n".into(), &options, vec![]).is_ok()
@@ -303,6 +305,11 @@ fn releases_differ_in_what_they_take() {
     for (options, requeue, old, new) in [
         (&["--exclusive", "-s"][..], "", true, false),
         (&["--exclusive"], "", true, true),
+        (&["--get-user-env"], "", true, true),
+        (&["--get-user-env=10L"], "", true, false),
+        (&["--get-user-env=S"], "", true, false),
+        (&["--get-user-env=10x"], "", false, false),
+        (&["--get-user-env=x"], "", false, false),
         (&["--signal=PIPE"], "", false, true),
         (&["--cpu-freq=low-high"], "", true, false),
         (&["-s"], "", true, true),
