@@ -251,7 +251,7 @@ fn shadow_by_hand(cluster: &Cluster, user: &str, script: &Path) -> Result<u64> {
 }
 
 fn has_ended(cluster: &Cluster, job: u64) -> Result<()> {
-    eventually(&format!("the end of shadow {job}"), 60, || {
+    eventually(&format!("the end of shadow {job}"), 150, || {
         Ok(!["PENDING", "RUNNING", "COMPLETING"].contains(&cluster.job(job)?.state.as_str()))
     })
 }
