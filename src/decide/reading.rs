@@ -107,10 +107,7 @@ mod tests {
                 cpus,
                 layout: Layout::SINGLE,
                 memory: None,
-                time_s: None,
-                own_time_min: false,
-                own_cpus: false,
-                own_memory: false,
+                ..Ask::LEAST
             },
             licenses: "",
             input_bytes: None,

@@ -163,10 +163,7 @@ mod tests {
             memory: Some(Memory::Cpu(4096)),
             cpus: 4,
             layout: Layout::SINGLE,
-            time_s: None,
-            own_time_min: false,
-            own_cpus: false,
-            own_memory: false,
+            ..Ask::LEAST
         };
         let change = |mode, asked, set| Some(Change { mode, asked, set });
         Record {

@@ -138,6 +138,19 @@ pub struct Ask {
     pub own_memory: bool,
 }
 
+impl Ask {
+    /// One task of one CPU, and nothing else: what others are said to differ from.
+    pub const LEAST: Ask = Ask {
+        memory: None,
+        cpus: 1,
+        layout: Layout::SINGLE,
+        time_s: None,
+        own_time_min: false,
+        own_cpus: false,
+        own_memory: false,
+    };
+}
+
 /// Why a job is left exactly as it is, whatever is known about its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeftAlone {

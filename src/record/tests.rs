@@ -22,9 +22,7 @@ fn ask(memory: Memory) -> Ask {
         cpus: 4,
         layout: Layout::SINGLE,
         time_s: Some(7199),
-        own_time_min: false,
-        own_cpus: false,
-        own_memory: false,
+        ..Ask::LEAST
     }
 }
 

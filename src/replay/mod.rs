@@ -205,9 +205,7 @@ fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Reco
         cpus: job.cpus.map_or(1, |(asked, _)| asked),
         layout: Layout::SINGLE,
         time_s: job.time_s,
-        own_time_min: false,
-        own_cpus: false,
-        own_memory: false,
+        ..Ask::LEAST
     };
     let modes = Modes {
         memory: Mode::Apply,

@@ -227,10 +227,7 @@ mod tests {
             memory: Some(Memory::Node(8192)),
             cpus: 4,
             layout: Layout::SINGLE,
-            time_s: None,
-            own_time_min: false,
-            own_cpus: false,
-            own_memory: false,
+            ..Ask::LEAST
         };
         Record {
             memory: Some(Change {

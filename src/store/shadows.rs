@@ -227,11 +227,10 @@ fn stored_shadow(row: &Row) -> rusqlite::Result<Shadow> {
 mod tests {
     use super::*;
     use crate::fingerprint::Kind;
-    use crate::job::Layout;
     use crate::job::counters::{Counters, Ended};
     use crate::record::FinishedJob;
     use crate::record::tests::finished;
-    use crate::store::tests::store;
+    use crate::store::tests::{shadow, store};
 
     /// A shadow of `user`'s that was cut off at 100 MiB, of a kind of its own, whose job came to `peak_mib`.
     fn cut_off(store: &mut Store, number: u64, user: &str, peak_mib: u64) {
@@ -245,27 +244,7 @@ mod tests {
         };
         job.usage.peak_bytes = Some(peak_mib << 20);
         store.insert(&[(job, kind)]).unwrap();
-        let shadow = Shadow {
-            row: 0,
-            job_id: None,
-            shadow_of: number.to_string(),
-            origin: number,
-            user: user.into(),
-            command: Key(number),
-            submitted: number as i64,
-            asked: Ask {
-                memory: None,
-                cpus: 1,
-                layout: Layout::SINGLE,
-                time_s: None,
-                own_time_min: false,
-                own_cpus: false,
-                own_memory: false,
-            },
-            has_ended: false,
-            counters: None,
-            need: None,
-        };
+        let shadow = shadow(number, user, number as i64);
         let row = store.intend_shadow(&shadow).unwrap();
         let seen = Counters {
             peak_mib: 100.0,

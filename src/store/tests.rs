@@ -1,5 +1,6 @@
 use super::*;
-use crate::fingerprint::{Kind, Level};
+use crate::fingerprint::{Key, Kind, Level};
+use crate::job::Ask;
 use crate::record::FinishedJob;
 use crate::record::tests::finished;
 
@@ -8,6 +9,23 @@ pub fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("jobs.db")).unwrap();
     (dir, store)
+}
+
+/// A shadow that runs for job `number` of this user, of a kind of its own, since that time in seconds since 1970.
+pub fn shadow(number: u64, user: &str, submitted: i64) -> Shadow {
+    Shadow {
+        row: 0,
+        job_id: None,
+        shadow_of: number.to_string(),
+        origin: number,
+        user: user.into(),
+        command: Key(number),
+        submitted,
+        asked: Ask::LEAST,
+        has_ended: false,
+        counters: None,
+        need: None,
+    }
 }
 
 fn kind() -> Kind {

@@ -60,39 +60,13 @@ impl Store {
 mod tests {
     use super::*;
     use crate::job::arguments::Arguments;
-    use crate::job::{Ask, Layout};
-    use crate::store::Shadow;
-    use crate::store::tests::store;
+    use crate::store::tests::{shadow, store};
 
     fn wait(since: i64) -> Wait {
         Wait {
             since,
             until: since + 60,
             arguments: Arguments::of(&[]).unwrap(),
-        }
-    }
-
-    fn shadow(command: Key, submitted: i64) -> Shadow {
-        Shadow {
-            row: 0,
-            job_id: None,
-            shadow_of: "9".into(),
-            origin: 9,
-            user: "alice".into(),
-            command,
-            submitted,
-            asked: Ask {
-                memory: None,
-                cpus: 1,
-                layout: Layout::SINGLE,
-                time_s: None,
-                own_time_min: false,
-                own_cpus: false,
-                own_memory: false,
-            },
-            has_ended: false,
-            counters: None,
-            need: None,
         }
     }
 
@@ -120,7 +94,7 @@ mod tests {
         let both = counted(&[("no memory", 1), ("no room", 1)]);
         assert_eq!(store.unshadowed(100).unwrap(), both);
         assert_eq!(store.unshadowed(131).unwrap(), []);
-        let row = store.intend_shadow(&shadow(kind, 140)).unwrap();
+        let row = store.intend_shadow(&shadow(kind.0, "alice", 140)).unwrap();
         assert_eq!(
             store.unshadowed(100).unwrap(),
             counted(&[("no memory", 1)]),

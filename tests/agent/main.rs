@@ -252,10 +252,7 @@ fn record(set: Option<u64>) -> Record {
         memory: Some(Memory::Node(8000)),
         cpus: 1,
         layout: Layout::SINGLE,
-        time_s: None,
-        own_time_min: false,
-        own_cpus: false,
-        own_memory: false,
+        ..Ask::LEAST
     };
     let change = |set| Change {
         mode: Mode::Apply,

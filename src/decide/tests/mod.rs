@@ -70,10 +70,7 @@ pub fn ask(memory: Option<Memory>, cpus: u32, tasks: u32) -> Ask {
         memory,
         cpus,
         layout: Layout::new(Some(tasks), None, Some(1), Some(1)),
-        time_s: None,
-        own_time_min: false,
-        own_cpus: false,
-        own_memory: false,
+        ..Ask::LEAST
     }
 }
 

@@ -3,12 +3,12 @@ use super::state::{growth, shadows, snapshot, unshadowed};
 use super::*;
 use crate::fingerprint::{Key, Kind};
 use crate::job::counters::{Counters, Ended, ShadowCounters};
-use crate::job::{Ask, Layout};
 use crate::model::learned::{Learned, owner};
 use crate::model::snapshot::Snapshot;
 use crate::record::tests::finished;
 use crate::slurm::CommandError;
-use crate::store::{Shadow, Store};
+use crate::store::Store;
+use crate::store::tests::shadow;
 
 struct Conf(&'static str);
 impl Commands for Conf {
@@ -230,27 +230,7 @@ fn shadows_that_no_node_runs_are_told_with_the_reason() {
     let store = Store::open(&config.database_path()).unwrap();
     assert!(shadows(&config).is_none(), "none yet");
     let ended = |counters: ShadowCounters| {
-        let shadow = Shadow {
-            row: 0,
-            job_id: None,
-            shadow_of: "9".into(),
-            origin: 9,
-            user: "alice".into(),
-            command: Key(1),
-            submitted: jiff::Timestamp::now().as_second(),
-            asked: Ask {
-                memory: None,
-                cpus: 1,
-                layout: Layout::SINGLE,
-                time_s: None,
-                own_time_min: false,
-                own_cpus: false,
-                own_memory: false,
-            },
-            has_ended: false,
-            counters: None,
-            need: None,
-        };
+        let shadow = shadow(1, "alice", jiff::Timestamp::now().as_second());
         let row = store.intend_shadow(&shadow).unwrap();
         store.end_shadow(row, Some(&counters), None).unwrap();
         shadows(&config).unwrap()

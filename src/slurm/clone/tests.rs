@@ -19,10 +19,7 @@ const ASK: Ask = Ask {
         nodes: 1,
         per_node: Some(2),
     },
-    time_s: None,
-    own_time_min: false,
-    own_cpus: false,
-    own_memory: false,
+    ..Ask::LEAST
 };
 
 /// What sbatch was given, while its files are there.
@@ -242,10 +239,7 @@ fn a_slice_is_what_is_asked_for_on_a_node_up_to_the_sites_and_half_of_it_is_for_
             memory,
             cpus: 2,
             layout: Layout::new(Some(tasks), None, Some(1), Some(1)),
-            time_s: None,
-            own_time_min: false,
-            own_cpus: false,
-            own_memory: false,
+            ..Ask::LEAST
         };
         let slice = limits.slice(&ask, 9);
         (slice.memory_mib, mark(&limits, 33, slice).scratch_mib)
@@ -266,10 +260,7 @@ fn ask_for(mib: u64) -> Ask {
         memory: Some(Memory::Node(mib)),
         cpus: 1,
         layout: Layout::SINGLE,
-        time_s: None,
-        own_time_min: false,
-        own_cpus: false,
-        own_memory: false,
+        ..Ask::LEAST
     }
 }
 

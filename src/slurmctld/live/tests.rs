@@ -57,10 +57,7 @@ fn request() -> Request<'static> {
             memory: Some(Memory::Node(65536)),
             cpus: 1,
             layout: Layout::SINGLE,
-            time_s: None,
-            own_time_min: false,
-            own_cpus: false,
-            own_memory: false,
+            ..Ask::LEAST
         },
         input_bytes: None,
         left_alone: None,

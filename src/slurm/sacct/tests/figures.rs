@@ -42,10 +42,7 @@ fn what_steps_name_at_once_is_known_and_what_they_get_of_the_whole_job_is_not() 
             memory: Some(asked),
             cpus: 4,
             layout: Layout::SINGLE,
-            time_s: None,
-            own_time_min: false,
-            own_cpus: false,
-            own_memory: false,
+            ..Ask::LEAST
         };
         let evidence = crate::job::evidence::Evidence {
             named_mib,
@@ -233,10 +230,7 @@ fn what_a_rewritten_job_used_where_nothing_enforces_is_kept() {
         memory: Some(Memory::Node(mib)),
         cpus: 1,
         layout: Layout::SINGLE,
-        time_s: None,
-        own_time_min: false,
-        own_cpus: false,
-        own_memory: false,
+        ..Ask::LEAST
     };
     for (mib, peak) in [(8000, 3000), (2000, 2000), (500, 1000)] {
         let record = Record::kept(Kind::default(), Some(asked(mib)), "sized");
