@@ -7,7 +7,7 @@ use crate::job::LeftAlone;
 use crate::record::{Comment, FinishedJob};
 use anyhow::Result;
 use rusqlite::types::Value;
-use rusqlite::{Row, params, params_from_iter};
+use rusqlite::{Row, params_from_iter};
 
 /// Which runs a report is about; `None` is all.
 #[derive(Debug, Clone, Default)]
@@ -79,27 +79,26 @@ impl Store {
         }
         Ok(())
     }
-}
 
-impl Store {
     /// How many runs have ended since then, in seconds since 1970, and how many of them kept their request for what reason.
     pub fn left_alone_since(&self, since: i64) -> Result<(u64, Vec<(u64, &'static str)>)> {
-        let count = |condition: &str, why: &str| {
-            let mut query = self.db.prepare_cached(&format!(
-                "SELECT count(*) FROM jobs WHERE ended >= ?1 AND started > 0 AND {condition}"
-            ))?;
-            let mark = format!("\"kept\":\"{why}\"");
-            query.query_row(params![since, mark], |row| row.get::<_, i64>(0))
-        };
-        let all = count("length(?2) > 0", "")? as u64;
-        let mut reasons = Vec::new();
-        for why in LeftAlone::RECORDED.map(LeftAlone::text) {
-            match count("instr(comment, ?2) > 0", why)? {
-                0 => {}
-                runs => reasons.push((runs as u64, why)),
-            }
-        }
-        Ok((all, reasons))
+        let reasons = LeftAlone::RECORDED.map(LeftAlone::text);
+        // One look at each run, whatever the number of reasons.
+        let counts = ", total(instr(comment, ?) > 0)".repeat(reasons.len());
+        let mut query = self.db.prepare_cached(&format!(
+            "SELECT count(*){counts} FROM jobs WHERE started > 0 AND ended >= ?"
+        ))?;
+        let marks = reasons.map(|why| Value::from(format!("\"kept\":\"{why}\"")));
+        let values = marks.into_iter().chain([since.into()]);
+        Ok(query.query_row(params_from_iter(values), |row| {
+            let of = |(at, why)| Ok((row.get::<_, f64>(at)? as u64, why));
+            let counts: Vec<_> = (1..)
+                .zip(reasons)
+                .map(of)
+                .collect::<rusqlite::Result<_>>()?;
+            let some = counts.into_iter().filter(|(runs, _)| *runs > 0);
+            Ok((row.get::<_, i64>(0)? as u64, some.collect()))
+        })?)
     }
 }
 
