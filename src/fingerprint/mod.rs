@@ -10,10 +10,12 @@ mod meaning;
 mod name;
 mod places;
 mod programs;
+mod roles;
 mod script;
 mod segments;
 mod slots;
 mod types;
+mod words;
 
 use crate::job::{Layout, Texts};
 use name::{push_any_name, push_comment, push_name};

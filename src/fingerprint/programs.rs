@@ -2,9 +2,14 @@
 //! its submitter's environment say, and one that has a list of commands run (`bash jobs.txt`) what that list says.
 
 use super::commands::{ScriptCommand, ScriptCommands, word};
-use super::meaning::{lower, starts_with_interpreter};
 use super::places::Unknown;
-use super::types::{is_data_type, is_script};
+use super::roles::{Role, has_value, role};
+use super::types::is_script;
+use super::words::{
+    base, holds_launcher, is_answer, is_assignment, is_list, is_number, names_argument,
+    redirection, unquoted, variables,
+};
+use crate::relies::is_in_name;
 use memchr::memmem;
 
 /// What else says which programs a script runs.
@@ -50,68 +55,6 @@ const MOST_PLACES: usize = 64;
 /// Only so many bytes before and behind a variable, and of a command whose answer is run, are looked at.
 const AROUND: usize = 512;
 
-/// Options of launchers and interpreters behind which no value stands.
-const FLAGS: [&[u8]; 18] = [
-    b"-l",
-    b"-u",
-    b"-x",
-    b"-e",
-    b"-c",
-    b"-i",
-    b"-s",
-    b"-r",
-    b"-ue",
-    b"-eu",
-    b"-lc",
-    b"-K",
-    b"-Q",
-    b"-batch",
-    b"--exclusive",
-    b"--overlap",
-    b"--exact",
-    b"--unbuffered",
-];
-
-/// Options of containers behind which a value stands.
-const OF_CONTAINERS: [&[u8]; 11] = [
-    b"-B",
-    b"--bind",
-    b"-H",
-    b"--home",
-    b"-W",
-    b"--pwd",
-    b"--env",
-    b"--env-file",
-    b"-v",
-    b"--volume",
-    b"--overlay",
-];
-
-/// The same of parallel and xargs.
-const OF_PARALLEL: [&[u8]; 21] = [
-    b"-j",
-    b"-P",
-    b"-n",
-    b"-N",
-    b"-L",
-    b"-I",
-    b"-a",
-    b"-S",
-    b"-C",
-    b"-d",
-    b"--jobs",
-    b"--joblog",
-    b"--delay",
-    b"--timeout",
-    b"--retries",
-    b"--tmpdir",
-    b"--results",
-    b"--arg-file",
-    b"--colsep",
-    b"--wd",
-    b"--memfree",
-];
-
 /// What names a list of commands that something runs.
 const NAME_LISTS: [&[u8]; 8] = [
     b"--job-file",
@@ -153,61 +96,6 @@ fn is_of_a_shell(script: &[u8]) -> bool {
     let line = script.split(|&byte| byte == b'\n').next();
     let line = line.unwrap_or_default();
     !line.starts_with(b"#!") || memmem::find(line, b"sh").is_some()
-}
-
-/// What a program does with the words behind it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// It runs what they name.
-    Launches,
-    /// It reads what they name.
-    Sources,
-    /// It runs what they name, or what it reads.
-    Shell,
-    /// It runs what they name behind an image.
-    Contains,
-    /// It runs the lines of a list, unless they name a command for all.
-    RunsLists,
-    /// They are its own.
-    Works,
-}
-
-/// `python3.12` and `mpirun.openmpi` are what stands before the dot.
-fn without_version(program: &[u8]) -> &[u8] {
-    let Some(dot) = memchr::memchr(b'.', program).filter(|dot| *dot > 0) else {
-        return program;
-    };
-    let (name, version) = (&program[..dot], &program[dot + 1..]);
-    let is_version = version
-        .iter()
-        .all(|byte| byte.is_ascii_digit() || *byte == b'.');
-    match is_version || matches!(version, b"openmpi" | b"mpich" | b"hydra") {
-        true => name,
-        false => program,
-    }
-}
-
-fn role(program: &[u8]) -> Role {
-    let program = without_version(program);
-    match program {
-        b"bash" | b"sh" | b"zsh" | b"ksh" | b"dash" | b"csh" | b"tcsh" => Role::Shell,
-        b"singularity" | b"apptainer" | b"docker" | b"podman" => Role::Contains,
-        b"parallel" | b"xargs" | b"disBatch" | b"disBatch.py" | b"paramrun" => Role::RunsLists,
-        b"source" | b"." => Role::Sources,
-        b"exec" | b"eval" | b"command" | b"nohup" | b"nice" | b"time" | b"timeout" | b"env"
-        | b"ibrun" | b"aprun" | b"jsrun" | b"numactl" | b"taskset" | b"stdbuf" | b"setsid"
-        | b"shifter" | b"orterun" | b"prun" | b"prterun" | b"if" | b"then" | b"else" | b"elif"
-        | b"while" | b"until" | b"do" | b"!" | b"{" => Role::Launches,
-        // What these do, their folder or their first word says.
-        b"make" | b"gmake" | b"node" | b"conda" => Role::Works,
-        _ if !program.starts_with(b"$")
-            && !program.contains(&b'.')
-            && starts_with_interpreter(program) =>
-        {
-            Role::Launches
-        }
-        _ => Role::Works,
-    }
 }
 
 struct Search<'a> {
@@ -260,7 +148,9 @@ impl Search<'_> {
                 (Role::RunsLists, _) => return NOWHERE,
                 (Role::Shell | Role::Sources, Role::Works) if is_list(base) => return IN_A_LIST,
                 (Role::Sources, _) => return NOWHERE,
-                (_, Role::Works) if is_launcher(base) && words.peek().is_some() => Role::Launches,
+                (_, Role::Works) if holds_launcher(base) && words.peek().is_some() => {
+                    Role::Launches
+                }
                 // Behind a variable a script says what runs.
                 (_, Role::Works) if variables(base).next().is_some() && words.any(is_script) => {
                     return NOWHERE;
@@ -326,8 +216,8 @@ impl Search<'_> {
     fn assigned(&mut self, name: &[u8], before: &[u8], behind: &[u8]) -> Option<Elsewhere> {
         let line = before.rsplit(|&byte| byte == b'\n').next()?;
         let ahead = behind.split(|&byte| byte == b'\n').next()?;
-        let is_name = |byte: &u8| is_in_name(byte) || matches!(byte, b'$' | b'{');
-        if line.last().is_some_and(is_name) || ahead.first().is_some_and(is_in_name) {
+        let is_name = |byte: &u8| is_in_name(*byte) || matches!(byte, b'$' | b'{');
+        if line.last().is_some_and(is_name) || ahead.first().is_some_and(|byte| is_in_name(*byte)) {
             return None;
         }
         let mut words = line.split(|byte| b" \t;".contains(byte));
@@ -384,21 +274,6 @@ impl Search<'_> {
     }
 }
 
-/// What stands behind an option is its value, and no program.
-fn has_value(runs: Role, option: &[u8], next: &[u8]) -> bool {
-    match runs {
-        Role::RunsLists => OF_PARALLEL.contains(&option),
-        Role::Contains if OF_CONTAINERS.contains(&option) => true,
-        _ if FLAGS.contains(&option) || option.contains(&b'=') => false,
-        _ => next.starts_with(b"$") || is_number(next),
-    }
-}
-
-/// What a command prints.
-fn is_answer(word: &[u8]) -> bool {
-    word.starts_with(b"$(") || word.starts_with(b"`")
-}
-
 /// What else says what commands in a word print: the file whose lines they print.
 fn answered(word: &[u8]) -> Elsewhere {
     let word = &word[..word.len().min(AROUND)];
@@ -415,94 +290,4 @@ fn answered(word: &[u8]) -> Elsewhere {
         true => IN_A_LIST,
         false => NOWHERE,
     }
-}
-
-/// Whether what a redirection names stands in the same word; `None` for another word.
-fn redirection(word: &[u8]) -> Option<bool> {
-    let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let signs = word[digits..]
-        .iter()
-        .take_while(|byte| b"<>&".contains(byte))
-        .count();
-    (signs > 0).then_some(word.len() > digits + signs)
-}
-
-/// Without the quotes around it.
-fn unquoted(word: &[u8]) -> &[u8] {
-    let quoted = |mark: &[u8]| word.strip_prefix(mark)?.strip_suffix(mark);
-    quoted(b"\"").or_else(|| quoted(b"'")).unwrap_or(word)
-}
-
-/// Its last part, where slashes part it that stand in no `${...}`.
-fn base(word: &[u8]) -> &[u8] {
-    if is_answer(word) {
-        return word;
-    }
-    let outside = |at: &usize| {
-        let before = &word[..*at];
-        memchr::memrchr(b'{', before) <= memchr::memrchr(b'}', before)
-    };
-    let slash = memchr::memrchr_iter(b'/', word).take(2).find(outside);
-    slash.map_or(word, |slash| &word[slash + 1..])
-}
-
-/// The names that stand behind a dollar sign, with or without brackets.
-fn names(word: &[u8]) -> impl Iterator<Item = &[u8]> {
-    memchr::memchr_iter(b'$', word).map(|at| {
-        let name = &word[at + 1..];
-        name.strip_prefix(b"{").unwrap_or(name)
-    })
-}
-
-/// `$1`, `$@`, `${2:-x}` and their like stand in it.
-fn names_argument(word: &[u8]) -> bool {
-    names(word).any(|name| matches!(name.first(), Some(b'@' | b'*' | b'1'..=b'9')))
-}
-
-/// The names of the variables in it.
-fn variables(word: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let own = |name: &[u8]| name.iter().take_while(|byte| is_in_name(byte)).count();
-    names(word)
-        .map(move |name| &name[..own(name)])
-        .filter(|name| !name.is_empty() && !is_number(name))
-}
-
-fn is_in_name(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || *byte == b'_'
-}
-
-fn is_assignment(word: &[u8]) -> bool {
-    let name = word.iter().take_while(|byte| is_in_name(byte)).count();
-    name > 0 && word.get(name) == Some(&b'=')
-}
-
-fn is_number(word: &[u8]) -> bool {
-    word.first().is_some_and(u8::is_ascii_digit)
-}
-
-/// A file of lines.
-fn is_list(base: &[u8]) -> bool {
-    let dot = memchr::memrchr(b'.', base);
-    dot.is_some_and(|dot| is_data_type(&base[dot + 1..]))
-}
-
-/// A variable that by its name holds what starts programs, and is none.
-fn is_launcher(base: &[u8]) -> bool {
-    let starts = |part: &[u8]| {
-        matches!(
-            part,
-            b"srun"
-                | b"mpirun"
-                | b"mpiexec"
-                | b"mpi"
-                | b"launch"
-                | b"launcher"
-                | b"python"
-                | b"java"
-                | b"shell"
-                | b"rscript"
-        )
-    };
-    let mut parts = variables(base).flat_map(|name| name.split(|&byte| byte == b'_'));
-    parts.any(|part| lower(part, starts))
 }

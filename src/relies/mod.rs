@@ -23,6 +23,7 @@ mod steps;
 mod variables;
 
 use crate::text::units::printable_part;
+pub use assignments::is_in_name;
 use facts::Facts;
 use lines::{Has, Line, lines};
 use serde::{Deserialize, Serialize, Serializer};
