@@ -8,6 +8,7 @@
 
 mod ends;
 mod filter;
+mod harms;
 mod measured_later;
 mod others;
 pub mod private;
@@ -21,8 +22,9 @@ pub mod upkeep;
 
 use crate::job::directory::Watermark;
 use anyhow::{Context, Result, bail};
-pub use ends::{Harm, PastEnd, RunOfJob};
+pub use ends::PastEnd;
 pub use filter::Filter;
+pub use harms::{Harm, RunOfJob};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use schema::MIGRATIONS;
 pub use shadows::Shadow;
