@@ -116,7 +116,8 @@ static void describe(spank_t spank, struct sandbox *wish)
 	describe_user(spank, wish);
 }
 
-/* The program must size itself as in its job, though it has one CPU here. */
+/* The program must size itself as in its job, though it has one CPU here: for an agent of an earlier release, which does not
+ * send along what clone.c restores. */
 static void show_cpus_of_job(spank_t spank)
 {
 	char cpus[16];

@@ -10,6 +10,7 @@ use shadowfit_core::job::counters::Ended;
 use shadowfit_core::sampler::Sampler;
 use shadowfit_core::sampler::cgroup::Group;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -67,10 +68,10 @@ impl Drop for OnlySampler {
     }
 }
 
-/// Where several slurmd share a machine, their jobs' cgroups tell them apart.
+/// Where several slurmd share a machine, their jobs' cgroups tell them apart, however deep they lie.
 fn lock_name(job: u64, folder: Option<&Path>) -> String {
-    let folder = folder.map_or(String::new(), |folder| folder.display().to_string());
-    format!("{job}{}", folder.replace('/', "."))
+    let group = folder.map_or(&b""[..], |folder| folder.as_os_str().as_bytes());
+    format!("{job}.{}", blake3::hash(group).to_hex())
 }
 
 #[cfg(test)]
@@ -85,9 +86,11 @@ mod tests {
             of("/sys/fs/cgroup/memory/slurm_n2/uid_7/job_7"),
             lock_name(7, None),
             lock_name(8, None),
+            of(&"/nested".repeat(500)),
         ];
         for (at, name) in names.iter().enumerate() {
             assert!(!name.contains('/') && !names[..at].contains(name), "{name}");
+            assert!(name.len() <= 255, "no file has such a name: {name}");
         }
     }
 }
