@@ -1,7 +1,7 @@
 //! Whether a script itself says which programs it runs. A common wrapper (`exec "$@"`, `srun $PROG`) runs what its arguments or
 //! its submitter's environment say, and one that has a list of commands run (`bash jobs.txt`) what that list says.
 
-use super::commands::{ScriptCommand, ScriptCommands, word};
+use super::commands::{ScriptCommands, word};
 use super::places::Unknown;
 use super::roles::{Role, has_value, role};
 use super::types::is_script;
@@ -78,18 +78,31 @@ pub fn elsewhere(script: &[u8]) -> Elsewhere {
     let mut search = Search {
         script,
         left: MOST_VARIABLES,
+        may_name_lists: NAME_LISTS
+            .iter()
+            .any(|name| memmem::find(script, name).is_some()),
     };
-    let commands = ScriptCommands::of(script).map(|command| search.of(&command));
-    let found = commands.fold(NOWHERE, Elsewhere::and);
-    let is_argument = |command: ScriptCommand| {
-        let mut words = command.words.iter();
-        !command.in_function && words.any(|word| names_argument(word))
-    };
+    let mut commands = ScriptCommands::of(script);
+    let mut found = NOWHERE;
+    while commands.next_command() {
+        found = found.and(search.of(&mut commands));
+    }
     // Which list it is may be an argument.
-    match found.lists && ScriptCommands::of(script).any(is_argument) {
+    match found.lists && has_own_arguments(script) {
         true => found.and(Elsewhere::told_by(Unknown::Arguments)),
         false => found,
     }
+}
+
+/// Whether a command outside of functions has arguments of the script.
+fn has_own_arguments(script: &[u8]) -> bool {
+    let mut commands = ScriptCommands::of(script);
+    while commands.next_command() {
+        if !commands.in_function() && commands.words().any(names_argument) {
+            return true;
+        }
+    }
+    false
 }
 
 fn is_of_a_shell(script: &[u8]) -> bool {
@@ -101,16 +114,18 @@ fn is_of_a_shell(script: &[u8]) -> bool {
 struct Search<'a> {
     script: &'a [u8],
     left: usize,
+    may_name_lists: bool,
 }
 
 impl Search<'_> {
     /// What else says which program a command runs.
-    fn of(&mut self, command: &ScriptCommand) -> Elsewhere {
-        let names_list = |word: &&[u8]| NAME_LISTS.iter().any(|name| word.starts_with(name));
-        if command.words.iter().any(names_list) {
+    fn of(&mut self, command: &mut ScriptCommands) -> Elsewhere {
+        let names_list = |word: &[u8]| NAME_LISTS.iter().any(|name| word.starts_with(name));
+        if self.may_name_lists && command.clone().words().any(names_list) {
             return IN_A_LIST;
         }
-        let mut words = command.words.iter().map(|word| unquoted(word)).peekable();
+        let in_function = command.in_function();
+        let mut words = command.words().map(unquoted).peekable();
         // Nothing before the first word is an option.
         let (mut runs, mut begun) = (Role::Launches, false);
         while let Some(word) = words.next() {
@@ -125,7 +140,7 @@ impl Search<'_> {
                 let value = begun.then(|| words.next_if(may_be_value)).flatten();
                 match value.filter(|_| words.peek().is_none() && runs == Role::Launches) {
                     // It was none: nothing else is left that could run.
-                    Some(program) => return self.of_program(program, command),
+                    Some(program) => return self.of_program(program, in_function),
                     None => continue,
                 }
             }
@@ -155,7 +170,7 @@ impl Search<'_> {
                 (_, Role::Works) if variables(base).next().is_some() && words.any(is_script) => {
                     return NOWHERE;
                 }
-                (_, Role::Works) => return self.of_program(word, command),
+                (_, Role::Works) => return self.of_program(word, in_function),
                 (_, next) => next,
             };
         }
@@ -167,7 +182,7 @@ impl Search<'_> {
     }
 
     /// What else says which program a word names. Of several words in quotes the first does.
-    fn of_program(&mut self, word: &[u8], command: &ScriptCommand) -> Elsewhere {
+    fn of_program(&mut self, word: &[u8], in_function: bool) -> Elsewhere {
         if is_answer(word) {
             return answered(word);
         }
@@ -177,11 +192,9 @@ impl Search<'_> {
             return Elsewhere::told_by(Unknown::Environment);
         }
         if names_argument(base) {
-            let is_own = !command.in_function;
-            return if is_own {
-                Elsewhere::told_by(Unknown::Arguments)
-            } else {
-                NOWHERE
+            return match in_function {
+                true => NOWHERE,
+                false => Elsewhere::told_by(Unknown::Arguments),
             };
         }
         let found = variables(base).map(|name| self.of_variable(name));
