@@ -9,6 +9,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import subprocess
@@ -39,11 +40,13 @@ NOBODY = 65534
 TOKENS = re.compile(r'//[^\n]*|/\*.*?\*/|b?r(#*)".*?"\1|b?"(?:\\.|[^"\\])*"|b?\'(?:\\.[^\']*|[^\\\'])\'|[{}()\[\]]', re.DOTALL)
 
 
-def run(project, only):
-    """Shows how many of each room's mutants were caught, and those that were not."""
+def run(project, only, one_in):
+    """Shows how many of each room's mutants were caught, and those that were not; tries one of so many, drawn by lot."""
     home = project / "target/mutants"
     tree = home / "tree"
     found = listed(project, [ROOMS.get(name, name) for name in only or ROOMS])
+    # The same ones each time.
+    found = random.Random(0).sample(found, -(-len(found) // one_in))
     if not found:
         raise SystemExit("bench: nothing there to change")
     copy(project, tree)
@@ -60,7 +63,8 @@ def listed(project, paths):
     tool = project / "target/tools/bin/cargo-mutants"
     install(project, tool)
     files = [f"--file={path}{'**' * path.endswith('/')}" for path in paths]
-    done = subprocess.run([tool, "mutants", "--list", "--json", *files], cwd=project, capture_output=True, text=True, check=True)
+    tests = ["--exclude=**/tests.rs", "--exclude=**/tests/**"]
+    done = subprocess.run([tool, "mutants", "--list", "--json", *files, *tests], cwd=project, capture_output=True, text=True, check=True)
     return [{**mutant, "is_viable": True} for mutant in json.loads(done.stdout) if mutant["function"]]
 
 
@@ -231,7 +235,7 @@ def passes(tree, command, number, patience_s=3600):
 
 
 def show(found, results):
-    print(f"\n{'room':10} {'viable':>6} {'caught':>6} {'missed':>6} {'%':>5}")
+    print(f"\n{'room':32} {'viable':>6} {'caught':>6} {'missed':>6} {'%':>5} {'95 %':>12}")
     by_file = collections.defaultdict(list)
     for mutant in found:
         if mutant["number"] in results:
@@ -240,11 +244,20 @@ def show(found, results):
         row(room, [caught for name, all_of in by_file.items() if name.startswith(path) for caught in all_of])
     row("all", list(results.values()))
     print()
-    for name, all_of in by_file.items():
+    for name, all_of in sorted(by_file.items()):
         row(name.removeprefix("src/"), all_of)
 
 
 def row(name, results):
     if results:
-        caught = sum(results)
-        print(f"{name:32} {len(results):6} {caught:6} {len(results) - caught:6} {100 * caught / len(results):5.1f}")
+        low, high = interval(sum(results), len(results))
+        share = 100 * sum(results) / len(results)
+        print(f"{name:32} {len(results):6} {sum(results):6} {len(results) - sum(results):6} {share:5.1f} {low:5.1f}..{high:5.1f}")
+
+
+def interval(caught, tried):
+    """The 95 % interval of a share, in percent, after Wilson (1927)."""
+    z, share = 1.96, caught / tried
+    middle = share + z * z / (2 * tried)
+    around = z * ((share * (1 - share) + z * z / (4 * tried)) / tried) ** 0.5
+    return tuple(100 * (middle + side) / (1 + z * z / tried) for side in (-around, around))

@@ -100,28 +100,26 @@ impl<'a> ScriptCommands<'a> {
     }
 
     fn pass_over_rest(&mut self) {
-        let mut within_word = false;
-        while let Some(&byte) = self.text.get(self.at) {
+        loop {
+            self.at += without_sign(&self.text[self.at..]);
             let rest = &self.text[self.at..];
-            let begins_answer = rest.starts_with(b"$(");
-            match byte {
-                _ if PLAIN[usize::from(byte)] && !begins_answer => self.at += 1,
+            let Some(&byte) = rest.first() else {
+                return;
+            };
+            let before = self.text[..self.at].last();
+            match (byte, before) {
+                // What `$(...)` encloses is part of its word.
+                (b'(', Some(b'$')) => self.at += word(&self.text[self.at - 1..]) - 1,
                 _ if ends(byte) => return,
-                _ if (!within_word || byte.is_ascii_whitespace())
-                    && self.pass_over_nothing(byte) =>
-                {
-                    within_word = false;
-                    continue;
-                }
+                (_, Some(b' ' | b'\t' | b'\n')) if self.pass_over_nothing(byte) => {}
                 _ => self.at += word(rest),
             }
-            within_word = true;
         }
     }
 }
 
 /// Whether a byte that stands in no quotes ends a command.
-fn ends(byte: u8) -> bool {
+const fn ends(byte: u8) -> bool {
     matches!(byte, b'\n' | b';' | b'|' | b'&' | b'(' | b')')
 }
 
@@ -129,17 +127,21 @@ fn line(text: &[u8]) -> usize {
     memchr::memchr(b'\n', text).unwrap_or(text.len())
 }
 
-/// Bytes that neither end a word nor change what ends it.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
+/// How many bytes at the beginning of `text` neither end a command nor change what ends it.
+fn without_sign(text: &[u8]) -> usize {
+    let sign = text.iter().position(|byte| SIGNS[usize::from(*byte)]);
+    sign.unwrap_or(text.len())
+}
+
+const SIGNS: [bool; 256] = {
+    let mut signs = [false; 256];
     let mut byte = 0;
     while byte < 256 {
         let one = byte as u8;
-        plain[byte] =
-            one.is_ascii_alphanumeric() || matches!(one, b'-' | b'_' | b'.' | b'/' | b'=' | b'$');
+        signs[byte] = ends(one) || matches!(one, b'"' | b'\'' | b'`' | b'\\' | b'#');
         byte += 1;
     }
-    plain
+    signs
 };
 
 /// The length of the word that `text` starts with; at least 1.
@@ -147,7 +149,7 @@ pub fn word(text: &[u8]) -> usize {
     let (mut at, mut quote, mut open) = (0, None, 0usize);
     while let Some(&byte) = text.get(at) {
         // Most bytes say nothing, wherever they stand.
-        if PLAIN[usize::from(byte)] {
+        if !SIGNS[usize::from(byte)] && !byte.is_ascii_whitespace() {
             at += 1;
             continue;
         }

@@ -10,7 +10,9 @@ use super::words::{
     redirection, unquoted, variables,
 };
 use crate::relies::is_in_name;
+use aho_corasick::packed::Searcher;
 use memchr::memmem;
+use std::sync::LazyLock;
 
 /// What else says which programs a script runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,6 +69,8 @@ const NAME_LISTS: [&[u8]; 8] = [
     b"LAUNCHER_JOB_FILE=",
 ];
 
+static LISTS: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(NAME_LISTS));
+
 /// What these run a server of theirs says, by a number: no name of a job or folder tells.
 const LED_BY_SERVERS: [&[u8]; 3] = [b"cryosparcw", b"crunch-run", b"rlaunch"];
 
@@ -78,9 +82,9 @@ pub fn elsewhere(script: &[u8]) -> Elsewhere {
     let mut search = Search {
         script,
         left: MOST_VARIABLES,
-        may_name_lists: NAME_LISTS
-            .iter()
-            .any(|name| memmem::find(script, name).is_some()),
+        may_name_lists: LISTS
+            .as_ref()
+            .is_none_or(|lists| lists.find(script).is_some()),
     };
     let mut commands = ScriptCommands::of(script);
     let mut found = NOWHERE;
@@ -163,6 +167,9 @@ impl Search<'_> {
                 (Role::RunsLists, _) => return NOWHERE,
                 (Role::Shell | Role::Sources, Role::Works) if is_list(base) => return IN_A_LIST,
                 (Role::Sources, _) => return NOWHERE,
+                (_, Role::Works) if !word.contains(&b'$') => {
+                    return self.of_program(word, in_function);
+                }
                 (_, Role::Works) if holds_launcher(base) && words.peek().is_some() => {
                     Role::Launches
                 }
@@ -190,6 +197,9 @@ impl Search<'_> {
         let base = base(first.unwrap_or_default());
         if LED_BY_SERVERS.contains(&base) {
             return Elsewhere::told_by(Unknown::Environment);
+        }
+        if !base.contains(&b'$') {
+            return NOWHERE;
         }
         if names_argument(base) {
             return match in_function {

@@ -19,8 +19,8 @@ pub(super) const LAUNCHERS: [&[u8]; 7] = [
 /// `mpirun.openmpi` and `mpiexec.hydra`.
 pub fn is_launcher(name: &[u8]) -> bool {
     let of_mpi = || name.starts_with(b"mpi") || name.starts_with(b"orterun");
-    let before_dot = name.split(|&byte| byte == b'.').next().unwrap_or(name);
-    LAUNCHERS.contains(&name) || of_mpi() && LAUNCHERS.contains(&before_dot)
+    let before_dot = || name.split(|&byte| byte == b'.').next().unwrap_or(name);
+    LAUNCHERS.contains(&name) || of_mpi() && LAUNCHERS.contains(&before_dot())
 }
 
 /// Options of launchers behind which no value stands.
