@@ -2,10 +2,11 @@
 //! latest runs alone, so that a pass costs in proportion to what is new; training from nothing
 //! gives the same snapshot bit for bit.
 
-use crate::config::{Config, EvidenceLimits};
+use crate::config::{Config, EvidenceLimits, KindNumber, Stage, TrustLimits};
 use crate::fingerprint::{Key, Level};
 use crate::job::Run;
 use crate::job::directory::{Directory, Watermark};
+use crate::job::evidence::Trust;
 use crate::job::shadow::Need;
 use crate::model::agreement::disagrees;
 use crate::model::kind::KindModel;
@@ -49,7 +50,10 @@ pub fn train(
         old.jobs <= last.jobs && old.shadows <= last.shadows
     });
     let watermark = previous.map_or(Watermark::default(), Snapshot::watermark);
-    if previous.is_some_and(|old| watermark == last && old.directory() == directory) {
+    let is_same = |old: &Snapshot| {
+        watermark == last && old.directory() == directory && holds_what_is_said(old, &config.trust)
+    };
+    if previous.is_some_and(is_same) {
         return Ok(None);
     }
     let mut changed = BTreeMap::new();
@@ -62,8 +66,32 @@ pub fn train(
             changed.insert(key, learned(store, config, level, key, last)?);
         }
     }
-    let entries = bounded(merge(previous, changed), &config.evidence, now);
+    let mut entries = bounded(merge(previous, changed), &config.evidence, now);
+    entries.iter_mut().for_each(|(key, learned)| {
+        if let Some(said) = said(*key, &config.trust) {
+            learned.evidence.trust = said;
+        }
+    });
     Ok(Some(Snapshot::encode(entries.iter(), last, directory)))
+}
+
+/// How far an admin trusts a kind, whatever its runs have earned.
+fn said(key: Key, limits: &TrustLimits) -> Option<Trust> {
+    limits
+        .kinds
+        .get(&KindNumber(key.0))
+        .map(|stage| match *stage {
+            Stage::All => Trust::ALL,
+            Stage::Jobs(left) => Trust { left, open: 0 },
+        })
+}
+
+fn holds_what_is_said(snapshot: &Snapshot, limits: &TrustLimits) -> bool {
+    let mut kinds = limits.kinds.keys().map(|key| Key(key.0));
+    kinds.all(|key| {
+        let known = snapshot.trust(key).map(|trust| trust.left);
+        known.is_none() || known == said(key, limits).map(|trust| trust.left)
+    })
 }
 
 /// Entries of both, sorted; where a key is in both, the changed one, or none where that says nothing yet.
@@ -264,6 +292,40 @@ mod tests {
             .find(kind(69).name.unwrap(), None)
             .unwrap();
         assert_eq!((found.runs, found.max_mib), (10, 169));
+    }
+
+    #[test]
+    fn what_an_admin_says_of_a_kind_counts_from_the_next_look_on() {
+        let (_dir, mut store) = store();
+        store.insert(&(0..6).map(job).collect::<Vec<_>>()).unwrap();
+        let [Some(one), Some(other)] = [0, 1].map(|n| kind(n).name) else {
+            panic!("names say something");
+        };
+        let mut config = ten_runs();
+        let directory = Directory::default();
+        let mut snapshot = None;
+        for (stage, left) in [
+            (None, 1),
+            (Some(Stage::Jobs(0)), 0),
+            (Some(Stage::Jobs(7)), 7),
+            (Some(Stage::All), u16::MAX),
+        ] {
+            config.trust.kinds = stage
+                .map(|stage| (KindNumber(one.0), stage))
+                .into_iter()
+                .collect();
+            let bytes = train(&store, snapshot.as_ref(), &config, &directory, NOW).unwrap();
+            let known = load(&bytes.unwrap());
+            assert_eq!(known.trust(one).unwrap().left, left, "{stage:?}");
+            assert_eq!(known.trust(other).unwrap().left, 1, "{stage:?}");
+            let again = train(&store, Some(&known), &config, &directory, NOW).unwrap();
+            assert_eq!(again, None, "{stage:?}");
+            snapshot = Some(known);
+        }
+        // Of a kind that nobody knows nothing can be said.
+        config.trust.kinds.insert(KindNumber(5), Stage::All);
+        let again = train(&store, snapshot.as_ref(), &config, &directory, NOW).unwrap();
+        assert_eq!(again, None);
     }
 
     #[test]

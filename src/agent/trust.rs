@@ -7,7 +7,7 @@
 //! now; then there are at most twice as many.
 
 use super::Agent;
-use crate::decide::trust;
+use crate::decide::trial;
 use crate::fingerprint::{Key, Kind};
 use crate::record::Record;
 use crate::slurm::queue::{Queue, QueuedJob};
@@ -66,7 +66,7 @@ impl Agent<'_> {
             looked,
             ..UnderWay::default()
         };
-        if self.config.trust.stages.is_empty() {
+        if self.config.trust.trust_all() {
             return Ok(under_way);
         }
         let snapshot = self.snapshot.as_ref();
@@ -96,23 +96,27 @@ impl Agent<'_> {
         let Some(snapshot) = &self.snapshot else {
             return vec![(Cow::Borrowed(job), today)];
         };
-        let Some((kind, trust)) = trust(&self.config, snapshot, &today) else {
+        let Some(trial) = trial(&self.config, snapshot, &today) else {
             return vec![(Cow::Borrowed(job), today)];
         };
-        let left = u32::from(trust.left);
+        let left = u32::from(trial.trust.left);
         let may = match &self.under_way {
             // It is among those under way.
             _ if job.record.rewrites() => left.min(1).saturating_mul(job.count()),
             // It will not start soon, and another one may.
             _ if job.is_held || job.waits_for_others => 0,
             Some(under_way) => {
-                let others = self.left_to_slurmctld.get(&kind).copied().unwrap_or(0);
-                let taken = under_way.of(kind).saturating_add(others);
+                let others = self
+                    .left_to_slurmctld
+                    .get(&trial.kind)
+                    .copied()
+                    .unwrap_or(0);
+                let taken = under_way.of(trial.kind).saturating_add(others);
                 left.saturating_sub(taken).min(job.count())
             }
             None => 0,
         };
-        let rest = today.clone().on_trial(trust.left);
+        let rest = today.clone().on_trial(trial.why);
         match may {
             0 => vec![(Cow::Borrowed(job), rest)],
             all if all == job.count() => vec![(Cow::Borrowed(job), today)],

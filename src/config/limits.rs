@@ -33,16 +33,6 @@ pub struct EvidenceLimits {
     pub min_saving: f64,
 }
 
-/// `[trust]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrustLimits {
-    /// So many rewritten jobs of a kind must end well, one stage after the other, before all are rewritten; each at
-    /// least 1. Without any, all are from the first on, and harm takes nothing back.
-    #[serde(deserialize_with = "each_at_least_one")]
-    pub stages: Vec<u32>,
-}
-
 /// `[breaker]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -208,14 +198,6 @@ impl Default for BreakerLimits {
     }
 }
 
-impl Default for TrustLimits {
-    fn default() -> Self {
-        TrustLimits {
-            stages: vec![1, 4, 16],
-        }
-    }
-}
-
 impl Default for MemoryLimits {
     fn default() -> Self {
         MemoryLimits {
@@ -289,14 +271,6 @@ where
         Ok(number)
     } else {
         Err(serde::de::Error::custom("allowed: a whole number from 1"))
-    }
-}
-
-fn each_at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
-    let numbers = Vec::<u32>::deserialize(deserializer)?;
-    match numbers.contains(&0) {
-        true => Err(serde::de::Error::custom("allowed: whole numbers from 1")),
-        false => Ok(numbers),
     }
 }
 

@@ -5,16 +5,18 @@ mod license;
 mod limits;
 mod managers;
 mod modes;
+mod trust;
 
 pub use license::{Io, License, LicenseLimits, Rate};
 pub use limits::{
     AgentLimits, BreakerLimits, CpuLimits, DatabaseLimits, EvidenceLimits, MemoryLimits,
-    ProfileLimits, ShadowLimits, TimeLimits, TrustLimits,
+    ProfileLimits, ShadowLimits, TimeLimits,
 };
 pub use managers::{Care, Manager, Managers};
 pub use modes::{Mode, ModeTable, Modes, NoRequeue, Owner, PerResource, Rule};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+pub use trust::{KindNumber, Stage, TrustLimits};
 
 /// The file's content.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -274,6 +276,21 @@ mod tests {
             ("[shadow]\nmemory_mib = 0", "line 2", "from 1"),
             ("[agent]\ninterval_s = -1", "line 2", "-1"),
             ("[trust]\nstages = [1, 0]", "line 2", "from 1"),
+            (
+                "[trust.kinds]\n1570986c03bd03d6 = 'most'",
+                "line 2",
+                "from 0 to 65534",
+            ),
+            (
+                "[trust.kinds]\n1570986c03bd03d6 = 65535",
+                "line 2",
+                "from 0 to 65534",
+            ),
+            (
+                "[trust.kinds]\n1570986c = 0",
+                "line 2",
+                "16 hexadecimal digits",
+            ),
             ("[[rule]]\nuser = 'a'\nmode = 3", "line 3", "string"),
             ("x = [", "line 1", ""),
         ];

@@ -1,15 +1,25 @@
 //! How far a kind of job is trusted with what was decided for one of its jobs.
 
-use crate::config::Config;
+use crate::config::{Config, KindNumber, Stage};
 use crate::fingerprint::Key;
 use crate::job::evidence::Trust;
 use crate::model::predict::KnownKinds;
 use crate::record::Record;
 
-/// The kind whose evidence a job is rewritten by, and how far it is trusted. `None` where nothing is rewritten, or any
-/// number of its jobs may be.
-pub fn trust(config: &Config, known: &dyn KnownKinds, record: &Record) -> Option<(Key, Trust)> {
-    if config.trust.stages.is_empty() || !record.rewrites() {
+/// The kind whose evidence a job is rewritten by, where not any number of its jobs may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trial {
+    /// The kind.
+    pub kind: Key,
+    /// How far it is trusted.
+    pub trust: Trust,
+    /// Why those beyond that keep their request.
+    pub why: &'static str,
+}
+
+/// Whether the kind of a job is on trial. `None` where nothing is rewritten, or any number of its jobs may be.
+pub fn trial(config: &Config, known: &dyn KnownKinds, record: &Record) -> Option<Trial> {
+    if config.trust.trust_all() || !record.rewrites() {
         return None;
     }
     let by_evidence = || {
@@ -22,7 +32,20 @@ pub fn trust(config: &Config, known: &dyn KnownKinds, record: &Record) -> Option
         kinds.find_map(|(_, key)| Some((key, known.find(key, None)?.trust)))
     };
     let found = by_evidence().or_else(by_kind);
-    found.filter(|(_, trust)| !trust.is_whole())
+    let (kind, trust) = found.filter(|(_, trust)| !trust.is_whole())?;
+    let why = match (config.trust.kinds.get(&KindNumber(kind.0)), trust.left) {
+        (Some(Stage::Jobs(_)), 0) => "the configuration says that its kind keeps its request",
+        (Some(Stage::Jobs(_)), _) => {
+            "the configuration says how many jobs of its kind are rewritten at once"
+        }
+        (_, 0) => {
+            "a rewrite harmed a job of its kind: it is tried again once enough others have ended well"
+        }
+        (_, _) => {
+            "its kind is on trial: as many of its jobs are rewritten as may be until they have ended well"
+        }
+    };
+    Some(Trial { kind, trust, why })
 }
 
 #[cfg(test)]
@@ -91,11 +114,47 @@ mod tests {
             (licensed, Some(2)),
             (Record::kept(KIND, None, ""), None),
         ] {
-            let found = trust(&config, &site, &record);
-            assert_eq!(found, right.map(|key| (Key(key), few)), "{record:?}");
+            let found = trial(&config, &site, &record);
+            let kind = found.map(|trial| (trial.kind.0, trial.trust));
+            assert_eq!(kind, right.map(|key| (key, few)), "{record:?}");
             config.trust.stages.clear();
-            assert_eq!(trust(&config, &site, &record), None);
+            assert_eq!(trial(&config, &site, &record), None);
             config = Config::default();
+        }
+    }
+
+    #[test]
+    fn a_job_that_keeps_its_request_is_told_why() {
+        let mut config = Config::default();
+        config.trust.kinds.insert(KindNumber(1), Stage::Jobs(2));
+        for (key, left, why) in [
+            (1, 0, "the configuration says that its kind keeps"),
+            (1, 2, "the configuration says how many"),
+            (2, 0, "a rewrite harmed"),
+            (2, 4, "its kind is on trial"),
+        ] {
+            let record = Record {
+                level: Some(Level::Command),
+                evidence: Some(Evidence {
+                    trust: Trust { left, open: 0 },
+                    ..Evidence::default()
+                }),
+                memory: Some(Change {
+                    mode: Mode::Apply,
+                    asked: 9,
+                    set: 1,
+                }),
+                ..Record::kept(
+                    Kind {
+                        command: Some(Key(key)),
+                        ..KIND
+                    },
+                    None,
+                    "",
+                )
+            };
+            let found = trial(&config, &Site(Key(9), Trust::ALL), &record).unwrap();
+            assert!(found.why.starts_with(why), "{key} {left}: {}", found.why);
         }
     }
 }

@@ -18,7 +18,7 @@ const MOST_DOUBLINGS: u32 = 10;
 /// What the runs of one kind have earned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Earned {
-    limits: TrustLimits,
+    stages: Vec<u32>,
     /// Completed runs after which a kind is known: what is doubled.
     known_after: u32,
     /// The stage in [`TrustLimits::stages`], or their number.
@@ -37,7 +37,7 @@ impl Earned {
     /// Nothing yet; a kind is known after `known_after` runs.
     pub fn new(limits: &TrustLimits, known_after: u32) -> Earned {
         Earned {
-            limits: limits.clone(),
+            stages: limits.stages.clone(),
             known_after,
             stage: 0,
             well: 0,
@@ -72,7 +72,7 @@ impl Earned {
     }
 
     fn had_too_little_memory(&mut self) {
-        let largest = self.limits.stages.last().copied().unwrap_or(0);
+        let largest = self.stages.last().copied().unwrap_or(0);
         let is_rare = self.size().is_none() && self.well >= largest;
         let again = std::mem::take(&mut self.well_since) < self.known_after;
         if self.stage == 0 || again {
@@ -96,7 +96,7 @@ impl Earned {
 
     /// Jobs of the stage; `None` once all are trusted.
     fn size(&self) -> Option<u32> {
-        self.limits.stages.get(self.stage).copied()
+        self.stages.get(self.stage).copied()
     }
 
     /// How many more jobs may be rewritten. None of them as they are submitted, until the agent knows what is under way.
@@ -158,6 +158,7 @@ mod tests {
     fn after(stages: &[u32], runs: &str) -> Earned {
         let limits = TrustLimits {
             stages: stages.into(),
+            ..TrustLimits::default()
         };
         let mut earned = Earned::new(&limits, 3);
         runs.chars().for_each(|letter| earned.learn(&run(letter)));

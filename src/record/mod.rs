@@ -211,8 +211,8 @@ impl Record {
     }
 
     /// The record of a job that keeps its request because its kind is not trusted with it yet: what would be set is
-    /// noted. `left` as in [`crate::job::evidence::Trust`].
-    pub fn on_trial(self, left: u16) -> Record {
+    /// noted, and `why`.
+    pub fn on_trial(self, why: &str) -> Record {
         let noted = |mode| match mode {
             Mode::Apply => Mode::Observe,
             other => other,
@@ -233,10 +233,7 @@ impl Record {
             time: unset(self.time),
             licenses,
             limits_time: false,
-            kept: Some(match left {
-                0 => "a rewrite harmed a job of its kind: it is tried again once enough others have ended well".into(),
-                _ => "its kind is on trial: as many of its jobs are rewritten as may be until they have ended well".into(),
-            }),
+            kept: Some(why.to_owned().into()),
             ..self
         }
     }

@@ -1,7 +1,7 @@
 //! How far each kind of job is trusted with smaller requests, how often those harmed it, and what holds it back.
 
 use crate::agent::train::runs;
-use crate::config::Config;
+use crate::config::{Config, KindNumber, Stage};
 use crate::fingerprint::{Key, Level};
 use crate::job::Run;
 use crate::model::trust::Earned;
@@ -36,7 +36,10 @@ impl Standing {
         for level in LEVELS {
             let runs = runs(store, config, level, key, i64::MAX)?;
             if !runs.is_empty() {
-                return Ok(Some(Standing::after(config, runs.iter().rev())));
+                let earned = Standing::after(config, runs.iter().rev());
+                return Ok(Some(
+                    earned.as_said(config.trust.kinds.get(&KindNumber(key.0))),
+                ));
             }
         }
         Ok(None)
@@ -66,6 +69,18 @@ impl Standing {
                 true => Some(format!("{completed} of {least} completed runs")),
                 false => earned.held_back(),
             },
+        }
+    }
+
+    /// What an admin says counts, whatever was earned.
+    fn as_said(self, said: Option<&Stage>) -> Standing {
+        match said {
+            Some(stage) if self.stage != "new" => Standing {
+                stage: stage.to_string(),
+                held_back: (*stage != Stage::All).then(|| "[trust.kinds]".into()),
+                ..self
+            },
+            _ => self,
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::trials::Trials;
 use crate::config::{Config, ConfigError};
-use crate::decide::{LastScripts, decide_reading, trust};
+use crate::decide::{LastScripts, decide_reading, trial};
 use crate::job::Request;
 use crate::model::snapshot::{Loading, Snapshot, SnapshotError};
 use crate::record::Record;
@@ -115,15 +115,13 @@ impl Live {
         jobs: u32,
         record: Record,
     ) -> Record {
-        let Some((kind, trust)) = trust(config, snapshot, &record) else {
+        let Some(trial) = trial(config, snapshot, &record) else {
             return record;
         };
-        match self
-            .trials
-            .take(kind, trust.open, snapshot.looked(), jobs, now())
-        {
+        let (kind, open) = (trial.kind, trial.trust.open);
+        match self.trials.take(kind, open, snapshot.looked(), jobs, now()) {
             true => record,
-            false => record.on_trial(trust.left),
+            false => record.on_trial(trial.why),
         }
     }
 
