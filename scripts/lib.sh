@@ -11,11 +11,11 @@ need_root() { [ "$(id -u)" = 0 ] || fail "run this as root: it starts daemons un
 
 # The programs and what Slurm loads, all of it into target/release. Each crate that both need is compiled once.
 build_release() {
-    (cd "$project" && cargo build --release --locked) && build_core --features dependencies-of-programs
+    (cd "$project" && cargo build --release --locked) && build_core --release --features dependencies-of-programs
 }
 
 # usage: build_core [cargo options...]
 # Another thread of slurmctld may still be inside when a plugin is unloaded: nodelete keeps it mapped.
 build_core() {
-    (cd "$project" && cargo rustc --release --locked --lib --no-default-features --crate-type cdylib "$@" -- -C link-arg=-Wl,-z,nodelete)
+    (cd "$project" && cargo rustc --locked --lib --no-default-features --crate-type cdylib "$@" -- -C link-arg=-Wl,-z,nodelete)
 }

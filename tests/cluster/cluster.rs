@@ -52,7 +52,7 @@ fn project() -> &'static Path {
 
 /// The core that panics, from where `scripts/test` put it.
 pub fn panicking_core() -> PathBuf {
-    project().join("target/panic/release/libshadowfit_core.so")
+    project().join("target/panic/debug/libshadowfit_core.so")
 }
 
 pub fn script(verb: &str, name: &str) -> Command {
