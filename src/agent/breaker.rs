@@ -34,8 +34,10 @@ impl Agent<'_> {
         }
         self.store.set_progress(LOOKED, now)?;
         let since = self.store.progress(SINCE)?.unwrap_or(0);
-        let kinds = self.store.ends_of_kinds(since.max(now - REMEMBERED_S))?;
-        let excess = Excess::of(kinds, self.config.breaker.allowed);
+        let since = since.max(now - REMEMBERED_S);
+        let kinds = self.store.ends_of_kinds(since)?;
+        let as_asked = self.store.ends_as_asked(since)?;
+        let excess = Excess::of(kinds, &as_asked, self.config.breaker.allowed);
         if excess.is_certain() {
             self.open_breaker(&excess)?;
         }

@@ -199,6 +199,13 @@ fn ended_too_soon(done: &Done, past: &[PastEnd]) -> Option<&'static str> {
     if done.launched == Some(0) && did_nothing && runs.iter().all(has_steps) {
         return Some("none of its steps started, and each run of its kind has some");
     }
+    // How many there are may follow the data: then it varies.
+    let usual = runs[0].launched;
+    let is_usual = runs.iter().all(|run| run.launched == usual);
+    let did_less = done.cpu_s < least(|run| run.cpu_s);
+    if done.launched.is_some() && done.launched < usual && is_usual && did_less {
+        return Some("fewer of its steps started than in each run of its kind");
+    }
     let far_less = |of: fn(&Done) -> f64| of(done) < FAR_LESS * least(of);
     let is_long = least(|run| run.time_s) >= LEAST_TIME_S;
     let all_less =
@@ -314,10 +321,14 @@ mod tests {
         for (launched, share, before, right) in [
             (Some(0), 0.1, [Some(1), Some(1), Some(3)], true),
             (Some(0), 1.0, [Some(1), Some(1), Some(3)], false),
-            (Some(1), 0.1, [Some(3); 3], false),
+            (Some(2), 0.9, [Some(3); 3], true),
+            (Some(2), 1.0, [Some(3); 3], false),
+            (Some(2), 0.5, [Some(3), Some(4), Some(3)], false),
+            (Some(4), 0.5, [Some(3); 3], false),
             (Some(0), 0.1, [Some(1), Some(0), Some(1)], false),
             (Some(0), 0.1, [Some(1), None, Some(1)], false),
             (None, 0.1, [Some(1); 3], false),
+            (Some(1), 0.1, [None; 3], false),
         ] {
             let mut past = ends(&[("COMPLETED", false); 3]);
             for (run, launched) in past.iter_mut().zip(before) {

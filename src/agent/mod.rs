@@ -83,7 +83,7 @@ pub struct Agent<'a> {
     is_new: bool,
     /// As of the last look at the queue, where that succeeded.
     under_way: Option<UnderWay>,
-    /// How many more jobs of kinds on trial slurmctld may have rewritten since then.
+    /// How many more jobs of kinds on probation slurmctld may have rewritten since then.
     left_to_slurmctld: HashMap<Key, u32>,
     events: Events,
     /// When accounting was last read as far back as records may be late.
@@ -230,7 +230,7 @@ impl<'a> Agent<'a> {
         Ok(())
     }
 
-    /// Publishes what was learned, and how many more jobs of kinds that are on trial may be rewritten. Of what is under
+    /// Publishes what was learned, and how many more jobs of kinds that are on probation may be rewritten. Of what is under
     /// way where the queue could not be asked nobody knows: then it is none.
     fn publish(&mut self) -> Result<bool> {
         let (path, now) = (self.config.snapshot_path(), self.clock.now());

@@ -7,7 +7,7 @@
 //! now; then there are at most twice as many.
 
 use super::Agent;
-use crate::decide::trial;
+use crate::decide::probation;
 use crate::fingerprint::{Key, Kind};
 use crate::record::Record;
 use crate::slurm::queue::{Queue, QueuedJob};
@@ -70,12 +70,12 @@ impl Agent<'_> {
             return Ok(under_way);
         }
         let snapshot = self.snapshot.as_ref();
-        let may_be_on_trial = |key: &Key| {
+        let may_be_on_probation = |key: &Key| {
             let trust = snapshot.and_then(|snapshot| snapshot.trust(*key));
             trust.is_none_or(|trust| !trust.is_whole())
         };
         for job in queue.jobs.iter().filter(|job| job.record.is_tried()) {
-            let kinds: Vec<Key> = keys(&job.record.kind).filter(may_be_on_trial).collect();
+            let kinds: Vec<Key> = keys(&job.record.kind).filter(may_be_on_probation).collect();
             let has_ended = ENDED.contains(&job.state.as_str());
             let is_known =
                 !kinds.is_empty() && has_ended && self.store.has_run(job.job_id, job.started)?;
@@ -96,10 +96,10 @@ impl Agent<'_> {
         let Some(snapshot) = &self.snapshot else {
             return vec![(Cow::Borrowed(job), today)];
         };
-        let Some(trial) = trial(&self.config, snapshot, &today) else {
+        let Some(probation) = probation(&self.config, snapshot, &today) else {
             return vec![(Cow::Borrowed(job), today)];
         };
-        let left = u32::from(trial.trust.left);
+        let left = u32::from(probation.trust.left);
         let may = match &self.under_way {
             // It is among those under way.
             _ if job.record.rewrites() => left.min(1).saturating_mul(job.count()),
@@ -108,15 +108,15 @@ impl Agent<'_> {
             Some(under_way) => {
                 let others = self
                     .left_to_slurmctld
-                    .get(&trial.kind)
+                    .get(&probation.kind)
                     .copied()
                     .unwrap_or(0);
-                let taken = under_way.of(trial.kind).saturating_add(others);
+                let taken = under_way.of(probation.kind).saturating_add(others);
                 left.saturating_sub(taken).min(job.count())
             }
             None => 0,
         };
-        let rest = today.clone().on_trial(trial.why);
+        let rest = today.clone().on_probation(probation.why);
         match may {
             0 => vec![(Cow::Borrowed(job), rest)],
             all if all == job.count() => vec![(Cow::Borrowed(job), today)],

@@ -28,7 +28,7 @@ use managers::manager;
 pub use managers::of_queue;
 pub use reading::{LastScripts, Reading};
 pub use sentence::sentence;
-pub use trust::{Trial, trial};
+pub use trust::{Probation, probation};
 
 /// A program that never kept more CPUs busy than this on average is serial; the rest above 1.0 is
 /// the shell around it and the rounding of accounting. A judgement: more takes the second CPU from programs that use it for a

@@ -8,7 +8,7 @@ use crate::record::Record;
 
 /// The kind whose evidence a job is rewritten by, where not any number of its jobs may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trial {
+pub struct Probation {
     /// The kind.
     pub kind: Key,
     /// How far it is trusted.
@@ -17,11 +17,51 @@ pub struct Trial {
     pub why: &'static str,
 }
 
-/// Whether the kind of a job is on trial. `None` where nothing is rewritten, or any number of its jobs may be.
-pub fn trial(config: &Config, known: &dyn KnownKinds, record: &Record) -> Option<Trial> {
+/// Whether the kind of a job is on probation. `None` where nothing is rewritten, or any number of its jobs may be.
+pub fn probation(config: &Config, known: &dyn KnownKinds, record: &Record) -> Option<Probation> {
     if config.trust.trust_all() || !record.rewrites() {
         return None;
     }
+    let found = match said(config, known, record) {
+        None => earned(known, record),
+        said => said,
+    };
+    found.filter(|probation| !probation.trust.is_whole())
+}
+
+/// What an admin says of one of its kinds, the most specific first, whatever its runs have earned.
+fn said(config: &Config, known: &dyn KnownKinds, record: &Record) -> Option<Probation> {
+    let own = record.kind.keys().map(|(_, key)| key);
+    let mut keys = own.chain(record.kind.application);
+    let (kind, stage) = keys.find_map(|key| {
+        let stage = config.trust.kinds.get(&KindNumber(key.0))?;
+        Some((key, *stage))
+    })?;
+    let open = || known.find(kind, None).map_or(0, |known| known.trust.open);
+    Some(match stage {
+        Stage::All => Probation {
+            kind,
+            trust: Trust::ALL,
+            why: "",
+        },
+        Stage::Jobs(0) => Probation {
+            kind,
+            trust: Trust { left: 0, open: 0 },
+            why: "the configuration says that its kind keeps its request",
+        },
+        Stage::Jobs(left) => Probation {
+            kind,
+            trust: Trust {
+                left,
+                open: open().min(left),
+            },
+            why: "the configuration says how many jobs of its kind are rewritten at once",
+        },
+    })
+}
+
+/// What the runs have earned of the kind that gave the evidence.
+fn earned(known: &dyn KnownKinds, record: &Record) -> Option<Probation> {
     let by_evidence = || {
         let (level, evidence) = record.level.zip(record.evidence)?;
         Some((record.kind.key(level)?, evidence.trust))
@@ -31,21 +71,16 @@ pub fn trial(config: &Config, known: &dyn KnownKinds, record: &Record) -> Option
         let mut kinds = record.kind.keys();
         kinds.find_map(|(_, key)| Some((key, known.find(key, None)?.trust)))
     };
-    let found = by_evidence().or_else(by_kind);
-    let (kind, trust) = found.filter(|(_, trust)| !trust.is_whole())?;
-    let why = match (config.trust.kinds.get(&KindNumber(kind.0)), trust.left) {
-        (Some(Stage::Jobs(_)), 0) => "the configuration says that its kind keeps its request",
-        (Some(Stage::Jobs(_)), _) => {
-            "the configuration says how many jobs of its kind are rewritten at once"
-        }
-        (_, 0) => {
+    let (kind, trust) = by_evidence().or_else(by_kind)?;
+    let why = match trust.left {
+        0 => {
             "a rewrite harmed a job of its kind: it is tried again once enough others have ended well"
         }
-        (_, _) => {
-            "its kind is on trial: as many of its jobs are rewritten as may be until they have ended well"
+        _ => {
+            "its kind is on probation: as many of its jobs are rewritten as may be until they have ended well"
         }
     };
-    Some(Trial { kind, trust, why })
+    Some(Probation { kind, trust, why })
 }
 
 #[cfg(test)]
@@ -114,25 +149,58 @@ mod tests {
             (licensed, Some(2)),
             (Record::kept(KIND, None, ""), None),
         ] {
-            let found = trial(&config, &site, &record);
-            let kind = found.map(|trial| (trial.kind.0, trial.trust));
+            let found = probation(&config, &site, &record);
+            let kind = found.map(|probation| (probation.kind.0, probation.trust));
             assert_eq!(kind, right.map(|key| (key, few)), "{record:?}");
             config.trust.stages.clear();
-            assert_eq!(trial(&config, &site, &record), None);
+            assert_eq!(probation(&config, &site, &record), None);
             config = Config::default();
         }
     }
 
     #[test]
-    fn a_job_that_keeps_its_request_is_told_why() {
-        let mut config = Config::default();
-        config.trust.kinds.insert(KindNumber(1), Stage::Jobs(2));
-        for (key, left, why) in [
-            (1, 0, "the configuration says that its kind keeps"),
-            (1, 2, "the configuration says how many"),
-            (2, 0, "a rewrite harmed"),
-            (2, 4, "its kind is on trial"),
-        ] {
+    fn what_an_admin_says_of_any_of_its_kinds_counts_and_a_job_is_told_why() {
+        use Stage::{All, Jobs};
+        let site = Site(Key(2), Trust { left: 3, open: 2 });
+        // What is said of which kinds, what its command earned, and what follows: of which kind, how many, why.
+        type Said = &'static [(u64, Stage)];
+        type Right = Option<(u64, u16, u16, &'static str)>;
+        let cases: [(Said, u16, Right); 9] = [
+            (&[], 0, Some((1, 0, 0, "a rewrite harmed"))),
+            (&[], 4, Some((1, 4, 0, "its kind is on probation"))),
+            (
+                &[(1, Jobs(0))],
+                u16::MAX,
+                Some((1, 0, 0, "the configuration says that")),
+            ),
+            (
+                &[(2, Jobs(0))],
+                u16::MAX,
+                Some((2, 0, 0, "the configuration says that")),
+            ),
+            (
+                &[(4, Jobs(0))],
+                4,
+                Some((4, 0, 0, "the configuration says that")),
+            ),
+            (
+                &[(2, Jobs(3))],
+                0,
+                Some((2, 3, 2, "the configuration says how many")),
+            ),
+            // Nothing is known of that one yet.
+            (
+                &[(3, Jobs(3))],
+                4,
+                Some((3, 3, 0, "the configuration says how many")),
+            ),
+            (&[(1, All), (2, Jobs(0))], 0, None),
+            (&[(9, Jobs(0))], u16::MAX, None),
+        ];
+        for (said, left, right) in cases {
+            let mut config = Config::default();
+            let kinds = said.iter().map(|&(key, stage)| (KindNumber(key), stage));
+            config.trust.kinds = kinds.collect();
             let record = Record {
                 level: Some(Level::Command),
                 evidence: Some(Evidence {
@@ -144,17 +212,18 @@ mod tests {
                     asked: 9,
                     set: 1,
                 }),
-                ..Record::kept(
-                    Kind {
-                        command: Some(Key(key)),
-                        ..KIND
-                    },
-                    None,
-                    "",
-                )
+                ..Record::kept(KIND, None, "")
             };
-            let found = trial(&config, &Site(Key(9), Trust::ALL), &record).unwrap();
-            assert!(found.why.starts_with(why), "{key} {left}: {}", found.why);
+            let found = probation(&config, &site, &record);
+            let shown = found.map(|one| (one.kind.0, one.trust.left, one.trust.open));
+            assert_eq!(
+                shown,
+                right.map(|(key, left, open, _)| (key, left, open)),
+                "{said:?}"
+            );
+            if let (Some(found), Some((.., why))) = (found, right) {
+                assert!(found.why.starts_with(why), "{said:?}: {}", found.why);
+            }
         }
     }
 }

@@ -4,6 +4,9 @@
 //! one stratum a kind and day: how many of the failures would be of rewritten jobs if the rewrite did not matter, against how
 //! many are. A kind whose jobs all fail, or never do, weighs nothing; neither that other kinds are rewritten than fail nor a
 //! day on which a file system is down misleads it. What is allowed as the price of smaller requests is taken off first.
+//!
+//! A kind that is trusted with all of its jobs has no others on the same day. It is compared with what its runs did with their
+//! users' requests at any time, all of its days one stratum, without the day on which most such runs of the site failed.
 
 use crate::fingerprint::Key;
 use std::collections::{BTreeMap, HashMap};
@@ -22,6 +25,8 @@ pub struct Ends {
     pub user: String,
     /// Which kind.
     pub kind: Key,
+    /// Which day, in days since 1970.
+    pub day: i64,
     /// Runs whose request was rewritten.
     pub rewritten: u64,
     /// Of those, the ones that failed or were harmed.
@@ -32,10 +37,13 @@ pub struct Ends {
     pub others_failed: u64,
 }
 
+/// How many runs of a user's kind had what its user asked for, at any time, and how many of them failed.
+pub type AsAsked = HashMap<(String, Key), [u64; 2]>;
+
 /// How much more often rewritten jobs fail.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Excess {
-    /// Rewritten runs of kinds that had others on the same day.
+    /// Rewritten runs of kinds that have others to be compared with.
     pub rewritten: u64,
     /// Of those, the ones that failed.
     pub failed: u64,
@@ -68,14 +76,12 @@ impl Above {
 }
 
 impl Excess {
-    /// Over these, where `allowed`, a share from 0 to 1, of the rewritten jobs may fail beyond the others.
-    pub fn of(ends: impl IntoIterator<Item = Ends>, allowed: f64) -> Excess {
+    /// Over these, where `allowed`, a share from 0 to 1, of the rewritten jobs may fail beyond the others; `as_asked` as in
+    /// [`AsAsked`].
+    pub fn of(ends: impl IntoIterator<Item = Ends>, as_asked: &AsAsked, allowed: f64) -> Excess {
         let mut sum = Excess::default();
         let mut kinds: BTreeMap<(String, Key), Above> = BTreeMap::new();
-        for ends in ends
-            .into_iter()
-            .filter(|ends| ends.rewritten > 0 && ends.others > 0)
-        {
+        for ends in compared(ends, as_asked) {
             sum.rewritten += ends.rewritten;
             sum.failed += ends.rewritten_failed;
             sum.expected += ends.rewritten as f64 * ends.others_failed as f64 / ends.others as f64;
@@ -98,6 +104,47 @@ impl Excess {
     pub fn is_certain(&self) -> bool {
         self.deviations >= CERTAIN
     }
+}
+
+/// Strata in which there are both.
+fn compared(ends: impl IntoIterator<Item = Ends>, as_asked: &AsAsked) -> Vec<Ends> {
+    let (alone, mut strata): (Vec<Ends>, Vec<Ends>) = ends
+        .into_iter()
+        .filter(|ends| ends.rewritten > 0)
+        .partition(|ends| ends.others == 0);
+    let worst_day = worst_day(&alone);
+    let mut kinds: BTreeMap<(String, Key), Ends> = BTreeMap::new();
+    for ends in alone {
+        let kind = (ends.user.clone(), ends.kind);
+        if let Some([others, others_failed]) = as_asked.get(&kind)
+            && *others > 0
+            && Some(ends.day) != worst_day
+        {
+            let all = kinds.entry(kind).or_insert(Ends {
+                rewritten: 0,
+                rewritten_failed: 0,
+                others: *others,
+                others_failed: *others_failed,
+                ..ends
+            });
+            all.rewritten += ends.rewritten;
+            all.rewritten_failed += ends.rewritten_failed;
+        }
+    }
+    strata.extend(kinds.into_values());
+    strata
+}
+
+/// The day on which most of these failed.
+fn worst_day(ends: &[Ends]) -> Option<i64> {
+    let mut failed: BTreeMap<i64, u64> = BTreeMap::new();
+    for ends in ends {
+        *failed.entry(ends.day).or_default() += ends.rewritten_failed;
+    }
+    failed
+        .into_iter()
+        .max_by_key(|(_, failed)| *failed)
+        .map(|(day, _)| day)
 }
 
 /// The kinds of all users but the one whose runs fail most, those that fail most first.
@@ -127,6 +174,7 @@ mod tests {
         Ends {
             user: number.to_string(),
             kind: Key(number as u64),
+            day: 1,
             rewritten,
             rewritten_failed,
             others,
@@ -153,20 +201,57 @@ mod tests {
             ([100, 100, 0, 0], 9, false),
             ([1, 1, 1, 0], 0, false),
         ] {
-            let found = Excess::of((0..kinds).map(|number| kind(number, ends)), ALLOWED);
+            let found = Excess::of(
+                (0..kinds).map(|number| kind(number, ends)),
+                &AsAsked::new(),
+                ALLOWED,
+            );
             assert_eq!(found.is_certain(), right, "{kinds} of {ends:?}: {found:?}");
         }
         // The kinds that fail are the ones that are rewritten, or all of it was one bad day: no rewrite's fault.
         let often = (0..9).map(|number| kind(number, [1000, 500, 10, 5]));
         let seldom = (9..18).map(|number| kind(number, [10, 0, 1000, 0]));
-        assert!(!Excess::of(often.chain(seldom), ALLOWED).is_certain());
+        assert!(!Excess::of(often.chain(seldom), &AsAsked::new(), ALLOWED).is_certain());
         let days = (0..9).flat_map(|n| [kind(n, [50, 50, 2, 2]), kind(n, [2, 0, 50, 0])]);
-        assert!(!Excess::of(days, ALLOWED).is_certain());
-        let plain = Excess::of([kind(1, [10, 0, 5, 1]), kind(2, [7, 7, 0, 0])], ALLOWED);
+        assert!(!Excess::of(days, &AsAsked::new(), ALLOWED).is_certain());
+        let plain = Excess::of(
+            [kind(1, [10, 0, 5, 1]), kind(2, [7, 7, 0, 0])],
+            &AsAsked::new(),
+            ALLOWED,
+        );
         assert_eq!(
             (plain.rewritten, plain.failed, plain.expected),
             (10, 0, 2.0)
         );
+    }
+
+    #[test]
+    fn kinds_that_are_always_rewritten_are_compared_with_what_they_did_before() {
+        // Of each of some kinds alike on each of some days; what they had done as asked; whether that is certain.
+        for (ends, kinds, days, before, right) in [
+            ([20, 10, 0, 0], 9, 3, [20, 0], true),
+            ([20, 10, 0, 0], 9, 3, [20, 10], false),
+            ([20, 0, 0, 0], 9, 3, [20, 0], false),
+            // One bad day, a few kinds, and kinds of which nobody knows how they were.
+            ([20, 20, 0, 0], 9, 1, [20, 0], false),
+            ([20, 10, 0, 0], 3, 3, [20, 0], false),
+            ([20, 10, 0, 0], 9, 3, [0, 0], false),
+        ] {
+            let all = (0..days).flat_map(|day| {
+                (0..kinds).map(move |number| Ends {
+                    day,
+                    ..kind(number, ends)
+                })
+            });
+            let as_asked =
+                (0..kinds).map(|number| ((number.to_string(), Key(number as u64)), before));
+            let found = Excess::of(all, &as_asked.collect(), ALLOWED);
+            assert_eq!(
+                found.is_certain(),
+                right,
+                "{kinds} of {ends:?}, {days} days: {found:?}"
+            );
+        }
     }
 
     #[test]
@@ -179,7 +264,7 @@ mod tests {
             })
         };
         let well = || (0..9).map(|number| kind(number, [30, 0, 30, 0]));
-        let is_certain = |ends: Vec<Ends>| Excess::of(ends, ALLOWED).is_certain();
+        let is_certain = |ends: Vec<Ends>| Excess::of(ends, &AsAsked::new(), ALLOWED).is_certain();
         assert!(!is_certain(of("mallory", 40).chain(well()).collect()));
         assert!(!is_certain(
             of("mallory", 40).chain(of("alice", 2)).collect()
@@ -220,7 +305,7 @@ mod tests {
                         }
                     }
                 }
-                if Excess::of(kinds.iter().cloned(), ALLOWED).is_certain() {
+                if Excess::of(kinds.iter().cloned(), &AsAsked::new(), ALLOWED).is_certain() {
                     return true;
                 }
             }

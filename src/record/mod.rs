@@ -212,7 +212,7 @@ impl Record {
 
     /// The record of a job that keeps its request because its kind is not trusted with it yet: what would be set is
     /// noted, and `why`.
-    pub fn on_trial(self, why: &str) -> Record {
+    pub fn on_probation(self, why: &str) -> Record {
         let noted = |mode| match mode {
             Mode::Apply => Mode::Observe,
             other => other,

@@ -220,7 +220,7 @@ fn a_job_that_is_given_back_has_nothing_of_ours_but_a_note() {
 }
 
 #[test]
-fn a_job_on_trial_keeps_its_request_and_notes_what_would_be_set() {
+fn a_job_on_probation_keeps_its_request_and_notes_what_would_be_set() {
     let rewritten = Record {
         memory: Some(APPLIED),
         cpus: Some(ADVISED),
@@ -233,7 +233,7 @@ fn a_job_on_trial_keeps_its_request_and_notes_what_would_be_set() {
         mode: Mode::Observe,
         ..APPLIED
     };
-    let record = rewritten.on_trial("its kind is new");
+    let record = rewritten.on_probation("its kind is new");
     assert!(!record.rewrites() && !record.limits_time);
     assert_eq!(record.kept.as_deref(), Some("its kind is new"));
     assert_eq!(

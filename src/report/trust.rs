@@ -38,7 +38,7 @@ impl Standing {
             if !runs.is_empty() {
                 let earned = Standing::after(config, runs.iter().rev());
                 return Ok(Some(
-                    earned.as_said(config.trust.kinds.get(&KindNumber(key.0))),
+                    earned.unless_said(config.trust.kinds.get(&KindNumber(key.0))),
                 ));
             }
         }
@@ -73,7 +73,7 @@ impl Standing {
     }
 
     /// What an admin says counts, whatever was earned.
-    fn as_said(self, said: Option<&Stage>) -> Standing {
+    fn unless_said(self, said: Option<&Stage>) -> Standing {
         match said {
             Some(stage) if self.stage != "new" => Standing {
                 stage: stage.to_string(),

@@ -10,7 +10,7 @@ pub mod contract;
 mod convert;
 mod guard;
 mod live;
-mod trials;
+mod rewritten_since;
 
 use contract::{SHADOWFIT_ABI, shadowfit_answer, shadowfit_request};
 use live::Live;

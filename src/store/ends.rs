@@ -4,7 +4,7 @@ use super::runs::{column, usage};
 use super::{RunOfJob, Store};
 use crate::fingerprint::{Key, Level};
 use crate::job::Usage;
-use crate::model::excess::Ends;
+use crate::model::excess::{AsAsked, Ends};
 use crate::record::{Comment, Record};
 use anyhow::Result;
 use rusqlite::params;
@@ -93,25 +93,43 @@ impl Store {
     }
 
     /// How each user's runs of each kind ended, day by day, that ended at or after `since`, in seconds since 1970, where some were
-    /// rewritten and others not. Those whose end says nothing about them, as a lost node or their users' wish, are left out.
+    /// rewritten. Those whose end says nothing about them, as a lost node or their users' wish, are left out.
     pub fn ends_of_kinds(&self, since: i64) -> Result<Vec<Ends>> {
         let mut query = self.db.prepare_cached(
-            "SELECT kind, sum(rewritten), sum(rewritten AND failed), sum(NOT rewritten), sum(NOT rewritten AND failed), user FROM ( \
+            "SELECT kind, sum(rewritten), sum(rewritten AND failed), sum(NOT rewritten), sum(NOT rewritten AND failed), user, day FROM ( \
              SELECT user, coalesce(command_key, script_key, name_key) AS kind, ended / 86400 AS day, rewritten, \
              harmed OR state <> 'COMPLETED' AS failed FROM jobs WHERE ended >= ? AND started > 0 \
              AND (harmed OR state IN ('COMPLETED', 'FAILED', 'OUT_OF_MEMORY', 'TIMEOUT'))) \
-             WHERE kind IS NOT NULL GROUP BY user, kind, day HAVING max(rewritten) > min(rewritten)",
+             WHERE kind IS NOT NULL GROUP BY user, kind, day HAVING max(rewritten) > 0",
         )?;
         let ends = query.query_map([since], |row| {
             let count = |at| row.get::<_, i64>(at).map(|count| count as u64);
             Ok(Ends {
                 user: row.get(5)?,
+                day: row.get(6)?,
                 kind: Key(count(0)?),
                 rewritten: count(1)?,
                 rewritten_failed: count(2)?,
                 others: count(3)?,
                 others_failed: count(4)?,
             })
+        })?;
+        Ok(ends.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// What each user's runs of each kind did with the requests of their users, all that are remembered, where others of them were
+    /// rewritten and ended at or after `since`, in seconds since 1970.
+    pub fn ends_as_asked(&self, since: i64) -> Result<AsAsked> {
+        let mut query = self.db.prepare_cached(
+            "WITH runs AS (SELECT user, coalesce(command_key, script_key, name_key) AS kind, ended, rewritten, \
+             harmed OR state <> 'COMPLETED' AS failed FROM jobs WHERE started > 0 \
+             AND (harmed OR state IN ('COMPLETED', 'FAILED', 'OUT_OF_MEMORY', 'TIMEOUT'))) \
+             SELECT user, kind, count(*), sum(failed) FROM runs WHERE NOT rewritten AND (user, kind) IN \
+             (SELECT user, kind FROM runs WHERE rewritten AND ended >= ?) GROUP BY user, kind",
+        )?;
+        let ends = query.query_map([since], |row| {
+            let count = |at| row.get::<_, i64>(at).map(|count| count as u64);
+            Ok(((row.get(0)?, Key(count(1)?)), [count(2)?, count(3)?]))
         })?;
         Ok(ends.collect::<rusqlite::Result<_>>()?)
     }
@@ -206,19 +224,25 @@ mod tests {
         store.insert(&runs).unwrap();
         let ends = |since| {
             let mut ends = store.ends_of_kinds(since).unwrap();
-            ends.sort_by_key(|ends| ends.rewritten);
+            ends.sort_by_key(|ends| ends.day);
             ends
         };
         let align = align.name.unwrap();
-        let of = |[rewritten, rewritten_failed, others, others_failed]: [u64; 4]| Ends {
+        let of = |day, [rewritten, rewritten_failed, others, others_failed]: [u64; 4]| Ends {
             user: finished(1, 1, 1).user,
             kind: align,
+            day,
             rewritten,
             rewritten_failed,
             others,
             others_failed,
         };
-        assert_eq!(ends(0), [of([1, 1, 1, 0]), of([2, 1, 2, 1])]);
-        assert_eq!(ends(2 * 86_400), [of([1, 1, 1, 0])]);
+        let [alone, later] = [of(2, [1, 1, 0, 0]), of(3, [1, 1, 1, 0])];
+        assert_eq!(ends(0), [of(1, [2, 1, 2, 1]), alone.clone(), later.clone()]);
+        assert_eq!(ends(2 * 86_400), [alone, later]);
+        let as_asked = |since| store.ends_as_asked(since).unwrap();
+        let before = ((finished(1, 1, 1).user, align), [3, 1]);
+        assert_eq!(as_asked(2 * 86_400), [before].into());
+        assert_eq!(as_asked(4 * 86_400), [].into());
     }
 }

@@ -150,7 +150,7 @@ fn a_harm_takes_a_kind_back_at_once_and_jobs_that_wait_get_their_request() {
 }
 
 #[test]
-fn where_the_queue_is_not_known_nothing_may_be_rewritten_on_trial() {
+fn where_the_queue_is_not_known_nothing_may_be_rewritten_on_probation() {
     let site = site();
     pass_over(&site, &[]);
     assert_eq!(trust_of(&site), Trust { left: 1, open: 1 });

@@ -111,7 +111,7 @@ pub fn a_burst_is_rewritten_as_far_as_its_kind_has_earned_trust(
         for job in kept {
             let why = job.record()["kept"].as_str().unwrap_or_default().to_owned();
             ensure(
-                job.memory_mib == Some(REQUEST_MIB) && why.starts_with("its kind is on trial"),
+                job.memory_mib == Some(REQUEST_MIB) && why.starts_with("its kind is on probation"),
                 job.comment.clone(),
             )?;
         }

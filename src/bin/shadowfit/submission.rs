@@ -5,7 +5,7 @@ use anyhow::{Result, bail, ensure};
 use indicatif::ProgressBar;
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
-use shadowfit_core::decide::{decide, sentence, trial};
+use shadowfit_core::decide::{decide, probation, sentence};
 use shadowfit_core::job::counters::ShadowCounters;
 use shadowfit_core::model::extrapolation::Extrapolation;
 use shadowfit_core::model::snapshot::Snapshot;
@@ -28,8 +28,10 @@ pub fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
         .unwrap_or_else(|| nix::unistd::getuid().as_raw());
     let request = submission.request(uid);
     let record = decide(config, Some(&snapshot), &request, WallClock.now());
-    let record = record.map(|record| match trial(config, &snapshot, &record) {
-        Some(trial) if request.jobs > trial.trust.open.into() => record.on_trial(trial.why),
+    let record = record.map(|record| match probation(config, &snapshot, &record) {
+        Some(probation) if request.jobs > probation.trust.open.into() => {
+            record.on_probation(probation.why)
+        }
         _ => record,
     });
     if predict.json {

@@ -4,6 +4,7 @@ use super::Finding;
 use crate::agent::{REFUSED, shown_by_folders};
 use crate::clock::{Clock as _, WallClock};
 use crate::config::Config;
+use crate::fingerprint::Key;
 use crate::job::counters::Ended;
 use crate::model::snapshot::Snapshot;
 use crate::store::Store;
@@ -27,6 +28,7 @@ pub(super) fn switches(config: &Config) -> Vec<Finding> {
 /// What is learned, and whether the agent lives.
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let mut findings = vec![snapshot(config), database(config)];
+    findings.extend(named_kinds(config));
     findings.extend(new_jobs(config));
     findings.extend(changes(config));
     findings.extend(growth(config));
@@ -57,6 +59,26 @@ fn breaker(config: &Config) -> Finding {
         path.display()
     );
     Finding::check("breaker", problem, fix)
+}
+
+/// A kind that `[trust.kinds]` names and nobody knows was forgotten, or its key is mistyped.
+pub(super) fn named_kinds(config: &Config) -> Option<Finding> {
+    let snapshot = Snapshot::load(&config.snapshot_path()).ok()?;
+    let kinds = config.trust.kinds.keys().map(|key| Key(key.0));
+    let unknown: Vec<String> = kinds
+        .filter(|key| snapshot.trust(*key).is_none())
+        .map(|key| key.to_string())
+        .collect();
+    let problem = format!("nobody knows a kind of the key {}", unknown.join(", "));
+    let fix = "'shadowfit report --by fingerprint' shows keys: correct [trust.kinds]";
+    let is_any = !config.trust.kinds.is_empty();
+    is_any.then(|| {
+        Finding::check(
+            "[trust.kinds]",
+            (!unknown.is_empty()).then_some(problem),
+            fix,
+        )
+    })
 }
 
 /// How large it is, and whether kinds are left out of it: of all, or of a user who has very many.

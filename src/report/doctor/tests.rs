@@ -1,6 +1,7 @@
 use super::cluster::{allots_memory, is_last, page_cache, plugstack, remembers};
-use super::state::{growth, shadows, snapshot, unshadowed};
+use super::state::{growth, named_kinds, shadows, snapshot, unshadowed};
 use super::*;
+use crate::config::{KindNumber, Stage};
 use crate::fingerprint::{Key, Kind};
 use crate::job::counters::{Counters, Ended, ShadowCounters};
 use crate::model::learned::{Learned, owner};
@@ -206,6 +207,13 @@ fn how_much_is_known_is_told_and_when_kinds_are_left_out() {
         let said = format!("3 kinds of jobs of 2 users, {full} of them");
         assert!(found.what.contains(&said), "{}", found.what);
         assert_eq!(found.problem.is_some(), is_bad, "{most} {of_one}");
+    }
+    assert!(named_kinds(&config).is_none());
+    for (key, problem) in [(3, None), (7, Some("key 0000000000000007"))] {
+        config.trust.kinds = [(KindNumber(key), Stage::All)].into();
+        let said = named_kinds(&config).unwrap().problem;
+        assert_eq!(said.is_some(), problem.is_some(), "{said:?}");
+        assert!(said.is_none_or(|(said, _)| said.ends_with(problem.unwrap_or_default())));
     }
     assert!(growth(&config).is_none(), "no database yet");
     let mut store = Store::open(&config.database_path()).unwrap();

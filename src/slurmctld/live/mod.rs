@@ -2,9 +2,9 @@
 //! most, by whichever submission comes along. Nobody ever waits: a reader takes what is there, and
 //! of two that find something to refresh, one does it.
 
-use super::trials::Trials;
+use super::rewritten_since::RewrittenSince;
 use crate::config::{Config, ConfigError};
-use crate::decide::{LastScripts, decide_reading, trial};
+use crate::decide::{LastScripts, decide_reading, probation};
 use crate::job::Request;
 use crate::model::snapshot::{Loading, Snapshot, SnapshotError};
 use crate::record::Record;
@@ -31,7 +31,7 @@ pub struct Live {
     killed: AtomicBool,
     problem: ArcSwapOption<String>,
     watch: Mutex<Watch>,
-    trials: Trials,
+    rewritten: RewrittenSince,
 }
 
 /// What was seen at the last look.
@@ -86,7 +86,7 @@ impl Live {
             killed: AtomicBool::new(false),
             problem: ArcSwapOption::empty(),
             watch: Mutex::default(),
-            trials: Trials::default(),
+            rewritten: RewrittenSince::default(),
         }
     }
 
@@ -115,13 +115,16 @@ impl Live {
         jobs: u32,
         record: Record,
     ) -> Record {
-        let Some(trial) = trial(config, snapshot, &record) else {
+        let Some(probation) = probation(config, snapshot, &record) else {
             return record;
         };
-        let (kind, open) = (trial.kind, trial.trust.open);
-        match self.trials.take(kind, open, snapshot.looked(), jobs, now()) {
+        let (kind, open) = (probation.kind, probation.trust.open);
+        match self
+            .rewritten
+            .take(kind, open, snapshot.looked(), jobs, now())
+        {
             true => record,
-            false => record.on_trial(trial.why),
+            false => record.on_probation(probation.why),
         }
     }
 

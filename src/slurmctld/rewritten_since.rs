@@ -11,7 +11,7 @@ const UNSEEN_S: i64 = 2;
 
 /// What was rewritten since the queue was looked at.
 #[derive(Default)]
-pub struct Trials(Mutex<Table>);
+pub struct RewrittenSince(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
@@ -26,10 +26,10 @@ struct Taken {
     last: i64,
 }
 
-impl Trials {
+impl RewrittenSince {
     /// Whether `jobs` more of a kind may be rewritten where a snapshot left `open` of them when the queue had been looked
     /// at; if so they count from now on. Times are in seconds since 1970. The lock is held for one look-up, and for kinds
-    /// on trial alone.
+    /// on probation alone.
     pub fn take(&self, kind: Key, open: u16, looked: i64, jobs: u32, now: i64) -> bool {
         let table = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if table.looked != looked {
@@ -64,26 +64,26 @@ mod tests {
     #[test]
     fn of_any_number_only_so_many_are_taken_and_an_array_counts_all_its_tasks() {
         let burst = |open, jobs| {
-            let trials = Trials::default();
+            let since = RewrittenSince::default();
             (0..1000)
-                .filter(|_| trials.take(KIND, open, 100, jobs, 105))
+                .filter(|_| since.take(KIND, open, 100, jobs, 105))
                 .count()
         };
         for (open, jobs, taken) in [(0, 1, 0), (1, 1, 1), (16, 1, 16), (16, 5, 3), (4, 1000, 0)] {
             assert_eq!(burst(open, jobs), taken, "{open} {jobs}");
         }
-        let trials = Trials::default();
-        assert!(trials.take(KIND, 1, 100, 1, 105) && trials.take(Key(8), 1, 100, 1, 105));
-        assert!(!trials.take(KIND, 4, 100, u32::MAX, 105));
+        let since = RewrittenSince::default();
+        assert!(since.take(KIND, 1, 100, 1, 105) && since.take(Key(8), 1, 100, 1, 105));
+        assert!(!since.take(KIND, 4, 100, u32::MAX, 105));
     }
 
     #[test]
     fn threads_share_what_is_left() {
-        let trials = Trials::default();
+        let since = RewrittenSince::default();
         let taken: usize = std::thread::scope(|scope| {
             let take = || {
                 (0..500)
-                    .filter(|_| trials.take(KIND, 4, 100, 1, 105))
+                    .filter(|_| since.take(KIND, 4, 100, 1, 105))
                     .count()
             };
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
@@ -98,9 +98,9 @@ mod tests {
     #[test]
     fn what_a_later_look_may_not_have_seen_still_counts() {
         for (looked, taken) in [(104, false), (105, false), (107, false), (108, true)] {
-            let trials = Trials::default();
-            assert!(trials.take(KIND, 1, 100, 1, 105));
-            assert_eq!(trials.take(KIND, 1, looked, 1, 110), taken, "{looked}");
+            let since = RewrittenSince::default();
+            assert!(since.take(KIND, 1, 100, 1, 105));
+            assert_eq!(since.take(KIND, 1, looked, 1, 110), taken, "{looked}");
         }
     }
 }
