@@ -80,6 +80,8 @@ class Form:
     surprise: int = 0
     how: str = "file"
     right: str = ENDS_WELL
+    # Whoever submitted it submits again what fails.
+    is_managed: bool = False
 
 
 FORMS = {
@@ -122,7 +124,12 @@ FORMS = {
     "wrap": Form("--mem=1500", "fill {} && mark", surprise=900, how="wrap"),
     "stdin": Form("--mem=1500", "fill {} && mark", surprise=900, how="stdin"),
     "snakemake": Form("--mem=1500 --comment=rule_align_wildcards_S1", "# properties = {}\nfill $1 && mark", surprise=900),
-    "nextflow": Form("--mem=1500", "# NEXTFLOW TASK: ALIGN (S1)\nset -e\nfill $1\nmark", surprise=900),
+    "nextflow": Form(
+        "--mem=1500 --no-requeue",
+        "# NEXTFLOW TASK: ALIGN (S1)\nNXF_TASK_WORKDIR=$PWD\nset -e\nfill $1\nmark",
+        surprise=900,
+        is_managed=True,
+    ),
     "make": Form(
         "--mem=1500 -c2",
         "folder=$(mktemp -d /var/tmp/XXXXXX)\nprintf 'all: a b\\na:\\n\\tfill %s\\nb:\\n\\tfill 20\\n' $1 >$folder/Makefile\nmake -s -j2 -C $folder && mark\nrm -r $folder",

@@ -22,8 +22,12 @@ ROOMS = {
     "agent": "src/agent/",
     "slurm": "src/slurm/",
     "predict": "src/model/predict.rs",
+    "trust": "src/model/trust.rs",
+    "relies": "src/relies/",
     "sampler": "src/sampler/",
 }
+# In percent: a room of which less is caught fails.
+LEAST_CAUGHT = 85
 CHOICE = "SHADOWFIT_MUTANT"
 # Behind the library's own lines: which fault the tests run with.
 CHOOSE = f"""
@@ -240,12 +244,18 @@ def show(found, results):
     for mutant in found:
         if mutant["number"] in results:
             by_file[mutant["file"]].append(results[mutant["number"]])
-    for room, path in ROOMS.items():
-        row(room, [caught for name, all_of in by_file.items() if name.startswith(path) for caught in all_of])
+    by_room = {
+        room: [caught for name, all_of in by_file.items() if name.startswith(path) for caught in all_of] for room, path in ROOMS.items()
+    }
+    for room, all_of in by_room.items():
+        row(room, all_of)
     row("all", list(results.values()))
     print()
     for name, all_of in sorted(by_file.items()):
         row(name.removeprefix("src/"), all_of)
+    few = [room for room, all_of in by_room.items() if 100 * sum(all_of) < LEAST_CAUGHT * len(all_of)]
+    if few:
+        raise SystemExit(f"bench: less than {LEAST_CAUGHT} % caught in {', '.join(few)}")
 
 
 def row(name, results):

@@ -2,7 +2,8 @@
 
 Every job leaves a mark only when its work is done; the mark names its run, so that for each run of each job it is known
 whether it did what it was for, whatever Slurm calls its end. In the last three rounds one job of each form that can needs
-far more than its kind ever did.
+far more than its kind ever did. Jobs of Snakemake are rescued; those of Nextflow are not: where one fails, the bench submits it
+again with more, as that does.
 """
 
 import collections
@@ -20,20 +21,30 @@ GRACE_S = 90
 ROUND_TIMEOUT_S = 900
 # Every kind at once and no breaker: what may go wrong with a rewritten job shall go wrong here.
 CONFIG = '[modes]\ndefault = "apply"\n[agent]\ninterval_s = 2\n[trust]\nstages = []\n[breaker]\nenabled = false\n'
+CONFIG += '[managers]\nsnakemake = "rescue"\nnextflow = "size"\nno_requeue = "size"\n'
 
 
 class Strangers(Bench):
     def __init__(self, cluster, folder):
         super().__init__(cluster)
         self.database = folder / "shadowfit/jobs.db"
-        self.form_of = {}
+        self.form_of, self.need_of = {}, {}
+        # What a manager submitted in a job's place.
+        self.again = {}
         self.submitted_at = time.strftime("%Y-%m-%dT%H:%M:%S")
         install()
 
-    def submit(self, name, need):
-        """One job of a form, or a chain of two."""
+    def submit(self, name, need, *more):
+        """One job of a form, or a chain of two, with more options; returns its number."""
         form = FORMS[name]
-        sbatch = ["sbatch", "--parsable", "--output=/dev/null", *(["--time=10"] if "-t" not in form.options else []), *form.options.split()]
+        sbatch = [
+            "sbatch",
+            "--parsable",
+            "--output=/dev/null",
+            *(["--time=10"] if "-t" not in form.options else []),
+            *form.options.split(),
+            *more,
+        ]
         text = script(form.script)
         if form.how in ("wrap", "stdin"):
             text = text.replace("{}", str(need))
@@ -49,7 +60,15 @@ class Strangers(Bench):
             if form.how == "after":
                 numbers.append(self.inside(*sbatch, f"--dependency=afterok:{numbers[0].strip()}", file, str(need), user="alice"))
         for number in numbers:
-            self.form_of[number.strip()] = name
+            self.form_of[number.strip()], self.need_of[number.strip()] = name, need
+        return numbers[-1].strip()
+
+    def manage(self, runs):
+        """Submits again what failed of jobs whose manager does that by itself."""
+        for run in last_of_each(runs):
+            job = run["job"]
+            if FORMS[run["form"]].is_managed and run["state"] in ("FAILED", "OUT_OF_MEMORY", "TIMEOUT") and job not in self.again:
+                self.again[job] = self.submit(run["form"], self.need_of[job], "--mem=3000")
 
     def play(self, number):
         """Submits a round, by turns, and waits until every job did its work or will not."""
@@ -61,6 +80,7 @@ class Strangers(Bench):
         while time.time() < started + ROUND_TIMEOUT_S:
             time.sleep(2)
             runs = self.runs()
+            self.manage(runs)
             if any(run["state"] in ("PENDING", "RUNNING", "REQUEUED", "COMPLETING") for run in last_of_each(runs)):
                 last_busy = time.time()
                 continue
@@ -70,7 +90,11 @@ class Strangers(Bench):
         return time.time() - started
 
     def lacks_mark(self, run):
-        return FORMS[run["form"]].right != FAILS and not self.marked_runs(run["job"])
+        return FORMS[run["form"]].right != FAILS and not self.is_done(run["job"])
+
+    def is_done(self, job):
+        """It did its work, or what was submitted in its place did."""
+        return bool(self.marked_runs(job)) or job in self.again and self.is_done(self.again[job])
 
     def marked_runs(self, job):
         return {int(path.suffix[1:]) for path in MARKS.glob(f"{job}.*")}
@@ -125,8 +149,9 @@ def table(bench):
                 continue
             unmarked = [run for run in its if run["run"] not in marked]
             one["harmed"] += bool(unmarked)
-            one["mended"] += bool(unmarked and marked)
-            one["lost"] += not marked
+            one["mended"] += bool(unmarked and bench.is_done(job))
+            # Two would write the same files.
+            one["lost"] += not bench.is_done(job) or form.is_managed and len(its) > 1
             one["wrong"] += sum((job, run["run"]) in counted for run in unmarked)
         sums.update({key: count for key, count in one.items() if key != "runs"})
         print(

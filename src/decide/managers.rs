@@ -9,10 +9,11 @@ use std::sync::OnceLock;
 /// Only so much of a script is looked at.
 const LOOKED_AT: usize = 64 << 10;
 
-const IN_SCRIPTS: [(&[u8], Manager); 11] = [
+const IN_SCRIPTS: [(&[u8], Manager); 12] = [
     (b"snakemake", Snakemake),
     (b"SNAKEMAKE", Snakemake),
     (b"NXF_", Nextflow),
+    (b"NEXTFLOW TASK", Nextflow),
     (b"nxf_", Nextflow),
     (b"cromwell", Cromwell),
     (b"CROMWELL", Cromwell),
