@@ -1,7 +1,7 @@
 //! Values of options that decide nothing here, and that sbatch refuses all the same.
 
 use super::Release;
-use super::values::{count, mib, one_of, time};
+use super::values::{count, mib, number, one_of, time};
 use anyhow::{Result, ensure};
 
 const HINTS: [&str; 4] = [
@@ -50,6 +50,29 @@ const FREQUENCIES: [&str; 3] = ["lo", "me", "hi"];
 const GOVERNORS: [&str; 6] = ["co", "on", "pe", "po", "sc", "us"];
 
 const SAMPLED: [&str; 4] = ["task", "energy", "network", "filesystem"];
+
+/// What `--profile` takes; one of several that is known will do.
+const PROFILED: [&str; 6] = ["none", "all", "energy", "task", "lustre", "network"];
+
+/// What `--gpu-bind` begins with.
+const GPU_BINDINGS: [&str; 6] = [
+    "closest",
+    "none",
+    "single:",
+    "per_task:",
+    "map_gpu:",
+    "mask_gpu:",
+];
+
+/// What `--mem-bind` takes beside lists, and their beginnings.
+const MEMORY_BINDINGS: [&str; 9] = [
+    "quiet", "verbose", "none", "rank", "local", "sort", "nosort", "prefer", "help",
+];
+const LISTS_OF_MEMORY: [&str; 2] = ["map_mem:", "mask_mem:"];
+
+/// Slurm keeps the two largest numbers of 32 bits for itself, and of a nice value as many below and above.
+const NO_PRIORITY: i64 = 0xffff_fffe;
+const MOST_NICE: i64 = 0x7fff_fffd;
 
 /// What is known to be read otherwise by this release than by 22.05.
 const READ_ANEW: Release = (24, 11);
@@ -108,6 +131,51 @@ pub fn check(name: &str, value: Option<&str>, release: Release) -> Result<()> {
         "acctg-freq" => {
             let known = text.is_empty() || text.trim_end_matches(',').split(',').all(is_interval);
             ensure!(known, "expected seconds, or TYPE=SECONDS");
+            Ok(())
+        }
+        "profile" => {
+            let known = PROFILED
+                .iter()
+                .any(|one| text.to_ascii_lowercase().contains(one));
+            ensure!(known, "expected {}", PROFILED.join(" or "));
+            Ok(())
+        }
+        "priority" => {
+            // Anything else is the highest there may be.
+            let known = number(text).is_none_or(|(number, _)| (0..NO_PRIORITY).contains(&number));
+            ensure!(
+                known,
+                "expected a whole number from 0 to {}",
+                NO_PRIORITY - 1
+            );
+            Ok(())
+        }
+        "nice" => {
+            let known = number(text).is_none_or(|(number, _)| number.abs() <= MOST_NICE);
+            ensure!(known, "expected a whole number up to {MOST_NICE}");
+            Ok(())
+        }
+        "wait-all-nodes" | "oom-kill-step" if !text.is_empty() => {
+            ensure!(count(text, 0)? <= 1, "expected 0 or 1");
+            Ok(())
+        }
+        "gpu-bind" => {
+            let binding = text.strip_prefix("verbose,").unwrap_or(text);
+            let known = GPU_BINDINGS.iter().any(|one| binding.starts_with(one));
+            ensure!(known, "expected {}", GPU_BINDINGS.join(" or "));
+            Ok(())
+        }
+        "gpu-freq" => {
+            let known = text.split(',').all(is_gpu_frequency);
+            ensure!(
+                known,
+                "expected MHz, low, medium, high or highm1, also of memory="
+            );
+            Ok(())
+        }
+        "mem-bind" => {
+            let known = text.split(',').take(2).all(is_memory_binding);
+            ensure!(known, "expected {}", MEMORY_BINDINGS.join(" or "));
             Ok(())
         }
         "switches" => count(text.split('@').next().unwrap_or_default(), 1).map(drop),
@@ -176,6 +244,27 @@ fn frequency(text: &str) -> Option<(usize, u32)> {
     let word = FREQUENCIES.iter().position(|name| text.starts_with(name));
     let number = || count(text, 1).ok().map(|number| (0, number));
     word.map(|at| (at + 1, 0)).or_else(number)
+}
+
+/// `1200`, `memory=low`, `verbose`.
+fn is_gpu_frequency(text: &str) -> bool {
+    let value = text.strip_prefix("memory=").unwrap_or(text);
+    text == "verbose"
+        || matches!(value, "low" | "medium" | "high" | "highm1")
+        || count(value, 0).is_ok()
+}
+
+/// A word, or as little of it as begins no other; a list may go on behind its first part.
+fn is_memory_binding(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let begins = |one: &&str| !text.is_empty() && one.starts_with(&text);
+    let is_list = LISTS_OF_MEMORY
+        .iter()
+        .any(|one| text.strip_prefix(one).is_some_and(|list| !list.is_empty()));
+    is_list
+        || text.starts_with("0x")
+        || text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty()
+        || MEMORY_BINDINGS.iter().any(|one| begins(&one))
 }
 
 /// `30`, `task=30`; what follows the digits is not looked at.

@@ -4,7 +4,7 @@ use anyhow::{Result, bail, ensure};
 
 /// As C's strtoll() in base ten: the number at the beginning of `text`, and what follows it. `None` where
 /// there is none, or none that fits.
-fn number(text: &str) -> Option<(i64, &str)> {
+pub fn number(text: &str) -> Option<(i64, &str)> {
     let text = text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let length = digits.bytes().take_while(u8::is_ascii_digit).count();

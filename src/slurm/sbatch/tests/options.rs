@@ -196,6 +196,20 @@ fn values_that_decide_nothing_are_checked_as_sbatch_checks_them() {
         ("acctg-freq", "TASK=30s,", "task=30,bogus=5"),
         ("switches", "2@10", "x"),
         ("switches", "1", "0"),
+        ("profile", "none,task", "lus"),
+        ("profile", "TASK,bogus", ""),
+        ("priority", "TOP", "-1"),
+        ("priority", "4294967293", "4294967294"),
+        ("nice", "-2147483645", "-2147483646"),
+        ("nice", "x", "9999999999"),
+        ("wait-all-nodes", "1", "2"),
+        ("wait-all-nodes", "", "1x"),
+        ("gpu-bind", "verbose,closest", "x"),
+        ("gpu-bind", "map_gpu:0,1", "single"),
+        ("gpu-freq", "high,memory=low,verbose", "x"),
+        ("gpu-freq", "800", ""),
+        ("mem-bind", "quiet,local", "bogus"),
+        ("mem-bind", "map_mem:0,1", "map_mem"),
     ] {
         let given = |value: &str| submission("#!/bin/sh\n", &[&format!("--{option}={value}")]);
         if let Err(error) = given(good) {
