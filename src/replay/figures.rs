@@ -71,7 +71,7 @@ impl Figures {
     pub(super) fn add(&mut self, job: &PastJob, outcome: &Outcome) {
         self.n += 1;
         self.cold += u64::from(outcome.cold);
-        self.used_gbh += job.peak / GB * job.hours;
+        self.used_gbh += job.peak / GB * job.node_hours();
         self.request_waste_gbh += outcome.request_waste;
         self.waste_gbh += outcome.waste;
         self.cold_waste_gbh += if outcome.cold { outcome.waste } else { 0.0 };

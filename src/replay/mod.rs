@@ -231,12 +231,15 @@ fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Reco
 fn cost(job: &PastJob, mut set: f64, mut second: Option<f64>, ceiling: f64) -> (f64, u64) {
     let (mut waste, mut failed) = (0.0, 0);
     while job.peak > set && set < ceiling {
-        waste += set / GB * job.hours;
+        waste += set / GB * job.node_hours();
         failed += 1;
         let more = second.take().or(job.asked).filter(|&more| more > set);
         set = more.unwrap_or(2.0 * set).min(ceiling);
     }
-    (waste + (set - job.peak).max(0.0) / GB * job.hours, failed)
+    (
+        waste + (set - job.peak).max(0.0) / GB * job.node_hours(),
+        failed,
+    )
 }
 
 fn cpu_waste(record: &Record, job: &PastJob) -> f64 {
@@ -259,6 +262,7 @@ mod tests {
             user: "alice".into(),
             times: Some([0.0, start, end]),
             hours: 1.0,
+            nodes: 1,
             asked,
             peak: peak_gib * (1u64 << 30) as f64,
             input_bytes: None,
@@ -269,6 +273,21 @@ mod tests {
 
     fn run(jobs: Vec<PastJob>, at: DecideAt) -> Figures {
         replay(&Config::default(), &[], jobs, at, || ()).total
+    }
+
+    #[test]
+    fn memory_counts_on_each_node_of_a_job() {
+        let of = |nodes| {
+            let job = PastJob {
+                nodes,
+                ..job(0.0, 3600.0, Some(8.0 * (1u64 << 30) as f64), 1.0)
+            };
+            let found = run(vec![job], DecideAt::Start);
+            [found.used_gbh, found.request_waste_gbh, found.waste_gbh]
+        };
+        let doubled = of(1).map(|figure| 2.0 * figure);
+        assert_eq!((of(2), of(0)), (doubled, of(1)));
+        assert!(doubled[0] > 0.0 && doubled[1] > doubled[0]);
     }
 
     #[test]

@@ -53,6 +53,7 @@ mod tests {
                 user: "alice".into(),
                 times: None,
                 hours: 1.0,
+                nodes: 1,
                 asked: Some(asked),
                 peak: used * asked,
                 input_bytes: None,

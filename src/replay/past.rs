@@ -17,9 +17,11 @@ pub struct PastJob {
     pub times: Option<[f64; 3]>,
     /// Run time in hours.
     pub hours: f64,
-    /// Memory asked for, in bytes.
+    /// Nodes, each of which it held its memory on.
+    pub nodes: u32,
+    /// Memory asked for on a node, in bytes.
     pub asked: Option<f64>,
-    /// Peak memory in bytes.
+    /// Peak memory on a node, in bytes.
     pub peak: f64,
     /// Size of its input in bytes, where it was known at submission.
     pub input_bytes: Option<u64>,
@@ -30,6 +32,11 @@ pub struct PastJob {
 }
 
 impl PastJob {
+    /// Hours for which so much memory counts as was on each of its nodes.
+    pub fn node_hours(&self) -> f64 {
+        self.hours * f64::from(self.nodes.max(1))
+    }
+
     /// A job that accounting reports, if what it used is known.
     pub fn of(job: FinishedJob, kind: Kind) -> Option<PastJob> {
         let record = job.comment.record();
@@ -39,6 +46,7 @@ impl PastJob {
             kind,
             times: Some([job.submitted, job.started, job.ended].map(|time| time as f64)),
             hours: job.usage.elapsed_s as f64 / 3600.0,
+            nodes: job.nodes,
             asked: asked.or(job.memory).map(|bytes| bytes as f64),
             input_bytes: record.and_then(|record| record.input_bytes),
             peak: job.usage.peak_bytes? as f64,

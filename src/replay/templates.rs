@@ -129,6 +129,7 @@ mod tests {
             user: "alice".into(),
             times: None,
             hours: 1.0,
+            nodes: 1,
             asked: None,
             peak: 1e9,
             input_bytes: None,

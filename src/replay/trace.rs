@@ -139,6 +139,7 @@ fn past_job(row: TraceRow) -> Result<PastJob, String> {
         user: row.user,
         times,
         hours: row.runtime_s.unwrap_or(3600.0) / 3600.0,
+        nodes: 1,
         asked: positive(row.req_mem_bytes),
         peak,
         input_bytes: positive(row.input_bytes).map(|bytes| bytes as u64),
