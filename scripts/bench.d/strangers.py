@@ -81,7 +81,9 @@ class Strangers(Bench):
             time.sleep(2)
             runs = self.runs()
             self.manage(runs)
-            if any(run["state"] in ("PENDING", "RUNNING", "REQUEUED", "COMPLETING") for run in last_of_each(runs)):
+            # Accounting hears of a job a moment after its submission.
+            unseen = self.form_of.keys() - {run["submitted"] for run in runs}
+            if unseen or any(run["state"] in ("PENDING", "RUNNING", "REQUEUED", "COMPLETING") for run in last_of_each(runs)):
                 last_busy = time.time()
                 continue
             without = [run for run in last_of_each(runs) if self.lacks_mark(run)]
@@ -106,14 +108,14 @@ class Strangers(Bench):
         runs, restarts = [], collections.Counter()
         for row in sorted(rows.splitlines(), key=lambda row: row.split("|")[2]):
             raw, label, _, state, asked, elapsed, comment = row.split("|", 6)
-            name = self.form_of.get(label.partition("_")[0])
+            number = label.partition("_")[0]
+            name = self.form_of.get(number)
             if name is None or "[" in label:
                 continue
             record = json.loads(comment) if comment.startswith('{"shadowfit"') else {}
             state = state.split()[0]
-            runs.append(
-                {"form": name, "job": raw, "run": restarts[raw], "state": state, "record": record, "elapsed": int(elapsed), "mem": asked}
-            )
+            run = {"form": name, "job": raw, "submitted": number, "run": restarts[raw], "state": state}
+            runs.append({**run, "record": record, "elapsed": int(elapsed), "mem": asked})
             restarts[raw] += 1
         return runs
 

@@ -2,6 +2,7 @@
 
 use libtest_mimic::Failed;
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -97,6 +98,14 @@ pub fn is_busy() -> bool {
     let of_ten_seconds = pressure.split_once("avg10=").map(|(_, rest)| rest);
     let percent = of_ten_seconds.and_then(|rest| rest.split(' ').next()?.parse::<f64>().ok());
     percent.is_some_and(|percent| percent > 25.0)
+}
+
+/// A new folder below `scratch` that every user may write to.
+pub fn folder_for_all(cluster: &Cluster, name: &str) -> Result<PathBuf> {
+    let folder = cluster.scratch.join(name);
+    std::fs::create_dir_all(&folder)?;
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777))?;
+    Ok(folder)
 }
 
 /// Tries until it holds.

@@ -1,6 +1,6 @@
 //! Jobs that a rewrite harms without Slurm calling it so. Each leaves a mark when its work is done, and only then.
 
-use crate::cluster::{Cluster, Result, ensure, eventually};
+use crate::cluster::{Cluster, Result, ensure, eventually, folder_for_all};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -17,17 +17,23 @@ const CHECK: &str = "#!/bin/bash\n\
     limit=$(cat \"$group/memory.limit_in_bytes\" \"${group%/*}/memory.limit_in_bytes\" | sort -n | head -1)\n\
     [ \"$limit\" -ge $(($1 << 20)) ]\n";
 
-/// Their names, scripts and the states in which a harmed run ends.
-fn jobs(marks: &Path) -> [(&'static str, String, &'static str); 3] {
+/// Their names, scripts, the states in which a harmed run ends, and what is said of it.
+fn jobs(marks: &Path) -> [(&'static str, String, &'static str, &'static str); 3] {
     let mark = format!("touch {}/\"$2\"", marks.display());
     [
         (
             "step",
             format!("srun {FILL} && {mark}\necho went on"),
             "COMPLETED",
+            "a step of it was killed for want of memory",
         ),
         // Slurm looks at the first process of a step alone.
-        ("child", format!("( {FILL} && {mark} ) &\nwait\nexit 0"), ""),
+        (
+            "child",
+            format!("( {FILL} && {mark} ) &\nwait\nexit 0"),
+            "",
+            "memory",
+        ),
         // A program that looks at its group by itself: nothing in the script tells.
         (
             "check",
@@ -36,15 +42,14 @@ fn jobs(marks: &Path) -> [(&'static str, String, &'static str); 3] {
                 marks.display()
             ),
             "FAILED",
+            "its kind does not fail so with what its user asks for",
         ),
     ]
 }
 
 /// A step that names its memory, in a file that the script starts: nothing in the script tells.
 pub fn what_steps_named_in_earlier_runs_is_a_floor(cluster: &mut Cluster) -> Result<()> {
-    let marks = cluster.scratch.join("steps");
-    std::fs::create_dir_all(&marks)?;
-    std::fs::set_permissions(&marks, std::fs::Permissions::from_mode(0o777))?;
+    let marks = folder_for_all(cluster, "steps")?;
     let inner = marks.join("inner");
     let step = "srun --ntasks=1 --mem=800M -c2";
     std::fs::write(
@@ -82,9 +87,7 @@ pub fn what_steps_named_in_earlier_runs_is_a_floor(cluster: &mut Cluster) -> Res
 pub fn a_job_that_was_harmed_without_slurm_saying_so_runs_again(
     cluster: &mut Cluster,
 ) -> Result<()> {
-    let marks = cluster.scratch.join("marks");
-    std::fs::create_dir_all(&marks)?;
-    std::fs::set_permissions(&marks, std::fs::Permissions::from_mode(0o777))?;
+    let marks = folder_for_all(cluster, "marks")?;
     std::fs::write(marks.join("check.sh"), CHECK)?;
     std::fs::set_permissions(
         marks.join("check.sh"),
@@ -92,7 +95,7 @@ pub fn a_job_that_was_harmed_without_slurm_saying_so_runs_again(
     )?;
     let jobs = jobs(&marks);
     let mut scripts = Vec::new();
-    for (name, text, _) in &jobs {
+    for (name, text, ..) in &jobs {
         let script = cluster.scratch.join(format!("{name}.sh"));
         std::fs::write(&script, format!("#!/bin/bash\n{text}\n"))?;
         scripts.push((*name, script));
@@ -111,7 +114,7 @@ pub fn a_job_that_was_harmed_without_slurm_saying_so_runs_again(
         cluster.wait_for(*job, "COMPLETED")?;
     }
     cluster.books_agree()?;
-    for ((name, script), (_, _, state)) in scripts.iter().zip(&jobs) {
+    for ((name, script), (_, _, state, why)) in scripts.iter().zip(&jobs) {
         let mark = format!("{name}-large");
         let job = submit(name, script, "700", &mark)?;
         let sized = cluster.job(job)?;
@@ -139,6 +142,12 @@ pub fn a_job_that_was_harmed_without_slurm_saying_so_runs_again(
         ensure(
             cluster.job(job)?.record()["given_back"] == true,
             cluster.job(job)?.comment,
+        )?;
+        let explained = cluster.run("root", &["shadowfit", "explain", &job.to_string()])?;
+        let told = explained.lines().find(|line| line.starts_with("  harmed"));
+        ensure(
+            told.is_some_and(|told| told.contains(why)),
+            explained.clone(),
         )?;
     }
     cluster.books_agree()?;

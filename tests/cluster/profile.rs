@@ -1,6 +1,6 @@
 //! The sampler beside every job: known workloads with known truth, and jobs that outlive it.
 
-use crate::cluster::{Cluster, Result, ensure, eventually};
+use crate::cluster::{Cluster, Result, ensure, eventually, folder_for_all};
 use crate::shadow::{near, write_script};
 use serde_json::Value;
 use std::net::TcpListener;
@@ -183,14 +183,22 @@ pub fn what_a_job_sends_is_counted_right(cluster: &mut Cluster) -> Result<()> {
 }
 
 pub fn a_job_outlives_its_sampler(cluster: &mut Cluster) -> Result<()> {
-    let script = write_script(cluster, "outlives.sh", "#!/bin/bash\nsleep 4\n")?;
-    let job = cluster.submit("alice", &["--mem=100"], &script, &[])?;
+    let text = "#!/bin/bash\necho begins\nsleep 4\necho ends >&2\n";
+    let script = write_script(cluster, "outlives.sh", text)?;
+    let printed = folder_for_all(cluster, "outlives")?.join("printed");
+    let output = format!("--output={}", printed.display());
+    let job = cluster.submit("alice", &["--mem=100", &output], &script, &[])?;
     cluster.kill_process(&format!("shadowfit-sampler job --job {job} "))?;
     cluster.wait_for(job, "COMPLETED")?;
     let record = cluster.job(job)?.record();
     ensure(
         record["shadowfit"] == 1 && record["profile"].is_null(),
         record.to_string(),
+    )?;
+    let printed = std::fs::read_to_string(&printed)?;
+    ensure(
+        printed == "begins\nends\n",
+        format!("its output holds: {printed}"),
     )
 }
 

@@ -1,10 +1,12 @@
 //! The loop: submit, decide, run, learn, decide better.
 
-use crate::cluster::{Cluster, Result, ensure, eventually, other_release};
+use crate::cluster::{Cluster, Result, ensure, eventually, folder_for_all, other_release};
 
 pub fn a_known_kind_of_job_gets_what_it_needs(cluster: &mut Cluster) -> Result<()> {
     let known = cluster.known.clone();
-    let (id, said) = cluster.sbatch("alice", &["--mem=4000", "-c2"], &known, &["125"])?;
+    let printed = folder_for_all(cluster, "printed")?.join("known");
+    let output = format!("--output={}", printed.display());
+    let (id, said) = cluster.sbatch("alice", &["--mem=4000", "-c2", &output], &known, &["125"])?;
     cluster.is_rewritten(&cluster.job(id)?)?;
     ensure(
         said.starts_with("sbatch: shadowfit: memory 4G -> ")
@@ -12,6 +14,11 @@ pub fn a_known_kind_of_job_gets_what_it_needs(cluster: &mut Cluster) -> Result<(
         format!("the user reads: {said}"),
     )?;
     cluster.wait_for(id, "COMPLETED")?;
+    let printed = std::fs::read_to_string(&printed)?;
+    ensure(
+        printed.is_empty(),
+        format!("the job prints nothing, and its output holds: {printed}"),
+    )?;
     let stranger = cluster.submit("bob", &["--mem=4000", "-c2"], &known, &["125"])?;
     cluster.is_as_written(&cluster.job(stranger)?)?;
     if other_release().as_deref() == Some("26.05") {

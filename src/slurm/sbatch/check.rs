@@ -257,14 +257,14 @@ fn is_gpu_frequency(text: &str) -> bool {
 /// A word, or as little of it as begins no other; a list may go on behind its first part.
 fn is_memory_binding(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    let begins = |one: &&str| !text.is_empty() && one.starts_with(&text);
+    let begins = |one: &str| !text.is_empty() && one.starts_with(&text);
     let is_list = LISTS_OF_MEMORY
         .iter()
         .any(|one| text.strip_prefix(one).is_some_and(|list| !list.is_empty()));
     is_list
         || text.starts_with("0x")
         || text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty()
-        || MEMORY_BINDINGS.iter().any(|one| begins(&one))
+        || MEMORY_BINDINGS.iter().any(|one| begins(one))
 }
 
 /// `30`, `task=30`; what follows the digits is not looked at.
