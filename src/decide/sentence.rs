@@ -93,15 +93,20 @@ fn sized(record: &Record) -> Option<String> {
 fn raised(record: &Record, change: Change) -> String {
     let Change { asked, set, .. } = change;
     let option = option_of(record);
+    let half = record.evidence.map_or(0, |evidence| evidence.half_mib);
+    let needed = format!(
+        "half of this kind's runs needed {} on a node or more",
+        memory_text(half.into())
+    );
     match change.applies() {
         true => format!(
-            "shadowfit: memory {} -> {} (most runs of this kind needed more); --shadowfit=off keeps your request",
+            "shadowfit: memory {} -> {} ({needed}); --shadowfit=off keeps your request",
             memory_text(asked),
             memory_text(set)
         ),
-        false => format!(
-            "shadowfit: {option}={asked}M is too small: most runs of this kind needed more; {option}={set}M would do"
-        ),
+        false => {
+            format!("shadowfit: {option}={asked}M is too small: {needed}; {option}={set}M would do")
+        }
     }
 }
 

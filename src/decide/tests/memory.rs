@@ -74,8 +74,9 @@ fn a_request_that_most_runs_outgrew_is_told_so_and_raised_where_the_site_wants_t
     let node = Memory::Node;
     let default = "";
     let up_to = |mib| format!("[memory]\nraise = 'apply'\nraise_to_mib = {mib}");
-    let told =
-        said("--mem=4000M is too small: most runs of this kind needed more; --mem=9124M would do");
+    let told = said(
+        "--mem=4000M is too small: half of this kind's runs needed 8.1G on a node or more; --mem=9124M would do",
+    );
     let cases = [
         (
             default.into(),
@@ -109,7 +110,7 @@ fn a_request_that_most_runs_outgrew_is_told_so_and_raised_where_the_site_wants_t
             Some((Mode::Apply, 9124)),
             9124,
             said(
-                "memory 4G -> 9G (most runs of this kind needed more); --shadowfit=off keeps your request",
+                "memory 4G -> 9G (half of this kind's runs needed 8.1G on a node or more); --shadowfit=off keeps your request",
             ),
         ),
         (
@@ -119,7 +120,7 @@ fn a_request_that_most_runs_outgrew_is_told_so_and_raised_where_the_site_wants_t
             Some((Mode::Apply, 6000)),
             6000,
             said(
-                "memory 4G -> 5.9G (most runs of this kind needed more); --shadowfit=off keeps your request",
+                "memory 4G -> 5.9G (half of this kind's runs needed 8.1G on a node or more); --shadowfit=off keeps your request",
             ),
         ),
         // Nothing is raised above the ceiling, and nothing set that is only advised.
@@ -146,7 +147,7 @@ fn a_request_that_most_runs_outgrew_is_told_so_and_raised_where_the_site_wants_t
             Some((Mode::Apply, 4562)),
             4562,
             said(
-                "memory 2G -> 4.5G (most runs of this kind needed more); --shadowfit=off keeps your request",
+                "memory 2G -> 4.5G (half of this kind's runs needed 8.1G on a node or more); --shadowfit=off keeps your request",
             ),
         ),
         // One run in many is its user's own risk.
