@@ -2,18 +2,22 @@
 //! any more until an admin takes away the file that says so.
 
 use super::Agent;
-use crate::model::excess::Excess;
+use crate::model::excess::{AsAsked, Excess};
 use crate::model::snapshot::Snapshot;
 use anyhow::{Context, Result};
 
 /// Seconds between two looks.
 const EVERY_S: i64 = 300;
 
+/// Seconds between two looks at all runs that are remembered, of which a second of CPU time goes into each million.
+const BACK_EVERY_S: i64 = 3600;
+
 /// Runs that ended so long ago say nothing about today, in seconds.
 const REMEMBERED_S: i64 = 30 * 86_400;
 
 /// When it was last looked at, whether the breaker was open then, and from when on runs count, in the store's `progress`.
 const LOOKED: &str = "breaker looked";
+const LOOKED_BACK: &str = "breaker looked back";
 const WAS_OPEN: &str = "breaker open";
 const SINCE: &str = "breaker since";
 
@@ -27,21 +31,33 @@ impl Agent<'_> {
             self.store.set_progress(SINCE, now)?;
             self.store.set_progress(WAS_OPEN, 0)?;
         }
-        let looked = self.store.progress(LOOKED)?;
-        let is_due = !looked.is_some_and(|at| (0..EVERY_S).contains(&(now - at)));
-        if self.config.is_advised_only || !self.config.breaker.enabled || !is_due {
+        let is_off = self.config.is_advised_only || !self.config.breaker.enabled;
+        if is_off || !self.is_due(LOOKED, EVERY_S)? {
             return Ok(());
         }
-        self.store.set_progress(LOOKED, now)?;
         let since = self.store.progress(SINCE)?.unwrap_or(0);
         let since = since.max(now - REMEMBERED_S);
         let kinds = self.store.ends_of_kinds(since)?;
-        let as_asked = self.store.ends_as_asked(since)?;
+        let as_asked = match self.is_due(LOOKED_BACK, BACK_EVERY_S)? {
+            true => self.store.ends_as_asked(since)?,
+            false => AsAsked::new(),
+        };
         let excess = Excess::of(kinds, &as_asked, self.config.breaker.allowed);
         if excess.is_certain() {
             self.open_breaker(&excess)?;
         }
         Ok(())
+    }
+
+    /// It was done so many seconds ago or more; if so it counts as done now.
+    fn is_due(&self, what: &str, every_s: i64) -> Result<bool> {
+        let now = self.clock.now();
+        let done = self.store.progress(what)?;
+        let is_due = !done.is_some_and(|at| (0..every_s).contains(&(now - at)));
+        if is_due {
+            self.store.set_progress(what, now)?;
+        }
+        Ok(is_due)
     }
 
     fn open_breaker(&mut self, excess: &Excess) -> Result<()> {
