@@ -136,6 +136,14 @@ static int take_last_parts(const struct outside *outside)
 	return sandbox_privileges();
 }
 
+/* Nothing of slurmstepd's outlives the start of the job's program. Earlier kernels than 5.11 cannot promise that. */
+static int no_descriptor_is_inherited(void)
+{
+	if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		return refuse(errno, "close_range");
+	return 0;
+}
+
 static void refused(const struct sandbox *wish)
 {
 	report_line(wish->report, SHADOWFIT_REPORT_REFUSED " %s\n", sandbox_refusal());
@@ -146,7 +154,7 @@ static void be_inside(const struct sandbox *wish, pid_t waiting)
 {
 	struct outside outside = look_outside(waiting);
 
-	if (take_first_parts(wish) || sampler_watches(wish) || take_last_parts(&outside)) {
+	if (take_first_parts(wish) || sampler_watches(wish) || take_last_parts(&outside) || no_descriptor_is_inherited()) {
 		refused(wish);
 		_exit(125);
 	}
@@ -155,7 +163,6 @@ static void be_inside(const struct sandbox *wish, pid_t waiting)
 		_exit(125);
 	if (job > 0)
 		be_init(job);
-	syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 int sandbox_enter(const struct sandbox *wish)
