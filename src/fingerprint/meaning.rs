@@ -15,6 +15,26 @@ pub fn is_common_script(form: &[u8]) -> bool {
     words(form).all(|word| is_common(word) || lower(word, is_common_work))
 }
 
+/// The same for programs at the place of a command: these names are nobody's job's.
+pub fn is_common_program(form: &[u8]) -> bool {
+    let says_nothing = |word: &[u8]| {
+        matches!(
+            word,
+            b"a" | b"b"
+                | b"x"
+                | b"exe"
+                | b"prog"
+                | b"master"
+                | b"binary"
+                | b"executable"
+                | b"code"
+                | b"all"
+                | b"allrun"
+        )
+    };
+    words(form).all(|word| is_common(word) || lower(word, says_nothing))
+}
+
 fn is_common_work(word: &[u8]) -> bool {
     matches!(
         word,

@@ -2,6 +2,7 @@
 //! are made of; the numbers in `--model resnet50` and `MODEL=llama-2-7b` are part of a name, and tell kinds apart.
 
 use super::meaning::{has_meaning, is_common_place, lower, starts_with_interpreter, varies};
+use super::models::is_size;
 use super::segments::is_hash;
 use super::types::is_program;
 use std::ops::Range;
@@ -13,6 +14,8 @@ pub enum Slot {
     Varies,
     /// It is a name, numbers and all.
     Names,
+    /// It is a name, if it is a model's size.
+    Sizes,
 }
 
 /// No longer value is any of them, in bytes.
@@ -93,6 +96,7 @@ fn slot(name: &[u8]) -> Option<Slot> {
             Some(Slot::Names) => Some(Slot::Names),
             _ if lower(part, names_a_model) => Some(Slot::Names),
             _ if lower(part, varies) => Some(Slot::Varies),
+            _ if lower(part, names_a_size) => Some(Slot::Sizes),
             Some(Slot::Varies) if lower(part, is_label) => Some(Slot::Varies),
             _ => None,
         };
@@ -131,6 +135,10 @@ fn names_a_model(part: &[u8]) -> bool {
     )
 }
 
+fn names_a_size(part: &[u8]) -> bool {
+    matches!(part, b"size" | b"params" | b"scale" | b"variant")
+}
+
 /// Variables and whole paths are read as everywhere; so is a model that is but a number, as in a sweep.
 fn is_one(slot: Slot, value: &[u8]) -> bool {
     if value.is_empty()
@@ -143,6 +151,7 @@ fn is_one(slot: Slot, value: &[u8]) -> bool {
     let slashes = value.iter().filter(|byte| **byte == b'/').count();
     match slot {
         Slot::Varies => slashes == 0 && !is_program(value) && !starts_with_interpreter(value),
+        Slot::Sizes => is_size(value),
         Slot::Names if value.len() > LONGEST_NAME => false,
         Slot::Names => {
             let is_path = slashes > 1 || matches!(value[0], b'/' | b'.' | b'~');

@@ -92,6 +92,18 @@ fn hostile_lines_are_read_in_linear_time() {
         "bash -",
         "${",
         "\\\n",
+        "a:7b:",
+        "7b.yaml-",
+        "a-7b.gguf ",
+        "./a.out ",
+        "./a.out;",
+        "./main/",
+        "a/main;",
+        "./2d-2d.out;",
+        "$PWD/;",
+        "nextflow run ;",
+        "cargo ",
+        "java -cp ",
     ] {
         let long = text.repeat((64 << 10) / text.len());
         for line in [long.clone(), format!("{long}$"), format!("x {long}")] {
