@@ -120,6 +120,9 @@ pub fn varies(part: &[u8]) -> bool {
             | b"session"
             | b"region"
             | b"srr"
+            | b"rgid"
+            | b"rgsm"
+            | b"rgpu"
     )
 }
 

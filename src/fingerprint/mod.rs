@@ -4,9 +4,11 @@
 //! hashing, so that ten thousand samples through one pipeline are one kind of job, not ten thousand.
 #![forbid(unsafe_code)]
 
+mod accessions;
 mod bytes;
 mod commands;
 mod elsewhere;
+mod genomes;
 mod meaning;
 mod models;
 mod name;

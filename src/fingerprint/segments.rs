@@ -3,6 +3,7 @@
 //! slurmctld sees one job at a time and cannot ask which parts vary, so a segment is judged by its form:
 //! numbers, hashes, UUIDs, dates, sample codes and the names of temporary files become `#`.
 
+use super::accessions::{accession, is_run_elsewhere};
 use super::bytes::{DIGIT, class};
 use super::models::is_part_of_name;
 
@@ -33,6 +34,14 @@ pub fn push_segments(word: &[u8], out: &mut Vec<u8>) {
     let from = out.len();
     let mut at = 0;
     while at < word.len() {
+        if word[at].is_ascii_uppercase()
+            && let Some((same, length)) = accession(&word[at..])
+        {
+            out.extend_from_slice(&word[at..at + same]);
+            push_parameter(out, from);
+            at += length;
+            continue;
+        }
         if is_pattern(&word[at..]) {
             push_parameter(out, from);
             at += 2;
@@ -189,6 +198,8 @@ fn push_segment(segment: &[u8], from: usize, out: &mut Vec<u8>) {
         out.extend_from_slice(segment);
     } else if is_code(segment) {
         push_parameter(out, from);
+    } else if is_run_elsewhere(segment) {
+        out.extend_from_slice(b"SRR#");
     } else {
         push_without_numbers(segment, out);
     }

@@ -1,6 +1,7 @@
 //! Values of which the name before them says what they are: `SAMPLE=liver` and `--subject 01` take ever new values, whatever they
 //! are made of; the numbers in `--model resnet50` and `MODEL=llama-2-7b` are part of a name, and tell kinds apart.
 
+use super::genomes;
 use super::meaning::{has_meaning, is_common_place, lower, starts_with_interpreter, varies};
 use super::models::is_size;
 use super::segments::is_hash;
@@ -29,17 +30,31 @@ const DIGITS_OF_A_DATE: usize = 5;
 
 /// The first such value of `line` from byte `from` on, and where it stands.
 pub fn next(line: &[u8], from: usize) -> Option<(Slot, Range<usize>)> {
-    memchr::memchr2_iter(b'=', b'-', &line[from..]).find_map(|at| {
+    memchr::memchr3_iter(b'=', b'-', b':', &line[from..]).find_map(|at| {
         let at = from + at;
         let (name, start) = match line[at] {
             b'=' => (name_before(&line[from..at]), at + 1),
-            _ => long_option(line, at)?,
+            b':' => return of_genomes(line, from, at),
+            _ => match genomes::behind_option(line, at) {
+                Some(place) => return Some((Slot::Varies, place)),
+                None => long_option(line, at)?,
+            },
         };
         let slot = slot(name)?;
         let start = start + usize::from(matches!(line.get(start), Some(b'"' | b'\'')));
         let value = &line[start..start + length(&line[start..])];
         is_one(slot, value).then_some((slot, start..start + value.len()))
     })
+}
+
+/// What a colon at `at` parts in read groups and regions.
+fn of_genomes(line: &[u8], from: usize, at: usize) -> Option<(Slot, Range<usize>)> {
+    if let Some(start) = genomes::read_group(line, at) {
+        let value = &line[start..start + length(&line[start..])];
+        let end = memchr::memchr(b'\\', value).unwrap_or(value.len());
+        return is_one(Slot::Varies, &value[..end]).then_some((Slot::Varies, start..start + end));
+    }
+    Some((Slot::Varies, genomes::before_range(line, from, at)?))
 }
 
 /// The name right before a `=`.

@@ -72,7 +72,10 @@ pub fn is_data_type(kind: &[u8]) -> bool {
             | b"fa" | b"fq" | b"fasta" | b"fastq" | b"fna" | b"faa" | b"bam" | b"sam" | b"cram" | b"vcf" | b"bcf" | b"bed"
             | b"bim" | b"fam" | b"gff" | b"gtf" | b"fai" | b"dict" | b"idx" | b"bai" | b"mzml" | b"mzML" | b"raw" | b"pdb"
             | b"cif" | b"xyz" | b"mol" | b"sdf" | b"tpr" | b"gro" | b"top" | b"trr" | b"xtc" | b"dcd" | b"psf" | b"inp"
-            | b"in" | b"com" | b"gjf" | b"cas" | b"msh" | b"stl"
+            | b"in" | b"com" | b"gjf" | b"cas" | b"msh" | b"stl" | b"pdbqt" | b"cub" | b"cube" | b"bw" | b"bigwig" | b"bigWig"
+            | b"bb" | b"bigbed" | b"bigBed" | b"mgf" | b"RAW" | b"h5ad" | b"loom" | b"fast5" | b"pod5" | b"slow5" | b"blow5"
+        // Images, maps of the earth, events of colliders.
+            | b"mrc" | b"mrcs" | b"czi" | b"svs" | b"dcm" | b"zarr" | b"las" | b"laz" | b"shp" | b"geojson" | b"hepmc" | b"lhe"
     )
 }
 
@@ -126,7 +129,7 @@ pub fn is_file(base: &[u8], kind: &[u8]) -> bool {
 pub fn data_type(base: &[u8], dot: Option<usize>) -> Option<&[u8]> {
     let dot = dot.filter(|&dot| dot > 0)?;
     let kind = &base[dot + 1..];
-    let is_type = kind.len() <= LONGEST_TYPE
+    let is_type = (kind.len() <= LONGEST_TYPE || is_data_type(kind))
         && kind.iter().all(u8::is_ascii_alphanumeric)
         && kind.iter().any(u8::is_ascii_alphabetic);
     if !is_type

@@ -3,6 +3,7 @@
 mod hostile;
 mod pairs;
 mod parameters;
+mod samples;
 mod sizes;
 mod started;
 mod wrappers;

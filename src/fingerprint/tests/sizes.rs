@@ -25,7 +25,7 @@ fn models_of_other_sizes_are_other_kinds() {
 #[test]
 fn what_is_no_models_size_is_a_parameter() {
     for (argument, form) in [
-        ("sample:12b 12b", "sample:#b #b"),
+        ("sample:12b ID:12b 12b", "sample:#b ID:# #b"),
         (
             "patient_12b.gguf reads_12b.bam 12b.json",
             "*.gguf *.bam *.json",
