@@ -2,7 +2,7 @@
 //! and one with a common name (`./main`, `java -jar app.jar`) may be any, as a script of that name may.
 
 use super::meaning::starts_with_interpreter;
-use super::meaning::{is_common_place, is_common_program, is_common_script};
+use super::meaning::{is_common_place, is_common_program, is_common_work_of_program};
 use super::places::{FOLDERS_OF_A_SCRIPT, Unknown, push_folders, push_project};
 use super::roles::is_flag;
 use super::segments::{PARAMETER, push_segments};
@@ -66,9 +66,19 @@ impl<'a> Start<'a> {
         (is_file(name) || !self.word[end].is_ascii_whitespace()).then_some(name)
     }
 
-    /// What stands behind it may be a file without a slash in its name, or a class, module or function.
+    /// A word without a slash may be a file, class, module or function behind an interpreter; behind what starts programs it is one
+    /// that the shell would find, too, unless its name has a type.
     fn launches_files(&self) -> bool {
-        is_launcher(self.launcher) || starts_with_interpreter(self.launcher)
+        let is_container = || {
+            matches!(
+                self.launcher,
+                b"singularity" | b"apptainer" | b"docker" | b"env"
+            )
+        };
+        match is_launcher(self.launcher) || is_container() {
+            true => self.word.contains(&b'.'),
+            false => starts_with_interpreter(self.launcher),
+        }
     }
 
     /// It may as well be a file behind an option that nobody knows here.
@@ -111,7 +121,7 @@ fn push_folders_of(base: &[u8], folders: &[u8], is_lost: bool, out: &mut Vec<u8>
     let form = &out[from..];
     // A number is rather a value than a program.
     let is_any = form != [PARAMETER] && is_common_program(form);
-    let is_work = !is_any && form != [PARAMETER] && is_common_script(form);
+    let is_work = !is_any && form != [PARAMETER] && is_common_work_of_program(form);
     let is_in_lines = !is_lost && is_common_place(form) || is_work && is_script(base);
     out.truncate(from);
     let (is_known, unknown) = match (is_any, is_work) {
