@@ -15,6 +15,31 @@ pub fn is_common_script(form: &[u8]) -> bool {
     words(form).all(|word| is_common(word) || lower(word, is_common_work))
 }
 
+/// The same for programs at the place of a command: these names are nobody's job's.
+pub fn is_common_program(form: &[u8]) -> bool {
+    let says_nothing = |word: &[u8]| {
+        matches!(
+            word,
+            b"a" | b"b"
+                | b"x"
+                | b"exe"
+                | b"prog"
+                | b"master"
+                | b"binary"
+                | b"executable"
+                | b"code"
+                | b"all"
+                | b"allrun"
+        )
+    };
+    words(form).all(|word| is_common_name(word) || lower(word, says_nothing))
+}
+
+/// The same for programs that are called for what they do.
+pub fn is_common_work_of_program(form: &[u8]) -> bool {
+    words(form).all(|word| is_common_name(word) || lower(word, is_common_work))
+}
+
 fn is_common_work(word: &[u8]) -> bool {
     matches!(
         word,
@@ -100,6 +125,9 @@ pub fn varies(part: &[u8]) -> bool {
             | b"session"
             | b"region"
             | b"srr"
+            | b"rgid"
+            | b"rgsm"
+            | b"rgpu"
     )
 }
 
@@ -128,6 +156,11 @@ pub fn lower(word: &[u8], listed: impl Fn(&[u8]) -> bool) -> bool {
 }
 
 fn is_common(word: &[u8]) -> bool {
+    is_common_name(word) || is_tool(word)
+}
+
+/// What jobs and programs are called, and folders.
+fn is_common_name(word: &[u8]) -> bool {
     lower(word, |word| {
         matches!(
             word,
@@ -140,8 +173,23 @@ fn is_common(word: &[u8]) -> bool {
                 | b"program" | b"process" | b"node" | b"step" | b"part" | b"chunk" | b"shard" | b"attempt"
                 | b"sample" | b"samples" | b"rep" | b"seed" | b"trial" | b"fold" | b"iter" | b"id" | b"no"
                 | b"version"
+            // Folders of every site and every project.
+                | b"home" | b"users" | b"user" | b"scratch" | b"work" | b"workdir" | b"working" | b"data"
+                | b"proj" | b"project" | b"projects" | b"groups" | b"group" | b"shared" | b"share" | b"mnt"
+                | b"lustre" | b"gpfs" | b"beegfs" | b"nfs" | b"fs" | b"storage" | b"local" | b"opt" | b"srv"
+                | b"var" | b"usr" | b"bin" | b"src" | b"lib" | b"results" | b"result" | b"output"
+                | b"outputs" | b"out" | b"logs" | b"log" | b"input" | b"inputs" | b"in"
+        )
+    })
+}
+
+/// What everybody works with: a job's name that says it says nothing of the job, but a program of that name is a known one.
+fn is_tool(word: &[u8]) -> bool {
+    lower(word, |word| {
+        matches!(
+            word,
             // Types of scripts.
-                | b"sh" | b"py" | b"pl" | b"r" | b"jl" | b"sub" | b"slm" | b"pbs" | b"txt"
+            b"sh" | b"py" | b"pl" | b"r" | b"jl" | b"sub" | b"slm" | b"pbs" | b"txt"
                 | b"snakefile" | b"makefile" | b"smk" | b"nf" | b"tool"
             // Workflow managers and pools of workers.
                 | b"snakemake" | b"snakejob" | b"nextflow" | b"nxf" | b"cromwell" | b"galaxy" | b"toil"
@@ -152,12 +200,6 @@ fn is_common(word: &[u8]) -> bool {
                 | b"execution" | b"executions" | b"batchtools" | b"clustermq" | b"cmq" | b"jupyter" | b"notebook"
                 | b"globuscomputeengine" | b"covalent" | b"fw" | b"fireworks" | b"gridjob" | b"ci" | b"gitlab"
                 | b"jenkins" | b"jacamar" | b"cryosparc" | b"arvados"
-            // Folders of every site and every project.
-                | b"home" | b"users" | b"user" | b"scratch" | b"work" | b"workdir" | b"working" | b"data"
-                | b"proj" | b"project" | b"projects" | b"groups" | b"group" | b"shared" | b"share" | b"mnt"
-                | b"lustre" | b"gpfs" | b"beegfs" | b"nfs" | b"fs" | b"storage" | b"local" | b"opt" | b"srv"
-                | b"var" | b"usr" | b"bin" | b"src" | b"lib" | b"results" | b"result" | b"output"
-                | b"outputs" | b"out" | b"logs" | b"log" | b"input" | b"inputs" | b"in"
         )
     })
 }

@@ -4,9 +4,13 @@
 //! hashing, so that ten thousand samples through one pipeline are one kind of job, not ten thousand.
 #![forbid(unsafe_code)]
 
+mod accessions;
 mod bytes;
 mod commands;
+mod elsewhere;
+mod genomes;
 mod meaning;
+mod models;
 mod name;
 mod places;
 mod programs;
@@ -14,13 +18,14 @@ mod roles;
 mod script;
 mod segments;
 mod slots;
+mod started;
 mod types;
 mod words;
 
 use crate::job::{Layout, Texts};
 use name::{push_any_name, push_comment, push_name};
 use places::{Data, Unknown, push_work_dir};
-use script::{push_arguments, push_script};
+use script::{push_arguments, push_script, push_started_by};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use xxhash_rust::xxh3::xxh3_128;
@@ -190,7 +195,10 @@ impl Kind {
             Unknown::Arguments | Unknown::Environment => Data::Names,
             _ => Data::Types,
         };
-        let of_arguments = push_arguments(&texts.arguments, data, &mut text);
+        let mut of_arguments = push_arguments(&texts.arguments, data, &mut text);
+        if unknown == Unknown::Arguments {
+            of_arguments = of_arguments.max(push_started_by(&texts.arguments, &mut text));
+        }
         push_work_dir(texts.work_dir, of_arguments, &mut text);
         let script = match program {
             Program::Known(script) => *script,

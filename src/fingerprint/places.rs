@@ -4,22 +4,18 @@ use super::bytes::{WORD, class, next_special};
 use super::meaning::{
     has_meaning, holds_values, is_common_place, is_common_script, lower, starts_with_interpreter,
 };
-use super::segments::{
-    PARAMETER, is_number, is_size, is_temporary, push_segments, push_without_numbers,
-};
+use super::models::is_size;
+use super::segments::{PARAMETER, is_number, push_segments, push_without_numbers};
 use super::slots::{self, Slot};
-use super::types::{is_data_type, is_program, is_program_type, is_script};
+use super::types::{data_type, is_configuration, is_file, is_model, is_program, is_script, stem};
 
 /// Scripts that a workflow manager writes anew for each task, in a folder that has no name.
 const WRITTEN_ANEW: [&[u8]; 3] = [b".command.sh", b".command.run", b"tool_script.sh"];
 
-/// The name of a type has no more characters.
-const LONGEST_TYPE: usize = 6;
-
 /// So many folders with a meaning tell scripts with a common name apart.
-const FOLDERS_OF_A_SCRIPT: usize = 2;
+pub const FOLDERS_OF_A_SCRIPT: usize = 2;
 /// No path is longer, in bytes: of a longer one the rest is not read.
-const LONGEST_PATH: usize = 4 << 10;
+pub const LONGEST_PATH: usize = 4 << 10;
 /// The same of a folder's name.
 const LONGEST_FOLDER: usize = 256;
 /// Only so many folders are looked at.
@@ -109,7 +105,7 @@ pub fn push_line(line: &[u8], data: Data, out: &mut Vec<u8>) -> Unknown {
         unknown = unknown.max(push_words(&line[from..place.start], data, out));
         match slot {
             Slot::Varies => out.push(PARAMETER),
-            Slot::Names => out.extend_from_slice(&line[place.clone()]),
+            Slot::Names | Slot::Sizes => out.extend_from_slice(&line[place.clone()]),
         }
         from = place.end;
     }
@@ -147,12 +143,34 @@ fn push_word(word: Word, data: Data, out: &mut Vec<u8>) -> Unknown {
     match data_type(base, dot).filter(|kind| !folders.is_empty() || is_file(base, kind)) {
         Some(_) if data == Data::Names => push_list(folders, base, out),
         Some(kind) => {
-            out.extend_from_slice(b"*.");
+            out.push(b'*');
+            if is_model(kind) {
+                push_size(base, out);
+            }
+            out.push(b'.');
             push_without_numbers(kind, out);
             Unknown::Nothing
         }
         None => push_place(folders, base, out),
     }
+}
+
+/// Appends how large a model is by the name of its file, if that says it: it needs memory by that.
+fn push_size(base: &[u8], out: &mut Vec<u8>) {
+    let from = out.len();
+    push_segments(base, out);
+    // What is none has become a parameter.
+    let mut parts = out[from..].split(|byte| !byte.is_ascii_alphanumeric());
+    let size = parts.find(|part| is_size(part)).map(<[u8]>::to_vec);
+    out.truncate(from);
+    out.extend_from_slice(&size.unwrap_or_default());
+}
+
+/// The length of a model's size that the name of a configuration begins with: `7b.yaml` is no sample's.
+fn size_of_configuration(base: &[u8]) -> usize {
+    let end = base.iter().position(|byte| !byte.is_ascii_alphanumeric());
+    end.filter(|&end| is_size(&base[..end]) && is_configuration(stem(base).1))
+        .unwrap_or(0)
 }
 
 /// Appends a file that may be a list of commands.
@@ -169,12 +187,14 @@ fn push_list(folders: &[u8], base: &[u8], out: &mut Vec<u8>) -> Unknown {
 /// Appends a program or a folder. Where its own name says nothing, the folders that it lies in do.
 fn push_place(folders: &[u8], base: &[u8], out: &mut Vec<u8>) -> Unknown {
     let from = out.len();
-    push_segments(base, out);
+    let size = size_of_configuration(base);
+    out.extend_from_slice(&base[..size]);
+    push_segments(&base[size..], out);
     if is_one_of_samples(folders, base) {
         out.truncate(from);
         out.push(PARAMETER);
     }
-    let form = &out[from..];
+    let form = without_type(&out[from..], base);
     let wanted = match form {
         [PARAMETER] => 1,
         _ if !starts_with_interpreter(form) && is_common_place(form) => FOLDERS_OF_A_SCRIPT,
@@ -191,6 +211,16 @@ fn push_place(folders: &[u8], base: &[u8], out: &mut Vec<u8>) -> Unknown {
     match may_be_any || WRITTEN_ANEW.contains(&base) {
         true => Unknown::Script,
         false => Unknown::Nothing,
+    }
+}
+
+/// A form without its type, where that is a program's: `main.jl` and `main.m` say as little as `main`. What configures a program may be
+/// called as it likes.
+fn without_type<'a>(form: &'a [u8], base: &[u8]) -> &'a [u8] {
+    let (name, kind) = stem(form);
+    match is_program(base) && !is_configuration(kind) && name != [PARAMETER] {
+        true => name,
+        false => form,
     }
 }
 
@@ -240,7 +270,7 @@ pub fn push_work_dir(folder: Option<&[u8]>, unknown: Unknown, out: &mut Vec<u8>)
 }
 
 /// Appends the outermost folder that has a meaning, and no number: those below it may be another sample's each time.
-fn push_project(folders: &[u8], out: &mut Vec<u8>) -> bool {
+pub fn push_project(folders: &[u8], out: &mut Vec<u8>) -> bool {
     for folder in below_home(folders)
         .split(|&byte| byte == b'/')
         .take(MOST_FOLDERS)
@@ -261,7 +291,7 @@ fn push_project(folders: &[u8], out: &mut Vec<u8>) -> bool {
 }
 
 /// Appends the last folders that have a meaning, at most `wanted`, the last one first. Returns how many.
-fn push_folders(folders: &[u8], wanted: usize, out: &mut Vec<u8>) -> usize {
+pub fn push_folders(folders: &[u8], wanted: usize, out: &mut Vec<u8>) -> usize {
     let mut found = 0;
     for folder in folders.rsplit(|&byte| byte == b'/').take(MOST_FOLDERS) {
         if found == wanted {
@@ -278,34 +308,4 @@ fn push_folders(folders: &[u8], wanted: usize, out: &mut Vec<u8>) -> usize {
         }
     }
     found
-}
-
-/// A word without folders may be a module or a model, as `unet.train` or `tiny.en`: a file's name has digits, or a type that
-/// files are known to have.
-fn is_file(base: &[u8], kind: &[u8]) -> bool {
-    base.iter().any(u8::is_ascii_digit)
-        || is_data_type(kind.rsplit(|&byte| byte == b'.').next().unwrap_or(kind))
-}
-
-/// The type of a data file, whose last dot is at `dot`: `fastq.gz` of `/data/S01.sorted.fastq.gz`.
-fn data_type(base: &[u8], dot: Option<usize>) -> Option<&[u8]> {
-    let dot = dot.filter(|&dot| dot > 0)?;
-    let kind = &base[dot + 1..];
-    let is_type = kind.len() <= LONGEST_TYPE
-        && kind.iter().all(u8::is_ascii_alphanumeric)
-        && kind.iter().any(u8::is_ascii_alphabetic);
-    if !is_type
-        || kind[0].is_ascii_digit() && is_size(kind)
-        || base[0] == b'.'
-        || is_program_type(kind)
-        || is_temporary(base)
-        || is_number(base)
-    {
-        return None;
-    }
-    let packed = matches!(kind, b"gz" | b"bz2" | b"xz" | b"zst" | b"zip");
-    let before = packed
-        .then(|| memchr::memrchr(b'.', &base[..dot]))
-        .flatten();
-    Some(&base[before.unwrap_or(dot) + 1..])
 }

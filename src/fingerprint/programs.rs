@@ -2,8 +2,10 @@
 //! its submitter's environment say, and one that has a list of commands run (`bash jobs.txt`) what that list says.
 
 use super::commands::{ScriptCommands, word};
+use super::elsewhere::{Elsewhere, IN_A_LIST, NOWHERE};
 use super::places::Unknown;
 use super::roles::{Role, has_value, role};
+use super::started::{Start, push_started};
 use super::types::is_script;
 use super::words::{
     base, holds_launcher, is_answer, is_assignment, is_list, is_number, names_argument,
@@ -13,41 +15,6 @@ use crate::relies::is_in_name;
 use aho_corasick::packed::Searcher;
 use memchr::memmem;
 use std::sync::LazyLock;
-
-/// What else says which programs a script runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Elsewhere {
-    /// [`Unknown::Arguments`] or [`Unknown::Environment`], if not the script.
-    pub unknown: Unknown,
-    /// Lists of commands do: their names are those of programs.
-    pub lists: bool,
-}
-
-const NOWHERE: Elsewhere = Elsewhere {
-    unknown: Unknown::Nothing,
-    lists: false,
-};
-
-const IN_A_LIST: Elsewhere = Elsewhere {
-    unknown: Unknown::Nothing,
-    lists: true,
-};
-
-impl Elsewhere {
-    fn told_by(unknown: Unknown) -> Elsewhere {
-        Elsewhere {
-            unknown,
-            lists: false,
-        }
-    }
-
-    fn and(self, other: Elsewhere) -> Elsewhere {
-        Elsewhere {
-            unknown: self.unknown.max(other.unknown),
-            lists: self.lists || other.lists,
-        }
-    }
-}
 
 /// So many variables are looked up in a script, and so many places where each stands; what others hold is taken for told
 /// elsewhere.
@@ -74,13 +41,14 @@ static LISTS: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(NAME_L
 /// What these run a server of theirs says, by a number: no name of a job or folder tells.
 const LED_BY_SERVERS: [&[u8]; 3] = [b"cryosparcw", b"crunch-run", b"rlaunch"];
 
-/// What else than `script` says which programs it runs.
-pub fn elsewhere(script: &[u8]) -> Elsewhere {
+/// What else than `script` says which programs it runs; to `started` what their words add to its form is appended.
+pub fn elsewhere(script: &[u8], started: &mut Vec<u8>) -> Elsewhere {
     if !is_of_a_shell(script) {
         return NOWHERE;
     }
     let mut search = Search {
         script,
+        started,
         left: MOST_VARIABLES,
         may_name_lists: LISTS
             .as_ref()
@@ -117,6 +85,7 @@ fn is_of_a_shell(script: &[u8]) -> bool {
 
 struct Search<'a> {
     script: &'a [u8],
+    started: &'a mut Vec<u8>,
     left: usize,
     may_name_lists: bool,
 }
@@ -132,6 +101,7 @@ impl Search<'_> {
         let mut words = command.words().map(unquoted).peekable();
         // Nothing before the first word is an option.
         let (mut runs, mut begun) = (Role::Launches, false);
+        let (mut launcher, mut option): (&[u8], &[u8]) = (b"", b"");
         while let Some(word) = words.next() {
             if let Some(is_whole) = redirection(word) {
                 if !is_whole {
@@ -140,13 +110,16 @@ impl Search<'_> {
                 continue;
             }
             if word.starts_with(b"-") {
-                let may_be_value = |next: &&[u8]| has_value(runs, word, next);
+                option = word;
+                let may_be_value = |next: &&[u8]| has_value(runs, launcher, word, next);
                 let value = begun.then(|| words.next_if(may_be_value)).flatten();
                 match value.filter(|_| words.peek().is_none() && runs == Role::Launches) {
                     // It was none: nothing else is left that could run.
                     Some(program) => return self.of_program(program, in_function),
-                    None => continue,
+                    None if value.is_some() => option = b"",
+                    None => {}
                 }
+                continue;
             }
             if word.is_empty() || is_number(word) || (runs == Role::Launches && is_assignment(word))
             {
@@ -168,7 +141,15 @@ impl Search<'_> {
                 (Role::Shell | Role::Sources, Role::Works) if is_list(base) => return IN_A_LIST,
                 (Role::Sources, _) => return NOWHERE,
                 (_, Role::Works) if !word.contains(&b'$') => {
-                    return self.of_program(word, in_function);
+                    return self.starts(
+                        &Start {
+                            word,
+                            launcher,
+                            option,
+                        },
+                        words,
+                        in_function,
+                    );
                 }
                 (_, Role::Works) if holds_launcher(base) && words.peek().is_some() => {
                     Role::Launches
@@ -177,15 +158,41 @@ impl Search<'_> {
                 (_, Role::Works) if variables(base).next().is_some() && words.any(is_script) => {
                     return NOWHERE;
                 }
-                (_, Role::Works) => return self.of_program(word, in_function),
-                (_, next) => next,
+                (_, Role::Works) => {
+                    return self.starts(
+                        &Start {
+                            word,
+                            launcher,
+                            option,
+                        },
+                        words,
+                        in_function,
+                    );
+                }
+                (_, next) => {
+                    launcher = base;
+                    next
+                }
             };
+            option = b"";
         }
         match runs {
             // What they read.
             Role::Shell | Role::RunsLists => IN_A_LIST,
             _ => NOWHERE,
         }
+    }
+
+    /// What else says which program a word starts, and what that program's name leaves open.
+    fn starts<'w>(
+        &mut self,
+        start: &Start,
+        rest: impl Iterator<Item = &'w [u8]>,
+        in_function: bool,
+    ) -> Elsewhere {
+        let unknown = push_started(start, rest, self.started);
+        self.of_program(start.word, in_function)
+            .and(Elsewhere::told_by(unknown))
     }
 
     /// What else says which program a word names. Of several words in quotes the first does.

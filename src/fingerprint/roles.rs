@@ -66,6 +66,52 @@ const OF_PARALLEL: [&[u8]; 21] = [
     b"--memfree",
 ];
 
+/// The same of java.
+const OF_JAVA: [&[u8]; 6] = [
+    b"-cp",
+    b"-classpath",
+    b"--class-path",
+    b"-p",
+    b"--module-path",
+    b"--add-modules",
+];
+
+/// The same of srun and mpirun.
+const OF_LAUNCHERS: [&[u8]; 32] = [
+    b"-o",
+    b"--output",
+    b"-e",
+    b"--error",
+    b"-i",
+    b"--input",
+    b"-J",
+    b"--job-name",
+    b"-p",
+    b"--partition",
+    b"-A",
+    b"--account",
+    b"-w",
+    b"--nodelist",
+    b"-x",
+    b"--exclude",
+    b"-D",
+    b"--chdir",
+    b"-t",
+    b"--time",
+    b"--mpi",
+    b"-wdir",
+    b"--wdir",
+    b"-host",
+    b"--host",
+    b"-hosts",
+    b"-hostfile",
+    b"--hostfile",
+    b"-machinefile",
+    b"--machinefile",
+    b"--map-by",
+    b"--bind-to",
+];
+
 /// What a program does with the words behind it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -123,12 +169,19 @@ pub fn role(program: &[u8]) -> Role {
     }
 }
 
+/// Behind this option of a launcher or an interpreter stands no value of its own.
+pub fn is_flag(option: &[u8]) -> bool {
+    FLAGS.contains(&option)
+}
+
 /// What stands behind an option is its value, and no program.
-pub fn has_value(runs: Role, option: &[u8], next: &[u8]) -> bool {
+pub fn has_value(runs: Role, launcher: &[u8], option: &[u8], next: &[u8]) -> bool {
     match runs {
         Role::RunsLists => OF_PARALLEL.contains(&option),
+        Role::Launches if launcher == b"java" && OF_JAVA.contains(&option) => true,
+        Role::Launches if OF_LAUNCHERS.contains(&option) && is_launcher(launcher) => true,
         Role::Contains if OF_CONTAINERS.contains(&option) => true,
-        _ if FLAGS.contains(&option) || option.contains(&b'=') => false,
+        _ if is_flag(option) || option.contains(&b'=') => false,
         _ => next.starts_with(b"$") || is_number(next),
     }
 }

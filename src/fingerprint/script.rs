@@ -1,16 +1,14 @@
 //! What a script runs, in its general form.
 
 use super::name::push_name;
-use super::places::{Data, Unknown, push_line};
+use super::places::{Data, LONGEST_PATH, Unknown, push_line};
 use super::programs::elsewhere;
+use super::started::{Start, push_started};
 use memchr::memmem::{self, Finder};
 use std::sync::LazyLock;
 
 /// Only this much of a script or of the arguments is looked at: a decision must stay short.
 pub const MAX_TEXT: usize = 64 << 10;
-
-/// Programs that do whatever the folder in which they start says.
-const LED_BY_THEIR_FOLDER: [&[u8]; 3] = [b"make", b"gmake", b"snakemake"];
 
 /// Snakemake's name for what a job may run.
 static RULES: LazyLock<Finder> = LazyLock::new(|| Finder::new("--allowed-rules"));
@@ -32,13 +30,17 @@ pub fn push_script(script: &[u8], out: &mut Vec<u8>) -> Unknown {
         Some(unknown) => unknown,
         None => return Unknown::Nothing,
     };
-    let elsewhere = elsewhere(script);
-    if !elsewhere.lists {
-        return unknown.max(elsewhere.unknown);
-    }
-    out.truncate(from);
-    let unknown = push_lines(script, Data::Names, out);
-    unknown.unwrap_or_default().max(elsewhere.unknown)
+    let mut started = Vec::new();
+    let elsewhere = elsewhere(script, &mut started);
+    let unknown = match elsewhere.lists {
+        true => {
+            out.truncate(from);
+            push_lines(script, Data::Names, out).unwrap_or_default()
+        }
+        false => unknown,
+    };
+    out.extend_from_slice(&started);
+    unknown.max(elsewhere.unknown)
 }
 
 /// `None` where a task of Nextflow's says all.
@@ -56,9 +58,6 @@ fn push_lines(script: &[u8], data: Data, out: &mut Vec<u8>) -> Option<Unknown> {
             }
         } else if !line.is_empty() {
             unknown = unknown.max(push_line(line, data, out));
-            if is_led_by_its_folder(line) {
-                unknown = Unknown::Script;
-            }
             out.push(b'\n');
         }
         start = end + 1;
@@ -78,14 +77,24 @@ pub fn push_arguments(arguments: &[&[u8]], data: Data, out: &mut Vec<u8>) -> Unk
     unknown
 }
 
+/// Appends what the form of arguments that say what runs lacks of the program among them.
+pub fn push_started_by(arguments: &[&[u8]], out: &mut Vec<u8>) -> Unknown {
+    let mut words = arguments
+        .iter()
+        .copied()
+        .filter(|word| !word.starts_with(b"-"));
+    let word = words.next().unwrap_or_default();
+    let start = Start {
+        word: &word[..word.len().min(LONGEST_PATH)],
+        launcher: b"",
+        option: b"",
+    };
+    push_started(&start, words, out)
+}
+
 fn task(line: &[u8]) -> Option<&[u8]> {
     let name = TASKS.iter().find_map(|start| line.strip_prefix(*start))?;
     Some(name.strip_suffix(b"'").unwrap_or(name))
-}
-
-fn is_led_by_its_folder(line: &[u8]) -> bool {
-    let first = line.split(|&byte| byte == b' ').next();
-    first.is_some_and(|first| LED_BY_THEIR_FOLDER.contains(&first))
 }
 
 /// Appends the rules that a job of Snakemake runs, and its Snakefile.

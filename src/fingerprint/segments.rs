@@ -3,8 +3,9 @@
 //! slurmctld sees one job at a time and cannot ask which parts vary, so a segment is judged by its form:
 //! numbers, hashes, UUIDs, dates, sample codes and the names of temporary files become `#`.
 
+use super::accessions::{accession, is_run_elsewhere};
 use super::bytes::{DIGIT, class};
-use super::meaning::{has_meaning, lower, varies};
+use super::models::is_part_of_name;
 
 /// Stands for whatever takes ever new values.
 pub const PARAMETER: u8 = b'#';
@@ -16,21 +17,6 @@ pub const UUID_LENGTH: usize = 36;
 
 /// Hexadecimal digits from this length on are a hash, if a digit is among them.
 const SHORTEST_HASH: usize = 7;
-
-/// Families of models that go by their size.
-const FAMILIES: [&[u8]; 8] = [
-    b"resnet",
-    b"resnext",
-    b"densenet",
-    b"vgg",
-    b"vit",
-    b"gpt",
-    b"yolov",
-    b"wideresnet",
-];
-
-/// No model's name is longer, in bytes.
-const LONGEST_NAME: usize = 64;
 
 /// What Python calls a temporary file: so many characters behind `tmp`.
 const RANDOM: usize = 8;
@@ -48,6 +34,14 @@ pub fn push_segments(word: &[u8], out: &mut Vec<u8>) {
     let from = out.len();
     let mut at = 0;
     while at < word.len() {
+        if word[at].is_ascii_uppercase()
+            && let Some((same, length)) = accession(&word[at..])
+        {
+            out.extend_from_slice(&word[at..at + same]);
+            push_parameter(out, from);
+            at += length;
+            continue;
+        }
         if is_pattern(&word[at..]) {
             push_parameter(out, from);
             at += 2;
@@ -200,10 +194,12 @@ fn push_segment(segment: &[u8], from: usize, out: &mut Vec<u8>) {
         }
         return out.extend_from_slice(segment);
     }
-    if is_size_of_a_model(segment, &out[from..]) || is_model(segment) {
+    if is_part_of_name(segment, out, from) {
         out.extend_from_slice(segment);
     } else if is_code(segment) {
         push_parameter(out, from);
+    } else if is_run_elsewhere(segment) {
+        out.extend_from_slice(b"SRR#");
     } else {
         push_without_numbers(segment, out);
     }
@@ -212,70 +208,6 @@ fn push_segment(segment: &[u8], from: usize, out: &mut Vec<u8>) {
 /// `chrX` is a value beside `chr1`.
 fn is_sex_chromosome(segment: &[u8]) -> bool {
     matches!(segment, b"chrX" | b"chrY" | b"chrM" | b"chrMT")
-}
-
-/// The size behind a model's name, as in `llama-2-7b`: it needs memory by that number. In `patient_12b` it is a code. Of what
-/// stands before it only the end is read.
-fn is_size_of_a_model(segment: &[u8], before: &[u8]) -> bool {
-    let before = &before[before.len().saturating_sub(LONGEST_NAME)..];
-    let mut words = before
-        .split(|byte| !byte.is_ascii_alphabetic())
-        .filter(|word| !word.is_empty());
-    // A folder is called `opt`, too.
-    is_size(segment)
-        && words
-            .clone()
-            .any(|word| word == b"opt" || has_meaning(word))
-        && !words.any(|word| lower(word, varies) || lower(word, is_numbered))
-}
-
-/// What is counted, half of it `a` and half `b`.
-fn is_numbered(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"plate"
-            | b"well"
-            | b"group"
-            | b"cohort"
-            | b"site"
-            | b"visit"
-            | b"case"
-            | b"figure"
-            | b"fig"
-            | b"table"
-            | b"chapter"
-            | b"exercise"
-            | b"phase"
-            | b"line"
-            | b"layer"
-            | b"mouse"
-            | b"plot"
-            | b"section"
-            | b"slide"
-            | b"tile"
-            | b"library"
-            | b"lib"
-            | b"set"
-    )
-}
-
-/// Billions of parameters: `7b`, `70B`.
-pub fn is_size(segment: &[u8]) -> bool {
-    matches!(segment, [digits @ .., b'b' | b'B'] if (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit))
-}
-
-/// Models whose number is part of their name: `resnet18` and `resnet152` are two.
-fn is_model(segment: &[u8]) -> bool {
-    let letters = segment
-        .iter()
-        .take_while(|byte| byte.is_ascii_alphabetic())
-        .count();
-    let (name, number) = segment.split_at(letters);
-    number.len() <= 3
-        && number.iter().all(u8::is_ascii_digit)
-        && FAMILIES
-            .iter()
-            .any(|family| family.eq_ignore_ascii_case(name))
 }
 
 /// Hexadecimal digits as of a commit or a UUID.

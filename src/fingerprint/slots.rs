@@ -1,7 +1,9 @@
 //! Values of which the name before them says what they are: `SAMPLE=liver` and `--subject 01` take ever new values, whatever they
 //! are made of; the numbers in `--model resnet50` and `MODEL=llama-2-7b` are part of a name, and tell kinds apart.
 
+use super::genomes;
 use super::meaning::{has_meaning, is_common_place, lower, starts_with_interpreter, varies};
+use super::models::is_size;
 use super::segments::is_hash;
 use super::types::is_program;
 use std::ops::Range;
@@ -13,6 +15,8 @@ pub enum Slot {
     Varies,
     /// It is a name, numbers and all.
     Names,
+    /// It is a name, if it is a model's size.
+    Sizes,
 }
 
 /// No longer value is any of them, in bytes.
@@ -26,17 +30,31 @@ const DIGITS_OF_A_DATE: usize = 5;
 
 /// The first such value of `line` from byte `from` on, and where it stands.
 pub fn next(line: &[u8], from: usize) -> Option<(Slot, Range<usize>)> {
-    memchr::memchr2_iter(b'=', b'-', &line[from..]).find_map(|at| {
+    memchr::memchr3_iter(b'=', b'-', b':', &line[from..]).find_map(|at| {
         let at = from + at;
         let (name, start) = match line[at] {
             b'=' => (name_before(&line[from..at]), at + 1),
-            _ => long_option(line, at)?,
+            b':' => return of_genomes(line, from, at),
+            _ => match genomes::behind_option(line, at) {
+                Some(place) => return Some((Slot::Varies, place)),
+                None => long_option(line, at)?,
+            },
         };
         let slot = slot(name)?;
         let start = start + usize::from(matches!(line.get(start), Some(b'"' | b'\'')));
         let value = &line[start..start + length(&line[start..])];
         is_one(slot, value).then_some((slot, start..start + value.len()))
     })
+}
+
+/// What a colon at `at` parts in read groups and regions.
+fn of_genomes(line: &[u8], from: usize, at: usize) -> Option<(Slot, Range<usize>)> {
+    if let Some(start) = genomes::read_group(line, at) {
+        let value = &line[start..start + length(&line[start..])];
+        let end = memchr::memchr(b'\\', value).unwrap_or(value.len());
+        return is_one(Slot::Varies, &value[..end]).then_some((Slot::Varies, start..start + end));
+    }
+    Some((Slot::Varies, genomes::before_range(line, from, at)?))
 }
 
 /// The name right before a `=`.
@@ -93,6 +111,7 @@ fn slot(name: &[u8]) -> Option<Slot> {
             Some(Slot::Names) => Some(Slot::Names),
             _ if lower(part, names_a_model) => Some(Slot::Names),
             _ if lower(part, varies) => Some(Slot::Varies),
+            _ if lower(part, names_a_size) => Some(Slot::Sizes),
             Some(Slot::Varies) if lower(part, is_label) => Some(Slot::Varies),
             _ => None,
         };
@@ -131,6 +150,10 @@ fn names_a_model(part: &[u8]) -> bool {
     )
 }
 
+fn names_a_size(part: &[u8]) -> bool {
+    matches!(part, b"size" | b"params" | b"scale" | b"variant")
+}
+
 /// Variables and whole paths are read as everywhere; so is a model that is but a number, as in a sweep.
 fn is_one(slot: Slot, value: &[u8]) -> bool {
     if value.is_empty()
@@ -143,6 +166,7 @@ fn is_one(slot: Slot, value: &[u8]) -> bool {
     let slashes = value.iter().filter(|byte| **byte == b'/').count();
     match slot {
         Slot::Varies => slashes == 0 && !is_program(value) && !starts_with_interpreter(value),
+        Slot::Sizes => is_size(value),
         Slot::Names if value.len() > LONGEST_NAME => false,
         Slot::Names => {
             let is_path = slashes > 1 || matches!(value[0], b'/' | b'.' | b'~');

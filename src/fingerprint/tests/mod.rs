@@ -3,6 +3,9 @@
 mod hostile;
 mod pairs;
 mod parameters;
+mod samples;
+mod sizes;
+mod started;
 mod wrappers;
 
 use super::*;
@@ -125,4 +128,17 @@ fn keys_survive_their_text_form_and_those_of_an_earlier_scheme_are_none() {
         serde_json::from_str::<Kind>(earlier).unwrap(),
         Kind::default()
     );
+}
+
+/// A job of everyday, in a folder that has a name.
+fn aligned(command: &str, work_dir: &str) -> Kind {
+    let script = format!("#!/bin/bash\n#SBATCH -J align\n{command}\n");
+    job("align", "", &script, &[], work_dir)
+}
+
+/// Different at every level of what a script runs.
+fn assert_no_key_in_common(one: Kind, other: Kind, what: &str) {
+    assert_ne!(one.command, other.command, "{what}");
+    assert_ne!(one.script, other.script, "{what}");
+    assert_ne!(one.application, other.application, "{what}");
 }

@@ -6,13 +6,6 @@ fn script(lines: &str, arguments: &[&str]) -> Kind {
     kind(&format!("#!/bin/bash\n{lines}\n"), arguments)
 }
 
-/// Different at every level, whatever the scripts have in common.
-fn assert_no_key_in_common(one: Kind, other: Kind, what: &str) {
-    assert_ne!(one.command, other.command, "{what}");
-    assert_ne!(one.script, other.script, "{what}");
-    assert_ne!(one.application, other.application, "{what}");
-}
-
 #[test]
 fn what_arguments_say_that_runs_tells_kinds_apart() {
     for wrapper in [
