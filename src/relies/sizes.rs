@@ -91,7 +91,7 @@ impl Form {
                 (Unit::Gib, Some(gib), _) => note(Need::Memory(gib.saturating_mul(1024))),
                 _ => {}
             },
-            Some(Value::Computed) => note(match self.unit {
+            Some(value) if value.exceeds_given() => note(match self.unit {
                 Unit::Processes => Need::AllCpus,
                 Unit::Mib | Unit::Gib => Need::AllMemory,
             }),

@@ -53,6 +53,28 @@ fn steps_and_launchers_keep_what_they_name() {
         ("srun ./a -B 1:4:1 --mincpus=4", NOTHING),
         ("mpirun --map-by ppr:4:node ./a", ALL_CPUS),
         ("mpirun --map-by socket -np 4 ./a", cpus(4)),
+        // Each process has several CPUs.
+        ("mpirun -np 4 --map-by slot:PE=4 ./a", cpus(16)),
+        ("mpirun -np 4 -map-by node:PE=4 ./a", cpus(16)),
+        ("mpirun --map-by socket:pe=4 -np 4 ./a", cpus(16)),
+        (
+            "mpirun --map-by=slot:OVERSUBSCRIBE:PE=4 -np 4 ./a",
+            cpus(16),
+        ),
+        ("mpirun -np 4 --map-by ppr:2:socket:pe=4 ./a", cpus(16)),
+        ("mpirun -np 4 --cpus-per-proc 4 ./a", cpus(16)),
+        ("mpirun -np 4 -cpus-per-rank 4 ./a", cpus(16)),
+        (
+            "export OMP_NUM_THREADS=4\nmpirun -np 4 --map-by slot:PE=$OMP_NUM_THREADS ./a",
+            cpus(16),
+        ),
+        ("mpirun -np 4 --map-by slot:PE=$X ./a", ALL_CPUS),
+        (
+            "mpirun -np 4 --map-by slot:PE=$SLURM_CPUS_PER_TASK ./a",
+            cpus(4),
+        ),
+        ("mpirun -np 4 --map-by slot --report PE=4 ./a", cpus(4)),
+        ("mpirun ./a --map-by slot:PE=4 -np 4", NOTHING),
         ("mpirun -np 2 ./a : -np 4 ./b", (None, Some(None))),
         ("srun -n 2 ./a : b", cpus(2)),
         // Whoever starts MPI's processes.
