@@ -291,6 +291,7 @@ pub fn set_by(command: &[u8]) -> Option<&[u8]> {
         b"declare ",
         b"readonly ",
         b"set ",
+        b"@ ",
         b"my ",
         b"our ",
         b"$",

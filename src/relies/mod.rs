@@ -16,6 +16,7 @@ mod memory;
 mod options;
 mod programs;
 mod several;
+mod shares;
 mod shown;
 mod signs;
 mod sizes;
@@ -41,6 +42,15 @@ const LONGEST_LINE: usize = 4 << 10;
 
 /// What is kept of a line, in characters.
 const SHOWN: usize = 60;
+
+/// What a job's user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// 1 at least.
+    pub tasks: u64,
+    /// CPUs of all tasks together.
+    pub cpus: u64,
+}
 
 /// What a job relies on, and where that stands.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -72,15 +82,15 @@ fn withhold<S: Serializer>(_: &str, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Floor {
-    /// What `script` relies on; `cpus` is what its user asked for in all.
-    pub fn of(script: &[u8], cpus: u64) -> Floor {
+    /// What `script` relies on, of which its user `asked` for so much.
+    pub fn of(script: &[u8], asked: Asked) -> Floor {
         let script = &script[..script.len().min(MOST_READ)];
         let ends = signs::find(script);
         let mut ahead = &ends[..];
         if ends.is_empty() {
             return Floor::default();
         }
-        let mut found = Found::in_script(script, cpus);
+        let mut found = Found::in_script(script, asked);
         let others = heredocs::of_others(script, || found.facts.collects());
         let mut others = others.iter().peekable();
         for line in lines(script) {
@@ -127,8 +137,7 @@ const MOST_FOLLOWED: u32 = 64;
 /// What has been found so far: the line that needs most, of memory and of CPUs.
 struct Found<'a> {
     script: &'a [u8],
-    /// What the job's user asked for, of all tasks together.
-    asked: u64,
+    asked: Asked,
     has: Has,
     facts: Facts<'a>,
     variables: Variables<'a>,
@@ -144,7 +153,7 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn in_script(script: &'a [u8], asked: u64) -> Found<'a> {
+    fn in_script(script: &'a [u8], asked: Asked) -> Found<'a> {
         Found {
             script,
             asked,
@@ -260,6 +269,9 @@ impl<'a> Found<'a> {
                 Written::TooMuch => self.keep_all(line, signs),
             }
         }
+        if signs.has(Signs::CPU_VARIABLE) || signs.has(Signs::PROCESSORS) {
+            self.keep_share(shares::least(command), line);
+        }
         if signs.has(Signs::CPU_VARIABLE)
             && let Some(name) = assignments::set_by(command)
         {
@@ -302,14 +314,29 @@ impl<'a> Found<'a> {
             let text = &user.text[command];
             if programs::hangs_on_count(&self.facts, text, Some(name)) {
                 raise(&mut self.cpus, None, &user);
-            } else if let Some(other) = assignments::set_by(text) {
+                continue;
+            }
+            let set = assignments::set_by(text);
+            if set != Some(b"OMP_NUM_THREADS") {
+                let (before, after) = (&script[..from + at], &script[from + at + name.len()..]);
+                self.keep_share(shares::least_behind(before, after), &user);
+            }
+            if let Some(other) = set {
                 self.follow(other, user.start + user.text.len(), &user);
             }
         }
     }
 
+    /// Each task must have so many CPUs; where its user did not ask for as many, it means something else.
+    fn keep_share(&mut self, of_a_task: Option<u64>, line: &Line<'a>) {
+        let all = of_a_task.map(|cpus| cpus.saturating_mul(self.asked.tasks));
+        if let Some(cpus) = all.filter(|&cpus| cpus <= self.asked.cpus) {
+            raise(&mut self.cpus, Some(cpus), line);
+        }
+    }
+
     fn note(&mut self, line: &Line<'a>, command: &[u8], signs: Signs, words: &[&[u8]]) {
-        let (facts, cpus) = (&self.facts, self.asked);
+        let (facts, cpus) = (&self.facts, self.asked.cpus);
         let background = &self.background;
         let is_background = || {
             let place = line.place();

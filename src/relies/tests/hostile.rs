@@ -3,6 +3,11 @@
 use super::*;
 use crate::relies::{LONGEST_LINE, MOST_READ};
 
+const MOST_ASKED: Asked = Asked {
+    tasks: u64::MAX,
+    cpus: u64::MAX,
+};
+
 #[test]
 fn no_bytes_make_it_fail_and_long_ones_are_cut() {
     let words: [&[u8]; 12] = [
@@ -28,11 +33,11 @@ fn no_bytes_make_it_fail_and_long_ones_are_cut() {
                 .wrapping_add(1);
             script.extend_from_slice(words[(state >> 40) as usize % words.len()]);
         }
-        let _whatever_it_is = Floor::of(&script, u64::MAX);
+        let _whatever_it_is = Floor::of(&script, MOST_ASKED);
     }
     let mut long = vec![b'x'; MOST_READ];
     long.extend_from_slice(b"\njava -Xmx7g\n");
-    assert!(Floor::of(&long, 1).is_empty());
+    assert!(Floor::of(&long, FOUR).is_empty());
 }
 
 #[test]

@@ -6,13 +6,20 @@ mod programs;
 mod steps;
 mod variables;
 
-use super::Floor;
+use super::{Asked, Floor};
 
 /// `None`: nothing; `Some(None)`: all that was asked for; in MiB and CPUs.
 type Least = Option<Option<u64>>;
 
+/// One task that asks for four CPUs.
+const FOUR: Asked = Asked { tasks: 1, cpus: 4 };
+
 fn floor(script: &str) -> (Least, Least) {
-    let floor = Floor::of(format!("#!/bin/bash\n{script}\n").as_bytes(), 4);
+    floor_of(script, FOUR)
+}
+
+fn floor_of(script: &str, asked: Asked) -> (Least, Least) {
+    let floor = Floor::of(format!("#!/bin/bash\n{script}\n").as_bytes(), asked);
     (floor.memory.map(|f| f.least), floor.cpus.map(|f| f.least))
 }
 

@@ -354,10 +354,45 @@ fn what_hangs_on_the_count_keeps_it_however_it_is_called() {
 }
 
 #[test]
+fn a_share_of_the_cpus_is_one_at_least() {
+    assert_floors(&[
+        ("parallel -j $((SLURM_CPUS_PER_TASK/4)) ./a ::: b", cpus(4)),
+        (
+            "NT=$((SLURM_CPUS_PER_TASK/2))\nls | xargs -P $NT ./a",
+            cpus(2),
+        ),
+        ("T=$SLURM_CPUS_PER_TASK\n./a -j $((T/2))", cpus(2)),
+        ("T=$(nproc)\nmake -j $((T - 1))", cpus(2)),
+        ("make -j $(( $(nproc)/2 ))", cpus(2)),
+        ("mpirun -np $((SLURM_CPUS_PER_TASK/4)) ./a", cpus(4)),
+        ("split -n l/$((SLURM_CPUS_PER_TASK/2)) a", cpus(2)),
+        (
+            "n <- as.integer(Sys.getenv(\"SLURM_CPUS_PER_TASK\"))\ncl <- makeCluster(n-1)",
+            cpus(2),
+        ),
+        (
+            "n = int(os.environ['SLURM_CPUS_PER_TASK'])\nwith Pool(n - 1) as p:",
+            cpus(2),
+        ),
+        // Not even what was asked for would do.
+        ("./a -t $((SLURM_CPUS_PER_TASK/8))", NOTHING),
+        ("T=$SLURM_CPUS_PER_TASK\n./a -p $T -1 b -2 c", NOTHING),
+        ("T=$SLURM_CPUS_PER_TASK\n# $((T/2))\n./a -t $T", NOTHING),
+        (
+            "T=$SLURM_CPUS_PER_TASK\nexport OMP_NUM_THREADS=$((T/2))",
+            NOTHING,
+        ),
+    ]);
+    let script = "./a -t $((SLURM_CPUS_PER_TASK/2))";
+    let four_tasks = Asked { tasks: 4, cpus: 32 };
+    assert_eq!(floor_of(script, four_tasks), cpus(8));
+}
+
+#[test]
 fn where_it_stands_is_known_and_safe_to_print() {
     let script =
         b"#!/bin/bash\n#SBATCH --mem=9G\ncd /a\n\n  java \\\n -Xmx2g \x1b[31m\xff -jar a.jar\n";
-    let memory = Floor::of(script, 1).memory.unwrap();
+    let memory = Floor::of(script, FOUR).memory.unwrap();
     assert_eq!(memory.line, 5);
     assert!(
         memory.text.starts_with("java ") && memory.text.contains("-Xmx2g"),
