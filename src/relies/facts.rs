@@ -6,6 +6,7 @@ use super::lines::{Line, lines, words};
 use super::options::number;
 use super::several::{STARTERS, Several, runs_several};
 use super::shown;
+use super::steps::have_several_tasks;
 use super::variables::{Variables, Written};
 use crate::text::contains;
 use std::cell::OnceCell;
@@ -127,7 +128,11 @@ impl<'a> Facts<'a> {
 
     /// What may run several times at once.
     pub fn several(&self) -> &Several<'a> {
-        let several = || Several::of(self.script, self.starts_several());
+        let has_tasks = |line: &[u8]| {
+            let words: Vec<&[u8]> = words(line).collect();
+            have_several_tasks(self, &words)
+        };
+        let several = || Several::of(self.script, self.starts_several(), has_tasks);
         self.several.get_or_init(several)
     }
 

@@ -8,12 +8,15 @@
 mod arithmetic;
 mod assignments;
 mod facts;
+mod forks;
+mod helpers;
 mod heredocs;
 mod inputs;
 mod java;
 mod lines;
 mod memory;
 mod options;
+mod pipes;
 mod programs;
 mod several;
 mod shares;
@@ -27,6 +30,7 @@ use crate::text::units::printable_part;
 pub use assignments::is_in_name;
 use facts::Facts;
 use lines::{Has, Line, lines};
+use pipes::Pipe;
 use serde::{Deserialize, Serialize, Serializer};
 use signs::Signs;
 use std::cell::{Cell, OnceCell};
@@ -148,6 +152,7 @@ struct Found<'a> {
     background: Cell<Option<(Range<usize>, bool)>>,
     /// Of the command that is being read.
     words: Vec<&'a [u8]>,
+    pipe: Pipe,
     memory: Option<(Option<u64>, Line<'a>)>,
     cpus: Option<(Option<u64>, Line<'a>)>,
 }
@@ -164,6 +169,7 @@ impl<'a> Found<'a> {
             known: Vec::new(),
             background: Cell::new(None),
             words: Vec::new(),
+            pipe: Pipe::default(),
             memory: None,
             cpus: None,
         }
@@ -171,6 +177,7 @@ impl<'a> Found<'a> {
 
     /// Reads the commands of a line that hold a sign; where another job may be meant, that may be by any part of a command.
     fn take(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
+        self.pipe.begin_line(line.text);
         let all = Signs::all(signs);
         let is_all = matches!(
             (&self.memory, &self.cpus),
@@ -191,6 +198,7 @@ impl<'a> Found<'a> {
         for command in line.whole_commands(self.has) {
             let of_command = signs::up_to(line.start + command.end, &mut signs);
             let part = line.part(&command);
+            self.pipe.end();
             if Signs::all(of_command).has(Signs::OTHER_JOB) {
                 self.read(&part, 0..part.text.len(), Signs::all(of_command));
             } else {
@@ -215,9 +223,26 @@ impl<'a> Found<'a> {
                 break;
             }
             let of_command = signs::up_to(line.start + command.end, &mut signs);
+            self.pipe.begin(line.text, command.start);
             if !of_command.is_empty() && !self.only_shows(line, &command) {
-                self.read(line, command, Signs::all(of_command));
+                let all = Signs::all(of_command);
+                self.read(line, command.clone(), all);
+                self.read_parts(line, command, all);
             }
+        }
+    }
+
+    /// Of the commands that one is given as files, `<(...)`, all run beside it.
+    fn read_parts(&mut self, line: &Line<'a>, command: Range<usize>, signs: Signs) {
+        let parts = pipes::parts(&line.text[command.clone()]);
+        if parts.len() < 2 || !self.pipe.needs_memory() {
+            return;
+        }
+        self.pipe.forget();
+        for part in parts {
+            self.pipe.join();
+            let place = command.start + part.start..command.start + part.end;
+            self.read(line, place, signs);
         }
     }
 
@@ -345,8 +370,9 @@ impl<'a> Found<'a> {
             background.set(Some((place, has)));
             has
         };
+        let pipe = &mut self.pipe;
         let mut note = |need: Need| match need {
-            Need::Memory(mib) => raise(&mut self.memory, Some(mib), line),
+            Need::Memory(mib) => raise(&mut self.memory, Some(pipe.with(mib)), line),
             Need::AllMemory => raise(&mut self.memory, None, line),
             Need::Cpus(least) => raise(&mut self.cpus, Some(least), line),
             Need::AllCpus => raise(&mut self.cpus, None, line),
@@ -368,6 +394,7 @@ impl<'a> Found<'a> {
             *several.get_or_init(|| {
                 is_background()
                     || several::runs_several(words.iter().copied())
+                    || forks::starts_several(words)
                     || facts.several().has(line.place())
                     || is_kept()
             })

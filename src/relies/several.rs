@@ -3,7 +3,7 @@
 
 use super::assignments::name_length;
 use super::lines::{Line, last_background, lines, name_of, words};
-use super::{LONGEST_LINE, heredocs};
+use super::{LONGEST_LINE, forks, helpers, heredocs};
 use std::ops::Range;
 
 /// Of more functions nobody asks how they are called.
@@ -47,17 +47,28 @@ pub struct Several<'a> {
 }
 
 impl<'a> Several<'a> {
-    /// Those of `script`; `starts` says whether a program of it starts others, perhaps those that it has written into a file.
-    pub fn of(script: &'a [u8], starts: bool) -> Several<'a> {
+    /// Those of `script`; `starts` says whether a program of it starts others, perhaps those that it has written into a file,
+    /// and `has_tasks` whether a line starts several tasks.
+    pub fn of(script: &'a [u8], starts: bool, has_tasks: impl Fn(&[u8]) -> bool) -> Several<'a> {
         let mut several = Several::default();
-        if !lines(script).any(|line| goes_on(line.text).is_some()) {
+        let mut texts = Vec::new();
+        heredocs::for_each(script, |head, body| texts.push((head, body)));
+        let bodies = || texts.iter().map(|(_, body)| body.clone());
+        several.add(forks::places(script, bodies()));
+        let goes_on = lines(script).any(|line| goes_on(line.text).is_some());
+        if !goes_on && texts.is_empty() {
             return several;
         }
         let mut blocks = Blocks::of(script);
         if starts {
-            heredocs::for_each(script, |_, body| blocks.going_on.push(body));
+            blocks.going_on.extend(bodies());
         }
+        let helpers = helpers::of(&texts);
         several.add(blocks.going_on);
+        let started = helpers::started_several_times(script, &helpers, |line| {
+            several.is_one(line) || has_tasks(line.text)
+        });
+        several.add(started);
         let functions = &blocks.functions;
         if functions.len() > MOST_FUNCTIONS || several.starts_any(script, functions) {
             several.add(functions.iter().map(|function| function.place.clone()));
@@ -97,8 +108,11 @@ impl<'a> Several<'a> {
 
     /// Lines in them, and those that start something so themselves.
     fn lines(&self, script: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
-        let is_one = |line: &Line| self.has(line.place()) || goes_on(line.text).is_some();
-        lines(script).filter(is_one)
+        lines(script).filter(|line| self.is_one(line))
+    }
+
+    fn is_one(&self, line: &Line) -> bool {
+        self.has(line.place()) || goes_on(line.text).is_some()
     }
 
     /// A function is started in one of them, or handed on to others that may do so.

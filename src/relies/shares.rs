@@ -15,6 +15,9 @@ const COUNTS: [&[u8]; 5] = [
 /// No more is read behind a count, in bytes.
 const LONGEST: usize = 96;
 
+/// So many counts of a command are looked at.
+const MOST_COUNTS: usize = 16;
+
 /// More CPUs nobody is given; what needs more is something else.
 const MOST: f64 = 4096.0;
 
@@ -34,6 +37,7 @@ pub fn least(command: &[u8]) -> Option<u64> {
         .map(|at| (at, at + b"nproc".len()));
     counts
         .chain(commands)
+        .take(MOST_COUNTS)
         .filter_map(|(start, end)| least_behind(&command[..start], &command[end..]))
         .max()
 }

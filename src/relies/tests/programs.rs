@@ -93,7 +93,7 @@ fn programs_keep_the_memory_that_they_are_told_to_use() {
         ("samtools sort -@ 4 -m 2G in.bam", mib(8192)),
         ("samtools sort -@ $T -m 1G in.bam", mib(4096)),
         ("samtools view in.bam | samtools sort -m1G -", mib(1024)),
-        ("sort -S 1G a | sort -S 5G; sort -S 2G c", mib(5120)),
+        ("sort -S 1G a | sort -S 5G; sort -S 2G c", mib(6144)),
         // What is quoted parts no commands.
         ("sort -t'|' -k2 -S 3G a", mib(3072)),
         ("sort -t\\; -S 3G a", mib(3072)),
