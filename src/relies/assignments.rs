@@ -83,6 +83,9 @@ pub fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [
             [b'=', value @ ..] if value.first() != Some(&b'=') => {
                 &mut std::iter::once(assigned(value))
             }
+            [b' ', value @ ..] if is_exported(&script[..at]) => {
+                &mut std::iter::once(assigned(value.trim_ascii_start()))
+            }
             [b' ', b'i', b'n', b' ', list @ ..] if script[..at].ends_with(b"for ") => {
                 let list = &list[..list.len().min(LONGEST_VALUE)];
                 let line = list.split(|&byte| byte == b'\n' || byte == b';').next();
@@ -177,7 +180,35 @@ fn holds_options(text: &[u8]) -> bool {
 
 /// `script` sets `name`, which may be one of Slurm's own.
 pub fn is_set(script: &[u8], name: &[u8]) -> bool {
-    memchr::memmem::find_iter(script, name).any(|at| script.get(at + name.len()) == Some(&b'='))
+    memchr::memmem::find_iter(script, name).any(|at| {
+        let after = script.get(at + name.len());
+        after == Some(&b'=') || after == Some(&b' ') && is_exported(&script[..at])
+    })
+}
+
+/// How csh and fish export a variable: its value stands behind a blank.
+const EXPORTS: [&[u8]; 6] = [
+    b"setenv ",
+    b"set -x ",
+    b"set -gx ",
+    b"set -lx ",
+    b"set -Ux ",
+    b"set --export ",
+];
+
+fn is_exported(before: &[u8]) -> bool {
+    EXPORTS.iter().any(|export| before.ends_with(export))
+}
+
+/// What `setenv X 4g` says, as bash writes it.
+pub fn as_export(command: &[u8]) -> Option<Vec<u8>> {
+    let command = command.trim_ascii();
+    let text = EXPORTS
+        .iter()
+        .find_map(|export| command.strip_prefix(*export))?;
+    let text = text.trim_ascii_start();
+    let (name, value) = text.split_at(name_length(text));
+    Some([b"export ", name, b"=", value.trim_ascii_start()].concat())
 }
 
 /// What stands before byte `at` on its line, as far as a command reaches.

@@ -18,6 +18,7 @@ mod memory;
 mod options;
 mod pipes;
 mod programs;
+mod properties;
 mod several;
 mod shares;
 mod shown;
@@ -273,7 +274,7 @@ impl<'a> Found<'a> {
         if !signs.has(Signs::IN_WORDS) {
             self.note(line, command, signs, &[]);
         } else {
-            match self.variables.write_out(command) {
+            match self.written(command) {
                 Written::AsItIs => {
                     let mut words = std::mem::take(&mut self.words);
                     words.clear();
@@ -301,6 +302,17 @@ impl<'a> Found<'a> {
             && let Some(name) = assignments::set_by(command)
         {
             self.follow(name, end, line);
+        }
+    }
+
+    /// A command with its variables written out; an export of another shell as bash writes it.
+    fn written(&mut self, command: &[u8]) -> Written {
+        let Some(export) = assignments::as_export(command) else {
+            return self.variables.write_out(command);
+        };
+        match self.variables.write_out(&export) {
+            Written::AsItIs => Written::Out(export),
+            written => written,
         }
     }
 

@@ -3,6 +3,7 @@
 mod hostile;
 mod no_floor;
 mod programs;
+mod several;
 mod steps;
 mod variables;
 
