@@ -171,7 +171,9 @@ const ALL: [(&str, Signs); 64] = [
 ];
 
 /// More than can be looked for together with those: they are looked for once more.
-const MORE: [(&str, Signs); 17] = [
+const MORE: [(&str, Signs); 19] = [
+    ("_MEM=", Signs::NAMES_MEMORY),
+    ("_MEM ", Signs::NAMES_MEMORY),
     ("abq2", Signs::SIZED_AND_NAMES),
     ("g09 ", Signs::SIZED),
     ("g16 ", Signs::SIZED),
