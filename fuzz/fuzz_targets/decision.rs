@@ -10,7 +10,7 @@ use shadowfit_core::job::evidence::{Evidence, Trust};
 use shadowfit_core::job::{Ask, Layout, Memory};
 use shadowfit_core::model::predict::KnownKinds;
 use shadowfit_core::record::{Comment, MAX_SIZE};
-use shadowfit_core::relies::{Asked, Floor};
+use shadowfit_core::relies::{AskedCpus, Floor};
 use shadowfit_core::report::explain::decision;
 
 /// Knows the same of every kind.
@@ -58,7 +58,7 @@ fuzz_target!(|input: &[u8]| {
         own_memory: fields.number("own_memory").is_some(),
     };
     let tasks = u64::from(ask.layout.tasks);
-    let asked = Asked {
+    let asked = AskedCpus {
         tasks,
         cpus: u64::from(ask.cpus) * tasks,
     };

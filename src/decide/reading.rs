@@ -7,7 +7,7 @@ use super::managers;
 use crate::config::Manager;
 use crate::fingerprint::Program;
 use crate::job::Request;
-use crate::relies::{Asked, Floor};
+use crate::relies::{AskedCpus, Floor};
 use std::sync::{Arc, Mutex, TryLockError};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -47,7 +47,7 @@ pub struct LastScripts(Mutex<Vec<Option<Remembered>>>);
 /// A script is known again byte by byte: by a hash alone, one user could make another's be taken for his own.
 struct Remembered {
     script: Box<[u8]>,
-    asked: Asked,
+    asked: AskedCpus,
     reading: Arc<Reading>,
 }
 
@@ -84,10 +84,10 @@ impl LastScripts {
     }
 }
 
-fn asked(request: &Request) -> Asked {
+fn asked(request: &Request) -> AskedCpus {
     let ask = &request.ask;
     let tasks = u64::from(ask.layout.tasks);
-    Asked {
+    AskedCpus {
         tasks,
         cpus: u64::from(ask.cpus) * tasks,
     }

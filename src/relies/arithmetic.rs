@@ -1,6 +1,6 @@
 //! What the shell would compute of written numbers, and of what Slurm gave.
 
-use super::assignments::name_length;
+use super::names::name_length;
 
 /// Beginnings of the names of Slurm's variables that hold how many CPUs, tasks or nodes there are.
 const COUNTS: [&[u8]; 7] = [

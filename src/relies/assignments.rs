@@ -1,5 +1,6 @@
 //! Where a script sets a variable of its own, and to what.
 
+use super::names::{is_in_name, name_length};
 use super::options::{number, size};
 use crate::text::contains;
 
@@ -294,22 +295,6 @@ pub fn is_nproc(command: &[u8]) -> bool {
     command.starts_with(b"nproc")
         && command.get(5).is_none_or(|byte| !is_in_name(*byte))
         && memchr::memmem::find(command, b"--all").is_none()
-}
-
-/// A variable's name may hold this byte.
-pub fn is_in_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
-/// How many bytes of a variable's name a text begins with; arguments such as `$1` are none of the script's.
-pub fn name_length(text: &[u8]) -> usize {
-    match text.first() {
-        Some(first) if is_in_name(*first) && !first.is_ascii_digit() => text
-            .iter()
-            .position(|byte| !is_in_name(*byte))
-            .unwrap_or(text.len()),
-        _ => 0,
-    }
 }
 
 /// The variable that a command sets: `T` of `export T=8`, and of what Perl, Python and R say: `my $t = 8`, `t = 8`, `t <- 8`.

@@ -4,6 +4,9 @@ use super::lines::{lines, name_of, words};
 use crate::text::contains;
 use std::ops::Range;
 
+/// Programs that start what stands behind them several times.
+pub const STARTERS: [&[u8]; 5] = [b"parallel", b"xargs", b"env_parallel", b"sem", b"rush"];
+
 /// Names of functions and classes by which a program starts itself or others several times, without what they belong to.
 const FORKS: [&[u8]; 17] = [
     b"Popen",
@@ -30,6 +33,11 @@ const MAKES: [&[u8]; 4] = [b"make", b"gmake", b"pmake", b"ninja"];
 
 /// Languages whose programs are read so.
 const LANGUAGES: [&[u8]; 6] = [b"python", b"perl", b"Rscript", b"julia", b"ruby", b"R "];
+
+/// It starts what stands behind it several times.
+pub fn runs_several<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
+    words.any(|word| STARTERS.contains(&name_of(word)))
+}
 
 /// A command starts what it names several times.
 pub fn starts_several(words: &[&[u8]]) -> bool {

@@ -15,6 +15,7 @@ mod inputs;
 mod java;
 mod lines;
 mod memory;
+mod names;
 mod options;
 mod pipes;
 mod programs;
@@ -28,11 +29,12 @@ mod steps;
 mod variables;
 
 use crate::text::units::printable_part;
-pub use assignments::is_in_name;
 use facts::Facts;
 use lines::{Has, Line, lines};
+pub use names::is_in_name;
 use pipes::Pipe;
 use serde::{Deserialize, Serialize, Serializer};
+use several::Several;
 use signs::Signs;
 use std::cell::{Cell, OnceCell};
 use std::ops::Range;
@@ -48,9 +50,9 @@ const LONGEST_LINE: usize = 4 << 10;
 /// What is kept of a line, in characters.
 const SHOWN: usize = 60;
 
-/// What a job's user asked for.
+/// CPUs that a job's user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
+pub struct AskedCpus {
     /// 1 at least.
     pub tasks: u64,
     /// CPUs of all tasks together.
@@ -88,7 +90,7 @@ fn withhold<S: Serializer>(_: &str, serializer: S) -> Result<S::Ok, S::Error> {
 
 impl Floor {
     /// What `script` relies on, of which its user `asked` for so much.
-    pub fn of(script: &[u8], asked: Asked) -> Floor {
+    pub fn of(script: &[u8], asked: AskedCpus) -> Floor {
         let script = &script[..script.len().min(MOST_READ)];
         let ends = signs::find(script);
         let mut ahead = &ends[..];
@@ -142,9 +144,11 @@ const MOST_FOLLOWED: u32 = 64;
 /// What has been found so far: the line that needs most, of memory and of CPUs.
 struct Found<'a> {
     script: &'a [u8],
-    asked: Asked,
+    asked: AskedCpus,
     has: Has,
     facts: Facts<'a>,
+    /// Found out where somebody asks.
+    several: OnceCell<Several<'a>>,
     variables: Variables<'a>,
     followed: u32,
     /// Variables that have been followed, and from where on.
@@ -159,12 +163,13 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn in_script(script: &'a [u8], asked: Asked) -> Found<'a> {
+    fn in_script(script: &'a [u8], asked: AskedCpus) -> Found<'a> {
         Found {
             script,
             asked,
             has: Has::of(script),
             facts: Facts::of(script),
+            several: OnceCell::new(),
             variables: Variables::of(script),
             followed: 0,
             known: Vec::new(),
@@ -252,7 +257,12 @@ impl<'a> Found<'a> {
     fn only_shows(&self, line: &Line, command: &Range<usize>) -> bool {
         let facts = &self.facts;
         line.only_shows(command, || facts.collects())
-            && !(facts.starts_several() && facts.several().has(line.place()))
+            && !(facts.starts_several() && self.several().has(line.place()))
+    }
+
+    fn several(&self) -> &Several<'a> {
+        let several = || Several::of(self.script, &self.facts);
+        self.several.get_or_init(several)
     }
 
     fn read(&mut self, line: &Line<'a>, place: Range<usize>, mut signs: Signs) {
@@ -374,6 +384,8 @@ impl<'a> Found<'a> {
 
     fn note(&mut self, line: &Line<'a>, command: &[u8], signs: Signs, words: &[&[u8]]) {
         let (facts, cpus) = (&self.facts, self.asked.cpus);
+        let (script, places) = (self.script, &self.several);
+        let places = || places.get_or_init(|| Several::of(script, facts));
         let background = &self.background;
         let is_background = || {
             let place = line.place();
@@ -399,15 +411,15 @@ impl<'a> Found<'a> {
         let several = OnceCell::new();
         let is_kept = || {
             let variable = assignments::set_by(command);
-            variable.is_some_and(|name| facts.several().uses(name))
+            variable.is_some_and(|name| places().uses(name))
                 || (variable.is_some() || shown::writes(command)) && facts.starts_several()
         };
         let is_several = || {
             *several.get_or_init(|| {
                 is_background()
-                    || several::runs_several(words.iter().copied())
+                    || forks::runs_several(words.iter().copied())
                     || forks::starts_several(words)
-                    || facts.several().has(line.place())
+                    || places().has(line.place())
                     || is_kept()
             })
         };

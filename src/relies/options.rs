@@ -1,7 +1,7 @@
 //! Options and sizes in a command's words.
 
 use super::arithmetic::exceeds_counts;
-use super::assignments::name_length;
+use super::names::name_length;
 use crate::text::units::MIB;
 
 /// What is computed of the job's CPUs and is more than they are stands in a command as this.

@@ -1,8 +1,8 @@
 //! Programs that size themselves: by a size that the script names, or by what Slurm gave the job.
 
-use super::assignments::is_in_name;
 use super::facts::{Facts, counts};
 use super::lines::name_of;
+use super::names::is_in_name;
 use super::options::{Value, number, size, value};
 use super::signs::Signs;
 use super::{Need, memory, properties};

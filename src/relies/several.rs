@@ -1,16 +1,16 @@
 //! Which parts of a script may run several times at once: blocks that go on in the background or into `parallel`, and functions
 //! that are started so. How many of them do is the script's own secret.
 
-use super::assignments::name_length;
-use super::lines::{Line, last_background, lines, name_of, words};
-use super::{LONGEST_LINE, forks, helpers, heredocs};
+use super::facts::Facts;
+use super::forks::{self, STARTERS, runs_several};
+use super::lines::{Line, last_background, lines, words};
+use super::names::name_length;
+use super::steps::have_several_tasks;
+use super::{LONGEST_LINE, helpers, heredocs};
 use std::ops::Range;
 
 /// Of more functions nobody asks how they are called.
 const MOST_FUNCTIONS: usize = 32;
-
-/// Programs that start what stands behind them several times.
-pub const STARTERS: [&[u8]; 5] = [b"parallel", b"xargs", b"env_parallel", b"sem", b"rush"];
 
 /// No function's name is longer, in bytes.
 const LONGEST_NAME: usize = 256;
@@ -47,9 +47,8 @@ pub struct Several<'a> {
 }
 
 impl<'a> Several<'a> {
-    /// Those of `script`; `starts` says whether a program of it starts others, perhaps those that it has written into a file,
-    /// and `has_tasks` whether a line starts several tasks.
-    pub fn of(script: &'a [u8], starts: bool, has_tasks: impl Fn(&[u8]) -> bool) -> Several<'a> {
+    /// Those of `script`, of which `facts` are true.
+    pub fn of(script: &'a [u8], facts: &Facts) -> Several<'a> {
         let mut several = Several::default();
         let mut texts = Vec::new();
         heredocs::for_each(script, |head, body| texts.push((head, body)));
@@ -60,13 +59,15 @@ impl<'a> Several<'a> {
             return several;
         }
         let mut blocks = Blocks::of(script);
-        if starts {
+        // They may start what the script has written into a file.
+        if facts.starts_several() {
             blocks.going_on.extend(bodies());
         }
         let helpers = helpers::of(&texts);
         several.add(blocks.going_on);
         let started = helpers::started_several_times(script, &helpers, |line| {
-            several.is_one(line) || has_tasks(line.text)
+            let words: Vec<&[u8]> = words(line.text).collect();
+            several.is_one(line) || have_several_tasks(facts, &words)
         });
         several.add(started);
         let functions = &blocks.functions;
@@ -132,11 +133,6 @@ fn used(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         let name = name.strip_prefix(b"{").unwrap_or(name);
         &name[..name_length(name)]
     })
-}
-
-/// It starts what stands behind it several times.
-pub fn runs_several<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
-    words.any(|word| STARTERS.contains(&name_of(word)))
 }
 
 /// The last place of `text` at which something goes on in the background, or several times.

@@ -3,9 +3,8 @@
 //! are used: most scripts pay nothing for it.
 
 use super::arithmetic::{exceeds_counts, number};
-use super::assignments::{
-    arguments, enclosed, is_in_name, is_nproc, is_set, name_length, options, set_in, sourced,
-};
+use super::assignments::{arguments, enclosed, is_nproc, is_set, options, set_in, sourced};
+use super::names::{is_in_name, name_length};
 use super::options::MORE_THAN_CPUS;
 
 /// A value may name another variable, and so on, so many times.

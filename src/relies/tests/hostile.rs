@@ -3,7 +3,7 @@
 use super::*;
 use crate::relies::{LONGEST_LINE, MOST_READ};
 
-const MOST_ASKED: Asked = Asked {
+const MOST_ASKED: AskedCpus = AskedCpus {
     tasks: u64::MAX,
     cpus: u64::MAX,
 };

@@ -7,19 +7,19 @@ mod several;
 mod steps;
 mod variables;
 
-use super::{Asked, Floor};
+use super::{AskedCpus, Floor};
 
 /// `None`: nothing; `Some(None)`: all that was asked for; in MiB and CPUs.
 type Least = Option<Option<u64>>;
 
 /// One task that asks for four CPUs.
-const FOUR: Asked = Asked { tasks: 1, cpus: 4 };
+const FOUR: AskedCpus = AskedCpus { tasks: 1, cpus: 4 };
 
 fn floor(script: &str) -> (Least, Least) {
     floor_of(script, FOUR)
 }
 
-fn floor_of(script: &str, asked: Asked) -> (Least, Least) {
+fn floor_of(script: &str, asked: AskedCpus) -> (Least, Least) {
     let floor = Floor::of(format!("#!/bin/bash\n{script}\n").as_bytes(), asked);
     (floor.memory.map(|f| f.least), floor.cpus.map(|f| f.least))
 }

@@ -142,7 +142,7 @@ fn what_slurm_gave_is_handed_on_or_checked() {
         ("limit=$(cat /sys/fs/cgroup/memory.max)", ALL_MEMORY),
         ("[ \"$SLURM_CPUS_PER_TASK\" -ge 4 ] || exit 1", all_cpus),
         ("if (( SLURM_CPUS_ON_NODE < 8 )); then exit 1; fi", all_cpus),
-        // Asked of Slurm, and kept.
+        // AskedCpus of Slurm, and kept.
         (
             "MB=`scontrol -do show job \"$SLURM_JOB_ID\" | sed 's/.*Mem=//'`",
             ALL_MEMORY,
@@ -316,7 +316,7 @@ fn a_share_of_the_cpus_is_one_at_least() {
         ),
     ]);
     let script = "./a -t $((SLURM_CPUS_PER_TASK/2))";
-    let four_tasks = Asked { tasks: 4, cpus: 32 };
+    let four_tasks = AskedCpus { tasks: 4, cpus: 32 };
     assert_eq!(floor_of(script, four_tasks), cpus(8));
 }
 
