@@ -10,7 +10,7 @@ use shadowfit_core::job::evidence::{Evidence, Trust};
 use shadowfit_core::job::{Ask, Layout, Memory};
 use shadowfit_core::model::predict::KnownKinds;
 use shadowfit_core::record::{Comment, MAX_SIZE};
-use shadowfit_core::relies::Floor;
+use shadowfit_core::relies::{AskedCpus, Floor};
 use shadowfit_core::report::explain::decision;
 
 /// Knows the same of every kind.
@@ -57,10 +57,12 @@ fuzz_target!(|input: &[u8]| {
         own_cpus: fields.number("own_cpus").is_some(),
         own_memory: fields.number("own_memory").is_some(),
     };
-    let floor = Floor::of(
-        fields.rest,
-        u64::from(ask.cpus) * u64::from(ask.layout.tasks),
-    );
+    let tasks = u64::from(ask.layout.tasks);
+    let asked = AskedCpus {
+        tasks,
+        cpus: u64::from(ask.cpus) * tasks,
+    };
+    let floor = Floor::of(fields.rest, asked);
     let kind = Kind::of_accounting(1001, b"align");
     let record = size(
         &Config::default(),

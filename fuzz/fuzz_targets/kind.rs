@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use shadowfit_core::fingerprint::{Kind, common_name, says_something};
 use shadowfit_core::job::arguments::Arguments;
 use shadowfit_core::job::{Layout, Texts};
-use shadowfit_core::relies::Floor;
+use shadowfit_core::relies::{AskedCpus, Floor};
 
 fuzz_target!(|input: &[u8]| {
     let fields = Fields::of(input);
@@ -54,7 +54,7 @@ fuzz_target!(|input: &[u8]| {
         );
     }
     for cpus in [1, u64::MAX] {
-        let floor = Floor::of(fields.rest, cpus);
+        let floor = Floor::of(fields.rest, AskedCpus { tasks: cpus, cpus });
         for reliance in [&floor.memory, &floor.cpus].into_iter().flatten() {
             assert!(!reliance.text.contains(char::is_control), "{reliance:?}");
         }

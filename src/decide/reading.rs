@@ -7,7 +7,7 @@ use super::managers;
 use crate::config::Manager;
 use crate::fingerprint::Program;
 use crate::job::Request;
-use crate::relies::Floor;
+use crate::relies::{AskedCpus, Floor};
 use std::sync::{Arc, Mutex, TryLockError};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -34,7 +34,7 @@ impl Reading {
         let script = request.texts.script;
         Reading {
             program: Program::of(script),
-            floor: Floor::of(script, cpus(request)),
+            floor: Floor::of(script, asked(request)),
             manager: managers::of_script(script),
         }
     }
@@ -47,7 +47,7 @@ pub struct LastScripts(Mutex<Vec<Option<Remembered>>>);
 /// A script is known again byte by byte: by a hash alone, one user could make another's be taken for his own.
 struct Remembered {
     script: Box<[u8]>,
-    cpus: u64,
+    asked: AskedCpus,
     reading: Arc<Reading>,
 }
 
@@ -66,10 +66,10 @@ impl LastScripts {
             _ => return Arc::new(Reading::of(request)),
         };
         places.resize_with(REMEMBERED, || None);
-        let cpus = cpus(request);
+        let asked = asked(request);
         let place = &mut places[xxh3_64(script) as usize % REMEMBERED];
         if let Some(known) = place
-            && known.cpus == cpus
+            && known.asked == asked
             && *known.script == *script
         {
             return known.reading.clone();
@@ -77,17 +77,20 @@ impl LastScripts {
         let reading = Arc::new(Reading::of(request));
         *place = Some(Remembered {
             script: script.into(),
-            cpus,
+            asked,
             reading: reading.clone(),
         });
         reading
     }
 }
 
-/// CPUs of all tasks together, as they were asked for.
-fn cpus(request: &Request) -> u64 {
+fn asked(request: &Request) -> AskedCpus {
     let ask = &request.ask;
-    u64::from(ask.cpus) * u64::from(ask.layout.tasks)
+    let tasks = u64::from(ask.layout.tasks);
+    AskedCpus {
+        tasks,
+        cpus: u64::from(ask.cpus) * tasks,
+    }
 }
 
 #[cfg(test)]

@@ -290,7 +290,8 @@ fn a_profile_is_kept_of_a_job_about_which_nothing_was_decided_too() {
 #[test]
 fn no_word_of_a_script_is_in_a_record() {
     let script = b"#!/bin/sh\nTOKEN=secret srun --mem=4G -c2 ./secret\n";
-    let floor = Floor::of(script, 4);
+    let asked = crate::relies::AskedCpus { tasks: 1, cpus: 4 };
+    let floor = Floor::of(script, asked);
     let shown = floor.memory.clone().unwrap();
     assert!(shown.text.contains("secret"), "for whoever has the script");
     let record = Record {

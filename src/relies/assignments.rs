@@ -1,5 +1,6 @@
 //! Where a script sets a variable of its own, and to what.
 
+use super::names::{is_in_name, name_length};
 use super::options::{number, size};
 use crate::text::contains;
 
@@ -82,6 +83,9 @@ pub fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [
         let values: &mut dyn Iterator<Item = &'a [u8]> = match after {
             [b'=', value @ ..] if value.first() != Some(&b'=') => {
                 &mut std::iter::once(assigned(value))
+            }
+            [b' ', value @ ..] if is_exported(&script[..at]) => {
+                &mut std::iter::once(assigned(value.trim_ascii_start()))
             }
             [b' ', b'i', b'n', b' ', list @ ..] if script[..at].ends_with(b"for ") => {
                 let list = &list[..list.len().min(LONGEST_VALUE)];
@@ -177,7 +181,35 @@ fn holds_options(text: &[u8]) -> bool {
 
 /// `script` sets `name`, which may be one of Slurm's own.
 pub fn is_set(script: &[u8], name: &[u8]) -> bool {
-    memchr::memmem::find_iter(script, name).any(|at| script.get(at + name.len()) == Some(&b'='))
+    memchr::memmem::find_iter(script, name).any(|at| {
+        let after = script.get(at + name.len());
+        after == Some(&b'=') || after == Some(&b' ') && is_exported(&script[..at])
+    })
+}
+
+/// How csh and fish export a variable: its value stands behind a blank.
+const EXPORTS: [&[u8]; 6] = [
+    b"setenv ",
+    b"set -x ",
+    b"set -gx ",
+    b"set -lx ",
+    b"set -Ux ",
+    b"set --export ",
+];
+
+fn is_exported(before: &[u8]) -> bool {
+    EXPORTS.iter().any(|export| before.ends_with(export))
+}
+
+/// What `setenv X 4g` says, as bash writes it.
+pub fn as_export(command: &[u8]) -> Option<Vec<u8>> {
+    let command = command.trim_ascii();
+    let text = EXPORTS
+        .iter()
+        .find_map(|export| command.strip_prefix(*export))?;
+    let text = text.trim_ascii_start();
+    let (name, value) = text.split_at(name_length(text));
+    Some([b"export ", name, b"=", value.trim_ascii_start()].concat())
 }
 
 /// What stands before byte `at` on its line, as far as a command reaches.
@@ -265,22 +297,6 @@ pub fn is_nproc(command: &[u8]) -> bool {
         && memchr::memmem::find(command, b"--all").is_none()
 }
 
-/// A variable's name may hold this byte.
-pub fn is_in_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
-/// How many bytes of a variable's name a text begins with; arguments such as `$1` are none of the script's.
-pub fn name_length(text: &[u8]) -> usize {
-    match text.first() {
-        Some(first) if is_in_name(*first) && !first.is_ascii_digit() => text
-            .iter()
-            .position(|byte| !is_in_name(*byte))
-            .unwrap_or(text.len()),
-        _ => 0,
-    }
-}
-
 /// The variable that a command sets: `T` of `export T=8`, and of what Perl, Python and R say: `my $t = 8`, `t = 8`, `t <- 8`.
 pub fn set_by(command: &[u8]) -> Option<&[u8]> {
     memchr::memchr2(b'=', b'<', command)?;
@@ -291,6 +307,7 @@ pub fn set_by(command: &[u8]) -> Option<&[u8]> {
         b"declare ",
         b"readonly ",
         b"set ",
+        b"@ ",
         b"my ",
         b"our ",
         b"$",

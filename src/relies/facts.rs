@@ -1,10 +1,10 @@
 //! What is true of a whole script: each found out once, and only where somebody asks.
 
 use super::assignments::is_set;
+use super::forks::{STARTERS, runs_several};
 use super::heredocs::SUBMIT;
 use super::lines::{Line, lines, words};
 use super::options::number;
-use super::several::{STARTERS, Several, runs_several};
 use super::shown;
 use super::variables::{Variables, Written};
 use crate::text::contains;
@@ -33,7 +33,6 @@ pub struct Facts<'a> {
     has_heap: OnceCell<bool>,
     has_heap_of_nextflow: OnceCell<bool>,
     has_heap_of_maven: OnceCell<bool>,
-    several: OnceCell<Several<'a>>,
     starts_several: OnceCell<bool>,
     cpus_of_steps: OnceCell<Option<Vec<u8>>>,
     tasks_of_steps: OnceCell<Option<Vec<u8>>>,
@@ -56,7 +55,6 @@ impl<'a> Facts<'a> {
             has_heap: OnceCell::new(),
             has_heap_of_nextflow: OnceCell::new(),
             has_heap_of_maven: OnceCell::new(),
-            several: OnceCell::new(),
             starts_several: OnceCell::new(),
             cpus_of_steps: OnceCell::new(),
             tasks_of_steps: OnceCell::new(),
@@ -123,12 +121,6 @@ impl<'a> Facts<'a> {
     pub fn has_functions(&self) -> bool {
         let has = || contains(self.script, b"()") || contains(self.script, b"function ");
         *self.has_functions.get_or_init(has)
-    }
-
-    /// What may run several times at once.
-    pub fn several(&self) -> &Several<'a> {
-        let several = || Several::of(self.script, self.starts_several());
-        self.several.get_or_init(several)
     }
 
     /// It starts a program that starts others several times, perhaps those that it has written into a file.

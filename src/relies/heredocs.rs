@@ -24,7 +24,7 @@ pub fn of_others(script: &[u8], collects: impl Fn() -> bool) -> Vec<Range<usize>
 }
 
 /// Hands over each text that stands in the script, with the line before it.
-pub fn for_each(script: &[u8], mut take: impl FnMut(&[u8], Range<usize>)) {
+pub fn for_each<'a>(script: &'a [u8], mut take: impl FnMut(&'a [u8], Range<usize>)) {
     let (mut from, mut unended) = (0, 0);
     while let Some(at) = memchr::memchr(b'<', &script[from..]).map(|at| from + at) {
         // `<<< word` is no mark, nor is its end.

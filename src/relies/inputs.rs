@@ -8,6 +8,9 @@ use super::options::{Value, number, size};
 pub fn needs(facts: &Facts, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
     for (at, word) in words.iter().enumerate() {
         defaults_of_gaussian(word, note);
+        if words[0].starts_with(b"!") {
+            note_pal(word, note);
+        }
         let name = word.split(|&byte| byte == b'=').next().unwrap_or_default();
         let is = |names: &[&[u8]]| names.iter().any(|one| name.eq_ignore_ascii_case(one));
         let behind = || match word.get(name.len() + 1..) {
@@ -37,6 +40,17 @@ pub fn needs(facts: &Facts, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Ne
                 _ => note(Need::AllMemory),
             }
         }
+    }
+}
+
+/// ORCA's keyword for its processes: `! B3LYP PAL8`.
+fn note_pal(word: &[u8], note: &mut impl FnMut(Need)) {
+    let word = word.strip_prefix(b"!").unwrap_or(word);
+    if let Some((name, count)) = word.split_at_checked(3)
+        && name.eq_ignore_ascii_case(b"pal")
+        && let Some(count) = number(count)
+    {
+        note(Need::Cpus(count));
     }
 }
 

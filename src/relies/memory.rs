@@ -47,6 +47,9 @@ const IN_GIB: [&[u8]; 3] = [b"--localmem", b"-abs-mem", b"-absmem"];
 /// Programs whose `--memory` counts MiB.
 const IN_MIB: [&[u8]; 4] = [b"plink", b"plink1.9", b"plink2", b"fastqc"];
 
+/// Programs whose `memory=` counts GiB.
+const COUNT_GIB: [&[u8]; 2] = [b"canu", b"meryl"];
+
 /// Options whose plain numbers are MiB, of whichever program: those of Node.js.
 const ARE_MIB: [&[u8]; 2] = [b"--max-old-space-size", b"--max_old_space_size"];
 
@@ -97,6 +100,9 @@ struct Command {
     is_rules: bool,
     is_export: bool,
     is_in_mib: bool,
+    is_in_gib: bool,
+    /// fastqc's threads, each of which takes its own.
+    threads: Option<u64>,
     /// Where srun's own options begin: those of the program that follows at once are none.
     srun: Option<usize>,
     /// A word that is a program, and not the label of a case.
@@ -121,12 +127,24 @@ impl Command {
                 || is_snakemake() && words.contains(&&b"-e"[..]),
             is_export: words.first() == Some(&&b"export"[..]),
             is_in_mib: words.iter().any(|word| IN_MIB.contains(&name_of(word))),
+            is_in_gib: words.iter().any(|word| COUNT_GIB.contains(&name_of(word))),
+            threads: threads_of_fastqc(words),
             srun: (0..words.len()).find(has_options),
             program: words
                 .iter()
                 .position(|word| word.len() > 1 && !word.contains(&b'=')),
         }
     }
+}
+
+/// `None` where nobody can say; other programs have one.
+fn threads_of_fastqc(words: &[&[u8]]) -> Option<u64> {
+    if !words.iter().any(|word| name_of(word) == b"fastqc") {
+        return Some(1);
+    }
+    let mut found =
+        (0..words.len()).filter_map(|at| value(words, at, &["--threads", "-t"], &["-t"]));
+    found.next().map_or(Some(1), Value::number)
 }
 
 fn is_dyna(name: &[u8]) -> bool {
@@ -225,6 +243,10 @@ fn plain(command: &Command, name: &[u8], text: &[u8]) -> Option<u64> {
     match number {
         _ if command.is_in_mib && name == b"--memory" || ARE_MIB.contains(&name) => Some(number),
         _ if ends(b"mb") || ends(b"mib") => Some(number),
+        // More GiB no machine has: then it is bytes.
+        gib if command.is_in_gib && matches!(name, b"memory" | b"maxMemory") && gib < 1 << 16 => {
+            Some(gib << 10)
+        }
         _ if ends(b"gb") || ends(b"gib") || IN_GIB.contains(&name) => {
             Some(number.saturating_mul(1024))
         }
@@ -248,7 +270,7 @@ impl Command {
         if self.is_dask || name == b"memory_limit" && facts.has_dask() {
             return Some(facts.workers()?.saturating_mul(2));
         }
-        Some(1)
+        self.threads.map(|threads| threads.max(1))
     }
 
     /// `name=value` reaches a program; a variable that only the script knows, as in `MEM=6G`, does not.
@@ -276,7 +298,7 @@ fn value_of<'a>(words: &[&'a [u8]], at: usize) -> Option<Value<'a>> {
     }
 }
 
-fn speaks_of_memory(name: &[u8]) -> bool {
+pub fn speaks_of_memory(name: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
     let part = |text: &[u8]| contains(&name, text);
     if OF_OTHER_MEMORY.iter().any(|other| part(other)) {

@@ -8,14 +8,20 @@
 mod arithmetic;
 mod assignments;
 mod facts;
+mod forks;
+mod helpers;
 mod heredocs;
 mod inputs;
 mod java;
 mod lines;
 mod memory;
+mod names;
 mod options;
+mod pipes;
 mod programs;
+mod properties;
 mod several;
+mod shares;
 mod shown;
 mod signs;
 mod sizes;
@@ -23,10 +29,12 @@ mod steps;
 mod variables;
 
 use crate::text::units::printable_part;
-pub use assignments::is_in_name;
 use facts::Facts;
 use lines::{Has, Line, lines};
+pub use names::is_in_name;
+use pipes::Pipe;
 use serde::{Deserialize, Serialize, Serializer};
+use several::Several;
 use signs::Signs;
 use std::cell::{Cell, OnceCell};
 use std::ops::Range;
@@ -41,6 +49,15 @@ const LONGEST_LINE: usize = 4 << 10;
 
 /// What is kept of a line, in characters.
 const SHOWN: usize = 60;
+
+/// CPUs that a job's user asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AskedCpus {
+    /// 1 at least.
+    pub tasks: u64,
+    /// CPUs of all tasks together.
+    pub cpus: u64,
+}
 
 /// What a job relies on, and where that stands.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -72,15 +89,15 @@ fn withhold<S: Serializer>(_: &str, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Floor {
-    /// What `script` relies on; `cpus` is what its user asked for in all.
-    pub fn of(script: &[u8], cpus: u64) -> Floor {
+    /// What `script` relies on, of which its user `asked` for so much.
+    pub fn of(script: &[u8], asked: AskedCpus) -> Floor {
         let script = &script[..script.len().min(MOST_READ)];
         let ends = signs::find(script);
         let mut ahead = &ends[..];
         if ends.is_empty() {
             return Floor::default();
         }
-        let mut found = Found::in_script(script, cpus);
+        let mut found = Found::in_script(script, asked);
         let others = heredocs::of_others(script, || found.facts.collects());
         let mut others = others.iter().peekable();
         for line in lines(script) {
@@ -127,10 +144,11 @@ const MOST_FOLLOWED: u32 = 64;
 /// What has been found so far: the line that needs most, of memory and of CPUs.
 struct Found<'a> {
     script: &'a [u8],
-    /// What the job's user asked for, of all tasks together.
-    asked: u64,
+    asked: AskedCpus,
     has: Has,
     facts: Facts<'a>,
+    /// Found out where somebody asks.
+    several: OnceCell<Several<'a>>,
     variables: Variables<'a>,
     followed: u32,
     /// Variables that have been followed, and from where on.
@@ -139,22 +157,25 @@ struct Found<'a> {
     background: Cell<Option<(Range<usize>, bool)>>,
     /// Of the command that is being read.
     words: Vec<&'a [u8]>,
+    pipe: Pipe,
     memory: Option<(Option<u64>, Line<'a>)>,
     cpus: Option<(Option<u64>, Line<'a>)>,
 }
 
 impl<'a> Found<'a> {
-    fn in_script(script: &'a [u8], asked: u64) -> Found<'a> {
+    fn in_script(script: &'a [u8], asked: AskedCpus) -> Found<'a> {
         Found {
             script,
             asked,
             has: Has::of(script),
             facts: Facts::of(script),
+            several: OnceCell::new(),
             variables: Variables::of(script),
             followed: 0,
             known: Vec::new(),
             background: Cell::new(None),
             words: Vec::new(),
+            pipe: Pipe::default(),
             memory: None,
             cpus: None,
         }
@@ -162,6 +183,7 @@ impl<'a> Found<'a> {
 
     /// Reads the commands of a line that hold a sign; where another job may be meant, that may be by any part of a command.
     fn take(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
+        self.pipe.begin_line(line.text);
         let all = Signs::all(signs);
         let is_all = matches!(
             (&self.memory, &self.cpus),
@@ -182,6 +204,7 @@ impl<'a> Found<'a> {
         for command in line.whole_commands(self.has) {
             let of_command = signs::up_to(line.start + command.end, &mut signs);
             let part = line.part(&command);
+            self.pipe.end();
             if Signs::all(of_command).has(Signs::OTHER_JOB) {
                 self.read(&part, 0..part.text.len(), Signs::all(of_command));
             } else {
@@ -206,9 +229,26 @@ impl<'a> Found<'a> {
                 break;
             }
             let of_command = signs::up_to(line.start + command.end, &mut signs);
+            self.pipe.begin(line.text, command.start);
             if !of_command.is_empty() && !self.only_shows(line, &command) {
-                self.read(line, command, Signs::all(of_command));
+                let all = Signs::all(of_command);
+                self.read(line, command.clone(), all);
+                self.read_parts(line, command, all);
             }
+        }
+    }
+
+    /// Of the commands that one is given as files, `<(...)`, all run beside it.
+    fn read_parts(&mut self, line: &Line<'a>, command: Range<usize>, signs: Signs) {
+        let parts = pipes::parts(&line.text[command.clone()]);
+        if parts.len() < 2 || !self.pipe.needs_memory() {
+            return;
+        }
+        self.pipe.forget();
+        for part in parts {
+            self.pipe.join();
+            let place = command.start + part.start..command.start + part.end;
+            self.read(line, place, signs);
         }
     }
 
@@ -217,7 +257,12 @@ impl<'a> Found<'a> {
     fn only_shows(&self, line: &Line, command: &Range<usize>) -> bool {
         let facts = &self.facts;
         line.only_shows(command, || facts.collects())
-            && !(facts.starts_several() && facts.several().has(line.place()))
+            && !(facts.starts_several() && self.several().has(line.place()))
+    }
+
+    fn several(&self) -> &Several<'a> {
+        let several = || Several::of(self.script, &self.facts);
+        self.several.get_or_init(several)
     }
 
     fn read(&mut self, line: &Line<'a>, place: Range<usize>, mut signs: Signs) {
@@ -239,7 +284,7 @@ impl<'a> Found<'a> {
         if !signs.has(Signs::IN_WORDS) {
             self.note(line, command, signs, &[]);
         } else {
-            match self.variables.write_out(command) {
+            match self.written(command) {
                 Written::AsItIs => {
                     let mut words = std::mem::take(&mut self.words);
                     words.clear();
@@ -260,10 +305,24 @@ impl<'a> Found<'a> {
                 Written::TooMuch => self.keep_all(line, signs),
             }
         }
+        if signs.has(Signs::CPU_VARIABLE) || signs.has(Signs::PROCESSORS) {
+            self.keep_share(shares::least(command), line);
+        }
         if signs.has(Signs::CPU_VARIABLE)
             && let Some(name) = assignments::set_by(command)
         {
             self.follow(name, end, line);
+        }
+    }
+
+    /// A command with its variables written out; an export of another shell as bash writes it.
+    fn written(&mut self, command: &[u8]) -> Written {
+        let Some(export) = assignments::as_export(command) else {
+            return self.variables.write_out(command);
+        };
+        match self.variables.write_out(&export) {
+            Written::AsItIs => Written::Out(export),
+            written => written,
         }
     }
 
@@ -302,14 +361,31 @@ impl<'a> Found<'a> {
             let text = &user.text[command];
             if programs::hangs_on_count(&self.facts, text, Some(name)) {
                 raise(&mut self.cpus, None, &user);
-            } else if let Some(other) = assignments::set_by(text) {
+                continue;
+            }
+            let set = assignments::set_by(text);
+            if set != Some(b"OMP_NUM_THREADS") {
+                let (before, after) = (&script[..from + at], &script[from + at + name.len()..]);
+                self.keep_share(shares::least_behind(before, after), &user);
+            }
+            if let Some(other) = set {
                 self.follow(other, user.start + user.text.len(), &user);
             }
         }
     }
 
+    /// Each task must have so many CPUs; where its user did not ask for as many, it means something else.
+    fn keep_share(&mut self, of_a_task: Option<u64>, line: &Line<'a>) {
+        let all = of_a_task.map(|cpus| cpus.saturating_mul(self.asked.tasks));
+        if let Some(cpus) = all.filter(|&cpus| cpus <= self.asked.cpus) {
+            raise(&mut self.cpus, Some(cpus), line);
+        }
+    }
+
     fn note(&mut self, line: &Line<'a>, command: &[u8], signs: Signs, words: &[&[u8]]) {
-        let (facts, cpus) = (&self.facts, self.asked);
+        let (facts, cpus) = (&self.facts, self.asked.cpus);
+        let (script, places) = (self.script, &self.several);
+        let places = || places.get_or_init(|| Several::of(script, facts));
         let background = &self.background;
         let is_background = || {
             let place = line.place();
@@ -318,8 +394,9 @@ impl<'a> Found<'a> {
             background.set(Some((place, has)));
             has
         };
+        let pipe = &mut self.pipe;
         let mut note = |need: Need| match need {
-            Need::Memory(mib) => raise(&mut self.memory, Some(mib), line),
+            Need::Memory(mib) => raise(&mut self.memory, Some(pipe.with(mib)), line),
             Need::AllMemory => raise(&mut self.memory, None, line),
             Need::Cpus(least) => raise(&mut self.cpus, Some(least), line),
             Need::AllCpus => raise(&mut self.cpus, None, line),
@@ -334,14 +411,15 @@ impl<'a> Found<'a> {
         let several = OnceCell::new();
         let is_kept = || {
             let variable = assignments::set_by(command);
-            variable.is_some_and(|name| facts.several().uses(name))
+            variable.is_some_and(|name| places().uses(name))
                 || (variable.is_some() || shown::writes(command)) && facts.starts_several()
         };
         let is_several = || {
             *several.get_or_init(|| {
                 is_background()
-                    || several::runs_several(words.iter().copied())
-                    || facts.several().has(line.place())
+                    || forks::runs_several(words.iter().copied())
+                    || forks::starts_several(words)
+                    || places().has(line.place())
                     || is_kept()
             })
         };

@@ -1,6 +1,11 @@
 //! Options and sizes in a command's words.
 
+use super::arithmetic::exceeds_counts;
+use super::names::name_length;
 use crate::text::units::MIB;
+
+/// What is computed of the job's CPUs and is more than they are stands in a command as this.
+pub const MORE_THAN_CPUS: &[u8] = b"$SLURM_CPUS_EXCEEDED";
 
 /// What stands behind an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +22,33 @@ impl<'a> Value<'a> {
     /// What `text` says.
     pub fn of(text: &'a [u8]) -> Value<'a> {
         match memchr::memchr(b'$', text) {
-            Some(at) if text[at..].starts_with(b"$SLURM_") => Value::Given(&text[at..]),
+            Some(at) if text[at..].starts_with(b"$SLURM_") => Value::of_slurm(text, at),
             Some(_) => Value::Computed,
             None => Value::Written(text),
+        }
+    }
+
+    /// What `text` says, with a variable of Slurm's at byte `at`.
+    fn of_slurm(text: &'a [u8], at: usize) -> Value<'a> {
+        let given = Value::Given(&text[at..]);
+        let is_sign = |byte: Option<&u8>| byte.is_some_and(|byte| b"*/+-%".contains(byte));
+        let after = text.get(at + 1 + name_length(&text[at + 1..])..);
+        let is_sum = is_sign(text[..at].last()) || is_sign(after.and_then(<[u8]>::first));
+        match given {
+            // Which part of an array it is says nothing of how much it was given.
+            _ if text[at..].starts_with(b"$SLURM_ARRAY_") => Value::Computed,
+            _ if !is_sum || !exceeds_counts(text) => given,
+            _ if given.follows_cpus() => Value::Given(MORE_THAN_CPUS),
+            _ => Value::Computed,
+        }
+    }
+
+    /// It may be more than Slurm gave.
+    pub fn exceeds_given(self) -> bool {
+        match self {
+            Value::Given(text) => text.starts_with(MORE_THAN_CPUS),
+            Value::Written(_) => false,
+            Value::Computed => true,
         }
     }
 
@@ -49,11 +78,16 @@ pub fn value<'a>(
     long: &[&str],
     short: &[&str],
 ) -> Option<Value<'a>> {
+    text(words, at, long, short).map(Value::of)
+}
+
+/// The same, as it is written.
+pub fn text<'a>(words: &[&'a [u8]], at: usize, long: &[&str], short: &[&str]) -> Option<&'a [u8]> {
     let word = words[at];
     if !word.starts_with(b"-") {
         return None;
     }
-    let next = || words.get(at + 1).map(|next| Value::of(next));
+    let next = || words.get(at + 1).copied();
     let (name, attached) = match word.iter().position(|&byte| byte == b'=') {
         Some(equals) => (&word[..equals], Some(&word[equals + 1..])),
         None => (word, None),
@@ -61,7 +95,7 @@ pub fn value<'a>(
     if long.iter().any(|option| option.as_bytes() == name) {
         return match attached {
             Some([]) | None => next(),
-            Some(text) => Some(Value::of(text)),
+            Some(text) => Some(text),
         };
     }
     let letter = short
@@ -70,7 +104,7 @@ pub fn value<'a>(
     match letter {
         [] => next(),
         // `-n4`, and not `-name`.
-        [b'0'..=b'9' | b'$', ..] => Some(Value::of(letter)),
+        [b'0'..=b'9' | b'$', ..] => Some(letter),
         _ => None,
     }
 }
@@ -122,7 +156,7 @@ mod tests {
 
     #[test]
     fn options_are_found_in_every_form() {
-        let forms: [(&[&str], Option<Value>); 9] = [
+        let forms: [(&[&str], Option<Value>); 13] = [
             (&["--mem=4G"], Some(Value::Written(b"4G"))),
             (&["--mem", "4G"], Some(Value::Written(b"4G"))),
             (&["--mem=$X"], Some(Value::Computed)),
@@ -132,6 +166,13 @@ mod tests {
             ),
             (&["-c4"], Some(Value::Written(b"4"))),
             (&["-c", "$N"], Some(Value::Computed)),
+            (&["-c", "$SLURM_NNODES*16"], Some(Value::Computed)),
+            (&["-c", "2*$SLURM_NNODES"], Some(Value::Computed)),
+            (
+                &["-c", "$SLURM_CPUS_PER_TASK*2"],
+                Some(Value::Given(MORE_THAN_CPUS)),
+            ),
+            (&["-c", "$SLURM_ARRAY_TASK_ID"], Some(Value::Computed)),
             (&["-chdir"], None),
             (&["--memory=4G"], None),
             (&["--mem"], None),

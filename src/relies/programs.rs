@@ -1,11 +1,11 @@
 //! Programs that size themselves: by a size that the script names, or by what Slurm gave the job.
 
-use super::assignments::is_in_name;
 use super::facts::{Facts, counts};
 use super::lines::name_of;
+use super::names::is_in_name;
 use super::options::{Value, number, size, value};
 use super::signs::Signs;
-use super::{Need, memory};
+use super::{Need, memory, properties};
 use crate::text::contains;
 use std::cell::OnceCell;
 
@@ -58,6 +58,7 @@ pub fn needs(
     }
     if signs.has(Signs::NAMES_MEMORY) {
         memory::needs(facts, words, note);
+        properties::needs(facts, words, note);
         dask(words, note);
     }
     if signs.has(Signs::SORT) {
@@ -181,8 +182,29 @@ fn dask(words: &[&[u8]], note: &mut impl FnMut(Need)) {
 pub fn may_name_a_buffer(command: &[u8]) -> bool {
     memchr::memchr2_iter(b'-', b'$', command).any(|at| match &command[at..] {
         [b'-', b'S' | b'm', ..] | [b'-', b'-', b'b' | b'm', ..] => true,
+        [b'-', letters @ ..] => behind_letters(letters).is_some(),
         [b'$', next, ..] => next.is_ascii_alphabetic() || matches!(next, b'{' | b'('),
         _ => false,
+    })
+}
+
+/// What stands behind the `S` of sort's options that are written as one: `uS 2G`, `k` and its like take all behind them.
+fn behind_letters(letters: &[u8]) -> Option<&[u8]> {
+    let flags = letters
+        .iter()
+        .take_while(|letter| b"bCcdfghiMmnRrsuVz".contains(letter))
+        .take(16)
+        .count();
+    letters[flags..].strip_prefix(b"S")
+}
+
+/// sort's buffer, written behind other options in one word.
+fn clustered<'a>(words: &[&'a [u8]]) -> Option<Value<'a>> {
+    words.iter().enumerate().find_map(|(at, word)| {
+        match behind_letters(word.strip_prefix(b"-")?)? {
+            [] => words.get(at + 1).map(|next| Value::of(next)),
+            text => Some(Value::of(text)),
+        }
     })
 }
 
@@ -209,7 +231,12 @@ fn sort(words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
         _ => 1,
     };
     let plain = |text| Some(number(text)?.div_ceil(if is_samtools { 1 << 20 } else { 1 << 10 }));
-    match find(long, short) {
+    let own = || {
+        (!is_samtools)
+            .then(|| clustered(&words[at + 1..]))
+            .flatten()
+    };
+    match find(long, short).or_else(own) {
         Some(Value::Computed) => note(Need::AllMemory),
         Some(given @ Value::Given(_)) => {
             note(Need::AllMemory);

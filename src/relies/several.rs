@@ -1,16 +1,16 @@
 //! Which parts of a script may run several times at once: blocks that go on in the background or into `parallel`, and functions
 //! that are started so. How many of them do is the script's own secret.
 
-use super::assignments::name_length;
-use super::lines::{Line, last_background, lines, name_of, words};
-use super::{LONGEST_LINE, heredocs};
+use super::facts::Facts;
+use super::forks::{self, STARTERS, runs_several};
+use super::lines::{Line, last_background, lines, words};
+use super::names::name_length;
+use super::steps::have_several_tasks;
+use super::{LONGEST_LINE, helpers, heredocs};
 use std::ops::Range;
 
 /// Of more functions nobody asks how they are called.
 const MOST_FUNCTIONS: usize = 32;
-
-/// Programs that start what stands behind them several times.
-pub const STARTERS: [&[u8]; 5] = [b"parallel", b"xargs", b"env_parallel", b"sem", b"rush"];
 
 /// No function's name is longer, in bytes.
 const LONGEST_NAME: usize = 256;
@@ -47,17 +47,29 @@ pub struct Several<'a> {
 }
 
 impl<'a> Several<'a> {
-    /// Those of `script`; `starts` says whether a program of it starts others, perhaps those that it has written into a file.
-    pub fn of(script: &'a [u8], starts: bool) -> Several<'a> {
+    /// Those of `script`, of which `facts` are true.
+    pub fn of(script: &'a [u8], facts: &Facts) -> Several<'a> {
         let mut several = Several::default();
-        if !lines(script).any(|line| goes_on(line.text).is_some()) {
+        let mut texts = Vec::new();
+        heredocs::for_each(script, |head, body| texts.push((head, body)));
+        let bodies = || texts.iter().map(|(_, body)| body.clone());
+        several.add(forks::places(script, bodies()));
+        let goes_on = lines(script).any(|line| goes_on(line.text).is_some());
+        if !goes_on && texts.is_empty() {
             return several;
         }
         let mut blocks = Blocks::of(script);
-        if starts {
-            heredocs::for_each(script, |_, body| blocks.going_on.push(body));
+        // They may start what the script has written into a file.
+        if facts.starts_several() {
+            blocks.going_on.extend(bodies());
         }
+        let helpers = helpers::of(&texts);
         several.add(blocks.going_on);
+        let started = helpers::started_several_times(script, &helpers, |line| {
+            let words: Vec<&[u8]> = words(line.text).collect();
+            several.is_one(line) || have_several_tasks(facts, &words)
+        });
+        several.add(started);
         let functions = &blocks.functions;
         if functions.len() > MOST_FUNCTIONS || several.starts_any(script, functions) {
             several.add(functions.iter().map(|function| function.place.clone()));
@@ -97,8 +109,11 @@ impl<'a> Several<'a> {
 
     /// Lines in them, and those that start something so themselves.
     fn lines(&self, script: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
-        let is_one = |line: &Line| self.has(line.place()) || goes_on(line.text).is_some();
-        lines(script).filter(is_one)
+        lines(script).filter(|line| self.is_one(line))
+    }
+
+    fn is_one(&self, line: &Line) -> bool {
+        self.has(line.place()) || goes_on(line.text).is_some()
     }
 
     /// A function is started in one of them, or handed on to others that may do so.
@@ -118,11 +133,6 @@ fn used(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         let name = name.strip_prefix(b"{").unwrap_or(name);
         &name[..name_length(name)]
     })
-}
-
-/// It starts what stands behind it several times.
-pub fn runs_several<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
-    words.any(|word| STARTERS.contains(&name_of(word)))
 }
 
 /// The last place of `text` at which something goes on in the background, or several times.

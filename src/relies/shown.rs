@@ -1,7 +1,7 @@
 //! Commands that only show something, or write it into a file: what they name is nothing that the job relies on.
 
-use super::assignments::is_in_name;
 use super::lines::Line;
+use super::names::is_in_name;
 use std::ops::Range;
 
 /// No name of a file is longer, in bytes.

@@ -170,6 +170,29 @@ const ALL: [(&str, Signs); 64] = [
     ("spades", Signs::SIZED),
 ];
 
+/// More than can be looked for together with those: they are looked for once more.
+const MORE: [(&str, Signs); 19] = [
+    ("_MEM=", Signs::NAMES_MEMORY),
+    ("_MEM ", Signs::NAMES_MEMORY),
+    ("abq2", Signs::SIZED_AND_NAMES),
+    ("g09 ", Signs::SIZED),
+    ("g16 ", Signs::SIZED),
+    ("kmc ", Signs::SIZED),
+    ("cd-hit", Signs::SIZED),
+    ("--vm-bytes", Signs::SIZED),
+    ("-MEMSIZE", Signs::SIZED),
+    ("mapdl", Signs::SIZED),
+    ("numactl", Signs::SIZED),
+    ("taskset", Signs::SIZED),
+    (" PAL", Signs::PROCESSORS),
+    (" Pal", Signs::PROCESSORS),
+    (" pal", Signs::PROCESSORS),
+    ("!PAL", Signs::PROCESSORS),
+    ("novosort", Signs::SIZED),
+    ("sched_getaffinity", Signs::CPU_VARIABLE),
+    ("availableCores", Signs::CPU_VARIABLE),
+];
+
 /// What Slurm's variables say, by what follows their common beginning.
 const VARIABLES: [(&[u8], Signs); 8] = [
     (b"MEM_", Signs::MEMORY_VARIABLE),
@@ -185,31 +208,41 @@ const VARIABLES: [(&[u8], Signs); 8] = [
 /// Where signs end in a text, from its beginning on. Of signs that overlap, the one that begins first counts, and of those
 /// that begin together the one that stands first in the list: that is what lets a reader skip most of a text.
 pub fn find(text: &[u8]) -> Vec<(usize, Signs)> {
-    static FINDER: OnceLock<Option<Searcher>> = OnceLock::new();
-    let finder = FINDER.get_or_init(|| {
-        let signs = || ALL.map(|(sign, _)| sign);
-        let mut config = Config::new();
-        config.match_kind(MatchKind::LeftmostFirst);
-        let searcher = config.builder().extend(signs()).build();
-        // CPUs without its instructions search in another way.
-        let otherwise = || {
-            config
-                .only_rabin_karp(true)
-                .builder()
-                .extend(signs())
-                .build()
-        };
-        searcher.or_else(otherwise)
-    });
-    let found = finder.iter().flat_map(|finder| finder.find_iter(text));
-    let signs = found.map(|sign| (sign.end(), ALL[sign.pattern().as_usize()].1));
+    static FIRST: OnceLock<Option<Searcher>> = OnceLock::new();
+    static SECOND: OnceLock<Option<Searcher>> = OnceLock::new();
+    let find = |finder: &'static OnceLock<Option<Searcher>>, all: &'static [(&str, Signs)]| {
+        let finder = finder.get_or_init(|| searcher(all));
+        let found = finder.iter().flat_map(|finder| finder.find_iter(text));
+        found.map(|sign| (sign.end(), all[sign.pattern().as_usize()].1))
+    };
     // More are rarely found, and room that is made as it is needed costs as much as the search.
     let mut all = Vec::with_capacity(64);
-    all.extend(signs.map(|(end, sign)| match sign {
+    all.extend(find(&FIRST, &ALL).map(|(end, sign)| match sign {
         Signs::SLURM_VARIABLE => (end, variable(&text[end..])),
         _ => (end, sign),
     }));
+    let count = all.len();
+    all.extend(find(&SECOND, &MORE));
+    if all.len() > count {
+        all.sort_by_key(|&(end, _)| end);
+    }
     all
+}
+
+fn searcher(signs: &[(&'static str, Signs)]) -> Option<Searcher> {
+    let signs = || signs.iter().map(|(sign, _)| sign);
+    let mut config = Config::new();
+    config.match_kind(MatchKind::LeftmostFirst);
+    let searcher = config.builder().extend(signs()).build();
+    // CPUs without its instructions search in another way.
+    let otherwise = || {
+        config
+            .only_rabin_karp(true)
+            .builder()
+            .extend(signs())
+            .build()
+    };
+    searcher.or_else(otherwise)
 }
 
 fn variable(rest: &[u8]) -> Signs {

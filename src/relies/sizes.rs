@@ -4,7 +4,7 @@
 use super::Need;
 use super::facts::{Facts, is_scheduler};
 use super::lines::name_of;
-use super::options::{Value, number, size, value};
+use super::options::{Value, number, size, text, value};
 
 /// What a number without a unit counts.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +12,8 @@ enum Unit {
     Processes,
     Mib,
     Gib,
+    /// Of eight bytes.
+    Words,
 }
 
 /// How a program is given its size: whether a file name is its, the option, and what that counts.
@@ -22,24 +24,24 @@ struct Form {
 }
 
 /// One entry a form. Programs that start threads alone are none: with fewer CPUs those share them.
-const FORMS: [Form; 5] = [
+const FORMS: [Form; 11] = [
     Form {
         is: |name| name == b"fluent",
         option: "-t",
         unit: Unit::Processes,
     },
     Form {
-        is: |name| name.starts_with(b"ansys"),
+        is: |name| is_ansys(name),
         option: "-np",
         unit: Unit::Processes,
     },
     Form {
-        is: |name| name.starts_with(b"ansys"),
+        is: |name| is_ansys(name),
         option: "-m",
         unit: Unit::Mib,
     },
     Form {
-        is: |name| name == b"abaqus",
+        is: |name| is_abaqus(name),
         option: "cpus=",
         unit: Unit::Processes,
     },
@@ -48,7 +50,50 @@ const FORMS: [Form; 5] = [
         option: "-m",
         unit: Unit::Gib,
     },
+    Form {
+        is: |name| is_gaussian(name),
+        option: "-p",
+        unit: Unit::Processes,
+    },
+    Form {
+        is: |name| is_gaussian(name),
+        option: "-m",
+        unit: Unit::Words,
+    },
+    Form {
+        is: |name| name == b"kmc",
+        option: "-m",
+        unit: Unit::Gib,
+    },
+    Form {
+        is: |name| name.starts_with(b"cd-hit"),
+        option: "-M",
+        unit: Unit::Mib,
+    },
+    Form {
+        is: |name| name == b"novosort",
+        option: "-m",
+        unit: Unit::Gib,
+    },
+    Form {
+        is: |name| name == b"sas",
+        option: "-MEMSIZE",
+        unit: Unit::Mib,
+    },
 ];
+
+fn is_ansys(name: &[u8]) -> bool {
+    name.starts_with(b"ansys") || name == b"mapdl"
+}
+
+/// Abaqus is called by its release, too: `abq2023`.
+fn is_abaqus(name: &[u8]) -> bool {
+    name == b"abaqus" || name.starts_with(b"abq20")
+}
+
+fn is_gaussian(name: &[u8]) -> bool {
+    matches!(name, b"g09" | b"g16")
+}
 
 /// Profiles that say nothing of where tasks run.
 const LOCAL_PROFILES: [&[u8]; 13] = [
@@ -75,6 +120,8 @@ pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
         }
     }
     parts_of_a_mesh(words, note);
+    lists_of_cpus(words, note);
+    stress(words, note);
     pools(words, note);
     nextflow(facts, words, note);
     takes_all(words, note);
@@ -85,15 +132,15 @@ impl Form {
         match (1..words.len()).find_map(|at| self.value(words, at)) {
             Some(Value::Written(text)) => match (self.unit, number(text), size(text)) {
                 (Unit::Processes, Some(count), _) => note(Need::Cpus(count)),
-                (Unit::Mib, Some(mib), _) | (Unit::Mib | Unit::Gib, None, Some(mib)) => {
-                    note(Need::Memory(mib))
-                }
+                // For some of them 0 is no limit.
+                (_, Some(0), _) | (Unit::Processes, None, _) | (_, None, None) => {}
+                (Unit::Mib, Some(mib), _) | (_, None, Some(mib)) => note(Need::Memory(mib)),
                 (Unit::Gib, Some(gib), _) => note(Need::Memory(gib.saturating_mul(1024))),
-                _ => {}
+                (Unit::Words, Some(words), _) => note(Need::Memory((words >> 17).max(1))),
             },
-            Some(Value::Computed) => note(match self.unit {
+            Some(value) if value.exceeds_given() => note(match self.unit {
                 Unit::Processes => Need::AllCpus,
-                Unit::Mib | Unit::Gib => Need::AllMemory,
+                Unit::Mib | Unit::Gib | Unit::Words => Need::AllMemory,
             }),
             Some(Value::Given(_)) if !matches!(self.unit, Unit::Processes) => note(Need::AllMemory),
             _ => {}
@@ -116,6 +163,40 @@ fn parts_of_a_mesh(words: &[&[u8]], note: &mut impl FnMut(Need)) {
     let is_parallel = words.contains(&&b"-parallel"[..]);
     if names.any(|name| name == b"decomposePar" || name.ends_with(b"Foam") && is_parallel) {
         note(Need::AllCpus);
+    }
+}
+
+/// `numactl -C 0-15`, `taskset -c 0-15`, Gaussian's `-c="0-15"`: CPUs by their numbers, which a job must have.
+fn lists_of_cpus(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+    for at in 0..words.len() {
+        let options: &[&str] = match name_of(words[at]) {
+            b"numactl" => &["--physcpubind", "-C"],
+            b"taskset" => &["--cpu-list", "-c"],
+            name if is_gaussian(name) => &["-c"],
+            _ => continue,
+        };
+        let mut lists = (at + 1..words.len()).filter_map(|at| text(words, at, options, options));
+        // One CPU there always is.
+        if lists.any(|list| list != b"all" && number(list).is_none_or(|cpu| cpu > 0)) {
+            note(Need::AllCpus);
+        }
+        return;
+    }
+}
+
+/// Each of stress-ng's workers takes as much.
+fn stress(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+    let find = |option: &str| (0..words.len()).find_map(|at| value(words, at, &[option], &[]));
+    if let Some(Value::Written(bytes)) = find("--vm-bytes") {
+        let workers = match find("--vm") {
+            Some(Value::Written(count)) => number(count),
+            Some(_) => None,
+            None => Some(1),
+        };
+        let all = workers
+            .zip(size(bytes))
+            .map(|(one, mib)| mib.saturating_mul(one.max(1)));
+        note(all.map_or(Need::AllMemory, Need::Memory));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Need;
 use super::facts::Facts;
 use super::lines::name_of;
-use super::options::{Value, number, size, value};
+use super::options::{Value, number, size, text, value};
 
 pub(super) const LAUNCHERS: [&[u8]; 7] = [
     b"srun",
@@ -61,6 +61,7 @@ enum Count {
 impl Count {
     fn of(value: Value) -> Count {
         match value {
+            _ if value.exceeds_given() => Count::Unknown,
             Value::Given(_) => Count::Given,
             Value::Computed => Count::Unknown,
             Value::Written(text) => number(text).map_or(Count::Unknown, Count::Number),
@@ -198,7 +199,16 @@ impl<'a> Step<'a> {
         let take = |known: &mut Option<Count>, found: Option<Count>| *known = found.max(*known);
         take(
             &mut self.cpus,
-            count(&["--cpus-per-task", "--cpus-per-rank"], &["-c"]),
+            count(
+                &[
+                    "--cpus-per-task",
+                    "--cpus-per-rank",
+                    "-cpus-per-rank",
+                    "--cpus-per-proc",
+                    "-cpus-per-proc",
+                ],
+                &["-c"],
+            ),
         );
         take(
             &mut self.cpus,
@@ -223,9 +233,10 @@ impl<'a> Step<'a> {
         );
         take(&mut self.nodes, count(&["--nodes"], &["-N"]));
         take(&mut self.least_cpus, count(&["--mincpus"], &[]));
-        let map = find(&["--map-by", "-map-by"], &[])
-            .filter(|map| matches!(map, Value::Written(text) if text.starts_with(b"ppr:")));
-        take(&mut self.tasks_per_node, map.map(|_| Count::Unknown));
+        let map = text(words, at, &["--map-by", "-map-by"], &[]).unwrap_or_default();
+        let is_ppr = map.starts_with(b"ppr:");
+        take(&mut self.tasks_per_node, is_ppr.then_some(Count::Unknown));
+        take(&mut self.cpus, elements_of_map(map));
         let sockets = find(&["--extra-node-info"], &["-B"]);
         take(
             &mut self.least_cpus,
@@ -304,6 +315,16 @@ fn cpus_of_tres(words: &[&[u8]], at: usize) -> Option<Count> {
         .iter()
         .take_while(|word| !word.starts_with(b"-"));
     [text].iter().chain(behind).find_map(cpus)
+}
+
+/// `slot:PE=4`: how many CPUs each process is bound to.
+fn elements_of_map(map: &[u8]) -> Option<Count> {
+    let mut parts = map.split(|&byte| byte == b':');
+    parts.find_map(|part| {
+        let (name, count) = part.split_at_checked(3)?;
+        name.eq_ignore_ascii_case(b"pe=")
+            .then(|| Count::of(Value::of(count)))
+    })
 }
 
 /// `-B 1:4:2`: sockets, cores and threads.

@@ -2,9 +2,10 @@
 //! hands on what the job has. Only commands that hold a sign are looked at, and their variables are looked up where they
 //! are used: most scripts pay nothing for it.
 
-use super::assignments::{
-    arguments, enclosed, is_in_name, is_nproc, is_set, name_length, options, set_in, sourced,
-};
+use super::arithmetic::{exceeds_counts, number};
+use super::assignments::{arguments, enclosed, is_nproc, is_set, options, set_in, sourced};
+use super::names::{is_in_name, name_length};
+use super::options::MORE_THAN_CPUS;
 
 /// A value may name another variable, and so on, so many times.
 const DEEPEST: u32 = 4;
@@ -208,11 +209,14 @@ impl<'a> Variables<'a> {
         let mut written = Vec::new();
         self.push(&text, depth + 1, &mut written)?;
         let has = |part: &[u8]| memchr::memmem::find(&written, part).is_some();
-        match super::arithmetic::number(&written) {
+        let exceeds = || exceeds_counts(&written);
+        match number(&written) {
             Some(number) => out.extend_from_slice(number.to_string().as_bytes()),
-            None if has(b"$SLURM_CPUS") || has(b"$SLURM_JOB_CPUS") => out.extend_from_slice(CPUS),
+            None if has(b"$SLURM_CPUS") || has(b"$SLURM_JOB_CPUS") => {
+                out.extend_from_slice(if exceeds() { MORE_THAN_CPUS } else { CPUS })
+            }
             None if has(b"$SLURM_MEM") => out.extend_from_slice(MEMORY),
-            None if has(b"$SLURM_N") || is_slurms_alone(&written) => out.extend_from_slice(OTHER),
+            None if !exceeds() || is_slurms_alone(&written) => out.extend_from_slice(OTHER),
             None => out.extend_from_slice(b"$UNKNOWN"),
         }
         Some(())
@@ -250,5 +254,6 @@ fn is_element(name: &[u8]) -> bool {
 /// A single variable of Slurm's.
 fn is_slurms_alone(text: &[u8]) -> bool {
     let name = text.trim_ascii().strip_prefix(b"$SLURM_");
+    let name = name.filter(|name| !name.starts_with(b"ARRAY_"));
     name.is_some_and(|name| name.iter().all(|byte| is_in_name(*byte)))
 }

@@ -3,6 +3,11 @@
 use super::*;
 use crate::relies::{LONGEST_LINE, MOST_READ};
 
+const MOST_ASKED: AskedCpus = AskedCpus {
+    tasks: u64::MAX,
+    cpus: u64::MAX,
+};
+
 #[test]
 fn no_bytes_make_it_fail_and_long_ones_are_cut() {
     let words: [&[u8]; 12] = [
@@ -28,11 +33,11 @@ fn no_bytes_make_it_fail_and_long_ones_are_cut() {
                 .wrapping_add(1);
             script.extend_from_slice(words[(state >> 40) as usize % words.len()]);
         }
-        let _whatever_it_is = Floor::of(&script, u64::MAX);
+        let _whatever_it_is = Floor::of(&script, MOST_ASKED);
     }
     let mut long = vec![b'x'; MOST_READ];
     long.extend_from_slice(b"\njava -Xmx7g\n");
-    assert!(Floor::of(&long, 1).is_empty());
+    assert!(Floor::of(&long, FOUR).is_empty());
 }
 
 #[test]
@@ -142,6 +147,14 @@ fn hostile_scripts_are_read_in_linear_time() {
         behind("srun \"$@\"\n", "set -- $@ -c 4;"),
         times("srun ${T[@]} T=(-c $T) "),
         times("export SRUN_CPUS_PER_TASK=$T\nsrun -n 2 ./a\n"),
+        times("sort -S 1G a|"),
+        times("sort -S 1G a|\n"),
+        times("<(sort -S 1G a"),
+        times("cat > a <<A\nsort -S 1G\nA\na &\n"),
+        behind("sort -S 1G a\nsrun -n 4 a\n", "cat > a <<A\nA\n"),
+        times("cat > a <<A\nPool(\nA\n"),
+        behind("T=$SLURM_CPUS_ON_NODE\n", "$T-1*2/4"),
+        times("nproc)/9"),
         times("xFoam "),
         times("[ -lt "),
         times("source "),
@@ -198,6 +211,11 @@ fn hostile_scripts_are_read_in_linear_time() {
         "T=",
         "$T -lt 3 ",
         "xFoam ",
+        "<(sort -S 1G ",
+        "sort -S 1G|",
+        "nproc)/9",
+        "SLURM_CPUS_ON_NODE-1",
+        "make -j ",
         "sbatch a;",
         "echo a>",
         "$(date ",

@@ -3,16 +3,24 @@
 mod hostile;
 mod no_floor;
 mod programs;
+mod several;
 mod steps;
 mod variables;
 
-use super::Floor;
+use super::{AskedCpus, Floor};
 
 /// `None`: nothing; `Some(None)`: all that was asked for; in MiB and CPUs.
 type Least = Option<Option<u64>>;
 
+/// One task that asks for four CPUs.
+const FOUR: AskedCpus = AskedCpus { tasks: 1, cpus: 4 };
+
 fn floor(script: &str) -> (Least, Least) {
-    let floor = Floor::of(format!("#!/bin/bash\n{script}\n").as_bytes(), 4);
+    floor_of(script, FOUR)
+}
+
+fn floor_of(script: &str, asked: AskedCpus) -> (Least, Least) {
+    let floor = Floor::of(format!("#!/bin/bash\n{script}\n").as_bytes(), asked);
     (floor.memory.map(|f| f.least), floor.cpus.map(|f| f.least))
 }
 

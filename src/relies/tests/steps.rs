@@ -53,6 +53,28 @@ fn steps_and_launchers_keep_what_they_name() {
         ("srun ./a -B 1:4:1 --mincpus=4", NOTHING),
         ("mpirun --map-by ppr:4:node ./a", ALL_CPUS),
         ("mpirun --map-by socket -np 4 ./a", cpus(4)),
+        // Each process has several CPUs.
+        ("mpirun -np 4 --map-by slot:PE=4 ./a", cpus(16)),
+        ("mpirun -np 4 -map-by node:PE=4 ./a", cpus(16)),
+        ("mpirun --map-by socket:pe=4 -np 4 ./a", cpus(16)),
+        (
+            "mpirun --map-by=slot:OVERSUBSCRIBE:PE=4 -np 4 ./a",
+            cpus(16),
+        ),
+        ("mpirun -np 4 --map-by ppr:2:socket:pe=4 ./a", cpus(16)),
+        ("mpirun -np 4 --cpus-per-proc 4 ./a", cpus(16)),
+        ("mpirun -np 4 -cpus-per-rank 4 ./a", cpus(16)),
+        (
+            "export OMP_NUM_THREADS=4\nmpirun -np 4 --map-by slot:PE=$OMP_NUM_THREADS ./a",
+            cpus(16),
+        ),
+        ("mpirun -np 4 --map-by slot:PE=$X ./a", ALL_CPUS),
+        (
+            "mpirun -np 4 --map-by slot:PE=$SLURM_CPUS_PER_TASK ./a",
+            cpus(4),
+        ),
+        ("mpirun -np 4 --map-by slot --report PE=4 ./a", cpus(4)),
+        ("mpirun ./a --map-by slot:PE=4 -np 4", NOTHING),
         ("mpirun -np 2 ./a : -np 4 ./b", (None, Some(None))),
         ("srun -n 2 ./a : b", cpus(2)),
         // Whoever starts MPI's processes.
@@ -120,7 +142,7 @@ fn what_slurm_gave_is_handed_on_or_checked() {
         ("limit=$(cat /sys/fs/cgroup/memory.max)", ALL_MEMORY),
         ("[ \"$SLURM_CPUS_PER_TASK\" -ge 4 ] || exit 1", all_cpus),
         ("if (( SLURM_CPUS_ON_NODE < 8 )); then exit 1; fi", all_cpus),
-        // Asked of Slurm, and kept.
+        // AskedCpus of Slurm, and kept.
         (
             "MB=`scontrol -do show job \"$SLURM_JOB_ID\" | sed 's/.*Mem=//'`",
             ALL_MEMORY,
@@ -198,76 +220,6 @@ fn every_command_of_a_line_is_read() {
 }
 
 #[test]
-fn what_may_run_several_times_at_once_keeps_all() {
-    assert_floors(&[
-        (
-            "parallel -j 4 srun -N1 -n1 -c1 --mem=1G --exclusive ./a ::: 1 2",
-            ALL,
-        ),
-        ("ls | xargs -P4 srun --mem=1G ./a", ALL_MEMORY),
-        ("sem -j 4 java -Xmx2g -jar a.jar", ALL_MEMORY),
-        // Blocks in the background.
-        ("(\n srun --mem=1G ./a\n) &\nwait", ALL_MEMORY),
-        ("{\n java -Xmx2g -jar a.jar\n} > log 2>&1 &", ALL_MEMORY),
-        (
-            "for f in a b; do\n (\n  cd $f\n  srun -n1 --mem=1G ./a\n ) &\ndone",
-            ALL,
-        ),
-        (
-            "while read f; do\nif x; then\nsort -S 1G $f\nfi\ndone < list &\n./b",
-            ALL_MEMORY,
-        ),
-        (
-            "for f in *; do\n echo \"java -Xmx1g -jar a $f\"\ndone | parallel -j 4",
-            ALL_MEMORY,
-        ),
-        ("if x; then\n sort -S 1G a\nfi &", ALL_MEMORY),
-        ("case x in\na) sort -S 1G a ;;\nesac &", ALL_MEMORY),
-        // Functions in the background.
-        ("f() {\n sort -S 1G $1\n}\nf a &\nf b &\nwait", ALL_MEMORY),
-        ("f() { sort -S 1G $1; }\nf a &\nf b &\nwait", ALL_MEMORY),
-        (
-            "f() {\n sort -S 1G $1\n}\nfor a in 1 2; do\n (\n f $a\n ) &\ndone",
-            ALL_MEMORY,
-        ),
-        (
-            "function f {\n sort -S 1G $1\n}\nexport -f f\nparallel f ::: a b",
-            ALL_MEMORY,
-        ),
-        (
-            "g() { f; }\nf()\n{\n sort -S 1G $1\n}\ng a &\ng b &",
-            ALL_MEMORY,
-        ),
-        // What a variable or a text holds that is started so.
-        (
-            "RUN=\"java -Xmx2g -jar a.jar\"\n$RUN a &\n$RUN b &",
-            ALL_MEMORY,
-        ),
-        ("RUN='sort -S 1G'\n(\n ${RUN} a\n) &", ALL_MEMORY),
-        ("RUN='sort -S 1G'\n$RUN a\n$OTHER &", mib(1024)),
-        (
-            "cat > cmds <<EOF\nsort -S 1G a\nsort -S 1G b\nEOF\nparallel < cmds",
-            ALL_MEMORY,
-        ),
-        // Several tasks.
-        (
-            "srun -n 4 java -Xmx2g -jar a.jar",
-            (Some(None), Some(Some(4))),
-        ),
-        ("srun -n 1 sort -S 1G a", (Some(Some(1024)), Some(Some(1)))),
-        // Others do, and this does not.
-        ("sort -S 1G a\n(\n ./a\n) &", mib(1024)),
-        ("for f in a b; do\n sort -S 1G $f\ndone\n./b &", mib(1024)),
-        ("f() {\n sort -S 1G a\n}\nf\n./b &", mib(1024)),
-        ("(\n sort -S 1G a\n) 2>&1 | tee log && ./b", mib(1024)),
-        (
-            "(\n ./a\n) &\nfor f in a; do\n sort -S 1G $f\ndone",
-            mib(1024),
-        ),
-    ]);
-}
-
-#[test]
 fn what_hangs_on_the_count_keeps_it_however_it_is_called() {
     assert_floors(&[
         ("T=$SLURM_CPUS_PER_TASK\n[ $T -ge 4 ] || exit 1", ALL_CPUS),
@@ -314,6 +266,8 @@ fn what_hangs_on_the_count_keeps_it_however_it_is_called() {
             "n = int(os.environ['SLURM_CPUS_PER_TASK'])\nassert m >= 4\nrun(n)",
             NOTHING,
         ),
+        ("n=len(os.sched_getaffinity(0)); assert n>=4", ALL_CPUS),
+        ("n = len(os.sched_getaffinity(0))\nrun(n)", NOTHING),
         // Handed on, printed, or compared to see whether it is set.
         ("T=$SLURM_CPUS_PER_TASK\n./a -t $T", NOTHING),
         ("T=$SLURM_CPUS_PER_TASK\necho \"T is $T == all\"", NOTHING),
@@ -332,10 +286,45 @@ fn what_hangs_on_the_count_keeps_it_however_it_is_called() {
 }
 
 #[test]
+fn a_share_of_the_cpus_is_one_at_least() {
+    assert_floors(&[
+        ("parallel -j $((SLURM_CPUS_PER_TASK/4)) ./a ::: b", cpus(4)),
+        (
+            "NT=$((SLURM_CPUS_PER_TASK/2))\nls | xargs -P $NT ./a",
+            cpus(2),
+        ),
+        ("T=$SLURM_CPUS_PER_TASK\n./a -j $((T/2))", cpus(2)),
+        ("T=$(nproc)\nmake -j $((T - 1))", cpus(2)),
+        ("make -j $(( $(nproc)/2 ))", cpus(2)),
+        ("mpirun -np $((SLURM_CPUS_PER_TASK/4)) ./a", cpus(4)),
+        ("split -n l/$((SLURM_CPUS_PER_TASK/2)) a", cpus(2)),
+        (
+            "n <- as.integer(Sys.getenv(\"SLURM_CPUS_PER_TASK\"))\ncl <- makeCluster(n-1)",
+            cpus(2),
+        ),
+        (
+            "n = int(os.environ['SLURM_CPUS_PER_TASK'])\nwith Pool(n - 1) as p:",
+            cpus(2),
+        ),
+        // Not even what was asked for would do.
+        ("./a -t $((SLURM_CPUS_PER_TASK/8))", NOTHING),
+        ("T=$SLURM_CPUS_PER_TASK\n./a -p $T -1 b -2 c", NOTHING),
+        ("T=$SLURM_CPUS_PER_TASK\n# $((T/2))\n./a -t $T", NOTHING),
+        (
+            "T=$SLURM_CPUS_PER_TASK\nexport OMP_NUM_THREADS=$((T/2))",
+            NOTHING,
+        ),
+    ]);
+    let script = "./a -t $((SLURM_CPUS_PER_TASK/2))";
+    let four_tasks = AskedCpus { tasks: 4, cpus: 32 };
+    assert_eq!(floor_of(script, four_tasks), cpus(8));
+}
+
+#[test]
 fn where_it_stands_is_known_and_safe_to_print() {
     let script =
         b"#!/bin/bash\n#SBATCH --mem=9G\ncd /a\n\n  java \\\n -Xmx2g \x1b[31m\xff -jar a.jar\n";
-    let memory = Floor::of(script, 1).memory.unwrap();
+    let memory = Floor::of(script, FOUR).memory.unwrap();
     assert_eq!(memory.line, 5);
     assert!(
         memory.text.starts_with("java ") && memory.text.contains("-Xmx2g"),

@@ -42,6 +42,41 @@ fn variables_stand_for_what_the_script_says_that_they_hold() {
         ("NP=$((SLURM_NTASKS * 1))\nmpirun -np $NP ./a", NOTHING),
         ("mpirun -np $(nproc) ./a", NOTHING),
         ("mpirun -n $SLURM_JOB_NUM_NODES ./a", NOTHING),
+        (
+            "mpirun -np $((SLURM_NNODES * SLURM_NTASKS_PER_NODE)) ./a",
+            NOTHING,
+        ),
+        (
+            "N=$((SLURM_NNODES * SLURM_CPUS_ON_NODE))\nmpirun -np $N ./a",
+            NOTHING,
+        ),
+        (
+            "mpirun -np $((SLURM_NTASKS * SLURM_CPUS_PER_TASK)) ./a",
+            NOTHING,
+        ),
+        // More than Slurm gave.
+        ("mpirun -np $((SLURM_NNODES*16)) ./a", ALL_CPUS),
+        ("mpirun -np $((16*SLURM_JOB_NUM_NODES)) ./a", ALL_CPUS),
+        ("srun -n $(($SLURM_NNODES * 16)) ./a", ALL_CPUS),
+        ("NP=$((SLURM_NNODES*16))\nmpirun -np $NP ./a", ALL_CPUS),
+        ("let \"NP=$SLURM_NNODES*16\"\nmpirun -np $NP ./a", ALL_CPUS),
+        ("let NP=16*$SLURM_NNODES\nmpirun -np $NP ./a", ALL_CPUS),
+        ("P=16\nmpirun -np $((SLURM_NNODES*P)) ./a", ALL_CPUS),
+        ("srun -n $((SLURM_NTASKS*8)) ./a", ALL_CPUS),
+        ("srun -n $((SLURM_NTASKS+1)) ./a", ALL_CPUS),
+        (
+            "NPROCS=$((SLURM_CPUS_PER_TASK*2)); srun -n $NPROCS ./a",
+            ALL_CPUS,
+        ),
+        ("srun -c $((SLURM_CPUS_PER_TASK*2)) ./a", ALL_CPUS),
+        (
+            "export SRUN_CPUS_PER_TASK=$((SLURM_CPUS_PER_TASK*2))\nsrun ./a",
+            ALL_CPUS,
+        ),
+        ("srun -n $SLURM_ARRAY_TASK_ID ./a", ALL_CPUS),
+        ("make -j $((SLURM_CPUS_PER_TASK*2))", NOTHING),
+        ("fluent 3ddp -t$((SLURM_NNODES*16)) -i a.jou", ALL_CPUS),
+        ("./a $SLURM_NNODES*16", NOTHING),
         // Not known.
         ("mpirun -np $1 ./a", ALL_CPUS),
         ("srun -c $THREADS ./a", ALL_CPUS),
