@@ -1,7 +1,7 @@
 //! Inputs of chemists' programs that stand in the script, or that it writes: processes and memory in the input's own words.
 
-use super::Need;
 use super::facts::Facts;
+use super::floor::Need;
 use super::options::{Value, number, size};
 
 /// Inputs that stand in the script: Gaussian's `%nprocshared=8`, ORCA's `nprocs 8` and its `%maxcore`, which is for each of them.

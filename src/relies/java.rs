@@ -1,7 +1,7 @@
 //! Java machines, and programs that start one: a heap that the script names, or a share of what the job has.
 
-use super::Need;
 use super::facts::Facts;
+use super::floor::Need;
 use super::lines::name_of;
 use super::options::{Value, size};
 use crate::text::contains;

@@ -1,7 +1,7 @@
 //! Memory that a program is to take, named in an option or a variable whose name speaks of memory.
 
-use super::Need;
 use super::facts::Facts;
+use super::floor::Need;
 use super::lines::name_of;
 use super::options::{Value, number, size, value};
 use super::steps::is_launcher;

@@ -1,11 +1,12 @@
 //! Programs that size themselves: by a size that the script names, or by what Slurm gave the job.
 
 use super::facts::{Facts, counts};
+use super::floor::Need;
 use super::lines::name_of;
 use super::names::is_in_name;
 use super::options::{Value, number, size, value};
 use super::signs::Signs;
-use super::{Need, memory, properties};
+use super::{memory, properties};
 use crate::text::contains;
 use std::cell::OnceCell;
 

@@ -1,7 +1,7 @@
 //! Memory that is named by a pair of words: a property and its value, or a size with a blank before its unit.
 
-use super::Need;
 use super::facts::Facts;
+use super::floor::Need;
 use super::memory::speaks_of_memory;
 use super::options::{number, size};
 

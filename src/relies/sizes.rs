@@ -1,8 +1,8 @@
 //! Programs that are given their size in words of their own: how many processes they start, how much memory they may take, or that
 //! they take what the job has.
 
-use super::Need;
 use super::facts::{Facts, is_scheduler};
+use super::floor::Need;
 use super::lines::name_of;
 use super::options::{Value, number, size, text, value};
 

@@ -1,7 +1,7 @@
 //! Steps that name their own memory, CPUs and tasks: one that asks for more than its job has cannot be created.
 
-use super::Need;
 use super::facts::Facts;
+use super::floor::Need;
 use super::lines::name_of;
 use super::options::{Value, number, size, text, value};
 

@@ -1,7 +1,7 @@
 //! Steps, launchers, and what Slurm gave.
 
 use super::*;
-use crate::relies::SHOWN;
+use crate::relies::found::SHOWN;
 
 #[test]
 fn a_shadow_has_a_stand_in_for_every_launcher_but_one() {

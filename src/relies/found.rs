@@ -1,0 +1,349 @@
+//! What has been found in a script so far, line by line and command by command.
+
+use super::LONGEST_LINE;
+use super::facts::Facts;
+use super::floor::{AskedCpus, Floor, Need, Reliance};
+use super::lines::{self, Has, Line};
+use super::pipes::{self, Pipe};
+use super::several::Several;
+use super::signs::{self, Signs};
+use super::variables::{Variables, Written};
+use super::{assignments, forks, inputs, java, programs, shares, shown, sizes, steps};
+use crate::text::units::printable_part;
+use std::cell::{Cell, OnceCell};
+use std::ops::Range;
+
+/// What is kept of a line, in characters.
+pub(super) const SHOWN: usize = 60;
+
+/// Variables that hold how many CPUs there are are followed so many times: what is behind is read each time.
+const MOST_FOLLOWED: u32 = 64;
+
+/// What has been found so far: the line that needs most, of memory and of CPUs.
+pub struct Found<'a> {
+    script: &'a [u8],
+    asked: AskedCpus,
+    has: Has,
+    pub facts: Facts<'a>,
+    /// Found out where somebody asks.
+    several: OnceCell<Several<'a>>,
+    variables: Variables<'a>,
+    followed: u32,
+    /// Variables that have been followed, and from where on.
+    known: Vec<(&'a [u8], usize)>,
+    /// Whether a line has a command in the background: the last one of which that was asked, by where it begins and ends.
+    background: Cell<Option<(Range<usize>, bool)>>,
+    /// Of the command that is being read.
+    words: Vec<&'a [u8]>,
+    pipe: Pipe,
+    memory: Option<(Option<u64>, Line<'a>)>,
+    cpus: Option<(Option<u64>, Line<'a>)>,
+}
+
+impl<'a> Found<'a> {
+    pub fn in_script(script: &'a [u8], asked: AskedCpus) -> Found<'a> {
+        Found {
+            script,
+            asked,
+            has: Has::of(script),
+            facts: Facts::of(script),
+            several: OnceCell::new(),
+            variables: Variables::of(script),
+            followed: 0,
+            known: Vec::new(),
+            background: Cell::new(None),
+            words: Vec::new(),
+            pipe: Pipe::default(),
+            memory: None,
+            cpus: None,
+        }
+    }
+
+    /// Reads the commands of a line that hold a sign; where another job may be meant, that may be by any part of a command.
+    pub fn take(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
+        self.pipe.begin_line(line.text);
+        let all = Signs::all(signs);
+        let is_all = matches!(
+            (&self.memory, &self.cpus),
+            (Some((None, _)), Some((None, _)))
+        );
+        if is_all || !all.matter() {
+            return;
+        }
+        if line.text.len() > LONGEST_LINE {
+            if all == Signs::SORT && !programs::may_name_a_buffer(line.text) {
+                return;
+            }
+            return self.keep_all(line, all);
+        }
+        if !all.has(Signs::OTHER_JOB) {
+            return self.take_commands(line, signs);
+        }
+        for command in line.whole_commands(self.has) {
+            let of_command = signs::up_to(line.start + command.end, &mut signs);
+            let part = line.part(&command);
+            self.pipe.end();
+            if Signs::all(of_command).has(Signs::OTHER_JOB) {
+                self.read(&part, 0..part.text.len(), Signs::all(of_command));
+            } else {
+                self.take_commands(&part, of_command);
+            }
+        }
+    }
+
+    /// Keeps all that `signs` are about.
+    fn keep_all(&mut self, line: &Line<'a>, signs: Signs) {
+        if signs.are_about_memory() {
+            raise(&mut self.memory, None, line);
+        }
+        if signs.are_about_cpus() {
+            raise(&mut self.cpus, None, line);
+        }
+    }
+
+    fn take_commands(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
+        for command in line.commands(self.has) {
+            if signs.is_empty() {
+                break;
+            }
+            let of_command = signs::up_to(line.start + command.end, &mut signs);
+            self.pipe.begin(line.text, command.start);
+            if !of_command.is_empty() && !self.only_shows(line, &command) {
+                let all = Signs::all(of_command);
+                self.read(line, command.clone(), all);
+                self.read_parts(line, command, all);
+            }
+        }
+    }
+
+    /// Of the commands that one is given as files, `<(...)`, all run beside it.
+    fn read_parts(&mut self, line: &Line<'a>, command: Range<usize>, signs: Signs) {
+        let parts = pipes::parts(&line.text[command.clone()]);
+        if parts.len() < 2 || !self.pipe.needs_memory() {
+            return;
+        }
+        self.pipe.forget();
+        for part in parts {
+            self.pipe.join();
+            let place = command.start + part.start..command.start + part.end;
+            self.read(line, place, signs);
+        }
+    }
+
+    /// What a command prints is nothing that the job relies on, unless others start it.
+    #[inline]
+    fn only_shows(&self, line: &Line, command: &Range<usize>) -> bool {
+        let facts = &self.facts;
+        line.only_shows(command, || facts.collects())
+            && !(facts.starts_several() && self.several().has(line.place()))
+    }
+
+    fn several(&self) -> &Several<'a> {
+        let several = || Several::of(self.script, &self.facts);
+        self.several.get_or_init(several)
+    }
+
+    fn read(&mut self, line: &Line<'a>, place: Range<usize>, mut signs: Signs) {
+        let command = &line.text[place.clone()];
+        let end = line.start + place.end;
+        if signs == Signs::SORT && !programs::may_name_a_buffer(command) {
+            return;
+        }
+        let writes = signs.has(Signs::IN_WORDS) && shown::writes(command);
+        let is_for_others = || self.facts.submits() || shown::is_directive(command);
+        if writes && !shown::is_input(command) && is_for_others() {
+            signs = signs.without_programs();
+        }
+        if signs.has(Signs::NAMES_MEMORY)
+            && (shown::is_directive(command) || assignments::only_sets(command))
+        {
+            signs = signs.without_names_of_memory();
+        }
+        if !signs.has(Signs::IN_WORDS) {
+            self.note(line, command, signs, &[]);
+        } else {
+            match self.written(command) {
+                Written::AsItIs => {
+                    let mut words = std::mem::take(&mut self.words);
+                    words.clear();
+                    words.extend(lines::words(command));
+                    self.note(line, command, signs, &words);
+                    self.words = words;
+                }
+                Written::Out(written) => {
+                    let words: Vec<&[u8]> = lines::words(&written).collect();
+                    // Of an array's elements nobody can say what they hold: what is written of them is no input.
+                    let has_elements = writes && shown::has_elements(command);
+                    signs = match has_elements && shown::is_input(command) {
+                        true => signs.without_programs(),
+                        false => signs.with_cpus_of(&written),
+                    };
+                    self.note(line, &written, signs, &words);
+                }
+                Written::TooMuch => self.keep_all(line, signs),
+            }
+        }
+        if signs.has(Signs::CPU_VARIABLE) || signs.has(Signs::PROCESSORS) {
+            self.keep_share(shares::least(command), line);
+        }
+        if signs.has(Signs::CPU_VARIABLE)
+            && let Some(name) = assignments::set_by(command)
+        {
+            self.follow(name, end, line);
+        }
+    }
+
+    /// A command with its variables written out; an export of another shell as bash writes it.
+    fn written(&mut self, command: &[u8]) -> Written {
+        let Some(export) = assignments::as_export(command) else {
+            return self.variables.write_out(command);
+        };
+        match self.variables.write_out(&export) {
+            Written::AsItIs => Written::Out(export),
+            written => written,
+        }
+    }
+
+    /// Somewhere behind `from` the script may hang on what `name` holds: how many CPUs there are. Where it is used too often for
+    /// all of that to be read, it may.
+    fn follow(&mut self, name: &'a [u8], from: usize, line: &Line<'a>) {
+        let script = self.script;
+        let from = from.min(script.len());
+        let mut known = self.known.iter();
+        let is_known = known.any(|&(known, since)| known == name && since <= from);
+        if is_known || matches!(self.cpus, Some((None, _))) {
+            return;
+        }
+        self.known.push((name, from));
+        self.followed += 1;
+        if self.followed > MOST_FOLLOWED {
+            raise(&mut self.cpus, None, line);
+            return;
+        }
+        for at in assignments::uses(name, &script[from..]) {
+            if matches!(self.cpus, Some((None, _))) {
+                return;
+            }
+            self.followed += 1;
+            let user = Line::around(script, from + at, line);
+            if user.text.len() > LONGEST_LINE || self.followed > MOST_FOLLOWED {
+                raise(&mut self.cpus, None, &user);
+                return;
+            }
+            let command = user.command_at(from + at, self.has);
+            if user.text.trim_ascii_start().starts_with(b"#")
+                || user.only_shows(&command, || self.facts.collects())
+            {
+                continue;
+            }
+            let text = &user.text[command];
+            if programs::hangs_on_count(&self.facts, text, Some(name)) {
+                raise(&mut self.cpus, None, &user);
+                continue;
+            }
+            let set = assignments::set_by(text);
+            if set != Some(b"OMP_NUM_THREADS") {
+                let (before, after) = (&script[..from + at], &script[from + at + name.len()..]);
+                self.keep_share(shares::least_behind(before, after), &user);
+            }
+            if let Some(other) = set {
+                self.follow(other, user.start + user.text.len(), &user);
+            }
+        }
+    }
+
+    /// Each task must have so many CPUs; where its user did not ask for as many, it means something else.
+    fn keep_share(&mut self, of_a_task: Option<u64>, line: &Line<'a>) {
+        let all = of_a_task.map(|cpus| cpus.saturating_mul(self.asked.tasks));
+        if let Some(cpus) = all.filter(|&cpus| cpus <= self.asked.cpus) {
+            raise(&mut self.cpus, Some(cpus), line);
+        }
+    }
+
+    fn note(&mut self, line: &Line<'a>, command: &[u8], signs: Signs, words: &[&[u8]]) {
+        let (facts, cpus) = (&self.facts, self.asked.cpus);
+        let (script, places) = (self.script, &self.several);
+        let places = || places.get_or_init(|| Several::of(script, facts));
+        let background = &self.background;
+        let is_background = || {
+            let place = line.place();
+            let known = background.take().filter(|(known, _)| *known == place);
+            let (place, has) = known.unwrap_or_else(|| (place, line.has_background()));
+            background.set(Some((place, has)));
+            has
+        };
+        let pipe = &mut self.pipe;
+        let mut note = |need: Need| match need {
+            Need::Memory(mib) => raise(&mut self.memory, Some(pipe.with(mib)), line),
+            Need::AllMemory => raise(&mut self.memory, None, line),
+            Need::Cpus(least) => raise(&mut self.cpus, Some(least), line),
+            Need::AllCpus => raise(&mut self.cpus, None, line),
+        };
+        if signs.has(Signs::OTHER_JOB) && programs::is_about_another_job(words) {
+            if signs.has(Signs::OWN_JOB) {
+                programs::asks_about_itself(command, words, &mut note);
+            }
+            return;
+        }
+        // How many of them run at once is the script's own secret.
+        let several = OnceCell::new();
+        let is_kept = || {
+            let variable = assignments::set_by(command);
+            variable.is_some_and(|name| places().uses(name))
+                || (variable.is_some() || shown::writes(command)) && facts.starts_several()
+        };
+        let is_several = || {
+            *several.get_or_init(|| {
+                is_background()
+                    || forks::runs_several(words.iter().copied())
+                    || forks::starts_several(words)
+                    || places().has(line.place())
+                    || is_kept()
+            })
+        };
+        if signs.has(Signs::LAUNCHER) {
+            steps::needs(facts, words, cpus, is_several, &mut note);
+        }
+        let one_of_several = OnceCell::new();
+        let is_one_of_several = || {
+            *one_of_several.get_or_init(|| is_several() || steps::have_several_tasks(facts, words))
+        };
+        let mut note = |need: Need| match need {
+            Need::Memory(_) if is_one_of_several() => note(Need::AllMemory),
+            need => note(need),
+        };
+        programs::needs(facts, command, signs, words, cpus, &mut note);
+        if signs.has(Signs::JAVA) {
+            java::needs(facts, words, &mut note);
+        }
+        if signs.has(Signs::SIZED) || signs.has(Signs::PROCESSORS) {
+            sizes::needs(facts, words, &mut note);
+            inputs::needs(facts, words, cpus, &mut note);
+        }
+    }
+
+    pub fn floor(self) -> Floor {
+        let reliance = |(least, line): (Option<u64>, Line)| Reliance {
+            least,
+            line: line.number,
+            text: printable_part(line.text, SHOWN),
+        };
+        Floor {
+            memory: self.memory.map(reliance),
+            cpus: self.cpus.map(reliance),
+        }
+    }
+}
+
+/// Keeps what needs more; all that was asked for is the most.
+fn raise<'a>(known: &mut Option<(Option<u64>, Line<'a>)>, least: Option<u64>, line: &Line<'a>) {
+    let is_more = match (&known, least) {
+        (None, _) => true,
+        (Some((None, _)), _) => false,
+        (Some((Some(_), _)), None) => true,
+        (Some((Some(known), _)), Some(least)) => least > *known,
+    };
+    if is_more {
+        *known = Some((least, *line));
+    }
+}
