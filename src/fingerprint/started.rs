@@ -41,6 +41,10 @@ pub fn push_started<'a>(
     if is_led_by_its_folder(base, rest) {
         return Unknown::Script;
     }
+    // What the shell looks up is one program, whatever its name.
+    if start.launcher.is_empty() && !is_file(word) {
+        return Unknown::Nothing;
+    }
     if base.is_empty()
         || starts_with_interpreter(base)
         || base.iter().any(|byte| b"$*?`{}[]".contains(byte))

@@ -2,15 +2,23 @@
 //! unlimited and a pool of 0 an error, so there must be as many CPUs as make it 1.
 
 use super::assignments::{is_nproc, set_by};
+use super::signs::searcher;
+use aho_corasick::Match;
+use aho_corasick::packed::Searcher;
+use std::sync::LazyLock;
 
 /// What says how many CPUs a task has.
-const COUNTS: [&[u8]; 5] = [
-    b"SLURM_CPUS_PER_TASK",
-    b"SLURM_CPUS_ON_NODE",
-    b"SLURM_JOB_CPUS_PER_NODE",
-    b"sched_getaffinity(0",
-    b"availableCores(",
+const COUNTS: [&str; 6] = [
+    "SLURM_CPUS_PER_TASK",
+    "SLURM_CPUS_ON_NODE",
+    "SLURM_JOB_CPUS_PER_NODE",
+    "sched_getaffinity(0",
+    "availableCores(",
+    NPROC,
 ];
+const NPROC: &str = "nproc";
+
+static FINDER: LazyLock<Option<Searcher>> = LazyLock::new(|| searcher(COUNTS.into_iter()));
 
 /// No more is read behind a count, in bytes.
 const LONGEST: usize = 96;
@@ -28,17 +36,15 @@ pub fn least(command: &[u8]) -> Option<u64> {
     if set_by(command) == Some(b"OMP_NUM_THREADS") {
         return None;
     }
-    let counts = COUNTS.iter().flat_map(|count| {
-        let found = memchr::memmem::find_iter(command, *count);
-        found.map(|at| (at, at + count.len()))
-    });
-    let commands = memchr::memmem::find_iter(command, b"nproc")
-        .filter(|&at| is_nproc(&command[at..]))
-        .map(|at| (at, at + b"nproc".len()));
-    counts
-        .chain(commands)
+    let is_count = |found: &Match| {
+        let is_command = COUNTS[found.pattern().as_usize()] == NPROC;
+        !is_command || is_nproc(&command[found.start()..])
+    };
+    let found = FINDER.iter().flat_map(|finder| finder.find_iter(command));
+    found
+        .filter(is_count)
         .take(MOST_COUNTS)
-        .filter_map(|(start, end)| least_behind(&command[..start], &command[end..]))
+        .filter_map(|found| least_behind(&command[..found.start()], &command[found.end()..]))
         .max()
 }
 

@@ -211,7 +211,7 @@ pub fn find(text: &[u8]) -> Vec<(usize, Signs)> {
     static FIRST: OnceLock<Option<Searcher>> = OnceLock::new();
     static SECOND: OnceLock<Option<Searcher>> = OnceLock::new();
     let find = |finder: &'static OnceLock<Option<Searcher>>, all: &'static [(&str, Signs)]| {
-        let finder = finder.get_or_init(|| searcher(all));
+        let finder = finder.get_or_init(|| searcher(all.iter().map(|&(sign, _)| sign)));
         let found = finder.iter().flat_map(|finder| finder.find_iter(text));
         found.map(|sign| (sign.end(), all[sign.pattern().as_usize()].1))
     };
@@ -229,8 +229,9 @@ pub fn find(text: &[u8]) -> Vec<(usize, Signs)> {
     all
 }
 
-fn searcher(signs: &[(&'static str, Signs)]) -> Option<Searcher> {
-    let signs = || signs.iter().map(|(sign, _)| sign);
+/// What looks for all of these at once, of which each has four bytes at least.
+pub fn searcher(signs: impl Iterator<Item = &'static str> + Clone) -> Option<Searcher> {
+    let signs = || signs.clone();
     let mut config = Config::new();
     config.match_kind(MatchKind::LeftmostFirst);
     let searcher = config.builder().extend(signs()).build();
