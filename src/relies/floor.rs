@@ -64,7 +64,7 @@ impl Reliance {
 
 /// What a line asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+pub enum LineNeed {
     /// So many MiB on a node.
     Memory(u64),
     /// All the memory that was asked for.

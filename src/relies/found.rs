@@ -2,7 +2,7 @@
 
 use super::LONGEST_LINE;
 use super::facts::Facts;
-use super::floor::{AskedCpus, Floor, Need, Reliance};
+use super::floor::{AskedCpus, Floor, LineNeed, Reliance};
 use super::lines::{self, Has, Line};
 use super::pipes::{self, Pipe};
 use super::several::Several;
@@ -273,11 +273,11 @@ impl<'a> Found<'a> {
             has
         };
         let pipe = &mut self.pipe;
-        let mut note = |need: Need| match need {
-            Need::Memory(mib) => raise(&mut self.memory, Some(pipe.with(mib)), line),
-            Need::AllMemory => raise(&mut self.memory, None, line),
-            Need::Cpus(least) => raise(&mut self.cpus, Some(least), line),
-            Need::AllCpus => raise(&mut self.cpus, None, line),
+        let mut note = |need: LineNeed| match need {
+            LineNeed::Memory(mib) => raise(&mut self.memory, Some(pipe.with(mib)), line),
+            LineNeed::AllMemory => raise(&mut self.memory, None, line),
+            LineNeed::Cpus(least) => raise(&mut self.cpus, Some(least), line),
+            LineNeed::AllCpus => raise(&mut self.cpus, None, line),
         };
         if signs.has(Signs::OTHER_JOB) && programs::is_about_another_job(words) {
             if signs.has(Signs::OWN_JOB) {
@@ -308,8 +308,8 @@ impl<'a> Found<'a> {
         let is_one_of_several = || {
             *one_of_several.get_or_init(|| is_several() || steps::have_several_tasks(facts, words))
         };
-        let mut note = |need: Need| match need {
-            Need::Memory(_) if is_one_of_several() => note(Need::AllMemory),
+        let mut note = |need: LineNeed| match need {
+            LineNeed::Memory(_) if is_one_of_several() => note(LineNeed::AllMemory),
             need => note(need),
         };
         programs::needs(facts, command, signs, words, cpus, &mut note);

@@ -1,7 +1,7 @@
 //! Java machines, and programs that start one: a heap that the script names, or a share of what the job has.
 
 use super::facts::Facts;
-use super::floor::Need;
+use super::floor::LineNeed;
 use super::lines::name_of;
 use super::options::{Value, size};
 use crate::text::contains;
@@ -59,16 +59,18 @@ const BEFORE: [&[u8]; 8] = [
 ];
 
 /// Notes the heap that is named, or a share of what the job has.
-pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
+pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     let mut is_named = false;
     for heap in words.iter().filter_map(|word| heap(word)) {
         is_named = true;
         match heap {
-            Heap::Mib(mib) => note(Need::Memory(mib.saturating_add(mib / 10 + BESIDE_HEAP_MIB))),
-            Heap::Computed => note(Need::AllMemory),
+            Heap::Mib(mib) => note(LineNeed::Memory(
+                mib.saturating_add(mib / 10 + BESIDE_HEAP_MIB),
+            )),
+            Heap::Computed => note(LineNeed::AllMemory),
             Heap::FollowsCpus => {
-                note(Need::AllMemory);
-                note(Need::AllCpus);
+                note(LineNeed::AllMemory);
+                note(LineNeed::AllCpus);
             }
         }
     }
@@ -81,7 +83,7 @@ pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
     let has_heap = || facts.has_heap() || is_maven() && facts.has_heap_of_maven();
     let starts = || !is_named && !only_asks && !speaks(words) && starts(words);
     if words.iter().any(by_share) || (starts() && !has_heap()) {
-        note(Need::AllMemory);
+        note(LineNeed::AllMemory);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Memory that a program is to take, named in an option or a variable whose name speaks of memory.
 
 use super::facts::Facts;
-use super::floor::Need;
+use super::floor::LineNeed;
 use super::lines::name_of;
 use super::options::{Value, number, size, value};
 use super::steps::is_launcher;
@@ -158,7 +158,7 @@ fn name_before(word: &[u8]) -> &[u8] {
 }
 
 /// Notes what a command's words name.
-pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
+pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     let is_one = |word: &[u8]| word.starts_with(b"-") || word.contains(&b'=');
     let mut command = None;
     for at in (0..words.len()).filter(|&at| is_one(words[at])) {
@@ -178,7 +178,7 @@ fn named(
     command: &Command,
     words: &[&[u8]],
     at: usize,
-    note: &mut impl FnMut(Need),
+    note: &mut impl FnMut(LineNeed),
 ) {
     let word = words[at];
     let name = name_before(word);
@@ -205,9 +205,9 @@ fn named(
         Some(Value::Computed)
             if !is_option && name[0] != b'%' && !command.names_its_memory(name, at) => {}
         Some(given) => {
-            note(Need::AllMemory);
+            note(LineNeed::AllMemory);
             if given.follows_cpus() {
-                note(Need::AllCpus);
+                note(LineNeed::AllCpus);
             }
         }
         None => {}
@@ -215,13 +215,13 @@ fn named(
 }
 
 /// What the value `text` in or behind `word` asks for; `None` where it may count something else.
-fn written(facts: &Facts, command: &Command, word: &[u8], text: &[u8]) -> Option<Need> {
+fn written(facts: &Facts, command: &Command, word: &[u8], text: &[u8]) -> Option<LineNeed> {
     let name = name_before(word);
     let is_number = || word.starts_with(b"-") && number(text).is_some_and(|number| number > 0);
     let memory = |mib: u64| {
         let times = command.times(facts, name);
-        times.map_or(Need::AllMemory, |times| {
-            Need::Memory(mib.saturating_mul(times))
+        times.map_or(LineNeed::AllMemory, |times| {
+            LineNeed::Memory(mib.saturating_mul(times))
         })
     };
     match (size(text), plain(command, name, text)) {
@@ -230,7 +230,7 @@ fn written(facts: &Facts, command: &Command, word: &[u8], text: &[u8]) -> Option
         (None, Some(mib)) => Some(memory(mib)),
         _ if word.starts_with(b"-D") => None,
         // Of small numbers only the program knows the unit.
-        _ => (is_number() || text.ends_with(b"%")).then_some(Need::AllMemory),
+        _ => (is_number() || text.ends_with(b"%")).then_some(LineNeed::AllMemory),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Programs that size themselves: by a size that the script names, or by what Slurm gave the job.
 
 use super::facts::{Facts, counts};
-use super::floor::Need;
+use super::floor::LineNeed;
 use super::lines::name_of;
 use super::names::is_in_name;
 use super::options::{Value, number, size, value};
@@ -28,17 +28,17 @@ pub fn is_about_another_job(words: &[&[u8]]) -> bool {
 }
 
 /// A command that asks Slurm about the job itself, and keeps the answer: its memory or its CPUs.
-pub fn asks_about_itself(command: &[u8], words: &[&[u8]], note: &mut impl FnMut(Need)) {
+pub fn asks_about_itself(command: &[u8], words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     let asks = |names: &[&str]| names.iter().any(|name| contains(command, name.as_bytes()));
     let answers = |word: &&[u8]| matches!(name_of(word), b"scontrol" | b"sacct" | b"squeue");
     if !asks(&["`", "$("]) || !words.iter().any(answers) {
         return;
     }
     if asks(&["Mem", "mem", "%m"]) {
-        note(Need::AllMemory);
+        note(LineNeed::AllMemory);
     }
     if asks(&["CPU", "cpu"]) {
-        note(Need::AllCpus);
+        note(LineNeed::AllCpus);
     }
 }
 
@@ -49,13 +49,13 @@ pub fn needs(
     signs: Signs,
     words: &[&[u8]],
     cpus: u64,
-    note: &mut impl FnMut(Need),
+    note: &mut impl FnMut(LineNeed),
 ) {
     if signs.has(Signs::MEMORY_VARIABLE) && !only_takes_away(command) {
-        note(Need::AllMemory);
+        note(LineNeed::AllMemory);
     }
     if signs.has(Signs::CPU_VARIABLE) && hangs_on_count(facts, command, None) {
-        note(Need::AllCpus);
+        note(LineNeed::AllCpus);
     }
     if signs.has(Signs::NAMES_MEMORY) {
         memory::needs(facts, words, note);
@@ -168,14 +168,14 @@ fn is_number(text: &[u8]) -> bool {
 }
 
 /// Dask's workers take what there is where no size says how much.
-fn dask(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+fn dask(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     let starts = |pair: &[&[u8]]| name_of(pair[0]) == b"dask" && pair[1] == b"worker";
     let is_worker =
         words.windows(2).any(starts) || words.iter().any(|word| name_of(word) == b"dask-worker");
     let find = |at| value(words, at, &["--memory-limit"], &[]);
     let is_sized = |limit| matches!(limit, Value::Written(text) if size(text).is_some());
     if is_worker && !(0..words.len()).filter_map(find).any(is_sized) {
-        note(Need::AllMemory);
+        note(LineNeed::AllMemory);
     }
 }
 
@@ -210,7 +210,7 @@ fn clustered<'a>(words: &[&'a [u8]]) -> Option<Value<'a>> {
 }
 
 /// sort's buffer, and samtools sort's for each of its threads.
-fn sort(words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
+fn sort(words: &[&[u8]], cpus: u64, note: &mut impl FnMut(LineNeed)) {
     let sorts = |word: &&[u8]| word.ends_with(b"sort") && name_of(word) == b"sort";
     let Some(at) = words.iter().position(sorts) else {
         return;
@@ -238,18 +238,18 @@ fn sort(words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Need)) {
             .flatten()
     };
     match find(long, short).or_else(own) {
-        Some(Value::Computed) => note(Need::AllMemory),
+        Some(Value::Computed) => note(LineNeed::AllMemory),
         Some(given @ Value::Given(_)) => {
-            note(Need::AllMemory);
+            note(LineNeed::AllMemory);
             if given.follows_cpus() {
-                note(Need::AllCpus);
+                note(LineNeed::AllCpus);
             }
         }
         // A plain number is bytes, and KiB of sort's own.
         Some(Value::Written(text)) => match size(text).or(plain(text)) {
-            Some(mib) => note(Need::Memory(mib.saturating_mul(threads()))),
+            Some(mib) => note(LineNeed::Memory(mib.saturating_mul(threads()))),
             // A share of the memory that it believes to have.
-            None if text.ends_with(b"%") => note(Need::AllMemory),
+            None if text.ends_with(b"%") => note(LineNeed::AllMemory),
             None => {}
         },
         None => {}

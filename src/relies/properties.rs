@@ -1,7 +1,7 @@
 //! Memory that is named by a pair of words: a property and its value, or a size with a blank before its unit.
 
 use super::facts::Facts;
-use super::floor::Need;
+use super::floor::LineNeed;
 use super::memory::speaks_of_memory;
 use super::options::{number, size};
 
@@ -12,7 +12,7 @@ fn is_property(name: &[u8]) -> bool {
 }
 
 /// `.config("spark.driver.memory", "48g")`, `SET memory_limit = '40GB'`; `memory="40 gb"`, with a blank before its unit.
-pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
+pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     for (at, word) in words.iter().enumerate() {
         let behind = &words[at + 1..];
         let behind = match behind {
@@ -31,21 +31,21 @@ pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
 }
 
 /// What a property of that name needs. Each of Dask's workers has a limit of its own, which is not all that it takes.
-fn property(facts: &Facts, name: &[u8], mib: u64) -> Need {
+fn property(facts: &Facts, name: &[u8], mib: u64) -> LineNeed {
     match name == b"memory_limit" && facts.has_dask() {
-        true => facts.workers().map_or(Need::AllMemory, |workers| {
-            Need::Memory(mib.saturating_mul(workers).saturating_mul(2))
+        true => facts.workers().map_or(LineNeed::AllMemory, |workers| {
+            LineNeed::Memory(mib.saturating_mul(workers).saturating_mul(2))
         }),
-        false => Need::Memory(mib),
+        false => LineNeed::Memory(mib),
     }
 }
 
 /// `40 gb`, `90 %`.
-fn size_apart(count: &[u8], unit: &[u8]) -> Option<Need> {
+fn size_apart(count: &[u8], unit: &[u8]) -> Option<LineNeed> {
     number(count)?;
     match unit {
-        b"%" => Some(Need::AllMemory),
+        b"%" => Some(LineNeed::AllMemory),
         _ if unit.len() > 3 => None,
-        _ => size(&[count, unit].concat()).map(Need::Memory),
+        _ => size(&[count, unit].concat()).map(LineNeed::Memory),
     }
 }

@@ -2,7 +2,7 @@
 //! they take what the job has.
 
 use super::facts::{Facts, is_scheduler};
-use super::floor::Need;
+use super::floor::LineNeed;
 use super::lines::name_of;
 use super::options::{Value, number, size, text, value};
 
@@ -113,7 +113,7 @@ const LOCAL_PROFILES: [&[u8]; 13] = [
 ];
 
 /// Notes the sizes that the programs of a command are given.
-pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
+pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     for form in &FORMS {
         if let Some(at) = words.iter().position(|word| (form.is)(name_of(word))) {
             form.needs(&words[at..], note);
@@ -128,21 +128,23 @@ pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
 }
 
 impl Form {
-    fn needs(&self, words: &[&[u8]], note: &mut impl FnMut(Need)) {
+    fn needs(&self, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
         match (1..words.len()).find_map(|at| self.value(words, at)) {
             Some(Value::Written(text)) => match (self.unit, number(text), size(text)) {
-                (Unit::Processes, Some(count), _) => note(Need::Cpus(count)),
+                (Unit::Processes, Some(count), _) => note(LineNeed::Cpus(count)),
                 // For some of them 0 is no limit.
                 (_, Some(0), _) | (Unit::Processes, None, _) | (_, None, None) => {}
-                (Unit::Mib, Some(mib), _) | (_, None, Some(mib)) => note(Need::Memory(mib)),
-                (Unit::Gib, Some(gib), _) => note(Need::Memory(gib.saturating_mul(1024))),
-                (Unit::Words, Some(words), _) => note(Need::Memory((words >> 17).max(1))),
+                (Unit::Mib, Some(mib), _) | (_, None, Some(mib)) => note(LineNeed::Memory(mib)),
+                (Unit::Gib, Some(gib), _) => note(LineNeed::Memory(gib.saturating_mul(1024))),
+                (Unit::Words, Some(words), _) => note(LineNeed::Memory((words >> 17).max(1))),
             },
             Some(value) if value.exceeds_given() => note(match self.unit {
-                Unit::Processes => Need::AllCpus,
-                Unit::Mib | Unit::Gib | Unit::Words => Need::AllMemory,
+                Unit::Processes => LineNeed::AllCpus,
+                Unit::Mib | Unit::Gib | Unit::Words => LineNeed::AllMemory,
             }),
-            Some(Value::Given(_)) if !matches!(self.unit, Unit::Processes) => note(Need::AllMemory),
+            Some(Value::Given(_)) if !matches!(self.unit, Unit::Processes) => {
+                note(LineNeed::AllMemory)
+            }
             _ => {}
         }
     }
@@ -158,16 +160,16 @@ impl Form {
 }
 
 /// OpenFOAM's meshes lie in as many parts as processes are to work on them.
-fn parts_of_a_mesh(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+fn parts_of_a_mesh(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     let mut names = words.iter().map(|word| name_of(word));
     let is_parallel = words.contains(&&b"-parallel"[..]);
     if names.any(|name| name == b"decomposePar" || name.ends_with(b"Foam") && is_parallel) {
-        note(Need::AllCpus);
+        note(LineNeed::AllCpus);
     }
 }
 
 /// `numactl -C 0-15`, `taskset -c 0-15`, Gaussian's `-c="0-15"`: CPUs by their numbers, which a job must have.
-fn lists_of_cpus(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+fn lists_of_cpus(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     for at in 0..words.len() {
         let options: &[&str] = match name_of(words[at]) {
             b"numactl" => &["--physcpubind", "-C"],
@@ -178,14 +180,14 @@ fn lists_of_cpus(words: &[&[u8]], note: &mut impl FnMut(Need)) {
         let mut lists = (at + 1..words.len()).filter_map(|at| text(words, at, options, options));
         // One CPU there always is.
         if lists.any(|list| list != b"all" && number(list).is_none_or(|cpu| cpu > 0)) {
-            note(Need::AllCpus);
+            note(LineNeed::AllCpus);
         }
         return;
     }
 }
 
 /// Each of stress-ng's workers takes as much.
-fn stress(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+fn stress(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     let find = |option: &str| (0..words.len()).find_map(|at| value(words, at, &[option], &[]));
     if let Some(Value::Written(bytes)) = find("--vm-bytes") {
         let workers = match find("--vm") {
@@ -196,26 +198,26 @@ fn stress(words: &[&[u8]], note: &mut impl FnMut(Need)) {
         let all = workers
             .zip(size(bytes))
             .map(|(one, mib)| mib.saturating_mul(one.max(1)));
-        note(all.map_or(Need::AllMemory, Need::Memory));
+        note(all.map_or(LineNeed::AllMemory, LineNeed::Memory));
     }
 }
 
 /// MATLAB refuses a pool of more workers than there are CPUs: `parpool(8)`, `parpool('local', 8)`.
-fn pools(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+fn pools(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     let Some(at) = words.iter().position(|word| *word == b"parpool") else {
         return;
     };
     for word in words[at + 1..].iter().take(2) {
         match (number(word), Value::of(word)) {
-            (Some(count), _) => return note(Need::Cpus(count)),
-            (None, Value::Computed) => return note(Need::AllCpus),
+            (Some(count), _) => return note(LineNeed::Cpus(count)),
+            (None, Value::Computed) => return note(LineNeed::AllCpus),
             _ => {}
         }
     }
 }
 
 /// Programs that size themselves by what they see: Ray's store, Cell Ranger's stages.
-fn takes_all(words: &[&[u8]], note: &mut impl FnMut(Need)) {
+fn takes_all(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     let names =
         |options: &[&str]| (0..words.len()).any(|at| value(words, at, options, &[]).is_some());
     let is_ranger = starts(
@@ -230,7 +232,7 @@ fn takes_all(words: &[&[u8]], note: &mut impl FnMut(Need)) {
     if is_ranger && is_here && !names(&["--localmem"])
         || is_ray && !names(&["--object-store-memory"])
     {
-        note(Need::AllMemory);
+        note(LineNeed::AllMemory);
     }
 }
 
@@ -252,7 +254,7 @@ enum Tasks {
     Unknown,
 }
 
-fn nextflow(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
+fn nextflow(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     let Some(at) = starts(words, |name| name == b"nextflow", &[b"run"]) else {
         return;
     };
@@ -263,10 +265,10 @@ fn nextflow(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(Need)) {
     let is_in_the_job = Tasks::of(facts, words) == Tasks::InTheJob;
     // Who names the heap of Nextflow's own machine has a job for that machine alone.
     if is_in_the_job || !facts.has_heap_of_nextflow() {
-        note(Need::AllMemory);
+        note(LineNeed::AllMemory);
     }
     if is_in_the_job {
-        note(Need::AllCpus);
+        note(LineNeed::AllCpus);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Steps that name their own memory, CPUs and tasks: one that asks for more than its job has cannot be created.
 
 use super::facts::Facts;
-use super::floor::Need;
+use super::floor::LineNeed;
 use super::lines::name_of;
 use super::options::{Value, number, size, text, value};
 
@@ -106,7 +106,7 @@ pub fn needs(
     words: &[&[u8]],
     cpus: u64,
     is_several: impl Fn() -> bool,
-    note: &mut impl FnMut(Need),
+    note: &mut impl FnMut(LineNeed),
 ) {
     for step in steps(facts, words) {
         step.needs(&is_several, cpus, note);
@@ -255,7 +255,7 @@ impl<'a> Step<'a> {
             .or(self.tasks_per_node.map(|tasks| tasks.times(nodes)))
     }
 
-    fn needs(&self, is_several: impl Fn() -> bool, cpus: u64, note: &mut impl FnMut(Need)) {
+    fn needs(&self, is_several: impl Fn() -> bool, cpus: u64, note: &mut impl FnMut(LineNeed)) {
         let named = [self.cpus, self.all_tasks()];
         let written = named
             .iter()
@@ -278,10 +278,10 @@ impl<'a> Step<'a> {
         // How many of them run at once is the script's own secret.
         let is_several = (names_memory || names_cpus || self.cpus.is_some()) && is_several();
         if self.has_memory_per_gpu || names_memory && is_several {
-            note(Need::AllMemory);
+            note(LineNeed::AllMemory);
         }
         if is_unknown || is_several && (names_cpus || self.cpus.is_some()) {
-            note(Need::AllCpus);
+            note(LineNeed::AllCpus);
         }
         if let Some(memory) = self.memory {
             memory_of(memory, 1).into_iter().for_each(&mut *note);
@@ -291,7 +291,7 @@ impl<'a> Step<'a> {
         }
         if names_cpus {
             let least = self.least_cpus.map_or(1, Count::written);
-            note(Need::Cpus(written.max(least)));
+            note(LineNeed::Cpus(written.max(least)));
         }
     }
 }
@@ -364,13 +364,13 @@ fn mib(text: &[u8]) -> Option<u64> {
     size(text).or_else(|| number(text))
 }
 
-fn memory_of(value: Value, times: u64) -> Option<Need> {
+fn memory_of(value: Value, times: u64) -> Option<LineNeed> {
     let mib = match value {
         _ if is_all(value) => return None,
         Value::Written(text) => mib(text),
         Value::Given(_) | Value::Computed => None,
     };
-    Some(mib.map_or(Need::AllMemory, |mib| {
-        Need::Memory(mib.saturating_mul(times))
+    Some(mib.map_or(LineNeed::AllMemory, |mib| {
+        LineNeed::Memory(mib.saturating_mul(times))
     }))
 }
