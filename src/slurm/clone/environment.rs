@@ -112,3 +112,33 @@ pub(super) fn license_servers(site: &[String], environment: &[u8]) -> String {
     servers.truncate(MOST_SERVERS);
     servers.join(",")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Layout;
+
+    #[test]
+    fn a_single_task_is_counted_where_the_submission_names_it() {
+        for (tasks, is_named, counted) in [
+            (1, false, None),
+            (1, true, Some(1)),
+            (2, false, Some(2)),
+            (2, true, Some(2)),
+        ] {
+            let layout = Layout {
+                tasks,
+                nodes: 1,
+                per_node: Some(tasks),
+            };
+            let ask = Ask {
+                layout,
+                ..Ask::LEAST
+            };
+            let found = of_the_allocation(&ask, is_named);
+            assert_eq!(found[0], ("SLURM_NTASKS", counted), "{tasks} {is_named}");
+            let per_node = Some(u64::from(tasks));
+            assert_eq!(found[2], ("SLURM_TASKS_PER_NODE", per_node));
+        }
+    }
+}

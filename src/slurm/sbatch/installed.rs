@@ -77,7 +77,6 @@ fn plugin_options(help: &str) -> Vec<(String, Takes)> {
     let option = |word: &str| {
         let end = word.find(['=', '[', ',']).unwrap_or(word.len());
         let takes = match &word[end..] {
-            "" => Takes::Nothing,
             value if value.starts_with("[=") => Takes::Perhaps,
             value if value.starts_with('=') => Takes::Value,
             _ => Takes::Nothing,
