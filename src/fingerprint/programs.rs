@@ -127,6 +127,11 @@ impl Search<'_> {
             }
             let base = base(word);
             begun = true;
+            let start = Start {
+                word,
+                launcher,
+                option,
+            };
             runs = match (runs, role(base)) {
                 (Role::Contains, _) if matches!(word, b"exec" | b"run" | b"shell") => {
                     Role::Contains
@@ -141,15 +146,7 @@ impl Search<'_> {
                 (Role::Shell | Role::Sources, Role::Works) if is_list(base) => return IN_A_LIST,
                 (Role::Sources, _) => return NOWHERE,
                 (_, Role::Works) if !word.contains(&b'$') => {
-                    return self.starts(
-                        &Start {
-                            word,
-                            launcher,
-                            option,
-                        },
-                        words,
-                        in_function,
-                    );
+                    return self.starts(&start, words, in_function);
                 }
                 (_, Role::Works) if holds_launcher(base) && words.peek().is_some() => {
                     Role::Launches
@@ -158,17 +155,7 @@ impl Search<'_> {
                 (_, Role::Works) if variables(base).next().is_some() && words.any(is_script) => {
                     return NOWHERE;
                 }
-                (_, Role::Works) => {
-                    return self.starts(
-                        &Start {
-                            word,
-                            launcher,
-                            option,
-                        },
-                        words,
-                        in_function,
-                    );
-                }
+                (_, Role::Works) => return self.starts(&start, words, in_function),
                 (_, next) => {
                     launcher = base;
                     next
