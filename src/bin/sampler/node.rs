@@ -11,6 +11,7 @@ use shadowfit_core::sampler::Sampler;
 use shadowfit_core::sampler::cgroup::Group;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -56,7 +57,7 @@ impl OnlySampler {
     pub fn beside(job: u64, group: &Group) -> Option<OnlySampler> {
         let path = Path::new(LOCKS).join(lock_name(job, group.folder()));
         std::fs::create_dir_all(LOCKS).ok()?;
-        let file = File::create(&path).ok()?;
+        let file = lock_file(&path).ok()?;
         let _lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
         Some(OnlySampler { path, _lock })
     }
@@ -66,6 +67,13 @@ impl Drop for OnlySampler {
     fn drop(&mut self) {
         let _somebody_cleaned_up = std::fs::remove_file(&self.path);
     }
+}
+
+/// Nobody else may open it: whoever can read a file can lock it.
+fn lock_file(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    options.open(path)
 }
 
 /// Where several slurmd share a machine, their jobs' cgroups tell them apart, however deep they lie.
@@ -92,5 +100,14 @@ mod tests {
             assert!(!name.contains('/') && !names[..at].contains(name), "{name}");
             assert!(name.len() <= 255, "no file has such a name: {name}");
         }
+    }
+
+    #[test]
+    fn nobody_else_opens_a_lock() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let file = lock_file(&dir.path().join("7.lock")).unwrap();
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{mode:o}");
     }
 }
