@@ -5,8 +5,9 @@
 //! many are. A kind whose jobs all fail, or never do, weighs nothing; neither that other kinds are rewritten than fail nor a
 //! day on which a file system is down misleads it. What is allowed as the price of smaller requests is taken off first.
 //!
-//! A kind that is trusted with all of its jobs has no others on the same day. It is compared with what its runs did with their
-//! users' requests at any time, all of its days one stratum, without the day on which most such runs of the site failed.
+//! A kind that is trusted with all of its jobs has few others or none on the same day. It is compared with what its runs did with
+//! their users' requests at any time, all of its days one stratum, without the day on which most such runs of the site failed
+//! and those beside it: a night on which a file system is down has two.
 
 use crate::fingerprint::Key;
 use std::collections::{BTreeMap, HashMap};
@@ -17,6 +18,9 @@ const CERTAIN: f64 = 4.0;
 /// It must be certain without the user whose runs fail most, and of the others' without these kinds that fail most: what one
 /// batch or one user does is for its own kinds' trust to see, and no user speaks for the site.
 const LEFT_OUT: usize = 2;
+
+/// Others of which there are so many times more rewritten ones are too few to compare with.
+const FEW: u64 = 10;
 
 /// How one user's runs of one kind ended on one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,17 +112,29 @@ impl Excess {
 
 /// Strata in which there are both.
 fn compared(ends: impl IntoIterator<Item = Ends>, as_asked: &AsAsked) -> Vec<Ends> {
-    let (alone, mut strata): (Vec<Ends>, Vec<Ends>) = ends
-        .into_iter()
-        .filter(|ends| ends.rewritten > 0)
-        .partition(|ends| ends.others == 0);
+    let ends: Vec<Ends> = ends.into_iter().filter(|ends| ends.rewritten > 0).collect();
+    let mut all: HashMap<(&str, Key), [u64; 2]> = HashMap::new();
+    for ends in &ends {
+        let [rewritten, others] = all.entry((&ends.user, ends.kind)).or_default();
+        *rewritten += ends.rewritten;
+        *others += ends.others;
+    }
+    let is_alone = |ends: &Ends| {
+        let [rewritten, others] = all[&(ends.user.as_str(), ends.kind)];
+        ends.others == 0 || others * FEW < rewritten
+    };
+    let which: Vec<bool> = ends.iter().map(is_alone).collect();
+    let (mut alone, mut strata) = (Vec::new(), Vec::new());
+    for (ends, is_alone) in ends.into_iter().zip(which) {
+        if is_alone { &mut alone } else { &mut strata }.push(ends);
+    }
     let worst_day = worst_day(&alone);
     let mut kinds: BTreeMap<(String, Key), Ends> = BTreeMap::new();
     for ends in alone {
         let kind = (ends.user.clone(), ends.kind);
         if let Some([others, others_failed]) = as_asked.get(&kind)
             && *others > 0
-            && Some(ends.day) != worst_day
+            && worst_day.is_none_or(|worst| ends.day.abs_diff(worst) > 1)
         {
             let all = kinds.entry(kind).or_insert(Ends {
                 rewritten: 0,
@@ -229,13 +245,15 @@ mod tests {
     fn kinds_that_are_always_rewritten_are_compared_with_what_they_did_before() {
         // Of each of some kinds alike on each of some days; what they had done as asked; whether that is certain.
         for (ends, kinds, days, before, right) in [
-            ([20, 10, 0, 0], 9, 3, [20, 0], true),
-            ([20, 10, 0, 0], 9, 3, [20, 10], false),
-            ([20, 0, 0, 0], 9, 3, [20, 0], false),
-            // One bad day, a few kinds, and kinds of which nobody knows how they were.
-            ([20, 20, 0, 0], 9, 1, [20, 0], false),
-            ([20, 10, 0, 0], 3, 3, [20, 0], false),
-            ([20, 10, 0, 0], 9, 3, [0, 0], false),
+            ([20, 10, 0, 0], 9, 5, [20, 0], true),
+            // A few others are no comparison.
+            ([20, 10, 1, 0], 9, 5, [25, 0], true),
+            ([20, 10, 0, 0], 9, 5, [20, 10], false),
+            ([20, 0, 0, 0], 9, 5, [20, 0], false),
+            // One bad day or night, a few kinds, and kinds of which nobody knows how they were.
+            ([20, 20, 0, 0], 9, 2, [20, 0], false),
+            ([20, 10, 0, 0], 3, 5, [20, 0], false),
+            ([20, 10, 0, 0], 9, 5, [0, 0], false),
         ] {
             let all = (0..days).flat_map(|day| {
                 (0..kinds).map(move |number| Ends {

@@ -72,7 +72,7 @@ const LISTS_OF_MEMORY: [&str; 2] = ["map_mem:", "mask_mem:"];
 
 /// Slurm keeps the two largest numbers of 32 bits for itself, and of a nice value as many below and above.
 const NO_PRIORITY: i64 = 0xffff_fffe;
-const MOST_NICE: i64 = 0x7fff_fffd;
+const MOST_NICE: u64 = 0x7fff_fffd;
 
 /// What is known to be read otherwise by this release than by 22.05.
 const READ_ANEW: Release = (24, 11);
@@ -151,7 +151,7 @@ pub fn check(name: &str, value: Option<&str>, release: Release) -> Result<()> {
             Ok(())
         }
         "nice" => {
-            let known = number(text).is_none_or(|(number, _)| number.abs() <= MOST_NICE);
+            let known = number(text).is_none_or(|(number, _)| number.unsigned_abs() <= MOST_NICE);
             ensure!(known, "expected a whole number up to {MOST_NICE}");
             Ok(())
         }

@@ -202,6 +202,7 @@ fn values_that_decide_nothing_are_checked_as_sbatch_checks_them() {
         ("priority", "4294967293", "4294967294"),
         ("nice", "-2147483645", "-2147483646"),
         ("nice", "x", "9999999999"),
+        ("nice", "5x", "-9223372036854775808"),
         ("wait-all-nodes", "1", "2"),
         ("wait-all-nodes", "", "1x"),
         ("gpu-bind", "verbose,closest", "x"),
