@@ -252,11 +252,20 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Each task must have so many CPUs; where its user did not ask for as many, it means something else.
-    fn keep_share(&mut self, of_a_task: Option<u64>, line: &Line<'a>) {
-        let all = of_a_task.map(|cpus| cpus.saturating_mul(self.asked.tasks));
-        if let Some(cpus) = all.filter(|&cpus| cpus <= self.asked.cpus) {
-            raise(&mut self.cpus, Some(cpus), line);
+    /// Each task must have so many CPUs, or a node where it was those that were counted; where its user did not ask for as many, it
+    /// means something else.
+    fn keep_share(&mut self, share: Option<u64>, line: &Line<'a>) {
+        let Some(share) = share else {
+            return;
+        };
+        let of_all_tasks = share.saturating_mul(self.asked.tasks);
+        let asked = [of_all_tasks, share]
+            .into_iter()
+            .find(|&cpus| cpus <= self.asked.cpus);
+        if share == shares::ALL {
+            raise(&mut self.cpus, None, line);
+        } else if asked.is_some() {
+            raise(&mut self.cpus, asked, line);
         }
     }
 

@@ -26,6 +26,9 @@ const LONGEST: usize = 96;
 /// So many counts of a command are looked at.
 const MOST_COUNTS: usize = 16;
 
+/// All that were asked for: what is computed, nobody can say.
+pub const ALL: u64 = u64::MAX;
+
 /// More CPUs nobody is given; what needs more is something else.
 const MOST: f64 = 4096.0;
 
@@ -52,7 +55,11 @@ pub fn least(command: &[u8]) -> Option<u64> {
 pub fn least_behind(before: &[u8], after: &[u8]) -> Option<u64> {
     let after = &after[..after.len().min(LONGEST)];
     let has_brace = before.ends_with(b"${");
-    let steps = Steps(without_default(after, has_brace));
+    let after = without_default(after, has_brace);
+    if is_in_sum(before) && is_unclear(after) {
+        return Some(ALL);
+    }
+    let steps = Steps(after);
     let value = |cpus: f64| steps.fold(cpus, |value, step| step.of(value).floor());
     if value(1.0) >= 1.0 {
         return None;
@@ -73,6 +80,32 @@ pub fn least_behind(before: &[u8], after: &[u8]) -> Option<u64> {
         }
     }
     Some(enough as u64)
+}
+
+/// A `((` is open at the end of `before`.
+fn is_in_sum(before: &[u8]) -> bool {
+    let line = &before[before.len().saturating_sub(LONGEST)..];
+    let opens = memchr::memmem::rfind(line, b"((");
+    opens.is_some_and(|at| memchr::memmem::find(&line[at..], b"))").is_none())
+}
+
+/// Something is taken off or divided by that is no plain number: a variable, or a product that is read first.
+fn is_unclear(after: &[u8]) -> bool {
+    let end = memchr::memmem::find(after, b"))").unwrap_or(after.len());
+    let mut parts = after[..end].split_inclusive(|byte| b"+-*/".contains(byte));
+    let mut sign = parts.next().and_then(|part| part.last());
+    for part in parts {
+        let text = part.trim_ascii_start();
+        let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let follows = text[digits..].trim_ascii_start().first();
+        let is_product = digits > 0 && matches!(follows, Some(b'*' | b'/'));
+        match sign {
+            Some(b'-' | b'+') if is_product => return true,
+            Some(b'-' | b'/') if digits == 0 => return true,
+            _ => sign = part.last(),
+        }
+    }
+    false
 }
 
 /// What stands behind a count and what is taken where there is none: `:-4}`, `", 4)`.
@@ -173,6 +206,12 @@ mod tests {
             ),
             ("workers <- availableCores() - 1", Some(2)),
             ("parpool(str2num(getenv('SLURM_CPUS_PER_TASK'))-1)", Some(2)),
+            ("a -j $((SLURM_CPUS_PER_TASK / PER))", Some(ALL)),
+            ("a -j $((SLURM_CPUS_PER_TASK - $KEPT))", Some(ALL)),
+            ("a -j $((SLURM_CPUS_PER_TASK / (2 * 2)))", Some(ALL)),
+            ("a -j $((SLURM_CPUS_PER_TASK - 2 * 4))", Some(ALL)),
+            ("a -j $((SLURM_CPUS_PER_TASK * PER))", None),
+            ("a -j $((SLURM_CPUS_PER_TASK)) $X/$((3 / Y))", None),
             ("bowtie2 -p $SLURM_CPUS_PER_TASK -1 a -2 b", None),
             ("a -t ${SLURM_CPUS_PER_TASK-1}", None),
             ("a -t $((SLURM_CPUS_PER_TASK * 2 - 1))", None),
