@@ -1,7 +1,7 @@
 //! Names that archives give to samples and sequences: letters of which tell no jobs apart, however they mix with digits.
 
-/// Before the barcode of a sample, by whose project it is.
-const PROJECTS: [&[u8]; 3] = [b"TCGA-", b"TARGET-", b"GTEX-"];
+/// Before the barcode of a sample, by whose project it is, and how long its first part is at most: `TCGA-BRCA` is a cohort.
+const PROJECTS: [(&[u8], usize); 3] = [(b"TCGA-", 2), (b"TARGET-", 2), (b"GTEX-", 5)];
 
 /// Of what RefSeq and its like call sequences.
 const SEQUENCES: [&[u8]; 17] = [
@@ -17,22 +17,25 @@ const FEWEST_DIGITS: usize = 5;
 
 /// The accession that `text` starts with: how much of it is the same for all, and its length.
 pub fn accession(text: &[u8]) -> Option<(usize, usize)> {
-    let project = || PROJECTS.iter().find(|project| text.starts_with(project));
-    match project() {
-        Some(project) => Some((
+    let project = PROJECTS
+        .iter()
+        .find(|(project, _)| text.starts_with(project));
+    match project {
+        Some(&(project, first)) => Some((
             project.len(),
-            project.len() + barcode(&text[project.len()..])?,
+            project.len() + barcode(&text[project.len()..], first)?,
         )),
         None => Some((0, sequence(text)?)),
     }
 }
 
 /// `A1-A0SB-01A` and `BH-A18V`.
-fn barcode(text: &[u8]) -> Option<usize> {
+fn barcode(text: &[u8], first: usize) -> Option<usize> {
     let is_one = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b'-';
     let code = &text[..text.iter().take(LONGEST).take_while(is_one).count()];
     let end = code.iter().rposition(|&byte| byte != b'-')? + 1;
-    let ends = !text.get(end).is_some_and(u8::is_ascii_lowercase);
+    let ends = !text.get(end).is_some_and(u8::is_ascii_lowercase)
+        && code.iter().take_while(|&&byte| byte != b'-').count() <= first;
     (ends && code[0] != b'-' && code.iter().any(u8::is_ascii_digit)).then_some(end)
 }
 

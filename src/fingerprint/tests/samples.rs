@@ -120,8 +120,8 @@ fn names_that_look_like_those_of_samples_stay() {
             "@RG\\tID:$A\\tSM:${A}\\tLB:lib#",
         ),
         (
-            "TARGET-DIR GTEX-all NC_x NM_12 TCGA- TCGA-Study1",
-            "TARGET-DIR GTEX-all NC_x NM_# TCGA- TCGA-Study#",
+            "TARGET-DIR GTEX-all NC_x NM_12 TCGA- TCGA-Study1 TCGA-BRCA-01",
+            "TARGET-DIR GTEX-all NC_x NM_# TCGA- TCGA-Study# TCGA-BRCA-#",
         ),
         (
             "ID: x PID:fast host:80 X:fast -r all -L a.bed",
