@@ -16,6 +16,9 @@ use std::ops::Range;
 /// What is kept of a line, in characters.
 pub(super) const SHOWN: usize = 60;
 
+/// More commands behind `||` are not read by themselves.
+const MOST_ALTERNATIVES: usize = 8;
+
 /// Variables that hold how many CPUs there are are followed so many times: what is behind is read each time.
 const MOST_FOLLOWED: u32 = 64;
 
@@ -111,7 +114,8 @@ impl<'a> Found<'a> {
             if !of_command.is_empty() && !self.only_shows(line, &command) {
                 let all = Signs::all(of_command);
                 self.read(line, command.clone(), all);
-                self.read_parts(line, command, all);
+                self.read_parts(line, command.clone(), all);
+                self.read_alternatives(line, command, all);
             }
         }
     }
@@ -127,6 +131,24 @@ impl<'a> Found<'a> {
             self.pipe.join();
             let place = command.start + part.start..command.start + part.end;
             self.read(line, place, signs);
+        }
+    }
+
+    /// What runs instead of a command that fails may need more than it, and stands in one command with it: `||` may be part of a
+    /// condition.
+    fn read_alternatives(&mut self, line: &Line<'a>, command: Range<usize>, signs: Signs) {
+        let text = &line.text[command.clone()];
+        let mut places = memchr::memmem::find_iter(text, b"||")
+            .take(MOST_ALTERNATIVES)
+            .peekable();
+        while let Some(at) = places.next() {
+            let end = places.peek().copied().unwrap_or(text.len());
+            self.pipe.forget();
+            self.read(
+                line,
+                command.start + at + 2..command.start + end.max(at + 2),
+                signs,
+            );
         }
     }
 

@@ -105,7 +105,9 @@ fn commands_of_one_pipe_need_their_memory_together() {
         // One after the other.
         ("sort -S 2G a; sort -S 3G b", mib(3 << 10)),
         ("sort -S 2G a && sort -S 3G b", mib(3 << 10)),
-        ("sort -S 2G a || sort -S 3G b", mib(2 << 10)),
+        ("sort -S 2G a || sort -S 3G b", mib(3 << 10)),
+        ("[ -e x ] || sort -S 2G a || sort -S 1G b", mib(2 << 10)),
+        ("sort -S 2G a ||", mib(2 << 10)),
         ("sort -S 2G a | cut -f1\nsort -S 3G b", mib(3 << 10)),
         ("sort -S 2G a |\n cut -f1; sort -S 3G b", mib(3 << 10)),
         ("join <(cut -f1 a) <(sort -S 3G b)", mib(3 << 10)),
