@@ -228,8 +228,6 @@ const OPTIONS: &[&str] = &[
     "--mem-bind=bogus",
     "--mem-bind=map_mem",
     "--mem-bind=quiet,local --mem=2G",
-    "--oom-kill-step=2",
-    "--oom-kill-step=1 --mem=2G",
     "-S1 --thread-spec=1",
     "--ntasks-per-gpu=1 --gpus-per-task=1",
     "--ntasks-per-gpu=1 --ntasks-per-node=2",

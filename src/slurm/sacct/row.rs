@@ -292,15 +292,23 @@ fn has_ended(state: &str) -> Result<bool, &'static str> {
 /// `[DD-]HH:MM:SS` or `MM:SS.mmm`, in seconds; `None` when it says nothing.
 pub fn cpu_seconds(text: &str) -> Option<f64> {
     let (days, clock) = match text.split_once('-') {
-        Some((days, clock)) => (days.parse::<f64>().ok()?, clock),
+        Some((days, clock)) => (figure(days)?, clock),
         None => (0.0, text),
     };
     let mut seconds = 0.0;
     for part in clock.split(':') {
-        seconds = seconds * 60.0 + part.parse::<f64>().ok().filter(|n| *n >= 0.0)?;
+        seconds = seconds * 60.0 + figure(part)?;
     }
     let seconds = seconds + days * 86400.0;
-    (seconds > 0.0).then_some(seconds)
+    (seconds > 0.0 && seconds.is_finite()).then_some(seconds)
+}
+
+/// Digits, and what is behind a point: Slurm writes no exponents, and `inf` is no figure.
+fn figure(text: &str) -> Option<f64> {
+    let is_plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    text.parse().ok().filter(|_| is_plain)
 }
 
 /// Memory of one step on its fullest node. MaxRSS is one task's; the other tasks of the node are

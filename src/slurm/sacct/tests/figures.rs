@@ -142,7 +142,17 @@ fn what_has_not_ended_is_not_there_yet() {
 fn times_and_memory_are_read_in_every_form() {
     assert_eq!(cpu_seconds("1-01:00:00"), Some(90_000.0));
     assert_eq!(cpu_seconds("02:03.5"), Some(123.5));
-    assert_eq!(cpu_seconds(""), None);
+    for broken in [
+        "",
+        "00:03E500",
+        "inf",
+        "1e300-00:00:01",
+        "NaN:00",
+        "-1:00",
+        &"9".repeat(400),
+    ] {
+        assert_eq!(cpu_seconds(broken), None, "{broken}");
+    }
     assert_eq!(given_memory("4Gn", 2, 8), Some(4 << 30));
     assert_eq!(given_memory("1Gc", 2, 8), Some(4 << 30));
     assert_eq!(given_memory("8192M", 2, 8), Some(4 << 30));
