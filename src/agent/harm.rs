@@ -123,7 +123,7 @@ impl Agent<'_> {
     }
 }
 
-fn of_memory(why: &'static str) -> Harm {
+pub(super) fn of_memory(why: &'static str) -> Harm {
     Harm {
         of_memory: true,
         why: Cow::Borrowed(why),

@@ -1,10 +1,11 @@
 //! The queue: jobs that wait are decided again when more is known, and a job that a rewrite
 //! harmed runs again with more, before anybody notices: jobs that depend on it go on waiting for it.
 
+use super::harm::of_memory;
 use super::train::runs;
 use super::{Agent, Pass};
 use crate::config::{Care, Mode, Modes, Owner};
-use crate::decide::{known, modes, size};
+use crate::decide::{known, modes, rescued_early, size};
 use crate::model::second::second;
 use crate::record::{Record, SecondRun};
 use crate::slurm::queue::{Dependent, Queue, QueuedJob};
@@ -24,6 +25,9 @@ const MOST_LOWERED: usize = 500;
 /// A job is put back so often at most: the second run has a step more, the third all that its user asked for. One that dies of
 /// a rewrite after that has been given nothing, and would die again and again.
 const MOST_RESCUES: usize = 2;
+
+/// Why a run was harmed that its node put back.
+const PUT_BACK: &str = "it was killed for want of memory, and its node put it back into the queue";
 
 /// Numbers of jobs come again after longer than this, in seconds.
 const SAME_JOB_S: i64 = 30 * 86_400;
@@ -64,6 +68,7 @@ impl Agent<'_> {
     }
 
     pub(super) fn tend_those_that_run_again(&self, queue: &Queue, pass: &mut Pass) -> usize {
+        self.note_those_put_back(&queue.jobs);
         let given_back = self.give_back(&queue.jobs, pass);
         self.mend_dependencies(&queue.jobs, &queue.dependents);
         given_back
@@ -124,6 +129,26 @@ impl Agent<'_> {
         }
         pass.requeued += requeued.len();
         requeued
+    }
+
+    /// Notes which runs their nodes have put back, before anything is given to the next ones.
+    fn note_those_put_back(&self, jobs: &[QueuedJob]) {
+        for job in jobs {
+            let began = job.record.put_back.filter(|_| job.restarts > 0);
+            let run = began.map(|started| RunOfJob {
+                job_id: job.job_id,
+                restarts: job.restarts - 1,
+                started,
+            });
+            let noted = run.map(|run| self.store.note_harm(run, &of_memory(PUT_BACK)));
+            match noted {
+                Some(Ok(true)) => {
+                    tracing::info!(job = job.handle, user = job.user, "{PUT_BACK}");
+                }
+                Some(Err(error)) => tracing::warn!(job = job.handle, "{error:#}"),
+                _ => {}
+            }
+        }
     }
 
     /// It has been put back as often as that can help, and has died of the rewrite once more.
@@ -292,13 +317,14 @@ impl Agent<'_> {
             job.record.input_bytes,
             &job.record.floor.clone().unwrap_or_default(),
         );
-        Some(Record {
+        let today = Record {
             // Decided at submission, with the script in sight.
             licenses: job.record.licenses.clone(),
             manager: job.manager,
             no_requeue: job.record.no_requeue,
             ..sized
-        })
+        };
+        Some(rescued_early(&self.config, today))
     }
 
     /// What a job would be given now differs enough from what it has.

@@ -27,6 +27,9 @@ pub enum Care {
     Keep,
     /// They are sized, and the manager alone submits again what a rewrite harmed.
     Size,
+    /// They are sized, and what dies of its memory is put back by its node before its manager can see an end. What a rewrite
+    /// harms otherwise the manager sees, and submits again.
+    Early,
     /// They are sized and requeued like all others. Only for managers that do not retry.
     Rescue,
 }

@@ -181,7 +181,7 @@ impl Config {
         let modes = self.modes(owner);
         match self.managers.care(manager) {
             Care::Keep => modes.at_most(Mode::Observe),
-            Care::Size | Care::Rescue => modes,
+            Care::Size | Care::Early | Care::Rescue => modes,
         }
     }
 

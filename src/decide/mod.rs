@@ -12,7 +12,7 @@ mod sentence;
 pub mod tests;
 mod trust;
 
-use crate::config::{Config, Manager, Mode, Modes, Owner};
+use crate::config::{Care, Config, Manager, Mode, Modes, Owner};
 use crate::fingerprint::{Kind, Level};
 use crate::job::arguments::Arguments;
 use crate::job::directory::Directory;
@@ -123,6 +123,7 @@ pub fn decide_reading(
         no_requeue,
         ..sized
     };
+    let record = rescued_early(config, record);
     // What a shadow of a job without a kind shows, no other job could use, and the agent finds no shadow by.
     let is_new = record.level.is_none() || request.measured;
     if !is_new
@@ -140,6 +141,15 @@ pub fn decide_reading(
             ..record
         },
     })
+}
+
+/// The record of a job that its node puts back where the memory that it was given kills something of it, if that may be.
+pub fn rescued_early(config: &Config, record: Record) -> Record {
+    let may = config.managers.care(record.manager) >= Care::Early && !record.no_requeue;
+    Record {
+        early: may && record.memory.is_some_and(|change| change.applies()),
+        ..record
+    }
 }
 
 /// What may be done with a job of `owner` that `manager` has submitted. Memory that is not given out is not set.

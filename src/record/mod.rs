@@ -132,6 +132,12 @@ pub struct Record {
     /// Slurm may not requeue the job: it is sized by the admin's wish, and nobody rescues it.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub no_requeue: bool,
+    /// Its node puts the job back into the queue where its memory kills something of it, before Slurm can show an end.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub early: bool,
+    /// Its node has done so with the run that began then, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub put_back: Option<i64>,
     /// Why nothing was changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kept: Option<Cow<'static, str>>,
@@ -168,6 +174,8 @@ impl Record {
             licenses: None,
             manager: None,
             no_requeue: false,
+            early: false,
+            put_back: None,
             kept: Some(why.into()),
             shadow: None,
             profile: None,
@@ -264,6 +272,7 @@ impl Record {
             time: None,
             licenses: None,
             profile: None,
+            put_back: None,
             given_back: true,
             kept: Some("an earlier run of this job was rewritten and ended early".into()),
             ..self.clone()
@@ -355,6 +364,13 @@ impl Record {
             _ => false,
         };
         is_set && died
+    }
+
+    /// The run that ends, before which the job had been started `restarts` times, is to be put back by its node: the memory
+    /// that it was given killed something of it. One that had no more than an earlier run that was put back is not: nobody has
+    /// given it more.
+    pub fn is_put_back(&self, restarts: u64) -> bool {
+        self.early && self.is_of_run(restarts) && self.died_of_memory("COMPLETED")
     }
 
     /// The job used nearly all the memory on a node that a rewrite left it.

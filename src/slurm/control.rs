@@ -83,15 +83,28 @@ pub fn comment(commands: &dyn Commands, handle: &str, comment: &str) -> Result<(
 }
 
 /// Joins what a job did to its record: read and written once, while the job is ending. A comment that
-/// somebody else uses is left alone.
+/// somebody else uses is left alone. A run whose memory killed something of it is put back into the queue where its record
+/// wants that: slurmctld has not heard of its end yet, and so nobody ever sees one.
 pub fn join_profile(
     commands: &dyn Commands,
     job: &str,
     profile: JobCounters,
 ) -> Result<(), CommandError> {
-    let record = queue::record_of(commands, job)?;
-    let joined = Record::with_profile(record, profile).to_comment();
-    joined.map_or(Ok(()), |text| comment(commands, job, &text))
+    let ending = queue::ending(commands, job)?;
+    let joined = Record::with_profile(ending.record, profile);
+    let is_put_back = ending.is_running && joined.is_put_back(ending.restarts);
+    let joined = Record {
+        put_back: is_put_back.then_some(ending.started),
+        ..joined
+    };
+    let Some(text) = joined.to_comment() else {
+        return Ok(());
+    };
+    comment(commands, job, &text)?;
+    match is_put_back {
+        true => requeue(commands, job),
+        false => Ok(()),
+    }
 }
 
 /// Lets a job that waits begin `delay_s` seconds from now at the earliest, and notes that in its record.
@@ -124,7 +137,7 @@ pub fn cancel(commands: &dyn Commands, handle: &str) -> Result<(), CommandError>
     commands.run("scancel", &[handle]).map(drop)
 }
 
-/// Puts a job that has ended back into the queue.
+/// Puts a job that has ended, or runs, back into the queue.
 pub fn requeue(commands: &dyn Commands, handle: &str) -> Result<(), CommandError> {
     commands.run("scontrol", &["requeue", handle]).map(drop)
 }

@@ -315,6 +315,15 @@ impl Cluster {
         })
     }
 
+    /// Waits until its memory has killed it, or something of it: Slurm shows that, or its node has put it back before.
+    pub fn wait_for_death(&self, id: u64) -> Result<()> {
+        eventually(&format!("job {id} dies of its memory"), 150, || {
+            let job = self.job(id)?;
+            let is_put_back = job.state == "PENDING" && job.record()["put_back"].is_number();
+            Ok(is_put_back || job.state == "OUT_OF_MEMORY")
+        })
+    }
+
     /// One pass of the agent, as SlurmUser.
     pub fn pass(&self) -> Result<String> {
         self.run("slurm", &["shadowfitd", "--once"])

@@ -53,7 +53,7 @@ pub fn a_listening_agent_sees_new_jobs_and_rescues_between_passes(
         &[],
     )?;
     let dead = cluster.submit("alice", &["--mem=4000", "-c2"], &known, &["600"])?;
-    cluster.wait_for(dead, "OUT_OF_MEMORY")?;
+    cluster.wait_for_death(dead)?;
     let _agent = Agent::start(cluster)?;
     seen(cluster, "new jobs: shown by slurmctld's folders")?;
     eventually("a shadow of what came before", 60, || {

@@ -1,8 +1,10 @@
 //! Jobs that a rewrite harms without Slurm calling it so. Each leaves a mark when its work is done, and only then.
 
 use crate::cluster::{Cluster, Result, ensure, eventually, folder_for_all};
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Fills as many MiB as its argument says, for a moment.
 const FILL: &str = r#"python3 -c "
@@ -10,6 +12,8 @@ import sys, time
 x = bytearray(int(sys.argv[1]) << 20)
 for i in range(0, len(x), 4096): x[i] = 1
 time.sleep(3)" "$1""#;
+
+const PUT_BACK: &str = "its node put it back";
 
 /// Fails where its group may hold less than its argument says, in MiB.
 const CHECK: &str = "#!/bin/bash\n\
@@ -123,13 +127,19 @@ pub fn a_job_that_was_harmed_without_slurm_saying_so_runs_again(
             set.is_some_and(|mib| mib < 700),
             format!("{name} is not sized below its need: {}", sized.comment),
         )?;
-        let ended =
-            |want: &str| match want {
-                "" => Ok(!["PENDING", "RUNNING", "COMPLETING"]
-                    .contains(&cluster.job(job)?.state.as_str())),
-                want => Ok(cluster.job(job)?.state == want),
-            };
-        eventually(&format!("{name} ends {state}"), 60, || ended(state))?;
+        let mut is_put_back = false;
+        eventually(&format!("{name} ends {state}"), 60, || {
+            let now = cluster.job(job)?;
+            is_put_back = now.record()["put_back"].is_number();
+            let has_ended = !["PENDING", "RUNNING", "COMPLETING"].contains(&now.state.as_str());
+            Ok(is_put_back || now.state == *state || (state.is_empty() && has_ended))
+        })?;
+        // Its node may have seen the kill, and then nobody sees an end.
+        ensure(
+            !(is_put_back && *name == "check"),
+            "nothing of it was killed",
+        )?;
+        let why = if is_put_back { PUT_BACK } else { why };
         ensure(
             !marks.join(&mark).exists(),
             format!("{name} was not harmed"),
@@ -161,4 +171,72 @@ pub fn a_job_that_was_harmed_without_slurm_saying_so_runs_again(
         cluster.wait_for(again, "COMPLETED")?;
     }
     cluster.books_agree()
+}
+
+/// Looks at a job without rest, as its workflow manager might, and keeps each state that it saw.
+fn polled(cluster: &Cluster, job: u64, is_over: &AtomicBool) -> BTreeSet<String> {
+    let job = job.to_string();
+    let squeue = ["squeue", "-h", "--states=all", "-o", "%T", "-j", &job];
+    let sacct = ["sacct", "-X", "-n", "-P", "-o", "State", "-j", &job];
+    let mut seen = BTreeSet::new();
+    while !is_over.load(Ordering::Relaxed) {
+        for command in [&squeue[..], &sacct] {
+            let said = cluster.run("alice", command).unwrap_or_default();
+            seen.extend(said.split_whitespace().map(str::to_owned));
+        }
+    }
+    seen
+}
+
+/// A manager submits again what it sees fail: it must not see what is being mended.
+pub fn what_its_memory_kills_is_put_back_before_anybody_sees_an_end(
+    cluster: &mut Cluster,
+) -> Result<()> {
+    let marks = folder_for_all(cluster, "unseen")?;
+    cluster.configure("[managers]\nnextflow = 'early'\n")?;
+    cluster.let_the_plugin_look();
+    let script = cluster.scratch.join("unseen.sh");
+    let mark = format!("touch {}/\"$2\"", marks.display());
+    std::fs::write(&script, format!("#!/bin/bash\n{FILL} || exit 1\n{mark}\n"))?;
+    let submit = |mib: &str, mark: &str, more: &[&str]| {
+        let options = [&["--mem=2000", "-c1", "--job-name=nf-unseen"], more].concat();
+        cluster.submit("alice", &options, &script, &[mib, mark])
+    };
+    for n in 0..4 {
+        let job = submit("20", &format!("{n}"), &[])?;
+        cluster.wait_for(job, "COMPLETED")?;
+    }
+    cluster.books_agree()?;
+    cluster.let_the_plugin_look();
+    let job = submit("700", "large", &[])?;
+    let sized = cluster.job(job)?;
+    ensure(
+        sized.memory_mib.is_some_and(|mib| mib < 700) && sized.record()["early"] == true,
+        sized.comment,
+    )?;
+    let after = format!("--dependency=afterok:{job}");
+    let dependent = submit("20", "after", &[&after])?;
+    let is_over = AtomicBool::new(false);
+    let (done, seen) = std::thread::scope(|scope| {
+        let poller = scope.spawn(|| polled(cluster, job, &is_over));
+        let done = eventually("it does its work", 180, || {
+            cluster.pass()?;
+            Ok(marks.join("large").exists())
+        });
+        is_over.store(true, Ordering::Relaxed);
+        (done, poller.join().expect("it only looks"))
+    });
+    done?;
+    let harmless = ["PENDING", "RUNNING", "COMPLETING", "COMPLETED", "REQUEUED"];
+    let bad: Vec<&String> = seen
+        .iter()
+        .filter(|state| !harmless.contains(&state.as_str()))
+        .collect();
+    ensure(bad.is_empty(), format!("a poller saw {bad:?} of {seen:?}"))?;
+    cluster.wait_for(job, "COMPLETED")?;
+    cluster.wait_for(dependent, "COMPLETED")?;
+    let explained = cluster.run("root", &["shadowfit", "explain", &job.to_string()])?;
+    ensure(explained.contains(PUT_BACK), explained)?;
+    cluster.books_agree()?;
+    cluster.configure("")
 }

@@ -69,6 +69,10 @@ const TESTS: &[(&str, Test)] = &[
         harm::a_job_that_was_harmed_without_slurm_saying_so_runs_again,
     ),
     (
+        "what_its_memory_kills_is_put_back_before_anybody_sees_an_end",
+        harm::what_its_memory_kills_is_put_back_before_anybody_sees_an_end,
+    ),
+    (
         "a_burst_is_rewritten_as_far_as_its_kind_has_earned_trust",
         trust::a_burst_is_rewritten_as_far_as_its_kind_has_earned_trust,
     ),

@@ -86,7 +86,7 @@ pub fn what_a_plugin_undoes_or_refuses_is_told(cluster: &mut Cluster) -> Result<
     beside_lua(cluster, "shadowfit,lua", |cluster| {
         ensure(problem(cluster, "plugin order")?, "the order is told")?;
         let job = cluster.submit("alice", &["--mem=4000", "-c2"], &cluster.known, &["600"])?;
-        cluster.wait_for(job, "OUT_OF_MEMORY")?;
+        cluster.wait_for_death(job)?;
         eventually("the rescue", 20, || {
             cluster.pass()?;
             Ok(cluster.job(job)?.state == "PENDING")

@@ -37,7 +37,11 @@ pub fn run(arguments: &Job) {
             .until_its_end(arguments.pid),
     );
     if let Some(folder) = spool {
-        return leave(folder, arguments.job, "first", counters);
+        leave(folder, arguments.job, "first", counters.clone());
+        // Elsewhere nobody has to hear of it before the job has ended.
+        if counters.ended != Ended::Oom {
+            return;
+        }
     }
     let commands = System {
         timeout_s: REPORT_TIMEOUT_S,

@@ -140,9 +140,20 @@ impl QueuedJob {
     }
 }
 
-/// Asks for the record of one job that has not ended yet; `None` where nothing was decided about it. A
-/// comment of somebody else's is an error.
-pub fn record_of(commands: &dyn Commands, job: &str) -> Result<Option<Record>, CommandError> {
+/// A run that is about to end, as slurmctld knows it.
+pub struct Ending {
+    /// `None` where nothing was decided about it.
+    pub record: Option<Record>,
+    /// Nobody has ended it: neither its user, nor a time limit, nor a job that preempts it.
+    pub is_running: bool,
+    /// When it began, in seconds since 1970.
+    pub started: i64,
+    /// How often its job was started before.
+    pub restarts: u64,
+}
+
+/// Asks for one job that has not ended yet. A comment of somebody else's is an error.
+pub fn ending(commands: &dyn Commands, job: &str) -> Result<Ending, CommandError> {
     let mut found = None;
     let which = ["--jobs", job];
     ask(
@@ -151,16 +162,25 @@ pub fn record_of(commands: &dyn Commands, job: &str) -> Result<Option<Record>, C
         |_| true,
         |row| {
             if row.text("jobid") == job {
-                found = Some(comment(row));
+                let ending = Ending {
+                    record: None,
+                    is_running: row.text("state") == "RUNNING",
+                    started: started(row),
+                    restarts: restarts(row),
+                };
+                found = Some((comment(row), ending));
             }
         },
     )?;
     let unreadable = |problem: &str| unreadable(&which, problem);
-    match found {
-        None => Err(unreadable("the job is not there")),
-        Some(Comment::Empty) => Ok(None),
-        Some(Comment::Ours(record)) => Ok(Some(*record)),
-        Some(_) => Err(unreadable("its AdminComment is somebody else's")),
+    let (comment, ending) = found.ok_or_else(|| unreadable("the job is not there"))?;
+    match comment {
+        Comment::Empty => Ok(ending),
+        Comment::Ours(record) => Ok(Ending {
+            record: Some(*record),
+            ..ending
+        }),
+        _ => Err(unreadable("its AdminComment is somebody else's")),
     }
 }
 
@@ -299,6 +319,10 @@ fn state(shown: &str, reason: &str, restarts: u64) -> String {
     .into()
 }
 
+fn started(row: &QueueRow) -> i64 {
+    row.number("starttime").unwrap_or(0)
+}
+
 fn restarts(row: &QueueRow) -> u64 {
     row.number("restartcnt").unwrap_or(0)
 }
@@ -353,7 +377,7 @@ fn read_job(row: &QueueRow, record: Record) -> Option<QueuedJob> {
         names: names(row),
         job_id: row.number("jobid")?,
         nodes: parse(&row.text("nodelist")).unwrap_or_default(),
-        started: row.number("starttime").unwrap_or(0),
+        started: started(row),
         state: state(&row.text("state"), &row.text("reason"), restarts(row)),
         // The reason for which it is said to wait is set later than this.
         waits_for_others: !row.text("dependency").is_empty(),

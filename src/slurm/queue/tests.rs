@@ -166,7 +166,7 @@ fn the_record_is_that_of_the_job_that_was_asked_for() {
         {"job_id": 9, "admin_comment": "{\"shadowfit\":1,\"kind\":{},\"kept\":\"nine\"}"},
         {"job_id": 10, "admin_comment": ""}, {"job_id": 11, "admin_comment": "see ticket 5"}"#,
     );
-    let kept = |job| record_of(&answer, job).map(|record| record.map(|record| record.kept));
+    let kept = |job| ending(&answer, job).map(|ending| ending.record.map(|record| record.kept));
     assert_eq!(kept("8").unwrap(), Some(Some("eight".into())));
     assert_eq!(kept("9").unwrap(), Some(Some("nine".into())));
     assert_eq!(kept("10").unwrap(), None);
