@@ -174,22 +174,23 @@ static void copy_request(const job_desc_msg_t *job, uint32_t submit_uid, struct 
 	request->array = job->array_inx;
 }
 
-/* The CPUs in a list such as "cpu=4,gres/gpu:1". Fewer never need more room; a list that an outer job left behind may have
- * fewer already. */
+/* The CPUs in a list such as "cpu=4,gres/gpu:1". Fewer never need more room than there is: the list is whatever its user
+ * wrote, and is checked by nobody. One that an outer job left behind may have fewer already. */
 static void lower_listed_cpus(char *list, uint16_t cpus)
 {
 	char number[8];
-	int digits = snprintf(number, sizeof(number), "%u", cpus);
+	size_t size = (size_t)snprintf(number, sizeof(number), "%u", cpus);
 
 	for (char *entry = list; entry; entry = strchr(entry, ',')) {
 		entry += *entry == ',';
 		if (strncmp(entry, "cpu", 3) != 0 || (entry[3] != '=' && entry[3] != ':'))
 			continue;
-		char *begin = entry + 4, *end = begin + strspn(begin, "0123456789");
-		if (strtoul(begin, NULL, 10) <= cpus)
+		char *begin = entry + 4;
+		size_t digits = strspn(begin, "0123456789");
+		if (digits < size || strtoul(begin, NULL, 10) <= cpus)
 			return;
-		memcpy(begin, number, (size_t)digits);
-		memmove(begin + digits, end, strlen(end) + 1);
+		memcpy(begin, number, size);
+		memmove(begin + size, begin + digits, strlen(begin + digits) + 1);
 		return;
 	}
 }

@@ -29,6 +29,19 @@ static char *read_file(const char *path)
 	return strdup(text);
 }
 
+/* What a user may have written where sbatch writes its CPUs: nothing that is no larger number is touched. */
+static const char *const odd_lists[] = { "cpu=-1", "cpu=+99", "cpu= 99", "cpu=", "cpu:", "cpu", "cpu=x99", ",cpu=-1",
+					 "gres/x:1,cpu=-1" };
+#define ODD_LISTS (sizeof(odd_lists) / sizeof(*odd_lists))
+
+static char *odd_variable(size_t which)
+{
+	char variable[64];
+
+	snprintf(variable, sizeof(variable), "SLURM_TRES_PER_TASK=%s", odd_lists[which]);
+	return strdup(variable);
+}
+
 /* What sbatch sends of a plain job; every text lies in memory of its own. */
 static void plain(job_desc_msg_t *job, const char *script)
 {
@@ -47,9 +60,11 @@ static void plain(job_desc_msg_t *job, const char *script)
 	job->argv[0] = strdup("align");
 	job->licenses = strdup("matlab:1");
 	job->tres_per_task = strdup("gres/gpu:1,cpu=8,license/x:1");
-	job->env_size = 2;
-	job->environment = calloc(2, sizeof(char *));
+	job->env_size = 2 + ODD_LISTS;
+	job->environment = calloc(job->env_size, sizeof(char *));
 	job->environment[0] = strdup("SLURM_TRES_PER_TASK=cpu:8");
+	for (size_t which = 0; which < ODD_LISTS; which++)
+		job->environment[1 + which] = odd_variable(which);
 	job->work_dir = strdup("/home/alice");
 	slurm_conf.job_requeue = 1;
 }
@@ -144,7 +159,13 @@ static int cpus_agree(const job_desc_msg_t *job)
 
 	snprintf(list, sizeof(list), "gres/gpu:1,cpu=%u,license/x:1", job->cpus_per_task);
 	snprintf(variable, sizeof(variable), "SLURM_TRES_PER_TASK=cpu:%u", job->cpus_per_task);
-	return strcmp(job->tres_per_task, list) == 0 && strcmp(job->environment[0], variable) == 0;
+	int agree = strcmp(job->tres_per_task, list) == 0 && strcmp(job->environment[0], variable) == 0;
+	for (size_t which = 0; which < ODD_LISTS; which++) {
+		char *before = odd_variable(which);
+		agree = agree && strcmp(job->environment[1 + which], before) == 0;
+		free(before);
+	}
+	return agree;
 }
 
 /* Whether it was rewritten. */
