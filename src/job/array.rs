@@ -6,6 +6,14 @@ pub fn jobs(array: Option<&str>) -> u32 {
     tasks.map_or(1, |tasks| tasks.map_or(u32::MAX, |tasks| tasks.count()))
 }
 
+/// How scontrol names these tasks of array number `array`: `33_5`, or `33_[5-30]`.
+pub fn handle(array: u64, tasks: &str) -> String {
+    match tasks.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => format!("{array}_{tasks}"),
+        false => format!("{array}_[{tasks}]"),
+    }
+}
+
 /// Tasks in ranges.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tasks(Vec<Range>);
@@ -65,6 +73,24 @@ impl std::fmt::Display for Tasks {
 }
 
 impl Tasks {
+    /// These tasks, in as few ranges as they are.
+    pub fn of(mut numbers: Vec<u32>) -> Tasks {
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut ranges: Vec<Range> = Vec::new();
+        for number in numbers {
+            match ranges.last_mut() {
+                Some(range) if range.last.checked_add(1) == Some(number) => range.last = number,
+                _ => ranges.push(Range {
+                    first: number,
+                    last: number,
+                    step: 1,
+                }),
+            }
+        }
+        Tasks(ranges)
+    }
+
     /// Reads them; how many may run at once (`%4`) is left out. `None` for what is no list of tasks, or cut short.
     pub fn parse(text: &str) -> Option<Tasks> {
         let list = text.split('%').next()?.trim_matches(['[', ']']);
@@ -129,6 +155,18 @@ mod tests {
                 count,
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn tasks_by_their_numbers_are_few_ranges() {
+        for (numbers, text) in [
+            (vec![], ""),
+            (vec![7], "7"),
+            (vec![9, 3, 4, 5, 4, 8], "3-5,8-9"),
+            (vec![u32::MAX, u32::MAX - 1, 0], "0,4294967294-4294967295"),
+        ] {
+            assert_eq!(Tasks::of(numbers).to_string(), text);
         }
     }
 

@@ -100,9 +100,9 @@ pub fn join_profile(
     let Some(text) = joined.to_comment() else {
         return Ok(());
     };
-    comment(commands, job, &text)?;
+    comment(commands, &ending.handle, &text)?;
     match is_put_back {
-        true => requeue(commands, job),
+        true => requeue(commands, &ending.handle),
         false => Ok(()),
     }
 }
@@ -155,7 +155,7 @@ mod tests {
     use crate::decide::tests::ask;
     use crate::fingerprint::Kind;
     use crate::job::counters::{Counters, Ended};
-    use crate::record::Relicensed;
+    use crate::record::{Relicensed, SecondRun};
 
     fn set_to(mode: Mode, set: u64) -> Option<Change> {
         let asked = 120;
@@ -293,6 +293,86 @@ mod tests {
             "{asked:?}"
         );
         assert_eq!(joined("see ticket 5"), (false, vec![]));
+    }
+
+    #[test]
+    fn a_run_that_its_memory_killed_is_put_back_by_its_own_name_where_its_record_wants_that() {
+        let sized = Record {
+            memory: set_to(Mode::Apply, 50),
+            early: true,
+            ..Record::kept(
+                Kind::default(),
+                Some(ask(Some(Memory::Node(120)), 1, 1)),
+                "",
+            )
+        };
+        let again = |restarts| SecondRun {
+            restarts,
+            first: 50,
+            runs: 0,
+        };
+        let with = |record: &Record, state: &str, restarts: u64, ended: Ended| {
+            let comment = record.to_comment().unwrap();
+            // The last task of its array: 33 alone would be all of them.
+            let job = serde_json::json!({"job_id": 33, "array_job_id": 33, "array_task_id": 9, "job_state": state,
+                "restart_cnt": restarts, "start_time": 77, "admin_comment": comment});
+            let answer = job.to_string();
+            let answers = [("squeue", answer.as_str())];
+            let slurm = Scripted::new(&answers);
+            join_profile(&slurm, "33", Counters::nothing(ended).into()).unwrap();
+            let asked = slurm.asked().split_off(1);
+            assert!(
+                asked[0].starts_with("scontrol update JobId=33_9 AdminComment={"),
+                "{asked:?}"
+            );
+            let is_noted = asked[0].contains("\"put_back\":77");
+            assert_eq!(is_noted, asked.len() == 2, "{asked:?}");
+            asked.get(1).cloned()
+        };
+        let put_back = Some("scontrol requeue 33_9".to_owned());
+        let second = sized.with_more(100, again(1));
+        let kept = Record {
+            early: false,
+            ..sized.clone()
+        };
+        let noted = Record {
+            memory: set_to(Mode::Observe, 50),
+            ..sized.clone()
+        };
+        for (what, record, state, restarts, ended, right) in [
+            ("killed", &sized, "RUNNING", 0, Ended::Oom, put_back.clone()),
+            ("well", &sized, "RUNNING", 0, Ended::Finished, None),
+            ("failed", &sized, "RUNNING", 0, Ended::Failed, None),
+            (
+                "cancelled meanwhile",
+                &sized,
+                "COMPLETING",
+                0,
+                Ended::Oom,
+                None,
+            ),
+            (
+                "nobody has given it more",
+                &sized,
+                "RUNNING",
+                1,
+                Ended::Oom,
+                None,
+            ),
+            ("it had more", &second, "RUNNING", 1, Ended::Oom, put_back),
+            (
+                "it had all",
+                &sized.give_back(),
+                "RUNNING",
+                2,
+                Ended::Oom,
+                None,
+            ),
+            ("its manager's", &kept, "RUNNING", 0, Ended::Oom, None),
+            ("as asked", &noted, "RUNNING", 0, Ended::Oom, None),
+        ] {
+            assert_eq!(with(record, state, restarts, ended), right, "{what}");
+        }
     }
 
     #[test]

@@ -200,3 +200,27 @@ fn a_job_that_cannot_be_given_more_is_put_back_twice_and_that_is_noted_for_docto
     assert_eq!(rescues, [(1, 0), (1, 0), (0, 0), (0, 0)]);
     assert!(refused().is_some_and(|at| at >= NOON));
 }
+
+#[test]
+fn a_job_that_its_node_has_put_back_is_given_more_and_its_run_was_harmed() {
+    let site = Site::new();
+    let put_back = Record {
+        put_back: Some(77),
+        level: Some(Level::Name),
+        early: true,
+        profile: Some(Box::new(profile(Ended::Oom, 5.0, 990.0))),
+        ..record(Some(1000))
+    };
+    site.slurm
+        .queue
+        .replace(vec![queued(9, "PENDING", 1, 1000, &put_back)]);
+    let pass = site.agent().pass(true).unwrap();
+    assert_eq!((pass.requeued, pass.given_back), (0, 1));
+    let set = site.slurm.calls("scontrol update").remove(0);
+    // Twice: it was its memory, and nobody knows how much the kind needs above that.
+    assert!(set.contains("JobId=9 MinMemoryNode=2000"), "{set}");
+    assert!(!set.contains("put_back"), "the next run was not: {set}");
+    let store = Store::open(&site.config.with_file_name("jobs.db")).unwrap();
+    let harm = store.harm_of_run(9, 77).unwrap().unwrap();
+    assert!(harm.of_memory && store.harm_of(9, 0).unwrap() == Some(harm));
+}

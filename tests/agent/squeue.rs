@@ -72,8 +72,49 @@ pub fn answer(jobs: &str, arguments: &[&str]) -> Vec<u8> {
         });
         fields.collect::<String>() + "\n"
     };
-    let rows: String = jobs.iter().filter(is_wanted).map(row).collect();
+    let shown = match arguments.contains(&"--array") {
+        true => jobs.iter().flat_map(each_task).collect(),
+        false => folded(jobs),
+    };
+    let rows: String = shown.iter().filter(is_wanted).map(row).collect();
     rows.into_bytes()
+}
+
+/// Tasks that wait together, one by one.
+fn each_task(job: &Value) -> Vec<Value> {
+    let tasks = text(&job["array_task_string"]);
+    let number = |text: &str| text.parse::<u64>().ok();
+    let range = |range: &str| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        Some(number(first)?..=number(last)?)
+    };
+    let list = tasks.split('%').next().unwrap_or_default();
+    let ranges: Option<Vec<_>> = list.split(',').map(range).collect();
+    let one = |task: u64| {
+        let mut one = job.clone();
+        one["array_task_string"] = "".into();
+        one["array_task_id"] = task.into();
+        one
+    };
+    match ranges {
+        Some(ranges) => ranges.into_iter().flatten().map(one).collect(),
+        None => vec![job.clone()],
+    }
+}
+
+/// Of the tasks of an array that wait those alone that wait together, where there are some.
+fn folded(jobs: Vec<Value>) -> Vec<Value> {
+    let waits = |job: &Value| text(&job["job_state"]) == "PENDING";
+    let is_together = |job: &Value| waits(job) && !text(&job["array_task_string"]).is_empty();
+    let arrays: Vec<String> = jobs
+        .iter()
+        .filter(|job| is_together(job))
+        .map(|job| text(&job["array_job_id"]))
+        .collect();
+    let is_hidden = |job: &Value| {
+        waits(job) && !is_together(job) && arrays.contains(&text(&job["array_job_id"]))
+    };
+    jobs.into_iter().filter(|job| !is_hidden(job)).collect()
 }
 
 /// What scontrol prints of those of `jobs` that its lines, `show job 9`, ask for.

@@ -240,3 +240,49 @@ pub fn what_its_memory_kills_is_put_back_before_anybody_sees_an_end(
     cluster.books_agree()?;
     cluster.configure("")
 }
+
+/// The last task has the number of its whole array: what is done with it by that is done with all.
+pub fn the_last_task_of_an_array_runs_again_alone(cluster: &mut Cluster) -> Result<()> {
+    let marks = folder_for_all(cluster, "tasks")?;
+    let script = cluster.scratch.join("tasks.sh");
+    let text = format!(
+        "#!/bin/bash\necho run >>{}/$SLURM_ARRAY_TASK_ID\n\
+         [ \"$SLURM_ARRAY_TASK_ID\" = \"$2\" ] || {{ sleep 8; exit 0; }}\n{FILL} || exit 1\ntouch {}/done\n",
+        marks.display(),
+        marks.display()
+    );
+    std::fs::write(&script, text)?;
+    let submit = |array: &str, mib: &str| {
+        let options = ["--mem=900", "-c1", array];
+        cluster.submit("alice", &options, &script, &[mib, "3"])
+    };
+    let first = submit("--array=0-3", "20")?;
+    eventually("the first tasks", 120, || {
+        cluster.pass()?;
+        Ok(cluster.completed(&first.to_string())? == 4)
+    })?;
+    cluster.let_the_plugin_look();
+    for task in 0..4 {
+        std::fs::remove_file(marks.join(task.to_string()))?;
+    }
+    std::fs::remove_file(marks.join("done"))?;
+    let array = submit("--array=0-3", "700")?;
+    let sized = cluster.job(array)?;
+    ensure(sized.memory_mib.is_some_and(|mib| mib < 700), sized.comment)?;
+    eventually("the last task does its work", 180, || {
+        cluster.pass()?;
+        Ok(marks.join("done").exists())
+    })?;
+    let runs = |task: u32| -> Result<usize> {
+        Ok(std::fs::read_to_string(marks.join(task.to_string()))?
+            .lines()
+            .count())
+    };
+    let others = [runs(0)?, runs(1)?, runs(2)?];
+    ensure(
+        others == [1, 1, 1],
+        format!("{others:?} runs of the others"),
+    )?;
+    ensure(runs(3)? > 1, "the last one was not harmed")?;
+    cluster.books_agree()
+}

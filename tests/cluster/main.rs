@@ -73,6 +73,10 @@ const TESTS: &[(&str, Test)] = &[
         harm::what_its_memory_kills_is_put_back_before_anybody_sees_an_end,
     ),
     (
+        "the_last_task_of_an_array_runs_again_alone",
+        harm::the_last_task_of_an_array_runs_again_alone,
+    ),
+    (
         "a_burst_is_rewritten_as_far_as_its_kind_has_earned_trust",
         trust::a_burst_is_rewritten_as_far_as_its_kind_has_earned_trust,
     ),

@@ -1,5 +1,6 @@
 //! squeue: the jobs that slurmctld still remembers, with our records.
 
+mod folded;
 mod json;
 mod peek;
 mod rows;
@@ -12,6 +13,7 @@ use crate::job::array::{self, Tasks};
 use crate::job::counters::{Counters, Ended, ShadowCounters};
 use crate::record::{Comment, Record, ShadowRecord};
 use crate::text::units::{MIB, parse_memory};
+use folded::Folded;
 use hostlist_parser::parse;
 pub use peek::{Awaited, that_wait_for_shadows};
 use rows::{Marks, QueueRow, matters};
@@ -142,6 +144,8 @@ impl QueuedJob {
 
 /// A run that is about to end, as slurmctld knows it.
 pub struct Ending {
+    /// How scontrol names it. The number of an array's last task is that of the whole array.
+    pub handle: String,
     /// `None` where nothing was decided about it.
     pub record: Option<Record>,
     /// Nobody has ended it: neither its user, nor a time limit, nor a job that preempts it.
@@ -163,6 +167,7 @@ pub fn ending(commands: &dyn Commands, job: &str) -> Result<Ending, CommandError
         |row| {
             if row.text("jobid") == job {
                 let ending = Ending {
+                    handle: handle(row).unwrap_or_else(|| job.to_owned()),
                     record: None,
                     is_running: row.text("state") == "RUNNING",
                     started: started(row),
@@ -204,8 +209,9 @@ fn ask(
 ) -> Result<(), CommandError> {
     let marks = Marks::new();
     let format = marks.format();
-    // Hidden partitions, too.
-    let form = ["--noheader", "--all", "--states=all"];
+    // Hidden partitions, too. Unless asked for each, squeue shows all tasks of an array that wait as one, with what the
+    // first of them has: those that run again, or were changed by hand, too.
+    let form = ["--noheader", "--all", "--states=all", "--array"];
     let arguments = [&form, which].concat();
     let mut is_whole = false;
     // Where anybody could read the marks, a comment that is changed just then could hold a job with a record.
@@ -224,31 +230,28 @@ fn ask(
 
 /// Asks for the whole queue, jobs that have ended and are not forgotten yet included.
 pub fn query(commands: &dyn Commands) -> Result<Queue, CommandError> {
-    let mut queue = Queue::default();
-    ask(commands, &[], matters, |row| queue.take(row))?;
-    queue.is_whole = true;
-    Ok(queue)
+    let mut folded = Folded::default();
+    ask(commands, &[], matters, |row| folded.take(row))?;
+    Ok(Queue {
+        is_whole: true,
+        ..folded.queue()
+    })
 }
 
 /// Adds one job to what is known, or all tasks of an array that slurmctld has: asked for alone, it costs the same
 /// however long the queue is. One that slurmctld has forgotten adds nothing.
 pub fn query_job(commands: &dyn Commands, job: u64, queue: &mut Queue) -> Result<(), CommandError> {
     let job = job.to_string();
-    match ask(commands, &["--jobs", &job], matters, |row| queue.take(row)) {
-        Err(CommandError::Failed { said, .. }) if said.contains(FORGOTTEN) => Ok(()),
-        other => other,
+    let mut folded = Folded::default();
+    match ask(commands, &["--jobs", &job], matters, |row| folded.take(row)) {
+        Err(CommandError::Failed { said, .. }) if said.contains(FORGOTTEN) => return Ok(()),
+        other => other?,
     }
-}
-
-impl Queue {
-    fn take(&mut self, row: &QueueRow) {
-        self.dependents.extend(read_dependent(row));
-        match comment(row) {
-            Comment::Ours(record) => self.jobs.extend(read_job(row, *record)),
-            Comment::Shadow(record) => self.shadows.extend(read_shadow(row, *record)),
-            Comment::Empty | Comment::Other(_) => {}
-        }
-    }
+    let found = folded.queue();
+    queue.jobs.extend(found.jobs);
+    queue.dependents.extend(found.dependents);
+    queue.shadows.extend(found.shadows);
+    Ok(())
 }
 
 impl Dependent {
@@ -284,19 +287,19 @@ fn tasks(row: &QueueRow) -> String {
     row.text("arraytaskid")
 }
 
-fn array(row: &QueueRow) -> Option<u64> {
+fn array_of(row: &QueueRow) -> Option<u64> {
     row.number("arrayjobid").filter(|_| !tasks(row).is_empty())
 }
 
 /// The number of the one task that a row is.
-fn task(row: &QueueRow) -> Option<u64> {
+fn task(row: &QueueRow) -> Option<u32> {
     tasks(row).parse().ok()
 }
 
-/// `33`, or `33_[5-30]` for array tasks that still wait together.
+/// `33`; `33_5` for a task, whose own number may be that of its whole array; `33_[5-30]` for tasks that wait together.
 fn handle(row: &QueueRow) -> Option<String> {
-    match array(row).filter(|_| task(row).is_none()) {
-        Some(array) => Some(format!("{array}_[{}]", tasks(row))),
+    match array_of(row) {
+        Some(array) => Some(array::handle(array, &tasks(row))),
         None => Some(row.number::<u64>("jobid")?.to_string()),
     }
 }
@@ -347,7 +350,7 @@ fn original(row: &QueueRow) -> Option<Original> {
     Some(Original {
         handle: handle(row)?,
         name: row.text("name"),
-        script_id: array(row).or(row.number("jobid"))?,
+        script_id: array_of(row).or(row.number("jobid"))?,
         task: first.and_then(|task| task.parse().ok()),
         uid: row.number("userid")?,
         gid: row.number("groupid")?,
@@ -360,7 +363,7 @@ fn original(row: &QueueRow) -> Option<Original> {
 
 fn names(row: &QueueRow) -> Vec<String> {
     let mut names = vec![row.text("jobid")];
-    if let Some(array) = array(row) {
+    if let Some(array) = array_of(row) {
         names.push(format!("{array}_*"));
         names.extend(task(row).map(|task| format!("{array}_{task}")));
     }

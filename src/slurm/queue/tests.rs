@@ -98,7 +98,7 @@ fn tasks_of_arrays_are_named_as_dependencies_and_scontrol_name_them() {
             "",
             5.into(),
             vec!["40", "33_*", "33_5"],
-            "40",
+            "33_5",
             33,
             Some(5),
             1,
@@ -108,7 +108,7 @@ fn tasks_of_arrays_are_named_as_dependencies_and_scontrol_name_them() {
             "5-9,12%2",
             Value::Null,
             vec!["40", "33_*"],
-            "33_[5-9,12%2]",
+            "33_[5-9,12]",
             33,
             Some(5),
             6,
@@ -157,6 +157,51 @@ fn one_job_is_asked_for_alone_and_one_that_is_forgotten_is_none() {
     query_job(&Scripted::new(&answers), 9, &mut queue).unwrap();
     let ids: Vec<u64> = queue.jobs.iter().map(|job| job.job_id).collect();
     assert_eq!(ids, [9]);
+}
+
+/// The last task of an array has the number of all of it; scontrol would take that for all of them.
+#[test]
+fn one_task_is_never_named_as_its_array_and_those_that_wait_together_are_one_job() {
+    let row = |id: u64, state: &str, together: &str, task: Option<u64>, restarts: u64| {
+        let job = serde_json::json!({
+            "job_id": id, "array_job_id": 33, "array_task_string": together, "array_task_id": task, "job_state": state,
+            "restart_cnt": restarts, "user_id": 1, "group_id": 2, "admin_comment": OURS, "dependency": "afterok:7(failed)"
+        });
+        job.to_string()
+    };
+    let handles = |rows: &[String]| {
+        let rows = rows.join(",");
+        let answers = [("squeue", rows.as_str())];
+        let queue = query(&Scripted::new(&answers)).unwrap();
+        let jobs = queue.jobs.iter();
+        let jobs: Vec<_> = jobs
+            .map(|job| (job.handle.clone(), job.count(), job.restarts))
+            .collect();
+        let dependents = queue.dependents.iter();
+        let dependents: Vec<String> = dependents.map(|job| job.handle.clone()).collect();
+        assert_eq!(
+            jobs.iter().map(|job| &job.0).collect::<Vec<_>>(),
+            dependents.iter().collect::<Vec<_>>()
+        );
+        jobs
+    };
+    let last = [
+        row(33, "RUNNING", "", Some(9), 0),
+        row(34, "RUNNING", "", Some(8), 0),
+    ];
+    assert_eq!(
+        handles(&last),
+        [("33_9".into(), 1, 0), ("33_8".into(), 1, 0)]
+    );
+    // One of those that wait runs again: it is none of the others.
+    let waiting = [
+        row(33, "PENDING", "5,8-10%2", None, 0),
+        row(38, "PENDING", "", Some(7), 1),
+    ];
+    assert_eq!(
+        handles(&waiting),
+        [("33_[5,8-10]".into(), 4, 0), ("33_7".into(), 1, 1)]
+    );
 }
 
 #[test]
