@@ -70,11 +70,19 @@ static bool may_requeue(const job_desc_msg_t *job)
 	return conf && conf->job_requeue;
 }
 
-/* A job that is to start at a certain time is not to be delayed for a shadow. */
+/* A job that is to start at a certain time, or has to end by one, is not to be delayed for a shadow. */
 static bool cannot_wait(const job_desc_msg_t *job)
 {
-	return job->begin_time > time(NULL) || (job->reservation && *job->reservation) ||
+	bool has_deadline = job->deadline && job->deadline != NO_VAL;
+
+	return job->begin_time > time(NULL) || has_deadline || (job->reservation && *job->reservation) ||
 	       job->immediate == 1;
+}
+
+/* Others of its kind will have started before. */
+static bool starts_later(const job_desc_msg_t *job)
+{
+	return job->priority == 0 || (job->dependency && *job->dependency) || job->begin_time > time(NULL);
 }
 
 static bool asks_for_gpus(const job_desc_msg_t *job)
@@ -132,6 +140,10 @@ static uint32_t traits_of(const job_desc_msg_t *job)
 		traits |= SHADOWFIT_OWN_CPUS;
 	if (gives_memory_back(job))
 		traits |= SHADOWFIT_OWN_MEMORY;
+	if (job->bitflags != NO_VAL64 && (job->bitflags & CRON_JOB))
+		traits |= SHADOWFIT_CRON;
+	if (starts_later(job))
+		traits |= SHADOWFIT_LATER;
 	return traits;
 }
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Raised by every change of this file; a core with another number is not used. */
-#define SHADOWFIT_ABI 7u
+#define SHADOWFIT_ABI 8u
 
 /* "The user did not say" in a number, whatever Slurm's NO_VAL of that width is. */
 #define SHADOWFIT_UNSET 0xffffffffffffffffu
@@ -27,6 +27,8 @@
 #define SHADOWFIT_TRUSTED 128u /* submitted by root or SlurmUser, in whatever name */
 #define SHADOWFIT_OWN_CPUS 256u /* --mincpus, or more CPUs by a plugin of the site: more than its tasks have */
 #define SHADOWFIT_OWN_MEMORY 512u /* --mem-update: Slurm lowers it by itself */
+#define SHADOWFIT_CRON 1024u /* by scrontab: it comes again and again, and Slurm lets nobody change it */
+#define SHADOWFIT_LATER 2048u /* is held, or waits for other jobs or a time of its own */
 
 /* Bits of shadowfit_answer.actions. */
 #define SHADOWFIT_SET_MEMORY 1u

@@ -82,6 +82,14 @@ fn a_job_is_recorded_and_null_arguments_are_passed_over() {
     let record: serde_json::Value = serde_json::from_str(comment).unwrap();
     assert_eq!(record["asked"]["memory"]["node"], 1000);
 
+    let of_scrontab = decide(&shadowfit_request {
+        traits: SHADOWFIT_REQUEUEABLE | SHADOWFIT_CRON,
+        ..request
+    });
+    // SAFETY: as above.
+    let comment = unsafe { CStr::from_ptr(of_scrontab.comment.as_ptr()) };
+    assert!(comment.to_string_lossy().contains("\"kept\":\"scrontab\""));
+
     let taken = CString::new("a site's own").unwrap();
     let answer = decide(&shadowfit_request {
         admin_comment: taken.as_ptr(),

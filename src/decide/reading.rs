@@ -116,6 +116,7 @@ mod tests {
             input_bytes: None,
             left_alone: None,
             may_wait: false,
+            starts_later: false,
             measured: false,
         }
     }

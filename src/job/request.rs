@@ -166,6 +166,8 @@ pub enum LeftAlone {
     MemoryPerGpu,
     /// A component of a heterogeneous job.
     Heterogeneous,
+    /// By scrontab: Slurm starts it again and again, and lets nobody change it meanwhile.
+    Scrontab,
     /// `--no-requeue`, or a site that never requeues: it could not be rescued.
     NoRequeue,
     /// `--shadowfit=off`.
@@ -174,13 +176,14 @@ pub enum LeftAlone {
 
 impl LeftAlone {
     /// All for which there is a record.
-    pub const RECORDED: [LeftAlone; 7] = [
+    pub const RECORDED: [LeftAlone; 8] = [
         LeftAlone::NoRequeue,
         LeftAlone::WholeNodes,
         LeftAlone::Exclusive,
         LeftAlone::WholeNodeMemory,
         LeftAlone::MemoryPerGpu,
         LeftAlone::Heterogeneous,
+        LeftAlone::Scrontab,
         LeftAlone::OptedOut,
     ];
 
@@ -193,6 +196,7 @@ impl LeftAlone {
             LeftAlone::WholeNodes => "its partition gives whole nodes",
             LeftAlone::MemoryPerGpu => "--mem-per-gpu",
             LeftAlone::Heterogeneous => "heterogeneous job",
+            LeftAlone::Scrontab => "scrontab",
             LeftAlone::NoRequeue => "may not be requeued",
             LeftAlone::OptedOut => "--shadowfit=off",
         }
@@ -218,6 +222,8 @@ pub struct Request<'a> {
     pub left_alone: Option<LeftAlone>,
     /// A shadow may run first: the job has no begin time or reservation of its own, and no GPU.
     pub may_wait: bool,
+    /// Others of its kind will have started before: it is held, or waits for other jobs or a time.
+    pub starts_later: bool,
     /// The user asked for one, however well the kind is known.
     pub measured: bool,
 }

@@ -47,6 +47,7 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
         input_bytes,
         left_alone: left_alone(raw, option == OFF.as_bytes()),
         may_wait: raw.traits & (SHADOWFIT_CANNOT_WAIT | SHADOWFIT_GPUS) == 0,
+        starts_later: raw.traits & SHADOWFIT_LATER != 0,
         measured: option == MEASURE.as_bytes(),
     }
 }
@@ -141,6 +142,7 @@ fn left_alone(raw: &shadowfit_request, opted_out: bool) -> Option<LeftAlone> {
         (has(SHADOWFIT_EXCLUSIVE), LeftAlone::Exclusive),
         (has(SHADOWFIT_MEM_PER_GPU), LeftAlone::MemoryPerGpu),
         (has(SHADOWFIT_HETEROGENEOUS), LeftAlone::Heterogeneous),
+        (has(SHADOWFIT_CRON), LeftAlone::Scrontab),
         (!has(SHADOWFIT_REQUEUEABLE), LeftAlone::NoRequeue),
     ]
     .into_iter()

@@ -197,6 +197,7 @@ fn licenses_after_five_runs(answers: &[&str]) -> Option<String> {
         input_bytes: None,
         left_alone: None,
         may_wait: true,
+        starts_later: false,
         measured: false,
     };
     let decided = decide(&config, Some(&snapshot), &request, NOON + 60).unwrap();

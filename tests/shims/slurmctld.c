@@ -52,6 +52,7 @@ static void plain(job_desc_msg_t *job, const char *script)
 	job->num_tasks = job->min_nodes = job->max_nodes = job->time_min = NO_VAL;
 	job->min_cpus = job->max_cpus = job->het_job_offset = NO_VAL;
 	job->time_limit = 600;
+	job->priority = NO_VAL;
 	job->pn_min_memory = 65536;
 	job->name = strdup("align");
 	job->script = read_file(script);
@@ -144,6 +145,9 @@ static void make(job_desc_msg_t *job, int form, const char *script)
 		job->partition = text_of(4000, ',');
 		break;
 	case 11:
+		job->bitflags = CRON_JOB;
+		job->deadline = NO_VAL;
+		job->dependency = NULL;
 		job->mem_per_tres = strdup("gpu:1");
 		job->begin_time = (time_t)1 << 40;
 		break;

@@ -20,6 +20,7 @@ fn request(ask: Ask) -> Request<'static> {
         input_bytes: Some(7),
         left_alone: None,
         may_wait: true,
+        starts_later: false,
         measured: false,
     }
 }
@@ -96,6 +97,7 @@ fn a_new_kind_whose_arguments_cannot_be_told_says_that_it_has_no_shadow() {
     assert_eq!(record.kept.as_deref(), Some(UNTOLD_ARGUMENTS));
     let cannot_wait = Request {
         may_wait: false,
+        starts_later: false,
         ..restless
     };
     let record = decide(&measuring(), None, &cannot_wait, NOW).unwrap();
@@ -120,6 +122,7 @@ fn no_job_waits_in_vain() {
     let request = request(ask);
     let cannot_wait = Request {
         may_wait: false,
+        starts_later: false,
         ..request.clone()
     };
     let kind = Kind::of(1007, &request.texts, ask.layout);
@@ -254,6 +257,7 @@ fn align(toml: &str, comment: &'static [u8], left_alone: Option<LeftAlone>) -> R
         input_bytes: None,
         left_alone,
         may_wait: false,
+        starts_later: false,
         measured: false,
     };
     let kind = Kind::of(1, &request.texts, request.ask.layout);

@@ -102,7 +102,7 @@ impl Live {
         let script = self.scripts.read(request);
         let record = decide_reading(&config, snapshot, request, &script, now())?;
         Some(match snapshot {
-            Some(snapshot) => self.as_trusted(&config, snapshot, request.jobs, record),
+            Some(snapshot) => self.as_trusted(&config, snapshot, request, record),
             None => record,
         })
     }
@@ -112,17 +112,19 @@ impl Live {
         &self,
         config: &Config,
         snapshot: &Snapshot,
-        jobs: u32,
+        request: &Request,
         record: Record,
     ) -> Record {
         let Some(probation) = probation(config, snapshot, &record) else {
             return record;
         };
         let (kind, open) = (probation.kind, probation.trust.open);
-        match self
-            .rewritten
-            .take(kind, open, snapshot.looked(), jobs, now())
-        {
+        let take = || {
+            let looked = snapshot.looked();
+            self.rewritten.take(kind, open, looked, request.jobs, now())
+        };
+        // Where it is held its kind would learn nothing for as long; the agent sees to it when it is released.
+        match !request.starts_later && take() {
             true => record,
             false => record.on_probation(probation.why),
         }

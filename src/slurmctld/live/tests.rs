@@ -62,6 +62,7 @@ fn request() -> Request<'static> {
         input_bytes: None,
         left_alone: None,
         may_wait: true,
+        starts_later: false,
         measured: false,
     }
 }
@@ -159,6 +160,24 @@ fn of_a_burst_only_as_many_are_rewritten_as_the_kind_is_trusted_with() {
             noted == Some((Mode::Observe, 1100)) && record.memory_in_force() == Some(65536)
         });
         assert!(noted && kept.iter().all(|record| record.kept.is_some()));
+    }
+}
+
+#[test]
+fn a_job_that_starts_later_than_others_is_none_of_those_that_earn_trust() {
+    for (trust, starts_later, is_set) in [
+        (Trust { left: 1, open: 1 }, true, false),
+        (Trust { left: 1, open: 1 }, false, true),
+        (Trust::ALL, true, true),
+    ] {
+        let site = Site::new("modes.default = 'apply'");
+        site.publish(&trusted(0, trust));
+        let later = Request {
+            starts_later,
+            ..request()
+        };
+        let record = site.live.decide(&later).unwrap();
+        assert_eq!(record.rewrites(), is_set, "{trust:?}");
     }
 }
 
