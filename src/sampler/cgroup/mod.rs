@@ -70,7 +70,7 @@ impl Group {
         }
     }
 
-    /// Anonymous and shared memory in bytes: what has no file to fall back on. An error once it is gone.
+    /// Anonymous and shared memory in bytes, in swap, too: what has no file to fall back on. An error once it is gone.
     pub fn memory(&self) -> io::Result<u64> {
         match self {
             Group::V1(group) => group.memory(),
@@ -79,7 +79,7 @@ impl Group {
         }
     }
 
-    /// Memory charged now and at most so far, page cache included, in bytes; `None` where the kernel does
+    /// Memory charged now, in swap, too, and at most so far without that, page cache included, in bytes; `None` where the kernel does
     /// not count it.
     pub fn charged(&self) -> Option<Charged> {
         match self {

@@ -188,3 +188,29 @@ fn a_shadows_groups_are_found_by_their_name_wherever_they_are() {
     assert!(inside(&dir.path().join("gone")).is_empty());
     assert!(named(&dir.path().join("gone"), "shadowfit_c_7").is_empty());
 }
+
+/// Where a site does not limit swap, a job above its limit is not killed but swaps.
+#[test]
+fn what_was_swapped_is_needed_all_the_same() {
+    let v1 = [
+        (
+            "memory/job/memory.stat",
+            "total_rss 4096\ntotal_shmem 100\ntotal_swap 50\n",
+        ),
+        ("memory/job/memory.usage_in_bytes", "5000\n"),
+        ("memory/job/memory.max_usage_in_bytes", "8192\n"),
+    ];
+    let v2 = [
+        ("job/memory.stat", "anon 4096\nshmem 100\n"),
+        ("job/memory.swap.current", "50\n"),
+        ("job/memory.current", "5000\n"),
+        ("job/memory.peak", "8192\n"),
+    ];
+    for files in [&v1[..], &v2] {
+        let dir = tree(files);
+        let group = Group::new(dir.path(), "job");
+        assert_eq!(group.memory().unwrap(), 4246);
+        let charged = group.charged().map(|charged| (charged.now, charged.peak));
+        assert_eq!(charged, Some((5050, Some(8192))));
+    }
+}

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// The hierarchies that count or limit something for us.
 const CONTROLLERS: [&str; 5] = ["memory", "pids", "cpu", "cpuacct", "blkio"];
 
+/// Memory that was written to swap: it is still needed. Not there where the kernel does not count it.
+const SWAPPED: &str = "total_swap";
+
 /// A group: a directory below each hierarchy.
 pub struct Folders(Vec<(&'static str, PathBuf)>);
 
@@ -42,14 +45,16 @@ impl Folders {
 
     pub(super) fn memory(&self) -> io::Result<u64> {
         let text = std::fs::read_to_string(self.folder("memory").join("memory.stat"))?;
-        let names = ["total_rss", "total_shmem"];
+        let names = ["total_rss", "total_shmem", SWAPPED];
         Ok(total(names.iter().filter_map(|name| field(&text, name))))
     }
 
     pub(super) fn charged(&self) -> Option<Charged> {
         let folder = self.folder("memory");
+        let text = std::fs::read_to_string(folder.join("memory.stat")).ok()?;
+        let swapped = field(&text, SWAPPED).unwrap_or(0);
         Some(Charged {
-            now: number(&folder.join("memory.usage_in_bytes"))?,
+            now: number(&folder.join("memory.usage_in_bytes"))?.saturating_add(swapped),
             peak: number(&folder.join("memory.max_usage_in_bytes")),
         })
     }

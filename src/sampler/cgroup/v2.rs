@@ -19,12 +19,17 @@ impl Folder {
     pub(super) fn memory(&self) -> io::Result<u64> {
         let text = self.text("memory.stat")?;
         let names = ["anon", "shmem"];
-        Ok(total(names.iter().filter_map(|name| field(&text, name))))
+        let here = total(names.iter().filter_map(|name| field(&text, name)));
+        Ok(here.saturating_add(self.swapped()))
+    }
+
+    fn swapped(&self) -> u64 {
+        number(&self.0.join("memory.swap.current")).unwrap_or(0)
     }
 
     pub(super) fn charged(&self) -> Option<Charged> {
         Some(Charged {
-            now: number(&self.0.join("memory.current"))?,
+            now: number(&self.0.join("memory.current"))?.saturating_add(self.swapped()),
             peak: number(&self.0.join("memory.peak")),
         })
     }
