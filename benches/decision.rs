@@ -153,6 +153,10 @@ fn snapshot(fingerprints: u64, known: &[Submission]) -> Vec<u8> {
         licenses: Default::default(),
         exclusive_partitions: Default::default(),
         partitions_without_memory: Default::default(),
+        partitions_with_cpus_by_memory: Default::default(),
+        times_s: Default::default(),
+        least_memory_mib: Default::default(),
+        least_cpus: Default::default(),
         default_partition: Some("batch".into()),
         users: (1000..3000).map(user).collect(),
     };

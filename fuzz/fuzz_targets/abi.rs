@@ -81,6 +81,10 @@ fn directory() -> Directory {
         licenses: [("matlab".into(), 4)].into(),
         exclusive_partitions: ["whole".into()].into(),
         partitions_without_memory: ["cores".into()].into(),
+        partitions_with_cpus_by_memory: ["batch".into()].into(),
+        times_s: [("batch".into(), 3600)].into(),
+        least_memory_mib: vec![100, 5000],
+        least_cpus: vec![4],
     }
 }
 

@@ -5,7 +5,7 @@ use super::harm::of_memory;
 use super::train::runs;
 use super::{Agent, Pass};
 use crate::config::{Care, Mode, Modes, Owner};
-use crate::decide::{known, modes, rescued_early, size};
+use crate::decide::{known, rescued_early, size, terms};
 use crate::model::second::second;
 use crate::record::{Record, SecondRun};
 use crate::slurm::queue::{Dependent, Queue, QueuedJob};
@@ -304,13 +304,13 @@ impl Agent<'_> {
         let is_kept =
             job.record.no_requeue && !self.config.sizes_without_requeue(owner, job.manager);
         // Known since its submission, perhaps, or moved there.
-        let modes = match is_kept || self.directory.gives_whole_nodes(job.partition.as_bytes()) {
-            true => Modes::all(Mode::Off),
-            false => modes(&self.config, Some(&self.directory), owner, job.manager),
+        let terms = match is_kept || self.directory.gives_whole_nodes(job.partition.as_bytes()) {
+            true => Modes::all(Mode::Off).into(),
+            false => terms(&self.config, Some(&self.directory), owner, job.manager),
         };
         let sized = size(
             &self.config,
-            modes,
+            terms,
             known(self.snapshot.as_ref()),
             job.record.kind,
             job.record.asked?,

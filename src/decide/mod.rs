@@ -8,14 +8,14 @@ mod licenses;
 mod managers;
 mod reading;
 mod sentence;
+mod terms;
 #[cfg(test)]
 pub mod tests;
 mod trust;
 
-use crate::config::{Care, Config, Manager, Mode, Modes, Owner};
+use crate::config::{Care, Config, Mode, Owner};
 use crate::fingerprint::{Kind, Level};
 use crate::job::arguments::Arguments;
-use crate::job::directory::Directory;
 use crate::job::evidence::Evidence;
 use crate::job::shadow::Wait;
 use crate::job::{Ask, LeftAlone, Memory, Request};
@@ -28,6 +28,7 @@ use managers::manager;
 pub use managers::of_queue;
 pub use reading::{LastScripts, Reading};
 pub use sentence::sentence;
+pub use terms::{Terms, terms};
 pub use trust::{Probation, probation};
 
 /// A program that never kept more CPUs busy than this on average is serial; the rest above 1.0 is
@@ -85,7 +86,8 @@ pub fn decide_reading(
 ) -> Option<Record> {
     let owner = owner(request, snapshot);
     let manager = manager(&request.texts, script.manager);
-    let modes = modes(config, snapshot.map(Snapshot::directory), owner, manager);
+    let terms = terms(config, snapshot.map(Snapshot::directory), owner, manager);
+    let modes = terms.modes;
     if modes.all_off() || request.left_alone == Some(LeftAlone::NoScript) {
         return None;
     }
@@ -107,7 +109,7 @@ pub fn decide_reading(
     }
     let sized = size(
         config,
-        modes,
+        terms,
         known(snapshot),
         kind,
         request.ask,
@@ -152,24 +154,6 @@ pub fn rescued_early(config: &Config, record: Record) -> Record {
     }
 }
 
-/// What may be done with a job of `owner` that `manager` has submitted. Memory that is not given out is not set.
-pub fn modes(
-    config: &Config,
-    directory: Option<&Directory>,
-    owner: Owner,
-    manager: Option<Manager>,
-) -> Modes {
-    let modes = config.modes_under(owner, manager);
-    let partitions = directory.zip(owner.partition);
-    match partitions.is_some_and(|(known, names)| known.memory_is_not_given_out(names)) {
-        true => Modes {
-            memory: modes.memory.min(Mode::Observe),
-            ..modes
-        },
-        false => modes,
-    }
-}
-
 /// A clone of the job could not be given them.
 const UNTOLD_ARGUMENTS: &str = "no shadow: blanks in its arguments change too often to be told";
 
@@ -205,16 +189,18 @@ pub fn known(snapshot: Option<&Snapshot>) -> Option<&dyn KnownKinds> {
     snapshot.map(|snapshot| snapshot as &dyn KnownKinds)
 }
 
-/// Decides what a job of `kind` that asks for `ask` and relies on `floor` gets.
-pub fn size(
+/// Decides what a job of `kind` that asks for `ask` and relies on `floor` gets on these terms.
+pub fn size<'a>(
     config: &Config,
-    modes: Modes,
+    terms: impl Into<Terms<'a>>,
     known: Option<&dyn KnownKinds>,
     kind: Kind,
     ask: Ask,
     input_bytes: Option<u64>,
     floor: &Floor,
 ) -> Record {
+    let terms = terms.into();
+    let modes = terms.modes;
     let keep = |why| Record {
         input_bytes,
         floor: floor.clone().some(),
@@ -227,8 +213,11 @@ pub fn size(
         return keep("too few runs of this kind");
     };
     let measured = node_need(config, level, &evidence).max(named_on_node(&ask, &evidence));
-    let need = Reliance::raised(floor.memory.as_ref(), measured).filter(|_| !ask.own_memory);
-    let cpus = cpus(config, modes.cpus, &ask, &evidence, need, floor);
+    let brings_cpus = terms.memory_brings_cpus(&ask, evidence.cores);
+    let need = Reliance::raised(floor.memory.as_ref(), measured)
+        .filter(|_| !ask.own_memory && !brings_cpus)
+        .map(|need| need.max(terms.least_on_node(&ask).unwrap_or(0)));
+    let cpus = cpus(config, &terms, &ask, &evidence, need, floor);
     let cpus_in_force = cpus
         .filter(Change::applies)
         .map_or(ask.cpus, |change| change.set as u32);
@@ -237,6 +226,7 @@ pub fn size(
     let raised = need.and_then(|need| raised(config, modes.memory, &ask, level, &evidence, need));
     let why = match ask.layout.tasks_on_a_node() {
         None => "Slurm is free to spread its tasks over nodes",
+        Some(_) if brings_cpus => "its CPUs come with its memory (MaxMemPerCPU)",
         Some(_) if ask.own_memory => "Slurm lowers its memory as it runs (--mem-update)",
         Some(_) if raised.is_some() => "most runs of its kind needed more than it asks for",
         Some(_) if !floor.is_empty() => "its script relies on what it asks for",
@@ -318,14 +308,14 @@ fn raised(
 /// `need` is the memory on a node that must stay, in MiB; `None`: all that was asked for.
 fn cpus(
     config: &Config,
-    mode: Mode,
+    terms: &Terms,
     ask: &Ask,
     evidence: &Evidence,
     need: Option<u64>,
     floor: &Floor,
 ) -> Option<Change> {
     let in_time = |limit| u64::from(evidence.longest_s) * TIME_RESERVE <= limit;
-    if ask.own_cpus || !ask.time_s.is_none_or(in_time) {
+    if ask.own_cpus || !terms.time_s(ask).is_none_or(in_time) {
         return None;
     }
     let busy = evidence.cores / ask.layout.tasks as f32;
@@ -339,8 +329,14 @@ fn cpus(
         .max(cpus_for_memory(ask, need)?);
     let tasks = u64::from(ask.layout.tasks);
     let all = least.saturating_mul(tasks).max(evidence.named_cpus.into());
+    let all = all.max(terms.least_cpus(ask).unwrap_or(0));
     let all = Reliance::raised(floor.cpus.as_ref(), all)?;
-    change(config, mode, ask.cpus.into(), all.div_ceil(tasks))
+    change(
+        config,
+        terms.modes.cpus,
+        ask.cpus.into(),
+        all.div_ceil(tasks),
+    )
 }
 
 /// The least time limit that is enough, in minutes. Only a limit of the user's own is touched, and none

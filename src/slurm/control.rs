@@ -15,7 +15,7 @@ pub fn set(
     record: &Record,
     start_now: bool,
 ) -> Result<(), CommandError> {
-    let mut changes = sizes(ask, record);
+    let mut changes = sizes(ask, before, record);
     changes.extend(times(before, record));
     if let Some(licenses) = before.licenses.as_ref().filter(|_| before.relicenses())
         && !record.relicenses()
@@ -29,16 +29,16 @@ pub fn set(
     update(commands, handle, &changes)
 }
 
-/// Memory and CPUs.
-fn sizes(ask: &Ask, record: &Record) -> Vec<String> {
+/// Memory, and CPUs where they are to be others: what is not changed may have been changed by hand.
+fn sizes(ask: &Ask, before: &Record, record: &Record) -> Vec<String> {
     let mut changes = Vec::new();
     match (ask.memory, record.memory_in_force()) {
         (Some(Memory::Node(_)), Some(mib)) => changes.push(format!("MinMemoryNode={mib}")),
         (Some(Memory::Cpu(_)), Some(mib)) => changes.push(format!("MinMemoryCPU={mib}")),
         _ => {}
     }
-    let cpus_are_ours = ask.cpus > 1 && !ask.own_cpus;
-    if let Some(cpus) = record.cpus_in_force().filter(|_| cpus_are_ours) {
+    let are_others = before.cpus_in_force() != record.cpus_in_force();
+    if let Some(cpus) = record.cpus_in_force().filter(|_| are_others) {
         let total = cpus * u64::from(ask.layout.tasks);
         // Without MinCPUsNode the job keeps the larger number.
         changes.extend([
@@ -55,6 +55,7 @@ fn sizes(ask: &Ask, record: &Record) -> Vec<String> {
 fn times(before: &Record, record: &Record) -> Vec<String> {
     let applied = |record: &Record| record.time.filter(Change::applies);
     match (applied(before), applied(record)) {
+        (Some(old), Some(new)) if old.set == new.set => Vec::new(),
         (_, Some(time)) => {
             let limit = record
                 .limits_time
@@ -175,11 +176,12 @@ mod tests {
     #[test]
     fn memory_and_cpus_are_set_in_the_users_form() {
         let (node, cpu) = (Some(Memory::Node(4000)), Some(Memory::Cpu(4000)));
-        for (ask, cpus, expected) in [
-            (ask(node, 1, 1), None, "MinMemoryNode=120"),
-            (ask(cpu, 1, 1), None, "MinMemoryCPU=120"),
+        for (ask, had, cpus, expected) in [
+            (ask(node, 1, 1), None, None, "MinMemoryNode=120"),
+            (ask(cpu, 1, 1), None, None, "MinMemoryCPU=120"),
             (
                 ask(node, 8, 3),
+                None,
                 set_to(Mode::Apply, 2),
                 "MinMemoryNode=120 CpusPerTask=2 MinCPUsNode=2 NumCPUs=6",
             ),
@@ -189,21 +191,30 @@ mod tests {
                     ..ask(node, 8, 3)
                 },
                 None,
+                None,
                 "MinMemoryNode=120",
             ),
             // What is only advised is not set, but what was there is.
             (
                 ask(node, 8, 3),
+                set_to(Mode::Apply, 2),
                 set_to(Mode::Advise, 2),
                 "MinMemoryNode=120 CpusPerTask=8 MinCPUsNode=8 NumCPUs=24",
             ),
+            // What stays may be what somebody has set by hand.
+            (
+                ask(node, 8, 3),
+                set_to(Mode::Apply, 2),
+                set_to(Mode::Apply, 2),
+                "MinMemoryNode=120",
+            ),
         ] {
-            let record = Record {
+            let with = |cpus| Record {
                 memory: set_to(Mode::Apply, 120),
                 cpus,
                 ..Record::kept(Kind::default(), Some(ask), "")
             };
-            assert_eq!(changes(ask, &record, &record).join(" "), expected);
+            assert_eq!(changes(ask, &with(had), &with(cpus)).join(" "), expected);
         }
         let none = ask(None, 1, 1);
         let record = Record::kept(Kind::default(), Some(none), "");
@@ -222,6 +233,7 @@ mod tests {
         for (before, record, expected) in [
             (&none, &timed(Mode::Apply, false), "TimeMin=30"),
             (&none, &timed(Mode::Apply, true), "TimeMin=30 TimeLimit=30"),
+            (&timed(Mode::Apply, true), &timed(Mode::Apply, true), ""),
             (&none, &timed(Mode::Observe, true), ""),
             (
                 &timed(Mode::Apply, false),

@@ -1,7 +1,9 @@
 //! Who and what the cluster has, for the snapshot's directory.
 
+use super::sbatch::values::time;
 use super::{CommandError, Commands};
 use crate::job::directory::{Directory, User};
+use crate::text::units::{MIB, parse_memory};
 use std::collections::{HashMap, HashSet};
 
 /// Asks slurmctld for the partitions and what they give out, and slurmdbd for the users and their default accounts.
@@ -9,33 +11,61 @@ pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
     let settings = settings(commands)?;
     let partitions = commands.run("scontrol", &["show", "partition", "--oneliner"])?;
     let partitions = String::from_utf8_lossy(&partitions);
-    let users = commands.run(
-        "sacctmgr",
-        &[
-            "--noheader",
-            "--parsable2",
-            "show",
-            "user",
-            "format=user,defaultaccount",
-        ],
-    )?;
+    // One slurmdbd may know several clusters, in each of which a user has another account.
+    let cluster = settings.get("ClusterName");
+    let of_cluster = cluster.map(|name| format!("cluster={name}"));
+    let users = ["show", "association", "onlydefaults", "format=user,account"];
+    let users = sacctmgr(commands, users.into_iter().chain(of_cluster.as_deref()))?;
+    let least = sacctmgr(commands, ["show", "qos", "format=mintres"])?;
     let licenses = commands.run("scontrol", &["show", "license", "--oneliner"])?;
     Ok(Directory {
+        times_s: times_s(&partitions),
+        partitions_with_cpus_by_memory: partitions_with_cpus_by_memory(&partitions, &settings),
+        least_memory_mib: least_of(&least, "mem", |text| Some(parse_memory(text, MIB)? / MIB)),
+        least_cpus: least_of(&least, "cpu", |text| text.parse().ok()),
         licenses: totals(&String::from_utf8_lossy(&licenses)),
         default_partition: default_partition(&partitions),
         exclusive_partitions: exclusive_partitions(&partitions, &settings),
         partitions_without_memory: partitions_without_memory(&partitions, &settings),
-        users: String::from_utf8_lossy(&users)
+        users: users
             .lines()
-            .filter_map(|line| {
-                let (name, account) = line.split_once('|')?;
-                let uid = nix::unistd::User::from_name(name).ok()??.uid.as_raw();
-                let account = Some(account.to_owned()).filter(|account| !account.is_empty());
-                let name = name.to_owned();
-                Some((uid, User { name, account }))
-            })
-            .collect(),
+            .filter_map(|line| user(line).transpose())
+            .collect::<Result<_, _>>()?,
     })
+}
+
+fn sacctmgr<'a>(
+    commands: &dyn Commands,
+    words: impl IntoIterator<Item = &'a str>,
+) -> Result<String, CommandError> {
+    let form = ["--noheader", "--parsable2"].into_iter();
+    let words: Vec<&str> = form.chain(words).collect();
+    let output = commands.run("sacctmgr", &words)?;
+    Ok(String::from_utf8_lossy(&output).into_owned())
+}
+
+/// `alice|physics`; none for a line of an account's own, and for a user whom the controller does not know. A name service
+/// that does not answer is an error: without a user no rule for that user would hold.
+fn user(line: &str) -> Result<Option<(u32, User)>, CommandError> {
+    let named = line.split_once('|').filter(|(name, _)| !name.is_empty());
+    let Some((name, account)) = named else {
+        return Ok(None);
+    };
+    let found = nix::unistd::User::from_name(name).map_err(|error| CommandError::Unreadable {
+        command: format!("the name service's answer for {name}"),
+        problem: error.to_string(),
+    })?;
+    let account = Some(account.to_owned()).filter(|account| !account.is_empty());
+    let name = name.to_owned();
+    Ok(found.map(|found| (found.uid.as_raw(), User { name, account })))
+}
+
+/// What a QOS takes at least of a whole job, as `cpu=4,mem=200G`, a line each.
+fn least_of(lines: &str, resource: &str, read: impl Fn(&str) -> Option<u64>) -> Vec<u64> {
+    let parts = lines.lines().flat_map(|line| line.split(','));
+    let own = parts.filter_map(|part| part.split_once('='));
+    let own = own.filter(|(name, _)| *name == resource);
+    own.filter_map(|(_, amount)| read(amount)).collect()
 }
 
 /// slurm.conf as slurmctld has it in force: names and values.
@@ -143,18 +173,47 @@ fn partitions_without_memory(
     .collect()
 }
 
+/// MaxMemPerCPU of the partition, or of the cluster.
+fn partitions_with_cpus_by_memory(
+    oneliner: &str,
+    settings: &HashMap<String, String>,
+) -> HashSet<String> {
+    let is_limit = |text: &str| text.parse::<u64>().is_ok_and(|mib| mib > 0);
+    let of_cluster = settings
+        .get("MaxMemPerCPU")
+        .is_some_and(|text| is_limit(text));
+    partitions_where(oneliner, |value| match value("MaxMemPerCPU") {
+        Some(own) => is_limit(own),
+        // One for the whole node takes its place.
+        None => of_cluster && !value("MaxMemPerNode").is_some_and(is_limit),
+    })
+    .collect()
+}
+
+/// DefaultTime, or where a partition has none, its MaxTime.
+fn times_s(oneliner: &str) -> HashMap<String, u64> {
+    let time = |text: &str| time(text).ok().flatten();
+    let of_line = |line: &str| {
+        let own = time(field(line, "DefaultTime")?).or_else(|| time(field(line, "MaxTime")?));
+        Some((field(line, "PartitionName")?.to_owned(), own?))
+    };
+    oneliner.lines().filter_map(of_line).collect()
+}
+
+fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let mut pairs = line
+        .split_whitespace()
+        .filter_map(|word| word.split_once('='));
+    pairs.find(|(its, _)| *its == name).map(|(_, value)| value)
+}
+
 /// The names of the partitions whose values are such: each line has one partition's, as `Name=Value`.
 fn partitions_where<'a>(
     oneliner: &'a str,
     is_such: impl Fn(&dyn Fn(&str) -> Option<&'a str>) -> bool + 'a,
 ) -> impl Iterator<Item = String> + 'a {
     oneliner.lines().filter_map(move |line| {
-        let value = |name: &str| {
-            let mut pairs = line
-                .split_whitespace()
-                .filter_map(|word| word.split_once('='));
-            pairs.find(|(its, _)| *its == name).map(|(_, value)| value)
-        };
+        let value = |name: &str| field(line, name);
         let name = value("PartitionName")?;
         is_such(&value).then(|| name.to_owned())
     })
@@ -170,17 +229,23 @@ mod tests {
         let slurm = Scripted::new(&[
             (
                 "scontrol show config",
-                "SelectType              = select/cons_tres\nSelectTypeParameters    = CR_CORE_MEMORY\n",
+                "SelectType              = select/cons_tres\nSelectTypeParameters    = CR_CORE_MEMORY\n\
+                 ClusterName             = mine\nMaxMemPerCPU            = 4096\n",
             ),
             (
                 "scontrol show partition",
-                "PartitionName=batch Default=YES OverSubscribe=NO SelectTypeParameters=NONE\n\
-                 PartitionName=whole Default=NO OverSubscribe=EXCLUSIVE SelectTypeParameters=CR_CORE\n",
+                "PartitionName=batch Default=YES OverSubscribe=NO SelectTypeParameters=NONE DefaultTime=01:00:00 MaxTime=2-00:00:00\n\
+                 PartitionName=whole Default=NO OverSubscribe=EXCLUSIVE SelectTypeParameters=CR_CORE DefaultTime=NONE \
+                 MaxTime=UNLIMITED MaxMemPerNode=9000\n",
             ),
             ("scontrol show license", "LicenseName=ansys Total=10\n"),
             (
-                "sacctmgr",
-                "root|physics\ndaemon|\nno such user|x\nno line\n",
+                "sacctmgr --noheader --parsable2 show association onlydefaults format=user,account cluster=mine",
+                "|root\nroot|physics\ndaemon|\nno such user|x\nno line\n",
+            ),
+            (
+                "sacctmgr --noheader --parsable2 show qos format=mintres",
+                "\ncpu=4,mem=200G\nmem=512M,node=1\ngres/gpu=1\n",
             ),
         ]);
         let user = |name: &str, account: Option<&str>| User {
@@ -197,6 +262,10 @@ mod tests {
             licenses: [("ansys".into(), 10)].into(),
             exclusive_partitions: ["whole".into()].into(),
             partitions_without_memory: ["whole".into()].into(),
+            partitions_with_cpus_by_memory: ["batch".into()].into(),
+            times_s: [("batch".into(), 3600)].into(),
+            least_memory_mib: vec![204_800, 512],
+            least_cpus: vec![4],
         };
         assert_eq!(directory(&slurm).unwrap(), expected);
     }

@@ -5,7 +5,7 @@ mod recorded;
 mod submission;
 
 use super::*;
-use crate::config::Rule;
+use crate::config::{Modes, Rule};
 use crate::job::arguments::Arguments;
 use crate::job::directory::{Directory, User, Watermark};
 use crate::job::evidence::Trust;
@@ -42,18 +42,29 @@ fn snapshot(kind: &Kind, evidence: Evidence, directory: &Directory) -> Snapshot 
     Snapshot::load(&path).unwrap()
 }
 
-fn sized_by(config: &Config, modes: Modes, ask: Ask, evidence: Evidence, floor: &Floor) -> Record {
+fn sized_by<'a>(
+    config: &Config,
+    terms: impl Into<Terms<'a>>,
+    ask: Ask,
+    evidence: Evidence,
+    floor: &Floor,
+) -> Record {
     let kind = Kind::of_accounting(1, b"align");
     let snapshot = snapshot(&kind, evidence, &Directory::default());
     size(
         config,
-        modes,
+        terms,
         known(Some(&snapshot)),
         kind,
         ask,
         Some(7),
         floor,
     )
+}
+
+/// On these terms.
+pub fn sized_on(terms: Terms, ask: Ask, evidence: Evidence) -> Record {
+    sized_by(&Config::default(), terms, ask, evidence, &Floor::default())
 }
 
 fn sized(ask: Ask, evidence: Evidence, mode: Mode) -> Record {

@@ -289,6 +289,9 @@ mod tests {
             licenses: [("matlab".into(), 4)].into(),
             exclusive_partitions: ["whole".into()].into(),
             partitions_without_memory: ["cores".into()].into(),
+            times_s: [("cores".into(), 3600)].into(),
+            least_cpus: vec![4],
+            ..Directory::default()
         }
     }
 

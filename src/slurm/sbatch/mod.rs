@@ -13,7 +13,7 @@ mod installed;
 mod options;
 #[cfg(test)]
 mod tests;
-mod values;
+pub(super) mod values;
 
 use super::hints::input_bytes;
 use crate::job::array;
