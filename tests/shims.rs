@@ -1,5 +1,5 @@
-//! The C shims under the address and undefined behaviour sanitizers, against stand-ins for slurmctld and sbatch: loaded and
-//! used a thousand times, with submissions that no sbatch would send.
+//! The C shims under the address and undefined behaviour sanitizers, against stand-ins for slurmctld, sbatch and
+//! slurmstepd: loaded and used a thousand times, with submissions that no sbatch would send and marks that anybody may write.
 
 use shadowfit_core::fingerprint::Kind;
 use shadowfit_core::job::directory::{Directory, Watermark};
@@ -11,6 +11,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 const TIMES: &str = "1000";
+const SPANK: [&str; 8] = [
+    "spank/plugin.c",
+    "spank/option.c",
+    "spank/mark.c",
+    "spank/hints.c",
+    "spank/shadow.c",
+    "spank/clone.c",
+    "spank/trust.c",
+    "spank/sampler.c",
+];
 const SCRIPT: &str = "#!/bin/bash\nbwa mem ref.fa in.fq >out.sam\n";
 
 /// A folder with a stand-in, compiled together with these sources of the shim.
@@ -108,10 +118,7 @@ fn the_job_submit_plugin_survives_a_thousand_loads_and_every_form_of_submission(
 #[test]
 #[ignore = "needs gcc with its sanitizers and Slurm's headers; scripts/test runs it"]
 fn the_spank_plugin_survives_a_thousand_runs_and_marks_that_are_none() {
-    let parts = [
-        "plugin", "option", "mark", "hints", "shadow", "clone", "trust", "sampler",
-    ]
-    .map(|part| format!("spank/{part}.c"));
+    let parts = SPANK.map(str::to_owned);
     let sandbox = [
         "enter",
         "cgroups",
@@ -137,6 +144,18 @@ fn the_spank_plugin_survives_a_thousand_runs_and_marks_that_are_none() {
     let output = run(&program, &[TIMES, &script, &input]);
     // Two values, and one mark, which root may submit and a node takes as it comes: numbers that no type holds make none.
     assert_eq!(said(&output), "input 4321, options 3 and 3");
+}
+
+#[test]
+#[ignore = "needs gcc with its sanitizers and Slurm's headers; scripts/test runs it"]
+fn a_node_runs_a_shadow_where_slurmctld_knows_of_it_and_nothing_of_a_forged_one() {
+    let (folder, program) = stand_in("slurmstepd", &SPANK);
+    let sampler = folder.path().join("shadowfit-sampler");
+    std::os::unix::fs::symlink(&program, sampler).expect("writable");
+    let output = run(&program, &[&folder.path().display().to_string()]);
+    assert_eq!(said(&output), "69 steps, 0 wrong");
+    let broken = run(&program, &["overflow"]);
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("AddressSanitizer"));
 }
 
 #[test]
