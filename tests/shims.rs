@@ -168,3 +168,15 @@ fn what_the_sandbox_reads_of_node_and_user_is_read_in_every_hostile_form() {
     let broken = run(&program, &["overflow"]);
     assert!(String::from_utf8_lossy(&broken.stderr).contains("AddressSanitizer"));
 }
+
+#[test]
+#[ignore = "needs gcc with its sanitizers; scripts/test runs it"]
+fn the_tree_of_cgroup_v2_is_read_in_every_hostile_form_and_written_where_it_must_be() {
+    let (folder, program) = stand_in("cgroup_v2", &["sandbox/refusal.c"]);
+    let nodes = folder.path().join("nodes");
+    std::fs::create_dir(&nodes).expect("writable");
+    let output = run(&program, &[&nodes.display().to_string()]);
+    assert_eq!(said(&output), "283 cases, 0 wrong");
+    let broken = run(&program, &["overflow"]);
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("AddressSanitizer"));
+}
