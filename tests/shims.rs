@@ -1,5 +1,5 @@
-//! The C shims under the address and undefined behaviour sanitizers, against stand-ins for slurmctld and sbatch: loaded and
-//! used a thousand times, with submissions that no sbatch would send.
+//! The C shims under the address and undefined behaviour sanitizers, against stand-ins for slurmctld, sbatch and
+//! slurmstepd: loaded and used a thousand times, with submissions that no sbatch would send and marks that anybody may write.
 
 use shadowfit_core::fingerprint::Kind;
 use shadowfit_core::job::directory::{Directory, Watermark};
@@ -11,6 +11,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 const TIMES: &str = "1000";
+const SPANK: [&str; 8] = [
+    "spank/plugin.c",
+    "spank/option.c",
+    "spank/mark.c",
+    "spank/hints.c",
+    "spank/shadow.c",
+    "spank/clone.c",
+    "spank/trust.c",
+    "spank/sampler.c",
+];
 const SCRIPT: &str = "#!/bin/bash\nbwa mem ref.fa in.fq >out.sam\n";
 
 /// A folder with a stand-in, compiled together with these sources of the shim.
@@ -108,10 +118,7 @@ fn the_job_submit_plugin_survives_a_thousand_loads_and_every_form_of_submission(
 #[test]
 #[ignore = "needs gcc with its sanitizers and Slurm's headers; scripts/test runs it"]
 fn the_spank_plugin_survives_a_thousand_runs_and_marks_that_are_none() {
-    let parts = [
-        "plugin", "option", "mark", "hints", "shadow", "clone", "trust", "sampler",
-    ]
-    .map(|part| format!("spank/{part}.c"));
+    let parts = SPANK.map(str::to_owned);
     let sandbox = [
         "enter",
         "cgroups",
@@ -140,12 +147,36 @@ fn the_spank_plugin_survives_a_thousand_runs_and_marks_that_are_none() {
 }
 
 #[test]
+#[ignore = "needs gcc with its sanitizers and Slurm's headers; scripts/test runs it"]
+fn a_node_runs_a_shadow_where_slurmctld_knows_of_it_and_nothing_of_a_forged_one() {
+    let (folder, program) = stand_in("slurmstepd", &SPANK);
+    let sampler = folder.path().join("shadowfit-sampler");
+    std::os::unix::fs::symlink(&program, sampler).expect("writable");
+    let output = run(&program, &[&folder.path().display().to_string()]);
+    assert_eq!(said(&output), "69 steps, 0 wrong");
+    let broken = run(&program, &["overflow"]);
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("AddressSanitizer"));
+}
+
+#[test]
 #[ignore = "needs gcc with its sanitizers; scripts/test runs it"]
 fn what_the_sandbox_reads_of_node_and_user_is_read_in_every_hostile_form() {
     let (_folder, program) = stand_in("parsers", &["sandbox/refusal.c"]);
     // Root's file system, one beside it, the user's own FUSE and root's; not /sys and bob's, and nothing below them.
     let right = "4 places, memory 1, 3 hosts";
     assert_eq!(said(&run(&program, &["3"])), right);
+    let broken = run(&program, &["overflow"]);
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("AddressSanitizer"));
+}
+
+#[test]
+#[ignore = "needs gcc with its sanitizers; scripts/test runs it"]
+fn the_tree_of_cgroup_v2_is_read_in_every_hostile_form_and_written_where_it_must_be() {
+    let (folder, program) = stand_in("cgroup_v2", &["sandbox/refusal.c"]);
+    let nodes = folder.path().join("nodes");
+    std::fs::create_dir(&nodes).expect("writable");
+    let output = run(&program, &[&nodes.display().to_string()]);
+    assert_eq!(said(&output), "283 cases, 0 wrong");
     let broken = run(&program, &["overflow"]);
     assert!(String::from_utf8_lossy(&broken.stderr).contains("AddressSanitizer"));
 }

@@ -27,10 +27,13 @@ static int own_path(char *path, size_t size)
 {
 	char line[PATH_MAX] = "";
 	FILE *own = fopen("/proc/self/cgroup", "re");
-	bool found = false;
+	bool found = false, begins = true;
 
-	while (own && !found && fgets(line, sizeof(line), own))
-		found = strncmp(line, "0::", 3) == 0;
+	/* Another hierarchy's line may be longer: what is left of it is none. */
+	while (own && !found && fgets(line, sizeof(line), own)) {
+		found = begins && strncmp(line, "0::", 3) == 0;
+		begins = strchr(line, '\n') != NULL;
+	}
 	if (own)
 		fclose(own);
 	line[strcspn(line, "\n")] = '\0';

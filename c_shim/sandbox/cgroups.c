@@ -121,8 +121,8 @@ static void kill_all(const char *group)
 	snprintf(path, sizeof(path), "%s/cgroup.procs", group);
 	FILE *processes = fopen(path, "re");
 	while (processes && fscanf(processes, "%ld", &pid) == 1)
-		/* One that this name space does not see is shown as 0. */
-		if (pid > 0)
+		/* One that this name space does not see is shown as 0; what no process has could become -1, which is all of them. */
+		if (pid > 0 && pid <= INT_MAX)
 			kill((pid_t)pid, SIGKILL);
 	if (processes)
 		fclose(processes);

@@ -23,12 +23,24 @@ SPANK_PLUGIN(shadowfit, 1);
 struct settings settings = { .programs = SHADOWFIT_PROGRAMS, .profiles = 1,
 			     .least_uid = SHADOWFIT_LEAST_UID };
 
+/* What is no number would be 0, and everybody's. */
+static void read_least_uid(const char *text)
+{
+	char *end = NULL;
+	unsigned long long uid = strtoull(text, &end, 10);
+
+	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && uid < (uid_t)-1)
+		settings.least_uid = (uid_t)uid;
+	else
+		slurm_debug("shadowfit: least_uid=%s is passed over", text);
+}
+
 static void read_setting(const char *word)
 {
 	if (strncmp(word, "programs=", 9) == 0)
 		settings.programs = word + 9;
 	else if (strncmp(word, "least_uid=", 10) == 0)
-		settings.least_uid = (uid_t)strtoul(word + 10, NULL, 10);
+		read_least_uid(word + 10);
 	else if (strncmp(word, "overlay_over=", 13) == 0)
 		settings.overlay_over = word + 13;
 	else if (strcmp(word, "profile=off") == 0)

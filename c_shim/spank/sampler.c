@@ -82,7 +82,9 @@ static int host_of(spank_t spank, const char *variable, uint32_t index, char *ho
 	if (spank_getenv(spank, variable, hosts, sizeof(hosts)) != ESPANK_SUCCESS)
 		return -1;
 	shadowfit_hostlist list = slurm_hostlist_create(hosts);
-	for (uint32_t at = 0; list && at <= index; at++) {
+	if (list)
+		name = slurm_hostlist_shift(list);
+	for (uint32_t at = 0; name && at < index; at++) {
 		free(name);
 		name = slurm_hostlist_shift(list);
 	}

@@ -19,7 +19,8 @@ static const char *is_for_this_step(spank_t spank)
 
 	if (spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS || step != SLURM_BATCH_SCRIPT)
 		return "only a batch script can be one";
-	if (spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS || uid < settings.least_uid)
+	if (spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS || uid == 0 ||
+	    uid < settings.least_uid)
 		return "its user is root or a user of the system";
 	return shadow.until > time(NULL) ? NULL : "its time is over";
 }

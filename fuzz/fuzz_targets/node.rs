@@ -1,11 +1,15 @@
-//! A job's cgroup, v1 and v2, and its folder in /proc.
+//! A job's cgroup, v1 and v2, and its folder in /proc; what stand-ins noted in a shadow, and what samplers of nodes left.
 #![no_main]
 
 use fuzz::{Fields, Folder};
 use libfuzzer_sys::fuzz_target;
+use shadowfit_core::job::counters::JobCounters;
+use shadowfit_core::record::FinishedJob;
 use shadowfit_core::sampler::cgroup::{Group, Tree};
 use shadowfit_core::sampler::process::Processes;
+use shadowfit_core::sampler::spool::{NodeProfile, Spool, leave};
 use shadowfit_core::sampler::threads::Threads;
+use shadowfit_core::slurm::notes::Notes;
 use std::sync::LazyLock;
 
 const JOB: u64 = 50;
@@ -71,8 +75,75 @@ fn stat(fields: &Fields) -> Vec<u8> {
     .concat()
 }
 
+/// The most that is believed of a launch.
+const MAX_RANKS: u32 = 1 << 20;
+
+fn read_notes(fields: &Fields) {
+    let mut notes = Notes::default();
+    notes.read(&FOLDER.write("notes", &content(fields, "notes")));
+    let ranks = notes.ranks();
+    assert!(ranks.is_none_or(|ranks| (1..=MAX_RANKS).contains(&ranks)));
+    notes.read(&FOLDER.write("notes", b"ranks=1\n"));
+    assert_eq!(notes.ranks(), ranks.or(Some(1)), "the largest launch stays");
+}
+
+/// A larger file is passed over.
+const MAX_PROFILE: usize = 16 << 10;
+
+/// What a sampler may leave: figures that are numbers, in a file of some size. `None` for what is no such profile.
+fn profile(fields: &Fields, ended: i64) -> Option<NodeProfile> {
+    let counters: JobCounters = serde_json::from_slice(fields.text("counters")?).ok()?;
+    let node = String::from_utf8_lossy(fields.text("node").unwrap_or(b"n1")).into_owned();
+    let profile = NodeProfile {
+        job: JOB,
+        node,
+        ended,
+        counters,
+    };
+    let text = serde_json::to_string(&profile).expect("it is text");
+    (text.len() <= MAX_PROFILE && !text.contains("null")).then_some(profile)
+}
+
+/// Whatever else lies there, what one node left comes back as it was.
+fn read_spool(fields: &Fields) {
+    let job = FinishedJob {
+        job_id: JOB,
+        started: fields.number("started").unwrap_or(0).min(1 << 40) as i64,
+        ended: 1 << 41,
+        ..FinishedJob::default()
+    };
+    let folder = Folder::new("node-spool");
+    for (number, file) in fields.all("spool").enumerate() {
+        folder.write(&format!("{JOB}.n{number}.{}.json", job.ended), file);
+    }
+    if let Some((counters, _)) = look(&folder, &job) {
+        assert!(counters.nodes >= 1);
+    }
+    let own = Folder::new("node-own");
+    let Some(left) = profile(fields, job.ended) else {
+        return;
+    };
+    if leave(own.path(), &left).is_err() {
+        return assert!(left.node.len() > 200, "{left:?}");
+    }
+    let (counters, files) = look(&own, &job).expect("it is there");
+    let expected = JobCounters {
+        nodes: 1,
+        ..left.counters
+    };
+    assert_eq!((counters, files), (expected, 1));
+}
+
+fn look(folder: &Folder, job: &FinishedJob) -> Option<(JobCounters, usize)> {
+    let spool = Spool::look(folder.path(), job.ended).expect("in memory");
+    let (counters, files) = spool.of(job)?;
+    Some((counters, files.len()))
+}
+
 fuzz_target!(|input: &[u8]| {
     let fields = Fields::of(input);
+    read_notes(&fields);
+    read_spool(&fields);
     FOLDER.write(&format!("proc/{PID}/stat"), &stat(&fields));
     for name in OF_PROCESS {
         FOLDER.write(&format!("proc/{PID}/{name}"), &content(&fields, name));

@@ -1,9 +1,13 @@
-//! What squeue answers.
+//! What squeue answers, and scontrol where it is asked for single jobs.
 #![no_main]
 
+use fuzz::Answer;
 use libfuzzer_sys::fuzz_target;
-use shadowfit_core::slurm::queue::{QueuedShadow, query, record_of};
+use shadowfit_core::slurm::queue::{
+    Awaited, QueuedJob, QueuedShadow, query, record_of, that_wait_for_shadows,
+};
 use shadowfit_core::slurm::{CommandError, Commands};
+use std::collections::BTreeMap;
 
 /// The bytes that stand for squeue's marks, which are others each time: between two fields, and behind the last one.
 const BETWEEN: u8 = 0x0c;
@@ -28,16 +32,49 @@ impl Commands for Rows<'_> {
     }
 }
 
+/// As scontrol prints it with --oneliner; `None` for one whose record does not fit, or holds what a peek goes by.
+fn line(job: &QueuedJob) -> Option<String> {
+    const COMMENT: &str = " AdminComment=";
+    let comment = job.record.to_comment()?;
+    let name = job.original.name.replace('\n', " ");
+    let array = match job.tasks.as_str() {
+        "" => String::new(),
+        tasks => format!("ArrayJobId={} ArrayTaskId={tasks} ", job.original.script_id),
+    };
+    let is_plain = !comment.contains(COMMENT) && !job.tasks.contains(['\n', ' ', '=']);
+    is_plain.then(|| {
+        let id = job.job_id;
+        format!("JobId={id} {array}JobName={name} Command=a{COMMENT}{comment} StdErr=/dev/null \n")
+    })
+}
+
+/// By which number it is asked for, and how it waits.
+fn awaited(job: &QueuedJob) -> Option<(u64, Awaited)> {
+    let until = job.record.shadow.as_ref()?.until;
+    Some((job.original.script_id, (job.record.kind.command?, until)))
+}
+
+/// A peek sees of these jobs what the full reader has seen.
+fn check_peek(jobs: &[QueuedJob]) {
+    let shown = jobs.iter().filter_map(|job| Some((line(job)?, job)));
+    let (lines, jobs): (String, Vec<&QueuedJob>) = shown.unzip();
+    let expected: BTreeMap<u64, Awaited> = jobs.iter().copied().filter_map(awaited).collect();
+    let asked = jobs.iter().map(|job| job.original.script_id).collect();
+    let seen = that_wait_for_shadows(&Answer(lines.as_bytes()), &asked).expect("it answers");
+    assert_eq!(seen, expected);
+}
+
 fuzz_target!(|input: &[u8]| {
     if let Ok(queue) = query(&Rows(input)) {
-        for job in &queue.jobs {
-            let _written = job.record.to_comment();
-        }
+        check_peek(&queue.jobs);
         let _outcomes: Vec<_> = queue.shadows.iter().map(QueuedShadow::outcome).collect();
         for dependent in &queue.dependents {
             let _failed: Vec<_> = dependent.failed().collect();
             let _written = dependent.as_written();
         }
     }
+    let asked = [7, 9].into();
+    let seen = that_wait_for_shadows(&Answer(input), &asked).expect("it answers");
+    assert!(seen.keys().all(|job| asked.contains(job)), "{seen:?}");
     let _record = record_of(&Rows(input), "1");
 });

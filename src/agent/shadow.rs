@@ -305,10 +305,9 @@ impl Agent<'_> {
 
     /// The first of these jobs whose user may have a shadow, and which waits long enough for one.
     fn first_with_time<'j>(&self, jobs: &[&'j QueuedJob], now: i64) -> Option<Candidate<'j>> {
-        let least_uid = self.config.shadow.least_uid;
         jobs.iter().copied().find_map(|job| {
             let (wait, asked) = (job.record.shadow.as_ref()?, job.record.asked?);
-            let may = job.original.uid >= least_uid;
+            let may = self.config.shadow.is_for(job.original.uid);
             (may && wait.until - now >= LEAST_TIME_S).then_some(Candidate { job, wait, asked })
         })
     }

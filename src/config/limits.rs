@@ -228,6 +228,13 @@ impl Default for CpuLimits {
     }
 }
 
+impl ShadowLimits {
+    /// Whether a user may have shadows: never root, and no user of the system's.
+    pub fn is_for(&self, uid: u32) -> bool {
+        uid != 0 && uid >= self.least_uid
+    }
+}
+
 impl Default for ShadowLimits {
     fn default() -> Self {
         ShadowLimits {
@@ -298,5 +305,27 @@ fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         Ok(number)
     } else {
         Err(serde::de::Error::custom("allowed: a number from 0 to 1"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_shadow_is_for_root_whatever_a_site_says_of_the_systems_users() {
+        for (least_uid, uid, is_for) in [
+            (LEAST_UID, LEAST_UID, true),
+            (LEAST_UID, LEAST_UID - 1, false),
+            (500, 500, true),
+            (0, 1, true),
+            (0, 0, false),
+        ] {
+            let limits = ShadowLimits {
+                least_uid,
+                ..ShadowLimits::default()
+            };
+            assert_eq!(limits.is_for(uid), is_for, "{uid} from {least_uid}");
+        }
     }
 }

@@ -162,7 +162,7 @@ fn wants_shadow(config: &Config, request: &Request) -> bool {
     let Some(stake) = stake_gib_h(&request.ask) else {
         return false;
     };
-    let may = request.may_wait && request.uid >= config.shadow.least_uid;
+    let may = request.may_wait && config.shadow.is_for(request.uid);
     may && (stake >= config.shadow.min_stake_gib_h || request.measured)
 }
 

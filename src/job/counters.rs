@@ -141,6 +141,15 @@ const STARVED: f32 = 0.25;
 const IDLE_CPUS: f32 = 0.1;
 const IDLE_MIB_S: f32 = 1.0;
 
+/// No sum is infinite, which no text holds: what is added comes from files.
+fn sum(a: f32, b: f32) -> f32 {
+    (a + b).clamp(f32::MIN, f32::MAX)
+}
+
+fn sums(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
+    [0, 1].map(|n| sum(a[n], b[n]))
+}
+
 impl Counters {
     /// It seldom ran though it could have, as others kept its node busy: what it did is the beginning of a job's.
     pub fn was_starved(&self) -> bool {
@@ -167,16 +176,16 @@ impl Counters {
         Counters {
             wall_s: self.wall_s.max(less.wall_s),
             charged_mib: self.charged_mib.max(less.charged_mib),
-            cpu_s: self.cpu_s + less.cpu_s,
-            demand: self.demand + less.demand,
-            demand_peak: self.demand_peak + less.demand_peak,
-            processes: self.processes + less.processes,
-            threads: self.threads + less.threads,
-            switches: self.switches + less.switches,
-            faults: self.faults + less.faults,
-            read_mib: [0, 1].map(|n| self.read_mib[n] + less.read_mib[n]),
-            written_mib: [0, 1].map(|n| self.written_mib[n] + less.written_mib[n]),
-            calls: [0, 1].map(|n| self.calls[n] + less.calls[n]),
+            cpu_s: sum(self.cpu_s, less.cpu_s),
+            demand: sum(self.demand, less.demand),
+            demand_peak: sum(self.demand_peak, less.demand_peak),
+            processes: self.processes.saturating_add(less.processes),
+            threads: self.threads.saturating_add(less.threads),
+            switches: self.switches.saturating_add(less.switches),
+            faults: self.faults.saturating_add(less.faults),
+            read_mib: sums(self.read_mib, less.read_mib),
+            written_mib: sums(self.written_mib, less.written_mib),
+            calls: [0, 1].map(|n| self.calls[n].saturating_add(less.calls[n])),
             ..self
         }
     }
@@ -268,12 +277,13 @@ impl JobCounters {
             false => (other, self),
         };
         let both = |a: Option<[f32; 2]>, b: Option<[f32; 2]>| match (a, b) {
-            (Some(a), Some(b)) => Some([a[0] + b[0], a[1] + b[1]]),
+            (Some(a), Some(b)) => Some(sums(a, b)),
             (one, None) | (None, one) => one,
         };
         let mut seats = more.seats;
         for (name, held) in less.seats {
-            *seats.entry(name).or_default() += held;
+            let all = seats.entry(name).or_default();
+            *all = held.saturating_add(*all);
         }
         JobCounters {
             seen: more.seen.with(&less.seen),
@@ -281,7 +291,7 @@ impl JobCounters {
             usual_mib: more.usual_mib,
             network_mib: both(more.network_mib, less.network_mib),
             peak_mib_s: both(more.peak_mib_s, less.peak_mib_s),
-            connections: more.connections + less.connections,
+            connections: more.connections.saturating_add(less.connections),
             seats,
         }
     }

@@ -170,4 +170,27 @@ mod tests {
             "what is not ours stays"
         );
     }
+
+    #[test]
+    fn figures_of_nodes_that_no_node_has_are_as_large_as_they_come() {
+        let dir = tempfile::tempdir().unwrap();
+        let job = finished(7, 100_000, 5);
+        for node in ["n1", "n2"] {
+            let mut left = profile(7, node, job.ended, f32::MAX);
+            let seen = &mut left.counters.seen;
+            (seen.cpu_s, seen.read_mib) = (f32::MAX, [f32::MAX; 2]);
+            (seen.threads, seen.switches, seen.calls) = (u32::MAX, u64::MAX, [u64::MAX; 2]);
+            left.counters.connections = u32::MAX;
+            left.counters.network_mib = Some([f32::MAX; 2]);
+            left.counters.seats = [("matlab".into(), u32::MAX)].into();
+            leave(dir.path(), &left).unwrap();
+        }
+        let spool = Spool::look(dir.path(), job.ended).unwrap();
+        let (all, _) = spool.of(&job).unwrap();
+        assert_eq!((all.threads, all.switches), (u32::MAX, u64::MAX));
+        assert_eq!((all.connections, all.calls), (u32::MAX, [u64::MAX; 2]));
+        assert_eq!((all.cpu_s, all.read_mib), (f32::MAX, [f32::MAX; 2]));
+        assert_eq!(all.network_mib, Some([f32::MAX; 2]));
+        assert_eq!(all.seats["matlab"], u32::MAX);
+    }
 }

@@ -135,6 +135,19 @@ mod tests {
     }
 
     #[test]
+    fn nobody_else_opens_a_lock_be_it_new_or_an_earlier_releases() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = dir.path().join("agent.lock");
+        for left_as in [None, Some(0o644), Some(0o666)] {
+            if let Some(mode) = left_as {
+                fs::set_permissions(&lock, Permissions::from_mode(mode)).unwrap();
+            }
+            make_for_owner_of_folder(&lock).unwrap();
+            assert_eq!(mode(&lock), 0o600, "{left_as:?}");
+        }
+    }
+
+    #[test]
     fn nobody_else_opens_the_database_or_lists_its_folder() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("state");

@@ -1,5 +1,5 @@
 /*
- * What both stand-ins give a plugin: Slurm's log and its allocator, whose every byte the sanitizer watches.
+ * What all stand-ins give a plugin: Slurm's log and its allocator, whose every byte the sanitizer watches.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -13,11 +13,15 @@
 
 #include "../../c_shim/slurm_compat.h"
 
-static void write_log(const char *format, va_list arguments)
+/* Called with each error, where a stand-in wants to hear of them. */
+static void (*on_error)(const char *line);
+
+static const char *write_log(const char *format, va_list arguments)
 {
 	static char line[4096];
 
 	vsnprintf(line, sizeof(line), format, arguments);
+	return line;
 }
 
 void slurm_info(const char *format, ...)
@@ -40,8 +44,10 @@ void slurm_error(const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	write_log(format, arguments);
+	const char *line = write_log(format, arguments);
 	va_end(arguments);
+	if (on_error)
+		on_error(line);
 }
 
 char *slurm_xstrdup(const char *text)
