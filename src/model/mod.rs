@@ -19,6 +19,8 @@ pub mod excess;
 #[cfg(feature = "programs")]
 pub mod extrapolation;
 #[cfg(feature = "programs")]
+pub mod far_less;
+#[cfg(feature = "programs")]
 pub mod kind;
 pub mod learned;
 #[cfg(feature = "programs")]
