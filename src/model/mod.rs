@@ -36,3 +36,5 @@ mod selection;
 pub mod snapshot;
 #[cfg(feature = "programs")]
 pub mod trust;
+#[cfg(feature = "programs")]
+pub mod users;
