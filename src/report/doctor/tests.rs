@@ -231,7 +231,7 @@ fn how_much_is_known_is_told_and_when_kinds_are_left_out() {
 }
 
 /// Of a flood of kinds that run once, each with a decision in AdminComment, as of so many a period.
-const FLOOD: u64 = 4000;
+const FLOOD: u64 = 1000;
 
 /// The runs of a period of so many seconds: the flood's by one user, and three of a kind of another's.
 fn flood_of(period: u64, length: i64) -> Vec<(FinishedJob, Kind)> {
