@@ -63,6 +63,7 @@ for _ in range(10_000):
 # Links and files where programs make temporary ones.
 PLANT = """#!/bin/bash
 target=$1
+trap 'rm -f {/tmp,/var/tmp,/dev/shm}/*.$$; exit' TERM
 while :; do
     for folder in /tmp /var/tmp /dev/shm; do
         for name in shadowfit shadowfit-shadow shadowfit.lock shadowfit-$RANDOM shadow.$RANDOM job$RANDOM; do
