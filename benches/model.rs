@@ -20,6 +20,7 @@ fn run(number: u64) -> Run {
         rewritten: false,
         harmed: None,
         command: None,
+        user: 0,
         completed: true,
         usage: Usage {
             peak_bytes: Some(500_000_000 + input_bytes / 10 + noise),

@@ -12,6 +12,7 @@ use crate::model::agreement::disagrees;
 use crate::model::kind::KindModel;
 use crate::model::learned::{Learned, owner};
 use crate::model::snapshot::Snapshot;
+use crate::model::users::cover_each;
 use crate::store::Store;
 use anyhow::Result;
 use std::cmp::Reverse;
@@ -167,7 +168,10 @@ fn learned(
     }
     let mut model = KindModel::new(config);
     runs.iter().rev().for_each(|run| model.learn(run));
-    let learned = model.learned(shadow);
+    let mut learned = model.learned(shadow);
+    if level == Level::Application {
+        cover_each(&mut learned, &runs);
+    }
     if !says_something(&learned, level, config) {
         return Ok(None);
     }
@@ -360,6 +364,67 @@ mod tests {
                 })
                 .collect();
             assert_eq!(known(&Config::default(), &runs, NOW).0, keys, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_gets_no_less_than_any_user_of_the_script_needs() {
+        let run = |n: u64, user: &str, peak_mib| {
+            let job = FinishedJob {
+                user: user.into(),
+                ..finished(n, 1000 + n as i64, peak_mib)
+            };
+            // Each user's commands differ, so that none of them alone tells how it spreads.
+            let kind = Kind {
+                command: Some(Key(100 + n)),
+                application: Some(Key(7)),
+                ..Kind::default()
+            };
+            (job, kind)
+        };
+        let small = |users: &[&str], count| -> Vec<_> {
+            (0..count)
+                .map(|n| run(n, users[n as usize % users.len()], 4))
+                .collect()
+        };
+        let many = |more: Vec<_>| [small(&["a", "b", "c"], 120), more].concat();
+        // What is known of them, in MiB: at least, and no more than.
+        for (what, runs, right) in [
+            ("three agree", small(&["a", "b", "c"], 21), Some(4..6)),
+            ("one alone", small(&["a"], 21), None),
+            ("two", small(&["a", "b"], 21), None),
+            (
+                "one user has one run",
+                many(vec![run(500, "d", 600)]),
+                Some(600..800),
+            ),
+            (
+                "one user has few, of which all need more",
+                many((0..3).map(|n| run(500 + n, "d", 600)).collect()),
+                Some(600..800),
+            ),
+            (
+                "one run in a hundred of a user's",
+                many(
+                    (0..40)
+                        .map(|n| run(500 + n, "d", if n == 20 { 600 } else { 4 }))
+                        .collect(),
+                ),
+                Some(4..10),
+            ),
+        ] {
+            let (_dir, mut store) = store();
+            store.insert(&runs).unwrap();
+            let bytes = train(&store, None, &Config::default(), &Directory::default(), NOW);
+            let found = load(&bytes.unwrap().unwrap()).find(Key(7), None);
+            let enough = found.map(|evidence| evidence.enough_mib);
+            match right {
+                Some(right) => assert!(
+                    enough.is_some_and(|mib| right.contains(&mib)),
+                    "{what}: {enough:?}"
+                ),
+                None => assert_eq!(enough, None, "{what}"),
+            }
         }
     }
 

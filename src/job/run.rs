@@ -55,6 +55,8 @@ pub struct Run {
     pub harmed: Option<Harmed>,
     /// A number that tells the commands of a wider kind apart, where it is known.
     pub command: Option<u64>,
+    /// A number that tells the users of a wider kind apart.
+    pub user: u32,
     /// Seats that it held at most, of each license that it was watched for.
     pub seats: BTreeMap<String, u32>,
 }

@@ -67,6 +67,7 @@ mod tests {
             rewritten: false,
             harmed: None,
             command,
+            user: 0,
             seats: Default::default(),
         };
         peaks.iter().map(run).collect()

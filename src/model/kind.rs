@@ -214,6 +214,7 @@ mod tests {
             rewritten: false,
             harmed: None,
             command: None,
+            user: 0,
             seats: BTreeMap::new(),
         }
     }

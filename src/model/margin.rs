@@ -29,7 +29,7 @@ const USUAL_WEIGHT: f64 = 2.0;
 const YOUNG: f64 = 20.0;
 
 /// At most this share of the smeared ratios may lie above what is set.
-const MOST_ABOVE: f64 = 0.029;
+pub const MOST_ABOVE: f64 = 0.029;
 
 /// The shares of jobs for which it is predicted what they stay under.
 pub const SHARES: [f64; 3] = [0.5, 0.9, 0.99];

@@ -19,6 +19,8 @@ pub mod excess;
 #[cfg(feature = "programs")]
 pub mod extrapolation;
 #[cfg(feature = "programs")]
+pub mod far_less;
+#[cfg(feature = "programs")]
 pub mod kind;
 pub mod learned;
 #[cfg(feature = "programs")]
@@ -34,3 +36,5 @@ mod selection;
 pub mod snapshot;
 #[cfg(feature = "programs")]
 pub mod trust;
+#[cfg(feature = "programs")]
+pub mod users;

@@ -59,6 +59,7 @@ mod tests {
             rewritten: false,
             harmed: None,
             command: None,
+            user: 0,
             seats: Default::default(),
         }
     }

@@ -151,6 +151,7 @@ mod tests {
             input_bytes: None,
             asked: None,
             command: None,
+            user: 0,
             seats: Default::default(),
         }
     }

@@ -141,6 +141,7 @@ impl History<'_> {
             rewritten: trial.rewritten,
             harmed: trial.harmed.then_some(Harmed::OfMemory),
             command: None,
+            user: 0,
             seats: Default::default(),
         };
         for (_, key) in job.kind.keys() {

@@ -147,6 +147,7 @@ mod tests {
             input_bytes: None,
             asked: None,
             command: None,
+            user: 0,
             seats: Default::default(),
         };
         let after = |letters: &str| {

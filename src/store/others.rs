@@ -4,30 +4,97 @@ use super::Store;
 use super::runs::{LEARNED_FROM, RUN, run};
 use crate::fingerprint::Key;
 use crate::job::Run;
+use crate::model::far_less::{Done, Usual};
 use anyhow::Result;
 use rusqlite::params;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// So many times what is wanted is looked at: some users may have too many of the latest.
 pub(super) const LOOKED_AT: u32 = 8;
 
+/// Of what is wanted this part at most are runs that did not end well.
+const UNWELL: usize = 4;
+
+/// A run and whose it is.
+type Owned = (String, Run);
+
 impl Store {
-    /// The latest runs of a script up to row `row`, the latest first: at most `limit`, of at least `users` users, of
-    /// whom none has more than all others together have divided by one less than `users`, and none is left out for what others
-    /// ran since, as long as it is among the [`LOOKED_AT`] × `limit` latest. None at all where there are
-    /// fewer users. Runs whose user wanted to be left alone are not among them.
+    /// The latest runs of a script up to row `row`, the latest first: at most `limit`. Those that teach, as [`teaching`] has it, are
+    /// of at least `users` users, of whom none has more than all others together have divided by one less than `users`, and none
+    /// is left out for what others ran since, as long as it is among the [`LOOKED_AT`] × `limit` latest. None at all where there are
+    /// fewer users. Runs that did not end well are there for what they needed and as harm, and speak for no user.
+    /// Runs whose user wanted to be left alone are not among them.
     pub fn runs_of_others(&self, key: Key, row: i64, limit: u32, users: u32) -> Result<Vec<Run>> {
         let mut query = self.db.prepare_cached(&format!(
-            "{RUN}, user FROM jobs JOIN usages ON job = id WHERE application_key = ? AND id <= ? AND {LEARNED_FROM} \
+            "{RUN} FROM jobs JOIN usages ON job = id WHERE application_key = ? AND id <= ? AND {LEARNED_FROM} \
              ORDER BY ended DESC, id DESC LIMIT ?"
         ))?;
         let looked_at = limit.saturating_mul(LOOKED_AT);
         let runs = query.query_map(params![key.0 as i64, row, looked_at], |row| {
             Ok((row.get::<_, String>("user")?, run(row)?))
         })?;
-        let runs: Vec<(String, Run)> = runs.collect::<rusqlite::Result<_>>()?;
-        Ok(fair(runs, users.max(1) as usize, limit as usize))
+        let runs: Vec<Owned> = runs.collect::<rusqlite::Result<_>>()?;
+        Ok(of_several(runs, users.max(1) as usize, limit as usize))
     }
+}
+
+/// At most `limit` of these runs, in the same order; none where too few users' runs teach.
+fn of_several(runs: Vec<Owned>, users: usize, limit: usize) -> Vec<Run> {
+    let (completed, unwell): (Vec<_>, Vec<_>) = runs
+        .into_iter()
+        .enumerate()
+        .map(|(at, (user, run))| (user, (at, run)))
+        .partition(|(_, (_, run))| run.completed);
+    let unwell = fair(unwell, 1, limit / UNWELL);
+    let mut kept = fair(teaching(completed), users, limit - unwell.len());
+    if kept.is_empty() {
+        return Vec::new();
+    }
+    kept.extend(unwell);
+    kept.sort_unstable_by_key(|&(at, _)| at);
+    kept.into_iter().map(|(_, run)| run).collect()
+}
+
+/// Those of these completed runs that tell others what such a job needs: they were measured, and no other user's runs show that
+/// they hardly did its work.
+fn teaching(mut runs: Vec<(String, (usize, Run))>) -> Vec<(String, (usize, Run))> {
+    runs.retain(|(_, (_, run))| is_measured(run));
+    let mut each: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
+    for (user, (_, run)) in &runs {
+        each.entry(user).or_default().push(run);
+    }
+    let usual: Vec<(String, Usual, Option<u64>)> = each
+        .into_iter()
+        .filter_map(|(user, runs)| {
+            let usual = Usual::of(runs.iter().map(|run| Done::from(&run.usage)))?;
+            let inputs: Option<Vec<u64>> = runs.iter().map(|run| run.input_bytes).collect();
+            Some((
+                user.to_owned(),
+                usual,
+                inputs.and_then(|inputs| inputs.into_iter().min()),
+            ))
+        })
+        .collect();
+    runs.retain(|(user, (_, run))| {
+        let done = Done::from(&run.usage);
+        !usual.iter().any(|(other, usual, least_input)| {
+            // Who has less to read has less to do.
+            let has_less = run
+                .input_bytes
+                .zip(*least_input)
+                .is_some_and(|(own, least)| own < least);
+            other != user && !has_less && usual.amiss(&done).is_some()
+        })
+    });
+    runs
+}
+
+/// A figure of zero is none.
+fn is_measured(run: &Run) -> bool {
+    let usage = &run.usage;
+    usage.peak_bytes.is_some_and(|peak| peak > 0)
+        && usage.elapsed_s > 0
+        && usage.cores.is_none_or(|cores| cores > 0.0)
 }
 
 /// At most `limit` of them, in the same order: of each user no more than a fair part, and of those with few runs all that
@@ -76,6 +143,7 @@ mod tests {
     use crate::record::tests::finished;
     use crate::record::{FinishedJob, Record};
     use crate::store::tests::store;
+    use crate::store::{Harm, RunOfJob};
 
     #[test]
     fn no_user_speaks_for_all() {
@@ -114,6 +182,203 @@ mod tests {
         let kept = fair(runs, 3, 200);
         assert_eq!(kept.iter().filter(|&&user| user == 'c').count(), 5);
         assert!(kept.len() <= 200 && kept.len() > 190, "{}", kept.len());
+    }
+
+    /// A completed run of this script by this user that came to so many MiB and took so many seconds.
+    fn owned(user: char, id: u64, mib: u64, elapsed_s: u64) -> (FinishedJob, Kind) {
+        let mut job = FinishedJob {
+            user: user.into(),
+            ..finished(id, id as i64, mib)
+        };
+        job.usage.elapsed_s = elapsed_s;
+        let kind = Kind {
+            command: Some(Key(u64::from(user))),
+            application: Some(Key(9)),
+            ..Kind::default()
+        };
+        (job, kind)
+    }
+
+    /// The memory in MiB of the runs that teach others, the earliest first.
+    fn taught(store: &Store, users: u32) -> Vec<u64> {
+        let runs = store.runs_of_others(Key(9), i64::MAX, 100, users);
+        let peaks = runs.unwrap().into_iter().rev();
+        peaks
+            .map(|run| run.usage.peak_bytes.unwrap_or(0) >> 20)
+            .collect()
+    }
+
+    #[test]
+    fn only_users_whose_runs_ended_well_and_were_measured_are_counted() {
+        type Change = fn(&mut FinishedJob);
+        let state = |state: &'static str| -> Box<dyn Fn(&mut FinishedJob)> {
+            Box::new(move |job| job.state = state.into())
+        };
+        let change = |change: Change| -> Box<dyn Fn(&mut FinishedJob)> { Box::new(change) };
+        // What the third user's runs are like, and whether three users teach then.
+        for (what, change, right) in [
+            ("well", change(|_| ()), true),
+            ("failed", state("FAILED"), false),
+            ("cancelled", state("CANCELLED"), false),
+            ("out of time", state("TIMEOUT"), false),
+            ("lost with its node", state("NODE_FAIL"), false),
+            ("preempted", state("PREEMPTED"), false),
+            ("requeued", state("REQUEUED"), false),
+            (
+                "out of memory",
+                change(|job| job.usage.peak_is_bound = true),
+                false,
+            ),
+            ("never started", change(|job| job.started = 0), false),
+            (
+                "unmeasured",
+                change(|job| job.usage.peak_bytes = None),
+                false,
+            ),
+            (
+                "of no memory",
+                change(|job| job.usage.peak_bytes = Some(0)),
+                false,
+            ),
+            (
+                "of no CPU time",
+                change(|job| job.usage.cores = Some(0.0)),
+                false,
+            ),
+            ("of no time", change(|job| job.usage.elapsed_s = 0), false),
+        ] {
+            let (_dir, mut store) = store();
+            let mut jobs: Vec<_> = (0..21)
+                .map(|n| owned(['a', 'b', 'c'][n as usize % 3], n, 100, 10))
+                .collect();
+            let of_third = jobs.iter_mut().filter(|(job, _)| job.user == "c");
+            of_third.for_each(|(job, _)| change(job));
+            store.insert(&jobs).unwrap();
+            assert_eq!(!taught(&store, 3).is_empty(), right, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_a_rewrite_harmed_speaks_for_nobody_and_is_known_as_harm() {
+        let (_dir, mut store) = store();
+        let jobs: Vec<_> = [('a', 1), ('b', 2), ('c', 3)]
+            .map(|(user, id)| owned(user, id, 100, 10))
+            .into();
+        store.insert(&jobs).unwrap();
+        assert_eq!(taught(&store, 3).len(), 3);
+        let third = RunOfJob {
+            job_id: 3,
+            restarts: 0,
+            started: 4,
+        };
+        let harm = Harm {
+            of_memory: false,
+            why: "it ended far too soon".into(),
+        };
+        store.note_harm(third, &harm).unwrap();
+        assert!(taught(&store, 3).is_empty());
+        let seen = store.runs_of_others(Key(9), i64::MAX, 10, 2).unwrap();
+        let harmed = seen.iter().filter(|run| run.harmed.is_some()).count();
+        assert_eq!((seen.len(), harmed), (3, 1));
+    }
+
+    #[test]
+    fn runs_that_another_users_runs_show_to_have_done_next_to_nothing_teach_nobody() {
+        // How each user's runs are: MiB, seconds, input in MiB, steps.
+        type Runs = (char, u64, u64, Option<u64>, Option<u32>);
+        let quick: [Runs; 3] = ['a', 'b', 'c'].map(|user| (user, 4, 1, None, None));
+        let with = |more: &[Runs]| [&quick[..], more].concat();
+        let cases: [(&str, Vec<Runs>, Vec<u64>); 6] = [
+            ("all alike", with(&[]), vec![4; 9]),
+            (
+                "one did far more",
+                with(&[('d', 600, 60, None, None)]),
+                vec![],
+            ),
+            (
+                "one took longer",
+                with(&[('d', 5, 60, None, None)]),
+                [vec![4; 9], vec![5; 3]].concat(),
+            ),
+            (
+                "they had less to do",
+                ['a', 'b', 'c', 'd']
+                    .map(|user| match user {
+                        'd' => (user, 600, 60, Some(900), None),
+                        _ => (user, 4, 1, Some(5), None),
+                    })
+                    .into(),
+                [vec![4; 9], vec![600; 3]].concat(),
+            ),
+            (
+                "one's did no step",
+                [('a', 0), ('b', 1), ('c', 1), ('d', 1)]
+                    .map(|(user, steps)| {
+                        (
+                            user,
+                            100,
+                            if steps == 0 { 1 } else { 10 },
+                            None,
+                            Some(steps),
+                        )
+                    })
+                    .into(),
+                vec![100; 9],
+            ),
+            (
+                "one's did no step, and three are wanted of three",
+                [('a', 0), ('b', 1), ('c', 1)]
+                    .map(|(user, steps)| {
+                        (
+                            user,
+                            100,
+                            if steps == 0 { 1 } else { 10 },
+                            None,
+                            Some(steps),
+                        )
+                    })
+                    .into(),
+                vec![],
+            ),
+        ];
+        for (what, users, right) in cases {
+            let (_dir, mut store) = store();
+            let run = |(id, (user, mib, seconds, input, launched)): (u64, Runs)| {
+                let (mut job, kind) = owned(user, id, mib, seconds);
+                job.usage.launched = launched;
+                let input_bytes = input.map(|mib| mib << 20);
+                job.comment = Record {
+                    input_bytes,
+                    ..Record::kept(kind, None, "")
+                }
+                .into();
+                (job, kind)
+            };
+            let jobs = users.iter().flat_map(|&user| [user; 3]);
+            let jobs: Vec<_> = (1..).zip(jobs).map(run).collect();
+            store.insert(&jobs).unwrap();
+            assert_eq!(taught(&store, 3), right, "{what}");
+        }
+    }
+
+    #[test]
+    fn runs_that_did_not_end_well_push_few_of_the_others_out() {
+        let run = |user: char, n: u64| {
+            let (mut job, kind) = owned(user, n, 100 + n % 2, 10);
+            if !"abc".contains(user) {
+                job.state = "CANCELLED".into();
+            }
+            (job, kind)
+        };
+        let (_dir, mut store) = store();
+        let users = ['a', 'b', 'c', 'm', 'n', 'o', 'p', 'q', 'r', 's'];
+        let jobs: Vec<_> = (0..400)
+            .map(|n| run(users[n as usize % users.len()], n))
+            .collect();
+        store.insert(&jobs).unwrap();
+        let kept = store.runs_of_others(Key(9), i64::MAX, 100, 3).unwrap();
+        let completed = kept.iter().filter(|run| run.completed).count();
+        assert_eq!((kept.len(), completed), (99, 78));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{Store, measured_later, retention, seats};
 use crate::fingerprint::{Key, Kind, Level};
 use crate::job::{Harmed, Named, Run, Usage};
+use crate::model::learned::owner;
 use crate::record::{FinishedJob, Record};
 use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -142,7 +143,7 @@ fn stored(bytes: Option<u64>) -> Option<i64> {
 
 /// What [`run`] reads, in its order.
 pub const RUN: &str = "SELECT peak, peak_is_bound, cores, elapsed, state, input, coalesce(asked, memory), seats, rewritten, harmed, \
-                   named_mib, named_cpus, command_key";
+                   named_mib, named_cpus, command_key, launched, user";
 
 /// The runs of which something can be learned.
 pub const LEARNED_FROM: &str =
@@ -166,11 +167,13 @@ pub fn run(row: &Row) -> rusqlite::Result<Run> {
                 memory_mib: row.get(10)?,
                 cpus: row.get(11)?,
             },
+            launched: row.get(13)?,
             ..usage
         },
         input_bytes: bytes(row, 5)?,
         asked: bytes(row, 6)?,
         command: bytes(row, 12)?,
+        user: owner(row.get_ref(14)?.as_str()?),
         seats: row
             .get_ref(7)?
             .as_str_or_null()?

@@ -3,9 +3,9 @@
 use super::Store;
 use super::others::{LOOKED_AT, fair};
 use crate::fingerprint::Key;
-use crate::job::Ask;
 use crate::job::counters::ShadowCounters;
 use crate::job::shadow::{Need, Observation};
+use crate::job::{Ask, LeftAlone};
 use anyhow::Result;
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -139,17 +139,18 @@ impl Store {
     }
 
     /// Shadows that were cut off, of kinds that have completed since, the latest first: what the model can learn from. It
-    /// serves all users, so it learns from none of them alone: at most [`OBSERVED`], of at least [`OBSERVED_USERS`] users, of
+    /// serves all users, so it learns from no run that was harmed or whose user wanted to be left alone, and from none of them alone: at most [`OBSERVED`], of at least [`OBSERVED_USERS`] users, of
     /// each no more than a fair part, or none at all.
     pub fn observations(&self) -> Result<Vec<Observation>> {
         let mut query = self.db.prepare_cached(
             "SELECT user, command_key, counters, (SELECT max(peak) FROM (SELECT peak FROM jobs JOIN usages ON job = jobs.id \
-             WHERE jobs.command_key = shadows.command_key AND state = 'COMPLETED' AND peak IS NOT NULL AND NOT peak_is_bound \
-             ORDER BY jobs.ended DESC LIMIT ?2)) AS peak FROM shadows \
+             WHERE jobs.command_key = shadows.command_key AND state = 'COMPLETED' AND peak > 0 AND NOT peak_is_bound AND NOT harmed \
+             AND coalesce(instr(comment, ?3), 0) = 0 ORDER BY jobs.ended DESC LIMIT ?2)) AS peak FROM shadows \
              WHERE ended IS NOT NULL AND need_mib IS NOT NULL AND peak IS NOT NULL ORDER BY ended DESC LIMIT ?1",
         )?;
-        let limits = [OBSERVED.saturating_mul(LOOKED_AT), OBSERVED_RUNS];
-        let rows = query.query_map(limits, |row| {
+        let looked_at = OBSERVED.saturating_mul(LOOKED_AT);
+        let opted_out = format!("\"kept\":\"{}\"", LeftAlone::OptedOut.text());
+        let rows = query.query_map(params![looked_at, OBSERVED_RUNS, opted_out], |row| {
             let counters: String = row.get(2)?;
             let seen = serde_json::from_str::<ShadowCounters>(&counters).ok();
             let (user, kind, peak): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(3)?);
@@ -228,12 +229,24 @@ mod tests {
     use super::*;
     use crate::fingerprint::Kind;
     use crate::job::counters::{Counters, Ended};
-    use crate::record::FinishedJob;
     use crate::record::tests::finished;
+    use crate::record::{FinishedJob, Record};
     use crate::store::tests::{shadow, store};
+    use crate::store::{Harm, RunOfJob};
 
     /// A shadow of `user`'s that was cut off at 100 MiB, of a kind of its own, whose job came to `peak_mib`.
     fn cut_off(store: &mut Store, number: u64, user: &str, peak_mib: u64) {
+        cut_off_of(store, number, user, peak_mib, |_| ());
+    }
+
+    /// The same of a job that is changed so.
+    fn cut_off_of(
+        store: &mut Store,
+        number: u64,
+        user: &str,
+        peak_mib: u64,
+        change: impl Fn(&mut FinishedJob),
+    ) {
         let kind = Kind {
             command: Some(Key(number)),
             ..Kind::of_accounting(1001, b"align")
@@ -243,6 +256,7 @@ mod tests {
             ..finished(number, number as i64, 5)
         };
         job.usage.peak_bytes = Some(peak_mib << 20);
+        change(&mut job);
         store.insert(&[(job, kind)]).unwrap();
         let shadow = shadow(number, user, number as i64);
         let row = store.intend_shadow(&shadow).unwrap();
@@ -272,5 +286,52 @@ mod tests {
         let of_others = seen.iter().filter(|one| one.peak_mib == 400.0).count();
         assert_eq!((seen.len(), of_others), (6, 4), "{seen:?}");
         assert!(seen[0].kind > seen[1].kind, "the latest first: {seen:?}");
+    }
+
+    #[test]
+    fn shadows_are_told_by_no_run_that_was_cut_short_harmed_unmeasured_or_left_alone() {
+        type Change = fn(&mut FinishedJob);
+        let cases: [(&str, Change, usize); 7] = [
+            ("well", |_| (), 3),
+            ("cut short", |job| job.state = "TIMEOUT".into(), 0),
+            ("cancelled", |job| job.state = "CANCELLED".into(), 0),
+            ("out of memory", |job| job.usage.peak_is_bound = true, 0),
+            ("of no memory", |job| job.usage.peak_bytes = Some(0), 0),
+            (
+                "left alone",
+                |job| {
+                    let off = LeftAlone::OptedOut.text();
+                    job.comment = Record::kept(Kind::default(), None, off).into();
+                },
+                0,
+            ),
+            (
+                "kept for another reason",
+                |job| job.comment = Record::kept(Kind::default(), None, "little to save").into(),
+                3,
+            ),
+        ];
+        for (what, change, right) in cases {
+            let (_dir, mut store) = store();
+            for (number, user) in (1..).zip(["alice", "bob", "carol"]) {
+                cut_off_of(&mut store, number, user, 400, change);
+            }
+            assert_eq!(store.observations().unwrap().len(), right, "{what}");
+        }
+        let (_dir, mut store) = store();
+        for (number, user) in (1..).zip(["alice", "bob", "carol"]) {
+            cut_off(&mut store, number, user, 400);
+        }
+        let run = RunOfJob {
+            job_id: 3,
+            restarts: 0,
+            started: 4,
+        };
+        let harm = Harm {
+            of_memory: false,
+            why: "it ended far too soon".into(),
+        };
+        store.note_harm(run, &harm).unwrap();
+        assert_eq!(store.observations().unwrap(), []);
     }
 }

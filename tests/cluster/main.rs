@@ -25,6 +25,7 @@ mod restricted;
 mod shadow;
 mod sites;
 mod spine;
+mod strangers;
 mod trust;
 
 use cluster::Cluster;
@@ -91,6 +92,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "tasks_that_wait_earn_trust_for_the_others",
         trust::tasks_that_wait_earn_trust_for_the_others,
+    ),
+    (
+        "runs_of_a_script_teach_a_stranger_no_less_than_any_user_needs",
+        strangers::runs_of_a_script_teach_a_stranger_no_less_than_any_user_needs,
     ),
     (
         "report_explain_and_doctor_tell_what_happened",
@@ -248,6 +253,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a_shadow_sees_what_its_job_would_see",
         environment::a_shadow_sees_what_its_job_would_see,
+    ),
+    (
+        "a_strangers_own_shadow_counts_before_what_others_ran",
+        strangers::a_strangers_own_shadow_counts_before_what_others_ran,
     ),
     (
         "one_shadow_serves_all_jobs_of_its_kind",

@@ -207,16 +207,27 @@ pub fn users_read_their_jobs_from_sacct_and_cannot_lock_the_agent_out(
     let id = job.to_string();
     let state = cluster.snapshot();
     let state = state.parent().expect("the snapshot lies in a folder");
-    for file in ["jobs.db", "jobs.db-shm", "agent.lock"] {
-        let path = state.join(file).display().to_string();
-        let opened = cluster
-            .command("alice", &["flock", "-n", &path, "true"])
+    let all = "find \"$1\" ! -path \"$1\"";
+    let state = state.display().to_string();
+    let all = cluster.run("root", &["sh", "-c", all, "sh", &state])?;
+    let opens = |path: &str| -> Result<bool> {
+        let output = cluster
+            .command("alice", &["flock", "-n", path, "true"])
             .output()?;
-        ensure(!opened.status.success(), format!("alice opened {path}"))?;
+        Ok(output.status.success())
+    };
+    let mut opened = Vec::new();
+    for path in all.lines() {
+        if opens(path)? {
+            opened.push(path);
+        }
     }
-    let listed = cluster
-        .command("alice", &["ls", &state.display().to_string()])
-        .output()?;
+    let snapshot = cluster.snapshot().display().to_string();
+    ensure(
+        opened == [snapshot] && all.contains("/jobs.db") && all.contains("/agent.lock"),
+        format!("alice opened {opened:?} of {all}"),
+    )?;
+    let listed = cluster.command("alice", &["ls", &state]).output()?;
     ensure(!listed.status.success(), "alice listed the agent's folder")?;
     for user in ["root", "alice"] {
         let explained = cluster.run(user, &["shadowfit", "explain", &id])?;

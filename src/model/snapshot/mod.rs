@@ -9,6 +9,8 @@
 
 mod layout;
 mod loading;
+#[cfg(feature = "programs")]
+mod publish;
 
 use super::learned::Learned;
 use super::predict::KnownKinds;
@@ -18,10 +20,7 @@ use crate::job::directory::{Directory, Watermark};
 use crate::job::evidence::{Evidence, Trust};
 use layout::{Cell, Entry, MAGIC, SnapshotHeader, VERSION};
 pub use loading::Loading;
-use std::fs::{File, Permissions};
-use std::io::Write;
 use std::mem::{offset_of, size_of};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -135,19 +134,6 @@ impl Snapshot {
     pub fn is_open(&self) -> bool {
         let mut table = self.table().iter();
         table.any(|entry| !entry.trust().is_whole() && entry.open.get() > 0)
-    }
-
-    /// Writes `bytes` beside `path` and renames them into place.
-    pub fn publish(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-        let new = path.with_extension("new");
-        // An agent that was killed here may have left its own, and have been another user.
-        let _nothing_there = std::fs::remove_file(&new);
-        let mut file = File::create_new(&new)?;
-        // slurmctld and whoever asks for a prediction read it, whatever the umask is here.
-        file.set_permissions(Permissions::from_mode(0o644))?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&new, path)
     }
 
     /// What [`Snapshot::encode`] gave.

@@ -1,12 +1,15 @@
 use super::cluster::{allots_memory, is_last, page_cache, plugstack, remembers};
 use super::state::{growth, named_kinds, shadows, snapshot, unshadowed};
 use super::*;
+use crate::agent::train::train;
 use crate::config::{KindNumber, Stage};
 use crate::fingerprint::{Key, Kind};
 use crate::job::counters::{Counters, Ended, ShadowCounters};
+use crate::job::directory::Directory;
 use crate::model::learned::{Learned, owner};
 use crate::model::snapshot::Snapshot;
 use crate::record::tests::finished;
+use crate::record::{FinishedJob, Record};
 use crate::slurm::CommandError;
 use crate::store::Store;
 use crate::store::tests::shadow;
@@ -224,6 +227,77 @@ fn how_much_is_known_is_told_and_when_kinds_are_left_out() {
     assert!(
         said.starts_with("database: 1 runs since 1970-01-02, kept for 1095 days, "),
         "{said}"
+    );
+}
+
+/// Of a flood of kinds that run once, each with a decision in AdminComment, as of so many a period.
+const FLOOD: u64 = 1000;
+
+/// The runs of a period of so many seconds: the flood's by one user, and three of a kind of another's.
+fn flood_of(period: u64, length: i64) -> Vec<(FinishedJob, Kind)> {
+    let start = period as i64 * length;
+    let run = |user: &str, id: u64, key: u64| {
+        let kind = Kind {
+            command: Some(Key(4 * key)),
+            script: Some(Key(4 * key + 1)),
+            name: Some(Key(4 * key + 2)),
+            application: Some(Key(4 * key + 3)),
+        };
+        let job = FinishedJob {
+            user: user.into(),
+            comment: Record::kept(kind, None, "nothing is known of it").into(),
+            ..finished(id, start + (id % FLOOD) as i64, 100)
+        };
+        (job, kind)
+    };
+    let flood = (1..=FLOOD).map(|n| period * 2 * FLOOD + n);
+    let flood = flood.map(|id| run("greedy", id, id));
+    let known = (1..=3).map(|n| run("alice", period * 2 * FLOOD + FLOOD + n, 1 << 40));
+    flood.chain(known).collect()
+}
+
+/// What it holds in the end follows how long runs are kept, not how many kinds there ever were. The bounds hold for any number:
+/// a run takes the same space whichever number it is.
+#[test]
+fn kinds_of_one_run_each_are_not_known_and_their_runs_go_with_their_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config {
+        state_dir: dir.path().into(),
+        ..Config::default()
+    };
+    let length = 100_000;
+    let mut sizes = Vec::new();
+    for period in 0..5 {
+        let mut store = Store::open(&config.database_path()).unwrap();
+        store.insert(&flood_of(period, length)).unwrap();
+        // The runs of two periods are kept.
+        let kept_from = (period as i64 - 1) * length;
+        store.forget_runs(kept_from).unwrap();
+        let now = (period as i64 + 1) * length;
+        let old = Snapshot::load(&config.snapshot_path()).ok();
+        let bytes = train(&store, old.as_ref(), &config, &Directory::default(), now).unwrap();
+        let bytes = bytes.unwrap();
+        assert!(bytes.len() < 1500, "{period}: {} bytes", bytes.len());
+        Snapshot::publish(&config.snapshot_path(), &bytes).unwrap();
+        // Its log goes into the file as it is closed.
+        drop(store);
+        sizes.push(std::fs::metadata(config.database_path()).unwrap().len());
+        let periods = (period + 1).min(2);
+        let runs = format!("database: {} runs since ", periods * (FLOOD + 3));
+        let (told, kinds) = (growth(&config).unwrap().what, snapshot(&config).what);
+        assert!(told.starts_with(&runs), "{period}: {told}");
+        // The kind that ran three times has a key on each of four levels, of which that for all users wants more of them.
+        assert!(
+            kinds.starts_with("snapshot: 3 kinds of jobs of 1 users, "),
+            "{period}: {kinds}"
+        );
+    }
+    let a_run = sizes[0] / FLOOD;
+    assert!(a_run < 1000, "{a_run} bytes a run");
+    // A period is stored before the one that is too old goes.
+    assert!(
+        sizes[4] <= sizes[2] * 11 / 10,
+        "it goes on growing: {sizes:?}"
     );
 }
 

@@ -13,10 +13,11 @@ use crate::config::ShadowLimits;
 use crate::job::Ask;
 use crate::job::arguments::Arguments;
 use crate::shadow::{MEASURE, Mark, OPTION, OPTION_VARIABLE, SERVERS_VARIABLE, STUB};
-use std::fs::{File, OpenOptions};
+use std::fs::DirBuilder;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use tempfile::{Builder, TempPath};
 
 /// Minutes of Slurm's own time limit beyond the window, for a node that has lost the sampler.
 const SPARE_MINUTES: u32 = 1;
@@ -83,7 +84,8 @@ impl ShadowLimits {
 /// A shadow that sbatch has but to be given: all that can fail without slurmctld's knowledge is done.
 pub struct Prepared {
     words: Vec<String>,
-    _files: [Temporary; 2],
+    /// Gone with it.
+    _files: [TempPath; 2],
 }
 
 impl Prepared {
@@ -115,11 +117,11 @@ pub fn prepare(
     environment.extend_from_slice(format!("{OPTION_VARIABLE}={mark}\0").as_bytes());
     let servers = environment::license_servers(&limits.license_servers, &environment);
     environment.extend_from_slice(format!("{SERVERS_VARIABLE}={servers}\0").as_bytes());
-    let file = |name: &str, content: &[u8]| {
-        temporary(folder, &format!("{}.{name}", job.script_id), content)
+    let file = |suffix: &str, content: &[u8]| {
+        temporary(folder, job.script_id, suffix, content)
             .map_err(|error| own(format!("{}: {error}", folder.display())))
     };
-    let (script, environment) = (file("sh", &script)?, file("env", &environment)?);
+    let (script, environment) = (file(".sh", &script)?, file(".env", &environment)?);
     let mut words = options(limits, job.script_id, slice);
     words.extend([
         format!("--uid={}", job.uid),
@@ -132,12 +134,12 @@ pub fn prepare(
         // What sbatch itself has in its environment, which is next to nothing, comes on top. Without
         // --export, 26.05 takes that alone.
         "--export=ALL".into(),
-        format!("--export-file={}", environment.0.display()),
+        format!("--export-file={}", environment.display()),
     ]);
     if !job.features.is_empty() {
         words.push(format!("--constraint={}", job.features));
     }
-    words.push(script.0.display().to_string());
+    words.push(script.display().to_string());
     words.extend(arguments);
     Ok(Some(Prepared {
         words,
@@ -237,25 +239,16 @@ fn environment(commands: &dyn Commands, job: &Original, ask: &Ask) -> Result<Vec
     Ok(environment::of_shadow(stored, ask, job))
 }
 
-/// A file that is gone when sbatch has read it.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_file(&self.0);
-    }
-}
-
-/// A new one: what is there under that name, a link perhaps, is removed and not written to.
-fn temporary(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<Temporary> {
-    std::fs::create_dir_all(folder)?;
-    let file = Temporary(folder.join(name));
-    let _nothing_there = std::fs::remove_file(&file.0);
-    let mut open: File = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&file.0)?;
-    open.write_all(content)?;
-    Ok(file)
+/// A file for sbatch, which nobody else may read, under a name that nobody can have put there before.
+fn temporary(folder: &Path, job: u64, suffix: &str, content: &[u8]) -> std::io::Result<TempPath> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let mut file = Builder::new()
+        .prefix(&format!("{job}."))
+        .suffix(suffix)
+        .tempfile_in(folder)?;
+    file.write_all(content)?;
+    Ok(file.into_temp_path())
 }

@@ -4,6 +4,7 @@ use super::arguments::NOT_ITS_ARGUMENTS;
 use super::*;
 use crate::job::{Layout, Memory};
 use std::cell::RefCell;
+use std::os::unix::fs::PermissionsExt;
 
 const SLICE: Slice = Slice {
     memory_mib: 1000,
@@ -157,7 +158,7 @@ fn a_shadow_is_its_jobs_script_behind_the_stub_with_its_environment_and_the_mark
     ] {
         assert!(line.contains(&format!(" {option} ")), "{option}: {line}");
     }
-    assert!(line.ends_with("33.sh a b"), "{line}");
+    assert!(line.ends_with(".sh a b"), "{line}");
 }
 
 #[test]
@@ -288,15 +289,22 @@ fn without_a_sandbox_a_shadow_does_nothing() {
 }
 
 #[test]
-fn a_link_under_the_name_of_a_temporary_file_is_not_written_to() {
+fn what_sbatch_reads_is_in_a_folder_of_its_own_and_gone_afterwards() {
     let dir = tempfile::tempdir().unwrap();
-    let other = dir.path().join("other");
-    std::fs::write(&other, "theirs").unwrap();
-    std::os::unix::fs::symlink(&other, dir.path().join("33.sh")).unwrap();
-    let file = temporary(dir.path(), "33.sh", b"ours").unwrap();
-    assert_eq!(std::fs::read(&file.0).unwrap(), b"ours");
-    assert_eq!(std::fs::read(&other).unwrap(), b"theirs");
-    let path = file.0.clone();
-    drop(file);
-    assert!(!path.exists());
+    let folder = dir.path().join("shadows");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let file = temporary(&folder, 33, ".sh", b"ours").unwrap();
+    let again = temporary(&folder, 33, ".sh", b"again").unwrap();
+    for (file, content) in [(&file, b"ours".as_slice()), (&again, b"again")] {
+        assert_eq!(std::fs::read(file).unwrap(), content);
+        assert_eq!((mode(file), mode(&folder)), (0o600, 0o700));
+        // Nobody can have put a link in the place of a name that is drawn by lot.
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(
+            name.starts_with("33.") && name.ends_with(".sh") && name.len() > 8,
+            "{name}"
+        );
+    }
+    drop((file, again));
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
 }
