@@ -345,6 +345,11 @@ impl Agent<'_> {
     }
 
     /// Lets these jobs start as asked, as no shadow of theirs could be submitted.
+        if let [first, others @ ..] = jobs {
+            // They are as many as their user likes.
+            let others = others.len();
+            tracing::warn!(job = first.handle, others, "no shadow: {error:#}");
+        }
     fn start_without(&self, jobs: &[&QueuedJob], reason: &str, error: &dyn std::fmt::Display) {
         for job in jobs {
             tracing::warn!(job = job.handle, "no shadow: {error:#}");

@@ -26,7 +26,9 @@ use shadowfit_core::record::{Change, Comment, Record, Relicensed, ShadowRecord};
 use shadowfit_core::slurm::sacct::FIELDS;
 use shadowfit_core::slurm::{CommandError, Commands};
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const DAY: i64 = 86_400;
@@ -204,6 +206,30 @@ impl Site {
     fn agent(&self) -> Agent<'_> {
         Agent::new(self.config.clone(), &self.slurm, &self.watch).unwrap()
     }
+}
+
+/// What is logged meanwhile, warnings and worse.
+fn logged(meanwhile: impl FnOnce()) -> String {
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, meanwhile);
+    let bytes = log.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
 }
 
 /// A time as sacct's options take it.
