@@ -5,10 +5,11 @@
 
 mod arguments;
 mod environment;
+mod kept;
 #[cfg(test)]
 mod tests;
 
-use super::{CommandError, Commands, site};
+use super::{CommandError, Commands, Limits, site};
 use crate::config::ShadowLimits;
 use crate::job::Ask;
 use crate::job::arguments::Arguments;
@@ -20,6 +21,12 @@ use std::path::{Path, PathBuf};
 
 /// Minutes of Slurm's own time limit beyond the window, for a node that has lost the sampler.
 const SPARE_MINUTES: u32 = 1;
+
+/// A script larger than the largest that a site lets slurmctld take is none.
+const SCRIPT: Limits = Limits {
+    timeout_s: 60,
+    most_bytes: 64 << 20,
+};
 
 /// What is cloned.
 #[derive(Debug, Clone)]
@@ -216,7 +223,8 @@ fn options(limits: &ShadowLimits, of: u64, slice: Slice) -> Vec<String> {
 
 fn script(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, CommandError> {
     let id = job.script_id.to_string();
-    let text = commands.run("scontrol", &["write", "batch_script", &id, "-"])?;
+    let write = ["write", "batch_script", &id, "-"];
+    let text = commands.run_within(SCRIPT, "scontrol", &write)?;
     Ok([STUB.as_bytes(), &text].concat())
 }
 
@@ -226,12 +234,8 @@ fn environment(commands: &dyn Commands, job: &Original, ask: &Ask) -> Result<Vec
     let state = settings
         .get("StateSaveLocation")
         .ok_or("scontrol show config names no StateSaveLocation")?;
-    let path = format!(
-        "{state}/hash.{}/job.{}/environment",
-        job.script_id % 10,
-        job.script_id
-    );
-    let bytes = std::fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
+    let bytes = kept::read(Path::new(state), job.script_id, "environment")
+        .map_err(|error| format!("{state}: environment of job {}: {error}", job.script_id))?;
     // A 32-bit count, then the variables, each ended by NUL.
     let stored = bytes.get(4..).unwrap_or_default();
     Ok(environment::of_shadow(stored, ask, job))
