@@ -106,8 +106,6 @@ impl<'a> Agent<'a> {
         make_folder(&config.state_dir).with_context(|| config.state_dir.display().to_string())?;
         let store = Store::open(&config.database_path())?;
         store.set_progress(AGENT_UID, nix::unistd::geteuid().as_raw().into())?;
-        // Scripts of users that an agent which was killed has left.
-        let _nothing_there = std::fs::remove_dir_all(config.shadow_folder());
         let snapshot = Snapshot::load(&config.snapshot_path()).ok();
         let directory = snapshot
             .as_ref()

@@ -326,7 +326,6 @@ impl Agent<'_> {
         let slice = limits.slice(&first.asked, end - REPORT_TIME_S);
         prepare(
             self.commands,
-            &self.config.shadow_folder(),
             limits,
             &first.job.original,
             slice.at_most(room.free_mib),
@@ -345,14 +344,13 @@ impl Agent<'_> {
     }
 
     /// Lets these jobs start as asked, as no shadow of theirs could be submitted.
+    fn start_without(&self, jobs: &[&QueuedJob], reason: &str, error: &dyn std::fmt::Display) {
         if let [first, others @ ..] = jobs {
             // They are as many as their user likes.
             let others = others.len();
             tracing::warn!(job = first.handle, others, "no shadow: {error:#}");
         }
-    fn start_without(&self, jobs: &[&QueuedJob], reason: &str, error: &dyn std::fmt::Display) {
         for job in jobs {
-            tracing::warn!(job = job.handle, "no shadow: {error:#}");
             self.start_unchanged(job, format!("no shadow of it could be submitted: {reason}"));
         }
     }

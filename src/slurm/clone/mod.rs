@@ -8,16 +8,15 @@ mod environment;
 mod kept;
 #[cfg(test)]
 mod tests;
+mod unnamed;
 
 use super::{CommandError, Commands, Limits, site};
 use crate::config::ShadowLimits;
 use crate::job::Ask;
 use crate::job::arguments::Arguments;
 use crate::shadow::{MEASURE, Mark, OPTION, OPTION_VARIABLE, SERVERS_VARIABLE, STUB};
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use unnamed::Unnamed;
 
 /// Minutes of Slurm's own time limit beyond the window, for a node that has lost the sampler.
 const SPARE_MINUTES: u32 = 1;
@@ -90,7 +89,8 @@ impl ShadowLimits {
 /// A shadow that sbatch has but to be given: all that can fail without slurmctld's knowledge is done.
 pub struct Prepared {
     words: Vec<String>,
-    _files: [Temporary; 2],
+    /// sbatch reads them once, as it starts.
+    _files: [Unnamed; 2],
 }
 
 impl Prepared {
@@ -102,10 +102,9 @@ impl Prepared {
 }
 
 /// Prepares a shadow of `job`; `None` while Slurm does not show yet which arguments its script has, which must be
-/// `arguments`. Works in `folder`, which nobody else may read.
+/// `arguments`.
 pub fn prepare(
     commands: &dyn Commands,
-    folder: &Path,
     limits: &ShadowLimits,
     job: &Original,
     slice: Slice,
@@ -122,11 +121,8 @@ pub fn prepare(
     environment.extend_from_slice(format!("{OPTION_VARIABLE}={mark}\0").as_bytes());
     let servers = environment::license_servers(&limits.license_servers, &environment);
     environment.extend_from_slice(format!("{SERVERS_VARIABLE}={servers}\0").as_bytes());
-    let file = |name: &str, content: &[u8]| {
-        temporary(folder, &format!("{}.{name}", job.script_id), content)
-            .map_err(|error| own(format!("{}: {error}", folder.display())))
-    };
-    let (script, environment) = (file("sh", &script)?, file("env", &environment)?);
+    let file = |content: &[u8]| Unnamed::with(content).map_err(|error| own(error.to_string()));
+    let (script, environment) = (file(&script)?, file(&environment)?);
     let mut words = options(limits, job.script_id, slice);
     words.extend([
         format!("--uid={}", job.uid),
@@ -139,12 +135,12 @@ pub fn prepare(
         // What sbatch itself has in its environment, which is next to nothing, comes on top. Without
         // --export, 26.05 takes that alone.
         "--export=ALL".into(),
-        format!("--export-file={}", environment.0.display()),
+        format!("--export-file={}", environment.path()),
     ]);
     if !job.features.is_empty() {
         words.push(format!("--constraint={}", job.features));
     }
-    words.push(script.0.display().to_string());
+    words.push(script.path());
     words.extend(arguments);
     Ok(Some(Prepared {
         words,
@@ -239,27 +235,4 @@ fn environment(commands: &dyn Commands, job: &Original, ask: &Ask) -> Result<Vec
     // A 32-bit count, then the variables, each ended by NUL.
     let stored = bytes.get(4..).unwrap_or_default();
     Ok(environment::of_shadow(stored, ask, job))
-}
-
-/// A file that is gone when sbatch has read it.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_file(&self.0);
-    }
-}
-
-/// A new one: what is there under that name, a link perhaps, is removed and not written to.
-fn temporary(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<Temporary> {
-    std::fs::create_dir_all(folder)?;
-    let file = Temporary(folder.join(name));
-    let _nothing_there = std::fs::remove_file(&file.0);
-    let mut open: File = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&file.0)?;
-    open.write_all(content)?;
-    Ok(file)
 }
