@@ -61,7 +61,7 @@ impl Agent<'_> {
                 break;
             }
             self.clock.sleep(Duration::from_secs(1));
-            let queue = queue::query(self.commands)?;
+            let queue = queue::query(&self.commands)?;
             jobs -= self.tend_those_that_run_again(&queue, pass).min(jobs);
         }
         Ok(())
@@ -76,7 +76,7 @@ impl Agent<'_> {
 
     /// Puts jobs that a rewrite harmed back into the queue; Slurm holds them there for two minutes.
     /// Returns their numbers.
-    pub(super) fn requeue_killed(&mut self, jobs: &[QueuedJob], pass: &mut Pass) -> Vec<u64> {
+    pub(super) fn requeue_killed(&mut self, jobs: &[&QueuedJob], pass: &mut Pass) -> Vec<u64> {
         let mut requeued = Vec::new();
         for job in jobs {
             let harm = match self.harm(job) {
@@ -108,7 +108,7 @@ impl Agent<'_> {
             if self.config.managers.care(job.manager) < Care::Rescue || job.record.no_requeue {
                 continue;
             }
-            match control::requeue(self.commands, &job.handle) {
+            match control::requeue(&self.commands, &job.handle) {
                 Ok(()) => {
                     tracing::info!(
                         job = job.handle,
@@ -230,7 +230,7 @@ impl Agent<'_> {
         for job in dependents {
             if job.failed().any(|failed| revived.contains(&failed)) {
                 let dependency = job.as_written();
-                match control::depend(self.commands, &job.handle, &dependency) {
+                match control::depend(&self.commands, &job.handle, &dependency) {
                     Ok(()) => tracing::info!(job = job.handle, dependency, "waits again"),
                     Err(error) => {
                         tracing::error!(job = job.handle, dependency, "not mended: {error}")
@@ -346,7 +346,7 @@ impl Agent<'_> {
             return false;
         };
         match control::set(
-            self.commands,
+            &self.commands,
             &job.handle,
             &ask,
             &job.record,

@@ -3,6 +3,7 @@
 use super::Agent;
 use super::license_managers::{Answer, Checkout, Pool, complaint, read};
 use crate::config::License;
+use crate::slurm::Commands;
 use crate::slurm::queue::QueuedJob;
 use anyhow::Result;
 use jiff::tz::TimeZone;

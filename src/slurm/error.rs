@@ -1,6 +1,7 @@
 //! Why a command gave no answer, and what that says of slurmctld.
 
 use crate::text::units::printable;
+use std::time::Duration;
 
 /// Why a command gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -65,9 +66,12 @@ impl CommandError {
         printable(&text).chars().take(MAX_REASON).collect()
     }
 
-    /// It was waited for in vain.
-    pub fn is_late(&self) -> bool {
-        matches!(self, CommandError::Late { .. })
+    /// How long it was waited for until it was ended; nothing for a command that ended by itself.
+    pub fn waited(&self) -> Duration {
+        match self {
+            CommandError::Late { seconds, .. } => Duration::from_secs((*seconds).into()),
+            _ => Duration::ZERO,
+        }
     }
 
     /// slurmctld has heard, and said no to something that it could have done.
@@ -112,7 +116,8 @@ mod tests {
             command: "scontrol".into(),
             seconds: 300,
         };
-        assert!(late.is_late() && !late.is_refusal());
+        assert_eq!(late.waited(), Duration::from_secs(300));
+        assert!(!late.is_refusal());
         for said in [
             "Job is no longer pending execution for job 22",
             "Invalid job id specified for job 22",

@@ -1,15 +1,19 @@
 //! Who and what the cluster has, for the snapshot's directory.
 
-use super::{CommandError, Commands};
+use super::{CommandError, Commands, Limits};
 use crate::job::directory::{Directory, User};
 use std::collections::{HashMap, HashSet};
+
+/// So many seconds slurmdbd may take to say who its users are.
+const USERS_TIMEOUT_S: u32 = 60;
 
 /// Asks slurmctld for the partitions and what they give out, and slurmdbd for the users and their default accounts.
 pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
     let settings = settings(commands)?;
     let partitions = commands.run("scontrol", &["show", "partition", "--oneliner"])?;
     let partitions = String::from_utf8_lossy(&partitions);
-    let users = commands.run(
+    let users = commands.run_within(
+        Limits::time(USERS_TIMEOUT_S),
         "sacctmgr",
         &[
             "--noheader",

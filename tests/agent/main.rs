@@ -62,6 +62,8 @@ struct Slurm {
     rows: RefCell<String>,
     queue: RefCell<Vec<String>>,
     slurmdbd_is_down: Cell<bool>,
+    /// slurmdbd takes connections and never answers.
+    slurmdbd_hangs: Cell<bool>,
     slurmctld_is_down: Cell<bool>,
     refuses_shadows: Cell<bool>,
     /// A plugin of the site lets nobody change a job.
@@ -95,6 +97,10 @@ impl Commands for Slurm {
         let line = format!("{program} {}", arguments.join(" "));
         self.asked.borrow_mut().push(line.clone());
         match program {
+            "sacct" | "sacctmgr" if self.slurmdbd_hangs.get() => Err(CommandError::Late {
+                command: line,
+                seconds: 60,
+            }),
             "sacct" if self.slurmdbd_is_down.get() => Err(CommandError::Failed {
                 command: line,
                 said: "Connection refused".into(),
