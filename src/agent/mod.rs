@@ -10,6 +10,7 @@ mod events;
 mod folders;
 mod glance;
 mod harm;
+mod holders;
 mod ingest;
 pub mod license_managers;
 mod queue;
@@ -35,6 +36,7 @@ use events::Events;
 pub use events::{MOST_REST, shown_by_folders};
 pub use ingest::{Users, import};
 pub use queue::REFUSED;
+use seats::LastAsked;
 use slurmdbd::Sparing;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -97,6 +99,7 @@ pub struct Agent<'a> {
     decided_to: usize,
     directory: Directory,
     directory_asked: Option<i64>,
+    license_managers: HashMap<Vec<String>, LastAsked>,
 }
 
 impl<'a> Agent<'a> {
@@ -135,6 +138,7 @@ impl<'a> Agent<'a> {
             decided_to: 0,
             directory,
             directory_asked: None,
+            license_managers: HashMap::new(),
         })
     }
 

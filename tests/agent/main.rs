@@ -76,6 +76,8 @@ struct Slurm {
     partitions: RefCell<String>,
     state: RefCell<PathBuf>,
     seats: RefCell<String>,
+    /// License managers take connections and never answer.
+    managers_hang: Cell<bool>,
     /// How sbatch was called, once accounting knows.
     submitted: RefCell<Option<String>>,
     /// Jobs that ended badly, by accounting: their numbers, ends and comments.
@@ -146,6 +148,10 @@ impl Commands for Slurm {
                 };
                 Ok(squeue::answer(&answer, arguments))
             }
+            "lmstat" if self.managers_hang.get() => Err(CommandError::Late {
+                command: line,
+                seconds: 20,
+            }),
             "lmstat" => Ok(self.seats.borrow().clone().into_bytes()),
             "sinfo" if self.load.borrow().is_empty() => Ok(b"n1|0/32/0/32|64000|0|\n".to_vec()),
             "sinfo" => Ok(self.load.borrow().clone().into_bytes()),
