@@ -39,7 +39,7 @@ pub use queue::REFUSED;
 use seats::LastAsked;
 use slurmdbd::Sparing;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 use train::train;
@@ -100,6 +100,8 @@ pub struct Agent<'a> {
     directory: Directory,
     directory_asked: Option<i64>,
     license_managers: HashMap<Vec<String>, LastAsked>,
+    /// Jobs of which it has been said that AdminComment has no room for their records.
+    without_room: RefCell<BTreeSet<u64>>,
 }
 
 impl<'a> Agent<'a> {
@@ -139,6 +141,7 @@ impl<'a> Agent<'a> {
             directory,
             directory_asked: None,
             license_managers: HashMap::new(),
+            without_room: RefCell::default(),
         })
     }
 

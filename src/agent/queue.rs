@@ -9,7 +9,7 @@ use crate::decide::{known, modes, rescued_early, size};
 use crate::model::second::second;
 use crate::record::{Record, SecondRun};
 use crate::slurm::queue::{Dependent, Queue, QueuedJob};
-use crate::slurm::{control, queue};
+use crate::slurm::{CommandError, control, queue};
 use crate::store::RunOfJob;
 use anyhow::Result;
 use std::time::Duration;
@@ -25,6 +25,9 @@ const MOST_LOWERED: usize = 500;
 /// A job is put back so often at most: the second run has a step more, the third all that its user asked for. One that dies of
 /// a rewrite after that has been given nothing, and would die again and again.
 const MOST_RESCUES: usize = 2;
+
+/// So many jobs are remembered of which it was said that their records have no room.
+const MOST_SAID: usize = 1000;
 
 /// Why a run was harmed that its node put back.
 const PUT_BACK: &str = "it was killed for want of memory, and its node put it back into the queue";
@@ -364,6 +367,10 @@ impl Agent<'_> {
                 self.is_given_less(job, record);
                 true
             }
+            Err(error @ CommandError::NoRoom(_)) => {
+                self.say_once(job, &error);
+                false
+            }
             // It may have started or been cancelled meanwhile.
             Err(error) => {
                 tracing::warn!(job = job.handle, "not set: {error}");
@@ -373,6 +380,17 @@ impl Agent<'_> {
                 }
                 false
             }
+        }
+    }
+
+    /// What each look would find again.
+    fn say_once(&self, job: &QueuedJob, error: &CommandError) {
+        let mut said = self.without_room.borrow_mut();
+        if said.len() >= MOST_SAID {
+            said.clear();
+        }
+        if said.insert(job.job_id) {
+            tracing::warn!(job = job.handle, "not set: {error}");
         }
     }
 }

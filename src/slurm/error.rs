@@ -25,6 +25,9 @@ pub enum CommandError {
         /// So long it was waited for.
         seconds: u32,
     },
+    /// It was not run: a job's record is larger than AdminComment may be.
+    #[error("AdminComment of job {0} has no room for its record")]
+    NoRoom(String),
     /// It answered something that cannot be read.
     #[error("{command}: {problem}")]
     Unreadable {
@@ -59,6 +62,7 @@ impl CommandError {
     pub fn reason(&self) -> String {
         let text = match self {
             CommandError::Start(_, error) => error.to_string(),
+            CommandError::NoRoom(_) => self.to_string(),
             CommandError::Late { seconds, .. } => format!("no answer within {seconds} s"),
             CommandError::Failed { said: text, .. }
             | CommandError::Unreadable { problem: text, .. } => text.clone(),

@@ -22,7 +22,7 @@ use shadowfit_core::job::evidence::Evidence;
 use shadowfit_core::job::shadow::Wait;
 use shadowfit_core::job::{Ask, Layout, Memory, Request, Texts};
 use shadowfit_core::model::snapshot::Snapshot;
-use shadowfit_core::record::{Change, Comment, Record, Relicensed, ShadowRecord};
+use shadowfit_core::record::{Change, Comment, MAX_SIZE, Record, Relicensed, ShadowRecord};
 use shadowfit_core::slurm::sacct::FIELDS;
 use shadowfit_core::slurm::{CommandError, Commands};
 use std::cell::{Cell, RefCell};
