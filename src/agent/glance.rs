@@ -82,7 +82,7 @@ impl Agent<'_> {
         if self.events.is_look_due(now) {
             // It shows the new ones, too.
             let queue = self.look()?;
-            self.rescue(&queue, pass);
+            self.rescue(&queue, &[], pass);
             return self.tend_queue(&queue, pass);
         }
         let new = self.look_at_new();
@@ -111,15 +111,19 @@ impl Agent<'_> {
         Ok(())
     }
 
-    /// Puts back what was harmed, and goes on looking at it.
-    pub(super) fn rescue(&mut self, queue: &Queue, pass: &mut Pass) {
-        let requeued = self.requeue_killed(&queue.jobs, pass);
-        self.events.expect(requeued, self.clock.now());
+    /// Puts back what was harmed, but for those that were `seen_to`, and goes on looking at it. Returns what was put back.
+    pub(super) fn rescue(&mut self, queue: &Queue, seen_to: &[u64], pass: &mut Pass) -> Vec<u64> {
+        let jobs = queue.jobs.iter();
+        let jobs: Vec<_> = jobs.filter(|job| !seen_to.contains(&job.job_id)).collect();
+        let requeued = self.requeue_killed(&jobs, pass);
+        self.events
+            .expect(requeued.iter().copied(), self.clock.now());
+        requeued
     }
 
     fn look_at_some(&mut self, pass: &mut Pass) -> Result<()> {
         let queue = self.ask_for_some()?;
-        self.rescue(&queue, pass);
+        self.rescue(&queue, &[], pass);
         self.tend_shadows(&queue, pass)?;
         self.tend_those_that_run_again(&queue, pass);
         if pass.shadows_ended > 0 {
@@ -140,7 +144,7 @@ impl Agent<'_> {
     /// Finds slurmctld's folder, if it is not watched yet.
     pub(super) fn find_folders(&mut self) -> Result<()> {
         if self.events.listens && self.events.folders.is_none() {
-            let settings = site::settings(self.commands)?;
+            let settings = site::settings(&self.commands)?;
             let place = settings.get("StateSaveLocation").map(PathBuf::from);
             let now = self.clock.now();
             let is_refused = |place: &PathBuf| {
@@ -221,7 +225,7 @@ impl Agent<'_> {
     /// Of the jobs that have come those that seem to wait for a shadow.
     fn look_at_new(&mut self) -> Result<()> {
         if self.config.wants_shadows() {
-            let waiting = that_wait_for_shadows(self.commands, &self.events.unseen)?;
+            let waiting = that_wait_for_shadows(&self.commands, &self.events.unseen)?;
             self.events.awaiting.extend(waiting);
         }
         self.events.unseen.clear();
@@ -234,8 +238,12 @@ impl Agent<'_> {
         if !self.events.asked.is_due(RESTS, ENDS_EVERY, now) {
             return Ok(());
         }
+        if self.commands.lets_slurmdbd_alone() {
+            self.events.silent = Some(now);
+            return Ok(());
+        }
         let since = self.events.asked_through.clamp(now - FORGOTTEN_S, now) - LATE_S;
-        let ends = sacct::harmed(self.commands, since, now + 1);
+        let ends = sacct::harmed(&self.commands, since, now + 1);
         let took = self.clock.since(began);
         self.events.asked.done(self.clock.now(), took);
         if ends.is_err() {
@@ -258,7 +266,7 @@ impl Agent<'_> {
         let asked: BTreeSet<u64> = jobs.into_iter().take(MOST).collect();
         let mut queue = Queue::default();
         for job in &asked {
-            query_job(self.commands, *job, &mut queue)?;
+            query_job(&self.commands, *job, &mut queue)?;
         }
         // A task may have been asked for beside its array.
         queue.jobs.sort_by(|a, b| a.handle.cmp(&b.handle));

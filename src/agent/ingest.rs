@@ -117,7 +117,7 @@ impl Agent<'_> {
         let mut start = since;
         while start < until {
             let end = (start + DAY).min(until);
-            let mut jobs = sacct::query(self.commands, start, end)?;
+            let mut jobs = sacct::query(&self.commands, start, end)?;
             let taken = spool.as_ref().map(|spool| join(spool, &mut jobs, now));
             let jobs: Vec<_> = jobs
                 .into_iter()

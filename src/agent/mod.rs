@@ -10,12 +10,14 @@ mod events;
 mod folders;
 mod glance;
 mod harm;
+mod holders;
 mod ingest;
 pub mod license_managers;
 mod queue;
 mod room;
 mod seats;
 mod shadow;
+mod slurmdbd;
 pub mod train;
 mod trust;
 
@@ -34,8 +36,10 @@ use events::Events;
 pub use events::{MOST_REST, shown_by_folders};
 pub use ingest::{Users, import};
 pub use queue::REFUSED;
+use seats::LastAsked;
+use slurmdbd::Sparing;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 use train::train;
@@ -46,6 +50,9 @@ const DIRECTORY_AGE: i64 = 600;
 
 /// While jobs may be rewritten as they are submitted, it is said anew how many after so many seconds.
 const LOOK_AGE: i64 = 300;
+
+/// A look at the queue is good for so long, for what changes a job that has ended or waits.
+const FRESH: Duration = Duration::from_secs(10);
 
 /// Who the agent ran as when it last started, in the store's `progress`.
 pub const AGENT_UID: &str = "agent uid";
@@ -76,7 +83,7 @@ pub struct Agent<'a> {
     config_path: PathBuf,
     config: Config,
     store: Store,
-    commands: &'a dyn Commands,
+    commands: Sparing<'a>,
     clock: &'a dyn Clock,
     snapshot: Option<Snapshot>,
     /// It holds more than the one that is published.
@@ -92,6 +99,9 @@ pub struct Agent<'a> {
     decided_to: usize,
     directory: Directory,
     directory_asked: Option<i64>,
+    license_managers: HashMap<Vec<String>, LastAsked>,
+    /// Jobs of which it has been said that AdminComment has no room for their records.
+    without_room: RefCell<BTreeSet<u64>>,
 }
 
 impl<'a> Agent<'a> {
@@ -106,8 +116,6 @@ impl<'a> Agent<'a> {
         make_folder(&config.state_dir).with_context(|| config.state_dir.display().to_string())?;
         let store = Store::open(&config.database_path())?;
         store.set_progress(AGENT_UID, nix::unistd::geteuid().as_raw().into())?;
-        // Scripts of users that an agent which was killed has left.
-        let _nothing_there = std::fs::remove_dir_all(config.shadow_folder());
         let snapshot = Snapshot::load(&config.snapshot_path()).ok();
         let directory = snapshot
             .as_ref()
@@ -121,7 +129,7 @@ impl<'a> Agent<'a> {
             config_path,
             config,
             store,
-            commands,
+            commands: Sparing::new(commands, clock),
             clock,
             snapshot,
             is_new: false,
@@ -132,6 +140,8 @@ impl<'a> Agent<'a> {
             decided_to: 0,
             directory,
             directory_asked: None,
+            license_managers: HashMap::new(),
+            without_room: RefCell::default(),
         })
     }
 
@@ -149,16 +159,20 @@ impl<'a> Agent<'a> {
             Ok(config) => self.config = config,
             Err(error) => failures.push(anyhow::Error::new(error)),
         }
-        failures.extend(self.ingest().map(|new| pass.new_runs = new).err());
-        failures.extend(self.judge_new_runs().err());
-        failures.extend(self.forget().err());
-        failures.extend(self.ask_directory().err());
         failures.extend(self.find_folders().err());
         // What can be asked for later is asked for as rarely as it is dear.
         let queue = self.is_look_due().then(|| self.look());
-        if let Some(Ok(queue)) = &queue {
-            self.rescue(queue, &mut pass);
-        }
+        let looked = self.clock.elapsed();
+        // First: nothing that accounting does keeps a dying job from it.
+        let seen_to = match &queue {
+            Some(Ok(queue)) => self.rescue(queue, &[], &mut pass),
+            _ => Vec::new(),
+        };
+        failures.extend(self.read_accounting(&mut pass));
+        let queue = match queue {
+            Some(Ok(queue)) => Some(self.look_once_more(queue, looked, &seen_to, &mut pass)),
+            other => other,
+        };
         let to_wait_for = pass.requeued;
         failures.extend(self.note_how_jobs_are_seen().err());
         failures.extend(self.watch_breaker().err());
@@ -190,6 +204,44 @@ impl<'a> Agent<'a> {
         }
     }
 
+    /// What slurmdbd knows. Where it has let one wait in vain, the others do not ask it.
+    fn read_accounting(&mut self, pass: &mut Pass) -> Vec<anyhow::Error> {
+        let mut failures = Vec::new();
+        if !self.commands.lets_slurmdbd_alone() {
+            failures.extend(self.ingest().map(|new| pass.new_runs = new).err());
+        }
+        failures.extend(self.judge_new_runs().err());
+        failures.extend(self.forget().err());
+        if !self.commands.lets_slurmdbd_alone() {
+            failures.extend(self.ask_directory().err());
+        }
+        failures
+    }
+
+    /// The queue for what is done next, after accounting was read: a job may have been harmed that had ended well as far as
+    /// slurmctld knows. What is old by then is asked for anew, as a job that had ended may run again. Those that were
+    /// `seen_to` are not put back twice.
+    fn look_once_more(
+        &mut self,
+        queue: Queue,
+        looked: Duration,
+        seen_to: &[u64],
+        pass: &mut Pass,
+    ) -> Result<Queue> {
+        if self.clock.since(looked) > FRESH {
+            let queue = self.look()?;
+            self.rescue(&queue, &[], pass);
+            return Ok(queue);
+        }
+        if pass.new_runs > 0 {
+            self.rescue(&queue, seen_to, pass);
+            if let Some(looked) = self.under_way.as_ref().map(|under_way| under_way.looked) {
+                self.under_way = Some(self.under_way(&queue, looked)?);
+            }
+        }
+        Ok(queue)
+    }
+
     fn ask_directory(&mut self) -> Result<()> {
         let now = self.clock.now();
         if self
@@ -198,7 +250,7 @@ impl<'a> Agent<'a> {
         {
             return Ok(());
         }
-        self.directory = site::directory(self.commands)?;
+        self.directory = site::directory(&self.commands)?;
         self.directory_asked = Some(now);
         Ok(())
     }
@@ -207,7 +259,7 @@ impl<'a> Agent<'a> {
     fn look(&mut self) -> Result<Queue> {
         self.under_way = None;
         let (began, looked) = (self.clock.elapsed(), self.clock.now());
-        let queue = query(self.commands);
+        let queue = query(&self.commands);
         // Whether slurmctld answered or not.
         let took = self.clock.since(began);
         self.events.looked.done(self.clock.now(), took);

@@ -9,7 +9,7 @@ use crate::decide::{known, rescued_early, size, terms};
 use crate::model::second::second;
 use crate::record::{Record, SecondRun};
 use crate::slurm::queue::{Dependent, Queue, QueuedJob};
-use crate::slurm::{control, queue};
+use crate::slurm::{CommandError, control, queue};
 use crate::store::RunOfJob;
 use anyhow::Result;
 use std::time::Duration;
@@ -25,6 +25,9 @@ const MOST_LOWERED: usize = 500;
 /// A job is put back so often at most: the second run has a step more, the third all that its user asked for. One that dies of
 /// a rewrite after that has been given nothing, and would die again and again.
 const MOST_RESCUES: usize = 2;
+
+/// So many jobs are remembered of which it was said that their records have no room.
+const MOST_SAID: usize = 1000;
 
 /// Why a run was harmed that its node put back.
 const PUT_BACK: &str = "it was killed for want of memory, and its node put it back into the queue";
@@ -61,7 +64,7 @@ impl Agent<'_> {
                 break;
             }
             self.clock.sleep(Duration::from_secs(1));
-            let queue = queue::query(self.commands)?;
+            let queue = queue::query(&self.commands)?;
             jobs -= self.tend_those_that_run_again(&queue, pass).min(jobs);
         }
         Ok(())
@@ -76,7 +79,7 @@ impl Agent<'_> {
 
     /// Puts jobs that a rewrite harmed back into the queue; Slurm holds them there for two minutes.
     /// Returns their numbers.
-    pub(super) fn requeue_killed(&mut self, jobs: &[QueuedJob], pass: &mut Pass) -> Vec<u64> {
+    pub(super) fn requeue_killed(&mut self, jobs: &[&QueuedJob], pass: &mut Pass) -> Vec<u64> {
         let mut requeued = Vec::new();
         for job in jobs {
             let harm = match self.harm(job) {
@@ -108,7 +111,7 @@ impl Agent<'_> {
             if self.config.managers.care(job.manager) < Care::Rescue || job.record.no_requeue {
                 continue;
             }
-            match control::requeue(self.commands, &job.handle) {
+            match control::requeue(&self.commands, &job.handle) {
                 Ok(()) => {
                     tracing::info!(
                         job = job.handle,
@@ -230,7 +233,7 @@ impl Agent<'_> {
         for job in dependents {
             if job.failed().any(|failed| revived.contains(&failed)) {
                 let dependency = job.as_written();
-                match control::depend(self.commands, &job.handle, &dependency) {
+                match control::depend(&self.commands, &job.handle, &dependency) {
                     Ok(()) => tracing::info!(job = job.handle, dependency, "waits again"),
                     Err(error) => {
                         tracing::error!(job = job.handle, dependency, "not mended: {error}")
@@ -346,7 +349,7 @@ impl Agent<'_> {
             return false;
         };
         match control::set(
-            self.commands,
+            &self.commands,
             &job.handle,
             &ask,
             &job.record,
@@ -364,6 +367,10 @@ impl Agent<'_> {
                 self.is_given_less(job, record);
                 true
             }
+            Err(error @ CommandError::NoRoom(_)) => {
+                self.say_once(job, &error);
+                false
+            }
             // It may have started or been cancelled meanwhile.
             Err(error) => {
                 tracing::warn!(job = job.handle, "not set: {error}");
@@ -373,6 +380,17 @@ impl Agent<'_> {
                 }
                 false
             }
+        }
+    }
+
+    /// What each look would find again.
+    fn say_once(&self, job: &QueuedJob, error: &CommandError) {
+        let mut said = self.without_room.borrow_mut();
+        if said.len() >= MOST_SAID {
+            said.clear();
+        }
+        if said.insert(job.job_id) {
+            tracing::warn!(job = job.handle, "not set: {error}");
         }
     }
 }

@@ -83,7 +83,7 @@ impl Agent<'_> {
             all.add(shadow);
             used.entry(shadow.user.clone()).or_default().add(shadow);
         }
-        let Load { idle, free_mib } = load(self.commands)?;
+        let Load { idle, free_mib } = load(&self.commands)?;
         let allowed = (f64::from(limits.max_running) * idle).ceil() as u64;
         let more = allowed.saturating_sub(all.running);
         let bounds = [

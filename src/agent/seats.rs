@@ -1,17 +1,36 @@
-//! Seats that license managers see: who holds them is matched to running jobs by user, node and time.
+//! Seats that license managers see, asked for beside all else that the agent does: one that is slow or silent costs a
+//! share of its time, and no more.
 
 use super::Agent;
-use super::license_managers::{Answer, Checkout, Pool, complaint, read};
+use super::holders::Running;
+use super::license_managers::{Answer, complaint, read};
 use crate::config::License;
 use crate::slurm::queue::QueuedJob;
+use crate::slurm::{Commands, Limits};
 use anyhow::Result;
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::time::Duration;
 
-/// A seat is of a job that started at most so many seconds after it, the clocks of machines being what they
-/// are.
-const TOLERANCE_S: i64 = 60;
+/// A manager that has not answered by then is taken for silent, and one that says more for none.
+const LIMITS: Limits = Limits {
+    timeout_s: 20,
+    most_bytes: 8 << 20,
+};
+
+/// After an answer a manager is asked again after so many times as long as that took, and after none after so many times. What
+/// takes little is asked in each pass.
+const RESTS: u32 = 4;
+const RESTS_AFTER_SILENCE: u32 = 30;
+
+/// After so long no other manager is asked in a pass: jobs that die meanwhile wait for its end.
+const MOST_IN_A_PASS: Duration = Duration::from_secs(20);
+
+/// How a manager was last asked.
+pub(super) struct LastAsked {
+    next: Duration,
+    has_answered: bool,
+}
 
 impl Agent<'_> {
     /// Some license manager is to be asked.
@@ -21,45 +40,72 @@ impl Agent<'_> {
     }
 
     /// Asks each license manager that is configured, and notes what running jobs hold. One that does not
-    /// answer, or not about the feature, is asked again in the next pass: silence is no zero.
-    pub(super) fn watch_licenses(&self, jobs: &[QueuedJob]) -> Result<()> {
-        let running: Vec<&QueuedJob> = jobs.iter().filter(|job| job.state == "RUNNING").collect();
+    /// answer, or not about the feature, is asked again later: silence is no zero.
+    pub(super) fn watch_licenses(&mut self, jobs: &[QueuedJob]) -> Result<()> {
+        let running = Running::of(jobs);
+        if running.is_empty() {
+            return Ok(());
+        }
+        let licenses = self.config.license.clone();
+        let with_command = || licenses.iter().filter(|license| !license.lmstat.is_empty());
         // One command often reports many licenses.
-        let mut reported: HashMap<&[String], Reply> = HashMap::new();
-        let with_command = self
-            .config
-            .license
-            .iter()
-            .filter(|license| !license.lmstat.is_empty());
-        for license in with_command.filter(|_| !running.is_empty()) {
+        let mut replies: HashMap<&[String], Option<Reply>> = HashMap::new();
+        let mut spent = Duration::ZERO;
+        for license in with_command() {
             let command = license.lmstat.as_slice();
-            let reply = reported.entry(command).or_insert_with(|| self.ask(command));
-            self.note(license, reply, &running)?;
+            let reply = replies
+                .entry(command)
+                .or_insert_with(|| self.reply(command, &mut spent));
+            if let Some(reply) = reply {
+                self.note(license, reply, &running)?;
+            }
         }
         Ok(())
     }
 
-    fn ask(&self, command: &[String]) -> Reply {
+    /// What a manager says; `None` where it has answered, and is not asked again yet.
+    fn reply(&mut self, command: &[String], spent: &mut Duration) -> Option<Reply> {
+        let last = self.license_managers.get(command);
+        let rests = last.is_some_and(|last| self.clock.elapsed() < last.next);
+        if rests || *spent >= MOST_IN_A_PASS {
+            let is_silent = last.is_some_and(|last| !last.has_answered);
+            return is_silent.then(Reply::default);
+        }
+        Some(self.ask(command, spent))
+    }
+
+    fn ask(&mut self, command: &[String], spent: &mut Duration) -> Reply {
         let Some((program, arguments)) = command.split_first() else {
             return Reply::default();
         };
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        match self.commands.run(program, &arguments) {
-            Ok(output) => Reply::of(&String::from_utf8_lossy(&output)),
+        let began = self.clock.elapsed();
+        let answer = self.commands.run_within(LIMITS, program, &arguments);
+        let took = self.clock.since(began);
+        let (reply, took, rests) = match &answer {
+            Ok(output) => (Reply::of(&String::from_utf8_lossy(output)), took, RESTS),
             Err(error) => {
                 tracing::warn!("{error}");
-                Reply::default()
+                let waited = took.max(error.waited());
+                (Reply::default(), waited, RESTS_AFTER_SILENCE)
             }
-        }
+        };
+        *spent += took;
+        let last = LastAsked {
+            next: self.clock.elapsed() + took * rests,
+            has_answered: answer.is_ok(),
+        };
+        self.license_managers.insert(command.to_vec(), last);
+        reply
     }
 
-    fn note(&self, license: &License, reply: &Reply, running: &[&QueuedJob]) -> Result<()> {
+    fn note(&self, license: &License, reply: &Reply, running: &Running) -> Result<()> {
         let feature = license.feature.as_ref().unwrap_or(&license.name);
         if let Some(why) = reply.why_unknown(feature) {
             tracing::warn!(license = license.name, "its seats are not known: {why}");
         }
         let pool = reply.answer.pool(feature);
-        for (job, seats) in held(pool, running, self.clock.now(), &TimeZone::system()) {
+        for (job, seats) in running.held(pool, self.clock.now(), &TimeZone::system()) {
             self.store.note_seats(job, &license.name, seats)?;
         }
         Ok(())
@@ -87,121 +133,5 @@ impl Reply {
         let complaint = self.complaint.as_deref();
         let of_all = complaint.filter(|_| self.answer.pool(feature).is_none());
         self.answer.why_unknown(feature).or(of_all)
-    }
-}
-
-/// How many seats each job holds; `None` where that is not known: for all, where the manager does not tell all or
-/// more seats are in use than it lists, and for a job without one, where a seat may be its own.
-fn held(
-    pool: Option<&Pool>,
-    running: &[&QueuedJob],
-    now: i64,
-    zone: &TimeZone,
-) -> Vec<(u64, Option<u32>)> {
-    let Some(pool) = pool.filter(|pool| pool.is_complete()) else {
-        return running.iter().map(|job| (job.job_id, None)).collect();
-    };
-    let owners = pool
-        .checkouts
-        .iter()
-        .map(|checkout| owner(checkout, running, now, zone));
-    let owned: Vec<(&Checkout, Option<&QueuedJob>)> = pool.checkouts.iter().zip(owners).collect();
-    let seats_of = |job: &QueuedJob| {
-        let is_mine = |owner: &QueuedJob| owner.job_id == job.job_id;
-        let mine = owned.iter().filter(|(_, owner)| owner.is_some_and(is_mine));
-        let seats = mine.fold(0u32, |sum, (checkout, _)| {
-            sum.saturating_add(checkout.seats)
-        });
-        let may_be_mine = |(checkout, owner): &(&Checkout, Option<&QueuedJob>)| match owner {
-            // Programs of one user on one node may share a seat, which then is listed once.
-            Some(owner) => owner.user == job.user && is_held_by(checkout, job),
-            None => names_a_node_of(checkout, job) || is_held_anywhere_by(checkout, job),
-        };
-        (seats > 0 || !owned.iter().any(may_be_mine)).then_some(seats)
-    };
-    running
-        .iter()
-        .map(|job| (job.job_id, seats_of(job)))
-        .collect()
-}
-
-/// The job that a seat is held by: of its user's on that node, the one that had started last by then. Where
-/// it is not said since when, it must be the only one.
-fn owner<'a>(
-    checkout: &Checkout,
-    running: &[&'a QueuedJob],
-    now: i64,
-    zone: &TimeZone,
-) -> Option<&'a QueuedJob> {
-    let since = checkout.since.seconds(now, zone);
-    let started = |job: &QueuedJob| since.is_none_or(|since| job.started <= since + TOLERANCE_S);
-    let may_be = running
-        .iter()
-        .copied()
-        .filter(|job| started(job) && is_held_by(checkout, job));
-    let may_be: Vec<_> = may_be.filter(|_| !checkout.lingers).collect();
-    match may_be[..] {
-        [only] => Some(only),
-        _ if since.is_none() => None,
-        _ => may_be.into_iter().max_by_key(|job| job.started),
-    }
-}
-
-/// The holder's first words are the job's user, and the next one is a node of it, whatever the case.
-fn is_held_by(checkout: &Checkout, job: &QueuedJob) -> bool {
-    let words: Vec<&str> = checkout.holder.split_whitespace().collect();
-    (1..words.len()).any(|at| is_user_of(&words[..at], job) && is_node_of(words[at], job))
-}
-
-/// The holder's first words are the job's user, and the next one does not say which machine that is: an address,
-/// localhost, or a terminal where the host is left out.
-fn is_held_anywhere_by(checkout: &Checkout, job: &QueuedJob) -> bool {
-    let words: Vec<&str> = checkout.holder.split_whitespace().collect();
-    let is_any = |host: &str| {
-        host.parse::<IpAddr>().is_ok()
-            || short(host).eq_ignore_ascii_case("localhost")
-            || host.starts_with('/')
-    };
-    (1..words.len()).any(|at| is_any(words[at]) && is_user_of(&words[..at], job))
-}
-
-/// Either may name a domain that the other does not.
-fn is_user_of(words: &[&str], job: &QueuedJob) -> bool {
-    let user = words.join(" ");
-    user.eq_ignore_ascii_case(&job.user)
-        || without_domain(&user).is_some_and(|user| user.eq_ignore_ascii_case(&job.user))
-        || without_domain(&job.user).is_some_and(|of_job| of_job.eq_ignore_ascii_case(&user))
-}
-
-/// The user of `SITE\alice` or `alice@site.org`.
-fn without_domain(user: &str) -> Option<&str> {
-    let behind = user.split_once('\\').map(|(_, user)| user);
-    behind.or_else(|| Some(user.split_once('@')?.0))
-}
-
-/// Any of the holder's words is a node of the job.
-fn names_a_node_of(checkout: &Checkout, job: &QueuedJob) -> bool {
-    checkout
-        .holder
-        .split_whitespace()
-        .any(|word| is_node_of(word, job))
-}
-
-/// Some programs add their version to the host's name behind a `_`.
-fn is_node_of(host: &str, job: &QueuedJob) -> bool {
-    let host = short(host);
-    let names = [Some(host), host.split_once('_').map(|(name, _)| name)];
-    let is_one = |node: &String| {
-        let named = |name: &str| short(node).eq_ignore_ascii_case(name);
-        names.into_iter().flatten().any(named)
-    };
-    job.nodes.iter().any(is_one)
-}
-
-/// Without its domain; an address has none.
-fn short(host: &str) -> &str {
-    match host.parse::<IpAddr>() {
-        Ok(_) => host,
-        Err(_) => host.split('.').next().unwrap_or(host),
     }
 }

@@ -133,7 +133,7 @@ impl Agent<'_> {
             let due = shadow.submitted + i64::from(self.config.shadow.window_s);
             if self.clock.now() >= due && queued.is_some_and(|queued| queued.state == "PENDING") {
                 // No node had room for it in time.
-                let cancelled = control::cancel(self.commands, &job_id.to_string());
+                let cancelled = control::cancel(&self.commands, &job_id.to_string());
                 cancelled.unwrap_or_else(|error| tracing::warn!("{error}"));
             }
             if self.clock.now() < due + LOST_AFTER_S {
@@ -205,7 +205,7 @@ impl Agent<'_> {
             shadow: Some(wait),
             ..job.record.clone()
         };
-        let delayed = control::delay(self.commands, &job.handle, delay_s, &record);
+        let delayed = control::delay(&self.commands, &job.handle, delay_s, &record);
         delayed.unwrap_or_else(|error| tracing::warn!(job = job.handle, "{error}"));
     }
 
@@ -247,7 +247,7 @@ impl Agent<'_> {
             shadow: None,
             ..job.record.clone()
         };
-        let started = control::start(self.commands, &job.handle, &record);
+        let started = control::start(&self.commands, &job.handle, &record);
         started.unwrap_or_else(|error| tracing::warn!(job = job.handle, "{error}"));
     }
 
@@ -291,7 +291,7 @@ impl Agent<'_> {
             }
         };
         room.take(&first.job.user);
-        match shadow.submit(self.commands) {
+        match shadow.submit(&self.commands) {
             Ok(job_id) => {
                 pass.shadows_started += 1;
                 self.note_submitted(first.job, row, job_id)
@@ -324,8 +324,7 @@ impl Agent<'_> {
         let end = first.wait.until.min(now + window.max(LEAST_TIME_S));
         let slice = limits.slice(&first.asked, end - REPORT_TIME_S);
         prepare(
-            self.commands,
-            &self.config.shadow_folder(),
+            &self.commands,
             limits,
             &first.job.original,
             slice.at_most(room.free_mib),
@@ -345,8 +344,12 @@ impl Agent<'_> {
 
     /// Lets these jobs start as asked, as no shadow of theirs could be submitted.
     fn start_without(&self, jobs: &[&QueuedJob], reason: &str, error: &dyn std::fmt::Display) {
+        if let [first, others @ ..] = jobs {
+            // They are as many as their user likes.
+            let others = others.len();
+            tracing::warn!(job = first.handle, others, "no shadow: {error:#}");
+        }
         for job in jobs {
-            tracing::warn!(job = job.handle, "no shadow: {error:#}");
             self.start_unchanged(job, format!("no shadow of it could be submitted: {reason}"));
         }
     }

@@ -37,7 +37,7 @@ pub struct License {
     #[serde(default)]
     pub processes: Vec<String>,
     /// The command that reports who holds seats, as `["lmutil", "lmstat", "-a", "-c", "27000@lic1"]`, or that of
-    /// another manager; shadowfitd runs it in every pass.
+    /// another manager; shadowfitd runs it in every pass, and more rarely where it takes long.
     #[serde(default)]
     pub lmstat: Vec<String>,
     /// What that command calls it; default: its name.

@@ -224,11 +224,6 @@ impl Config {
         self.state_dir.join("breaker-open")
     }
 
-    /// Where scripts lie while their shadows are submitted.
-    pub fn shadow_folder(&self) -> PathBuf {
-        self.state_dir.join("shadows")
-    }
-
     /// The behavioural database.
     pub fn database_path(&self) -> PathBuf {
         self.state_dir.join("jobs.db")

@@ -6,7 +6,7 @@ use super::trust::Standing;
 use crate::model::extrapolation::Extrapolation;
 use crate::replay::series::SeriesFigures;
 use crate::replay::{Figures, Replay};
-use crate::text::units::printable;
+use crate::text::units::{printable, printable_json};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -70,7 +70,7 @@ pub fn savings(
         let all = serde_json::json!({
             "by": title, "rows": rows, "total": JsonRow::of(total), "shadows": shadows
         });
-        return format!("{all:#}");
+        return printable_json(&format!("{all:#}"));
     }
     let mut header = HEADER.to_vec();
     header[0] = title;
@@ -160,7 +160,7 @@ pub fn replay(json: bool, name: &str, found: &Replay, seconds: f64) -> String {
                 })
                 .collect();
         }
-        return format!("{all:#}");
+        return printable_json(&format!("{all:#}"));
     }
     let mut text = Vec::new();
     for (title, parts) in [("User", &found.users), ("Kind", &found.kinds)] {
@@ -300,6 +300,16 @@ mod tests {
                 .all(|line| line.matches('|').count() == HEADER.len() - 1),
             "{parsable}"
         );
+    }
+
+    #[test]
+    fn a_hostile_name_reaches_no_terminal_as_json_either() {
+        let name = "a\u{9b}2J\u{202e}b";
+        let none = Shadows::default();
+        let text = savings(Form::Json, "User", &[row(name)], &row("TOTAL"), &none);
+        assert!(!text.contains(['\u{9b}', '\u{202e}']), "{text:?}");
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["rows"][0]["name"], name);
     }
 
     #[test]

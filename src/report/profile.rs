@@ -4,7 +4,7 @@ use super::page::{figure, page};
 use super::plot::{self, Plotted};
 use crate::job::counters::JobCounters;
 use crate::record::FinishedJob;
-use crate::text::units::{MIB, memory_text, printable};
+use crate::text::units::{MIB, memory_text, printable, printable_json};
 use anyhow::Result;
 use maud::html;
 use textplots::{Chart, Plot, Shape};
@@ -36,7 +36,7 @@ impl Profiled {
 
     /// One JSON object.
     pub fn json(&self) -> String {
-        serde_json::to_string(&self.counters).unwrap_or_default()
+        printable_json(&serde_json::to_string(&self.counters).unwrap_or_default())
     }
 
     /// For a terminal.

@@ -6,7 +6,7 @@ use crate::job::{Ask, Memory};
 use crate::record::{Change, Record};
 
 /// Gives a pending job what `record` has in force instead of what `before` had, and the record itself,
-/// all in one call. `start_now` also ends a wait for a begin time.
+/// all in one call; nothing where AdminComment has no room for the record. `start_now` also ends a wait for a begin time.
 pub fn set(
     commands: &dyn Commands,
     handle: &str,
@@ -22,7 +22,7 @@ pub fn set(
     {
         changes.push(format!("Licenses={}", licenses.asked));
     }
-    changes.extend(noting(record));
+    changes.push(noting(handle, record)?);
     if start_now {
         changes.push("StartTime=now".into());
     }
@@ -116,21 +116,28 @@ pub fn delay(
     record: &Record,
 ) -> Result<(), CommandError> {
     let mut changes = vec![format!("StartTime=now+{delay_s}seconds")];
-    changes.extend(noting(record));
+    changes.push(noting(handle, record)?);
     update(commands, handle, &changes)
 }
 
-/// Lets a job that waits begin now with what it has, and notes that in its record.
+/// Lets a job that waits begin now with what it has, and notes that in its record where there is room.
 pub fn start(commands: &dyn Commands, handle: &str, record: &Record) -> Result<(), CommandError> {
-    let mut changes = Vec::from_iter(noting(record));
+    let mut changes = Vec::from_iter(noting(handle, record));
     changes.push("StartTime=now".into());
     update(commands, handle, &changes)
 }
 
-/// One that cannot be written leaves the record that is there.
-fn noting(record: &Record) -> Option<String> {
-    let comment = record.to_comment()?;
-    Some(format!("AdminComment={comment}"))
+/// A record without which nothing is changed: a job with sizes of ours and none could be harmed, and nobody would know by whom. One that is too
+/// large goes without its evidence, which only explains it.
+fn noting(handle: &str, record: &Record) -> Result<String, CommandError> {
+    let without_evidence = || Record {
+        evidence: None,
+        ..record.clone()
+    };
+    let comment = record.to_comment();
+    let comment = comment.or_else(|| without_evidence().to_comment());
+    let comment = comment.ok_or_else(|| CommandError::NoRoom(handle.to_owned()))?;
+    Ok(format!("AdminComment={comment}"))
 }
 
 /// Cancels a job.
@@ -156,7 +163,8 @@ mod tests {
     use crate::decide::tests::ask;
     use crate::fingerprint::Kind;
     use crate::job::counters::{Counters, Ended};
-    use crate::record::{Relicensed, SecondRun};
+    use crate::job::evidence::Evidence;
+    use crate::record::{MAX_SIZE, Relicensed, SecondRun};
 
     fn set_to(mode: Mode, set: u64) -> Option<Change> {
         let asked = 120;
@@ -263,6 +271,41 @@ mod tests {
         assert_eq!(changes(ask, &set, &set.give_back()), ["Licenses=matlab:2"]);
         assert_eq!(changes(ask, &set, &set), [""; 0], "they stay as they are");
         assert_eq!(changes(ask, &advised, &advised.give_back()), [""; 0]);
+    }
+
+    #[test]
+    fn nothing_is_changed_that_no_record_tells_of() {
+        let ask = ask(Some(Memory::Node(4000)), 1, 1);
+        let record = |spare: usize| {
+            let explained = Record {
+                memory: set_to(Mode::Apply, 120),
+                evidence: Some(Evidence::default()),
+                ..Record::kept(Kind::default(), Some(ask), "")
+            };
+            let text = explained.to_comment().unwrap();
+            let why = "x".repeat(MAX_SIZE + spare - text.len());
+            Record {
+                kept: Some(why.into()),
+                ..explained
+            }
+        };
+        // How far it is too large, and whether the record and its evidence are written.
+        for (spare, written) in [(0, Some(true)), (1, Some(false)), (300, None)] {
+            let record = record(spare);
+            let slurm = Scripted::default();
+            let is_set = set(&slurm, "9", &ask, &record, &record, true).is_ok();
+            let is_delayed = delay(&slurm, "9", 60, &record).is_ok();
+            assert_eq!((is_set, is_delayed), (written.is_some(), written.is_some()));
+            let asked = slurm.asked();
+            assert_eq!(asked.is_empty(), written.is_none(), "{asked:?}");
+            for line in asked {
+                assert!(line.contains(" AdminComment={"), "{line}");
+                assert_eq!(Some(line.contains("\"evidence\":")), written, "{line}");
+            }
+            // What it has is its user's, and it waits no longer.
+            start(&slurm, "9", &record).unwrap();
+            assert!(slurm.asked()[0].ends_with(" StartTime=now"));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Why a command gave no answer, and what that says of slurmctld.
 
 use crate::text::units::printable;
+use std::time::Duration;
 
 /// Why a command gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -11,11 +12,22 @@ pub enum CommandError {
     /// It said no.
     #[error("{command}: {said}")]
     Failed {
-        /// The command line.
+        /// The beginning of the command line.
         command: String,
         /// What it wrote to stderr, or its exit status and the last lines of what it printed.
         said: String,
     },
+    /// It was ended, having answered nothing or not all.
+    #[error("{command}: no answer within {seconds} s")]
+    Late {
+        /// The command line.
+        command: String,
+        /// So long it was waited for.
+        seconds: u32,
+    },
+    /// It was not run: a job's record is larger than AdminComment may be.
+    #[error("AdminComment of job {0} has no room for its record")]
+    NoRoom(String),
     /// It answered something that cannot be read.
     #[error("{command}: {problem}")]
     Unreadable {
@@ -27,7 +39,7 @@ pub enum CommandError {
 }
 
 /// What scontrol says where a job has changed meanwhile, or nobody has answered who could.
-const NO_REFUSAL: [&str; 10] = [
+const NO_REFUSAL: [&str; 9] = [
     "try again",
     "standby",
     "Zero Bytes",
@@ -37,7 +49,6 @@ const NO_REFUSAL: [&str; 10] = [
     "completing or completed",
     "Unable to contact",
     "timed out",
-    "no answer within",
 ];
 
 /// Most of a reason that AdminComment has room for, in characters.
@@ -51,10 +62,20 @@ impl CommandError {
     pub fn reason(&self) -> String {
         let text = match self {
             CommandError::Start(_, error) => error.to_string(),
+            CommandError::NoRoom(_) => self.to_string(),
+            CommandError::Late { seconds, .. } => format!("no answer within {seconds} s"),
             CommandError::Failed { said: text, .. }
             | CommandError::Unreadable { problem: text, .. } => text.clone(),
         };
-        text.chars().take(MAX_REASON).collect()
+        printable(&text).chars().take(MAX_REASON).collect()
+    }
+
+    /// How long it was waited for until it was ended; nothing for a command that ended by itself.
+    pub fn waited(&self) -> Duration {
+        match self {
+            CommandError::Late { seconds, .. } => Duration::from_secs((*seconds).into()),
+            _ => Duration::ZERO,
+        }
     }
 
     /// slurmctld has heard, and said no to something that it could have done.
@@ -95,13 +116,18 @@ mod tests {
         };
         assert!(refused("Unspecified error for job 22"));
         assert!(refused("33_[5-7]: Access/permission denied"));
+        let late = CommandError::Late {
+            command: "scontrol".into(),
+            seconds: 300,
+        };
+        assert_eq!(late.waited(), Duration::from_secs(300));
+        assert!(!late.is_refusal());
         for said in [
             "Job is no longer pending execution for job 22",
             "Invalid job id specified for job 22",
             "33_5: Job/step already completing or completed",
             "slurm_update error: Unable to contact slurm controller (connect failure)",
             "slurm_update error: Socket timed out on send/recv operation",
-            "no answer within 300 s",
         ] {
             assert!(!refused(said), "{said}");
         }

@@ -21,6 +21,7 @@ pub mod site;
 #[path = "../../tests/agent/squeue.rs"]
 mod squeue;
 
+use crate::text::units::{printable, printable_part};
 pub use error::CommandError;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
@@ -35,10 +36,39 @@ use std::time::Duration;
 /// Takes a command's output as it comes.
 pub type Take<'a> = &'a mut dyn FnMut(&mut dyn BufRead) -> io::Result<()>;
 
+/// How much is waited for and read of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Seconds until it is ended.
+    pub timeout_s: u32,
+    /// Bytes of its standard output; a longer one is an error.
+    pub most_bytes: u64,
+}
+
+impl Limits {
+    /// Of time alone.
+    pub fn time(timeout_s: u32) -> Limits {
+        Limits {
+            timeout_s,
+            most_bytes: u64::MAX,
+        }
+    }
+}
+
 /// Runs commands. A parameter of everything that needs Slurm, so that a test can answer instead.
 pub trait Commands {
     /// Runs `program` with `arguments` and returns its standard output.
     fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError>;
+
+    /// The same within limits that are narrower than those of all commands.
+    fn run_within(
+        &self,
+        _limits: Limits,
+        program: &str,
+        arguments: &[&str],
+    ) -> Result<Vec<u8>, CommandError> {
+        self.run(program, arguments)
+    }
 
     /// The same in an environment that holds nothing of this process's but which cluster it is for: what
     /// sbatch hands on to a job.
@@ -88,9 +118,19 @@ impl Default for System {
 
 impl Commands for System {
     fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+        self.run_within(Limits::time(self.timeout_s), program, arguments)
+    }
+
+    fn run_within(
+        &self,
+        limits: Limits,
+        program: &str,
+        arguments: &[&str],
+    ) -> Result<Vec<u8>, CommandError> {
+        let timeout_s = limits.timeout_s.min(self.timeout_s);
         let mut all = Vec::new();
-        let taken = self.take(command(program, arguments), &mut |output| {
-            output.read_to_end(&mut all).map(drop)
+        let taken = System { timeout_s }.take(command(program, arguments), &mut |output| {
+            read_at_most(output, limits.most_bytes, &mut all)
         });
         match taken {
             Ok(()) => Ok(all),
@@ -140,6 +180,17 @@ impl Commands for System {
     }
 }
 
+fn read_at_most(output: &mut dyn BufRead, most: u64, all: &mut Vec<u8>) -> io::Result<()> {
+    Read::take(&mut *output, most).read_to_end(all)?;
+    match output.fill_buf()?.is_empty() {
+        true => Ok(()),
+        false => Err(io::Error::new(TOO_LONG, "the answer is too long")),
+    }
+}
+
+/// The kind of error of an answer of which no more is read.
+const TOO_LONG: io::ErrorKind = io::ErrorKind::FileTooLarge;
+
 /// What whoever started this process likes to see, as SQUEUE_STATES, and of which cluster, is nothing to us.
 const LIKINGS: [&str; 4] = ["SQUEUE_", "SACCT_", "SINFO_", "SLURM_CLUSTERS"];
 
@@ -173,13 +224,29 @@ fn found_by_path(program: &str) -> PathBuf {
         .unwrap_or_else(|| program.into())
 }
 
-/// For errors.
+/// Most of a command line that an error shows, in characters: what its users wrote may be long.
+const MOST_SHOWN: usize = 200;
+
+/// So many bytes of complaints are read, and so many characters of them are told.
+const MOST_READ: u64 = 1 << 16;
+const MOST_SAID: usize = 1000;
+
+/// For errors: the program and its first words.
 fn line_of(command: &Command) -> String {
-    let words = [command.get_program()]
-        .into_iter()
-        .chain(command.get_args());
-    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
-    words.join(" ")
+    let mut line = command.get_program().as_encoded_bytes().to_vec();
+    for word in command.get_args() {
+        if line.len() > MOST_SHOWN * 4 {
+            break;
+        }
+        line.push(b' ');
+        line.extend_from_slice(word.as_encoded_bytes());
+    }
+    printable_part(&line, MOST_SHOWN)
+}
+
+fn complaints(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text).trim().replace('\n', "; ");
+    printable(&text).chars().take(MOST_SAID).collect()
 }
 
 /// The time limit is a few lines of our own: while output is read, all that a command has started must end with it, or whoever
@@ -210,20 +277,23 @@ impl System {
         let (taken, is_late) = self.within_time(&mut child, take);
         let status = child.wait().map_err(start)?;
         if is_late {
-            return Err(failed(format!("no answer within {} s", self.timeout_s)));
+            return Err(CommandError::Late {
+                command: shown,
+                seconds: self.timeout_s,
+            });
         }
-        if status.success() {
+        let is_cut = taken.as_ref().is_err_and(|error| error.kind() == TOO_LONG);
+        if status.success() || is_cut {
             return taken.map_err(|error| failed(error.to_string()));
         }
         let mut text = Vec::new();
-        let read = said.rewind().and_then(|()| said.read_to_end(&mut text));
-        let text = read.map_or_else(
-            |error| error.to_string(),
-            |_| String::from_utf8_lossy(&text).into(),
-        );
-        Err(failed(match text.trim() {
+        let read = said
+            .rewind()
+            .and_then(|()| said.take(MOST_READ).read_to_end(&mut text));
+        let text = read.map_or_else(|error| error.to_string(), |_| complaints(&text));
+        Err(failed(match text.as_str() {
             "" => status.to_string(),
-            text => text.replace('\n', "; "),
+            _ => text,
         }))
     }
 
@@ -242,8 +312,14 @@ impl System {
         });
         let taken = child.stdout.take().map_or(Ok(()), |output| {
             let mut output = BufReader::with_capacity(1 << 16, output);
-            // A command whose output nobody reads would wait for a reader.
-            take(&mut output).and(io::copy(&mut output, &mut io::sink()).map(drop))
+            match take(&mut output) {
+                Err(error) if error.kind() == TOO_LONG => {
+                    let _gone_already = killpg(id, Signal::SIGKILL);
+                    Err(error)
+                }
+                // A command whose output nobody reads would wait for a reader.
+                taken => taken.and(io::copy(&mut output, &mut io::sink()).map(drop)),
+            }
         });
         let _it_is_ours = waitid(Id::Pid(id), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
         drop(done);
@@ -263,6 +339,38 @@ mod tests {
     fn output_of_any_size_is_read_whole_beside_any_amount_of_complaints() {
         let output = shell("yes x | head -c 3000000; yes y | head -c 3000000 >&2", 60).unwrap();
         assert_eq!(output.len(), 3_000_000);
+    }
+
+    #[test]
+    fn an_answer_longer_than_its_limit_is_an_error_and_the_command_is_ended() {
+        let run = |script: &str| {
+            let limits = Limits {
+                timeout_s: 60,
+                most_bytes: 6,
+            };
+            System::default().run_within(limits, "sh", &["-c", script])
+        };
+        assert_eq!(run("echo words").unwrap(), b"words\n");
+        for script in ["echo longer", "yes", "echo longer; exec >&-; sleep 1000"] {
+            let error = run(script).unwrap_err();
+            assert_eq!(error.reason(), "the answer is too long", "{script}");
+        }
+    }
+
+    #[test]
+    fn an_error_shows_the_beginning_of_its_command_on_one_line() {
+        let long = "x\n\u{202e}\u{9b}".repeat(1000);
+        for script in ["exit 1", "echo \"$0\" >&2; exit 1"] {
+            let error = System::default().run("sh", &["-c", script, &long]);
+            let error = error.unwrap_err().to_string();
+            assert!(error.starts_with("sh -c "), "{error}");
+            let is_odd = |c: char| c.is_control() || c == '\u{202e}';
+            assert!(!error.contains(is_odd), "{error:?}");
+            let most = MOST_SHOWN + MOST_SAID + 2;
+            assert!(error.chars().count() <= most, "{error}");
+        }
+        let missing = System::default().run("no-such-command-at-all", &[&long]);
+        assert!(missing.unwrap_err().to_string().chars().count() < 300);
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Who and what the cluster has, for the snapshot's directory.
 
 use super::sbatch::values::time;
-use super::{CommandError, Commands};
+use super::{CommandError, Commands, Limits};
 use crate::job::directory::{Directory, User};
 use crate::text::units::{MIB, parse_memory};
 use std::collections::{HashMap, HashSet};
+
+/// So many seconds slurmdbd may take for each answer.
+const SLURMDBD_TIMEOUT_S: u32 = 60;
 
 /// Asks slurmctld for the partitions and what they give out, and slurmdbd for the users and their default accounts.
 pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
@@ -40,7 +43,7 @@ fn sacctmgr<'a>(
 ) -> Result<String, CommandError> {
     let form = ["--noheader", "--parsable2"].into_iter();
     let words: Vec<&str> = form.chain(words).collect();
-    let output = commands.run("sacctmgr", &words)?;
+    let output = commands.run_within(Limits::time(SLURMDBD_TIMEOUT_S), "sacctmgr", &words)?;
     Ok(String::from_utf8_lossy(&output).into_owned())
 }
 

@@ -40,11 +40,33 @@ pub fn parse_memory(text: &str, plain: u64) -> Option<u64> {
     (bytes.is_finite() && (0.0..1e18).contains(&bytes)).then_some(bytes as u64)
 }
 
-/// A text from a user, safe for a terminal: one line, no escape sequences.
+/// A text from a user, safe for a terminal: one line, no escape sequences, and what is read is what stands there.
 pub fn printable(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
+        .map(|c| if misleads(c) { '?' } else { c })
         .collect()
+}
+
+/// JSON that a terminal may show: what would mislead there, and stands only in strings, is escaped. Line breaks between
+/// values stay.
+pub fn printable_json(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        match misleads(c) && !c.is_ascii_whitespace() {
+            // They all have four digits.
+            true => escaped.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// It moves a terminal's cursor, or shows nothing, a line break or text in another order than it stands there.
+fn misleads(c: char) -> bool {
+    let is_invisible = matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    is_invisible || c.is_control()
 }
 
 /// The beginning of a text of any bytes, safe for a terminal, on one line, with single blanks; at most `most`
@@ -59,6 +81,21 @@ pub fn printable_part(text: &[u8], most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_misleads_on_a_terminal_is_shown_as_such_in_text_and_json() {
+        let odd = "\u{1b}\u{7f}\u{85}\u{9b}\u{200b}\u{200f}\u{2028}\u{202a}\u{202e}\u{2066}\u{2069}\u{feff}";
+        for c in odd.chars() {
+            assert_eq!(printable(&format!("a{c}é b")), "a?é b", "{c:?}");
+            let json = serde_json::to_string(&format!("a{c}é")).unwrap();
+            let shown = printable_json(&json);
+            assert!(!shown.contains(c), "{shown:?}");
+            let read: String = serde_json::from_str(&shown).unwrap();
+            assert_eq!(read, format!("a{c}é"), "it says the same");
+        }
+        let pretty = "{\n  \"a\": 1\n}";
+        assert_eq!(printable_json(pretty), pretty);
+    }
 
     #[test]
     fn memory_is_printed_as_slurm_prints_it_and_never_too_small() {

@@ -232,3 +232,37 @@ fn a_license_server_that_is_down_drops_no_license() {
         assert_eq!(licenses_after_five_runs(answers), None, "{answers:?}");
     }
 }
+
+/// Each is asked within a short time, one after the other is left for the next pass, and both are let alone for a while.
+#[test]
+fn license_managers_that_hang_cost_a_small_share_of_the_time_and_drop_nothing() {
+    let site = site_with_matlab();
+    let config = std::fs::read_to_string(&site.config).unwrap();
+    let other = "[[license]]\nname = 'ansys'\nlmstat = ['lmstat', '-c', 'other']\n";
+    std::fs::write(&site.config, format!("{config}{other}")).unwrap();
+    site.slurm.queue.replace(vec![two_running_jobs()]);
+    site.slurm.seats.replace(flexnet(0, &[]));
+    let database = rusqlite::Connection::open(site.config.with_file_name("jobs.db")).unwrap();
+    let unseen = || -> u32 {
+        let query = "SELECT count(*) FROM unseen_seats WHERE license = 'matlab'";
+        database.query_row(query, [], |row| row.get(0)).unwrap()
+    };
+    let mut agent = site.agent();
+    agent.pass(true).unwrap();
+    assert_eq!((site.slurm.calls("lmstat").len(), unseen()), (2, 0));
+    site.slurm.managers_hang.set(true);
+    let began = site.watch.elapsed();
+    for (at, asked) in [
+        (0, &["lmstat -a"][..]),
+        (30, &["lmstat -c other"]),
+        (60, &[]),
+        (599, &[]),
+        (600, &["lmstat -a"]),
+    ] {
+        site.watch
+            .sleep(Duration::from_secs(at) - (site.watch.elapsed() - began));
+        agent.pass(true).unwrap();
+        assert_eq!(site.slurm.calls("lmstat"), asked, "{at}");
+        assert_eq!(unseen(), 2, "silence is no zero");
+    }
+}

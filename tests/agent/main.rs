@@ -22,11 +22,13 @@ use shadowfit_core::job::evidence::Evidence;
 use shadowfit_core::job::shadow::Wait;
 use shadowfit_core::job::{Ask, Layout, Memory, Request, Texts};
 use shadowfit_core::model::snapshot::Snapshot;
-use shadowfit_core::record::{Change, Comment, Record, Relicensed, ShadowRecord};
+use shadowfit_core::record::{Change, Comment, MAX_SIZE, Record, Relicensed, ShadowRecord};
 use shadowfit_core::slurm::sacct::FIELDS;
 use shadowfit_core::slurm::{CommandError, Commands};
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const DAY: i64 = 86_400;
@@ -60,6 +62,8 @@ struct Slurm {
     rows: RefCell<String>,
     queue: RefCell<Vec<String>>,
     slurmdbd_is_down: Cell<bool>,
+    /// slurmdbd takes connections and never answers.
+    slurmdbd_hangs: Cell<bool>,
     slurmctld_is_down: Cell<bool>,
     refuses_shadows: Cell<bool>,
     /// A plugin of the site lets nobody change a job.
@@ -72,6 +76,8 @@ struct Slurm {
     partitions: RefCell<String>,
     state: RefCell<PathBuf>,
     seats: RefCell<String>,
+    /// License managers take connections and never answer.
+    managers_hang: Cell<bool>,
     /// How sbatch was called, once accounting knows.
     submitted: RefCell<Option<String>>,
     /// Jobs that ended badly, by accounting: their numbers, ends and comments.
@@ -93,6 +99,10 @@ impl Commands for Slurm {
         let line = format!("{program} {}", arguments.join(" "));
         self.asked.borrow_mut().push(line.clone());
         match program {
+            "sacct" | "sacctmgr" if self.slurmdbd_hangs.get() => Err(CommandError::Late {
+                command: line,
+                seconds: 60,
+            }),
             "sacct" if self.slurmdbd_is_down.get() => Err(CommandError::Failed {
                 command: line,
                 said: "Connection refused".into(),
@@ -138,6 +148,10 @@ impl Commands for Slurm {
                 };
                 Ok(squeue::answer(&answer, arguments))
             }
+            "lmstat" if self.managers_hang.get() => Err(CommandError::Late {
+                command: line,
+                seconds: 20,
+            }),
             "lmstat" => Ok(self.seats.borrow().clone().into_bytes()),
             "sinfo" if self.load.borrow().is_empty() => Ok(b"n1|0/32/0/32|64000|0|\n".to_vec()),
             "sinfo" => Ok(self.load.borrow().clone().into_bytes()),
@@ -204,6 +218,30 @@ impl Site {
     fn agent(&self) -> Agent<'_> {
         Agent::new(self.config.clone(), &self.slurm, &self.watch).unwrap()
     }
+}
+
+/// What is logged meanwhile, warnings and worse.
+fn logged(meanwhile: impl FnOnce()) -> String {
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, meanwhile);
+    let bytes = log.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
 }
 
 /// A time as sacct's options take it.

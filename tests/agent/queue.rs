@@ -468,3 +468,37 @@ fn waiting_jobs_are_set_once_when_enough_is_known() {
     has(enough - 1);
     assert_eq!(agent.pass(true).unwrap().decided_again, 1);
 }
+
+#[test]
+fn a_job_whose_record_has_no_room_keeps_what_it_has_and_that_is_logged_once() {
+    let site = Site::new();
+    site.slurm
+        .rows
+        .replace((1..=5).map(|id| finished(id, 700 << 20)).collect());
+    let with_licenses = |text: &str| Record {
+        licenses: Some(Relicensed {
+            mode: Mode::Observe,
+            asked: text.into(),
+            set: String::new(),
+            forgotten: String::new(),
+            why: String::new(),
+        }),
+        ..record(None)
+    };
+    let used = with_licenses("").to_comment().unwrap().len();
+    for (spare, is_set) in [(300, true), (0, false)] {
+        let record = with_licenses(&"x".repeat(MAX_SIZE - used - spare));
+        let job = queued(9, "PENDING", 0, 8000, &record);
+        site.slurm.queue.replace(vec![job]);
+        let mut agent = site.agent();
+        site.slurm.calls("");
+        let log = logged(|| {
+            let passes = [(); 2].map(|()| agent.pass(true).unwrap().decided_again > 0);
+            assert_eq!(passes, [is_set; 2], "{spare}");
+        });
+        let changed = site.slurm.calls("scontrol update");
+        assert_eq!(changed.is_empty(), !is_set, "{changed:?}");
+        let said = log.matches("has no room").count();
+        assert_eq!(said, usize::from(!is_set), "{log}");
+    }
+}

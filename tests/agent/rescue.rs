@@ -86,6 +86,54 @@ fn a_job_that_a_rewrite_harmed_runs_again_whatever_slurm_calls_its_end() {
 }
 
 #[test]
+fn a_slurmdbd_that_hangs_holds_up_no_rescue_and_is_asked_once() {
+    let site = Site::new();
+    site.slurm.slurmdbd_hangs.set(true);
+    let job = |state, restarts| queued(9, state, restarts, 1000, &record(Some(1000)));
+    site.slurm
+        .queue
+        .replace(vec![job("OUT_OF_MEMORY", 0), job("PENDING", 1)]);
+    let mut agent = site.agent();
+    let pass = agent.pass(false).unwrap();
+    assert_eq!((pass.requeued, pass.given_back), (1, 1));
+    let asked = site.slurm.calls("");
+    let first = |what: &str| asked.iter().position(|line| line.starts_with(what));
+    assert!(
+        first("scontrol requeue 9") < first("sacct "),
+        "it is rescued before anything waits: {asked:?}"
+    );
+    let of_slurmdbd = asked.iter().filter(|line| line.starts_with("sacct"));
+    assert_eq!(of_slurmdbd.count(), 1, "{asked:?}");
+}
+
+#[test]
+fn what_accounting_alone_shows_is_rescued_once_in_the_pass_that_reads_it() {
+    // A step was killed, and another job died as slurmctld knows.
+    let site = Site::new();
+    let step = "9.0|9.0|1|1|2|OUT_OF_MEMORY|1||||||1||7|00:01.000||||python3|1|\n";
+    site.slurm.rows.replace(finished(9, 990 << 20) + step);
+    let jobs = [("COMPLETED", 9), ("OUT_OF_MEMORY", 10)];
+    let jobs = jobs.map(|(state, id)| queued(id, state, 0, 1000, &record(Some(1000))));
+    site.slurm.queue.replace(vec![jobs.join(",")]);
+    let pass = site.agent().pass(true).unwrap();
+    assert_eq!(pass.requeued, 2);
+    let asked = site.slurm.calls("");
+    let of_interest = |line: &&String| {
+        let words = ["scontrol requeue", "sacct "];
+        words.iter().any(|word| line.starts_with(word))
+    };
+    let order: Vec<&str> = asked
+        .iter()
+        .filter(of_interest)
+        .map(|line| line.split(" --").next().unwrap())
+        .collect();
+    assert_eq!(order[0], "scontrol requeue 10", "{order:?}");
+    assert_eq!(order.last(), Some(&"scontrol requeue 9"), "{order:?}");
+    let requeued = order.iter().filter(|line| line.starts_with("scontrol"));
+    assert_eq!(requeued.count(), 2, "{order:?}");
+}
+
+#[test]
 fn a_rescue_waits_for_the_requeue_and_happens_once() {
     let site = Site::new();
     site.slurm.slurmdbd_is_down.set(true);

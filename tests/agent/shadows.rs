@@ -317,6 +317,19 @@ fn a_job_of_which_no_shadow_can_be_submitted_waits_for_none() {
 }
 
 #[test]
+fn why_jobs_of_a_kind_have_no_shadow_is_logged_once_however_many_they_are() {
+    let site = site();
+    site.slurm.refuses_shadows.set(true);
+    let jobs: Vec<String> = (9..=20).map(|id| new_job(id, NOON)).collect();
+    shows(&site, &jobs);
+    let log = logged(|| site.agent().pass(true).map(drop).unwrap());
+    assert_eq!(site.slurm.calls("scontrol update").len(), jobs.len());
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("job=")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("no shadow") && lines[0].contains("others=11"));
+}
+
+#[test]
 fn a_switched_off_site_starts_no_shadow_and_takes_what_those_before_showed() {
     let site = site();
     shows(&site, &[new_job(9, NOON)]);

@@ -118,6 +118,7 @@ pub fn read(text: &str) -> Answer {
         .unwrap_or_default();
     for (feature, pool) in &mut answer.pools {
         pool.count_shared_once();
+        pool.limit();
         pool.why_unknown = pool
             .why_unknown
             .take()

@@ -30,7 +30,19 @@ pub struct Pool {
     pub why_unknown: Option<String>,
 }
 
+/// No site has more seats of one feature in use; an answer that lists more is not looked at further.
+const MOST_CHECKOUTS: usize = 50_000;
+
 impl Pool {
+    /// Forgets a list that is longer than any can be: then nothing is known.
+    pub fn limit(&mut self) {
+        if self.checkouts.len() > MOST_CHECKOUTS {
+            self.checkouts = Vec::new();
+            let why = format!("more than {MOST_CHECKOUTS} seats are listed");
+            self.why_unknown = Some(why);
+        }
+    }
+
     /// Every seat in use is listed: whoever is not in the list holds none.
     pub fn is_complete(&self) -> bool {
         let listed = self.listed();
@@ -70,6 +82,31 @@ impl Pool {
         };
         if self.in_use == Some(once.listed()) {
             *self = once;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_list_longer_than_any_can_be_nothing_is_known() {
+        for (listed, is_known) in [(MOST_CHECKOUTS, true), (MOST_CHECKOUTS + 1, false)] {
+            let checkout = Checkout {
+                holder: "alice n1".into(),
+                since: Since::Unknown,
+                seats: 1,
+                lingers: false,
+            };
+            let mut pool = Pool {
+                in_use: Some(1),
+                checkouts: vec![checkout; listed],
+                ..Pool::default()
+            };
+            pool.limit();
+            assert_eq!(pool.is_complete(), is_known, "{listed}");
+            assert_eq!(pool.why_unknown.is_none(), is_known);
         }
     }
 }

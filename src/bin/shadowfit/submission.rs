@@ -13,6 +13,7 @@ use shadowfit_core::report::{explain, shadow};
 use shadowfit_core::slurm::queue::{QueuedJob, QueuedShadow};
 use shadowfit_core::slurm::sbatch::Sbatch;
 use shadowfit_core::slurm::{System, clone, control, queue};
+use shadowfit_core::text::units::printable_json;
 use std::time::Duration;
 
 /// How long the agent and its shadow may take beyond the window, in seconds.
@@ -35,7 +36,7 @@ pub fn print_prediction(config: &Config, predict: Predict) -> Result<()> {
         _ => record,
     });
     if predict.json {
-        println!("{}", serde_json::to_string(&record)?);
+        println!("{}", printable_json(&serde_json::to_string(&record)?));
         return Ok(());
     }
     match &record {
@@ -62,7 +63,7 @@ pub fn run_shadow(config: &Config, arguments: RunShadow) -> Result<()> {
     control::cancel(&commands, &job.to_string())?;
     let counters = found?;
     if arguments.json {
-        println!("{}", serde_json::to_string(&counters)?);
+        println!("{}", printable_json(&serde_json::to_string(&counters)?));
     } else {
         let need = Extrapolation::PRIOR.need(&counters);
         println!("{}", shadow::lines(&counters, need).join("\n"));

@@ -2,7 +2,7 @@
 //!
 //! Up to 24.05 squeue shows them behind the command. From 24.11 on accounting has the line that was submitted.
 
-use super::super::{CommandError, Commands, json};
+use super::super::{CommandError, Commands, Limits, json};
 use super::{Original, unreadable};
 use crate::job::arguments::Arguments;
 use serde_json::Value;
@@ -10,6 +10,9 @@ use serde_json::Value;
 /// Never measured with others: the figures would be another job's.
 pub(super) const NOT_ITS_ARGUMENTS: &str =
     "Slurm does not report the arguments that it was submitted with";
+
+/// So many seconds accounting may take to show one job, which waits meanwhile.
+const TIMEOUT_S: u32 = 20;
 
 /// The arguments of `job`, which are to be `wanted`; `None` while accounting does not know the job yet.
 pub(super) fn find(
@@ -34,7 +37,8 @@ fn lines_in_accounting(
     job: &Original,
 ) -> Result<Vec<String>, CommandError> {
     let id = job.script_id.to_string();
-    let output = commands.run("sacct", &["--json", "--allocations", "--jobs", &id])?;
+    let which = ["--json", "--allocations", "--jobs", &id];
+    let output = commands.run_within(Limits::time(TIMEOUT_S), "sacct", &which)?;
     let answer =
         json::first(&output).map_err(|error| unreadable(&job.handle, format!("sacct: {error}")))?;
     let jobs = answer["jobs"].as_array().map_or(&[][..], Vec::as_slice);

@@ -5,22 +5,27 @@
 
 mod arguments;
 mod environment;
+mod kept;
 #[cfg(test)]
 mod tests;
+mod unnamed;
 
-use super::{CommandError, Commands, site};
+use super::{CommandError, Commands, Limits, site};
 use crate::config::ShadowLimits;
 use crate::job::Ask;
 use crate::job::arguments::Arguments;
 use crate::shadow::{MEASURE, Mark, OPTION, OPTION_VARIABLE, SERVERS_VARIABLE, STUB};
-use std::fs::DirBuilder;
-use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use tempfile::{Builder, TempPath};
+use unnamed::Unnamed;
 
 /// Minutes of Slurm's own time limit beyond the window, for a node that has lost the sampler.
 const SPARE_MINUTES: u32 = 1;
+
+/// A script larger than the largest that a site lets slurmctld take is none.
+const SCRIPT: Limits = Limits {
+    timeout_s: 60,
+    most_bytes: 64 << 20,
+};
 
 /// What is cloned.
 #[derive(Debug, Clone)]
@@ -84,8 +89,8 @@ impl ShadowLimits {
 /// A shadow that sbatch has but to be given: all that can fail without slurmctld's knowledge is done.
 pub struct Prepared {
     words: Vec<String>,
-    /// Gone with it.
-    _files: [TempPath; 2],
+    /// sbatch reads them once, as it starts.
+    _files: [Unnamed; 2],
 }
 
 impl Prepared {
@@ -97,10 +102,9 @@ impl Prepared {
 }
 
 /// Prepares a shadow of `job`; `None` while Slurm does not show yet which arguments its script has, which must be
-/// `arguments`. Works in `folder`, which nobody else may read.
+/// `arguments`.
 pub fn prepare(
     commands: &dyn Commands,
-    folder: &Path,
     limits: &ShadowLimits,
     job: &Original,
     slice: Slice,
@@ -117,11 +121,8 @@ pub fn prepare(
     environment.extend_from_slice(format!("{OPTION_VARIABLE}={mark}\0").as_bytes());
     let servers = environment::license_servers(&limits.license_servers, &environment);
     environment.extend_from_slice(format!("{SERVERS_VARIABLE}={servers}\0").as_bytes());
-    let file = |suffix: &str, content: &[u8]| {
-        temporary(folder, job.script_id, suffix, content)
-            .map_err(|error| own(format!("{}: {error}", folder.display())))
-    };
-    let (script, environment) = (file(".sh", &script)?, file(".env", &environment)?);
+    let file = |content: &[u8]| Unnamed::with(content).map_err(|error| own(error.to_string()));
+    let (script, environment) = (file(&script)?, file(&environment)?);
     let mut words = options(limits, job.script_id, slice);
     words.extend([
         format!("--uid={}", job.uid),
@@ -134,12 +135,12 @@ pub fn prepare(
         // What sbatch itself has in its environment, which is next to nothing, comes on top. Without
         // --export, 26.05 takes that alone.
         "--export=ALL".into(),
-        format!("--export-file={}", environment.display()),
+        format!("--export-file={}", environment.path()),
     ]);
     if !job.features.is_empty() {
         words.push(format!("--constraint={}", job.features));
     }
-    words.push(script.display().to_string());
+    words.push(script.path());
     words.extend(arguments);
     Ok(Some(Prepared {
         words,
@@ -218,7 +219,8 @@ fn options(limits: &ShadowLimits, of: u64, slice: Slice) -> Vec<String> {
 
 fn script(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, CommandError> {
     let id = job.script_id.to_string();
-    let text = commands.run("scontrol", &["write", "batch_script", &id, "-"])?;
+    let write = ["write", "batch_script", &id, "-"];
+    let text = commands.run_within(SCRIPT, "scontrol", &write)?;
     Ok([STUB.as_bytes(), &text].concat())
 }
 
@@ -228,27 +230,9 @@ fn environment(commands: &dyn Commands, job: &Original, ask: &Ask) -> Result<Vec
     let state = settings
         .get("StateSaveLocation")
         .ok_or("scontrol show config names no StateSaveLocation")?;
-    let path = format!(
-        "{state}/hash.{}/job.{}/environment",
-        job.script_id % 10,
-        job.script_id
-    );
-    let bytes = std::fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
+    let bytes = kept::read(Path::new(state), job.script_id, "environment")
+        .map_err(|error| format!("{state}: environment of job {}: {error}", job.script_id))?;
     // A 32-bit count, then the variables, each ended by NUL.
     let stored = bytes.get(4..).unwrap_or_default();
     Ok(environment::of_shadow(stored, ask, job))
-}
-
-/// A file for sbatch, which nobody else may read, under a name that nobody can have put there before.
-fn temporary(folder: &Path, job: u64, suffix: &str, content: &[u8]) -> std::io::Result<TempPath> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let mut file = Builder::new()
-        .prefix(&format!("{job}."))
-        .suffix(suffix)
-        .tempfile_in(folder)?;
-    file.write_all(content)?;
-    Ok(file.into_temp_path())
 }

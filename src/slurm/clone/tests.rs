@@ -1,10 +1,9 @@
-//! What sbatch is given for a shadow, and what is left afterwards.
+//! What sbatch is given for a shadow.
 
 use super::arguments::NOT_ITS_ARGUMENTS;
 use super::*;
 use crate::job::{Layout, Memory};
 use std::cell::RefCell;
-use std::os::unix::fs::PermissionsExt;
 
 const SLICE: Slice = Slice {
     memory_mib: 1000,
@@ -59,11 +58,10 @@ impl Controller {
         job: &Original,
         limits: &ShadowLimits,
     ) -> (Result<Option<u64>, CommandError>, Given) {
-        let folder = self.state.path().join("shadows");
-        let prepared = prepare(self, &folder, limits, job, SLICE, &arguments());
+        let prepared = prepare(self, limits, job, SLICE, &arguments());
         let id = prepared.and_then(|one| one.map(|one| one.submit(self)).transpose());
-        let left = std::fs::read_dir(&folder).unwrap().count();
-        assert_eq!(left, 0, "a user's script does not stay");
+        let there = std::fs::read_dir(self.state.path()).unwrap().count();
+        assert_eq!(there, 1, "nothing of a user's is written anywhere");
         (id, self.given.take())
     }
 }
@@ -75,7 +73,7 @@ impl Commands for Controller {
             ("scontrol", ["show", "config"]) => state.into(),
             ("scontrol", ["write", "batch_script", "33", "-"]) => b"#!/bin/sh\nwork\n".to_vec(),
             ("sbatch", words) => {
-                let script = words.iter().find(|word| word.ends_with(".sh")).unwrap();
+                let script = words.iter().find(|word| word.starts_with('/')).unwrap();
                 let environment = words
                     .iter()
                     .find_map(|word| word.strip_prefix("--export-file="));
@@ -158,7 +156,9 @@ fn a_shadow_is_its_jobs_script_behind_the_stub_with_its_environment_and_the_mark
     ] {
         assert!(line.contains(&format!(" {option} ")), "{option}: {line}");
     }
-    assert!(line.ends_with(".sh a b"), "{line}");
+    let script = given.words.iter().rev().nth(2).unwrap();
+    assert!(script.starts_with("/proc/self/fd/"), "{line}");
+    assert!(line.ends_with(" a b"), "{line}");
 }
 
 #[test]
@@ -200,7 +200,6 @@ fn a_job_whose_arguments_are_not_reported_has_no_shadow() {
             ..original()
         };
         let slurm = Controller::new("77\n");
-        std::fs::create_dir(slurm.state.path().join("shadows")).unwrap();
         let (id, given) = slurm.submit(&job, &site());
         assert_eq!(id.unwrap_err().reason(), NOT_ITS_ARGUMENTS);
         assert!(given.words.is_empty());
@@ -286,25 +285,4 @@ fn without_a_sandbox_a_shadow_does_nothing() {
         .unwrap();
     assert_eq!(status.code(), Some(64));
     assert!(!proof.exists());
-}
-
-#[test]
-fn what_sbatch_reads_is_in_a_folder_of_its_own_and_gone_afterwards() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = dir.path().join("shadows");
-    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let file = temporary(&folder, 33, ".sh", b"ours").unwrap();
-    let again = temporary(&folder, 33, ".sh", b"again").unwrap();
-    for (file, content) in [(&file, b"ours".as_slice()), (&again, b"again")] {
-        assert_eq!(std::fs::read(file).unwrap(), content);
-        assert_eq!((mode(file), mode(&folder)), (0o600, 0o700));
-        // Nobody can have put a link in the place of a name that is drawn by lot.
-        let name = file.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(
-            name.starts_with("33.") && name.ends_with(".sh") && name.len() > 8,
-            "{name}"
-        );
-    }
-    drop((file, again));
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
 }

@@ -17,7 +17,7 @@ mod plausible;
 mod row;
 mod steps;
 
-use super::{CommandError, Commands};
+use super::{CommandError, Commands, Limits};
 use crate::record::{Comment, FinishedJob, Record};
 pub use dump::Reader;
 pub use error::DumpError;
@@ -41,6 +41,14 @@ pub const FIELDS: &str = "JobIDRaw,JobID,Submit,Start,End,State,ElapsedRaw,UID,U
 const ENDED: &str = "BOOT_FAIL,CANCELLED,COMPLETED,DEADLINE,FAILED,NODE_FAIL,OUT_OF_MEMORY,\
                      PREEMPTED,REQUEUED,TIMEOUT";
 
+/// What ended in so many seconds is read within this time, also in seconds; what ended in more takes as long as any command
+/// may.
+const SHORT_S: i64 = 2 * 3600;
+const SHORT_TIMEOUT_S: u32 = 60;
+
+/// So long it may take to ask what has just ended badly: it is asked for every few seconds.
+const HARMED_TIMEOUT_S: u32 = 30;
+
 /// Asks for all runs that ended between two times, in seconds since 1970.
 pub fn query(
     commands: &dyn Commands,
@@ -49,7 +57,9 @@ pub fn query(
 ) -> Result<Vec<FinishedJob>, CommandError> {
     let (start, end) = (local_time(since), local_time(until));
     let which = ["--state", ENDED, "--starttime", &start, "--endtime", &end];
-    ask(commands, &which)
+    let is_short = until - since <= SHORT_S;
+    let timeout_s = if is_short { SHORT_TIMEOUT_S } else { u32::MAX };
+    ask(commands, Limits::time(timeout_s), &which)
 }
 
 /// The states in which a run ends without having done what it was to do.
@@ -76,7 +86,8 @@ pub fn harmed(
         "--format",
         "JobIDRaw,End,AdminComment",
     ];
-    let output = commands.run("sacct", &[which.as_slice(), &form].concat())?;
+    let limits = Limits::time(HARMED_TIMEOUT_S);
+    let output = commands.run_within(limits, "sacct", &[which.as_slice(), &form].concat())?;
     let text = String::from_utf8_lossy(&output);
     let job = |line: &str| {
         let mut fields = line.split(mark.as_str());
@@ -90,10 +101,14 @@ pub fn harmed(
 
 /// Asks for all runs of one job that have ended; `job` is a number as users see it.
 pub fn query_job(commands: &dyn Commands, job: &str) -> Result<Vec<FinishedJob>, CommandError> {
-    ask(commands, &["--jobs", job])
+    ask(commands, Limits::time(u32::MAX), &["--jobs", job])
 }
 
-fn ask(commands: &dyn Commands, which: &[&str]) -> Result<Vec<FinishedJob>, CommandError> {
+fn ask(
+    commands: &dyn Commands,
+    limits: Limits,
+    which: &[&str],
+) -> Result<Vec<FinishedJob>, CommandError> {
     let delimiter = uuid::Uuid::new_v4().simple().to_string();
     let form = [
         "--allusers",
@@ -105,7 +120,7 @@ fn ask(commands: &dyn Commands, which: &[&str]) -> Result<Vec<FinishedJob>, Comm
         "--format",
         FIELDS,
     ];
-    let output = commands.run("sacct", &[which, &form].concat())?;
+    let output = commands.run_within(limits, "sacct", &[which, &form].concat())?;
     let unreadable = |problem: String| CommandError::Unreadable {
         command: "sacct".into(),
         problem,
