@@ -246,7 +246,7 @@ impl Agent<'_> {
     /// Sets in jobs that wait what they would get today. Where they are too many for one look, the next one goes on where
     /// this one has stopped.
     fn decide_again(&mut self, jobs: &[QueuedJob], pass: &mut Pass) {
-        if self.config.kill_switch_path().exists() {
+        if self.config.kill_switch_path().exists() || self.frees_from_limits() {
             return;
         }
         let now = self.clock.now();
@@ -355,6 +355,10 @@ impl Agent<'_> {
             &job.record,
             record,
             start_now,
+            self.directory
+                .limits_are_enforced
+                .then(|| job.identity())
+                .filter(|_| is_root()),
         ) {
             Ok(()) => {
                 tracing::info!(
@@ -383,6 +387,11 @@ impl Agent<'_> {
         }
     }
 
+    /// What this agent changes no limit of its user's would hold for any more: only root can do it in the user's name.
+    fn frees_from_limits(&self) -> bool {
+        self.directory.limits_are_enforced && !is_root()
+    }
+
     /// What each look would find again.
     fn say_once(&self, job: &QueuedJob, error: &CommandError) {
         let mut said = self.without_room.borrow_mut();
@@ -393,6 +402,10 @@ impl Agent<'_> {
             tracing::warn!(job = job.handle, "not set: {error}");
         }
     }
+}
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
 }
 
 /// Something of what a job has is too little.

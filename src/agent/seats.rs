@@ -14,6 +14,7 @@ use std::time::Duration;
 
 /// A manager that has not answered by then is taken for silent, and one that says more for none.
 const LIMITS: Limits = Limits {
+    identity: None,
     timeout_s: 20,
     most_bytes: 8 << 20,
 };

@@ -1,12 +1,16 @@
 //! scontrol: changing a job that waits, running one again.
 
-use super::{CommandError, Commands, queue};
+use super::{CommandError, Commands, Identity, Limits, queue};
 use crate::job::counters::JobCounters;
 use crate::job::{Ask, Memory};
 use crate::record::{Change, Record};
 
 /// Gives a pending job what `record` has in force instead of what `before` had, and the record itself,
 /// all in one call; nothing where AdminComment has no room for the record. `start_now` also ends a wait for a begin time.
+///
+/// Slurm asks no limit of a job (QOS, association) for what an operator has set in it. With `user`, the sizes are that
+/// user's own change, and its limits hold; the record is written before, so that no job is smaller than it says, and taken
+/// back where Slurm refuses the sizes.
 pub fn set(
     commands: &dyn Commands,
     handle: &str,
@@ -14,19 +18,30 @@ pub fn set(
     before: &Record,
     record: &Record,
     start_now: bool,
+    user: Option<Identity>,
 ) -> Result<(), CommandError> {
-    let mut changes = sizes(ask, before, record);
-    changes.extend(times(before, record));
+    let mut sizes = sizes(ask, before, record);
     if let Some(licenses) = before.licenses.as_ref().filter(|_| before.relicenses())
         && !record.relicenses()
     {
-        changes.push(format!("Licenses={}", licenses.asked));
+        sizes.push(format!("Licenses={}", licenses.asked));
     }
+    // A user may not give more time.
+    let mut changes = times(before, record);
     changes.push(noting(handle, record)?);
-    if start_now {
-        changes.push("StartTime=now".into());
+    let start = Vec::from_iter(start_now.then(|| "StartTime=now".to_owned()));
+    let Some(user) = user else {
+        return update(commands, handle, &[sizes, changes, start].concat());
+    };
+    update(commands, handle, &changes)?;
+    let set = update_within(commands, Limits::of(user), handle, &[sizes, start].concat());
+    if set.is_err()
+        && let Ok(note) = noting(handle, before)
+    {
+        // It stands above what has happened.
+        let _is_as_it_was = update(commands, handle, &[note]);
     }
-    update(commands, handle, &changes)
+    set
 }
 
 /// Memory, and CPUs where they are to be others: what is not changed may have been changed by hand.
@@ -72,10 +87,19 @@ fn times(before: &Record, record: &Record) -> Vec<String> {
 }
 
 fn update(commands: &dyn Commands, handle: &str, changes: &[String]) -> Result<(), CommandError> {
+    update_within(commands, Limits::time(u32::MAX), handle, changes)
+}
+
+fn update_within(
+    commands: &dyn Commands,
+    limits: Limits,
+    handle: &str,
+    changes: &[String],
+) -> Result<(), CommandError> {
     let job = format!("JobId={handle}");
     let words = ["update", &job].into_iter();
     let words: Vec<&str> = words.chain(changes.iter().map(String::as_str)).collect();
-    commands.run("scontrol", &words).map(drop)
+    commands.run_within(limits, "scontrol", &words).map(drop)
 }
 
 /// Sets a job's AdminComment; refused once the job has ended.
@@ -174,7 +198,7 @@ mod tests {
     /// What scontrol is given for a job that had `before` and gets `record`, its comment aside.
     fn changes(ask: Ask, before: &Record, record: &Record) -> Vec<String> {
         let slurm = Scripted::default();
-        set(&slurm, "33_[5-7]", &ask, before, record, false).unwrap();
+        set(&slurm, "33_[5-7]", &ask, before, record, false, None).unwrap();
         let line = slurm.asked().remove(0);
         let words = line.strip_prefix("scontrol update JobId=33_[5-7]").unwrap();
         let (changes, _comment) = words.split_once(" AdminComment={").unwrap();
@@ -255,6 +279,66 @@ mod tests {
     }
 
     #[test]
+    fn where_limits_hold_sizes_are_the_users_own_change_and_the_record_is_as_they_are() {
+        let ask = ask(Some(Memory::Node(4000)), 8, 1);
+        let before = Record::kept(Kind::default(), Some(ask), "before");
+        let record = Record {
+            memory: set_to(Mode::Apply, 120),
+            time: set_to(Mode::Apply, 30),
+            ..Record::kept(Kind::default(), Some(ask), "after")
+        };
+        let user = Identity {
+            uid: 1001,
+            gid: 100,
+        };
+        let slurm = Scripted::default();
+        set(&slurm, "9", &ask, &before, &record, true, Some(user)).unwrap();
+        let asked = slurm.asked();
+        let noted = "scontrol update JobId=9 TimeMin=30 AdminComment={";
+        assert!(
+            asked[0].starts_with(noted) && asked[0].contains("after"),
+            "{asked:?}"
+        );
+        assert_eq!(
+            asked[1..],
+            ["1001:100> scontrol update JobId=9 MinMemoryNode=120 StartTime=now"]
+        );
+        let slurm = Refusing(Scripted::default());
+        assert!(set(&slurm, "9", &ask, &before, &record, false, Some(user)).is_err());
+        let asked = slurm.0.asked();
+        assert!(
+            asked[0].contains("after") && asked[2].contains("before"),
+            "{asked:?}"
+        );
+        assert_eq!(asked.len(), 3);
+    }
+
+    /// Others may change nothing.
+    struct Refusing<'a>(Scripted<'a>);
+
+    impl Commands for Refusing<'_> {
+        fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+            self.0.run(program, arguments)
+        }
+
+        fn run_within(
+            &self,
+            limits: Limits,
+            program: &str,
+            arguments: &[&str],
+        ) -> Result<Vec<u8>, CommandError> {
+            let answer = self.0.run_within(limits, program, arguments);
+            match limits.identity {
+                Some(_) => Err(CommandError::Failed {
+                    command: program.into(),
+                    said: "no".into(),
+                }),
+                None => answer,
+            }
+        }
+    }
+
+    #[test]
     fn licenses_that_were_rewritten_are_given_back() {
         let ask = ask(None, 1, 1);
         let licensed = |mode| Record {
@@ -293,7 +377,7 @@ mod tests {
         for (spare, written) in [(0, Some(true)), (1, Some(false)), (300, None)] {
             let record = record(spare);
             let slurm = Scripted::default();
-            let is_set = set(&slurm, "9", &ask, &record, &record, true).is_ok();
+            let is_set = set(&slurm, "9", &ask, &record, &record, true, None).is_ok();
             let is_delayed = delay(&slurm, "9", 60, &record).is_ok();
             assert_eq!((is_set, is_delayed), (written.is_some(), written.is_some()));
             let asked = slurm.asked();
@@ -313,7 +397,16 @@ mod tests {
         let record = Record::kept(Kind::default(), None, "");
         let slurm = Scripted::default();
         for (start_now, ends) in [(true, "} StartTime=now"), (false, "}")] {
-            set(&slurm, "9", &ask(None, 1, 1), &record, &record, start_now).unwrap();
+            set(
+                &slurm,
+                "9",
+                &ask(None, 1, 1),
+                &record,
+                &record,
+                start_now,
+                None,
+            )
+            .unwrap();
             let line = slurm.asked().remove(0);
             assert!(line.ends_with(ends), "{line}");
         }

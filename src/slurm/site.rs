@@ -22,6 +22,7 @@ pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
     let least = sacctmgr(commands, ["show", "qos", "format=mintres"])?;
     let licenses = commands.run("scontrol", &["show", "license", "--oneliner"])?;
     Ok(Directory {
+        limits_are_enforced: limits_are_enforced(&settings),
         times_s: times_s(&partitions),
         partitions_with_cpus_by_memory: partitions_with_cpus_by_memory(&partitions, &settings),
         least_memory_mib: least_of(&least, "mem", |text| Some(parse_memory(text, MIB)? / MIB)),
@@ -176,6 +177,15 @@ fn partitions_without_memory(
     .collect()
 }
 
+/// By AccountingStorageEnforce.
+pub fn limits_are_enforced(settings: &HashMap<String, String>) -> bool {
+    let enforced = settings.get("AccountingStorageEnforce");
+    enforced.is_some_and(|list| {
+        let mut words = list.split(',').map(str::trim);
+        words.any(|word| ["limits", "safe", "all"].contains(&word.to_ascii_lowercase().as_str()))
+    })
+}
+
 /// MaxMemPerCPU of the partition, or of the cluster.
 fn partitions_with_cpus_by_memory(
     oneliner: &str,
@@ -233,7 +243,7 @@ mod tests {
             (
                 "scontrol show config",
                 "SelectType              = select/cons_tres\nSelectTypeParameters    = CR_CORE_MEMORY\n\
-                 ClusterName             = mine\nMaxMemPerCPU            = 4096\n",
+                 ClusterName             = mine\nAccountingStorageEnforce = associations,limits,qos\nMaxMemPerCPU            = 4096\n",
             ),
             (
                 "scontrol show partition",
@@ -269,6 +279,7 @@ mod tests {
             times_s: [("batch".into(), 3600)].into(),
             least_memory_mib: vec![204_800, 512],
             least_cpus: vec![4],
+            limits_are_enforced: true,
         };
         assert_eq!(directory(&slurm).unwrap(), expected);
     }

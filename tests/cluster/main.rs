@@ -377,6 +377,10 @@ const TESTS: &[(&str, Test)] = &[
         sites::a_job_that_gets_whole_nodes_is_left_alone,
     ),
     (
+        "what_the_agent_changes_stays_within_its_users_limits",
+        sites::what_the_agent_changes_stays_within_its_users_limits,
+    ),
+    (
         "whatever_ends_a_shadow_nothing_is_left",
         shadow::whatever_ends_a_shadow_nothing_is_left,
     ),

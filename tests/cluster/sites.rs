@@ -2,6 +2,7 @@
 //! refuse is told.
 
 use crate::cluster::{Cluster, Job, Result, ensure, eventually};
+use crate::shadow::write_script;
 
 /// Says hello, and changes a job in the way that its name says. Memory of a job that waits is not for anybody to change.
 const LUA: &str = r#"
@@ -37,6 +38,70 @@ fn beside_lua(
     std::fs::write(&conf, before)?;
     restart(cluster)?;
     checked
+}
+
+/// Slurm asks no limit for what an operator has set in a job.
+pub fn what_the_agent_changes_stays_within_its_users_limits(cluster: &mut Cluster) -> Result<()> {
+    let conf = cluster.dir.join("etc/slurm.conf");
+    let before = std::fs::read_to_string(&conf)?;
+    let enforce = "AccountingStorageEnforce=associations";
+    ensure(before.contains(enforce), "the cluster enforces something")?;
+    std::fs::write(&conf, before.replace(enforce, &format!("{enforce},limits")))?;
+    let checked = restart(cluster).and_then(|()| keeps_within_limits(cluster));
+    let freed = limit(cluster, "mem=-1");
+    cluster.cancel_all()?;
+    std::fs::write(&conf, before)?;
+    restart(cluster)?;
+    checked.and(freed)
+}
+
+/// What one user's running jobs may have together.
+fn limit(cluster: &Cluster, tres: &str) -> Result<()> {
+    let to = format!("MaxTRESPerUser={tres}");
+    let words = [
+        "sacctmgr", "-i", "-Q", "modify", "qos", "normal", "set", &to,
+    ];
+    cluster.run("root", &words).map(drop)
+}
+
+fn keeps_within_limits(cluster: &Cluster) -> Result<()> {
+    cluster.configure("")?;
+    let script = write_script(
+        cluster,
+        "limited.sh",
+        "#!/bin/bash\npython3 -c 'import time; limited = bytearray(90 << 20); time.sleep(6)'\n",
+    )?;
+    for _ in 0..3 {
+        let job = cluster.submit("alice", &["--mem=1000", "-c1"], &script, &[])?;
+        cluster.wait_for(job, "COMPLETED")?;
+    }
+    let held = ["--mem=1000", "-c1", "--hold"];
+    let jobs: Vec<u64> = (0..4)
+        .map(|_| cluster.submit("alice", &held, &script, &[]))
+        .collect::<Result<_>>()?;
+    limit(cluster, "mem=250")?;
+    let pass = cluster.pass()?;
+    ensure(
+        pass.contains("decided_again: 0"),
+        format!("SlurmUser frees jobs from their limits: {pass}"),
+    )?;
+    ensure(problem(cluster, "limits")?, "nobody is told")?;
+    let pass = cluster.pass_as_root()?;
+    ensure(pass.contains("decided_again: 4"), pass)?;
+    for job in &jobs {
+        cluster.run("root", &["scontrol", "release", &job.to_string()])?;
+    }
+    let mut most = 0;
+    eventually("all of them completed", 120, || {
+        let all = cluster.jobs()?;
+        let of = |state: &str| {
+            let own = all.iter().filter(|job| jobs.contains(&job.id));
+            own.filter(|job| job.state == state).count()
+        };
+        most = most.max(of("RUNNING"));
+        Ok(of("COMPLETED") == jobs.len())
+    })?;
+    ensure(most == 2, format!("{most} ran at once, with room for two"))
 }
 
 fn restart(cluster: &Cluster) -> Result<()> {

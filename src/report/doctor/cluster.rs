@@ -3,8 +3,10 @@
 use super::Finding;
 use crate::agent::{AGENT_UID, MOST_REST};
 use crate::config::{Config, Mode};
-use crate::slurm::{Commands, site};
+use crate::slurm::Commands;
+use crate::slurm::site::{self, limits_are_enforced};
 use crate::store::Store;
+use std::collections::HashMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +28,7 @@ pub(super) fn findings(commands: &dyn Commands, config: &Config) -> Vec<Finding>
     findings.extend(measures(&setting));
     findings.extend(allots_memory(setting("SelectTypeParameters"), config));
     findings.extend(rescues(&setting));
+    findings.extend(limits(&settings, config));
     findings.push(remembers(setting("MinJobAge"), config));
     findings.push(page_cache(&setting, Path::new(CGROUP_V2)));
     findings.push(libraries(setting("PluginDir")));
@@ -83,6 +86,29 @@ pub(super) fn allots_memory(select: &str, config: &Config) -> Option<Finding> {
         )
     })
 }
+
+/// No limit of a user's would hold for what SlurmUser changes in a job that waits, so that it changes nothing there.
+fn limits(settings: &HashMap<String, String>, config: &Config) -> Option<Finding> {
+    let agent = agent_uid(config)?;
+    limits_are_enforced(settings).then(|| {
+        Finding::check(
+            "limits",
+            (agent != 0).then(|| {
+                "AccountingStorageEnforce has limits, and shadowfitd does not run as root: jobs that wait are not decided again".into()
+            }),
+            AS_ROOT,
+        )
+    })
+}
+
+/// Who the agent last ran as.
+fn agent_uid(config: &Config) -> Option<i64> {
+    let store = Store::open_to_read(&config.database_path()).ok()?;
+    store.progress(AGENT_UID).ok()?
+}
+
+const AS_ROOT: &str = "install -D -t /etc/systemd/system/shadowfitd.service.d /usr/local/share/shadowfit/shadowfitd-root.conf, \
+                       then: systemctl daemon-reload; systemctl restart shadowfitd";
 
 /// What jobs use is measured, and comes back.
 fn measures<'a>(setting: &impl Fn(&str) -> &'a str) -> [Finding; 2] {
@@ -192,8 +218,7 @@ fn shadows<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> Vec<Findi
     let plugstack = plugstack(setting("PlugStackConfig"), setting("SLURM_CONF"));
     let loaded = std::fs::read_to_string(&plugstack)
         .is_ok_and(|text| text.lines().any(|line| line.contains("spank_shadowfit.so")));
-    let agent =
-        Store::open_to_read(&config.database_path()).and_then(|store| store.progress(AGENT_UID));
+    let agent = agent_uid(config);
     let applies = config.modes.default == Mode::Apply
         || [config.modes.memory, config.modes.cpus].contains(&Some(Mode::Apply))
         || config.rule.iter().any(|rule| rule.applies());
@@ -205,13 +230,10 @@ fn shadows<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> Vec<Findi
         ),
         Finding::check(
             "shadows: agent",
-            agent
-                .is_ok_and(|uid| uid.is_some_and(|uid| uid != 0))
-                .then(|| {
-                    "shadowfitd does not run as root, and cannot submit in users' names".into()
-                }),
-            "install -D -t /etc/systemd/system/shadowfitd.service.d /usr/local/share/shadowfit/shadowfitd-root.conf, \
-             then: systemctl daemon-reload; systemctl restart shadowfitd",
+            agent.is_some_and(|uid| uid != 0).then(|| {
+                "shadowfitd does not run as root, and cannot submit in users' names".into()
+            }),
+            AS_ROOT,
         ),
         Finding::check(
             "shadows: modes",
