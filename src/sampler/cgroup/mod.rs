@@ -79,6 +79,14 @@ impl Group {
         }
     }
 
+    /// It is there no more.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            Group::V1(_) | Group::V2(_) => self.memory().is_err(),
+            Group::Processes(tree) => tree.is_gone(),
+        }
+    }
+
     /// Memory charged now and at most so far, page cache included, in bytes; `None` where the kernel does
     /// not count it.
     pub fn charged(&self) -> Option<Charged> {
