@@ -16,8 +16,8 @@ mod tests;
 mod values;
 
 use super::hints::input_bytes;
-use crate::job::array;
 use crate::job::{Ask, Layout, LeftAlone, Request, Texts};
+use crate::job::{arguments, array};
 use crate::text::units::printable;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use asked::{Asked, Source};
@@ -84,7 +84,7 @@ impl Submission {
                 comment: asked.comment.as_deref().unwrap_or_default(),
                 work_dir: Some(&self.work_dir),
                 script: &self.script,
-                arguments: self.arguments.iter().map(String::as_bytes).collect(),
+                arguments: self.first_arguments().0,
             },
             // What is not UTF-8 names no license of ours.
             licenses: asked
@@ -108,6 +108,11 @@ impl Submission {
         }
     }
 
+    /// As slurmctld reads them, and whether those are all.
+    fn first_arguments(&self) -> (Vec<&[u8]>, bool) {
+        arguments::first(self.arguments.iter().map(String::as_bytes))
+    }
+
     fn left_alone(&self) -> Option<LeftAlone> {
         let asked = &self.asked;
         [
@@ -119,6 +124,7 @@ impl Submission {
             (asked.exclusive, LeftAlone::Exclusive),
             (asked.memory_per_gpu(), LeftAlone::MemoryPerGpu),
             (asked.heterogeneous, LeftAlone::Heterogeneous),
+            (!self.first_arguments().1, LeftAlone::ManyArguments),
             (asked.no_requeue, LeftAlone::NoRequeue),
         ]
         .into_iter()
