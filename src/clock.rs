@@ -1,6 +1,7 @@
 //! Time, as a parameter of everything that needs it.
 #![forbid(unsafe_code)]
 
+use nix::time::{ClockId, clock_gettime};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,10 @@ pub trait Clock {
     /// Time since [`Clock::elapsed`] was `began`.
     fn since(&self, began: Duration) -> Duration {
         self.elapsed().saturating_sub(began)
+    }
+    /// CPU time that this thread has used, the kernel's work for it included; a clock that knows of none has nobody rest.
+    fn busy(&self) -> Duration {
+        Duration::ZERO
     }
     /// Waits.
     fn sleep(&self, duration: Duration);
@@ -31,6 +36,11 @@ impl Clock for WallClock {
 
     fn elapsed(&self) -> Duration {
         BEGAN.elapsed()
+    }
+
+    fn busy(&self) -> Duration {
+        let used = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID);
+        used.map_or(Duration::ZERO, Duration::from)
     }
 
     fn sleep(&self, duration: Duration) {

@@ -162,8 +162,8 @@ fn a_node_runs_a_shadow_where_slurmctld_knows_of_it_and_nothing_of_a_forged_one(
 #[ignore = "needs gcc with its sanitizers; scripts/test runs it"]
 fn what_the_sandbox_reads_of_node_and_user_is_read_in_every_hostile_form() {
     let (_folder, program) = stand_in("parsers", &["sandbox/refusal.c"]);
-    // Root's file system, one beside it, the user's own FUSE and root's; not /sys and bob's, and nothing below them.
-    let right = "4 places, memory 1, 3 hosts";
+    // Root's file system, one beside it, two of the user's own FUSE and root's; not /sys and bob's, and nothing below them.
+    let right = "5 places, memory 1, 3 hosts";
     assert_eq!(said(&run(&program, &["3"])), right);
     let broken = run(&program, &["overflow"]);
     assert!(String::from_utf8_lossy(&broken.stderr).contains("AddressSanitizer"));

@@ -116,15 +116,18 @@ static void unescape(char *text)
 }
 
 /* "type source rw,user_id=1001,allow_other" names the user whose program serves it; the source is what that user likes. Root's
- * programs serve the node. */
+ * programs serve the node. Where the source is so long that the user's number is not read, it may be anybody's. */
 static bool is_served_by_another(const char *type, uid_t user)
 {
-	int options = 0;
 	unsigned server = 0;
+	/* One blank parts two fields, of which the source may be empty. */
+	const char *source = strchr(type, ' ');
+	const char *options = source ? strchr(source + 1, ' ') : NULL;
+	const char *at = options ? strstr(options, ",user_id=") : NULL;
 
-	sscanf(type, "%*s %*s %n", &options);
-	const char *at = strstr(type + options, ",user_id=");
-	return at && sscanf(at, ",user_id=%u", &server) == 1 && server != 0 && server != user;
+	if (!at || sscanf(at, ",user_id=%u", &server) != 1)
+		return true;
+	return server != 0 && server != user;
 }
 
 /* "36 35 98:0 /root /path options - type source options" */
@@ -142,6 +145,17 @@ static bool read_place(const char *line, uid_t user, struct place *place)
 	return true;
 }
 
+/* One line, without what of it has no room; what is left of that is no line. */
+static bool read_line(FILE *from, char *line, int size)
+{
+	if (!fgets(line, size, from))
+		return false;
+	if (!strchr(line, '\n'))
+		for (int byte = getc(from); byte != EOF && byte != '\n';)
+			byte = getc(from);
+	return true;
+}
+
 int places_read(uid_t user)
 {
 	char line[8192];
@@ -149,7 +163,7 @@ int places_read(uid_t user)
 
 	if (!mounts)
 		return refuse(errno, "/proc/self/mountinfo");
-	while (place_count < MOST_PLACES && fgets(line, sizeof(line), mounts))
+	while (place_count < MOST_PLACES && read_line(mounts, line, sizeof(line)))
 		place_count += read_place(line, user, &places[place_count]);
 	fclose(mounts);
 	return place_count < MOST_PLACES ? 0 : refuse(0, "this node has %d mounts or more", MOST_PLACES);

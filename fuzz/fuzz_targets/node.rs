@@ -6,6 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use shadowfit_core::job::counters::JobCounters;
 use shadowfit_core::record::FinishedJob;
 use shadowfit_core::sampler::cgroup::{Group, Tree};
+use shadowfit_core::sampler::descriptors::Descriptors;
 use shadowfit_core::sampler::process::Processes;
 use shadowfit_core::sampler::spool::{NodeProfile, Spool, leave};
 use shadowfit_core::sampler::threads::Threads;
@@ -192,7 +193,7 @@ fuzz_target!(|input: &[u8]| {
     for _ in 0..2 {
         threads.look(&ids);
         processes.count_in_parent_of(PID);
-        processes.look(&ids);
+        processes.look(&Descriptors::of(&proc, &ids));
         processes.look_at_transfers(&ids);
     }
     let _waited = threads.waited_s();

@@ -41,11 +41,21 @@ struct Used {
 }
 
 impl Used {
-    /// One shadow more.
-    fn add(&mut self, shadow: &Shadow) {
+    /// One shadow more, of windows of `window_s` seconds.
+    fn add(&mut self, shadow: &Shadow, window_s: u32) {
         self.running += u64::from(!shadow.has_ended);
-        let counters = shadow.counters.as_ref();
-        self.cpu_s += counters.map_or(0.0, |counters| f64::from(counters.cpu_s));
+        self.cpu_s += cpu_s(shadow, window_s);
+    }
+}
+
+/// CPU time that a shadow had, in seconds. What one did of which nobody reported is not known: it counts as if it had used its
+/// CPU for all of its window, or whoever has a way to lose shadows would have as many as they like.
+fn cpu_s(shadow: &Shadow, window_s: u32) -> f64 {
+    match &shadow.counters {
+        Some(counters) if !counters.was_lost() => counters.cpu_s.into(),
+        // Slurm has never heard of it.
+        None if !shadow.has_ended || shadow.job_id.is_none() => 0.0,
+        _ => window_s.into(),
     }
 }
 
@@ -80,8 +90,9 @@ impl Agent<'_> {
         let (mut all, mut used) = (Used::default(), HashMap::<String, Used>::new());
         let ended = self.store.ended_shadows(now - HOUR)?;
         for shadow in self.store.running_shadows()?.iter().chain(&ended) {
-            all.add(shadow);
-            used.entry(shadow.user.clone()).or_default().add(shadow);
+            all.add(shadow, limits.window_s);
+            let user = used.entry(shadow.user.clone()).or_default();
+            user.add(shadow, limits.window_s);
         }
         let Load { idle, free_mib } = load(&self.commands)?;
         let allowed = (f64::from(limits.max_running) * idle).ceil() as u64;

@@ -131,10 +131,12 @@ impl Agent<'_> {
         }
         let Some(counters) = queued.and_then(QueuedShadow::outcome) else {
             let due = shadow.submitted + i64::from(self.config.shadow.window_s);
-            if self.clock.now() >= due && queued.is_some_and(|queued| queued.state == "PENDING") {
-                // No node had room for it in time.
-                let cancelled = control::cancel(&self.commands, &job_id.to_string());
-                cancelled.unwrap_or_else(|error| tracing::warn!("{error}"));
+            let waits = queued.is_some_and(|queued| queued.state == "PENDING");
+            if waits && self.clock.now() >= due && self.is_cancelled(job_id) {
+                let never_started = ShadowCounters::never_started();
+                self.store
+                    .end_shadow(shadow.row, Some(&never_started), None)?;
+                return Ok(true);
             }
             if self.clock.now() < due + LOST_AFTER_S {
                 return Ok(false);
@@ -156,6 +158,14 @@ impl Agent<'_> {
         );
         self.store.end_shadow(shadow.row, Some(&counters), need)?;
         Ok(true)
+    }
+
+    /// It is cancelled now.
+    fn is_cancelled(&self, job_id: u64) -> bool {
+        let cancelled = control::cancel(&self.commands, &job_id.to_string());
+        cancelled
+            .inspect_err(|error| tracing::warn!("{error}"))
+            .is_ok()
     }
 
     /// `room` is what shadows may still start with, once one of the kinds had to ask.

@@ -14,8 +14,8 @@ use xxhash_rust::xxh3::xxh3_64;
 /// So many scripts are remembered.
 const REMEMBERED: usize = 64;
 
-/// Longer scripts are not, in bytes: all of them together take 4 MiB at most.
-const LONGEST_REMEMBERED: usize = 64 << 10;
+/// No more of a script is read, in bytes, and remembered: all of them together take 4 MiB at most.
+const MOST_READ: usize = 64 << 10;
 
 /// What a script says.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +31,7 @@ pub struct Reading {
 impl Reading {
     /// Reads the script of a request.
     pub fn of(request: &Request) -> Reading {
-        let script = request.texts.script;
+        let script = what_is_read(request);
         Reading {
             program: Program::of(script),
             floor: Floor::of(script, asked(request)),
@@ -44,7 +44,8 @@ impl Reading {
 #[derive(Default)]
 pub struct LastScripts(Mutex<Vec<Option<Remembered>>>);
 
-/// A script is known again byte by byte: by a hash alone, one user could make another's be taken for his own.
+/// A script is known again by every byte that is read of it: by a hash alone, one user could make another's be taken for his
+/// own.
 struct Remembered {
     script: Box<[u8]>,
     asked: AskedCpus,
@@ -54,9 +55,9 @@ struct Remembered {
 impl LastScripts {
     /// What the script of a request says. Nobody waits for another who looks at the same time.
     pub fn read(&self, request: &Request) -> Arc<Reading> {
-        let script = request.texts.script;
+        let script = what_is_read(request);
         let mut places = match self.0.try_lock() {
-            Ok(places) if script.len() <= LONGEST_REMEMBERED => places,
+            Ok(places) => places,
             Err(TryLockError::Poisoned(poisoned)) => {
                 // Whoever panicked may have left anything.
                 self.0.clear_poison();
@@ -82,6 +83,12 @@ impl LastScripts {
         });
         reading
     }
+}
+
+/// What is behind it in the script says nothing, not even by its length.
+fn what_is_read<'a>(request: &Request<'a>) -> &'a [u8] {
+    let script = request.texts.script;
+    &script[..script.len().min(MOST_READ)]
 }
 
 fn asked(request: &Request) -> AskedCpus {
@@ -140,12 +147,36 @@ mod tests {
     }
 
     #[test]
-    fn long_scripts_are_read_and_not_kept() {
+    fn a_long_script_is_known_again_by_what_is_read_of_it() {
         let last = LastScripts::default();
-        let long = vec![b'a'; LONGEST_REMEMBERED + 1];
-        let request = request(&long, 1);
-        assert_eq!(*last.read(&request), Reading::of(&request));
-        assert!(last.0.lock().unwrap().iter().all(Option::is_none));
+        let script = |behind: &str, length: usize| {
+            let mut text = b"#!/bin/sh\nsort -S 2G a\n".to_vec();
+            text.resize(MOST_READ, b'#');
+            text.extend_from_slice(behind.as_bytes());
+            text.resize(length, b'x');
+            text
+        };
+        let [long, longer, cut] = [
+            script("\njava -Xmx9g", 4 << 20),
+            script("\nsnakemake -j", 5 << 20),
+            script("", MOST_READ),
+        ];
+        let known = last.read(&request(&long, 1));
+        assert_eq!(*known, Reading::of(&request(&long, 1)));
+        for same in [&long, &longer, &cut] {
+            assert!(Arc::ptr_eq(&known, &last.read(&request(same, 1))));
+            // What reads them looks no further, either.
+            let program = Program::of(same);
+            let floor = Floor::of(same, asked(&request(same, 1)));
+            assert_eq!((&known.program, &known.floor), (&program, &floor));
+            assert_eq!(known.manager, managers::of_script(same));
+        }
+        let mut another = long.clone();
+        another[MOST_READ - 1] = b'x';
+        assert!(!Arc::ptr_eq(&known, &last.read(&request(&another, 1))));
+        let kept = last.0.lock().unwrap();
+        let kept = kept.iter().flatten().map(|one| one.script.len());
+        assert!(kept.max() <= Some(MOST_READ));
     }
 
     #[test]

@@ -9,6 +9,24 @@ use xxhash_rust::xxh3::Xxh3Default;
 /// Arguments whose blanks change more often than this are not told apart: the record has no room for it.
 const MOST_STRETCHES: usize = 60;
 
+/// So many arguments are read: slurmctld waits for that.
+pub const MOST: usize = 4096;
+/// So many bytes of them are, together.
+pub const MOST_BYTES: usize = 64 << 10;
+
+/// The first of these arguments, as far as they are read, and whether those are all.
+pub fn first<'a>(all: impl Iterator<Item = &'a [u8]>) -> (Vec<&'a [u8]>, bool) {
+    let (mut found, mut left) = (Vec::new(), MOST_BYTES);
+    for argument in all {
+        if found.len() == MOST || argument.len() > left {
+            return (found, false);
+        }
+        left -= argument.len();
+        found.push(argument);
+    }
+    (found, true)
+}
+
 /// What tells a script's arguments from any others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arguments {
@@ -148,6 +166,24 @@ mod tests {
         ];
         for (arguments, line) in cases {
             assert_eq!(of(arguments).find(line), None, "{arguments:?} {line}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_read_up_to_a_number_and_a_length() {
+        let (half, all) = (vec![b'x'; MOST_BYTES / 2], vec![b'x'; MOST_BYTES]);
+        let cases: [(Vec<&[u8]>, usize, bool); 6] = [
+            (vec![], 0, true),
+            (vec![b"a"; MOST], MOST, true),
+            (vec![b""; MOST + 1], MOST, false),
+            (vec![&half[..], &half[..], b""], 3, true),
+            (vec![&half[..], &half[..], b"x", b""], 2, false),
+            (vec![b"x", &all[..]], 1, false),
+        ];
+        for (at, (arguments, count, are_all)) in cases.into_iter().enumerate() {
+            let (found, all) = first(arguments.iter().copied());
+            assert_eq!((found.len(), all), (count, are_all), "{at}");
+            assert_eq!(found, arguments[..count], "{at}");
         }
     }
 

@@ -1,9 +1,17 @@
 //! The tasks of an array, as users and Slurm write them: `1-9:2,12%4`.
 
-/// How many jobs a submission is with this `--array`, none for a single one; any number, where that cannot be read.
+/// Longer texts are not counted, in bytes: slurmctld waits for that, and refuses most of them only later.
+pub const LONGEST: usize = 4096;
+
+/// How many jobs a submission is with this `--array`, none for a single one; any number, where that cannot be read or is too
+/// long to be.
 pub fn jobs(array: Option<&str>) -> u32 {
-    let tasks = array.filter(|text| !text.is_empty()).map(Tasks::parse);
-    tasks.map_or(1, |tasks| tasks.map_or(u32::MAX, |tasks| tasks.count()))
+    let Some(text) = array.filter(|text| !text.is_empty()) else {
+        return 1;
+    };
+    let short = Some(text).filter(|text| text.len() <= LONGEST);
+    let tasks = short.and_then(Tasks::parse);
+    tasks.map_or(u32::MAX, |tasks| tasks.count())
 }
 
 /// How scontrol names these tasks of array number `array`: `33_5`, or `33_[5-30]`.
@@ -180,6 +188,9 @@ mod tests {
         ] {
             assert_eq!(jobs(array), count, "{array:?}");
         }
+        let longest = "1,".repeat(LONGEST / 2 - 1) + "10";
+        assert_eq!(jobs(Some(&longest)), LONGEST as u32 / 2);
+        assert_eq!(jobs(Some(&format!("{longest}0"))), u32::MAX);
     }
 
     #[test]

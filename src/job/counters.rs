@@ -131,6 +131,9 @@ pub struct ShadowCounters {
     pub license_servers: BTreeMap<String, u32>,
 }
 
+/// Why a shadow showed nothing that did not start in time.
+const NOT_STARTED: &str = "no node had room for it in time";
+
 /// Of the time that one CPU would have given it, a shadow got less than this: too little to be believed. A judgement: beside live
 /// work that fills its node it gets next to nothing; threads that run in bursts wait for each other, and may seem to want
 /// two or three times what they get.
@@ -258,6 +261,26 @@ impl From<Counters> for ShadowCounters {
 }
 
 impl ShadowCounters {
+    /// Of a shadow that ended in this state, and of which nobody reported what it did.
+    pub fn lost(state: &str) -> ShadowCounters {
+        let seen = Counters {
+            why: Some(state.to_owned()),
+            ..Counters::nothing(Ended::Failed)
+        };
+        seen.into()
+    }
+
+    /// Of a shadow that still waited when its window was over.
+    pub fn never_started() -> ShadowCounters {
+        ShadowCounters::lost(NOT_STARTED)
+    }
+
+    /// It may have run, and what it did is not known: whoever reports has watched it for a moment.
+    pub fn was_lost(&self) -> bool {
+        let waited = self.why.as_deref() == Some(NOT_STARTED);
+        self.ended == Ended::Failed && self.wall_s == 0.0 && !waited
+    }
+
     /// Of a shadow that never ran.
     pub fn refused(why: &str) -> ShadowCounters {
         let seen = Counters {

@@ -18,7 +18,7 @@ pub struct Texts<'a> {
     pub work_dir: Option<&'a [u8]>,
     /// The batch script, whole.
     pub script: &'a [u8],
-    /// The script's arguments, without the script itself.
+    /// The script's arguments, without the script itself: the [`first`](super::arguments::first) of them.
     pub arguments: Vec<&'a [u8]>,
 }
 
@@ -172,11 +172,13 @@ pub enum LeftAlone {
     NoRequeue,
     /// `--shadowfit=off`.
     OptedOut,
+    /// Not all of them are read: what they make of the job is not known.
+    ManyArguments,
 }
 
 impl LeftAlone {
     /// All for which there is a record.
-    pub const RECORDED: [LeftAlone; 8] = [
+    pub const RECORDED: [LeftAlone; 9] = [
         LeftAlone::NoRequeue,
         LeftAlone::WholeNodes,
         LeftAlone::Exclusive,
@@ -185,6 +187,7 @@ impl LeftAlone {
         LeftAlone::Heterogeneous,
         LeftAlone::Scrontab,
         LeftAlone::OptedOut,
+        LeftAlone::ManyArguments,
     ];
 
     /// The reason in Slurm's words.
@@ -199,6 +202,7 @@ impl LeftAlone {
             LeftAlone::Scrontab => "scrontab",
             LeftAlone::NoRequeue => "may not be requeued",
             LeftAlone::OptedOut => "--shadowfit=off",
+            LeftAlone::ManyArguments => "more arguments than are read",
         }
     }
 }

@@ -16,6 +16,9 @@ use std::ops::Range;
 /// What is kept of a line, in characters.
 pub(super) const SHOWN: usize = 60;
 
+/// More commands of a script that hold a sign are not read: people write fewer, and somebody waits for each.
+pub(super) const MOST_COMMANDS: u32 = 500;
+
 /// More commands behind `||` are not read by themselves.
 const MOST_ALTERNATIVES: usize = 8;
 
@@ -28,6 +31,8 @@ pub struct Found<'a> {
     asked: AskedCpus,
     has: Has,
     pub facts: Facts<'a>,
+    /// Commands that have been read.
+    commands: u32,
     /// Found out where somebody asks.
     several: OnceCell<Several<'a>>,
     variables: Variables<'a>,
@@ -50,6 +55,7 @@ impl<'a> Found<'a> {
             asked,
             has: Has::of(script),
             facts: Facts::of(script),
+            commands: 0,
             several: OnceCell::new(),
             variables: Variables::of(script),
             followed: 0,
@@ -86,12 +92,25 @@ impl<'a> Found<'a> {
             let of_command = signs::up_to(line.start + command.end, &mut signs);
             let part = line.part(&command);
             self.pipe.end();
-            if Signs::all(of_command).has(Signs::OTHER_JOB) {
-                self.read(&part, 0..part.text.len(), Signs::all(of_command));
+            let all = Signs::all(of_command);
+            if all.has(Signs::OTHER_JOB) {
+                if self.may_read_one(&part, all) {
+                    self.read(&part, 0..part.text.len(), all);
+                }
             } else {
                 self.take_commands(&part, of_command);
             }
         }
+    }
+
+    /// One more command of `line` may be read; where there are too many, all that its signs are about is kept.
+    fn may_read_one(&mut self, line: &Line<'a>, signs: Signs) -> bool {
+        self.commands += 1;
+        let may = self.commands <= MOST_COMMANDS;
+        if !may {
+            self.keep_all(line, signs);
+        }
+        may
     }
 
     /// Keeps all that `signs` are about.
@@ -111,8 +130,11 @@ impl<'a> Found<'a> {
             }
             let of_command = signs::up_to(line.start + command.end, &mut signs);
             self.pipe.begin(line.text, command.start);
-            if !of_command.is_empty() && !self.only_shows(line, &command) {
-                let all = Signs::all(of_command);
+            if of_command.is_empty() {
+                continue;
+            }
+            let all = Signs::all(of_command);
+            if self.may_read_one(line, all) && !self.only_shows(line, &command) {
                 self.read(line, command.clone(), all);
                 self.read_parts(line, command.clone(), all);
                 self.read_alternatives(line, command, all);
@@ -128,6 +150,9 @@ impl<'a> Found<'a> {
         }
         self.pipe.forget();
         for part in parts {
+            if !self.may_read_one(line, signs) {
+                return;
+            }
             self.pipe.join();
             let place = command.start + part.start..command.start + part.end;
             self.read(line, place, signs);

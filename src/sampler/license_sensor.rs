@@ -2,7 +2,7 @@
 //! and how often. It never answers: demand is seen and no license is taken.
 
 use crate::job::licenses::Server;
-use crate::shadow::server_address;
+use crate::shadow::{MOST_SERVERS, server_address};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::socket::{setsockopt, sockopt::RcvBuf};
 use std::collections::BTreeMap;
@@ -29,8 +29,8 @@ fn address(server: &Server, index: usize) -> IpAddr {
 #[derive(Debug, Default, Clone)]
 pub struct Sensor(Arc<Mutex<Asked>>);
 
-/// So many who ask a server are held: each costs root's process a descriptor.
-const MOST_HELD: usize = 64;
+/// So many who ask are held, whomever they ask: each costs root's process a descriptor, and its user names the servers.
+const MOST_HELD: usize = 128;
 
 /// Bytes that may wait unread of each; the kernel makes it what it must be at least.
 const LEAST_ROOM: usize = 1;
@@ -72,10 +72,10 @@ impl Sensor {
 
     /// Counts who asks one of these, for ever.
     fn count(&self, listeners: &[(&str, TcpListener)]) {
-        let mut held: Vec<Vec<TcpStream>> = listeners.iter().map(|_| Vec::new()).collect();
+        let mut held = Vec::new();
         loop {
-            for ((name, listener), held) in listeners.iter().zip(&mut held) {
-                self.take(name, listener, held);
+            for (name, listener) in listeners {
+                self.take(name, listener, &mut held);
             }
             std::thread::sleep(LOOK);
         }
@@ -106,7 +106,8 @@ fn listeners(servers: &str) -> Vec<(&str, TcpListener)> {
         let server = Server::parse(text)?;
         Some((text, listener((address(&server, index), server.port))?))
     };
-    servers.split(',').enumerate().filter_map(one).collect()
+    let servers = servers.split(',').enumerate().take(MOST_SERVERS);
+    servers.filter_map(one).collect()
 }
 
 fn listener(address: (IpAddr, u16)) -> Option<TcpListener> {
@@ -249,6 +250,32 @@ mod tests {
         let sent = &mut clients[0];
         while std::io::Write::write(sent, &[7; 1 << 16]).is_ok() {}
         assert!(waiting(&held[0]) < 1 << 16, "{} bytes", waiting(&held[0]));
+    }
+
+    #[test]
+    fn many_who_ask_many_servers_are_no_more_than_are_held_in_all() {
+        let sensor = Sensor::default();
+        let servers: Vec<_> = (0..8)
+            .map(|_| listener((Ipv4Addr::LOCALHOST.into(), 0)).unwrap())
+            .collect();
+        let (mut held, mut clients) = (Vec::new(), Vec::new());
+        for _ in 0..MOST_HELD / 4 {
+            for server in &servers {
+                clients.push(TcpStream::connect(server.local_addr().unwrap()).unwrap());
+                sensor.take("a", server, &mut held);
+            }
+        }
+        assert_eq!(held.len(), MOST_HELD);
+        assert_eq!(sensor.asked(), [("a".to_owned(), MOST_HELD as u32)].into());
+    }
+
+    #[test]
+    fn no_more_servers_are_stood_in_for_than_have_an_address() {
+        let port = free_at(&[Ipv4Addr::LOCALHOST]);
+        for (before, listening) in [(MOST_SERVERS - 1, 1), (MOST_SERVERS, 0)] {
+            let servers = format!("{}{port}@127.0.0.1", ",".repeat(before));
+            assert_eq!(listeners(&servers).len(), listening, "{before}");
+        }
     }
 
     #[test]

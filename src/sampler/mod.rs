@@ -5,10 +5,13 @@
 
 pub mod cadence;
 pub mod cgroup;
+pub mod descriptors;
+mod folder;
 pub mod license_sensor;
 pub mod network;
 mod peak;
 pub mod process;
+mod rest;
 pub mod seats;
 pub mod spool;
 pub mod stats;
@@ -20,9 +23,11 @@ use crate::job::counters::{Counters, Ended, JobCounters, ShadowCounters};
 use crate::text::units::MIB;
 use cadence::Cadence;
 use cgroup::Group;
+use descriptors::Descriptors;
 use network::{Network, Traffic};
 use peak::Peak;
 use process::Processes;
+use rest::Rest;
 use seats::SeatWatch;
 use stats::{PeakDemand, PeakRate, Spread, Timeline, total};
 use std::collections::BTreeMap;
@@ -48,20 +53,30 @@ const USUAL: f64 = 0.95;
 const SETTLED_S: f32 = 30.0;
 const SETTLED_GROWTH: f64 = 1.01;
 
+/// Of each kind of look one.
+#[derive(Default)]
+struct Rests {
+    /// Of looking through the node's processes, where Slurm keeps no cgroup.
+    node: Rest,
+    memory: Rest,
+    threads: Rest,
+    transfers: Rest,
+    network: Rest,
+    close: Rest,
+}
+
 /// What has been seen so far.
 pub struct Sampler<'a> {
     group: Group,
-    /// Says how long a look was held up.
+    proc: PathBuf,
+    /// Says how long a look was held up, and what it cost.
     clock: &'a dyn Clock,
     cadence: Cadence,
     /// Processes that are not the job's: the init of a sandbox.
     ours: usize,
     scratch: Option<PathBuf>,
     last_look: f32,
-    next_threads: f32,
-    next_transfers: f32,
-    next_network: f32,
-    next_close: f32,
+    rests: Rests,
     threads: Threads,
     processes: Processes,
     seats: SeatWatch,
@@ -128,15 +143,13 @@ impl<'a> Sampler<'a> {
     fn new(group: Group, proc: &Path, clock: &'a dyn Clock, cadence: Cadence) -> Sampler<'a> {
         Sampler {
             group,
+            proc: proc.into(),
             clock,
             cadence,
             ours: 0,
             scratch: None,
             last_look: 0.0,
-            next_threads: 0.0,
-            next_transfers: 0.0,
-            next_network: 0.0,
-            next_close: 0.0,
+            rests: Rests::default(),
             threads: Threads::new(proc),
             processes: Processes::new(proc),
             seats: SeatWatch::new(proc, &[]),
@@ -160,41 +173,85 @@ impl<'a> Sampler<'a> {
 
     /// How long to wait after a look `at` seconds after the start until the next one.
     pub fn rest(&self, at: f32) -> Duration {
-        self.cadence.memory(at)
+        self.cadence.memory(at).max(self.rests.memory.owed())
+    }
+
+    /// CPU time since the thread had used `began`.
+    fn cost(&self, began: Duration) -> Duration {
+        self.clock.busy().saturating_sub(began)
     }
 
     /// A look `at` seconds after the start, never less than at the look before; true if it was a close one.
     pub fn look(&mut self, at: f32) -> bool {
-        self.group.look(at);
+        self.look_at_node(at);
         let began = self.clock.elapsed();
-        if let Ok(memory) = self.group.memory() {
-            self.note_memory(at, memory.saturating_sub(self.written_to_memory()));
-        }
-        if at >= self.next_threads {
-            self.next_threads = at + self.cadence.threads_s();
+        self.look_at_memory(at);
+        if self.rests.threads.is_over(at) {
+            let busy = self.clock.busy();
             self.look_at_threads();
+            let apart = self.cadence.threads_s();
+            self.rests.threads.begin(at, apart, self.cost(busy));
             // Of one that was held up nobody knows which second it saw. Over a while that matters little.
             let is_long = self.demand.since_last(at).is_some_and(|s| s > A_WHILE_S);
             if self.clock.since(began) < A_MOMENT || is_long {
                 self.note_demand(at);
             }
         }
-        let close = at >= self.next_close;
-        let ids = match close || at >= self.next_transfers || at >= self.next_network {
-            true => self.group.processes().unwrap_or_default(),
-            false => Vec::new(),
-        };
-        if at >= self.next_transfers {
-            self.next_transfers = at + TRANSFERS_S;
-            self.look_at_transfers(at, &ids);
+        self.look_at_processes(at)
+    }
+
+    fn look_at_node(&mut self, at: f32) {
+        if self.rests.node.is_over(at) {
+            let busy = self.clock.busy();
+            self.group.look(at);
+            self.rests.node.begin(at, 0.0, self.cost(busy));
         }
-        if at >= self.next_network {
-            self.next_network = at + self.cadence.network_s(at);
-            self.look_at_network(at, &ids);
+    }
+
+    fn look_at_memory(&mut self, at: f32) {
+        if !self.rests.memory.is_over(at) {
+            return;
+        }
+        let busy = self.clock.busy();
+        let memory = self.group.memory();
+        self.rests.memory.begin(at, 0.0, self.cost(busy));
+        if let Ok(memory) = memory {
+            self.note_memory(at, memory.saturating_sub(self.written_to_memory()));
+        }
+    }
+
+    /// All that is to be seen of each of them, where it is due; true if they were looked at closely.
+    fn look_at_processes(&mut self, at: f32) -> bool {
+        let rests = &self.rests;
+        let [transfers, network, close] =
+            [rests.transfers, rests.network, rests.close].map(|rest| rest.is_over(at));
+        if !(transfers || network || close) {
+            return false;
+        }
+        let busy = self.clock.busy();
+        let (proc, ids) = (
+            self.proc.clone(),
+            self.group.processes().unwrap_or_default(),
+        );
+        let look = Descriptors::of(&proc, &ids);
+        let listing = self.cost(busy);
+        if transfers {
+            let busy = self.clock.busy();
+            self.look_at_transfers(at, &look);
+            let cost = listing + self.cost(busy);
+            self.rests.transfers.begin(at, TRANSFERS_S, cost);
+        }
+        if network {
+            let busy = self.clock.busy();
+            self.look_at_network(at, &look);
+            let (apart, cost) = (self.cadence.network_s(at), listing + self.cost(busy));
+            self.rests.network.begin(at, apart, cost);
         }
         if close {
-            self.next_close = at + self.cadence.close_s(at);
-            self.look_closely(at, &ids);
+            let busy = self.clock.busy();
+            self.look_closely(at, ids.len(), &look);
+            let (apart, cost) = (self.cadence.close_s(at), listing + self.cost(busy));
+            self.rests.close.begin(at, apart, cost);
         }
         close
     }
@@ -208,18 +265,26 @@ impl<'a> Sampler<'a> {
 
     /// The last look at a job that is about to be gone.
     pub fn look_back(&mut self, at: f32) {
-        (self.next_close, self.next_transfers, self.next_network) = (0.0, 0.0, 0.0);
+        let rests = &mut self.rests;
+        let all = [
+            &mut rests.node,
+            &mut rests.memory,
+            &mut rests.transfers,
+            &mut rests.network,
+            &mut rests.close,
+        ];
+        all.into_iter().for_each(Rest::end);
         self.look(at);
     }
 
     /// Its cgroup is there no more.
     pub fn is_over(&self) -> bool {
-        self.group.memory().is_err()
+        self.group.is_gone()
     }
 
-    fn look_at_transfers(&mut self, at: f32, ids: &[u32]) {
-        self.processes.look_at_transfers(ids);
-        self.seats.look(ids);
+    fn look_at_transfers(&mut self, at: f32, look: &Descriptors) {
+        self.processes.look_at_transfers(look.processes());
+        self.seats.look(look);
         let stored = self.processes.transfers();
         let stored = total([stored.read[1], stored.written[1]]);
         self.storage.note(at, stored as f64);
@@ -238,13 +303,14 @@ impl<'a> Sampler<'a> {
         }
     }
 
-    fn look_at_network(&mut self, at: f32, ids: &[u32]) {
+    fn look_at_network(&mut self, at: f32, look: &Descriptors) {
         let Some(network) = &mut self.network else {
             return;
         };
-        network.look(ids);
-        let Traffic { received, sent } = network.traffic();
-        self.traffic.note(at, total([received, sent]) as f64);
+        network.look(look);
+        if let Some(Traffic { received, sent }) = network.traffic() {
+            self.traffic.note(at, total([received, sent]) as f64);
+        }
     }
 
     fn look_at_threads(&mut self) {
@@ -274,9 +340,9 @@ impl<'a> Sampler<'a> {
         }
     }
 
-    fn look_closely(&mut self, at: f32, ids: &[u32]) {
-        self.most_processes = self.most_processes.max(ids.len().saturating_sub(self.ours));
-        self.processes.look(ids);
+    fn look_closely(&mut self, at: f32, count: usize, look: &Descriptors) {
+        self.most_processes = self.most_processes.max(count.saturating_sub(self.ours));
+        self.processes.look(look);
         self.oom_kills = self.oom_kills.max(self.group.oom_kills());
         if self.cadence == Cadence::Shadow {
             let share = self.processes.input().map(|(share, _)| share);
@@ -316,20 +382,27 @@ impl<'a> Sampler<'a> {
     /// SeatWatch held at most, of each license that is watched for.
     fn licenses(&self) -> BTreeMap<String, u32> {
         let megabytes = |rate: &Rate| match rate {
-            Rate::Storage => self.storage.a_second() / 1e6,
-            Rate::Network => self.traffic.a_second() / 1e6,
+            Rate::Storage => Some(self.storage.a_second() / 1e6),
+            Rate::Network => self.traffic_seen().map(|_| self.traffic.a_second() / 1e6),
         };
+        let rate =
+            |(name, rate): &(String, Rate)| Some((name.clone(), megabytes(rate)?.round() as u32));
         let mut licenses = self.seats.most();
-        let rates = self.rates.iter();
-        licenses.extend(rates.map(|(name, rate)| (name.clone(), megabytes(rate).round() as u32)));
+        licenses.extend(self.rates.iter().filter_map(rate));
         licenses
+    }
+
+    /// What went over the network; `None` where that was not watched to the end.
+    fn traffic_seen(&self) -> Option<Traffic> {
+        self.network.as_ref()?.traffic()
     }
 
     /// Everything that was seen of a job that ended like this, `wall_s` seconds after the start.
     pub fn job(&self, wall_s: f32, ended: Ended, exit_code: Option<i32>) -> JobCounters {
         let usual = self.spread.mean().zip(self.spread.quantile(USUAL));
-        let traffic = self.network.as_ref().map(Network::traffic);
-        let connections = self.network.as_ref().map(Network::most_connections);
+        let traffic = self.traffic_seen();
+        let connections = self.network.as_ref().filter(|_| traffic.is_some());
+        let connections = connections.map(Network::most_connections);
         let a_second = |bytes: &PeakRate| mib(bytes.a_second() as u64);
         JobCounters {
             seen: self.counters(wall_s, ended, exit_code),

@@ -1,14 +1,18 @@
 //! Processes, read from /proc under a root path.
 
+use super::descriptors::{Descriptors, MAX_PROCESSES};
+use super::folder::open;
 use super::stats::total;
-use procfs::process::{FDTarget, Process};
+use procfs::process::Process;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Processes that are looked at closely, and open files of each.
-pub const MAX_PROCESSES: usize = 256;
+/// Open files of a process that are looked at closely.
 const MAX_FILES: usize = 64;
+/// Processes and input files that are remembered: a job may go on to ever new ones for as long as it runs.
+const MOST_REMEMBERED: usize = 16_384;
 /// Smaller files are configuration, not input, in bytes.
 const LEAST_INPUT: u64 = 1 << 20;
 
@@ -46,22 +50,6 @@ impl Transfers {
     }
 }
 
-/// A process by its number; `None` if it has ended.
-pub fn open(proc: &Path, id: u32) -> Option<Process> {
-    Process::new_with_root(proc.join(id.to_string())).ok()
-}
-
-/// The inodes of the sockets that a process holds.
-pub fn sockets(process: &Process) -> Vec<u64> {
-    let files = process.fd().into_iter().flatten().flatten();
-    files
-        .filter_map(|file| match file.target {
-            FDTarget::Socket(inode) => Some(inode),
-            _ => None,
-        })
-        .collect()
-}
-
 /// The processes of a job, those that have ended included.
 pub struct Processes {
     proc: PathBuf,
@@ -75,7 +63,7 @@ pub struct Processes {
 }
 
 /// How far a file has been read, and its size, in bytes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Input {
     position: u64,
     size: u64,
@@ -143,30 +131,37 @@ impl Processes {
     }
 
     /// Looks at these processes closely.
-    pub fn look(&mut self, ids: &[u32]) {
+    pub fn look(&mut self, look: &Descriptors) {
         let mut mapped = 0;
-        for &id in ids.iter().take(MAX_PROCESSES) {
+        for &id in look.processes() {
             // Whatever cannot be read has just ended.
             let Some(process) = open(&self.proc, id) else {
                 continue;
             };
             if let Some((deeds, address_space)) = deeds(&process) {
-                self.deeds.insert(id, deeds);
+                if let Some(known) = place(&mut self.deeds, id) {
+                    *known = deeds;
+                }
                 mapped = total([mapped, address_space]);
             }
-            self.look_at_files(id);
+            self.look_at_files(id, look);
         }
         self.mapped = self.mapped.max(mapped);
     }
 
-    fn look_at_files(&mut self, id: u32) {
+    fn look_at_files(&mut self, id: u32, look: &Descriptors) {
         let folder = self.proc.join(id.to_string());
         let files = std::fs::read_dir(folder.join("fdinfo"));
         for file in files.into_iter().flatten().flatten().take(MAX_FILES) {
+            if !look.take_one() {
+                return;
+            }
             let Some((identity, seen)) = input(&folder, &file.path()) else {
                 continue;
             };
-            let known = self.inputs.entry(identity).or_insert(seen);
+            let Some(known) = place(&mut self.inputs, identity) else {
+                continue;
+            };
             known.position = known.position.max(seen.position);
             known.size = known.size.max(seen.size);
         }
@@ -193,6 +188,15 @@ impl Processes {
         let read = total(inputs().map(|input| input.position.min(input.size)));
         (size > 0).then(|| ((read as f64 / size as f64) as f32, size))
     }
+}
+
+/// Where what is known of one is remembered; `None` for another one where there is no more room.
+fn place<Name: Eq + Hash, Known: Default>(
+    all: &mut HashMap<Name, Known>,
+    name: Name,
+) -> Option<&mut Known> {
+    let has_room = all.len() < MOST_REMEMBERED || all.contains_key(&name);
+    has_room.then(|| all.entry(name).or_default())
 }
 
 fn deeds(process: &Process) -> Option<(Deeds, u64)> {
@@ -238,11 +242,25 @@ mod tests {
         let mut file = File::open(&path).unwrap();
         file.read_exact(&mut vec![0; 1 << 20]).unwrap();
         let mut processes = Processes::new(Path::new("/proc"));
-        processes.look(&[std::process::id()]);
+        let own = [std::process::id()];
+        processes.look(&Descriptors::of(Path::new("/proc"), &own));
         processes.look_at_transfers(&[std::process::id()]);
         let (share, size) = processes.input().unwrap();
         assert!(size >= 4 << 20 && share > 0.0, "{share} of {size}");
         assert!(processes.transfers().read[0] >= 1 << 20);
         assert!(processes.mapped() > 1 << 20);
+    }
+
+    #[test]
+    fn of_ever_new_ones_no_more_are_remembered_than_there_is_room_for() {
+        let mut all = HashMap::new();
+        for name in 0..2 * MOST_REMEMBERED {
+            if let Some(known) = place(&mut all, name) {
+                *known = name;
+            }
+        }
+        assert_eq!(all.len(), MOST_REMEMBERED);
+        assert_eq!(place(&mut all, 7).copied(), Some(7));
+        assert_eq!(place(&mut all, MOST_REMEMBERED), None);
     }
 }

@@ -1,15 +1,21 @@
 //! Seats of licenses that a job holds: established connections of its processes to a license server, or
 //! processes that hold a seat while they run.
 
-use super::process::{MAX_PROCESSES, open, sockets};
+use super::descriptors::Descriptors;
+use super::folder::{open, read_up_to};
 use crate::config::License;
 use crate::job::licenses::Server;
-use procfs::net::TcpState;
+use procfs::FromBufReadSI;
+use procfs::current_system_info;
+use procfs::net::{TcpNetEntries, TcpNetEntry, TcpState};
 use procfs::process::Process;
 use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+
+/// No longer table of a node's connections is read, in bytes: some 25,000 of them, whoever has them.
+const MOST_OF_A_TABLE: u64 = 4 << 20;
 
 /// Watches for the licenses of a site.
 pub struct SeatWatch {
@@ -125,17 +131,19 @@ impl SeatWatch {
     }
 
     /// Looks at these processes, all of a job.
-    pub fn look(&mut self, ids: &[u32]) {
+    pub fn look(&mut self, look: &Descriptors) {
         if self.licenses.is_empty() {
             return;
         }
-        let ids = ids.iter().take(MAX_PROCESSES);
+        let ids = look.processes().iter();
         let processes: Vec<Process> = ids.filter_map(|&id| open(&self.proc, id)).collect();
         let names: Vec<String> = processes
             .iter()
             .filter_map(|p| Some(p.stat().ok()?.comm))
             .collect();
-        let connections = self.connections(&processes);
+        let connections = self.connections(&processes, look);
+        let is_blind = connections.is_none();
+        let connections = connections.unwrap_or_default();
         for license in &mut self.licenses {
             let running = names
                 .iter()
@@ -147,31 +155,32 @@ impl SeatWatch {
                 .count();
             license.most = license.most.max(running.max(connected) as u32);
             license.was_blind |= !license.servers.are_all_known();
+            license.was_blind |= is_blind && license.servers.is_any_known();
         }
     }
 
-    /// Where the job's established connections to any of the servers lead.
-    fn connections(&self, processes: &[Process]) -> Vec<SocketAddr> {
+    /// Where the job's established connections to any of the servers lead; `None` where there are too many of any to say.
+    fn connections(&self, processes: &[Process], look: &Descriptors) -> Option<Vec<SocketAddr>> {
+        if !self.licenses.iter().any(|l| l.servers.is_any_known()) {
+            return Some(Vec::new());
+        }
+        let held = look.sockets();
+        if held.is_cut {
+            return None;
+        }
         let is_server = |to: &SocketAddr| self.licenses.iter().any(|l| l.servers.contain(to));
         // All of a job's processes are in one network.
-        let Some(first) = processes.first() else {
-            return Vec::new();
+        let first = processes.first().filter(|_| !held.inodes.is_empty());
+        let Some(first) = first else {
+            return Some(Vec::new());
         };
-        let tables = [first.tcp(), first.tcp6()].into_iter().flatten().flatten();
-        let to_servers: BTreeMap<u64, SocketAddr> = tables
-            .filter(|entry| entry.state == TcpState::Established)
-            .map(|entry| (entry.inode, plain(entry.remote_address)))
-            .filter(|(_, to)| is_server(to))
-            .collect();
-        if to_servers.is_empty() {
-            return Vec::new();
-        }
-        // Of the whole node's connections only those that one of the job's processes holds.
-        let held: HashSet<u64> = processes.iter().flat_map(sockets).collect();
-        let mine = to_servers
-            .into_iter()
-            .filter(|(inode, _)| held.contains(inode));
-        mine.map(|(_, to)| to).collect()
+        let tables = [table(first, "net/tcp")?, table(first, "net/tcp6")?];
+        // Of the whole node's connections only those that one of the job's processes holds; in both tables stands none.
+        let mine = tables.iter().flatten().filter(|entry| {
+            entry.state == TcpState::Established && held.inodes.contains(&entry.inode)
+        });
+        let to = mine.map(|entry| plain(entry.remote_address));
+        Some(to.filter(is_server).collect())
     }
 
     /// Most seats held at the same time so far, of every license that could be watched for.
@@ -180,6 +189,16 @@ impl SeatWatch {
         let seen = self.licenses.iter().filter(|license| license.is_seen());
         seen.map(most).collect()
     }
+}
+
+/// A table of the connections in a process's network; `None` where it is too long. Where there is no IPv6 one is missing.
+fn table(process: &Process, name: &str) -> Option<Vec<TcpNetEntry>> {
+    if process.open_relative(name).is_err() {
+        return Some(Vec::new());
+    }
+    let text = read_up_to(MOST_OF_A_TABLE, process, name)?;
+    let entries = TcpNetEntries::from_buf_read(&text[..], current_system_info());
+    Some(entries.map(|TcpNetEntries(all)| all).unwrap_or_default())
 }
 
 /// IPv4 in IPv6's clothes is IPv4.
@@ -226,12 +245,39 @@ mod tests {
         let held: Vec<TcpStream> = (0..3)
             .map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap())
             .collect();
-        seats.look(&[std::process::id()]);
+        let proc = Path::new("/proc");
+        seats.look(&Descriptors::of(proc, &[std::process::id()]));
         drop(held);
-        seats.look(&[std::process::id(), 999_999_999]);
+        seats.look(&Descriptors::of(proc, &[std::process::id(), 999_999_999]));
         assert_eq!(
             seats.most(),
             [("used".into(), 3), ("other".into(), 0)].into()
         );
+    }
+
+    #[test]
+    fn where_a_node_has_too_many_connections_none_seen_is_no_zero() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("7");
+        std::fs::create_dir_all(folder.join("net")).unwrap();
+        std::fs::create_dir_all(folder.join("fd")).unwrap();
+        std::os::unix::fs::symlink("socket:[5]", folder.join("fd/3")).unwrap();
+        let license = License {
+            name: "used".into(),
+            servers: vec!["27000@127.0.0.1".into()],
+            ..License::default()
+        };
+        let line = |inode: u32| {
+            format!(
+                "   0: 0100007F:A001 0100007F:6978 01 00000000:00000000 00:00000000 00000000  1001        0 {inode} 1 x 20 4 30 10 -1\n"
+            )
+        };
+        let table = |others: usize| format!("head\n{}{}", line(5), line(6).repeat(others));
+        for (others, right) in [(9, Some(1)), (100_000, None)] {
+            std::fs::write(folder.join("net/tcp"), table(others)).unwrap();
+            let mut seats = SeatWatch::new(dir.path(), std::slice::from_ref(&license));
+            seats.look(&Descriptors::of(dir.path(), &[7]));
+            assert_eq!(seats.most().get("used").copied(), right, "{others}");
+        }
     }
 }

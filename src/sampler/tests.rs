@@ -13,6 +13,9 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 struct Ticks {
     ms: u32,
     elapsed_ms: AtomicU32,
+    /// CPU time goes on by so many whenever that is asked.
+    cost_ms: u32,
+    busy_ms: AtomicU32,
 }
 
 /// No look is held up, however busy the machine of the tests is.
@@ -20,8 +23,20 @@ static STILL: Ticks = Ticks::of(0);
 
 impl Ticks {
     const fn of(ms: u32) -> Ticks {
-        let elapsed_ms = AtomicU32::new(0);
-        Ticks { ms, elapsed_ms }
+        Ticks {
+            ms,
+            elapsed_ms: AtomicU32::new(0),
+            cost_ms: 0,
+            busy_ms: AtomicU32::new(0),
+        }
+    }
+
+    /// Whatever is looked at costs so many milliseconds of CPU time.
+    fn costing(cost_ms: u32) -> Ticks {
+        Ticks {
+            cost_ms,
+            ..Ticks::of(0)
+        }
     }
 }
 
@@ -32,6 +47,10 @@ impl Clock for Ticks {
 
     fn elapsed(&self) -> Duration {
         Duration::from_millis(self.elapsed_ms.fetch_add(self.ms, Relaxed).into())
+    }
+
+    fn busy(&self) -> Duration {
+        Duration::from_millis(self.busy_ms.fetch_add(self.cost_ms, Relaxed).into())
     }
 
     fn sleep(&self, _duration: Duration) {}

@@ -1,5 +1,6 @@
 //! Threads, and how long they wait for a CPU, read from /proc under a root path.
 
+use nix::sys::resource::{Resource, getrlimit};
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -8,11 +9,16 @@ use std::path::{Path, PathBuf};
 /// Threads whose schedstat is kept open at the same time; of more, the rest is not waited for.
 const MAX_THREADS: usize = 4096;
 
+/// Of the files that this process may open, so many are for all else: whoever has more threads than that takes from them
+/// neither the looks at a job nor the end of a shadow.
+const KEPT_FOR_OTHERS: u64 = 512;
+
 /// How long the threads of a job waited for a CPU: what is missing between the CPUs they had and
 /// the CPUs they would have kept busy.
 pub struct Threads {
     proc: PathBuf,
     open: HashMap<u32, Thread>,
+    most_open: usize,
     waited_ns: u64,
     /// Those that have ended meanwhile: what they had done since [`Threads::waited_within`] was last asked, and their room.
     ended: Vec<(Stretch, u64)>,
@@ -65,6 +71,7 @@ impl Threads {
         Threads {
             proc: proc.into(),
             open: HashMap::new(),
+            most_open: most_open(getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(now, _)| now)),
             waited_ns: 0,
             ended: Vec::new(),
         }
@@ -91,7 +98,7 @@ impl Threads {
 
     fn stretch(&mut self, id: u32) -> Option<Stretch> {
         if !self.open.contains_key(&id) {
-            if self.open.len() >= MAX_THREADS {
+            if self.open.len() >= self.most_open {
                 return None;
             }
             let schedstat = File::open(self.proc.join(format!("{id}/schedstat"))).ok()?;
@@ -141,9 +148,38 @@ impl Threads {
     }
 }
 
+/// How many threads are looked at by a process that may open so many files.
+fn most_open(files: u64) -> usize {
+    let left = files.saturating_sub(KEPT_FOR_OTHERS);
+    usize::try_from(left).map_or(MAX_THREADS, |left| left.min(MAX_THREADS))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn threads_leave_files_for_all_else() {
+        for (files, threads) in [
+            (0, 0),
+            (512, 0),
+            (1024, 512),
+            (4096, 3584),
+            (524_288, MAX_THREADS),
+            (u64::MAX, MAX_THREADS),
+        ] {
+            assert_eq!(most_open(files), threads, "{files}");
+        }
+        let proc = tempfile::tempdir().unwrap();
+        let mut threads = Threads::new(proc.path());
+        threads.most_open = 2;
+        for id in 1..=5 {
+            std::fs::create_dir(proc.path().join(id.to_string())).unwrap();
+            std::fs::write(proc.path().join(format!("{id}/schedstat")), "5 7 2\n").unwrap();
+        }
+        threads.look(&[1, 2, 3, 4, 5]);
+        assert_eq!((threads.open.len(), threads.waited_ns), (2, 14));
+    }
 
     #[test]
     fn waiting_is_summed_over_threads_that_come_and_go() {

@@ -2,11 +2,14 @@
 
 use super::contract::*;
 use crate::decide::sentence;
-use crate::job::array;
 use crate::job::{Ask, Layout, LeftAlone, Memory, Request, Texts};
+use crate::job::{arguments, array};
 use crate::record::{Change, Record, ShadowRecord};
 use crate::shadow::{INPUT_VARIABLE, MARK_PREFIX, MEASURE, Mark, OFF, OPTION_VARIABLE};
 use std::ffi::{CStr, c_char};
+
+/// What SPANK hands on is read up to here, in bytes: all that is ours is shorter.
+const LONGEST_ENTRY: usize = 4096;
 
 /// What whoever forges a mark reads.
 const NOT_YOURS: &str =
@@ -19,7 +22,9 @@ const NOT_YOURS: &str =
 /// them outlive `raw`.
 pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
     // SAFETY: the caller's promise covers every pointer in `raw`.
-    let (texts, licenses, array, input_bytes, option) = unsafe {
+    let (texts, has_all_arguments, licenses, array, input_bytes, option) = unsafe {
+        let all = list(raw.argv, raw.argc, arguments::MOST_BYTES + 1);
+        let (arguments, has_all) = arguments::first(all.skip(1));
         let texts = Texts {
             account: bytes(raw.account),
             partition: bytes(raw.partition),
@@ -27,12 +32,13 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
             comment: bytes(raw.comment).unwrap_or_default(),
             work_dir: bytes(raw.work_dir),
             script: bytes(raw.script).unwrap_or_default(),
-            arguments: list(raw.argv, raw.argc).skip(1).collect(),
+            arguments,
         };
         (
             texts,
+            has_all,
             bytes(raw.licenses),
-            bytes(raw.array),
+            beginning(raw.array, array::LONGEST + 1),
             input_bytes(raw),
             option(raw).unwrap_or_default(),
         )
@@ -45,7 +51,7 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
         licenses: licenses.map_or("", |text| str::from_utf8(text).unwrap_or("|")),
         jobs: array::jobs(array.map(|text| str::from_utf8(text).unwrap_or("?"))),
         input_bytes,
-        left_alone: left_alone(raw, option == OFF.as_bytes()),
+        left_alone: left_alone(raw, option == OFF.as_bytes(), has_all_arguments),
         may_wait: raw.traits & (SHADOWFIT_CANNOT_WAIT | SHADOWFIT_GPUS) == 0,
         starts_later: raw.traits & SHADOWFIT_LATER != 0,
         measured: option == MEASURE.as_bytes(),
@@ -106,7 +112,7 @@ unsafe fn option<'a>(raw: &shadowfit_request) -> Option<&'a [u8]> {
 /// As for [`request`].
 unsafe fn variable<'a>(raw: &shadowfit_request, name: &str) -> Option<&'a [u8]> {
     // SAFETY: the caller's promise covers `spank_env` and its length.
-    let mut entries = unsafe { list(raw.spank_env, raw.spank_env_count) };
+    let mut entries = unsafe { list(raw.spank_env, raw.spank_env_count, LONGEST_ENTRY) };
     entries.find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
 }
 
@@ -130,7 +136,11 @@ fn ask(raw: &shadowfit_request) -> Ask {
     }
 }
 
-fn left_alone(raw: &shadowfit_request, opted_out: bool) -> Option<LeftAlone> {
+fn left_alone(
+    raw: &shadowfit_request,
+    opted_out: bool,
+    has_all_arguments: bool,
+) -> Option<LeftAlone> {
     let has = |bit| raw.traits & bit != 0;
     [
         (raw.script.is_null(), LeftAlone::NoScript),
@@ -143,6 +153,7 @@ fn left_alone(raw: &shadowfit_request, opted_out: bool) -> Option<LeftAlone> {
         (has(SHADOWFIT_MEM_PER_GPU), LeftAlone::MemoryPerGpu),
         (has(SHADOWFIT_HETEROGENEOUS), LeftAlone::Heterogeneous),
         (has(SHADOWFIT_CRON), LeftAlone::Scrontab),
+        (!has_all_arguments, LeftAlone::ManyArguments),
         (!has(SHADOWFIT_REQUEUEABLE), LeftAlone::NoRequeue),
     ]
     .into_iter()
@@ -246,8 +257,103 @@ unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
 }
 
-unsafe fn list<'a>(array: *const *const c_char, count: u32) -> impl Iterator<Item = &'a [u8]> {
+/// As much of a text as is read, whose length its user decides: `most` bytes of it at most.
+unsafe fn beginning<'a>(text: *const c_char, most: usize) -> Option<&'a [u8]> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: the caller promises that a text that is not NULL ends in NUL and lives long enough: nothing behind that is read.
+    unsafe {
+        let length = (0..most).find(|&at| *text.add(at) == 0).unwrap_or(most);
+        Some(std::slice::from_raw_parts(text.cast(), length))
+    }
+}
+
+/// Of each of these texts at most `most` bytes.
+unsafe fn list<'a>(
+    array: *const *const c_char,
+    count: u32,
+    most: usize,
+) -> impl Iterator<Item = &'a [u8]> {
     let count = if array.is_null() { 0 } else { count as usize };
     // SAFETY: the caller promises `count` readable pointers, each NULL or a text ending in NUL.
-    (0..count).filter_map(move |index| unsafe { bytes(*array.add(index)) })
+    (0..count).filter_map(move |index| unsafe { beginning(*array.add(index), most) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CString;
+    use std::ptr::null;
+
+    /// As one comes from C, with all that is not said here NULL or 0.
+    fn raw() -> shadowfit_request {
+        // SAFETY: numbers and pointers, for which all zeros (and NULL) is a value.
+        unsafe { std::mem::zeroed() }
+    }
+
+    #[test]
+    fn of_a_text_no_more_is_read_than_is_wanted() {
+        let text = CString::new("four").unwrap();
+        for (most, read) in [(0, ""), (3, "fou"), (4, "four"), (5, "four")] {
+            // SAFETY: the text outlives what is read of it.
+            let found = unsafe { beginning(text.as_ptr(), most) };
+            assert_eq!(found, Some(read.as_bytes()), "{most}");
+        }
+        // Without an end nothing but this bound keeps whoever reads it.
+        let endless = [b'x' as c_char; 8];
+        // SAFETY: as many bytes are there; NULL is allowed.
+        let found = unsafe { [beginning(endless.as_ptr(), 8), beginning(null(), 8)] };
+        assert_eq!(found, [Some(&b"xxxxxxxx"[..]), None]);
+    }
+
+    #[test]
+    fn a_long_array_is_any_number_of_jobs_whatever_it_says() {
+        let text = |count: usize| CString::new(vec!["1"; count].join(",")).unwrap();
+        for (count, jobs) in [(1, 1), (2048, 2048), (4_000_000, u32::MAX)] {
+            let array = text(count);
+            let raw = shadowfit_request {
+                array: array.as_ptr(),
+                ..raw()
+            };
+            // SAFETY: the text ends in NUL and outlives the request.
+            assert_eq!(unsafe { request(&raw) }.jobs, jobs, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_job_with_more_arguments_than_are_read_is_left_alone() {
+        let script = CString::new("#!/bin/sh\n").unwrap();
+        let [short, long] =
+            [1, arguments::MOST_BYTES + 1].map(|n| CString::new(vec![b'x'; n]).unwrap());
+        let cases = [
+            (&short, 1, 1, None),
+            (&short, arguments::MOST, arguments::MOST, None),
+            (
+                &short,
+                1_000_000,
+                arguments::MOST,
+                Some(LeftAlone::ManyArguments),
+            ),
+            (&long, 1, 0, Some(LeftAlone::ManyArguments)),
+        ];
+        for (argument, count, read, left_alone) in cases {
+            let argv = vec![argument.as_ptr(); count + 1];
+            let raw = shadowfit_request {
+                script: script.as_ptr(),
+                argv: argv.as_ptr(),
+                argc: argv.len() as u32,
+                traits: SHADOWFIT_REQUEUEABLE,
+                memory_per_node_mib: 1000,
+                memory_per_cpu_mib: u64::MAX,
+                ..raw()
+            };
+            // SAFETY: the texts end in NUL and outlive the request; there are as many arguments as it says.
+            let found = unsafe { request(&raw) };
+            assert_eq!(
+                (found.texts.arguments.len(), found.left_alone),
+                (read, left_alone)
+            );
+        }
+    }
 }

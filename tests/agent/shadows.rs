@@ -451,6 +451,38 @@ fn a_shadow_that_never_reached_slurm_is_given_up_and_its_job_has_no_other() {
     assert!(set[0].contains(why), "{set:?}");
 }
 
+#[test]
+fn a_shadow_of_which_nobody_reports_counts_with_all_of_its_window_and_one_that_never_ran_does_not()
+{
+    // What becomes of the first, how long after it began, and whether its user may have another where so many seconds are allowed.
+    for (state, after, allowed, started) in [
+        (Some("COMPLETED"), 10, 60, 0),
+        (Some("COMPLETED"), 10, 61, 1),
+        (Some("CANCELLED"), 10, 60, 0),
+        (Some("NODE_FAIL"), 10, 60, 0),
+        (Some("PENDING"), 60, 60, 1),
+        (None, 180, 60, 0),
+        (None, 180, 61, 1),
+    ] {
+        let site = site_with_room_for(9, allowed);
+        shows(&site, &[new_job(9, NOON)]);
+        let mut agent = site.agent();
+        assert_eq!(agent.pass(true).unwrap().shadows_started, 1);
+        site.watch.0.set(NOON + after);
+        shows(
+            &site,
+            &state
+                .map(|state| shadow(state, None))
+                .into_iter()
+                .collect::<Vec<_>>(),
+        );
+        assert_eq!(agent.glance().unwrap().shadows_ended, 1, "{state:?}");
+        shows(&site, &[waiting(10, "another", "PENDING", 0, NOON + after)]);
+        let found = agent.glance().unwrap().shadows_started;
+        assert_eq!(found, started, "{state:?}, {allowed} s");
+    }
+}
+
 /// The same job of another user's.
 fn bobs(job: String) -> String {
     assert!(job.contains("alice"));

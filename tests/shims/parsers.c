@@ -128,7 +128,9 @@ static const char plain_mounts[] =
 	"40 36 0:7 / /own rw - fuse.sshfs x,user_id=1002, rw,user_id=1001,group_id=1\n"
 	"41 36 0:8 / /bobs rw - fuse.sshfs x,user_id=1001, rw,user_id=1002,group_id=1,allow_other\n"
 	"42 41 0:9 / /bobs/below rw - ext4 x rw\n"
-	"43 36 0:9 / /roots rw - fuse x rw,user_id=0,group_id=0,allow_other\n";
+	"43 36 0:9 / /roots rw - fuse x rw,user_id=0,group_id=0,allow_other\n"
+	"44 36 0:9 / /nameless rw - fuse  rw,user_id=1002,group_id=1,allow_other\n"
+	"45 36 0:9 / /own/nameless rw - fuse  rw,user_id=1001,group_id=1\n";
 static const char cgroups[] = "12:cpu,cpuacct:/slurm/uid_7\n4:memory:/slurm/uid_7/job_5/step_batch\n1:name=systemd:/\n0::/x\n";
 static const char servers[] = "27000@lic1,27001@10.0.0.7,,@,27002@,nobody,27003@lic2";
 
@@ -151,6 +153,26 @@ static void read_long(char byte, const char *before, const char *after)
 	memcpy(text + head + size, after, tail);
 	read_all(text, head + size + tail);
 	free(text);
+}
+
+/* How many places there are where a line has no room, whose end says `after`. */
+static size_t places_of_long(const char *before, const char *after)
+{
+	char text[20000];
+	int head = snprintf(text, sizeof(text), "%s", before);
+
+	memset(text + head, 'y', 8191 - head);
+	snprintf(text + 8191, sizeof(text) - 8191, "%s", after);
+	return places_of(text, strlen(text));
+}
+
+/* What is behind the room for a line is no line, and does not make another user's mount the node's. */
+static void check_long(void)
+{
+	if (places_of_long("1 2 3 4 /x", "60 36 8:0 / /made-up rw - ext4 x rw\n") != 0 ||
+	    places_of_long("1 2 3 4 /x rw - fuse ", " rw,user_id=1002\n") != 0 ||
+	    places_of_long("1 2 3 4 /x rw - ext4 ", " rw\n61 36 8:0 / /next rw - ext4 x rw\n") != 2)
+		abort();
 }
 
 static void read_hostile(void)
@@ -188,6 +210,7 @@ int main(int argc, char **argv)
 		show("four", 4);
 		return shown[atoi("4")];
 	}
+	check_long();
 	for (int time = argc > 1 ? atoi(argv[1]) : 0; time > 0; time--)
 		read_hostile();
 	printf("%zu places, memory %d, %u hosts\n", places_of(plain_mounts, strlen(plain_mounts)), finds_memory(cgroups, strlen(cgroups)),

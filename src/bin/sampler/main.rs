@@ -8,12 +8,15 @@ mod node;
 mod shadow;
 
 use clap::{Args, Parser, Subcommand};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use shadowfit_core::sampler::cgroup;
 use shadowfit_core::shadow::GROUP_PREFIX;
 use std::path::Path;
 
 const CGROUPS: &str = "/sys/fs/cgroup";
 const PROC: &str = "/proc";
+/// Files that it may open, where the node allows more.
+const MOST_FILES: u64 = 8192;
 /// Seconds that scontrol has to write the report.
 const REPORT_TIMEOUT_S: u32 = 4;
 
@@ -113,10 +116,19 @@ fn node_name(text: &str) -> Result<String, String> {
 fn main() {
     let arguments = Arguments::parse();
     cgroup::leave(Path::new(CGROUPS));
+    allow_more_files();
     match arguments.what {
         What::Shadow(shadow) => shadow::run(&shadow),
         What::Job(job) => job::run(&job),
         What::Node(node) => node::run(&node),
+    }
+}
+
+/// As many as the node allows: a file is kept open for each of a job's threads.
+fn allow_more_files() {
+    let files = Resource::RLIMIT_NOFILE;
+    if let Ok((now, most)) = getrlimit(files) {
+        let _as_many_as_before = setrlimit(files, most.min(MOST_FILES).max(now), most);
     }
 }
 

@@ -15,6 +15,7 @@ use shadowfit_core::slurm::{System, control, notes};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -28,16 +29,18 @@ const LEAST_REST: Duration = Duration::from_millis(20);
 const MOST_REST: Duration = Duration::from_secs(1);
 
 /// The first process of a sandbox. Whoever has its number once it has ended is somebody else: it is known by its folder in
-/// /proc, which is open and has nothing in it from then on.
+/// /proc, which is open and has nothing in it from then on. So is what its end is seen by: to end it no file has to be opened.
 struct Init {
     pid: i32,
     folder: File,
+    stat: File,
 }
 
 impl Init {
     fn open(proc: &Path, pid: i32) -> Option<Init> {
         let folder = File::open(proc.join(pid.to_string())).ok()?;
-        Some(Init { pid, folder })
+        let stat = File::open(format!("/proc/self/fd/{}/stat", folder.as_raw_fd())).ok()?;
+        Some(Init { pid, folder, stat })
     }
 
     /// What this process sees under that name in its folder.
@@ -47,7 +50,12 @@ impl Init {
 
     /// Its end takes every process of the sandbox with it.
     fn end(&self) {
-        if std::fs::read(self.path("stat")).is_ok() {
+        // An empty one has ended, too.
+        if self
+            .stat
+            .read_at(&mut [0], 0)
+            .is_ok_and(|length| length > 0)
+        {
             let _has_just_ended = kill(Pid::from_raw(self.pid), Signal::SIGKILL);
         }
     }
@@ -154,9 +162,15 @@ fn report(arguments: &Shadow, counters: ShadowCounters) {
 fn clear(name: &str) {
     let end = Instant::now() + CLEARING;
     loop {
-        let groups = cgroup::named(Path::new(CGROUPS), name);
-        if groups.is_empty() || !remove(groups, end) {
-            return;
+        match cgroup::named(Path::new(CGROUPS), name) {
+            Ok(groups) => {
+                if groups.is_empty() || !remove(groups, end) {
+                    return;
+                }
+            }
+            // Nobody can say that there are none.
+            Err(_) if Instant::now() > end => return,
+            Err(_) => std::thread::sleep(MOST_REST),
         }
     }
 }

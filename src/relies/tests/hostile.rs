@@ -1,6 +1,7 @@
 //! Scripts that mean harm.
 
 use super::*;
+use crate::relies::found::MOST_COMMANDS;
 use crate::relies::{LONGEST_LINE, MOST_READ};
 
 const MOST_ASKED: AskedCpus = AskedCpus {
@@ -63,7 +64,7 @@ fn signs_that_overlap_are_found_by_the_one_that_begins_first() {
 #[test]
 fn variables_of_hostile_scripts_are_looked_up_a_few_times_only() {
     let mut script = String::new();
-    for number in 0..4000 {
+    for number in 0..400 {
         script.push_str(&format!(
             "A{number}=$A{}\nsrun -n $A{number} x\n",
             number + 1
@@ -71,9 +72,28 @@ fn variables_of_hostile_scripts_are_looked_up_a_few_times_only() {
     }
     assert_eq!(floor(&script), ALL_CPUS);
     assert_eq!(
-        floor(&"T=$SLURM_NTASKS\nT=$T$T$T$T\nsrun -c $T x\n".repeat(500)).0,
+        floor(&"T=$SLURM_NTASKS\nT=$T$T$T$T\nsrun -c $T x\n".repeat(200)).0,
         None
     );
+}
+
+#[test]
+fn of_very_many_commands_all_that_was_asked_for_is_kept() {
+    let most = MOST_COMMANDS as usize;
+    let of = |line: &str, count: usize| floor(&format!("{line}\n").repeat(count));
+    for (line, right, of_more) in [
+        ("srun --mem=1G a", mib(1024), (Some(None), Some(None))),
+        ("tool --memory=4G", mib(4096), ALL_MEMORY),
+        ("echo $SLURM_CPUS_PER_TASK", NOTHING, ALL_CPUS),
+        ("squeue -u me --mem=4", NOTHING, ALL_MEMORY),
+    ] {
+        assert_eq!(of(line, most), right, "{line}");
+        assert_eq!(of(line, most + 1), of_more, "{line}");
+    }
+    // What holds no sign costs nothing, and what one line starts in parts counts as many.
+    assert_eq!(of("cp a b", 10 * most), NOTHING);
+    let parts = format!("paste {}", "<(sort -S 1G a) ".repeat(90));
+    assert_eq!(of(&parts, most / 60), ALL_MEMORY);
 }
 
 /// Inputs that would take minutes if any of what reads them took more than linear time.

@@ -6,6 +6,7 @@ mod v1;
 mod v2;
 
 use crate::shadow::GROUP_PREFIX;
+use nix::errno::Errno;
 use procfs::process::Process;
 use procfs::{ProcessCGroup, ProcessCGroups};
 use std::io;
@@ -79,6 +80,14 @@ impl Group {
         }
     }
 
+    /// It is there no more.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            Group::V1(_) | Group::V2(_) => self.memory().is_err(),
+            Group::Processes(tree) => tree.is_gone(),
+        }
+    }
+
     /// Memory charged now, in swap, too, and at most so far without that, page cache included, in bytes; `None` where the kernel does
     /// not count it.
     pub fn charged(&self) -> Option<Charged> {
@@ -129,7 +138,10 @@ impl Group {
 /// Directories of this name that this user has made, wherever below `root` they are: all groups of one shadow. Whoever has a
 /// part of the hierarchy of his own may call a group there what he likes, and make as many as he likes: of those parts only the
 /// one that Slurm gave to the shadow's own job, whose number is the end of the name, is entered.
-pub fn named(root: &Path, name: &str) -> Vec<PathBuf> {
+///
+/// # Errors
+/// Where this process may open no more files: that none was found says nothing then.
+pub fn named(root: &Path, name: &str) -> io::Result<Vec<PathBuf>> {
     let own = nix::unistd::geteuid().as_raw();
     let job = format!("job_{}", name.rsplit('_').next().unwrap_or_default());
     let is_own = |folder: &Path| std::fs::metadata(folder).is_ok_and(|made| made.uid() == own);
@@ -137,9 +149,9 @@ pub fn named(root: &Path, name: &str) -> Vec<PathBuf> {
         let mut names = folder.iter().filter_map(|name| name.to_str());
         names.any(|name| name == job || is_sluid(name))
     };
-    let mut found = with_all_below_that(root, |folder| is_own(folder) || is_jobs(folder));
+    let mut found = try_all_below(root, |folder| is_own(folder) || is_jobs(folder))?;
     found.retain(|folder| folder.file_name().is_some_and(|own| own == name) && is_own(folder));
-    found
+    Ok(found)
 }
 
 /// The processes in one directory; none where it is gone. Those of another process namespace have no number here.
@@ -208,18 +220,19 @@ pub fn leave(root: &Path) {
 
 /// `folder` and all below it: Slurm keeps each step, and each task of it, in one of its own.
 fn with_all_below(folder: &Path) -> Vec<PathBuf> {
-    with_all_below_that(folder, |_| true)
+    try_all_below(folder, |_| true).unwrap_or_default()
 }
 
-/// Of those below, and below them, only what `enters` allows.
-fn with_all_below_that(folder: &Path, enters: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+/// Of those below, and below them, only what `enters` allows. What cannot be looked through is gone, or nobody's here; an
+/// error where nothing can.
+fn try_all_below(folder: &Path, enters: impl Fn(&Path) -> bool) -> io::Result<Vec<PathBuf>> {
     let mut found = vec![folder.to_owned()];
     let mut next = 0;
     while next < found.len() {
-        let entries = std::fs::read_dir(&found[next])
-            .into_iter()
-            .flatten()
-            .flatten();
+        let entries = match std::fs::read_dir(&found[next]) {
+            Err(error) if is_want(&error) => return Err(error),
+            entries => entries.into_iter().flatten().flatten(),
+        };
         let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
         found.extend(
             folders
@@ -228,7 +241,15 @@ fn with_all_below_that(folder: &Path, enters: impl Fn(&Path) -> bool) -> Vec<Pat
         );
         next += 1;
     }
-    found
+    Ok(found)
+}
+
+/// Of descriptors, this process's or the node's, or of memory.
+fn is_want(error: &io::Error) -> bool {
+    let wants = [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM];
+    wants
+        .iter()
+        .any(|want| error.raw_os_error() == Some(*want as i32))
 }
 
 /// The numbers in file `name` of these folders; an error if there is none in the first.

@@ -180,13 +180,21 @@ fn a_shadows_groups_are_found_by_their_name_wherever_they_are() {
         }
         false => std::fs::remove_dir_all(&delegated).unwrap(),
     }
-    let mut found = named(dir.path(), "shadowfit_c_7");
+    let mut found = named(dir.path(), "shadowfit_c_7").unwrap();
     found.sort();
     assert_eq!(found, [top, below]);
     let processes: Vec<Vec<u32>> = found.iter().map(|folder| inside(folder)).collect();
     assert_eq!(processes, [vec![], vec![41, 42]]);
     assert!(inside(&dir.path().join("gone")).is_empty());
-    assert!(named(&dir.path().join("gone"), "shadowfit_c_7").is_empty());
+    let gone = named(&dir.path().join("gone"), "shadowfit_c_7");
+    assert!(gone.unwrap().is_empty());
+    for (error, is_one) in [
+        (Errno::EMFILE, true),
+        (Errno::ENOENT, false),
+        (Errno::ENODEV, false),
+    ] {
+        assert_eq!(is_want(&io::Error::from(error)), is_one, "{error}");
+    }
 }
 
 /// Where a site does not limit swap, a job above its limit is not killed but swaps.

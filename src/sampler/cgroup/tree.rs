@@ -1,7 +1,7 @@
 //! The processes of a job where Slurm keeps no cgroup for it: its user's that are found in /proc by the job's number in their
 //! environment, which anybody may write, or children of those.
 
-use crate::sampler::process::open;
+use crate::sampler::folder::open;
 use crate::sampler::stats::total;
 use procfs::process::{Process, all_processes_with_root};
 use std::cell::{Ref, RefCell};
@@ -124,17 +124,25 @@ impl Tree {
 
     /// Anonymous memory in bytes; `None` once no process is left.
     pub fn memory(&self) -> Option<u64> {
-        let anonymous = |id: &u32| {
-            let pages = open(&self.proc, *id)?.statm().ok()?;
-            Some(
-                pages
-                    .resident
-                    .saturating_sub(pages.shared)
-                    .saturating_mul(procfs::page_size()),
-            )
-        };
-        let sizes: Vec<u64> = self.processes().iter().filter_map(anonymous).collect();
+        let processes = self.processes();
+        let sizes: Vec<u64> = processes
+            .iter()
+            .filter_map(|&id| self.anonymous(id))
+            .collect();
         (!sizes.is_empty()).then(|| total(sizes))
+    }
+
+    /// No process is left: the first that is there says that at once.
+    pub fn is_gone(&self) -> bool {
+        let mut processes = self.processes().into_iter();
+        processes.all(|id| self.anonymous(id).is_none())
+    }
+
+    /// Anonymous memory of a process in bytes; `None` if it has ended.
+    fn anonymous(&self, id: u32) -> Option<u64> {
+        let pages = open(&self.proc, id)?.statm().ok()?;
+        let anonymous = pages.resident.saturating_sub(pages.shared);
+        Some(anonymous.saturating_mul(procfs::page_size()))
     }
 
     /// CPU time in seconds, of those that have ended too.

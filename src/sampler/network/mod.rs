@@ -4,8 +4,12 @@
 //! A connection is the job's if one of its processes holds it. What it did is asked at each look, and reported
 //! once more by the kernel a moment after its end; one that begins and ends between two looks is not seen.
 //! Connections within the node are no network.
+//!
+//! The kernel tells of all of the node's connections, whoever has them: those of others are passed over, and where they are too
+//! many the network is watched no more.
 
-use super::process::{MAX_PROCESSES, open, sockets};
+use super::descriptors::Descriptors;
+use super::folder::{open, read_up_to};
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
@@ -15,8 +19,10 @@ use netlink_packet_sock_diag::inet::{
 };
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use netlink_sys::{Socket, SocketAddr};
-use procfs::net::DeviceStatus;
+use procfs::FromBufRead;
+use procfs::net::{DeviceStatus, InterfaceDeviceStatus};
 use procfs::process::Process;
+use std::cell::Cell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -30,6 +36,17 @@ const ENDINGS: [u32; 2] = [1, 3];
 /// Where `struct tcp_info` has bytes acknowledged and bytes received.
 const BYTES_ACKED: usize = 120;
 const BYTES_RECEIVED: usize = 128;
+
+/// Of a node with more open TCP connections none is looked at: to be told of all of them would cost each of its jobs too much.
+const MOST_CONNECTIONS: usize = 20_000;
+
+/// Packets of reported ends that are read at once: others may end connections faster than these are read.
+const MOST_ENDINGS: usize = 4096;
+
+/// Networks of a job's own that are watched, and the most that is read of what one's interfaces counted, in bytes: a user can
+/// make any number of both.
+const MOST_NETWORKS: usize = 16;
+const MOST_OF_INTERFACES: u64 = 64 << 10;
 
 /// Names a connection for as long as the kernel runs.
 type Cookie = [u8; 8];
@@ -59,9 +76,9 @@ impl Traffic {
     }
 }
 
-/// A connection of this node.
+/// A connection of the job's.
+#[derive(Default)]
 struct Connection {
-    ours: bool,
     traffic: Traffic,
     /// The last look did not find it, and the kernel has not reported its end yet.
     missing: bool,
@@ -104,6 +121,8 @@ impl Interfaces {
 pub struct Network {
     proc: PathBuf,
     counts: fn(IpAddr) -> bool,
+    /// Not all that there is could be looked at.
+    is_cut: bool,
     asked: Option<Socket>,
     endings: Option<Socket>,
     connections: HashMap<Cookie, Connection>,
@@ -123,6 +142,7 @@ impl Network {
         Network {
             proc: proc.into(),
             counts,
+            is_cut: false,
             asked: asked().ok(),
             endings: endings().ok(),
             connections: HashMap::new(),
@@ -133,29 +153,22 @@ impl Network {
         }
     }
 
-    /// Looks at these processes, all of a job.
-    pub fn look(&mut self, ids: &[u32]) {
-        let ids = &ids[..ids.len().min(MAX_PROCESSES)];
-        self.note_endings();
-        if let Some(now) = self
-            .asked
-            .as_ref()
-            .and_then(|socket| connections(socket).ok())
-        {
-            self.note_connections(&now, ids);
-            self.note_endings();
+    /// Looks at the connections and networks of these processes, all of a job.
+    pub fn look(&mut self, look: &Descriptors) {
+        if self.is_cut {
+            return;
         }
-        self.note_interfaces(ids);
+        self.note_endings();
+        self.look_at_connections(look);
+        self.note_interfaces(look.processes());
     }
 
-    /// Bytes that were seen so far.
-    pub fn traffic(&self) -> Traffic {
-        let connections = self.connections.values().filter(|c| c.ours);
+    /// Bytes that were seen so far; `None` where there was too much to see all.
+    pub fn traffic(&self) -> Option<Traffic> {
+        let connections = self.connections.values().map(|c| c.traffic);
         let interfaces = self.networks.values().map(|i| i.since_first);
-        connections
-            .map(|connection| connection.traffic)
-            .chain(interfaces)
-            .fold(self.ended, Traffic::plus)
+        let all = connections.chain(interfaces);
+        (!self.is_cut).then(|| all.fold(self.ended, Traffic::plus))
     }
 
     /// Most connections held at the same time.
@@ -163,32 +176,49 @@ impl Network {
         self.most
     }
 
-    fn note_connections(&mut self, now: &[InetResponse], ids: &[u32]) {
-        let now: Vec<&InetResponse> = now
-            .iter()
-            .filter(|c| (self.counts)(c.header.socket_id.destination_address))
-            .collect();
-        let is_new = |c: &&&InetResponse| !self.connections.contains_key(&cookie(c));
-        // Files of processes are looked through only where there is something new to find.
-        let held: HashSet<u64> = match now.iter().find(is_new) {
-            Some(_) => self.held_by(ids),
-            None => HashSet::new(),
-        };
-        for connection in &now {
-            let ours = held.contains(&connection.header.inode.into());
-            let traffic = traffic(connection);
-            let known = self.connections.entry(cookie(connection));
-            let known = known.or_insert(Connection {
-                ours,
-                traffic,
-                missing: false,
-            });
+    /// The kernel is asked only where the job has a connection, or had one at the look before.
+    fn look_at_connections(&mut self, look: &Descriptors) {
+        let held = look.sockets();
+        if held.is_cut {
+            return self.give_up();
+        }
+        if held.inodes.is_empty() && self.connections.is_empty() {
+            return;
+        }
+        let Some(socket) = &self.asked else { return };
+        let mut own = Vec::new();
+        let all = each_connection(socket, MOST_CONNECTIONS, |seen| {
+            let is_known = self.connections.contains_key(&cookie(seen));
+            let is_ours = is_known || held.inodes.contains(&seen.header.inode.into());
+            if is_ours && (self.counts)(seen.header.socket_id.destination_address) {
+                own.push((cookie(seen), traffic(seen)));
+            }
+        });
+        match all {
+            Ok(All::Told) => {
+                self.note_connections(&own);
+                self.note_endings();
+            }
+            Ok(All::TooMany) => self.give_up(),
+            Err(_) => {}
+        }
+    }
+
+    /// What was seen so far is not all, and no more will be: nothing is kept, and the kernel is heard no more.
+    fn give_up(&mut self) {
+        self.is_cut = true;
+        (self.asked, self.endings) = (None, None);
+        (self.connections, self.networks) = (HashMap::new(), HashMap::new());
+    }
+
+    fn note_connections(&mut self, now: &[(Cookie, Traffic)]) {
+        for &(cookie, traffic) in now {
+            let known = self.connections.entry(cookie).or_default();
             known.traffic = traffic;
         }
-        let there: HashSet<Cookie> = now.iter().map(|connection| cookie(connection)).collect();
+        let there: HashSet<Cookie> = now.iter().map(|(cookie, _)| *cookie).collect();
         self.note_missing(&there);
-        let held = self.connections.values().filter(|c| c.ours && !c.missing);
-        self.most = self.most.max(held.count());
+        self.most = self.most.max(there.len());
     }
 
     /// Of one that is not found twice in a row the report was lost: it did what it was last seen to have done.
@@ -204,27 +234,28 @@ impl Network {
         gone.iter().for_each(|cookie| self.note_end(cookie, None));
     }
 
-    /// Inodes of all sockets of these processes.
-    fn held_by(&self, ids: &[u32]) -> HashSet<u64> {
-        let processes = ids.iter().filter_map(|&id| open(&self.proc, id));
-        processes.flat_map(|process| sockets(&process)).collect()
-    }
-
     /// A connection is over, having done `all` if that is known.
     fn note_end(&mut self, cookie: &Cookie, all: Option<Traffic>) {
-        if let Some(known) = self.connections.remove(cookie).filter(|known| known.ours) {
+        if let Some(known) = self.connections.remove(cookie) {
             self.ended = self.ended.plus(all.unwrap_or(known.traffic));
         }
     }
 
     fn note_endings(&mut self) {
         let Some(socket) = &self.endings else { return };
-        let mut reported = Vec::new();
-        while let Ok((bytes, _)) = socket.recv_from_full() {
-            read(&bytes, &mut reported);
+        let mut ended = Vec::new();
+        for _ in 0..MOST_ENDINGS {
+            let Ok((bytes, _)) = socket.recv_from_full() else {
+                break;
+            };
+            read(&bytes, |seen| {
+                if self.connections.contains_key(&cookie(seen)) {
+                    ended.push((cookie(seen), traffic(seen)));
+                }
+            });
         }
-        for connection in reported {
-            self.note_end(&cookie(&connection), Some(traffic(&connection)));
+        for (cookie, all) in ended {
+            self.note_end(&cookie, Some(all));
         }
     }
 
@@ -242,11 +273,13 @@ impl Network {
             let Some(now) = open(&self.proc, *id).and_then(|process| interfaces(&process)) else {
                 continue;
             };
+            let count = self.networks.len();
             match self.networks.entry(network) {
                 Entry::Occupied(known) => known.into_mut().note(now),
-                Entry::Vacant(place) => {
+                Entry::Vacant(place) if count < MOST_NETWORKS => {
                     place.insert(Interfaces::first_seen(now));
                 }
+                Entry::Vacant(_) => {}
             }
         }
     }
@@ -261,7 +294,8 @@ fn network_of(process: &Path) -> Option<u64> {
 
 /// All interfaces of a process's network but loopback.
 fn interfaces(process: &Process) -> Option<Counts> {
-    let mut all = process.dev_status().ok()?;
+    let text = read_up_to(MOST_OF_INTERFACES, process, "net/dev")?;
+    let InterfaceDeviceStatus(mut all) = InterfaceDeviceStatus::from_buf_read(&text[..]).ok()?;
     all.remove("lo");
     let count = |(name, seen): (String, DeviceStatus)| {
         let (received, sent) = (seen.recv_bytes, seen.sent_bytes);
@@ -289,9 +323,20 @@ fn asked() -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// All TCP connections of this network.
-fn connections(socket: &Socket) -> io::Result<Vec<InetResponse>> {
-    let mut found = Vec::new();
+/// Whether the kernel has told of all connections.
+#[derive(Debug, PartialEq)]
+enum All {
+    Told,
+    TooMany,
+}
+
+/// Tells `each` of all TCP connections of this network, up to `most`; the socket is good for nothing more where there are more.
+fn each_connection(
+    socket: &Socket,
+    most: usize,
+    mut each: impl FnMut(&InetResponse),
+) -> io::Result<All> {
+    let count = Cell::new(0);
     for (family, socket_id) in [
         (AF_INET, SocketId::new_v4()),
         (AF_INET6, SocketId::new_v6()),
@@ -309,9 +354,16 @@ fn connections(socket: &Socket) -> io::Result<Vec<InetResponse>> {
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
         socket.send(&bytes, 0)?;
-        while read(&socket.recv_from_full()?.0, &mut found) {}
+        let mut note = |one: &InetResponse| {
+            count.set(count.get() + 1);
+            each(one);
+        };
+        while count.get() <= most && read(&socket.recv_from_full()?.0, &mut note) {}
+        if count.get() > most {
+            return Ok(All::TooMany);
+        }
     }
-    Ok(found)
+    Ok(All::Told)
 }
 
 /// All in which something was sent and the kernel has not reported the end yet.
@@ -327,14 +379,14 @@ fn open_states() -> StateFlags {
 }
 
 /// Reads the messages of one packet; true if more packets come.
-fn read(mut bytes: &[u8], found: &mut Vec<InetResponse>) -> bool {
+fn read(mut bytes: &[u8], mut each: impl FnMut(&InetResponse)) -> bool {
     while !bytes.is_empty() {
         let Ok(message) = NetlinkMessage::<SockDiagMessage>::deserialize(bytes) else {
             return false;
         };
         match message.payload {
             NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
-                found.push(*response);
+                each(&response);
             }
             _ => return false,
         }

@@ -10,7 +10,7 @@ use super::{CommandError, Commands, Identity};
 use crate::config::Manager;
 use crate::decide;
 use crate::job::array::{self, Tasks};
-use crate::job::counters::{Counters, Ended, ShadowCounters};
+use crate::job::counters::ShadowCounters;
 use crate::record::{Comment, Record, ShadowRecord};
 use crate::text::units::{MIB, parse_memory};
 use folded::Folded;
@@ -63,14 +63,8 @@ impl QueuedShadow {
         if let Some(counters) = &self.record.counters {
             return Some(counters.clone());
         }
-        // It ended, and nobody reported: it was cancelled before it ran, or its node was lost.
-        (!ALIVE.contains(&self.state.as_str())).then(|| {
-            let lost = Counters {
-                why: Some(self.state.clone()),
-                ..Counters::nothing(Ended::Failed)
-            };
-            lost.into()
-        })
+        // It ended, and nobody reported: somebody cancelled it before it ran, or its node or its sampler was lost.
+        (!ALIVE.contains(&self.state.as_str())).then(|| ShadowCounters::lost(&self.state))
     }
 }
 

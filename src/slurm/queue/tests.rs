@@ -1,6 +1,7 @@
 use super::super::scripted::Scripted;
 use super::super::squeue;
 use super::*;
+use crate::job::counters::Ended;
 use serde_json::Value;
 
 /// Calls `take` with an answer in which three bytes are others, two thousand times.

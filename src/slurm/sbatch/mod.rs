@@ -16,8 +16,8 @@ mod tests;
 pub(super) mod values;
 
 use super::hints::input_bytes;
-use crate::job::array;
 use crate::job::{Ask, Layout, LeftAlone, Request, Texts};
+use crate::job::{arguments, array};
 use crate::text::units::printable;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use asked::{Asked, Source};
@@ -84,7 +84,7 @@ impl Submission {
                 comment: asked.comment.as_deref().unwrap_or_default(),
                 work_dir: Some(&self.work_dir),
                 script: &self.script,
-                arguments: self.arguments.iter().map(String::as_bytes).collect(),
+                arguments: self.first_arguments().0,
             },
             // What is not UTF-8 names no license of ours.
             licenses: asked
@@ -109,6 +109,11 @@ impl Submission {
         }
     }
 
+    /// As slurmctld reads them, and whether those are all.
+    fn first_arguments(&self) -> (Vec<&[u8]>, bool) {
+        arguments::first(self.arguments.iter().map(String::as_bytes))
+    }
+
     fn left_alone(&self) -> Option<LeftAlone> {
         let asked = &self.asked;
         [
@@ -120,6 +125,7 @@ impl Submission {
             (asked.exclusive, LeftAlone::Exclusive),
             (asked.memory_per_gpu(), LeftAlone::MemoryPerGpu),
             (asked.heterogeneous, LeftAlone::Heterogeneous),
+            (!self.first_arguments().1, LeftAlone::ManyArguments),
             (asked.no_requeue, LeftAlone::NoRequeue),
         ]
         .into_iter()
