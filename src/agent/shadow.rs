@@ -201,7 +201,7 @@ impl Agent<'_> {
     fn keep_waiting(&self, job: &QueuedJob) {
         let (now, window) = (self.clock.now(), i64::from(self.config.shadow.window_s));
         // Whenever the others end, most of a window is left.
-        let due = |wait: &Wait| wait.until - now < window * 3 / 4;
+        let due = |wait: &Wait| wait.until - now < window * 3 / 4 && waits_for_us(job);
         let Some(wait) = job.record.shadow.clone().filter(due) else {
             return;
         };
@@ -236,22 +236,23 @@ impl Agent<'_> {
             },
         };
         for (job, record) in self.as_trusted(job, record) {
-            pass.decided_again += usize::from(self.set(&job, &record, true));
+            let start_now = waits_for_us(&job);
+            pass.decided_again += usize::from(self.set(&job, &record, start_now));
         }
     }
 
     /// Somebody has changed its memory, or Slurm has: it gives less for each CPU, and more CPUs, where MaxMemPerCPU is
     /// exceeded. That stays, and there is nothing left to wait for but a begin time of the user's own.
     fn start_as_it_is(&self, job: &QueuedJob) {
-        let waits_for_us = |wait: &Wait| job.started <= wait.starts_at() + COUNTED_LATER_S;
-        if job.record.shadow.as_ref().is_some_and(waits_for_us) {
-            let why = "its memory was changed while it waited, by hand or for MaxMemPerCPU";
-            self.start_unchanged(job, why.into());
-        }
+        let why = "its memory was changed while it waited, by hand or for MaxMemPerCPU";
+        self.start_unchanged(job, why.into());
     }
 
     /// It starts with what it has.
     fn start_unchanged(&self, job: &QueuedJob, why: String) {
+        if !waits_for_us(job) {
+            return;
+        }
         let record = Record {
             kept: Some(why.into()),
             shadow: None,
@@ -363,6 +364,13 @@ impl Agent<'_> {
             self.start_unchanged(job, format!("no shadow of it could be submitted: {reason}"));
         }
     }
+}
+
+/// Its begin time is the one that it was given for its shadow. A later one is its user's own, or what backfill expects of a
+/// job that could not start now.
+fn waits_for_us(job: &QueuedJob) -> bool {
+    let wait = job.record.shadow.as_ref();
+    wait.is_some_and(|wait| job.started <= wait.starts_at() + COUNTED_LATER_S)
 }
 
 /// It starts once a shadow of its kind has shown what it needs, or its wait is over.

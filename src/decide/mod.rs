@@ -289,7 +289,9 @@ fn raised(
     let tasks = u64::from(ask.layout.tasks_on_a_node()?);
     let asked = ask.memory?;
     let on_node = asked.on_a_node(tasks, ask.cpus);
-    let is_short = u64::from(evidence.half_mib) > on_node && need > on_node;
+    // With CPUs that are not those of its tasks comes memory that nobody has counted.
+    let is_known = !(ask.own_cpus && matches!(asked, Memory::Cpu(_)));
+    let is_short = is_known && u64::from(evidence.half_mib) > on_node && need > on_node;
     if !own || mode == Mode::Off || !is_short {
         return None;
     }

@@ -70,6 +70,12 @@ fn a_request_that_most_runs_outgrew_is_told_so_and_raised_where_the_site_wants_t
             sentence(&record),
         )
     };
+    // Slurm gives it memory for more CPUs than its tasks have.
+    let beyond = Ask {
+        own_cpus: true,
+        ..ask(Some(Memory::Cpu(2000)), 2, 1)
+    };
+    assert_eq!(sized(beyond, seen, Mode::Apply).raised, None);
     let said = |text: &str| Some(format!("shadowfit: {text}"));
     let node = Memory::Node;
     let default = "";
