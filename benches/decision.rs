@@ -157,7 +157,6 @@ fn snapshot(fingerprints: u64, known: &[Submission]) -> Vec<u8> {
         times_s: Default::default(),
         least_memory_mib: Default::default(),
         least_cpus: Default::default(),
-        limits_are_enforced: false,
         default_partition: Some("batch".into()),
         users: (1000..3000).map(user).collect(),
     };

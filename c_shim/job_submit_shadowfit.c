@@ -82,7 +82,7 @@ static bool cannot_wait(const job_desc_msg_t *job)
 /* Others of its kind will have started before. */
 static bool starts_later(const job_desc_msg_t *job)
 {
-	return job->priority == 0 || (job->dependency && *job->dependency) || job->begin_time > time(NULL);
+	return job->priority == 0 || job->begin_time > time(NULL);
 }
 
 static bool asks_for_gpus(const job_desc_msg_t *job)

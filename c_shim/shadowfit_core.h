@@ -28,7 +28,7 @@
 #define SHADOWFIT_OWN_CPUS 256u /* --mincpus, or more CPUs by a plugin of the site: more than its tasks have */
 #define SHADOWFIT_OWN_MEMORY 512u /* --mem-update: Slurm lowers it by itself */
 #define SHADOWFIT_CRON 1024u /* by scrontab: it comes again and again, and Slurm lets nobody change it */
-#define SHADOWFIT_LATER 2048u /* is held, or waits for other jobs or a time of its own */
+#define SHADOWFIT_LATER 2048u /* is held, or waits for a time of its own */
 
 /* Bits of shadowfit_answer.actions. */
 #define SHADOWFIT_SET_MEMORY 1u

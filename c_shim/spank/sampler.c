@@ -149,10 +149,10 @@ static void become_sampler_of_job(const struct start *start)
 	snprintf(pid, sizeof(pid), "%d", start->task);
 	snprintf(user, sizeof(user), "%u", start->user);
 	pass(report[0], input, sizeof(input));
-	/* Nothing is written there: its end tells that the sampler has ended. */
+	/* Its end tells that the sampler has ended; each byte, that it wants to be waited for longer. */
 	pass(sampler_lives[1], output, sizeof(output));
 	execl(program(), program(), "job", "--job", job, "--pid", pid, "--user", user, "--report-fd", input,
-	      (char *)NULL);
+	      "--wait-fd", output, (char *)NULL);
 }
 
 /* slurmstepd waits for the end of its tasks' output, which must not be held open by a sampler: not even by

@@ -85,7 +85,6 @@ fn directory() -> Directory {
         times_s: [("batch".into(), 3600)].into(),
         least_memory_mib: vec![100, 5000],
         least_cpus: vec![4],
-        limits_are_enforced: true,
     }
 }
 

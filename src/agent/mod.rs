@@ -36,7 +36,6 @@ use events::Events;
 pub use events::{MOST_REST, shown_by_folders};
 pub use ingest::{Users, import};
 pub use queue::REFUSED;
-use seats::LastAsked;
 use slurmdbd::Sparing;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -99,7 +98,10 @@ pub struct Agent<'a> {
     decided_to: usize,
     directory: Directory,
     directory_asked: Option<i64>,
-    license_managers: HashMap<Vec<String>, LastAsked>,
+    /// Slurm holds jobs to limits; `None` until slurmctld has said so or not.
+    limits_hold: Option<bool>,
+    /// When each of their commands may be run again.
+    license_managers: HashMap<Vec<String>, Duration>,
     /// Jobs of which it has been said that AdminComment has no room for their records.
     without_room: RefCell<BTreeSet<u64>>,
 }
@@ -140,6 +142,7 @@ impl<'a> Agent<'a> {
             decided_to: 0,
             directory,
             directory_asked: None,
+            limits_hold: None,
             license_managers: HashMap::new(),
             without_room: RefCell::default(),
         })
@@ -250,7 +253,9 @@ impl<'a> Agent<'a> {
         {
             return Ok(());
         }
-        self.directory = site::directory(&self.commands)?;
+        let settings = site::settings(&self.commands)?;
+        self.limits_hold = Some(site::limits_are_enforced(&settings));
+        self.directory = site::directory(&self.commands, &settings)?;
         self.directory_asked = Some(now);
         Ok(())
     }

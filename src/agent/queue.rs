@@ -137,10 +137,12 @@ impl Agent<'_> {
     /// Notes which runs their nodes have put back, before anything is given to the next ones.
     fn note_those_put_back(&self, jobs: &[QueuedJob]) {
         for job in jobs {
-            let began = job.record.put_back.filter(|_| job.restarts > 0);
+            let restarts = job.record.again.map_or(0, |again| again.restarts);
+            // Others may have requeued it once more since.
+            let began = job.record.put_back.filter(|_| job.restarts == restarts + 1);
             let run = began.map(|started| RunOfJob {
                 job_id: job.job_id,
-                restarts: job.restarts - 1,
+                restarts,
                 started,
             });
             let noted = run.map(|run| self.store.note_harm(run, &of_memory(PUT_BACK)));
@@ -183,7 +185,12 @@ impl Agent<'_> {
             });
             second.unwrap_or_else(|| job.record.give_back())
         };
-        let given_back = again.filter(|job| self.set(job, &next(job), true)).count();
+        // A site may have its users change less than it accepted, and a job that died is not to die again of that.
+        let give = |job: &QueuedJob, next: &Record| {
+            self.set(job, next, true)
+                || (self.limits_hold != Some(false) && self.set_as(None, job, next, true))
+        };
+        let given_back = again.filter(|job| give(job, &next(job))).count();
         pass.given_back += given_back;
         given_back
     }
@@ -246,7 +253,7 @@ impl Agent<'_> {
     /// Sets in jobs that wait what they would get today. Where they are too many for one look, the next one goes on where
     /// this one has stopped.
     fn decide_again(&mut self, jobs: &[QueuedJob], pass: &mut Pass) {
-        if self.config.kill_switch_path().exists() || self.frees_from_limits() {
+        if self.config.kill_switch_path().exists() {
             return;
         }
         let now = self.clock.now();
@@ -344,7 +351,14 @@ impl Agent<'_> {
             || differs(old.time_in_force(), new.time_in_force())
     }
 
+    /// Whether the job has been given what `record` says.
     pub(super) fn set(&self, job: &QueuedJob, record: &Record, start_now: bool) -> bool {
+        // Not known yet, they may hold.
+        let user = self.limits_hold.unwrap_or(true).then_some(job.uid);
+        self.set_as(user, job, record, start_now)
+    }
+
+    fn set_as(&self, user: Option<u32>, job: &QueuedJob, record: &Record, start_now: bool) -> bool {
         let Some(ask) = record.asked else {
             return false;
         };
@@ -355,10 +369,7 @@ impl Agent<'_> {
             &job.record,
             record,
             start_now,
-            self.directory
-                .limits_are_enforced
-                .then(|| job.identity())
-                .filter(|_| is_root()),
+            user,
         ) {
             Ok(()) => {
                 tracing::info!(
@@ -387,11 +398,6 @@ impl Agent<'_> {
         }
     }
 
-    /// What this agent changes no limit of its user's would hold for any more: only root can do it in the user's name.
-    fn frees_from_limits(&self) -> bool {
-        self.directory.limits_are_enforced && !is_root()
-    }
-
     /// What each look would find again.
     fn say_once(&self, job: &QueuedJob, error: &CommandError) {
         let mut said = self.without_room.borrow_mut();
@@ -402,10 +408,6 @@ impl Agent<'_> {
             tracing::warn!(job = job.handle, "not set: {error}");
         }
     }
-}
-
-fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
 }
 
 /// Something of what a job has is too little.

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 /// A manager that has not answered by then is taken for silent, and one that says more for none.
 const LIMITS: Limits = Limits {
-    identity: None,
     timeout_s: 20,
     most_bytes: 8 << 20,
 };
@@ -26,12 +25,6 @@ const RESTS_AFTER_SILENCE: u32 = 30;
 
 /// After so long no other manager is asked in a pass: jobs that die meanwhile wait for its end.
 const MOST_IN_A_PASS: Duration = Duration::from_secs(20);
-
-/// How a manager was last asked.
-pub(super) struct LastAsked {
-    next: Duration,
-    has_answered: bool,
-}
 
 impl Agent<'_> {
     /// Some license manager is to be asked.
@@ -50,29 +43,26 @@ impl Agent<'_> {
         let licenses = self.config.license.clone();
         let with_command = || licenses.iter().filter(|license| !license.lmstat.is_empty());
         // One command often reports many licenses.
-        let mut replies: HashMap<&[String], Option<Reply>> = HashMap::new();
+        let mut replies: HashMap<&[String], Reply> = HashMap::new();
         let mut spent = Duration::ZERO;
         for license in with_command() {
             let command = license.lmstat.as_slice();
             let reply = replies
                 .entry(command)
                 .or_insert_with(|| self.reply(command, &mut spent));
-            if let Some(reply) = reply {
-                self.note(license, reply, &running)?;
-            }
+            self.note(license, reply, &running)?;
         }
         Ok(())
     }
 
-    /// What a manager says; `None` where it has answered, and is not asked again yet.
-    fn reply(&mut self, command: &[String], spent: &mut Duration) -> Option<Reply> {
-        let last = self.license_managers.get(command);
-        let rests = last.is_some_and(|last| self.clock.elapsed() < last.next);
-        if rests || *spent >= MOST_IN_A_PASS {
-            let is_silent = last.is_some_and(|last| !last.has_answered);
-            return is_silent.then(Reply::default);
+    /// What a manager says; nothing where it is not asked again yet: who ran in between held nobody knows what.
+    fn reply(&mut self, command: &[String], spent: &mut Duration) -> Reply {
+        let next = self.license_managers.get(command);
+        let rests = next.is_some_and(|next| self.clock.elapsed() < *next);
+        match rests || *spent >= MOST_IN_A_PASS {
+            true => Reply::default(),
+            false => self.ask(command, spent),
         }
-        Some(self.ask(command, spent))
     }
 
     fn ask(&mut self, command: &[String], spent: &mut Duration) -> Reply {
@@ -92,11 +82,8 @@ impl Agent<'_> {
             }
         };
         *spent += took;
-        let last = LastAsked {
-            next: self.clock.elapsed() + took * rests,
-            has_answered: answer.is_ok(),
-        };
-        self.license_managers.insert(command.to_vec(), last);
+        let next = self.clock.elapsed() + took * rests;
+        self.license_managers.insert(command.to_vec(), next);
         reply
     }
 

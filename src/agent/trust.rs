@@ -58,6 +58,9 @@ fn keys(kind: &Kind) -> impl Iterator<Item = Key> {
     own.chain(kind.application)
 }
 
+/// In so many seconds others of its kind may have started and ended.
+const LATER_S: i64 = 600;
+
 impl Agent<'_> {
     /// Counts what is under way in the queue as it was at `looked`. One that has ended counts until accounting has said
     /// how: until then it may have been harmed.
@@ -104,7 +107,7 @@ impl Agent<'_> {
             // It is among those under way.
             _ if job.record.rewrites() => left.min(1).saturating_mul(job.count()),
             // It will not start soon, and another one may.
-            _ if job.is_held || job.waits_for_others => 0,
+            _ if job.is_held || job.waits_for_others || self.starts_later(job) => 0,
             Some(under_way) => {
                 let others = self
                     .left_to_slurmctld
@@ -127,6 +130,11 @@ impl Agent<'_> {
                 None => vec![(Cow::Borrowed(job), rest)],
             },
         }
+    }
+
+    /// It has a begin time of its own, or backfill expects it to start, so far from now that others will have started before.
+    fn starts_later(&self, job: &QueuedJob) -> bool {
+        job.started > self.clock.now() + LATER_S
     }
 
     /// A job that had what its user asked for has been given less.

@@ -81,20 +81,15 @@ impl std::fmt::Display for Tasks {
 }
 
 impl Tasks {
-    /// These tasks, in as few ranges as they are.
+    /// These tasks, in few ranges: three or more at equal distances are one.
     pub fn of(mut numbers: Vec<u32>) -> Tasks {
         numbers.sort_unstable();
         numbers.dedup();
-        let mut ranges: Vec<Range> = Vec::new();
-        for number in numbers {
-            match ranges.last_mut() {
-                Some(range) if range.last.checked_add(1) == Some(number) => range.last = number,
-                _ => ranges.push(Range {
-                    first: number,
-                    last: number,
-                    step: 1,
-                }),
-            }
+        let mut ranges = Vec::new();
+        let mut rest = &numbers[..];
+        while let Some(range) = first_range(rest) {
+            rest = &rest[range.count() as usize..];
+            ranges.push(range);
         }
         Tasks(ranges)
     }
@@ -135,6 +130,29 @@ impl Tasks {
     }
 }
 
+/// What the first of these numbers, which rise, is in.
+fn first_range(numbers: &[u32]) -> Option<Range> {
+    let &first = numbers.first()?;
+    let one = Range {
+        first,
+        last: first,
+        step: 1,
+    };
+    let Some(step) = numbers.get(1).map(|second| second - first) else {
+        return Some(one);
+    };
+    let pairs = numbers.windows(2);
+    let more = pairs.take_while(|pair| pair[1] - pair[0] == step).count();
+    Some(match more >= 2 || step == 1 {
+        true => Range {
+            last: numbers[more],
+            step,
+            ..one
+        },
+        false => one,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +190,9 @@ mod tests {
             (vec![], ""),
             (vec![7], "7"),
             (vec![9, 3, 4, 5, 4, 8], "3-5,8-9"),
+            (vec![1, 3, 5, 7, 8, 9, 20], "1-7:2,8-9,20"),
+            (vec![1, 4, 9, 16], "1,4,9,16"),
+            (vec![2, 4], "2,4"),
             (vec![u32::MAX, u32::MAX - 1, 0], "0,4294967294-4294967295"),
         ] {
             assert_eq!(Tasks::of(numbers).to_string(), text);

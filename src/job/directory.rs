@@ -31,9 +31,6 @@ pub struct Directory {
     /// The same of CPUs.
     #[serde(default)]
     pub least_cpus: Vec<u64>,
-    /// Slurm holds jobs to the limits of users, accounts and QOS.
-    #[serde(default)]
-    pub limits_are_enforced: bool,
 }
 
 /// What holds for jobs in some partitions, one of which they will run in.

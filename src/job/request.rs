@@ -226,7 +226,7 @@ pub struct Request<'a> {
     pub left_alone: Option<LeftAlone>,
     /// A shadow may run first: the job has no begin time or reservation of its own, and no GPU.
     pub may_wait: bool,
-    /// Others of its kind will have started before: it is held, or waits for other jobs or a time.
+    /// Others of its kind will have started before: it is held, or waits for a time.
     pub starts_later: bool,
     /// The user asked for one, however well the kind is known.
     pub measured: bool,

@@ -94,7 +94,7 @@ impl Usual {
         if done.launched == Some(0) && did_nothing && self.has_steps {
             return Some("none of its steps started, and each run of its kind has some");
         }
-        if self.has_a_step_more(done) {
+        if self.lacks_a_step(done) {
             return Some("fewer of its steps started than in each run of its kind");
         }
         let all_less = done.time_s < FAR_LESS * self.time_s
@@ -105,7 +105,7 @@ impl Usual {
     }
 
     /// One of several steps was refused, and its script went on. How many there are may follow the data, and then varies sooner or later.
-    fn has_a_step_more(&self, done: &Done) -> bool {
+    fn lacks_a_step(&self, done: &Done) -> bool {
         let (Some(launched), Some(usual)) = (done.launched, self.always) else {
             return false;
         };

@@ -1,6 +1,6 @@
 //! scontrol: changing a job that waits, running one again.
 
-use super::{CommandError, Commands, Identity, Limits, queue};
+use super::{CommandError, Commands, queue};
 use crate::job::counters::JobCounters;
 use crate::job::{Ask, Memory};
 use crate::record::{Change, Record};
@@ -8,9 +8,9 @@ use crate::record::{Change, Record};
 /// Gives a pending job what `record` has in force instead of what `before` had, and the record itself,
 /// all in one call; nothing where AdminComment has no room for the record. `start_now` also ends a wait for a begin time.
 ///
-/// Slurm asks no limit of a job (QOS, association) for what an operator has set in it. With `user`, the sizes are that
-/// user's own change, and its limits hold; the record is written before, so that no job is smaller than it says, and taken
-/// back where Slurm refuses the sizes.
+/// Slurm asks no limit of a job (QOS, association) for what an operator has set in it. With `user`, a number, the change is
+/// that user's own, and its limits hold; the record, an operator's, is written before, so that no job is smaller than it
+/// says, and taken back where the change certainly was not made.
 pub fn set(
     commands: &dyn Commands,
     handle: &str,
@@ -18,24 +18,31 @@ pub fn set(
     before: &Record,
     record: &Record,
     start_now: bool,
-    user: Option<Identity>,
+    user: Option<u32>,
 ) -> Result<(), CommandError> {
-    let mut sizes = sizes(ask, before, record);
+    let mut changes = sizes(ask, before, record);
+    changes.extend(times(before, record));
     if let Some(licenses) = before.licenses.as_ref().filter(|_| before.relicenses())
         && !record.relicenses()
     {
-        sizes.push(format!("Licenses={}", licenses.asked));
+        changes.push(format!("Licenses={}", licenses.asked));
     }
-    // A user may not give more time.
-    let mut changes = times(before, record);
-    changes.push(noting(handle, record)?);
-    let start = Vec::from_iter(start_now.then(|| "StartTime=now".to_owned()));
+    let note = noting(handle, record)?;
+    let start = start_now.then(|| "StartTime=now".to_owned());
     let Some(user) = user else {
-        return update(commands, handle, &[sizes, changes, start].concat());
+        return update(
+            commands,
+            handle,
+            &[changes, vec![note], Vec::from_iter(start)].concat(),
+        );
     };
-    update(commands, handle, &changes)?;
-    let set = update_within(commands, Limits::of(user), handle, &[sizes, start].concat());
-    if set.is_err()
+    update(commands, handle, &[note])?;
+    changes.extend(start);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let set = update_as(commands, &[&format!("--uid={user}")], handle, &changes);
+    if set.as_ref().is_err_and(|error| !error.is_unclear())
         && let Ok(note) = noting(handle, before)
     {
         // It stands above what has happened.
@@ -87,19 +94,19 @@ fn times(before: &Record, record: &Record) -> Vec<String> {
 }
 
 fn update(commands: &dyn Commands, handle: &str, changes: &[String]) -> Result<(), CommandError> {
-    update_within(commands, Limits::time(u32::MAX), handle, changes)
+    update_as(commands, &[], handle, changes)
 }
 
-fn update_within(
+fn update_as(
     commands: &dyn Commands,
-    limits: Limits,
+    whose: &[&str],
     handle: &str,
     changes: &[String],
 ) -> Result<(), CommandError> {
     let job = format!("JobId={handle}");
-    let words = ["update", &job].into_iter();
+    let words = whose.iter().copied().chain(["update", &job]);
     let words: Vec<&str> = words.chain(changes.iter().map(String::as_str)).collect();
-    commands.run_within(limits, "scontrol", &words).map(drop)
+    commands.run("scontrol", &words).map(drop)
 }
 
 /// Sets a job's AdminComment; refused once the job has ended.
@@ -189,6 +196,7 @@ mod tests {
     use crate::job::counters::{Counters, Ended};
     use crate::job::evidence::Evidence;
     use crate::record::{MAX_SIZE, Relicensed, SecondRun};
+    use std::cell::RefCell;
 
     fn set_to(mode: Mode, set: u64) -> Option<Change> {
         let asked = 120;
@@ -280,6 +288,7 @@ mod tests {
 
     #[test]
     fn where_limits_hold_sizes_are_the_users_own_change_and_the_record_is_as_they_are() {
+        let nothing = ask(None, 1, 1);
         let ask = ask(Some(Memory::Node(4000)), 8, 1);
         let before = Record::kept(Kind::default(), Some(ask), "before");
         let record = Record {
@@ -287,52 +296,55 @@ mod tests {
             time: set_to(Mode::Apply, 30),
             ..Record::kept(Kind::default(), Some(ask), "after")
         };
-        let user = Identity {
-            uid: 1001,
-            gid: 100,
+        let with = |answer: Option<CommandError>, start_now| {
+            let slurm = Refusing(Scripted::default(), RefCell::new(answer));
+            let is_set = set(&slurm, "9", &ask, &before, &record, start_now, Some(1001)).is_ok();
+            (is_set, slurm.0.asked())
         };
-        let slurm = Scripted::default();
-        set(&slurm, "9", &ask, &before, &record, true, Some(user)).unwrap();
-        let asked = slurm.asked();
-        let noted = "scontrol update JobId=9 TimeMin=30 AdminComment={";
+        let (is_set, asked) = with(None, true);
+        let noted = "scontrol update JobId=9 AdminComment={";
         assert!(
-            asked[0].starts_with(noted) && asked[0].contains("after"),
+            is_set && asked[0].starts_with(noted) && asked[0].contains("after"),
             "{asked:?}"
         );
         assert_eq!(
             asked[1..],
-            ["1001:100> scontrol update JobId=9 MinMemoryNode=120 StartTime=now"]
+            ["scontrol --uid=1001 update JobId=9 MinMemoryNode=120 TimeMin=30 StartTime=now"]
         );
-        let slurm = Refusing(Scripted::default());
-        assert!(set(&slurm, "9", &ask, &before, &record, false, Some(user)).is_err());
-        let asked = slurm.0.asked();
-        assert!(
-            asked[0].contains("after") && asked[2].contains("before"),
-            "{asked:?}"
-        );
-        assert_eq!(asked.len(), 3);
+        let refused = |said: &str| CommandError::Failed {
+            command: "scontrol".into(),
+            said: said.into(),
+        };
+        for (error, is_taken_back) in [
+            (refused("Access/permission denied for job 9"), true),
+            (refused("Job is no longer pending execution"), true),
+            // It may be done a moment later.
+            (refused("Socket timed out on send/recv operation"), false),
+        ] {
+            let (is_set, asked) = with(Some(error), false);
+            let last = asked.last().unwrap();
+            assert!(!is_set && asked[0].contains("after"), "{asked:?}");
+            assert_eq!(last.contains("before"), is_taken_back, "{asked:?}");
+        }
+        // Nothing but its record is to change.
+        let slurm = Scripted::default();
+        let other = Record::kept(Kind::default(), Some(nothing), "other");
+        set(&slurm, "9", &nothing, &other, &other, false, Some(1001)).unwrap();
+        assert_eq!(slurm.asked().len(), 1);
     }
 
-    /// Others may change nothing.
-    struct Refusing<'a>(Scripted<'a>);
+    /// What users change fails so.
+    struct Refusing<'a>(Scripted<'a>, RefCell<Option<CommandError>>);
 
     impl Commands for Refusing<'_> {
         fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
-            self.0.run(program, arguments)
-        }
-
-        fn run_within(
-            &self,
-            limits: Limits,
-            program: &str,
-            arguments: &[&str],
-        ) -> Result<Vec<u8>, CommandError> {
-            let answer = self.0.run_within(limits, program, arguments);
-            match limits.identity {
-                Some(_) => Err(CommandError::Failed {
-                    command: program.into(),
-                    said: "no".into(),
-                }),
+            let answer = self.0.run(program, arguments);
+            match arguments[0]
+                .starts_with("--uid=")
+                .then(|| self.1.take())
+                .flatten()
+            {
+                Some(error) => Err(error),
                 None => answer,
             }
         }

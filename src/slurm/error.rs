@@ -84,6 +84,20 @@ impl CommandError {
         matches!(self, CommandError::Failed { said, .. } if refused(said))
     }
 
+    /// slurmctld may have done it all the same, or do it in a moment.
+    pub fn is_unclear(&self) -> bool {
+        let is_lost = |said: &String| {
+            ["timed out", "Zero Bytes"]
+                .iter()
+                .any(|one| said.contains(one))
+        };
+        match self {
+            CommandError::Late { .. } => true,
+            CommandError::Failed { said, .. } => is_lost(said),
+            _ => false,
+        }
+    }
+
     /// License managers complain on standard output: its end stands for what stderr does not say.
     pub(super) fn or_printed(self, output: &[u8]) -> CommandError {
         let end = &output[output.len().saturating_sub(MAX_END)..];

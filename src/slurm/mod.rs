@@ -36,20 +36,9 @@ use std::time::Duration;
 /// Takes a command's output as it comes.
 pub type Take<'a> = &'a mut dyn FnMut(&mut dyn BufRead) -> io::Result<()>;
 
-/// Whom Slurm takes a command to be from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
-    /// The user.
-    pub uid: u32,
-    /// The user's group.
-    pub gid: u32,
-}
-
-/// How much is waited for and read of a command, and whose it is.
+/// How much is waited for and read of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Only root may run commands of others; `None`: this process's own.
-    pub identity: Option<Identity>,
     /// Seconds until it is ended.
     pub timeout_s: u32,
     /// Bytes of its standard output; a longer one is an error.
@@ -60,23 +49,11 @@ impl Limits {
     /// Of time alone.
     pub fn time(timeout_s: u32) -> Limits {
         Limits {
-            identity: None,
             timeout_s,
             most_bytes: u64::MAX,
         }
     }
-
-    /// For a command of somebody else's, who may stop it as it runs.
-    pub fn of(identity: Identity) -> Limits {
-        Limits {
-            identity: Some(identity),
-            ..Limits::time(IN_ANOTHER_NAME_S)
-        }
-    }
 }
-
-/// So many seconds a command takes at most that a user could stop.
-const IN_ANOTHER_NAME_S: u32 = 10;
 
 /// Runs commands. A parameter of everything that needs Slurm, so that a test can answer instead.
 pub trait Commands {
@@ -151,13 +128,8 @@ impl Commands for System {
         arguments: &[&str],
     ) -> Result<Vec<u8>, CommandError> {
         let timeout_s = limits.timeout_s.min(self.timeout_s);
-        let mut command = command(program, arguments);
-        if let Some(Identity { uid, gid }) = limits.identity {
-            // With no other group.
-            command.uid(uid).gid(gid);
-        }
         let mut all = Vec::new();
-        let taken = System { timeout_s }.take(command, &mut |output| {
+        let taken = System { timeout_s }.take(command(program, arguments), &mut |output| {
             read_at_most(output, limits.most_bytes, &mut all)
         });
         match taken {
@@ -373,7 +345,6 @@ mod tests {
     fn an_answer_longer_than_its_limit_is_an_error_and_the_command_is_ended() {
         let run = |script: &str| {
             let limits = Limits {
-                identity: None,
                 timeout_s: 60,
                 most_bytes: 6,
             };

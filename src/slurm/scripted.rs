@@ -1,6 +1,6 @@
 //! Commands for tests: they answer what the test has written down, and remember what they were asked.
 
-use super::{CommandError, Commands, Identity, Limits, squeue};
+use super::{CommandError, Commands, squeue};
 use std::cell::RefCell;
 
 /// Beginnings of command lines with their answers, squeue's as a list of jobs in JSON without its brackets; any other
@@ -39,21 +39,5 @@ impl Commands for Scripted<'_> {
             Some((_, text)) => text.as_bytes().to_vec(),
             None => Vec::new(),
         })
-    }
-
-    /// What runs in another name is remembered behind that: `1000:100> scontrol ...`.
-    fn run_within(
-        &self,
-        limits: Limits,
-        program: &str,
-        arguments: &[&str],
-    ) -> Result<Vec<u8>, CommandError> {
-        let answer = self.run(program, arguments);
-        if let Some(Identity { uid, gid }) = limits.identity
-            && let Some(line) = self.asked.borrow_mut().last_mut()
-        {
-            line.insert_str(0, &format!("{uid}:{gid}> "));
-        }
-        answer
     }
 }

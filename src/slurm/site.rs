@@ -3,37 +3,44 @@
 use super::sbatch::values::time;
 use super::{CommandError, Commands, Limits};
 use crate::job::directory::{Directory, User};
-use crate::text::units::{MIB, parse_memory};
+use crate::text::units::{MIB, parse_memory, printable};
+use nix::errno::Errno;
 use std::collections::{HashMap, HashSet};
 
 /// So many seconds slurmdbd may take for each answer.
 const SLURMDBD_TIMEOUT_S: u32 = 60;
 
 /// Asks slurmctld for the partitions and what they give out, and slurmdbd for the users and their default accounts.
-pub fn directory(commands: &dyn Commands) -> Result<Directory, CommandError> {
-    let settings = settings(commands)?;
+pub fn directory(
+    commands: &dyn Commands,
+    settings: &HashMap<String, String>,
+) -> Result<Directory, CommandError> {
     let partitions = commands.run("scontrol", &["show", "partition", "--oneliner"])?;
     let partitions = String::from_utf8_lossy(&partitions);
+    let users = sacctmgr(commands, ["show", "user", "format=user"])?;
     // One slurmdbd may know several clusters, in each of which a user has another account.
     let cluster = settings.get("ClusterName");
     let of_cluster = cluster.map(|name| format!("cluster={name}"));
-    let users = ["show", "association", "onlydefaults", "format=user,account"];
-    let users = sacctmgr(commands, users.into_iter().chain(of_cluster.as_deref()))?;
+    let accounts = ["show", "association", "onlydefaults", "format=user,account"];
+    let accounts = sacctmgr(commands, accounts.into_iter().chain(of_cluster.as_deref()))?;
+    let accounts: HashMap<&str, &str> = accounts
+        .lines()
+        .filter_map(|line| line.split_once('|'))
+        .collect();
     let least = sacctmgr(commands, ["show", "qos", "format=mintres"])?;
     let licenses = commands.run("scontrol", &["show", "license", "--oneliner"])?;
     Ok(Directory {
-        limits_are_enforced: limits_are_enforced(&settings),
         times_s: times_s(&partitions),
-        partitions_with_cpus_by_memory: partitions_with_cpus_by_memory(&partitions, &settings),
+        partitions_with_cpus_by_memory: partitions_with_cpus_by_memory(&partitions, settings),
         least_memory_mib: least_of(&least, "mem", |text| Some(parse_memory(text, MIB)? / MIB)),
         least_cpus: least_of(&least, "cpu", |text| text.parse().ok()),
         licenses: totals(&String::from_utf8_lossy(&licenses)),
         default_partition: default_partition(&partitions),
-        exclusive_partitions: exclusive_partitions(&partitions, &settings),
-        partitions_without_memory: partitions_without_memory(&partitions, &settings),
+        exclusive_partitions: exclusive_partitions(&partitions, settings),
+        partitions_without_memory: partitions_without_memory(&partitions, settings),
         users: users
             .lines()
-            .filter_map(|line| user(line).transpose())
+            .filter_map(|name| user(name, &accounts).transpose())
             .collect::<Result<_, _>>()?,
     })
 }
@@ -48,20 +55,25 @@ fn sacctmgr<'a>(
     Ok(String::from_utf8_lossy(&output).into_owned())
 }
 
-/// `alice|physics`; none for a line of an account's own, and for a user whom the controller does not know. A name service
-/// that does not answer is an error: without a user no rule for that user would hold.
-fn user(line: &str) -> Result<Option<(u32, User)>, CommandError> {
-    let named = line.split_once('|').filter(|(name, _)| !name.is_empty());
-    let Some((name, account)) = named else {
-        return Ok(None);
+/// What a name service says of a name that it does not know, beside nothing.
+const NO_SUCH: [Errno; 4] = [Errno::ENOENT, Errno::ESRCH, Errno::EBADF, Errno::EPERM];
+
+/// None whom the controller does not know. A name service that does not answer is an error: without a user no rule for that
+/// user would hold.
+fn user(name: &str, accounts: &HashMap<&str, &str>) -> Result<Option<(u32, User)>, CommandError> {
+    let found = match nix::unistd::User::from_name(name) {
+        Err(error) if NO_SUCH.contains(&error) => None,
+        other => other.map_err(|error| CommandError::Unreadable {
+            command: format!("the name service's answer for {}", printable(name)),
+            problem: error.to_string(),
+        })?,
     };
-    let found = nix::unistd::User::from_name(name).map_err(|error| CommandError::Unreadable {
-        command: format!("the name service's answer for {name}"),
-        problem: error.to_string(),
-    })?;
-    let account = Some(account.to_owned()).filter(|account| !account.is_empty());
-    let name = name.to_owned();
-    Ok(found.map(|found| (found.uid.as_raw(), User { name, account })))
+    let account = accounts.get(name).filter(|account| !account.is_empty());
+    let known = User {
+        name: name.to_owned(),
+        account: account.map(|&account| account.to_owned()),
+    };
+    Ok(found.map(|found| (found.uid.as_raw(), known)))
 }
 
 /// What a QOS takes at least of a whole job, as `cpu=4,mem=200G`, a line each.
@@ -177,7 +189,7 @@ fn partitions_without_memory(
     .collect()
 }
 
-/// By AccountingStorageEnforce.
+/// Slurm holds jobs to the limits of users, accounts and QOS (AccountingStorageEnforce).
 pub fn limits_are_enforced(settings: &HashMap<String, String>) -> bool {
     let enforced = settings.get("AccountingStorageEnforce");
     enforced.is_some_and(|list| {
@@ -254,7 +266,11 @@ mod tests {
             ("scontrol show license", "LicenseName=ansys Total=10\n"),
             (
                 "sacctmgr --noheader --parsable2 show association onlydefaults format=user,account cluster=mine",
-                "|root\nroot|physics\ndaemon|\nno such user|x\nno line\n",
+                "|root\nroot|physics\nbin|\nno such user|x\nno line\n",
+            ),
+            (
+                "sacctmgr --noheader --parsable2 show user format=user",
+                "root\ndaemon\nbin\nno such user\n\n",
             ),
             (
                 "sacctmgr --noheader --parsable2 show qos format=mintres",
@@ -270,6 +286,7 @@ mod tests {
             users: [
                 (0, user("root", Some("physics"))),
                 (1, user("daemon", None)),
+                (2, user("bin", None)),
             ]
             .into(),
             licenses: [("ansys".into(), 10)].into(),
@@ -279,9 +296,10 @@ mod tests {
             times_s: [("batch".into(), 3600)].into(),
             least_memory_mib: vec![204_800, 512],
             least_cpus: vec![4],
-            limits_are_enforced: true,
         };
-        assert_eq!(directory(&slurm).unwrap(), expected);
+        let settings = settings(&slurm).unwrap();
+        assert!(limits_are_enforced(&settings));
+        assert_eq!(directory(&slurm, &settings).unwrap(), expected);
     }
 
     #[test]

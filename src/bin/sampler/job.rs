@@ -12,13 +12,18 @@ use shadowfit_core::sampler::cgroup::Group;
 use shadowfit_core::sampler::cgroup::Tree;
 use shadowfit_core::sampler::spool::{self, NodeProfile};
 use shadowfit_core::slurm::{System, control};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 /// How often, 10 ms apart, it is looked whether Slurm has put the job into its cgroup.
 const LOOKS_AT_THE_START: u32 = 100;
 const LOOK: Duration = Duration::from_millis(10);
+
+/// slurmstepd waits two seconds for each word.
+const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// Watches it to its end. Whatever fails, the job does not notice.
 pub fn run(arguments: &Job) {
@@ -43,11 +48,34 @@ pub fn run(arguments: &Job) {
             return;
         }
     }
+    // What Slurm has heard of cannot be put back unseen.
+    let _patience = (counters.ended == Ended::Oom).then(|| Patience::of(arguments.wait_fd));
     let commands = System {
         timeout_s: REPORT_TIMEOUT_S,
     };
     let job = arguments.job.to_string();
     let _sacct_still_knows_something = control::join_profile(&commands, &job, counters);
+}
+
+/// As long as it lives, slurmstepd is asked each second to wait for longer with the end of the job.
+struct Patience(#[allow(dead_code, reason = "its end ends the thread")] Sender<()>);
+
+impl Patience {
+    fn of(fd: u32) -> Patience {
+        let (alive, is_over) = channel();
+        std::thread::spawn(move || {
+            let Ok(mut pipe) = OpenOptions::new()
+                .write(true)
+                .open(format!("/proc/self/fd/{fd}"))
+            else {
+                return;
+            };
+            while pipe.write_all(b"\n").is_ok()
+                && is_over.recv_timeout(ASK_EVERY) == Err(RecvTimeoutError::Timeout)
+            {}
+        });
+        Patience(alive)
+    }
 }
 
 /// Leaves what was seen in the folder that all nodes share.

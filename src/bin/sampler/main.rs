@@ -77,6 +77,9 @@ struct Job {
     /// The pipe on which its end is reported
     #[arg(long)]
     report_fd: u32,
+    /// The pipe on which slurmstepd is asked to wait for longer
+    #[arg(long)]
+    wait_fd: u32,
 }
 
 #[derive(Args)]

@@ -117,7 +117,8 @@ fn watch(arguments: &Shadow, news: &Receiver<News>, init: &Init, group: Group) -
         return ShadowCounters::refused(&format!("the job could not be let go: {error}"));
     }
     let (ended, code) = loop {
-        match news.recv_timeout(sampler.rest(at())) {
+        let left = Duration::from_secs((arguments.until - WallClock.now()).max(0) as u64);
+        match news.recv_timeout(sampler.rest(at()).min(left)) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(News::Refused(why)) => return ShadowCounters::refused(&why),
             Ok(News::Exited(0)) => break (Ended::Finished, Some(0)),

@@ -3,10 +3,8 @@
 use super::Finding;
 use crate::agent::{AGENT_UID, MOST_REST};
 use crate::config::{Config, Mode};
-use crate::slurm::Commands;
-use crate::slurm::site::{self, limits_are_enforced};
+use crate::slurm::{Commands, site};
 use crate::store::Store;
-use std::collections::HashMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -28,7 +26,6 @@ pub(super) fn findings(commands: &dyn Commands, config: &Config) -> Vec<Finding>
     findings.extend(measures(&setting));
     findings.extend(allots_memory(setting("SelectTypeParameters"), config));
     findings.extend(rescues(&setting));
-    findings.extend(limits(&settings, config));
     findings.push(remembers(setting("MinJobAge"), config));
     findings.push(page_cache(&setting, Path::new(CGROUP_V2)));
     findings.push(libraries(setting("PluginDir")));
@@ -83,20 +80,6 @@ pub(super) fn allots_memory(select: &str, config: &Config) -> Option<Finding> {
                 format!("SelectTypeParameters={select}: less memory for a job would make room for none; it is observed, and not set")
             }),
             "CR_Core_Memory or the like in slurm.conf, or memory = \"advise\" under [modes]",
-        )
-    })
-}
-
-/// No limit of a user's would hold for what SlurmUser changes in a job that waits, so that it changes nothing there.
-fn limits(settings: &HashMap<String, String>, config: &Config) -> Option<Finding> {
-    let agent = agent_uid(config)?;
-    limits_are_enforced(settings).then(|| {
-        Finding::check(
-            "limits",
-            (agent != 0).then(|| {
-                "AccountingStorageEnforce has limits, and shadowfitd does not run as root: jobs that wait are not decided again".into()
-            }),
-            AS_ROOT,
         )
     })
 }

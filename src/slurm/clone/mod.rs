@@ -23,7 +23,6 @@ const SPARE_MINUTES: u32 = 1;
 
 /// A script larger than the largest that a site lets slurmctld take is none.
 const SCRIPT: Limits = Limits {
-    identity: None,
     timeout_s: 60,
     most_bytes: 64 << 20,
 };

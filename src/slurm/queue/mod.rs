@@ -6,7 +6,7 @@ mod peek;
 mod rows;
 
 use super::clone::Original;
-use super::{CommandError, Commands, Identity};
+use super::{CommandError, Commands};
 use crate::config::Manager;
 use crate::decide;
 use crate::job::array::{self, Tasks};
@@ -122,14 +122,6 @@ impl QueuedJob {
     /// How many jobs it is; any number where that is not known.
     pub fn count(&self) -> u32 {
         array::jobs(Some(&self.tasks))
-    }
-
-    /// Whose it is.
-    pub fn identity(&self) -> Identity {
-        Identity {
-            uid: self.uid,
-            gid: self.original.gid,
-        }
     }
 
     /// The first `count` of its tasks as one job, and the others; it has more than these.
