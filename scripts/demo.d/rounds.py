@@ -183,9 +183,12 @@ def summarize(rounds, more):
 
 
 def show_harmed(job):
-    """A job that Slurm called COMPLETED although its work was not done, as explain tells of it."""
+    """A job that Slurm called COMPLETED although its work was not done, or would have, as explain tells of it."""
     told = inside("shadowfit", "explain", job)[0]
-    print(f"\n== a step of job {job} was killed for want of memory, and its script went on: Slurm called it COMPLETED")
+    # A step's group may have gone before the node's sampler looks.
+    is_put_back = "its node put it back" in told
+    end = "its node put it back before Slurm could call it COMPLETED" if is_put_back else "Slurm called it COMPLETED"
+    print(f"\n== a step of job {job} was killed for want of memory, and its script went on: {end}")
     print(f"$ shadowfit explain {job}\n{told}", end="")
     return {"job": int(job), "said": told}
 
@@ -216,7 +219,7 @@ def main():
     good = (
         summary["jobs_lost"] == 0
         and second["makespan_s"] < first["makespan_s"]
-        and "a step of it was killed" in harmed["said"]
+        and any(f"{what} was killed for want of memory" in harmed["said"] for what in ("a step of it", "it"))
         and newkind.is_good(fresh)
         and afterwards.is_good(seen, replayed)
         and licenses.is_good(licensed)
