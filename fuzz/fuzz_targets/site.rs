@@ -8,8 +8,10 @@ use shadowfit_core::slurm::site;
 
 fuzz_target!(|input: &[u8]| {
     let commands = Answer(input);
-    let _directory = site::directory(&commands);
-    let _settings = site::settings(&commands);
+    if let Ok(settings) = site::settings(&commands) {
+        let _enforced = site::limits_are_enforced(&settings);
+        let _directory = site::directory(&commands, &settings);
+    }
     if let Ok(load) = site::load(&commands) {
         assert!((0.0..=1.0).contains(&load.idle), "{load:?}");
     }
