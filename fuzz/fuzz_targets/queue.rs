@@ -4,7 +4,7 @@
 use fuzz::Answer;
 use libfuzzer_sys::fuzz_target;
 use shadowfit_core::slurm::queue::{
-    Awaited, QueuedJob, QueuedShadow, query, record_of, that_wait_for_shadows,
+    Awaited, QueuedJob, QueuedShadow, ending, query, that_wait_for_shadows,
 };
 use shadowfit_core::slurm::{CommandError, Commands};
 use std::collections::BTreeMap;
@@ -67,6 +67,10 @@ fn check_peek(jobs: &[QueuedJob]) {
 fuzz_target!(|input: &[u8]| {
     if let Ok(queue) = query(&Rows(input)) {
         check_peek(&queue.jobs);
+        for job in &queue.jobs {
+            // By its number alone all tasks of its array are meant.
+            assert!(job.tasks.is_empty() || job.handle.contains('_'), "{job:?}");
+        }
         let _outcomes: Vec<_> = queue.shadows.iter().map(QueuedShadow::outcome).collect();
         for dependent in &queue.dependents {
             let _failed: Vec<_> = dependent.failed().collect();
@@ -76,5 +80,5 @@ fuzz_target!(|input: &[u8]| {
     let asked = [7, 9].into();
     let seen = that_wait_for_shadows(&Answer(input), &asked).expect("it answers");
     assert!(seen.keys().all(|job| asked.contains(job)), "{seen:?}");
-    let _record = record_of(&Rows(input), "1");
+    let _ending = ending(&Rows(input), "1");
 });
