@@ -261,6 +261,7 @@ pub fn the_last_task_of_an_array_runs_again_alone(cluster: &mut Cluster) -> Resu
         cluster.pass()?;
         Ok(cluster.completed(&first.to_string())? == 4)
     })?;
+    cluster.pass()?;
     cluster.let_the_plugin_look();
     for task in 0..4 {
         std::fs::remove_file(marks.join(task.to_string()))?;
