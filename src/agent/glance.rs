@@ -121,6 +121,15 @@ impl Agent<'_> {
         requeued
     }
 
+    /// Puts back what accounting has just said was harmed, where the whole queue was not looked at.
+    pub(super) fn rescue_some(&mut self, pass: &mut Pass) -> Result<()> {
+        if self.events.folders_show_jobs() && !self.events.again.is_empty() {
+            let queue = self.ask_for_some()?;
+            self.rescue(&queue, &[], pass);
+        }
+        Ok(())
+    }
+
     fn look_at_some(&mut self, pass: &mut Pass) -> Result<()> {
         let queue = self.ask_for_some()?;
         self.rescue(&queue, &[], pass);

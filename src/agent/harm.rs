@@ -66,6 +66,8 @@ impl Agent<'_> {
     pub(super) fn judge_new_runs(&mut self) -> Result<()> {
         let judged = self.store.progress(JUDGED)?.unwrap_or(0);
         let all = self.store.watermark()?.jobs;
+        // Their state says nothing: the next look at the whole queue, by which they are found, may be far.
+        let mut harmed = self.store.completed_harmed_after(judged)?;
         for done in self.store.completed_after(judged)? {
             let (run, record) = (done.run, &done.record);
             if !record.resizes() {
@@ -74,8 +76,10 @@ impl Agent<'_> {
             let past = self.past(&record.kind, run.job_id, run.started)?;
             if let Some(why) = ended_too_soon(&(&done.usage).into(), &past) {
                 self.store.note_harm(run, &otherwise(why))?;
+                harmed.push(run.job_id);
             }
         }
+        self.events.expect(harmed, self.clock.now());
         if all != judged {
             self.store.set_progress(JUDGED, all)?;
         }

@@ -176,6 +176,9 @@ impl<'a> Agent<'a> {
             Some(Ok(queue)) => Some(self.look_once_more(queue, looked, &seen_to, &mut pass)),
             other => other,
         };
+        if queue.is_none() {
+            failures.extend(self.rescue_some(&mut pass).err());
+        }
         let to_wait_for = pass.requeued;
         failures.extend(self.note_how_jobs_are_seen().err());
         failures.extend(self.watch_breaker().err());

@@ -92,6 +92,17 @@ impl Store {
             .collect::<rusqlite::Result<_>>()?)
     }
 
+    /// Jobs with a run after row `row` that is COMPLETED though a part of it was killed: what is known of its harm as it is stored.
+    pub fn completed_harmed_after(&self, row: i64) -> Result<Vec<u64>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT job_id FROM jobs WHERE id > ? AND state = 'COMPLETED' AND harmed",
+        )?;
+        let jobs = query.query_map([row], |row| row.get::<_, i64>(0))?;
+        Ok(jobs
+            .map(|job| job.map(|job| job as u64))
+            .collect::<rusqlite::Result<_>>()?)
+    }
+
     /// How each user's runs of each kind ended, day by day, that ended at or after `since`, in seconds since 1970, where some were
     /// rewritten. Those whose end says nothing about them, as a lost node or their users' wish, are left out.
     pub fn ends_of_kinds(&self, since: i64) -> Result<Vec<Ends>> {

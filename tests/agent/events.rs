@@ -164,6 +164,30 @@ fn an_end_that_accounting_tells_is_rescued_and_its_dependents_wait_again() {
     assert!(calls.iter().any(|line| line == mended), "{calls:?}");
 }
 
+/// Slurm calls it COMPLETED: the queue says nothing of it, and the next look at all of it is far.
+#[test]
+fn a_step_that_accounting_says_was_killed_is_rescued_with_the_pass_that_reads_it() {
+    let site = Site::new();
+    let killed = record(Some(1000));
+    folder_of(&site, 9);
+    let takes = Duration::from_millis(300);
+    let slow = Slow { site: &site, takes };
+    shows(&site, &[queued(9, "RUNNING", 0, 1000, &killed)]);
+    let mut agent = listening_to(&slow);
+    let comment = killed.to_comment().unwrap();
+    let step = "9.0|9.0|1|1|2|OUT_OF_MEMORY|1||||||1||7|00:01.000||||python3|1|\n";
+    let row = finished(9, 990 << 20).replacen("||||align|", &format!("||{comment}||align|"), 1);
+    site.slurm.rows.replace(row + step);
+    shows(&site, &[queued(9, "COMPLETED", 0, 1000, &killed)]);
+    asked(&site);
+    rest(&site);
+    assert_eq!(agent.pass(true).unwrap().requeued, 1);
+    assert!(
+        asked(&site).iter().all(|which| which == "9"),
+        "no look at all of it"
+    );
+}
+
 #[test]
 fn what_no_event_told_is_found_by_the_next_look_at_the_whole_queue() {
     let site = Site::new();
