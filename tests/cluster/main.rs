@@ -387,12 +387,15 @@ const TESTS: &[(&str, Test)] = &[
 ];
 
 /// What is run on other releases than the installed one, too.
-const ON_EVERY_RELEASE: [&str; 11] = [
+const ON_EVERY_RELEASE: [&str; 14] = [
     "every_form_is_read_as_sbatch_reads_it",
     "what_a_job_does_is_counted_right",
     "a_dump_as_json_says_what_the_other_one_says",
     "a_known_kind_of_job_gets_what_it_needs",
     "a_job_that_dies_of_the_rewrite_runs_again",
+    "what_its_memory_kills_is_put_back_before_anybody_sees_an_end",
+    "the_last_task_of_an_array_runs_again_alone",
+    "what_the_agent_changes_stays_within_its_users_limits",
     "a_listening_agent_sees_new_jobs_and_rescues_between_passes",
     "report_explain_and_doctor_tell_what_happened",
     "a_burst_that_sacct_misses_is_in_the_profile",
