@@ -32,6 +32,10 @@ const MOST_SAID: usize = 1000;
 /// Why a run was harmed that its node put back.
 const PUT_BACK: &str = "it was killed for want of memory, and its node put it back into the queue";
 
+/// A job that its node has put back runs again so many seconds later: a slurmd that still clears away the run before fails the
+/// next one at once ("already running").
+const CLEARED_S: u32 = 10;
+
 /// Numbers of jobs come again after longer than this, in seconds.
 const SAME_JOB_S: i64 = 30 * 86_400;
 
@@ -187,8 +191,9 @@ impl Agent<'_> {
         };
         // A site may have its users change less than it accepted, and a job that died is not to die again of that.
         let give = |job: &QueuedJob, next: &Record| {
-            self.set(job, next, true)
-                || (self.limits_hold != Some(false) && self.set_as(None, job, next, true))
+            let start = Some(job.record.put_back.map_or(0, |_| CLEARED_S));
+            self.set(job, next, start)
+                || (self.limits_hold != Some(false) && self.set_as(None, job, next, start))
         };
         let given_back = again.filter(|job| give(job, &next(job))).count();
         pass.given_back += given_back;
@@ -297,7 +302,7 @@ impl Agent<'_> {
             for (job, record) in self.as_trusted(job, today) {
                 if self.is_better(&job.record, &record) && is_more(&job.record, &record) == more {
                     tried += 1;
-                    pass.decided_again += usize::from(self.set(&job, &record, false));
+                    pass.decided_again += usize::from(self.set(&job, &record, None));
                 }
             }
         }
@@ -352,13 +357,19 @@ impl Agent<'_> {
     }
 
     /// Whether the job has been given what `record` says.
-    pub(super) fn set(&self, job: &QueuedJob, record: &Record, start_now: bool) -> bool {
+    pub(super) fn set(&self, job: &QueuedJob, record: &Record, start_in_s: Option<u32>) -> bool {
         // Not known yet, they may hold.
         let user = self.limits_hold.unwrap_or(true).then_some(job.uid);
-        self.set_as(user, job, record, start_now)
+        self.set_as(user, job, record, start_in_s)
     }
 
-    fn set_as(&self, user: Option<u32>, job: &QueuedJob, record: &Record, start_now: bool) -> bool {
+    fn set_as(
+        &self,
+        user: Option<u32>,
+        job: &QueuedJob,
+        record: &Record,
+        start_in_s: Option<u32>,
+    ) -> bool {
         let Some(ask) = record.asked else {
             return false;
         };
@@ -368,7 +379,7 @@ impl Agent<'_> {
             &ask,
             &job.record,
             record,
-            start_now,
+            start_in_s,
             user,
         ) {
             Ok(()) => {

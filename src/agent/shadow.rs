@@ -236,8 +236,8 @@ impl Agent<'_> {
             },
         };
         for (job, record) in self.as_trusted(job, record) {
-            let start_now = waits_for_us(&job);
-            pass.decided_again += usize::from(self.set(&job, &record, start_now));
+            let start = waits_for_us(&job).then_some(0);
+            pass.decided_again += usize::from(self.set(&job, &record, start));
         }
     }
 

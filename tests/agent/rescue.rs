@@ -268,6 +268,7 @@ fn a_job_that_its_node_has_put_back_is_given_more_and_its_run_was_harmed() {
     // Twice: it was its memory, and nobody knows how much the kind needs above that.
     assert!(set.contains("JobId=9 MinMemoryNode=2000"), "{set}");
     assert!(!set.contains("put_back"), "the next run was not: {set}");
+    assert!(set.ends_with("StartTime=now+10seconds"), "{set}");
     let store = Store::open(&site.config.with_file_name("jobs.db")).unwrap();
     let harm = store.harm_of_run(9, 77).unwrap().unwrap();
     assert!(harm.of_memory && store.harm_of(9, 0).unwrap() == Some(harm));

@@ -325,7 +325,7 @@ static void be_sampler(char **words)
 			report = atoi(*++words);
 		else if (strcmp(*words, "--go-fd") == 0)
 			go = atoi(*++words);
-		else if (strcmp(*words, "--pid") == 0)
+		else if (strcmp(*words, "--pid") == 0 || strcmp(*words, "--wait-fd") == 0)
 			words++;
 		else
 			snprintf(line + strlen(line), sizeof(line) - strlen(line), " %s", *words);
