@@ -206,6 +206,7 @@ fn what_was_swapped_is_needed_all_the_same() {
             "total_rss 4096\ntotal_shmem 100\ntotal_swap 50\n",
         ),
         ("memory/job/memory.usage_in_bytes", "5000\n"),
+        ("memory/job/memory.memsw.usage_in_bytes", "5050\n"),
         ("memory/job/memory.max_usage_in_bytes", "8192\n"),
     ];
     let v2 = [

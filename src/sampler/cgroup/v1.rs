@@ -51,10 +51,10 @@ impl Folders {
 
     pub(super) fn charged(&self) -> Option<Charged> {
         let folder = self.folder("memory");
-        let text = std::fs::read_to_string(folder.join("memory.stat")).ok()?;
-        let swapped = field(&text, SWAPPED).unwrap_or(0);
+        // With swap, where the kernel counts that.
+        let with_swap = number(&folder.join("memory.memsw.usage_in_bytes"));
         Some(Charged {
-            now: number(&folder.join("memory.usage_in_bytes"))?.saturating_add(swapped),
+            now: with_swap.or_else(|| number(&folder.join("memory.usage_in_bytes")))?,
             peak: number(&folder.join("memory.max_usage_in_bytes")),
         })
     }
