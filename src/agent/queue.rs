@@ -32,9 +32,9 @@ const MOST_SAID: usize = 1000;
 /// Why a run was harmed that its node put back.
 const PUT_BACK: &str = "it was killed for want of memory, and its node put it back into the queue";
 
-/// A job that its node has put back runs again so many seconds later: a slurmd that still clears away the run before fails the
-/// next one at once ("already running").
-const CLEARED_S: u32 = 10;
+/// A job that its node has put back runs again so many seconds later at the earliest: a slurmd that still clears away the run
+/// before fails the next one at once ("already running").
+const CLEARED_S: i64 = 5;
 
 /// Numbers of jobs come again after longer than this, in seconds.
 const SAME_JOB_S: i64 = 30 * 86_400;
@@ -181,6 +181,7 @@ impl Agent<'_> {
                 && job.record.rewrites()
                 && !job.record.is_of_run(job.restarts)
                 && !is_above_its_request(job)
+                && self.is_cleared(job)
         });
         let next = |job: &QueuedJob| {
             let second = self.second_run(job).unwrap_or_else(|error| {
@@ -191,13 +192,19 @@ impl Agent<'_> {
         };
         // A site may have its users change less than it accepted, and a job that died is not to die again of that.
         let give = |job: &QueuedJob, next: &Record| {
-            let start = Some(job.record.put_back.map_or(0, |_| CLEARED_S));
-            self.set(job, next, start)
-                || (self.limits_hold != Some(false) && self.set_as(None, job, next, start))
+            self.set(job, next, true)
+                || (self.limits_hold != Some(false) && self.set_as(None, job, next, true))
         };
         let given_back = again.filter(|job| give(job, &next(job))).count();
         pass.given_back += given_back;
         given_back
+    }
+
+    /// The run that its node has put back ended long enough ago.
+    fn is_cleared(&self, job: &QueuedJob) -> bool {
+        let run = job.record.put_back.zip(job.record.profile.as_ref());
+        let ended = run.map(|(began, profile)| began + profile.wall_s.ceil() as i64);
+        ended.is_none_or(|ended| self.clock.now() >= ended + CLEARED_S)
     }
 
     /// The second of at most three runs: more memory, and the rest as asked. `None` where the next run is to have all.
@@ -302,7 +309,7 @@ impl Agent<'_> {
             for (job, record) in self.as_trusted(job, today) {
                 if self.is_better(&job.record, &record) && is_more(&job.record, &record) == more {
                     tried += 1;
-                    pass.decided_again += usize::from(self.set(&job, &record, None));
+                    pass.decided_again += usize::from(self.set(&job, &record, false));
                 }
             }
         }
@@ -357,19 +364,13 @@ impl Agent<'_> {
     }
 
     /// Whether the job has been given what `record` says.
-    pub(super) fn set(&self, job: &QueuedJob, record: &Record, start_in_s: Option<u32>) -> bool {
+    pub(super) fn set(&self, job: &QueuedJob, record: &Record, start_now: bool) -> bool {
         // Not known yet, they may hold.
         let user = self.limits_hold.unwrap_or(true).then_some(job.uid);
-        self.set_as(user, job, record, start_in_s)
+        self.set_as(user, job, record, start_now)
     }
 
-    fn set_as(
-        &self,
-        user: Option<u32>,
-        job: &QueuedJob,
-        record: &Record,
-        start_in_s: Option<u32>,
-    ) -> bool {
+    fn set_as(&self, user: Option<u32>, job: &QueuedJob, record: &Record, start_now: bool) -> bool {
         let Some(ask) = record.asked else {
             return false;
         };
@@ -379,7 +380,7 @@ impl Agent<'_> {
             &ask,
             &job.record,
             record,
-            start_in_s,
+            start_now,
             user,
         ) {
             Ok(()) => {

@@ -236,7 +236,7 @@ impl Agent<'_> {
             },
         };
         for (job, record) in self.as_trusted(job, record) {
-            let start = waits_for_us(&job).then_some(0);
+            let start = waits_for_us(&job);
             pass.decided_again += usize::from(self.set(&job, &record, start));
         }
     }

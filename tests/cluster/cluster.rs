@@ -324,6 +324,18 @@ impl Cluster {
         })
     }
 
+    /// Passes until so many jobs more have been given more: nodes have some seconds to clear away the runs that died.
+    pub fn give_back(&self, jobs: usize) -> Result<()> {
+        let mut given = 0;
+        eventually(&format!("{jobs} jobs are given more"), 30, || {
+            let pass = self.pass()?;
+            let count = pass.split("given_back: ").nth(1).unwrap_or_default();
+            let digits: String = count.chars().take_while(char::is_ascii_digit).collect();
+            given += digits.parse::<usize>()?;
+            Ok(given == jobs)
+        })
+    }
+
     /// One pass of the agent, as SlurmUser.
     pub fn pass(&self) -> Result<String> {
         self.run("slurm", &["shadowfitd", "--once"])

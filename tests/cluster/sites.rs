@@ -150,7 +150,10 @@ pub fn what_a_plugin_undoes_or_refuses_is_told(cluster: &mut Cluster) -> Result<
             cluster.pass()?;
             Ok(cluster.job(job)?.state == "PENDING")
         })?;
-        ensure(problem(cluster, "changes of jobs")?, "the refusal is told")?;
+        eventually("the refusal is told", 20, || {
+            cluster.pass()?;
+            problem(cluster, "changes of jobs")
+        })?;
         cluster.cancel_all()
     })
 }

@@ -6,8 +6,7 @@ use crate::job::{Ask, Memory};
 use crate::record::{Change, Record};
 
 /// Gives a pending job what `record` has in force instead of what `before` had, and the record itself,
-/// all in one call; nothing where AdminComment has no room for the record. `start_in_s`, in seconds
-/// from now, also ends a wait for another begin time.
+/// all in one call; nothing where AdminComment has no room for the record. `start_now` also ends a wait for a begin time.
 ///
 /// Slurm asks no limit of a job (QOS, association) for what an operator has set in it. With `user`, a number, the change is
 /// that user's own, and its limits hold; the record, an operator's, is written before, so that no job is smaller than it
@@ -18,7 +17,7 @@ pub fn set(
     ask: &Ask,
     before: &Record,
     record: &Record,
-    start_in_s: Option<u32>,
+    start_now: bool,
     user: Option<u32>,
 ) -> Result<(), CommandError> {
     let mut changes = sizes(ask, before, record);
@@ -29,10 +28,7 @@ pub fn set(
         changes.push(format!("Licenses={}", licenses.asked));
     }
     let note = noting(handle, record)?;
-    let start = start_in_s.map(|seconds| match seconds {
-        0 => "StartTime=now".to_owned(),
-        later => format!("StartTime=now+{later}seconds"),
-    });
+    let start = start_now.then(|| "StartTime=now".to_owned());
     let Some(user) = user else {
         return update(
             commands,

@@ -18,7 +18,7 @@ fn set_to(mode: Mode, set: u64) -> Option<Change> {
 /// What scontrol is given for a job that had `before` and gets `record`, its comment aside.
 fn changes(ask: Ask, before: &Record, record: &Record) -> Vec<String> {
     let slurm = Scripted::default();
-    set(&slurm, "33_[5-7]", &ask, before, record, None, None).unwrap();
+    set(&slurm, "33_[5-7]", &ask, before, record, false, None).unwrap();
     let line = slurm.asked().remove(0);
     let words = line.strip_prefix("scontrol update JobId=33_[5-7]").unwrap();
     let (changes, _comment) = words.split_once(" AdminComment={").unwrap();
@@ -113,7 +113,7 @@ fn where_limits_hold_sizes_are_the_users_own_change_and_the_record_is_as_they_ar
         let is_set = set(&slurm, "9", &ask, &before, &record, start, Some(1001)).is_ok();
         (is_set, slurm.0.asked())
     };
-    let (is_set, asked) = with(None, Some(0));
+    let (is_set, asked) = with(None, true);
     let noted = "scontrol update JobId=9 AdminComment={";
     assert!(
         is_set && asked[0].starts_with(noted) && asked[0].contains("after"),
@@ -133,7 +133,7 @@ fn where_limits_hold_sizes_are_the_users_own_change_and_the_record_is_as_they_ar
         // It may be done a moment later.
         (refused("Socket timed out on send/recv operation"), false),
     ] {
-        let (is_set, asked) = with(Some(error), None);
+        let (is_set, asked) = with(Some(error), false);
         let last = asked.last().unwrap();
         assert!(!is_set && asked[0].contains("after"), "{asked:?}");
         assert_eq!(last.contains("before"), is_taken_back, "{asked:?}");
@@ -141,7 +141,7 @@ fn where_limits_hold_sizes_are_the_users_own_change_and_the_record_is_as_they_ar
     // Nothing but its record is to change.
     let slurm = Scripted::default();
     let other = Record::kept(Kind::default(), Some(nothing), "other");
-    set(&slurm, "9", &nothing, &other, &other, None, Some(1001)).unwrap();
+    set(&slurm, "9", &nothing, &other, &other, false, Some(1001)).unwrap();
     assert_eq!(slurm.asked().len(), 1);
 }
 
@@ -201,7 +201,7 @@ fn nothing_is_changed_that_no_record_tells_of() {
     for (spare, written) in [(0, Some(true)), (1, Some(false)), (300, None)] {
         let record = record(spare);
         let slurm = Scripted::default();
-        let is_set = set(&slurm, "9", &ask, &record, &record, Some(0), None).is_ok();
+        let is_set = set(&slurm, "9", &ask, &record, &record, true, None).is_ok();
         let is_delayed = delay(&slurm, "9", 60, &record).is_ok();
         assert_eq!((is_set, is_delayed), (written.is_some(), written.is_some()));
         let asked = slurm.asked();
@@ -220,11 +220,7 @@ fn nothing_is_changed_that_no_record_tells_of() {
 fn a_job_starts_at_once_only_where_that_is_wanted() {
     let record = Record::kept(Kind::default(), None, "");
     let slurm = Scripted::default();
-    for (start, ends) in [
-        (Some(0), "} StartTime=now"),
-        (Some(10), "} StartTime=now+10seconds"),
-        (None, "}"),
-    ] {
+    for (start, ends) in [(true, "} StartTime=now"), (false, "}")] {
         set(&slurm, "9", &ask(None, 1, 1), &record, &record, start, None).unwrap();
         let line = slurm.asked().remove(0);
         assert!(line.ends_with(ends), "{line}");
