@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cgroups.h"
+#include "lines.h"
 
 /* The least that cpu.shares takes, against the 1024 of everybody else. */
 #define LEAST_SHARES 2
@@ -67,7 +68,7 @@ static int own_path(const char *controller, char *path)
 	FILE *own = fopen("/proc/self/cgroup", "re");
 	bool found = false;
 
-	while (own && !found && fgets(line, sizeof(line), own)) {
+	while (own && !found && read_line(own, line, sizeof(line))) {
 		const char *list = strchr(line, ':'), *at = list ? strchr(list + 1, ':') : NULL;
 		line[strcspn(line, "\n")] = '\0';
 		found = at && names(list + 1, at, controller);

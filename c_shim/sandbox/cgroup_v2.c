@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cgroups.h"
+#include "lines.h"
 
 /* The share of a shadow's job, slurmstepd included, against the 100 of every other job. */
 #define JOB_WEIGHT 2
@@ -27,13 +28,10 @@ static int own_path(char *path, size_t size)
 {
 	char line[PATH_MAX] = "";
 	FILE *own = fopen("/proc/self/cgroup", "re");
-	bool found = false, begins = true;
+	bool found = false;
 
-	/* Another hierarchy's line may be longer: what is left of it is none. */
-	while (own && !found && fgets(line, sizeof(line), own)) {
-		found = begins && strncmp(line, "0::", 3) == 0;
-		begins = strchr(line, '\n') != NULL;
-	}
+	while (own && !found && read_line(own, line, sizeof(line)))
+		found = strncmp(line, "0::", 3) == 0;
 	if (own)
 		fclose(own);
 	line[strcspn(line, "\n")] = '\0';

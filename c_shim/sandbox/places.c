@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lines.h"
 #include "places.h"
 #include "sandbox.h"
 
@@ -142,17 +143,6 @@ static bool read_place(const char *line, uid_t user, struct place *place)
 	place->is_left_out = is_one_of(place->type, left_out_types, COUNT(left_out_types)) ||
 			     is_in_left_out_folder(place->path) || is_below_left_out(place) ||
 			     (is_fuse(place->type) && is_served_by_another(type + 3, user));
-	return true;
-}
-
-/* One line, without what of it has no room; what is left of that is no line. */
-static bool read_line(FILE *from, char *line, int size)
-{
-	if (!fgets(line, size, from))
-		return false;
-	if (!strchr(line, '\n'))
-		for (int byte = getc(from); byte != EOF && byte != '\n';)
-			byte = getc(from);
 	return true;
 }
 

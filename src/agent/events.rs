@@ -194,7 +194,7 @@ mod tests {
     use crate::config::Mode;
     use crate::fingerprint::{Key, Kind};
     use crate::record::{Change, Record, SecondRun};
-    use crate::slurm::clone::Original;
+    use crate::slurm::queue::tests::queued;
 
     /// The first second after a look at 1000 in which the next one is due.
     fn next_look(events: &Events) -> Option<i64> {
@@ -278,37 +278,10 @@ mod tests {
     }
 
     fn job(state: &str, restarts: u64, record: Record) -> QueuedJob {
-        let original = Original {
-            handle: "7".into(),
-            name: String::new(),
-            script_id: 7,
-            task: None,
-            uid: 1001,
-            gid: 1001,
-            partition: String::new(),
-            features: String::new(),
-            work_dir: String::new(),
-            line: String::new(),
-        };
         QueuedJob {
-            names: Vec::new(),
-            handle: "7".into(),
-            job_id: 7,
-            state: state.into(),
-            nodes: Vec::new(),
-            started: 0,
-            waits_for_others: false,
-            is_held: false,
-            tasks: String::new(),
-            uid: 1001,
-            user: String::new(),
-            account: String::new(),
-            partition: String::new(),
-            memory: None,
             restarts,
-            manager: None,
             record,
-            original,
+            ..queued(7, state)
         }
     }
 

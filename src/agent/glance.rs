@@ -6,7 +6,6 @@
 
 use super::events::{FORGOTTEN_S, LEAST_REST, RESTS, SHOWN_BY_FOLDERS, Timer, is_over, rest_after};
 use super::folders::JobFolders;
-use super::queue::LOOKS;
 use super::{Agent, Pass};
 use crate::fingerprint::Key;
 use crate::slurm::queue::{Queue, QueuedJob, query_job, that_wait_for_shadows};
@@ -96,38 +95,6 @@ impl Agent<'_> {
         let queue = self.look();
         self.events.glanced = self.clock.since(began);
         self.tend_shadows(&queue?, pass)
-    }
-
-    /// Looks until jobs that were put back are pending and have been given more, for some seconds.
-    pub(super) fn wait_for_those_again(&mut self, pass: &mut Pass) -> Result<()> {
-        for _ in 0..LOOKS {
-            if self.events.again.is_empty() {
-                break;
-            }
-            self.clock.sleep(Duration::from_secs(1));
-            let queue = self.ask_for_some()?;
-            self.tend_those_that_run_again(&queue, pass);
-        }
-        Ok(())
-    }
-
-    /// Puts back what was harmed, but for those that were `seen_to`, and goes on looking at it. Returns what was put back.
-    pub(super) fn rescue(&mut self, queue: &Queue, seen_to: &[u64], pass: &mut Pass) -> Vec<u64> {
-        let jobs = queue.jobs.iter();
-        let jobs: Vec<_> = jobs.filter(|job| !seen_to.contains(&job.job_id)).collect();
-        let requeued = self.requeue_killed(&jobs, pass);
-        self.events
-            .expect(requeued.iter().copied(), self.clock.now());
-        requeued
-    }
-
-    /// Puts back what accounting has just said was harmed, where the whole queue was not looked at.
-    pub(super) fn rescue_some(&mut self, pass: &mut Pass) -> Result<()> {
-        if self.events.folders_show_jobs() && !self.events.again.is_empty() {
-            let queue = self.ask_for_some()?;
-            self.rescue(&queue, &[], pass);
-        }
-        Ok(())
     }
 
     fn look_at_some(&mut self, pass: &mut Pass) -> Result<()> {
@@ -270,7 +237,7 @@ impl Agent<'_> {
 
     /// Asks for the jobs that may matter now, one by one. Where they are too many, or not known by their numbers, the next
     /// look at the whole queue comes earlier.
-    fn ask_for_some(&mut self) -> Result<Queue> {
+    pub(super) fn ask_for_some(&mut self) -> Result<Queue> {
         let jobs = self.that_matter()?;
         let asked: BTreeSet<u64> = jobs.into_iter().take(MOST).collect();
         let mut queue = Queue::default();

@@ -205,42 +205,13 @@ fn short(host: &str) -> &str {
 mod tests {
     use super::super::license_managers::Since;
     use super::*;
-    use crate::fingerprint::Kind;
-    use crate::record::Record;
-    use crate::slurm::clone::Original;
+    use crate::slurm::queue::tests::queued;
 
     fn running(job_id: u64, user: &str, node: &str) -> QueuedJob {
-        let original = Original {
-            handle: String::new(),
-            name: String::new(),
-            script_id: job_id,
-            task: None,
-            uid: 1001,
-            gid: 1001,
-            partition: String::new(),
-            features: String::new(),
-            work_dir: String::new(),
-            line: String::new(),
-        };
         QueuedJob {
-            names: Vec::new(),
-            handle: String::new(),
-            job_id,
-            state: "RUNNING".into(),
             nodes: vec![node.into()],
-            started: 0,
-            waits_for_others: false,
-            is_held: false,
-            tasks: String::new(),
-            uid: 1001,
             user: user.into(),
-            account: String::new(),
-            partition: String::new(),
-            memory: None,
-            restarts: 0,
-            manager: None,
-            record: Record::kept(Kind::default(), None, ""),
-            original,
+            ..queued(job_id, "RUNNING")
         }
     }
 

@@ -14,6 +14,7 @@ mod holders;
 mod ingest;
 pub mod license_managers;
 mod queue;
+mod rescue;
 mod room;
 mod seats;
 mod shadow;

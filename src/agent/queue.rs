@@ -1,55 +1,23 @@
-//! The queue: jobs that wait are decided again when more is known, and a job that a rewrite
-//! harmed runs again with more, before anybody notices: jobs that depend on it go on waiting for it.
+//! The queue: jobs that wait are decided again when more is known.
 
-use super::harm::of_memory;
-use super::train::runs;
 use super::{Agent, Pass};
-use crate::config::{Care, Mode, Modes, Owner};
+use crate::config::{Mode, Modes, Owner};
 use crate::decide::{known, rescued_early, size, terms};
-use crate::model::second::second;
-use crate::record::{Record, SecondRun};
-use crate::slurm::queue::{Dependent, Queue, QueuedJob};
-use crate::slurm::{CommandError, control, queue};
-use crate::store::RunOfJob;
+use crate::record::Record;
+use crate::slurm::queue::{Queue, QueuedJob};
+use crate::slurm::{CommandError, control};
 use anyhow::Result;
-use std::time::Duration;
-
-/// How often a pass looks again whether a job it put back is pending, one second apart.
-pub(super) const LOOKS: usize = 10;
 
 /// More jobs that wait are not given more, or less, in one look at the queue: each takes some ten milliseconds, in which no
 /// other job is rescued.
 const MOST_RAISED: usize = 2000;
 const MOST_LOWERED: usize = 500;
 
-/// A job is put back so often at most: the second run has a step more, the third all that its user asked for. One that dies of
-/// a rewrite after that has been given nothing, and would die again and again.
-const MOST_RESCUES: usize = 2;
-
 /// So many jobs are remembered of which it was said that their records have no room.
 const MOST_SAID: usize = 1000;
 
-/// Why a run was harmed that its node put back.
-const PUT_BACK: &str = "it was killed for want of memory, and its node put it back into the queue";
-
-/// A job that its node has put back runs again so many seconds later at the earliest: a slurmd that still clears away the run
-/// before fails the next one at once ("already running").
-const CLEARED_S: i64 = 5;
-
-/// Numbers of jobs come again after longer than this, in seconds.
-const SAME_JOB_S: i64 = 30 * 86_400;
-
 /// When slurmctld last refused to change a job that waits, in seconds since 1970, in the store's `progress`.
 pub const REFUSED: &str = "change refused";
-
-/// A second run in one of these states can still fulfil a dependency, or has.
-const ALIVE: [&str; 5] = [
-    "PENDING",
-    "CONFIGURING",
-    "RUNNING",
-    "COMPLETING",
-    "COMPLETED",
-];
 
 impl Agent<'_> {
     pub(super) fn tend_queue(&mut self, queue: &Queue, pass: &mut Pass) -> Result<()> {
@@ -59,207 +27,6 @@ impl Agent<'_> {
         self.decide_again(&queue.jobs, pass);
         self.events.took(self.clock.since(began));
         tended
-    }
-
-    /// Looks until so many jobs that were put back are pending and have been given more.
-    pub(super) fn wait_for(&mut self, mut jobs: usize, pass: &mut Pass) -> Result<()> {
-        for _ in 0..LOOKS {
-            if jobs == 0 {
-                break;
-            }
-            self.clock.sleep(Duration::from_secs(1));
-            let queue = queue::query(&self.commands)?;
-            jobs -= self.tend_those_that_run_again(&queue, pass).min(jobs);
-        }
-        Ok(())
-    }
-
-    pub(super) fn tend_those_that_run_again(&self, queue: &Queue, pass: &mut Pass) -> usize {
-        self.note_those_put_back(&queue.jobs);
-        let given_back = self.give_back(&queue.jobs, pass);
-        self.mend_dependencies(&queue.jobs, &queue.dependents);
-        given_back
-    }
-
-    /// Puts jobs that a rewrite harmed back into the queue; Slurm holds them there for two minutes.
-    /// Returns their numbers.
-    pub(super) fn requeue_killed(&mut self, jobs: &[&QueuedJob], pass: &mut Pass) -> Vec<u64> {
-        let mut requeued = Vec::new();
-        for job in jobs {
-            let harm = match self.harm(job) {
-                Ok(Some(harm)) => harm,
-                Ok(None) => continue,
-                Err(error) => {
-                    tracing::warn!(job = job.handle, "{error:#}");
-                    self.events.want_look();
-                    continue;
-                }
-            };
-            // Whoever comes after this agent must know why the job runs again, and its kind has to learn from it.
-            let noted = self.store.note_harm(run_of(job), &harm);
-            let is_new = noted.unwrap_or_else(|error| {
-                tracing::warn!(job = job.handle, "{error:#}");
-                true
-            });
-            if self.rescued_in_vain(job) {
-                if is_new {
-                    tracing::error!(
-                        job = job.handle,
-                        "{}, again, though it was put back {MOST_RESCUES} times: it is not any more",
-                        harm.why
-                    );
-                }
-                continue;
-            }
-            // Its submitter runs it again: two would write the same files. Or nobody may.
-            if self.config.managers.care(job.manager) < Care::Rescue || job.record.no_requeue {
-                continue;
-            }
-            match control::requeue(&self.commands, &job.handle) {
-                Ok(()) => {
-                    tracing::info!(
-                        job = job.handle,
-                        state = job.state,
-                        user = job.user,
-                        "{}: requeued",
-                        harm.why
-                    );
-                    requeued.push(job.job_id);
-                    let marked = self.store.was_requeued(job.job_id);
-                    marked.unwrap_or_else(|error| tracing::warn!("{error:#}"));
-                }
-                Err(error) => {
-                    tracing::error!(job = job.handle, "cannot be requeued: {error}");
-                    self.events.want_look();
-                }
-            }
-        }
-        pass.requeued += requeued.len();
-        requeued
-    }
-
-    /// Notes which runs their nodes have put back, before anything is given to the next ones.
-    fn note_those_put_back(&self, jobs: &[QueuedJob]) {
-        for job in jobs {
-            let restarts = job.record.again.map_or(0, |again| again.restarts);
-            // Others may have requeued it once more since.
-            let began = job.record.put_back.filter(|_| job.restarts == restarts + 1);
-            let run = began.map(|started| RunOfJob {
-                job_id: job.job_id,
-                restarts,
-                started,
-            });
-            let noted = run.map(|run| self.store.note_harm(run, &of_memory(PUT_BACK)));
-            match noted {
-                Some(Ok(true)) => {
-                    tracing::info!(job = job.handle, user = job.user, "{PUT_BACK}");
-                }
-                Some(Err(error)) => tracing::warn!(job = job.handle, "{error:#}"),
-                _ => {}
-            }
-        }
-    }
-
-    /// It has been put back as often as that can help, and has died of the rewrite once more.
-    fn rescued_in_vain(&self, job: &QueuedJob) -> bool {
-        let since = self.clock.now() - SAME_JOB_S;
-        let before = self.store.harms_before(job.job_id, job.restarts, since);
-        // What cannot be counted is taken for harm each time.
-        before.unwrap_or_else(|error| {
-            tracing::warn!(job = job.handle, "{error:#}");
-            job.restarts as usize
-        }) >= MOST_RESCUES
-    }
-
-    /// A job that waits for another run gets more: what is likely to be enough, where it died of its memory alone
-    /// and for the first time, and else what its user asked for, whoever requeued it: what ended the run may have
-    /// been the rewrite.
-    fn give_back(&self, jobs: &[QueuedJob], pass: &mut Pass) -> usize {
-        let again = jobs.iter().filter(|job| {
-            job.state == "PENDING"
-                && job.restarts > 0
-                && job.record.rewrites()
-                && !job.record.is_of_run(job.restarts)
-                && !is_above_its_request(job)
-                && self.is_cleared(job)
-        });
-        let next = |job: &QueuedJob| {
-            let second = self.second_run(job).unwrap_or_else(|error| {
-                tracing::warn!(job = job.handle, "{error:#}");
-                None
-            });
-            second.unwrap_or_else(|| job.record.give_back())
-        };
-        // A site may have its users change less than it accepted, and a job that died is not to die again of that.
-        let give = |job: &QueuedJob, next: &Record| {
-            self.set(job, next, true)
-                || (self.limits_hold != Some(false) && self.set_as(None, job, next, true))
-        };
-        let given_back = again.filter(|job| give(job, &next(job))).count();
-        pass.given_back += given_back;
-        given_back
-    }
-
-    /// The run that its node has put back ended long enough ago.
-    fn is_cleared(&self, job: &QueuedJob) -> bool {
-        let run = job.record.put_back.zip(job.record.profile.as_ref());
-        let ended = run.map(|(began, profile)| began + profile.wall_s.ceil() as i64);
-        ended.is_none_or(|ended| self.clock.now() >= ended + CLEARED_S)
-    }
-
-    /// The second of at most three runs: more memory, and the rest as asked. `None` where the next run is to have all.
-    fn second_run(&self, job: &QueuedJob) -> Result<Option<Record>> {
-        let record = &job.record;
-        let (Some(ask), Some(level)) = (record.asked, record.level) else {
-            return Ok(None);
-        };
-        let (Some(memory), Some(tasks), Some(first_mib)) = (
-            ask.memory,
-            ask.layout.tasks_on_a_node(),
-            record.given_on_a_node(),
-        ) else {
-            return Ok(None);
-        };
-        let harm = self.store.harm_of(job.job_id, job.restarts - 1)?;
-        let is_first = record.again.is_none() && harm.is_some_and(|harm| harm.of_memory);
-        if !is_first || self.dies_of_memory_by_itself(job)? {
-            return Ok(None);
-        }
-        let runs = match record.kind.key(level) {
-            Some(key) => runs(&self.store, &self.config, level, key, i64::MAX)?,
-            None => Vec::new(),
-        };
-        let asked_mib = memory.on_a_node(tasks.into(), ask.cpus);
-        let next = second(&runs, first_mib as f64, asked_mib as f64);
-        let units = memory.units_on_a_node(tasks.into(), ask.cpus);
-        Ok(next.map(|next| {
-            let again = SecondRun {
-                restarts: job.restarts,
-                first: record.memory_in_force().unwrap_or(0),
-                runs: next.runs,
-            };
-            record.with_more((next.mib / units as f64).round() as u64, again)
-        }))
-    }
-
-    /// The first run's death has failed the dependencies on it, for good. The second run revives them.
-    fn mend_dependencies(&self, jobs: &[QueuedJob], dependents: &[Dependent]) {
-        let revived: Vec<&str> = jobs
-            .iter()
-            .filter(|job| job.restarts > 0 && ALIVE.contains(&job.state.as_str()))
-            .flat_map(|job| job.names.iter().map(String::as_str))
-            .collect();
-        for job in dependents {
-            if job.failed().any(|failed| revived.contains(&failed)) {
-                let dependency = job.as_written();
-                match control::depend(&self.commands, &job.handle, &dependency) {
-                    Ok(()) => tracing::info!(job = job.handle, dependency, "waits again"),
-                    Err(error) => {
-                        tracing::error!(job = job.handle, dependency, "not mended: {error}")
-                    }
-                }
-            }
-        }
     }
 
     /// Sets in jobs that wait what they would get today. Where they are too many for one look, the next one goes on where
@@ -370,7 +137,13 @@ impl Agent<'_> {
         self.set_as(user, job, record, start_now)
     }
 
-    fn set_as(&self, user: Option<u32>, job: &QueuedJob, record: &Record, start_now: bool) -> bool {
+    pub(super) fn set_as(
+        &self,
+        user: Option<u32>,
+        job: &QueuedJob,
+        record: &Record,
+        start_now: bool,
+    ) -> bool {
         let Some(ask) = record.asked else {
             return false;
         };
@@ -429,22 +202,6 @@ fn is_more(old: &Record, new: &Record) -> bool {
     more(old.memory_in_force(), new.memory_in_force())
         || more(old.cpus_in_force(), new.cpus_in_force())
         || more(old.time_in_force(), new.time_in_force())
-}
-
-fn run_of(job: &QueuedJob) -> RunOfJob {
-    RunOfJob {
-        job_id: job.job_id,
-        restarts: job.restarts,
-        started: job.started,
-    }
-}
-
-/// Somebody has given the job more memory by hand than its user first asked for.
-fn is_above_its_request(job: &QueuedJob) -> bool {
-    let asked = job.record.asked.and_then(|asked| asked.memory);
-    job.memory
-        .zip(asked)
-        .is_some_and(|(now, asked)| now > asked.mib())
 }
 
 /// Nobody has changed the job's memory by hand since the record was written.

@@ -97,12 +97,8 @@ pub fn settings(commands: &dyn Commands) -> Result<HashMap<String, String>, Comm
 /// `LicenseName=matlab Total=4 Used=0 ...`, a line each.
 fn totals(oneliner: &str) -> HashMap<String, u32> {
     let total = |line: &str| {
-        let field = |name: &str| {
-            line.split_whitespace()
-                .find_map(|word| word.strip_prefix(name))
-        };
-        let name = field("LicenseName=")?.to_owned();
-        Some((name, field("Total=")?.parse().ok()?))
+        let total = field(line, "Total")?.parse().ok()?;
+        Some((field(line, "LicenseName")?.to_owned(), total))
     };
     oneliner.lines().filter_map(total).collect()
 }

@@ -142,8 +142,7 @@ mod tests {
     use crate::fingerprint::Kind;
     use crate::record::tests::finished;
     use crate::record::{FinishedJob, Record};
-    use crate::store::tests::store;
-    use crate::store::{Harm, RunOfJob};
+    use crate::store::tests::{note_harm, store};
 
     #[test]
     fn no_user_speaks_for_all() {
@@ -266,16 +265,7 @@ mod tests {
             .into();
         store.insert(&jobs).unwrap();
         assert_eq!(taught(&store, 3).len(), 3);
-        let third = RunOfJob {
-            job_id: 3,
-            restarts: 0,
-            started: 4,
-        };
-        let harm = Harm {
-            of_memory: false,
-            why: "it ended far too soon".into(),
-        };
-        store.note_harm(third, &harm).unwrap();
+        note_harm(&store, 3);
         assert!(taught(&store, 3).is_empty());
         let seen = store.runs_of_others(Key(9), i64::MAX, 10, 2).unwrap();
         let harmed = seen.iter().filter(|run| run.harmed.is_some()).count();
@@ -288,6 +278,10 @@ mod tests {
         type Runs = (char, u64, u64, Option<u64>, Option<u32>);
         let quick: [Runs; 3] = ['a', 'b', 'c'].map(|user| (user, 4, 1, None, None));
         let with = |more: &[Runs]| [&quick[..], more].concat();
+        let by_steps = |(user, steps)| -> Runs {
+            let seconds = if steps == 0 { 1 } else { 10 };
+            (user, 100, seconds, None, Some(steps))
+        };
         let cases: [(&str, Vec<Runs>, Vec<u64>); 6] = [
             ("all alike", with(&[]), vec![4; 9]),
             (
@@ -313,31 +307,13 @@ mod tests {
             (
                 "one's did no step",
                 [('a', 0), ('b', 1), ('c', 1), ('d', 1)]
-                    .map(|(user, steps)| {
-                        (
-                            user,
-                            100,
-                            if steps == 0 { 1 } else { 10 },
-                            None,
-                            Some(steps),
-                        )
-                    })
+                    .map(by_steps)
                     .into(),
                 vec![100; 9],
             ),
             (
                 "one's did no step, and three are wanted of three",
-                [('a', 0), ('b', 1), ('c', 1)]
-                    .map(|(user, steps)| {
-                        (
-                            user,
-                            100,
-                            if steps == 0 { 1 } else { 10 },
-                            None,
-                            Some(steps),
-                        )
-                    })
-                    .into(),
+                [('a', 0), ('b', 1), ('c', 1)].map(by_steps).into(),
                 vec![],
             ),
         ];

@@ -231,8 +231,7 @@ mod tests {
     use crate::job::counters::{Counters, Ended};
     use crate::record::tests::finished;
     use crate::record::{FinishedJob, Record};
-    use crate::store::tests::{shadow, store};
-    use crate::store::{Harm, RunOfJob};
+    use crate::store::tests::{note_harm, shadow, store};
 
     /// A shadow of `user`'s that was cut off at 100 MiB, of a kind of its own, whose job came to `peak_mib`.
     fn cut_off(store: &mut Store, number: u64, user: &str, peak_mib: u64) {
@@ -322,16 +321,7 @@ mod tests {
         for (number, user) in (1..).zip(["alice", "bob", "carol"]) {
             cut_off(&mut store, number, user, 400);
         }
-        let run = RunOfJob {
-            job_id: 3,
-            restarts: 0,
-            started: 4,
-        };
-        let harm = Harm {
-            of_memory: false,
-            why: "it ended far too soon".into(),
-        };
-        store.note_harm(run, &harm).unwrap();
+        note_harm(&store, 3);
         assert_eq!(store.observations().unwrap(), []);
     }
 }

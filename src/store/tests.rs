@@ -11,6 +11,20 @@ pub fn store() -> (tempfile::TempDir, Store) {
     (dir, store)
 }
 
+/// A rewrite harmed this run of [`finished`], where that was submitted at the second of its number.
+pub fn note_harm(store: &Store, job_id: u64) {
+    let run = RunOfJob {
+        job_id,
+        restarts: 0,
+        started: job_id as i64 + 1,
+    };
+    let harm = Harm {
+        of_memory: false,
+        why: "it ended far too soon".into(),
+    };
+    store.note_harm(run, &harm).unwrap();
+}
+
 /// A shadow that runs for job `number` of this user, of a kind of its own, since that time in seconds since 1970.
 pub fn shadow(number: u64, user: &str, submitted: i64) -> Shadow {
     Shadow {

@@ -3,7 +3,7 @@
 
 use super::news::{News, listen};
 use super::node::OnlySampler;
-use super::{CGROUPS, Job, PROC, REPORT_TIMEOUT_S};
+use super::{CGROUPS, Job, PROC, REPORT_TIMEOUT_S, pipe};
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
 use shadowfit_core::job::counters::{Ended, JobCounters};
@@ -12,7 +12,6 @@ use shadowfit_core::sampler::cgroup::Group;
 use shadowfit_core::sampler::cgroup::Tree;
 use shadowfit_core::sampler::spool::{self, NodeProfile};
 use shadowfit_core::slurm::{System, control};
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -64,12 +63,7 @@ impl Patience {
     fn of(fd: u32) -> Patience {
         let (alive, is_over) = channel();
         std::thread::spawn(move || {
-            let Ok(mut pipe) = OpenOptions::new()
-                .write(true)
-                .open(format!("/proc/self/fd/{fd}"))
-            else {
-                return;
-            };
+            let Ok(mut pipe) = pipe(fd) else { return };
             while pipe.write_all(b"\n").is_ok()
                 && is_over.recv_timeout(ASK_EVERY) == Err(RecvTimeoutError::Timeout)
             {}

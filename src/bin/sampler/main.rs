@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use shadowfit_core::sampler::cgroup;
 use shadowfit_core::shadow::GROUP_PREFIX;
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 
 const CGROUPS: &str = "/sys/fs/cgroup";
@@ -133,6 +134,13 @@ fn allow_more_files() {
     if let Ok((now, most)) = getrlimit(files) {
         let _as_many_as_before = setrlimit(files, most.min(MOST_FILES).max(now), most);
     }
+}
+
+/// The end of a pipe into which this process writes, by its number.
+fn pipe(fd: u32) -> std::io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .open(format!("{PROC}/self/fd/{fd}"))
 }
 
 /// Of a name that becomes part of a path.

@@ -1,7 +1,7 @@
 //! Beside a shadow: lets it start, watches it, ends it when its window is over.
 
 use super::news::{News, listen};
-use super::{CGROUPS, PROC, REPORT_TIMEOUT_S, Shadow};
+use super::{CGROUPS, PROC, REPORT_TIMEOUT_S, Shadow, pipe};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use shadowfit_core::clock::{Clock, WallClock};
@@ -12,7 +12,7 @@ use shadowfit_core::sampler::cgroup::{self, Group};
 use shadowfit_core::sampler::license_sensor::Sensor;
 use shadowfit_core::shadow::{NOTES, SCRATCH};
 use shadowfit_core::slurm::{System, control, notes};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
@@ -99,10 +99,7 @@ fn whole(news: &Receiver<News>) -> Result<i32, String> {
 
 /// Lets the job start.
 fn go(fd: u32) -> std::io::Result<()> {
-    let mut pipe = OpenOptions::new()
-        .write(true)
-        .open(format!("/proc/self/fd/{fd}"))?;
-    pipe.write_all(b"\n")
+    pipe(fd)?.write_all(b"\n")
 }
 
 fn watch(arguments: &Shadow, news: &Receiver<News>, init: &Init, group: Group) -> ShadowCounters {

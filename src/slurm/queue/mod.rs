@@ -393,4 +393,4 @@ fn read_job(row: &QueueRow, record: Record) -> Option<QueuedJob> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,8 +1,44 @@
 use super::super::scripted::Scripted;
 use super::super::squeue;
 use super::*;
+use crate::fingerprint::Kind;
 use crate::job::counters::Ended;
 use serde_json::Value;
+
+/// A job of nobody's about which nothing was decided, for the tests of every room.
+pub fn queued(job_id: u64, state: &str) -> QueuedJob {
+    QueuedJob {
+        names: Vec::new(),
+        handle: job_id.to_string(),
+        job_id,
+        state: state.into(),
+        nodes: Vec::new(),
+        started: 0,
+        waits_for_others: false,
+        is_held: false,
+        tasks: String::new(),
+        uid: 1001,
+        user: String::new(),
+        account: String::new(),
+        partition: String::new(),
+        memory: None,
+        restarts: 0,
+        manager: None,
+        record: Record::kept(Kind::default(), None, ""),
+        original: Original {
+            handle: job_id.to_string(),
+            name: String::new(),
+            script_id: job_id,
+            task: None,
+            uid: 1001,
+            gid: 1001,
+            partition: String::new(),
+            features: String::new(),
+            work_dir: String::new(),
+            line: String::new(),
+        },
+    }
+}
 
 /// Calls `take` with an answer in which three bytes are others, two thousand times.
 pub fn each_spoiled(answer: &[u8], mut take: impl FnMut(&[u8])) {
