@@ -173,7 +173,7 @@ impl<'a> Sampler<'a> {
 
     /// How long to wait after a look `at` seconds after the start until the next one.
     pub fn rest(&self, at: f32) -> Duration {
-        self.cadence.memory(at).max(self.rests.memory.owed())
+        self.cadence.memory(at).max(self.rests.memory.left(at))
     }
 
     /// CPU time since the thread had used `began`.

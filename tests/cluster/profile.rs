@@ -145,7 +145,7 @@ pub fn a_burst_that_sacct_misses_is_in_the_profile(cluster: &mut Cluster) -> Res
 
 /// 200 MiB of files in memory, and next to nothing of its own.
 const SHARES: &str =
-    "#!/bin/bash\nfile=$(mktemp -p /dev/shm)\nhead -c 200M /dev/zero >$file\nsleep 1.2\nrm $file\n";
+    "#!/bin/bash\nfile=$(mktemp -p /dev/shm)\nhead -c 200M /dev/zero >$file\nsleep 3\nrm $file\n";
 
 pub fn what_a_job_does_is_counted_right(cluster: &mut Cluster) -> Result<()> {
     let (_, wrote) = run(cluster, "writes.sh", WRITES)?;

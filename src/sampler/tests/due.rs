@@ -45,8 +45,8 @@ fn looks_that_cost_are_followed_by_rests_and_the_end_is_seen_in_full() {
         ..QUIET
     };
     for form in FORMS {
-        // Each part of a look costs 40 ms: memory and threads rest for 2 s, and what lists processes first for 4.
-        let (node, clock) = (Node::new(form), Ticks::costing(40));
+        // Each part of a look costs 140 ms: memory and threads rest for 2 s, and what lists processes first for 9.
+        let (node, clock) = (Node::new(form), Ticks::costing(140));
         let mut sampler = Sampler::of_job(node.group(), &node.proc(), &[], &clock);
         sampler.look(0.0);
         assert_eq!(sampler.rest(0.0), Duration::from_secs(2), "{form:?}");
@@ -59,16 +59,16 @@ fn looks_that_cost_are_followed_by_rests_and_the_end_is_seen_in_full() {
         };
         assert_eq!(seen_at(1.9), (20.0, 0.0, 0.0, 1), "{form:?}");
         assert_eq!(seen_at(2.0), (30.0, 0.0, 0.0, 1), "{form:?}");
-        assert_eq!(seen_at(3.9), (30.0, 0.0, 0.0, 1), "{form:?}");
+        assert_eq!(seen_at(8.9), (30.0, 0.0, 0.0, 1), "{form:?}");
         let others = if form == Form::Plain { 1 } else { 2 };
-        assert_eq!(seen_at(4.0), (30.0, 50.0, 7.0, others), "{form:?}");
+        assert_eq!(seen_at(9.0), (30.0, 50.0, 7.0, others), "{form:?}");
         node.show(Scene {
             anon: 40,
             read: 60,
             ..later
         });
-        sampler.look_back(4.1);
-        let seen = sampler.job(4.1, Ended::Finished, None);
+        sampler.look_back(9.1);
+        let seen = sampler.job(9.1, Ended::Finished, None);
         assert_eq!((seen.peak_mib, seen.read_mib[0]), (40.0, 60.0), "{form:?}");
     }
 }
