@@ -11,7 +11,7 @@
 //!    a sampler ([`sampler`]); what the whole job needs is fitted from that ([`model::extrapolation`]) and set
 //!    before the job starts.
 //! 3. The job runs, watched by a sampler beside it ([`sampler`]), which joins what it saw to the decision in
-//!    AdminComment. `shadowfitd` ([`agent`]) reads what it used from sacct ([`slurm`]), keeps it
+//!    AdminComment; where it outgrows its memory, its node may lend it more ([`elastic`]). `shadowfitd` ([`agent`]) reads what it used from sacct ([`slurm`]), keeps it
 //!    ([`store`]), trains ([`model`]) and publishes a new snapshot; pending jobs are decided again,
 //!    and a job that died of our rewrite runs again with what its user asked for.
 //! 4. `shadowfit` ([`report`]) proves what was asked, set, used and saved, and shows from past jobs
@@ -35,6 +35,8 @@ pub mod text;
 
 #[cfg(feature = "programs")]
 pub mod agent;
+#[cfg(feature = "programs")]
+pub mod elastic;
 #[cfg(feature = "programs")]
 pub mod replay;
 #[cfg(feature = "programs")]

@@ -11,7 +11,7 @@ const STOREYS: [&[&str]; 10] = [
     &["config", "fingerprint"],
     &["record", "model"],
     &["sampler", "decide", "store"],
-    &["slurmctld", "slurm"],
+    &["slurmctld", "slurm", "elastic"],
     &["agent"],
     &["replay"],
     &["report"],
@@ -19,8 +19,8 @@ const STOREYS: [&[&str]; 10] = [
 ];
 
 /// What slurmctld loads must not know these, however low they stand.
-const NOT_IN_SLURMCTLD: [&str; 7] = [
-    "agent", "clock", "replay", "report", "sampler", "slurm", "store",
+const NOT_IN_SLURMCTLD: [&str; 8] = [
+    "agent", "clock", "elastic", "replay", "report", "sampler", "slurm", "store",
 ];
 const IN_SLURMCTLD: [&str; 10] = [
     "config",

@@ -2,7 +2,7 @@
 
 use super::{Agent, Pass};
 use crate::config::{Mode, Modes, Owner};
-use crate::decide::{known, rescued_early, size, terms};
+use crate::decide::{by_its_nodes, known, size, terms};
 use crate::record::Record;
 use crate::slurm::queue::{Queue, QueuedJob};
 use crate::slurm::{CommandError, control};
@@ -113,7 +113,7 @@ impl Agent<'_> {
             no_requeue: job.record.no_requeue,
             ..sized
         };
-        Some(rescued_early(&self.config, today))
+        Some(by_its_nodes(&self.config, owner, today))
     }
 
     /// What a job would be given now differs enough from what it has.

@@ -209,6 +209,15 @@ impl Default for MemoryLimits {
     }
 }
 
+/// `[elastic]`: a job that outgrows the memory that it was given gets more while it runs.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ElasticLimits {
+    /// Memory of each node that Slurm does not give out (MemSpecLimit, or a smaller RealMemory), in MiB: what all jobs of a
+    /// node may be lent at the same time. 0: no job grows.
+    pub pool_mib: u64,
+}
+
 impl Default for TimeLimits {
     fn default() -> Self {
         TimeLimits {

@@ -9,8 +9,8 @@ mod trust;
 
 pub use license::{Io, License, LicenseLimits, Rate};
 pub use limits::{
-    AgentLimits, BreakerLimits, CpuLimits, DatabaseLimits, EvidenceLimits, MemoryLimits,
-    ProfileLimits, ShadowLimits, TimeLimits,
+    AgentLimits, BreakerLimits, CpuLimits, DatabaseLimits, ElasticLimits, EvidenceLimits,
+    MemoryLimits, ProfileLimits, ShadowLimits, TimeLimits,
 };
 pub use managers::{Care, Manager, Managers};
 pub use modes::{Mode, ModeTable, Modes, NoRequeue, Owner, PerResource, Rule};
@@ -41,6 +41,8 @@ pub struct Config {
     pub is_advised_only: bool,
     /// How memory is set.
     pub memory: MemoryLimits,
+    /// What jobs that outgrow their memory are lent.
+    pub elastic: ElasticLimits,
     /// How CPUs are set.
     pub cpus: CpuLimits,
     /// How licenses are set.
@@ -73,6 +75,7 @@ impl Default for Config {
             breaker: BreakerLimits::default(),
             is_advised_only: false,
             memory: MemoryLimits::default(),
+            elastic: ElasticLimits::default(),
             cpus: CpuLimits::default(),
             licenses: LicenseLimits::default(),
             license: Vec::new(),
@@ -207,6 +210,13 @@ impl Config {
             .next_back()
             .unwrap_or(self.shadow.enabled);
         enabled && (modes.memory == Mode::Apply || modes.cpus == Mode::Apply)
+    }
+
+    /// Whether a job of `owner` may be lent memory by its nodes.
+    pub fn lends(&self, owner: Owner) -> bool {
+        let rules = self.rule.iter().filter(|rule| rule.matches(owner));
+        let named = rules.filter_map(|rule| rule.elastic).next_back();
+        self.elastic.pool_mib > 0 && named.unwrap_or(true)
     }
 
     /// The model that slurmctld reads.

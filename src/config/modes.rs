@@ -140,6 +140,8 @@ pub struct Rule {
     pub time: Option<Mode>,
     /// Whether new kinds of jobs are measured by a shadow.
     pub shadow: Option<bool>,
+    /// Whether jobs that outgrow their memory are lent more, where nodes have a pool.
+    pub elastic: Option<bool>,
     /// What is done with jobs that may not be requeued.
     pub no_requeue: Option<NoRequeue>,
 }

@@ -125,7 +125,7 @@ pub fn decide_reading(
         no_requeue,
         ..sized
     };
-    let record = rescued_early(config, record);
+    let record = by_its_nodes(config, owner, record);
     // What a shadow of a job without a kind shows, no other job could use, and the agent finds no shadow by.
     let is_new = record.level.is_none() || request.measured;
     if !is_new
@@ -145,11 +145,14 @@ pub fn decide_reading(
     })
 }
 
-/// The record of a job that its node puts back where the memory that it was given kills something of it, if that may be.
-pub fn rescued_early(config: &Config, record: Record) -> Record {
+/// The record of a job with what its nodes do where the memory that it was given is too little: lend it more, put it back
+/// where that kills something of it; each if it may be.
+pub fn by_its_nodes(config: &Config, owner: Owner, record: Record) -> Record {
+    let is_sized = record.memory.is_some_and(|change| change.applies());
     let may = config.managers.care(record.manager) >= Care::Early && !record.no_requeue;
     Record {
-        early: may && record.memory.is_some_and(|change| change.applies()),
+        early: may && is_sized,
+        elastic: is_sized && config.lends(owner),
         ..record
     }
 }

@@ -92,6 +92,9 @@ pub struct JobCounters {
     /// MiB a second through storage and network in their busiest seconds; absent where those were not watched.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub peak_mib_s: Option<[f32; 2]>,
+    /// What its nodes lent it beyond the memory that it was given.
+    #[serde(skip_serializing_if = "Growths::is_empty", default)]
+    pub growths: Growths,
     /// Most seats held at the same time, of each license that it was watched for.
     #[serde(
         rename = "licenses",
@@ -99,6 +102,56 @@ pub struct JobCounters {
         default
     )]
     pub seats: BTreeMap<String, u32>,
+}
+
+/// A running job was lent more memory by a node.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Growth {
+    /// Seconds after its start.
+    pub at_s: f32,
+    /// Its limit on that node before, in MiB.
+    pub from_mib: u32,
+    /// And since then.
+    pub to_mib: u32,
+}
+
+/// All of them, and when there was no more to lend.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Growths {
+    /// The first ones in their order, and of more than [`Growths::MOST`] the last.
+    pub grown: Vec<Growth>,
+    /// How often it needed more, and its node had nothing to lend.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub refused: u32,
+}
+
+impl Growths {
+    /// So many are told each by itself.
+    pub const MOST: usize = 8;
+
+    /// One more. Beyond the bound the last one told becomes larger.
+    pub fn note(&mut self, growth: Growth) {
+        let is_full = self.grown.len() >= Growths::MOST;
+        match self.grown.last_mut().filter(|_| is_full) {
+            Some(last) => last.to_mib = growth.to_mib,
+            None => self.grown.push(growth),
+        }
+    }
+
+    /// The largest limit that it had on a node, in MiB; `None` where it never grew.
+    pub fn most_mib(&self) -> Option<u32> {
+        self.grown.iter().map(|growth| growth.to_mib).max()
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Growths::default()
+    }
+
+    fn with(mut self, other: Growths) -> Growths {
+        self.refused = self.refused.saturating_add(other.refused);
+        other.grown.into_iter().for_each(|growth| self.note(growth));
+        self
+    }
 }
 
 fn one() -> u32 {
@@ -244,6 +297,7 @@ impl From<Counters> for JobCounters {
             network_mib: None,
             connections: 0,
             peak_mib_s: None,
+            growths: Growths::default(),
             seats: BTreeMap::new(),
         }
     }
@@ -315,6 +369,7 @@ impl JobCounters {
             network_mib: both(more.network_mib, less.network_mib),
             peak_mib_s: both(more.peak_mib_s, less.peak_mib_s),
             connections: more.connections.saturating_add(less.connections),
+            growths: more.growths.with(less.growths),
             seats,
         }
     }

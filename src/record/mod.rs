@@ -16,7 +16,7 @@ use crate::job::counters::{Ended, JobCounters};
 use crate::job::evidence::Evidence;
 use crate::job::licenses::parse;
 use crate::job::shadow::Wait;
-use crate::job::{Ask, LeftAlone};
+use crate::job::{Ask, LeftAlone, Memory};
 use crate::relies::Floor;
 use crate::text::units::MIB;
 use serde::{Deserialize, Serialize};
@@ -135,6 +135,9 @@ pub struct Record {
     /// Its node puts the job back into the queue where its memory kills something of it, before Slurm can show an end.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub early: bool,
+    /// Its nodes lend the job more than it was given, up to what its user asked for.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub elastic: bool,
     /// Its node has done so with the run that began then, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub put_back: Option<i64>,
@@ -175,6 +178,7 @@ impl Record {
             manager: None,
             no_requeue: false,
             early: false,
+            elastic: false,
             put_back: None,
             kept: Some(why.into()),
             shadow: None,
@@ -373,6 +377,20 @@ impl Record {
         self.early && self.is_of_run(restarts) && self.died_of_memory("COMPLETED")
     }
 
+    /// How many times the memory that the job was given on a node its user asked for; `None` where its nodes lend it none, or it has
+    /// all of that.
+    pub fn may_grow(&self) -> Option<f64> {
+        let ask = self.asked?;
+        let (asked, set) = (ask.memory?, self.memory.filter(Change::applies)?.set);
+        let cpus = self.cpus_in_force()?.max(1);
+        let cpus = match asked {
+            Memory::Node(_) => 1.0,
+            Memory::Cpu(_) => f64::from(ask.cpus) / cpus as f64,
+        };
+        let times = cpus * asked.mib() as f64 / set.max(1) as f64;
+        (self.elastic && times > 1.0).then_some(times)
+    }
+
     /// The job used nearly all the memory on a node that a rewrite left it.
     fn was_full(&self) -> bool {
         let (Some(profile), Some(given)) = (&self.profile, self.given_on_a_node()) else {
@@ -381,12 +399,15 @@ impl Record {
         f64::from(profile.peak_mib) >= FULL * given as f64
     }
 
-    /// The memory that the job had on each node, in MiB, where that is known.
+    /// The memory that the job had on a node in the end, in MiB, where that is known.
     pub fn given_on_a_node(&self) -> Option<u64> {
         let (ask, set) = (self.asked?, self.memory_in_force()?);
         let cpus = self.cpus_in_force().unwrap_or(1) as u32;
         let tasks = ask.layout.tasks_on_a_node().unwrap_or(1);
-        Some(ask.memory?.with(set).on_a_node(tasks.into(), cpus))
+        let given = ask.memory?.with(set).on_a_node(tasks.into(), cpus);
+        let profile = self.profile.as_ref();
+        let lent = profile.and_then(|profile| profile.growths.most_mib());
+        Some(given.max(lent.unwrap_or(0).into()))
     }
 
     /// The job was seen to use more of a license than the rewrite had left it.

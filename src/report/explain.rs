@@ -1,5 +1,6 @@
 //! One decision in words: what was asked, what was set, from which evidence, what it used.
 
+use super::profile::growths;
 use super::shadow::curve;
 use crate::config::Mode;
 use crate::fingerprint::{Kind, Level};
@@ -192,6 +193,7 @@ pub fn run(job: &FinishedJob) -> Vec<String> {
             .map(|why| format!("harmed    {}", printable(why))),
     );
     let profile = record.as_ref().and_then(|record| record.profile.as_ref());
+    lines.extend(profile.into_iter().flat_map(|counters| growths(counters)));
     lines.extend(profile.map(|counters| format!("profile   {}", curve(&counters.curve_mib))));
     lines.extend(record.and_then(|record| saved(record, job)));
     lines

@@ -83,7 +83,8 @@ pub fn savings(
         cells(row).into_iter().chain(trust).collect()
     });
     let table = table(form, &header, lines);
-    let below = shadows.text().into_iter().chain(total.left_alone());
+    let below = shadows.text().into_iter().chain(total.elastic());
+    let below = below.chain(total.left_alone());
     below
         .filter(|_| form == Form::Text)
         .fold(table, |above, line| format!("{above}\n{line}"))

@@ -2,7 +2,7 @@
 
 use super::page::{figure, page};
 use super::plot::{self, Plotted};
-use crate::job::counters::JobCounters;
+use crate::job::counters::{Growth, JobCounters};
 use crate::record::FinishedJob;
 use crate::text::units::{MIB, memory_text, printable, printable_json};
 use anyhow::Result;
@@ -99,6 +99,7 @@ pub fn lines(counters: &JobCounters) -> Vec<String> {
             counters.switches, counters.faults
         ),
     ];
+    lines.splice(1..1, growths(counters));
     lines.extend(counters.network_mib.map(|[received, out]| {
         format!(
             "network   received {}, sent {}{sent}; {} connections at the same time",
@@ -108,6 +109,24 @@ pub fn lines(counters: &JobCounters) -> Vec<String> {
         )
     }));
     lines
+}
+
+/// What its nodes lent it beyond the memory that it was given, and that they could not.
+pub fn growths(counters: &JobCounters) -> Vec<String> {
+    let growths = &counters.growths;
+    let one = |growth: &Growth| {
+        let [from, to] = [growth.from_mib, growth.to_mib].map(|mib| memory_text(mib.into()));
+        format!("{from} -> {to} after {:.1} s", growth.at_s)
+    };
+    let each: Vec<String> = growths.grown.iter().map(one).collect();
+    let grown = (!each.is_empty()).then(|| format!("grown     {}", each.join(", ")));
+    let refused = (growths.refused > 0).then(|| {
+        format!(
+            "refused   it needed more {} times when its node had nothing to lend",
+            growths.refused
+        )
+    });
+    grown.into_iter().chain(refused).collect()
 }
 
 fn mib_text(mib: f32) -> String {
@@ -157,7 +176,7 @@ fn io(counters: &JobCounters, most: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::counters::{Counters, Ended};
+    use crate::job::counters::{Counters, Ended, Growths};
     use crate::record::Record;
 
     fn profiled(name: &str) -> Profiled {
@@ -172,6 +191,21 @@ mod tests {
             network_mib: Some([100.2, 3.0]),
             peak_mib_s: Some([0.0, 55.0]),
             connections: 2,
+            growths: Growths {
+                grown: vec![
+                    Growth {
+                        at_s: 1.26,
+                        from_mib: 300,
+                        to_mib: 556,
+                    },
+                    Growth {
+                        at_s: 9.0,
+                        from_mib: 556,
+                        to_mib: 1024,
+                    },
+                ],
+                refused: 2,
+            },
             ..seen.into()
         };
         let job = FinishedJob {
@@ -188,6 +222,8 @@ mod tests {
         assert!(text.contains("512M at its peak, 40M on average"), "{text}");
         let network = "network   received 101M, sent 3M, at most 55.0 MiB a second; 2 connections";
         assert!(text.contains(network), "{text}");
+        let grown = "grown     300M -> 556M after 1.3 s, 556M -> 1G after 9.0 s\n  refused   it needed more 2 times";
+        assert!(text.contains(grown), "{text}");
         let is_drawn = |c: &char| ('\u{2801}'..='\u{28ff}').contains(c);
         let dots = text.chars().filter(is_drawn).count();
         assert!(text.contains("512.0") && dots > 100, "{dots} {text}");

@@ -56,6 +56,10 @@ pub struct Savings {
     pub killed: u64,
     /// Of those jobs, the ones that ran again with more, and were not harmed.
     pub rescues: u64,
+    /// Runs that were lent more memory while they ran.
+    pub grown: u64,
+    /// Runs that needed more when their node had nothing to lend.
+    pub refused: u64,
     /// Runs that kept their request, by the reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub kept: BTreeMap<String, u64>,
@@ -107,6 +111,14 @@ impl Savings {
             .map(move |(count, why)| format!("{count} of {all} runs kept their request: {why}"))
     }
 
+    /// How many runs grew in place, and how many could not; nothing where none needed to.
+    pub fn elastic(&self) -> Option<String> {
+        let (grown, refused, all) = (self.grown, self.refused, self.runs);
+        (grown + refused > 0).then(|| {
+            format!("{grown} of {all} runs were lent more memory while they ran, {refused} needed more when there was nothing to lend")
+        })
+    }
+
     fn add(&mut self, job: &FinishedJob) {
         let record = job.comment.record();
         let hours = job.usage.elapsed_s as f64 / 3600.0;
@@ -134,6 +146,10 @@ impl Savings {
             self.rescues += u64::from(is_again && self.killed_before.remove(&job.job_id));
         }
         self.rewritten += u64::from(record.rewrites());
+        if let Some(profile) = &record.profile {
+            self.grown += u64::from(!profile.growths.grown.is_empty());
+            self.refused += u64::from(profile.growths.refused > 0);
+        }
         if let Some(why) = record.kept.as_deref().filter(|_| !record.rewrites()) {
             *self.kept.entry(why.to_owned()).or_default() += 1;
         }

@@ -19,7 +19,7 @@ pub mod threads;
 
 use crate::clock::Clock;
 use crate::config::{License, Rate};
-use crate::job::counters::{Counters, Ended, JobCounters, ShadowCounters};
+use crate::job::counters::{Counters, Ended, Growths, JobCounters, ShadowCounters};
 use crate::text::units::MIB;
 use cadence::Cadence;
 use cgroup::Group;
@@ -411,6 +411,7 @@ impl<'a> Sampler<'a> {
             network_mib: traffic.map(|t| [t.received, t.sent].map(mib)),
             connections: connections.unwrap_or(0) as u32,
             peak_mib_s: traffic.map(|_| [&self.storage, &self.traffic].map(a_second)),
+            growths: Growths::default(),
             seats: self.licenses(),
         }
     }

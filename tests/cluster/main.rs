@@ -7,6 +7,7 @@ mod arguments;
 mod books;
 mod cluster;
 mod controllers;
+mod elastic;
 mod environment;
 mod escapes;
 mod events;
@@ -72,6 +73,18 @@ const TESTS: &[(&str, Test)] = &[
     (
         "what_its_memory_kills_is_put_back_before_anybody_sees_an_end",
         harm::what_its_memory_kills_is_put_back_before_anybody_sees_an_end,
+    ),
+    (
+        "a_job_that_outgrows_its_memory_goes_on",
+        elastic::a_job_that_outgrows_its_memory_goes_on,
+    ),
+    (
+        "no_more_is_lent_than_a_node_has",
+        elastic::no_more_is_lent_than_a_node_has,
+    ),
+    (
+        "a_job_that_only_reads_does_not_grow",
+        elastic::a_job_that_only_reads_does_not_grow,
     ),
     (
         "the_last_task_of_an_array_runs_again_alone",
@@ -387,7 +400,7 @@ const TESTS: &[(&str, Test)] = &[
 ];
 
 /// What is run on other releases than the installed one, too.
-const ON_EVERY_RELEASE: [&str; 14] = [
+const ON_EVERY_RELEASE: [&str; 15] = [
     "every_form_is_read_as_sbatch_reads_it",
     "what_a_job_does_is_counted_right",
     "a_dump_as_json_says_what_the_other_one_says",
@@ -395,6 +408,7 @@ const ON_EVERY_RELEASE: [&str; 14] = [
     "a_job_that_dies_of_the_rewrite_runs_again",
     "what_its_memory_kills_is_put_back_before_anybody_sees_an_end",
     "the_last_task_of_an_array_runs_again_alone",
+    "a_job_that_outgrows_its_memory_goes_on",
     "what_the_agent_changes_stays_within_its_users_limits",
     "a_listening_agent_sees_new_jobs_and_rescues_between_passes",
     "report_explain_and_doctor_tell_what_happened",

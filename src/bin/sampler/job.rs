@@ -3,15 +3,16 @@
 
 use super::news::{News, listen};
 use super::node::OnlySampler;
-use super::{CGROUPS, Job, PROC, REPORT_TIMEOUT_S, pipe};
+use super::{CGROUPS, Job, NOTES, PROC, REPORT_TIMEOUT_S, pipe};
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
+use shadowfit_core::elastic::{self, Ledger, Pool};
 use shadowfit_core::job::counters::{Ended, JobCounters};
 use shadowfit_core::sampler::Sampler;
 use shadowfit_core::sampler::cgroup::Group;
 use shadowfit_core::sampler::cgroup::Tree;
 use shadowfit_core::sampler::spool::{self, NodeProfile};
-use shadowfit_core::slurm::{System, control};
+use shadowfit_core::slurm::{System, control, queue};
 use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -34,12 +35,18 @@ pub fn run(arguments: &Job) {
     let config = Config::load(&Config::default_path()).unwrap_or_default();
     // Only then there are others beside steps, on the job's other nodes.
     let spool = config.profile.spool_dir.as_ref();
-    let _alone = spool.and_then(|_| OnlySampler::beside(arguments.job, &group));
-    let counters = watch(
+    let may_be_another = spool.is_some() || config.elastic.pool_mib > 0;
+    let alone = may_be_another.then(|| OnlySampler::beside(arguments.job, &group));
+    let lent = match &alone {
+        Some(Some(_)) => lend(&config, &group, arguments.job),
+        _ => Ledger::default(),
+    };
+    let mut counters = watch(
         &news,
         Sampler::of_job(group, Path::new(PROC), &config.license, &WallClock)
             .until_its_end(arguments.pid),
     );
+    counters.growths = lent.growths();
     if let Some(folder) = spool {
         leave(folder, arguments.job, "first", counters.clone());
         // Elsewhere nobody has to hear of it before the job has ended.
@@ -54,6 +61,22 @@ pub fn run(arguments: &Job) {
     };
     let job = arguments.job.to_string();
     let _sacct_still_knows_something = control::join_profile(&commands, &job, counters);
+}
+
+/// From now on the job is lent memory as it needs it, where its record allows that and the node has a pool.
+pub fn lend(config: &Config, group: &Group, job: u64) -> Ledger {
+    let pool_mib = config.elastic.pool_mib;
+    let Some(folder) = group.folder().filter(|_| pool_mib > 0) else {
+        return Ledger::default();
+    };
+    let pool = Pool::new(Path::new(NOTES), Path::new(PROC), pool_mib);
+    elastic::beside(folder, pool, move || {
+        let commands = System {
+            timeout_s: REPORT_TIMEOUT_S,
+        };
+        let known = queue::ending(&commands, &job.to_string()).ok()?;
+        known.record?.may_grow()
+    })
 }
 
 /// As long as it lives, slurmstepd is asked each second to wait for longer with the end of the job.

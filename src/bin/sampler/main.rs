@@ -16,6 +16,8 @@ use std::path::Path;
 
 const CGROUPS: &str = "/sys/fs/cgroup";
 const PROC: &str = "/proc";
+/// Where the samplers of a node keep each other away, and note what they have lent.
+const NOTES: &str = "/run/shadowfit";
 /// Files that it may open, where the node allows more.
 const MOST_FILES: u64 = 8192;
 /// Seconds that scontrol has to write the report.

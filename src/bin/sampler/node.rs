@@ -1,8 +1,8 @@
 //! On a node where a job's steps run and its batch script does not: watches all of them until Slurm takes
 //! the job's cgroup away, and leaves what it saw in the folder that all nodes share.
 
-use super::job::{group, leave};
-use super::{Node, PROC};
+use super::job::{group, leave, lend};
+use super::{NOTES, Node, PROC};
 use nix::fcntl::{Flock, FlockArg};
 use shadowfit_core::clock::WallClock;
 use shadowfit_core::config::Config;
@@ -15,24 +15,23 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Where samplers keep each other away.
-const LOCKS: &str = "/run/shadowfit";
-
 /// The end is looked for this often at least.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
-/// Watches the job to its end here, unless another sampler does, or nobody would hear of it.
+/// Watches the job to its end here, unless another sampler does, or it would be for nothing.
 pub fn run(arguments: &Node) {
     let config = Config::load(&Config::default_path()).unwrap_or_default();
-    let Some(folder) = config.profile.spool_dir else {
+    let spool = config.profile.spool_dir.as_deref();
+    if spool.is_none() && config.elastic.pool_mib == 0 {
         return;
-    };
+    }
     let Some(group) = group(arguments.job, arguments.pid, arguments.user) else {
         return;
     };
     let Some(_alone) = OnlySampler::beside(arguments.job, &group) else {
         return;
     };
+    let lent = lend(&config, &group, arguments.job);
     let mut sampler = Sampler::of_job(group, Path::new(PROC), &config.license, &WallClock);
     let started = Instant::now();
     let at = || started.elapsed().as_secs_f32();
@@ -41,8 +40,10 @@ pub fn run(arguments: &Node) {
         std::thread::sleep(sampler.rest(at()).min(LONGEST_REST));
         sampler.look(at());
     }
-    let counters = sampler.job(at(), Ended::Finished, None);
-    leave(&folder, arguments.job, &arguments.node, counters);
+    let Some(folder) = spool else { return };
+    let mut counters = sampler.job(at(), Ended::Finished, None);
+    counters.growths = lent.growths();
+    leave(folder, arguments.job, &arguments.node, counters);
 }
 
 /// The one sampler of a job on a node, as long as this lives: whatever steps the job starts, and whatever their environment
@@ -55,8 +56,8 @@ pub struct OnlySampler {
 impl OnlySampler {
     /// `None` where another one is.
     pub fn beside(job: u64, group: &Group) -> Option<OnlySampler> {
-        let path = Path::new(LOCKS).join(lock_name(job, group.folder()));
-        std::fs::create_dir_all(LOCKS).ok()?;
+        let path = Path::new(NOTES).join(lock_name(job, group.folder()));
+        std::fs::create_dir_all(NOTES).ok()?;
         let file = lock_file(&path).ok()?;
         let _lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
         Some(OnlySampler { path, _lock })

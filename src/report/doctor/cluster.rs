@@ -32,6 +32,9 @@ pub(super) fn findings(commands: &dyn Commands, config: &Config) -> Vec<Finding>
     if config.wants_shadows() {
         findings.extend(shadows(&setting, config));
     }
+    if config.elastic.pool_mib > 0 {
+        findings.push(grows(&setting));
+    }
     findings.push(readable_by_slurmctld(
         setting("SlurmUser"),
         &config.snapshot_path(),
@@ -193,6 +196,26 @@ pub(super) fn page_cache<'a>(setting: &impl Fn(&str) -> &'a str, cgroup_v2: &Pat
         problem,
         "add JobAcctGatherParams=no_file_cache to slurm.conf (25.11.1 or later, others do not know it); before that runs need \
          profiles: plugstack.conf on all nodes, without profile=off",
+    )
+}
+
+/// A job grows by its cgroup's limit, which must be what ends it, and nothing else.
+pub(super) fn grows<'a>(setting: &impl Fn(&str) -> &'a str) -> Finding {
+    let (task, gather) = (setting("TaskPlugin"), setting("JobAcctGatherParams"));
+    let kills = gather.to_ascii_lowercase().contains("overmemorykill");
+    let problem = match (task.contains("cgroup"), kills) {
+        (false, _) => Some(format!(
+            "TaskPlugin={task}: jobs have no limit that could be raised"
+        )),
+        (true, true) => Some(format!(
+            "JobAcctGatherParams={gather}: what uses more than Slurm gave it is killed, lent or not"
+        )),
+        (true, false) => None,
+    };
+    Finding::check(
+        "elastic memory",
+        problem,
+        "task/cgroup in TaskPlugin, ConstrainRAMSpace=yes in cgroup.conf and no OverMemoryKill, or pool_mib = 0 under [elastic]",
     )
 }
 

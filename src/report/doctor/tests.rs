@@ -1,4 +1,4 @@
-use super::cluster::{allots_memory, is_last, page_cache, plugstack, remembers};
+use super::cluster::{allots_memory, grows, is_last, page_cache, plugstack, remembers};
 use super::state::{growth, named_kinds, shadows, snapshot, unshadowed};
 use super::*;
 use crate::agent::train::train;
@@ -38,6 +38,23 @@ fn plugstack_conf_lies_where_slurm_says_or_beside_its_own() {
     ];
     for (set, slurm_conf, path) in cases {
         assert_eq!(plugstack(set, slurm_conf), Path::new(path), "{set}");
+    }
+}
+
+#[test]
+fn a_pool_is_of_use_where_cgroups_alone_end_a_job() {
+    for (task, gather, is_told) in [
+        ("task/affinity,task/cgroup", "(null)", false),
+        ("task/cgroup", "NoShared", false),
+        ("task/cgroup", "NoShared,OverMemoryKill", true),
+        ("task/none", "(null)", true),
+    ] {
+        let setting = |name: &str| match name {
+            "TaskPlugin" => task,
+            _ => gather,
+        };
+        let problem = grows(&setting).problem;
+        assert_eq!(problem.is_some(), is_told, "{problem:?}");
     }
 }
 

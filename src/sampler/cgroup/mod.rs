@@ -219,7 +219,7 @@ pub fn leave(root: &Path) {
 }
 
 /// `folder` and all below it: Slurm keeps each step, and each task of it, in one of its own.
-fn with_all_below(folder: &Path) -> Vec<PathBuf> {
+pub fn with_all_below(folder: &Path) -> Vec<PathBuf> {
     try_all_below(folder, |_| true).unwrap_or_default()
 }
 
@@ -266,13 +266,13 @@ fn numbers(folders: &[PathBuf], name: &str) -> io::Result<Vec<u32>> {
 }
 
 /// The number behind `name` and a blank on a line of its own.
-fn field(text: &str, name: &str) -> Option<u64> {
+pub fn field(text: &str, name: &str) -> Option<u64> {
     text.lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
 }
 
-/// A file that holds one number.
-fn number(path: &Path) -> Option<u64> {
+/// The number that a file holds; `None` where it holds none, as `max`.
+pub fn number(path: &Path) -> Option<u64> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 

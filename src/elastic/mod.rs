@@ -1,0 +1,141 @@
+//! Memory that grows in place: a running job that outgrows what it was given is lent more by its node, up to what its user asked
+//! for, out of memory that Slurm does not give out. Slurm's books stay as they are: what all jobs of a node may use is never more
+//! than Slurm has given out and the pool together.
+//!
+//! Nothing is paused: the job's use is read so often that no allocation gets from there to its limit meanwhile.
+#![forbid(unsafe_code)]
+
+mod limits;
+mod pool;
+mod step;
+
+use crate::job::counters::{Growth, Growths};
+use crate::text::units::MIB;
+use limits::Limits;
+pub use pool::Pool;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use step::{mark, next, rest};
+
+/// After its node had nothing to lend it is asked again so much later.
+const REFUSED: Duration = Duration::from_millis(100);
+
+/// What a job was lent so far: written by the thread that watches it, read as the job ends.
+#[derive(Clone, Default)]
+pub struct Ledger(Arc<Mutex<Growths>>);
+
+impl Ledger {
+    /// All of it.
+    pub fn growths(&self) -> Growths {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Growths> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Watches the job whose group is `folder` as long as that is there, in a thread of its own. `may_grow` says how many times its limit
+/// the job may have at most, if it may grow at all; it is asked once, and may take its time.
+pub fn beside(
+    folder: &Path,
+    pool: Pool,
+    may_grow: impl FnOnce() -> Option<f64> + Send + 'static,
+) -> Ledger {
+    let ledger = Ledger::default();
+    let (noted, folder) = (ledger.clone(), folder.to_owned());
+    std::thread::spawn(move || {
+        let started = Instant::now();
+        let Some(limits) = Limits::of(&folder) else {
+            return;
+        };
+        if let Some(times) = may_grow() {
+            let mut job = Job::new(limits, pool, times, noted);
+            while let Some(rest) = job.look(started.elapsed()) {
+                std::thread::sleep(rest);
+            }
+        }
+    });
+    ledger
+}
+
+/// A job that may grow.
+struct Job {
+    limits: Limits,
+    pool: Pool,
+    /// Bytes.
+    most: u64,
+    noted: Ledger,
+    is_refused: bool,
+}
+
+impl Job {
+    fn new(limits: Limits, pool: Pool, times: f64, noted: Ledger) -> Job {
+        Job {
+            most: most(limits.now(), times),
+            limits,
+            pool,
+            noted,
+            is_refused: false,
+        }
+    }
+
+    /// Looks at what it uses, and lends it more where that nears its limit; says when to look again. `None` once the job is over,
+    /// or has all that its user asked for.
+    fn look(&mut self, at: Duration) -> Option<Duration> {
+        let (first, now) = (self.limits.first(), self.limits.now());
+        if first >= self.most {
+            return None;
+        }
+        // Steps begin with what the job was given.
+        self.limits.level();
+        let (mark, used) = (mark(now), self.limits.used()?);
+        // What the kernel can drop is no reason to grow.
+        let needed = match used < mark {
+            true => used,
+            false => self.limits.needed()?,
+        };
+        if now >= self.most {
+            return Some(rest(first, first));
+        }
+        if needed < mark {
+            self.is_refused = false;
+            return Some(rest(mark - needed, first));
+        }
+        let rest = match self.grow(at) {
+            true => Duration::ZERO,
+            false => REFUSED,
+        };
+        Some(rest)
+    }
+
+    fn grow(&mut self, at: Duration) -> bool {
+        let before = self.limits.now();
+        let wanted = next(before, self.most);
+        let lent = self.pool.lend(self.limits.folder(), wanted - before);
+        if lent == 0 || self.limits.raise(before + lent).is_err() {
+            self.noted.lock().refused += u32::from(!self.is_refused);
+            self.is_refused = true;
+            return false;
+        }
+        let mib = |bytes: u64| u32::try_from(bytes / MIB).unwrap_or(u32::MAX);
+        self.noted.lock().note(Growth {
+            at_s: at.as_secs_f32(),
+            from_mib: mib(before),
+            to_mib: mib(before + lent),
+        });
+        self.is_refused = false;
+        true
+    }
+}
+
+/// So many times a limit, in whole MiB beyond it: less is never lent.
+fn most(limit: u64, times: f64) -> u64 {
+    // From floats to integers Rust saturates.
+    let more = (limit as f64 * times) as u64;
+    limit.saturating_add(more.saturating_sub(limit) / MIB * MIB)
+}
+
+#[cfg(test)]
+mod tests;

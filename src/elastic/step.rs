@@ -1,0 +1,87 @@
+//! When a job is near its limit, how far it grows, and when to look again.
+
+use crate::text::units::MIB;
+use std::time::Duration;
+
+/// No job is taken to allocate faster, in bytes a second: some threads that touch fresh pages as fast as they can.
+const FASTEST: u64 = 8192 * MIB;
+
+/// Between two looks at least, and at most. At each two small files are read.
+const SHORTEST: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// A job is near its limit when less than this is left: more than is allocated until somebody has looked.
+const LEAST_LEFT: u64 = 32 * MIB;
+const MOST_LEFT: u64 = 256 * MIB;
+
+/// A job grows by this at least.
+const LEAST_STEP: u64 = 256 * MIB;
+
+/// How much a job with this limit uses when it is near it; all in bytes.
+pub fn mark(limit: u64) -> u64 {
+    let left = (limit / 8).clamp(LEAST_LEFT, MOST_LEFT);
+    limit.saturating_sub(left).max(limit / 2)
+}
+
+/// The next limit after this one, `most` at most; all in bytes.
+pub fn next(limit: u64, most: u64) -> u64 {
+    let step = (limit / 4).max(LEAST_STEP);
+    limit.saturating_add(step).min(most).max(limit)
+}
+
+/// How long nothing can happen to a job of which so many bytes are left until it is near its limit; a step that begins meanwhile has
+/// the job's first limit for its own.
+pub fn rest(left: u64, first: u64) -> Duration {
+    let bytes = left.min(first);
+    Duration::from_micros(bytes.saturating_mul(1_000_000) / FASTEST).clamp(SHORTEST, LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_leaves_room_for_what_is_allocated_until_somebody_looks() {
+        for (limit, expected) in [
+            (20, 10),
+            (64, 32),
+            (256, 224),
+            (300, 263),
+            (1024, 896),
+            (65536, 65536 - 256),
+        ] {
+            assert_eq!(mark(limit * MIB).div_ceil(MIB), expected, "{limit} MiB");
+        }
+        assert_eq!(mark(0), 0);
+    }
+
+    #[test]
+    fn a_job_grows_by_a_quarter_or_a_useful_step_and_never_beyond_what_was_asked() {
+        for (limit, most, expected) in [
+            (256, 8192, 512),
+            (4096, 8192, 5120),
+            (7000, 8192, 8192),
+            (8192, 8192, 8192),
+            // Somebody has raised it by hand.
+            (9000, 8192, 9000),
+        ] {
+            let grown = next(limit * MIB, most * MIB);
+            assert_eq!(grown, expected * MIB, "{limit} of {most} MiB");
+        }
+        assert_eq!(next(u64::MAX, u64::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn a_look_comes_before_the_fastest_job_can_have_filled_what_is_left() {
+        for (left, first, ms) in [
+            (0, 256, 5),
+            (32, 256, 5),
+            (512, 4096, 62),
+            (4096, 512, 62),
+            (1 << 20, 1 << 20, 1000),
+        ] {
+            let rest = rest(left * MIB, first * MIB);
+            assert_eq!(rest.as_millis(), ms, "{left} MiB of {first}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+use super::*;
+use std::fs;
+use std::path::PathBuf;
+
+/// Each file's name in cgroup v1, and in v2.
+const USED: [&str; 2] = ["memory.usage_in_bytes", "memory.current"];
+const LIMIT: [&str; 2] = ["memory.limit_in_bytes", "memory.max"];
+const ABOVE: [&str; 2] = ["memory.memsw.limit_in_bytes", "memory.high"];
+
+/// A node on which a job and two steps of it have a limit each.
+struct Node {
+    dir: tempfile::TempDir,
+    form: usize,
+}
+
+impl Node {
+    fn new(form: usize) -> Node {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("meminfo"), "MemAvailable: 99999999999 kB\n").unwrap();
+        let node = Node { dir, form };
+        for (group, mib) in [("job_1", 300), ("job_1/step_0", 300), ("job_1/step_1", 100)] {
+            node.give(group, mib);
+        }
+        node.uses(0, 0);
+        node
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// A group begins with this limit.
+    fn give(&self, group: &str, mib: u64) {
+        fs::create_dir_all(self.path(group)).unwrap();
+        for name in [LIMIT, ABOVE] {
+            let name = format!("{group}/{}", name[self.form]);
+            self.write(&name, &(mib * MIB).to_string());
+        }
+    }
+
+    fn limit(&self, group: &str) -> u64 {
+        let of = |name: &str| {
+            let text = fs::read_to_string(self.path(group).join(name)).unwrap();
+            text.parse::<u64>().unwrap() / MIB
+        };
+        assert_eq!(of(LIMIT[self.form]), of(ABOVE[self.form]), "{group}");
+        of(LIMIT[self.form])
+    }
+
+    /// Of memory and of page cache, in MiB.
+    fn uses(&self, memory: u64, cache: u64) {
+        let used = (memory + cache) * MIB;
+        self.write(&format!("job_1/{}", USED[self.form]), &used.to_string());
+        // A part of the memory is shared, and counted with the files.
+        let shared = memory / 2 * MIB;
+        let files = cache * MIB + shared;
+        let text = match self.form {
+            0 => format!("cache 1\ntotal_cache {files}\ntotal_shmem {shared}\n"),
+            _ => format!("anon 1\nfile {files}\nshmem {shared}\nslab_reclaimable 0\n"),
+        };
+        self.write("job_1/memory.stat", &text);
+    }
+
+    fn job(&self, pool_mib: u64, times: f64) -> (Job, Ledger) {
+        let ledger = Ledger::default();
+        let pool = Pool::new(&self.path("run"), self.dir.path(), pool_mib);
+        let limits = Limits::of(&self.path("job_1")).unwrap();
+        (Job::new(limits, pool, times, ledger.clone()), ledger)
+    }
+}
+
+const AT: Duration = Duration::from_secs(7);
+
+#[test]
+fn what_outgrows_its_memory_is_lent_more_and_so_are_its_steps() {
+    for form in [0, 1] {
+        let node = Node::new(form);
+        let (mut job, ledger) = node.job(10_000, 3.0);
+        node.uses(100, 0);
+        assert_eq!(job.look(AT).map(|rest| rest.as_millis()), Some(19));
+        assert_eq!(node.limit("job_1"), 300);
+        for (needs, limit) in [(270, 556), (500, 812), (800, 900), (890, 900)] {
+            node.uses(needs, 0);
+            job.look(AT);
+            assert_eq!(node.limit("job_1"), limit, "{form}: {needs}");
+            assert_eq!(node.limit("job_1/step_0"), limit, "{form}: {needs}");
+            assert_eq!(node.limit("job_1/step_1"), 100, "it asked for less");
+        }
+        // A step that begins now has what Slurm gave the job, as far as Slurm knows.
+        node.give("job_1/step_2", 300);
+        assert!(job.look(AT).is_some());
+        assert_eq!(node.limit("job_1/step_2"), 900);
+        let growths = ledger.growths();
+        let told = growths.grown.iter().map(|one| [one.from_mib, one.to_mib]);
+        let expected = [[300, 556], [556, 812], [812, 900]];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+        assert_eq!((growths.refused, growths.grown[0].at_s), (0, 7.0));
+    }
+}
+
+#[test]
+fn page_cache_is_no_reason_to_grow() {
+    for form in [0, 1] {
+        let node = Node::new(form);
+        let (mut job, ledger) = node.job(10_000, 3.0);
+        node.uses(100, 199);
+        assert!(job.look(AT).is_some());
+        assert_eq!(node.limit("job_1"), 300, "{form}");
+        node.uses(270, 29);
+        job.look(AT);
+        assert_eq!(node.limit("job_1"), 556, "{form}");
+        assert_eq!(ledger.growths().grown.len(), 1);
+    }
+}
+
+#[test]
+fn without_a_pool_a_job_keeps_its_limit_and_is_told_once_each_time() {
+    for form in [0, 1] {
+        let node = Node::new(form);
+        let (mut job, ledger) = node.job(100, 3.0);
+        // Less than it wants is lent where that is of use.
+        for (needs, limit, refused) in [
+            (299, 400, 0),
+            (399, 400, 1),
+            (399, 400, 1),
+            (100, 400, 1),
+            (399, 400, 2),
+        ] {
+            node.uses(needs, 0);
+            assert!(job.look(AT).is_some());
+            let seen = (node.limit("job_1"), ledger.growths().refused);
+            assert_eq!(seen, (limit, refused), "{form}: {needs}");
+        }
+    }
+}
+
+#[test]
+fn nobody_looks_at_a_job_that_is_gone_or_has_what_it_asked_for() {
+    for form in [0, 1] {
+        let node = Node::new(form);
+        let (mut all, _) = node.job(10_000, 1.0);
+        assert_eq!(all.look(AT), None);
+        let (mut gone, _) = node.job(10_000, 2.0);
+        assert!(gone.look(AT).is_some());
+        fs::remove_dir_all(node.path("job_1")).unwrap();
+        assert_eq!(gone.look(AT), None);
+    }
+}
+
+#[test]
+fn a_job_without_a_limit_does_not_grow() {
+    for (form, none) in [(0, "9223372036854771712"), (1, "max")] {
+        let node = Node::new(form);
+        node.write(&format!("job_1/{}", LIMIT[form]), none);
+        assert!(Limits::of(&node.path("job_1")).is_none(), "{form}");
+    }
+}

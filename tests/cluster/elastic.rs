@@ -1,0 +1,230 @@
+//! Jobs that outgrow the memory that they were given, on nodes that have more to lend.
+
+use crate::cluster::{Cluster, Result, ensure, eventually, folder_for_all};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Fills as many MiB as its first argument says, as fast as it can, with as many threads as the second, and holds them.
+const FILL: &str = r#"import mmap, sys, threading, time
+mib, threads = int(sys.argv[1]), int(sys.argv[2])
+def fill():
+    part = mmap.mmap(-1, mib // threads << 20)
+    for at in range(0, len(part), 1 << 20): part[at:at + (1 << 20)] = bytes(1 << 20)
+    kept.append(part)
+kept = []
+all = [threading.Thread(target=fill) for _ in range(threads)]
+for one in all: one.start()
+for one in all: one.join()
+time.sleep(float(sys.argv[3]))
+"#;
+
+/// Does what its kind has always done in little memory, fills as much as its arguments say in its script, in a step and in two steps
+/// at once, and leaves a mark.
+const SCRIPT: &str = "#!/bin/bash
+run() { python3 FOLDER/fill.py \"$@\" || exit 1; }
+step() { srun -n1 -c1 --overlap python3 FOLDER/fill.py \"$@\"; }
+run \"$1\" \"$2\" \"$3\"
+if [ \"$5\" = steps ]; then
+    step \"$1\" \"$2\" 0 || exit 1
+    step $(($1 / 2)) 1 2 & first=$!
+    step $(($1 / 2)) 1 2 || exit 1
+    wait $first || exit 1
+fi
+touch FOLDER/\"$4\"
+";
+
+/// A kind whose runs have needed next to nothing so far; the folder of its marks, and its script.
+fn small_kind(cluster: &mut Cluster, name: &str) -> Result<(PathBuf, PathBuf)> {
+    let marks = folder_for_all(cluster, name)?;
+    std::fs::write(marks.join("fill.py"), FILL)?;
+    let script = cluster.scratch.join(format!("{name}.sh"));
+    let text = SCRIPT.replace("FOLDER", &marks.display().to_string());
+    std::fs::write(&script, text)?;
+    cluster.configure("[elastic]\npool_mib = 2500\n")?;
+    cluster.let_the_plugin_look();
+    for n in 0..4 {
+        let job = outgrow(cluster, &script, &["20", "1", "0", &format!("{n}"), ""])?;
+        cluster.wait_for(job, "COMPLETED")?;
+    }
+    cluster.books_agree()?;
+    cluster.let_the_plugin_look();
+    Ok((marks, script))
+}
+
+fn outgrow(cluster: &Cluster, script: &Path, arguments: &[&str]) -> Result<u64> {
+    let options = ["--mem=2000", "-c1", "--job-name=outgrows"];
+    let node = cluster.on_first_node();
+    cluster.submit(
+        "alice",
+        &[&options[..], &[&node]].concat(),
+        script,
+        arguments,
+    )
+}
+
+/// The limits of a job's memory on its node, of the job and of its steps.
+fn limits(folder: &Path) -> Vec<u64> {
+    let names = ["memory.limit_in_bytes", "memory.max"];
+    let read = |name: &&str| {
+        let text = std::fs::read_to_string(folder.join(name)).ok()?;
+        text.trim().parse().ok()
+    };
+    names.iter().filter_map(read).collect()
+}
+
+/// Groups of jobs under `folder`, wherever.
+fn job_folders(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            true if name.starts_with("job_") => found.push(entry.path()),
+            true => job_folders(&entry.path(), found),
+            false => {}
+        }
+    }
+}
+
+/// What all jobs may use at the same time at most, in MiB, seen again and again: somebody else's view of the books.
+fn most_promised(is_over: &AtomicBool) -> u64 {
+    let mut most = 0;
+    let root = match Path::new("/sys/fs/cgroup/memory").is_dir() {
+        true => "/sys/fs/cgroup/memory",
+        false => "/sys/fs/cgroup",
+    };
+    while !is_over.load(Ordering::Relaxed) {
+        let mut folders = Vec::new();
+        job_folders(Path::new(root), &mut folders);
+        let limits = folders
+            .iter()
+            .flat_map(|folder| limits(folder).into_iter().next());
+        let real = limits.filter(|&limit| limit < 1 << 50);
+        most = most.max(real.sum::<u64>() >> 20);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    most
+}
+
+fn growths(cluster: &Cluster, job: u64) -> Result<Value> {
+    Ok(cluster.job(job)?.record()["profile"]["growths"].clone())
+}
+
+/// It runs once, and does all its work, in its script and in its steps, however fast it outgrows what it was given.
+pub fn a_job_that_outgrows_its_memory_goes_on(cluster: &mut Cluster) -> Result<()> {
+    let (marks, script) = small_kind(cluster, "outgrows")?;
+    let mut last = 0;
+    for (mib, threads) in [("400", "1"), ("1200", "1"), ("1200", "8"), ("1600", "2")] {
+        let mark = format!("{mib}-{threads}");
+        let job = outgrow(cluster, &script, &[mib, threads, "1", &mark, "steps"])?;
+        last = job;
+        let sized = cluster.job(job)?;
+        ensure(
+            sized.memory_mib.is_some_and(|mib| mib < 400) && sized.record()["elastic"] == true,
+            sized.comment,
+        )?;
+        cluster.wait_for(job, "COMPLETED")?;
+        ensure(
+            marks.join(&mark).exists(),
+            format!("{mark}: no work was done"),
+        )?;
+        let grown = growths(cluster, job)?;
+        println!("{mark}: {grown}");
+        let told = grown["grown"].as_array().map_or(0, Vec::len);
+        ensure(told > 0 && grown["refused"].is_null(), grown.to_string())?;
+        let runs = [
+            "sacct",
+            "-D",
+            "-X",
+            "-n",
+            "-P",
+            "-o",
+            "State",
+            "-j",
+            &job.to_string(),
+        ];
+        let runs = cluster.run("root", &runs)?;
+        ensure(runs.trim() == "COMPLETED", format!("{mark}: {runs}"))?;
+    }
+    cluster.books_agree()?;
+    let explained = cluster.run("root", &["shadowfit", "explain", &last.to_string()])?;
+    ensure(explained.contains("grown     "), explained)?;
+    // What it needed is learned, and the next one is given that.
+    cluster.let_the_plugin_look();
+    let next = outgrow(cluster, &script, &["20", "1", "0", "next", ""])?;
+    let sized = cluster.job(next)?;
+    ensure(
+        sized.memory_mib.is_some_and(|mib| mib >= 1200),
+        sized.comment,
+    )?;
+    cluster.wait_for(next, "COMPLETED")?;
+    cluster.configure("")
+}
+
+/// Three of them at once do their work; what they were given first, in MiB.
+fn three_outgrow(cluster: &Cluster, marks: &Path, script: &Path) -> Result<u64> {
+    let marks: Vec<PathBuf> = (0..3).map(|n| marks.join(format!("large{n}"))).collect();
+    let mut given = 0;
+    for n in 0..marks.len() {
+        let mark = format!("large{n}");
+        let job = outgrow(cluster, script, &["1000", "1", "6", &mark, ""])?;
+        given += cluster.job(job)?.memory_mib.unwrap_or(0);
+    }
+    eventually("all do their work", 240, || {
+        cluster.pass()?;
+        Ok(marks.iter().all(|mark| mark.exists()))
+    })?;
+    Ok(given)
+}
+
+/// Three that need more at once than there is: no more is lent than that, and who is lent too little runs again.
+pub fn no_more_is_lent_than_a_node_has(cluster: &mut Cluster) -> Result<()> {
+    let (marks, script) = small_kind(cluster, "greedy")?;
+    cluster.configure("[elastic]\npool_mib = 1500\n")?;
+    let is_over = AtomicBool::new(false);
+    let (done, most) = std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| most_promised(&is_over));
+        let done = three_outgrow(cluster, &marks, &script);
+        is_over.store(true, Ordering::Relaxed);
+        (done, watcher.join().expect("it only looks"))
+    });
+    let given = done?;
+    println!("given {given} MiB, and 1500 to lend: {most} MiB were promised at most");
+    // Who ran again was given up to all that was asked for, by Slurm.
+    ensure(most > given, "nothing was lent")?;
+    ensure(most <= 3 * 2000, format!("{most} MiB"))?;
+    cluster.books_agree()?;
+    cluster.configure("")
+}
+
+/// Page cache fills its memory, and the kernel drops that for nothing.
+pub fn a_job_that_only_reads_does_not_grow(cluster: &mut Cluster) -> Result<()> {
+    let (_, script) = small_kind(cluster, "reads")?;
+    let file = cluster.scratch.join("large");
+    let text = std::fs::read_to_string(&script)?;
+    let reads = format!(
+        "{text}[ -z \"$6\" ] || for n in 1 2 3; do dd if=/dev/zero of={0} bs=1M count=700 2>/dev/null; cat {0} | wc -c; rm {0}; done\n",
+        file.display()
+    );
+    std::fs::write(&script, reads)?;
+    for n in 0..4 {
+        let job = outgrow(
+            cluster,
+            &script,
+            &["20", "1", "0", &format!("again{n}"), ""],
+        )?;
+        cluster.wait_for(job, "COMPLETED")?;
+    }
+    cluster.books_agree()?;
+    cluster.let_the_plugin_look();
+    let job = outgrow(cluster, &script, &["20", "1", "0", "read", "", "reads"])?;
+    cluster.wait_for(job, "COMPLETED")?;
+    let sized = cluster.job(job)?;
+    let profile = &sized.record()["profile"];
+    ensure(
+        profile["charged_mib"].as_f64() > Some(0.8 * sized.memory_mib.unwrap_or(0) as f64),
+        profile.to_string(),
+    )?;
+    ensure(profile["growths"].is_null(), profile.to_string())?;
+    cluster.configure("")
+}
