@@ -134,7 +134,7 @@ pub fn join_profile(
     };
     comment(commands, &ending.handle, &text)?;
     match is_put_back {
-        true => requeue(commands, &ending.handle),
+        true => put_back(commands, &ending.handle),
         false => Ok(()),
     }
 }
@@ -179,6 +179,13 @@ pub fn cancel(commands: &dyn Commands, handle: &str) -> Result<(), CommandError>
 /// Puts a job that has ended, or runs, back into the queue.
 pub fn requeue(commands: &dyn Commands, handle: &str) -> Result<(), CommandError> {
     commands.run("scontrol", &["requeue", handle]).map(drop)
+}
+
+/// Puts a job back whose end slurmctld has not heard of; nothing where it has ended meanwhile, as one that its user cancelled.
+fn put_back(commands: &dyn Commands, handle: &str) -> Result<(), CommandError> {
+    commands
+        .run("scontrol", &["requeue", "incomplete", handle])
+        .map(drop)
 }
 
 /// Gives a job that waits in vain its dependency anew, so that slurmctld looks at it again.

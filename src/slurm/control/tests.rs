@@ -292,7 +292,7 @@ fn a_run_that_its_memory_killed_is_put_back_by_its_own_name_where_its_record_wan
         assert_eq!(is_noted, asked.len() == 2, "{asked:?}");
         asked.get(1).cloned()
     };
-    let put_back = Some("scontrol requeue 33_9".to_owned());
+    let put_back = Some("scontrol requeue incomplete 33_9".to_owned());
     let second = sized.with_more(100, again(1));
     let kept = Record {
         early: false,
