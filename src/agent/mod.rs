@@ -13,6 +13,7 @@ mod harm;
 mod holders;
 mod ingest;
 pub mod license_managers;
+mod once;
 mod queue;
 mod rescue;
 mod room;
@@ -36,10 +37,11 @@ use anyhow::{Context, Result, anyhow};
 use events::Events;
 pub use events::{MOST_REST, shown_by_folders};
 pub use ingest::{Users, import};
+use once::Once;
 pub use queue::REFUSED;
 use slurmdbd::Sparing;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use train::train;
@@ -104,7 +106,11 @@ pub struct Agent<'a> {
     /// When each of their commands may be run again.
     license_managers: HashMap<Vec<String>, Duration>,
     /// Jobs of which it has been said that AdminComment has no room for their records.
-    without_room: RefCell<BTreeSet<u64>>,
+    without_room: Once,
+    /// What was wanted for which job, and refused, and in which hour.
+    refused: Once,
+    /// Which dependencies were given anew for which run of the job that they are on.
+    revived: Once,
 }
 
 impl<'a> Agent<'a> {
@@ -145,7 +151,9 @@ impl<'a> Agent<'a> {
             directory_asked: None,
             limits_hold: None,
             license_managers: HashMap::new(),
-            without_room: RefCell::default(),
+            without_room: Once::default(),
+            refused: Once::default(),
+            revived: Once::default(),
         })
     }
 

@@ -13,9 +13,6 @@ use anyhow::Result;
 const MOST_RAISED: usize = 2000;
 const MOST_LOWERED: usize = 500;
 
-/// So many jobs are remembered of which it was said that their records have no room.
-const MOST_SAID: usize = 1000;
-
 /// When slurmctld last refused to change a job that waits, in seconds since 1970, in the store's `progress`.
 pub const REFUSED: &str = "change refused";
 
@@ -74,7 +71,10 @@ impl Agent<'_> {
                 continue;
             };
             for (job, record) in self.as_trusted(job, today) {
-                if self.is_better(&job.record, &record) && is_more(&job.record, &record) == more {
+                if self.is_better(&job.record, &record)
+                    && is_more(&job.record, &record) == more
+                    && !self.refused.knows(&self.wish(&job, &record))
+                {
                     tried += 1;
                     pass.decided_again += usize::from(self.set(&job, &record, false));
                 }
@@ -175,6 +175,7 @@ impl Agent<'_> {
             Err(error) => {
                 tracing::warn!(job = job.handle, "not set: {error}");
                 if job.state == "PENDING" && error.is_refusal() {
+                    self.refused.is_first(&self.wish(job, record));
                     let noted = self.store.set_progress(REFUSED, self.clock.now());
                     noted.unwrap_or_else(|error| tracing::warn!("{error:#}"));
                 }
@@ -183,13 +184,14 @@ impl Agent<'_> {
         }
     }
 
+    /// What is wanted for a job, and when: what was refused is tried again in the next hour.
+    fn wish<'b>(&self, job: &'b QueuedJob, record: &Record) -> (&'b str, Option<String>, i64) {
+        (&job.handle, record.to_comment(), self.clock.now() / 3600)
+    }
+
     /// What each look would find again.
     fn say_once(&self, job: &QueuedJob, error: &CommandError) {
-        let mut said = self.without_room.borrow_mut();
-        if said.len() >= MOST_SAID {
-            said.clear();
-        }
-        if said.insert(job.job_id) {
+        if self.without_room.is_first(&job.job_id) {
             tracing::warn!(job = job.handle, "not set: {error}");
         }
     }

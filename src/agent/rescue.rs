@@ -10,6 +10,7 @@ use crate::slurm::queue::{Dependent, Queue, QueuedJob};
 use crate::slurm::{control, queue};
 use crate::store::RunOfJob;
 use anyhow::Result;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// How often a pass looks again whether a job it put back is pending, one second apart.
@@ -254,13 +255,17 @@ impl Agent<'_> {
 
     /// The first run's death has failed the dependencies on it, for good. The second run revives them.
     fn mend_dependencies(&self, jobs: &[QueuedJob], dependents: &[Dependent]) {
-        let revived: Vec<&str> = jobs
+        let again = jobs
             .iter()
-            .filter(|job| job.restarts > 0 && ALIVE.contains(&job.state.as_str()))
-            .flat_map(|job| job.names.iter().map(String::as_str))
+            .filter(|job| job.restarts > 0 && ALIVE.contains(&job.state.as_str()));
+        // And how often they were started before.
+        let again: HashMap<&str, u64> = again
+            .flat_map(|job| job.names.iter().map(|name| (name.as_str(), job.restarts)))
             .collect();
         for job in dependents {
-            if job.failed().any(|failed| revived.contains(&failed)) {
+            let mut runs = job.failed().filter_map(|failed| again.get(failed));
+            // One that Slurm goes on calling failed is none that can be mended.
+            if runs.any(|run| self.revived.is_first(&(&job.handle, &job.dependency, run))) {
                 let dependency = job.as_written();
                 match control::depend(&self.commands, &job.handle, &dependency) {
                     Ok(()) => tracing::info!(job = job.handle, dependency, "waits again"),

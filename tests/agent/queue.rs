@@ -30,6 +30,21 @@ fn enough() -> u64 {
 }
 
 #[test]
+fn what_was_refused_is_tried_again_in_the_next_hour_alone() {
+    let site = site_with("");
+    site.slurm.refuses_changes.set(true);
+    let mut agent = site.agent();
+    for (after, is_tried) in [(0, true), (30, false), (3600, true)] {
+        site.watch.0.set(NOON + after);
+        let job = queued(9, "PENDING", 0, 8000, &record(None));
+        site.slurm.queue.replace(vec![job]);
+        agent.pass(false).unwrap();
+        let calls = site.slurm.calls("scontrol update");
+        assert_eq!(!calls.is_empty(), is_tried, "{after}: {calls:?}");
+    }
+}
+
+#[test]
 fn one_resource_that_differs_enough_is_enough_for_a_call() {
     let enough = enough();
     let ask = |cpus, time_s| {
@@ -157,14 +172,25 @@ fn a_pass_ends_when_all_jobs_that_it_requeued_wait_again_or_after_ten_seconds() 
 }
 
 #[test]
-fn a_first_run_that_ended_well_revives_no_dependency_on_its_failure() {
-    let waits = serde_json::json!({"job_id": 10, "job_state": "PENDING", "dependency": "afternotok:9(failed)"});
-    for (restarts, calls) in [(0, 0), (1, 1)] {
+fn a_dependency_is_given_anew_once_for_each_run_that_may_still_end_well() {
+    // The calls of three passes: two while the job runs a second time or not, one in the run after that.
+    for (dependency, restarts, calls) in [
+        ("afterok:9(failed)", 0, [0, 0, 1]),
+        ("afterok:9(failed)", 1, [1, 0, 1]),
+        // It waits for a failure, and there was none.
+        ("afternotok:9(failed)", 1, [0, 0, 0]),
+    ] {
         let site = Site::new();
-        let job = queued(9, "COMPLETED", restarts, 8000, &record(None).give_back());
-        site.slurm.queue.replace(vec![format!("{job},{waits}")]);
-        site.agent().pass(true).unwrap();
-        assert_eq!(site.slurm.calls("scontrol update").len(), calls);
+        let waits =
+            serde_json::json!({"job_id": 10, "job_state": "PENDING", "dependency": dependency});
+        let mut agent = site.agent();
+        let seen = [restarts, restarts, restarts + 1].map(|restarts| {
+            let job = queued(9, "COMPLETED", restarts, 8000, &record(None).give_back());
+            site.slurm.queue.replace(vec![format!("{job},{waits}")]);
+            agent.pass(true).unwrap();
+            site.slurm.calls("scontrol update").len()
+        });
+        assert_eq!(seen, calls, "{dependency}, {restarts}");
     }
 }
 

@@ -248,12 +248,16 @@ pub fn query_job(commands: &dyn Commands, job: u64, queue: &mut Queue) -> Result
     Ok(())
 }
 
+/// Dependencies that a job's good end fulfils.
+const NEEDS_SUCCESS: [&str; 2] = ["afterok", "aftercorr"];
+
 impl Dependent {
-    /// The jobs whose failure it waits for in vain.
+    /// The jobs that have failed, and that it waits for in vain to end well.
     pub fn failed(&self) -> impl Iterator<Item = &str> {
         self.dependency
             .split([',', '?'])
             .filter_map(|part| part.strip_suffix("(failed)")?.split_once(':'))
+            .filter(|(kind, _)| NEEDS_SUCCESS.contains(kind))
             .map(|(_, job)| job)
     }
 
