@@ -6,26 +6,27 @@ use std::time::Duration;
 /// No job is taken to allocate faster, in bytes a second: some threads that touch fresh pages as fast as they can.
 const FASTEST: u64 = 8192 * MIB;
 
-/// Between two looks at least, and at most. At each two small files are read.
-const SHORTEST: Duration = Duration::from_millis(5);
+/// Between two looks at least, and at most. At each one small file is read, and near the limit another one.
+const SHORTEST: Duration = Duration::from_millis(3);
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// A job is near its limit when less than this is left: more than is allocated until somebody has looked.
-const LEAST_LEFT: u64 = 32 * MIB;
-const MOST_LEFT: u64 = 256 * MIB;
+/// A job is near its limit when so little is left: no less than the fastest allocates between two looks, and no more than that needs, as
+/// a job that was sized well is never far from its limit.
+const LEAST_LEFT: u64 = 24 * MIB;
+const MOST_LEFT: u64 = 48 * MIB;
 
 /// A job grows by this at least.
-const LEAST_STEP: u64 = 256 * MIB;
+const LEAST_STEP: u64 = 128 * MIB;
 
 /// How much a job with this limit uses when it is near it; all in bytes.
 pub fn mark(limit: u64) -> u64 {
-    let left = (limit / 8).clamp(LEAST_LEFT, MOST_LEFT);
+    let left = (limit / 16).clamp(LEAST_LEFT, MOST_LEFT);
     limit.saturating_sub(left).max(limit / 2)
 }
 
 /// The next limit after this one, `most` at most; all in bytes.
 pub fn next(limit: u64, most: u64) -> u64 {
-    let step = (limit / 4).max(LEAST_STEP);
+    let step = (limit / 8).max(LEAST_STEP);
     limit.saturating_add(step).min(most).max(limit)
 }
 
@@ -44,11 +45,11 @@ mod tests {
     fn the_mark_leaves_room_for_what_is_allocated_until_somebody_looks() {
         for (limit, expected) in [
             (20, 10),
-            (64, 32),
-            (256, 224),
-            (300, 263),
-            (1024, 896),
-            (65536, 65536 - 256),
+            (64, 40),
+            (256, 232),
+            (512, 480),
+            (1024, 976),
+            (65536, 65536 - 48),
         ] {
             assert_eq!(mark(limit * MIB).div_ceil(MIB), expected, "{limit} MiB");
         }
@@ -56,11 +57,11 @@ mod tests {
     }
 
     #[test]
-    fn a_job_grows_by_a_quarter_or_a_useful_step_and_never_beyond_what_was_asked() {
+    fn a_job_grows_by_an_eighth_or_a_useful_step_and_never_beyond_what_was_asked() {
         for (limit, most, expected) in [
-            (256, 8192, 512),
-            (4096, 8192, 5120),
-            (7000, 8192, 8192),
+            (256, 8192, 384),
+            (4096, 8192, 4608),
+            (7800, 8192, 8192),
             (8192, 8192, 8192),
             // Somebody has raised it by hand.
             (9000, 8192, 9000),
@@ -73,9 +74,11 @@ mod tests {
 
     #[test]
     fn a_look_comes_before_the_fastest_job_can_have_filled_what_is_left() {
+        let between = |rest: Duration| rest.as_secs_f64() * FASTEST as f64;
+        assert!(between(SHORTEST) <= LEAST_LEFT as f64 * 1.05);
         for (left, first, ms) in [
-            (0, 256, 5),
-            (32, 256, 5),
+            (0, 256, 3),
+            (32, 256, 3),
             (512, 4096, 62),
             (4096, 512, 62),
             (1 << 20, 1 << 20, 1000),

@@ -81,9 +81,16 @@ fn what_outgrows_its_memory_is_lent_more_and_so_are_its_steps() {
         let node = Node::new(form);
         let (mut job, ledger) = node.job(10_000, 3.0);
         node.uses(100, 0);
-        assert_eq!(job.look(AT).map(|rest| rest.as_millis()), Some(19));
+        assert_eq!(job.look(AT).map(|rest| rest.as_millis()), Some(21));
         assert_eq!(node.limit("job_1"), 300);
-        for (needs, limit) in [(270, 556), (500, 812), (800, 900), (890, 900)] {
+        for (needs, limit) in [
+            (280, 428),
+            (410, 556),
+            (540, 684),
+            (880, 812),
+            (880, 900),
+            (890, 900),
+        ] {
             node.uses(needs, 0);
             job.look(AT);
             assert_eq!(node.limit("job_1"), limit, "{form}: {needs}");
@@ -96,7 +103,7 @@ fn what_outgrows_its_memory_is_lent_more_and_so_are_its_steps() {
         assert_eq!(node.limit("job_1/step_2"), 900);
         let growths = ledger.growths();
         let told = growths.grown.iter().map(|one| [one.from_mib, one.to_mib]);
-        let expected = [[300, 556], [556, 812], [812, 900]];
+        let expected = [[300, 428], [428, 556], [556, 684], [684, 812], [812, 900]];
         assert_eq!(told.collect::<Vec<_>>(), expected);
         assert_eq!((growths.refused, growths.grown[0].at_s), (0, 7.0));
     }
@@ -110,9 +117,9 @@ fn page_cache_is_no_reason_to_grow() {
         node.uses(100, 199);
         assert!(job.look(AT).is_some());
         assert_eq!(node.limit("job_1"), 300, "{form}");
-        node.uses(270, 29);
+        node.uses(280, 19);
         job.look(AT);
-        assert_eq!(node.limit("job_1"), 556, "{form}");
+        assert_eq!(node.limit("job_1"), 428, "{form}");
         assert_eq!(ledger.growths().grown.len(), 1);
     }
 }

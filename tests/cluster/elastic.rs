@@ -199,20 +199,16 @@ pub fn no_more_is_lent_than_a_node_has(cluster: &mut Cluster) -> Result<()> {
 
 /// Page cache fills its memory, and the kernel drops that for nothing.
 pub fn a_job_that_only_reads_does_not_grow(cluster: &mut Cluster) -> Result<()> {
-    let (_, script) = small_kind(cluster, "reads")?;
-    let file = cluster.scratch.join("large");
+    let (marks, script) = small_kind(cluster, "reads")?;
     let text = std::fs::read_to_string(&script)?;
-    let reads = format!(
-        "{text}[ -z \"$6\" ] || for n in 1 2 3; do dd if=/dev/zero of={0} bs=1M count=700 2>/dev/null; cat {0} | wc -c; rm {0}; done\n",
-        file.display()
-    );
+    let file = marks.join("large");
+    let reads = "[ -z \"$6\" ] || for n in 1 2 3; do head -c 700M /dev/zero >FILE; cat FILE | wc -c; rm FILE; done\n";
+    let reads = text + &reads.replace("FILE", &file.display().to_string());
     std::fs::write(&script, reads)?;
+    // It has room, and would grow into that.
     for n in 0..4 {
-        let job = outgrow(
-            cluster,
-            &script,
-            &["20", "1", "0", &format!("again{n}"), ""],
-        )?;
+        let mark = format!("again{n}");
+        let job = outgrow(cluster, &script, &["250", "1", "0", &mark, ""])?;
         cluster.wait_for(job, "COMPLETED")?;
     }
     cluster.books_agree()?;
