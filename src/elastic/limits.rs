@@ -34,21 +34,21 @@ const V2: Names = Names {
 };
 
 /// A job's limits.
-pub struct Limits {
+pub struct GroupLimits {
     folder: PathBuf,
     names: &'static Names,
     /// The first one, and each that it was raised to; in bytes.
     had: Vec<u64>,
 }
 
-impl Limits {
+impl GroupLimits {
     /// Of the job whose memory group is `folder`; `None` where that has no limit.
-    pub fn of(folder: &Path) -> Option<Limits> {
+    pub fn of(folder: &Path) -> Option<GroupLimits> {
         let of = |names: &'static Names| Some((names, number(&folder.join(names.limit))?));
         let (names, first) = of(&V1).or_else(|| of(&V2))?;
         // How cgroup v1 writes that there is none.
         let is_one = first < i64::MAX as u64 / 2;
-        is_one.then(|| Limits {
+        is_one.then(|| GroupLimits {
             folder: folder.into(),
             names,
             had: vec![first],

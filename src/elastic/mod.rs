@@ -11,8 +11,8 @@ mod step;
 
 use crate::job::counters::{Growth, Growths};
 use crate::text::units::MIB;
-use limits::Limits;
-pub use pool::Pool;
+use limits::GroupLimits;
+pub use pool::MemoryPool;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,14 +40,14 @@ impl Ledger {
 /// the job may have at most, if it may grow at all; it is asked once, and may take its time.
 pub fn beside(
     folder: &Path,
-    pool: Pool,
+    pool: MemoryPool,
     may_grow: impl FnOnce() -> Option<f64> + Send + 'static,
 ) -> Ledger {
     let ledger = Ledger::default();
     let (noted, folder) = (ledger.clone(), folder.to_owned());
     std::thread::spawn(move || {
         let started = Instant::now();
-        let Some(limits) = Limits::of(&folder) else {
+        let Some(limits) = GroupLimits::of(&folder) else {
             return;
         };
         if let Some(times) = may_grow() {
@@ -62,8 +62,8 @@ pub fn beside(
 
 /// A job that may grow.
 struct Job {
-    limits: Limits,
-    pool: Pool,
+    limits: GroupLimits,
+    pool: MemoryPool,
     /// Bytes.
     most: u64,
     noted: Ledger,
@@ -71,7 +71,7 @@ struct Job {
 }
 
 impl Job {
-    fn new(limits: Limits, pool: Pool, times: f64, noted: Ledger) -> Job {
+    fn new(limits: GroupLimits, pool: MemoryPool, times: f64, noted: Ledger) -> Job {
         Job {
             most: most(limits.now(), times),
             limits,

@@ -37,16 +37,16 @@ fn inode(folder: &Path) -> Option<u64> {
 
 /// A node's.
 #[derive(Debug, Clone)]
-pub struct Pool {
+pub struct MemoryPool {
     folder: PathBuf,
     meminfo: PathBuf,
     bytes: u64,
 }
 
-impl Pool {
+impl MemoryPool {
     /// So many MiB in all; `folder` is where it is noted what is lent, `proc` is `/proc`.
-    pub fn new(folder: &Path, proc: &Path, mib: u64) -> Pool {
-        Pool {
+    pub fn new(folder: &Path, proc: &Path, mib: u64) -> MemoryPool {
+        MemoryPool {
             folder: folder.into(),
             meminfo: proc.join("meminfo"),
             bytes: mib.saturating_mul(MIB),
@@ -143,7 +143,7 @@ mod tests {
         }
 
         fn lend(&self, pool_mib: u64, job: &str, mib: u64) -> u64 {
-            let pool = Pool::new(&self.path("run"), self.dir.path(), pool_mib);
+            let pool = MemoryPool::new(&self.path("run"), self.dir.path(), pool_mib);
             pool.lend(&self.path(job), mib * MIB) / MIB
         }
     }

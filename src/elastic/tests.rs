@@ -67,8 +67,8 @@ impl Node {
 
     fn job(&self, pool_mib: u64, times: f64) -> (Job, Ledger) {
         let ledger = Ledger::default();
-        let pool = Pool::new(&self.path("run"), self.dir.path(), pool_mib);
-        let limits = Limits::of(&self.path("job_1")).unwrap();
+        let pool = MemoryPool::new(&self.path("run"), self.dir.path(), pool_mib);
+        let limits = GroupLimits::of(&self.path("job_1")).unwrap();
         (Job::new(limits, pool, times, ledger.clone()), ledger)
     }
 }
@@ -163,6 +163,6 @@ fn a_job_without_a_limit_does_not_grow() {
     for (form, none) in [(0, "9223372036854771712"), (1, "max")] {
         let node = Node::new(form);
         node.write(&format!("job_1/{}", LIMIT[form]), none);
-        assert!(Limits::of(&node.path("job_1")).is_none(), "{form}");
+        assert!(GroupLimits::of(&node.path("job_1")).is_none(), "{form}");
     }
 }

@@ -6,7 +6,7 @@ use super::node::OnlySampler;
 use super::{CGROUPS, Job, NOTES, PROC, REPORT_TIMEOUT_S, pipe};
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
-use shadowfit_core::elastic::{self, Ledger, Pool};
+use shadowfit_core::elastic::{self, Ledger, MemoryPool};
 use shadowfit_core::job::counters::{Ended, JobCounters};
 use shadowfit_core::sampler::Sampler;
 use shadowfit_core::sampler::cgroup::Group;
@@ -69,7 +69,7 @@ pub fn lend(config: &Config, group: &Group, job: u64) -> Ledger {
     let Some(folder) = group.folder().filter(|_| pool_mib > 0) else {
         return Ledger::default();
     };
-    let pool = Pool::new(Path::new(NOTES), Path::new(PROC), pool_mib);
+    let pool = MemoryPool::new(Path::new(NOTES), Path::new(PROC), pool_mib);
     elastic::beside(folder, pool, move || {
         let commands = System {
             timeout_s: REPORT_TIMEOUT_S,

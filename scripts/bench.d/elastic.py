@@ -1,0 +1,166 @@
+"""Jobs that outgrow what they were given as fast as they can, on nodes with memory to lend: how many go on to their end;
+what it costs a job that only reads, in pairs, and the sampler beside a job that is always near its limit."""
+
+import json
+import statistics
+import subprocess
+import time
+
+from place import FOLDER, Bench, cpu_s, only
+
+ASKED_MIB, POOL_MIB = 4000, 5000
+CONFIG = f"""trust.stages = []
+breaker.enabled = false
+[modes]
+default = "apply"
+[elastic]
+pool_mib = {POOL_MIB}
+[[rule]]
+user = "bob"
+elastic = false
+"""
+SIZES_MIB, THREADS = (400, 1000, 2000), (1, 8, 64)
+
+# Touches so many MiB with so many threads, each page once, and says how many milliseconds that took.
+FILL = """#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+static size_t each;
+static void *fill(void *nothing)
+{
+	char *part = mmap(NULL, each, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (size_t at = 0; part != MAP_FAILED && at < each; at += 4096)
+		part[at] = 1;
+	return part == MAP_FAILED ? NULL : part + (nothing != NULL);
+}
+static double ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
+}
+int main(int count, char **arguments)
+{
+	pthread_t threads[64];
+	int all = atoi(arguments[2]);
+	double began = ms();
+	each = ((size_t)atoi(arguments[1]) << 20) / all;
+	for (int n = 0; n < all; n++)
+		pthread_create(&threads[n], NULL, fill, NULL);
+	for (int n = 0; n < all; n++)
+		pthread_join(threads[n], NULL);
+	printf("%.0f\\n", ms() - began);
+	usleep(count > 3 ? atoi(arguments[3]) * 1000000 : 300000);
+	return 0;
+}
+"""
+FILLS = "#!/bin/bash\n{0}/fill $1 $2 $3 >{0}/took.$SLURM_JOB_ID && touch {0}/done.$SLURM_JOB_ID\n"
+READS = """#!/bin/bash
+{0}/fill $1 1 0 >/dev/null
+[ $2 = 0 ] && exit 0
+t=$(date +%s%N)
+for n in $(seq $2); do cat {0}/large >/dev/null; done
+echo $((($(date +%s%N) - t) / 1000000)) >{0}/took.$SLURM_JOB_ID
+"""
+
+
+class Elastic(Bench):
+    def __init__(self, cluster):
+        super().__init__(cluster)
+        (FOLDER / "fill.c").write_text(FILL)
+        subprocess.run(["gcc", "-O2", "-pthread", "-o", FOLDER / "fill", FOLDER / "fill.c"], check=True)
+
+    def submit(self, script, *arguments, user="alice", wait=True):
+        words = ["sbatch", "--parsable", "-o", "/dev/null", f"--mem={ASKED_MIB}", "-c1", script, *map(str, arguments)]
+        job = self.inside(*words, user=user).strip()
+        # sbatch --wait looks ever more rarely.
+        while wait and self.inside("squeue", "-h", "-j", job).strip():
+            time.sleep(0.1)
+        return job
+
+    def record(self, job):
+        # Some releases show all jobs, whichever is asked for.
+        jobs = json.loads(self.inside("squeue", "--json", "--states=all", "-j", job))["jobs"]
+        return json.loads(next(one for one in jobs if str(one["job_id"]) == job)["admin_comment"])
+
+    def given(self, script, user="alice"):
+        """MiB that a job of this script is given now; None where it keeps its request."""
+        job = self.submit(script, 20, 1, user=user)
+        return self.record(job).get("memory", {}).get("set")
+
+    def learn(self, script, *arguments, user="alice"):
+        for _ in range(4):
+            self.submit(script, *arguments, user=user)
+        # Accounting lags.
+        for _ in range(20):
+            time.sleep(3)
+            self.inside("shadowfitd", "--once", user="slurm")
+            if self.given(script, user):
+                return
+        shown = self.inside("shadowfit", "explain", self.submit(script, 20, 1, user=user))
+        raise SystemExit(f"bench: {script} is not sized: {shown}")
+
+
+def fast(bench, rounds):
+    script = bench.script("fills.sh", FILLS.format(FOLDER))
+    bench.learn(script, 20, 1)
+    print(f"{'MiB':>5} {'threads':>7} {'went on':>9} {'grown':>6} {'GiB/s':>6}   (of jobs given {bench.given(script)} MiB)")
+    lost = 0
+    for mib in SIZES_MIB:
+        for threads in THREADS:
+            jobs = [bench.submit(script, mib, threads) for _ in range(rounds)]
+            done = [job for job in jobs if (FOLDER / f"done.{job}").exists()]
+            grown = [len(bench.record(job).get("profile", {}).get("growths", {}).get("grown", [])) for job in jobs]
+            took = [float((FOLDER / f"took.{job}").read_text() or "nan") for job in done]
+            speed = mib / 1024 / (statistics.median(took) / 1000) if took else float("nan")
+            print(f"{mib:5} {threads:7} {len(done):4} of {len(jobs)} {statistics.mean(grown):6.1f} {speed:6.2f}", flush=True)
+            lost += len(jobs) - len(done)
+    return lost
+
+
+def reading(bench, rounds):
+    with open(FOLDER / "large", "wb") as file:
+        for _ in range(1500):
+            file.write(bytes(1 << 20))
+    script = bench.script("reads.sh", READS.format(FOLDER))
+    times = {"alice": [], "bob": []}
+    for user in times:
+        bench.learn(script, 180, 0, user=user)
+    for number in range(rounds):
+        for user in sorted(times, reverse=number % 2 == 1):
+            job = bench.submit(script, 20, 4, user=user)
+            times[user].append(int((FOLDER / f"took.{job}").read_text()))
+            record = bench.record(job)
+            assert record.get("elastic", False) == (user == "alice"), record
+            assert "growths" not in record["profile"], record
+    ratios = [with_it / without for with_it, without in zip(times["alice"], times["bob"])]
+    print(f"reading 6 GB through its limit: {statistics.median(ratios):.3f} ({min(ratios):.2f}..{max(ratios):.2f}) of the time without")
+
+
+def near(bench):
+    """CPU time of the sampler beside a job that holds nearly all that it was given."""
+    script = bench.script("near.sh", FILLS.format(FOLDER))
+    shares = {}
+    for user in ("alice", "bob"):
+        bench.learn(script, 20, 1, user=user)
+        job = bench.submit(script, bench.given(script, user) - 32, 1, 30, user=user, wait=False)
+        time.sleep(8)
+        sampler = only(f"shadowfit-sampler job --job {job} ")
+        before = cpu_s(sampler)
+        time.sleep(15)
+        shares[user] = (cpu_s(sampler) - before) / 15
+        bench.inside("scancel", job)
+    with_it, without = (share * 100 for share in shares.values())
+    print(f"sampler beside a job near its limit: {with_it:.2f} % of a core, {without:.2f} % where it lends nothing")
+
+
+def run(cluster, rounds):
+    bench = Elastic(cluster)
+    lost = fast(bench, rounds)
+    reading(bench, max(3, rounds // 3))
+    near(bench)
+    return lost
