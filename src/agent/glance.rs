@@ -241,6 +241,7 @@ impl Agent<'_> {
         let jobs = self.that_matter()?;
         let asked: BTreeSet<u64> = jobs.into_iter().take(MOST).collect();
         let mut queue = Queue::default();
+        self.looked = self.clock.elapsed();
         for job in &asked {
             query_job(&self.commands, *job, &mut queue)?;
         }

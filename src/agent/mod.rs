@@ -92,6 +92,8 @@ pub struct Agent<'a> {
     is_new: bool,
     /// As of the last look at the queue, where that succeeded.
     under_way: Option<UnderWay>,
+    /// When the queue, or some of it, was asked for last.
+    looked: Duration,
     /// How many more jobs of kinds on probation slurmctld may have rewritten since then.
     left_to_slurmctld: HashMap<Key, u32>,
     events: Events,
@@ -143,6 +145,7 @@ impl<'a> Agent<'a> {
             snapshot,
             is_new: false,
             under_way: None,
+            looked: Duration::ZERO,
             left_to_slurmctld: HashMap::new(),
             events: Events::default(),
             read_late: None,
@@ -276,6 +279,7 @@ impl<'a> Agent<'a> {
     fn look(&mut self) -> Result<Queue> {
         self.under_way = None;
         let (began, looked) = (self.clock.elapsed(), self.clock.now());
+        self.looked = began;
         let queue = query(&self.commands);
         // Whether slurmctld answered or not.
         let took = self.clock.since(began);

@@ -3,15 +3,21 @@
 use super::{Agent, Pass};
 use crate::config::{Mode, Modes, Owner};
 use crate::decide::{by_its_nodes, known, size, terms};
-use crate::record::Record;
-use crate::slurm::queue::{Queue, QueuedJob};
-use crate::slurm::{CommandError, control};
+use crate::record::{Change, Record};
+use crate::slurm::CommandError;
+use crate::slurm::control::{self, How};
+use crate::slurm::queue::{Now, Queue, QueuedJob, now};
 use anyhow::Result;
+use std::borrow::Cow;
+use std::time::Duration;
 
 /// More jobs that wait are not given more, or less, in one look at the queue: each takes some ten milliseconds, in which no
 /// other job is rescued.
 const MOST_RAISED: usize = 2000;
 const MOST_LOWERED: usize = 500;
+
+/// A job is asked for alone before it is given less by a look that is older than this.
+const NEW_LOOK: Duration = Duration::from_secs(1);
 
 /// When slurmctld last refused to change a job that waits, in seconds since 1970, in the store's `progress`.
 pub const REFUSED: &str = "change refused";
@@ -132,30 +138,61 @@ impl Agent<'_> {
 
     /// Whether the job has been given what `record` says.
     pub(super) fn set(&self, job: &QueuedJob, record: &Record, start_now: bool) -> bool {
-        // Not known yet, they may hold.
-        let user = self.limits_hold.unwrap_or(true).then_some(job.uid);
-        self.set_as(user, job, record, start_now)
-    }
-
-    pub(super) fn set_as(
-        &self,
-        user: Option<u32>,
-        job: &QueuedJob,
-        record: &Record,
-        start_now: bool,
-    ) -> bool {
-        let Some(ask) = record.asked else {
+        let Some((record, now)) = self.still_fits(job, record) else {
             return false;
         };
-        match control::set(
-            &self.commands,
-            &job.handle,
-            &ask,
-            &job.record,
-            record,
+        let how = How {
             start_now,
-            user,
-        ) {
+            user: self.in_whose_name(job),
+            above: now.as_ref(),
+        };
+        self.set_as(job, &record, how)
+    }
+
+    pub(super) fn in_whose_name(&self, job: &QueuedJob) -> Option<u32> {
+        // Not known yet, limits may hold.
+        self.limits_hold.unwrap_or(true).then_some(job.uid)
+    }
+
+    /// What may be set of `record` as the job is right now, and how that is, where it was asked for: the look is old, or the time
+    /// limit is to be another, which a look does not show. `None` where the job has changed since the look, by its user perhaps.
+    fn still_fits<'r>(
+        &self,
+        job: &QueuedJob,
+        record: &'r Record,
+    ) -> Option<(Cow<'r, Record>, Option<Now>)> {
+        let is_old = self.clock.since(self.looked) > NEW_LOOK;
+        let [time, had] = [record, &job.record].map(|record| record.time.filter(Change::applies));
+        if !is_old && time == had {
+            return Some((Cow::Borrowed(record), None));
+        }
+        let now = self.as_seen(job)?;
+        let is_above = |time: Change| now.limit_min.is_some_and(|limit| time.set > limit);
+        let record = match time.is_some_and(is_above) {
+            // Somebody has lowered the limit: slurmctld would refuse a TimeMin above it, with CPUs changed before.
+            true => Cow::Owned(Record {
+                time: job.record.time,
+                limits_time: job.record.limits_time,
+                ..record.clone()
+            }),
+            false => Cow::Borrowed(record),
+        };
+        Some((record, Some(now)))
+    }
+
+    /// The job as slurmctld has it right now; `None` where that cannot be asked, or is not as it was seen.
+    pub(super) fn as_seen(&self, job: &QueuedJob) -> Option<Now> {
+        let asked = now(&self.commands, job);
+        let seen = asked.unwrap_or_else(|error| {
+            tracing::warn!(job = job.handle, "{error}");
+            Vec::new()
+        });
+        let is_as_seen = seen.iter().all(|now| now.is(job));
+        seen.into_iter().next().filter(|_| is_as_seen)
+    }
+
+    pub(super) fn set_as(&self, job: &QueuedJob, record: &Record, how: How) -> bool {
+        match control::set(&self.commands, job, record, how) {
             Ok(()) => {
                 tracing::info!(
                     job = job.handle,

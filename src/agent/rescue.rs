@@ -1,13 +1,14 @@
 //! Rescue: a job that a rewrite harmed runs again with more, before anybody notices; jobs that depend on it go on waiting for it.
 
+use super::events::is_over;
 use super::harm::of_memory;
 use super::train::runs;
 use super::{Agent, Pass};
 use crate::config::Care;
 use crate::model::second::second;
 use crate::record::{Record, SecondRun};
-use crate::slurm::queue::{Dependent, Queue, QueuedJob};
-use crate::slurm::{control, queue};
+use crate::slurm::control::{self, How};
+use crate::slurm::queue::{self, Dependent, Now, Queue, QueuedJob};
 use crate::store::RunOfJob;
 use anyhow::Result;
 use std::collections::HashMap;
@@ -23,9 +24,13 @@ const MOST_RESCUES: usize = 2;
 /// Why a run was harmed that its node put back.
 const PUT_BACK: &str = "it was killed for want of memory, and its node put it back into the queue";
 
-/// A job that its node has put back runs again so many seconds later at the earliest: a slurmd that still clears away the run
-/// before fails the next one at once ("already running").
-const CLEARED_S: i64 = 5;
+/// A job runs again so many seconds after its requeue at the earliest, whoever asked for that: a slurmd that still clears away the
+/// run before fails the next one at once ("already running").
+const CLEARED_S: f64 = 5.0;
+
+/// Slurm itself holds what is requeued so long, in seconds, a few for the requeue included. What begins later does so by its
+/// user's wish, or an admin's.
+const REQUEUE_S: i64 = 125;
 
 /// Numbers of jobs come again after longer than this, in seconds.
 const SAME_JOB_S: i64 = 30 * 86_400;
@@ -79,13 +84,14 @@ impl Agent<'_> {
                 break;
             }
             self.clock.sleep(Duration::from_secs(1));
+            self.looked = self.clock.elapsed();
             let queue = queue::query(&self.commands)?;
             jobs -= self.tend_those_that_run_again(&queue, pass).min(jobs);
         }
         Ok(())
     }
 
-    pub(super) fn tend_those_that_run_again(&self, queue: &Queue, pass: &mut Pass) -> usize {
+    pub(super) fn tend_those_that_run_again(&mut self, queue: &Queue, pass: &mut Pass) -> usize {
         self.note_those_put_back(&queue.jobs);
         let given_back = self.give_back(&queue.jobs, pass);
         self.mend_dependencies(&queue.jobs, &queue.dependents);
@@ -124,6 +130,11 @@ impl Agent<'_> {
             }
             // Its submitter runs it again: two would write the same files. Or nobody may.
             if self.config.managers.care(job.manager) < Care::Rescue || job.record.no_requeue {
+                continue;
+            }
+            // Its user may have requeued it meanwhile, and that run is not to be ended.
+            if self.as_seen(job).is_none() {
+                self.events.want_look();
                 continue;
             }
             match control::requeue(&self.commands, &job.handle) {
@@ -185,37 +196,45 @@ impl Agent<'_> {
     /// A job that waits for another run gets more: what is likely to be enough, where it died of its memory alone
     /// and for the first time, and else what its user asked for, whoever requeued it: what ended the run may have
     /// been the rewrite.
-    fn give_back(&self, jobs: &[QueuedJob], pass: &mut Pass) -> usize {
-        let again = jobs.iter().filter(|job| {
-            job.state == "PENDING"
-                && job.restarts > 0
-                && job.record.rewrites()
-                && !job.record.is_of_run(job.restarts)
-                && !is_above_its_request(job)
-                && self.is_cleared(job)
-        });
-        let next = |job: &QueuedJob| {
-            let second = self.second_run(job).unwrap_or_else(|error| {
-                tracing::warn!(job = job.handle, "{error:#}");
-                None
-            });
-            second.unwrap_or_else(|| job.record.give_back())
-        };
-        // A site may have its users change less than it accepted, and a job that died is not to die again of that.
-        let give = |job: &QueuedJob, next: &Record| {
-            self.set(job, next, true)
-                || (self.limits_hold != Some(false) && self.set_as(None, job, next, true))
-        };
-        let given_back = again.filter(|job| give(job, &next(job))).count();
+    fn give_back(&mut self, jobs: &[QueuedJob], pass: &mut Pass) -> usize {
+        let now = self.clock.now();
+        let is_cleared = |seen: &Now| is_over(seen.submitted, CLEARED_S, now);
+        let mut given_back = 0;
+        for job in jobs.iter().filter(|job| is_to_be_given_more(job)) {
+            match self.as_seen(job) {
+                Some(seen) if is_cleared(&seen) => {
+                    given_back += usize::from(self.give(job, &seen));
+                }
+                // It is looked at again.
+                _ => self.events.expect([job.job_id], now),
+            }
+        }
         pass.given_back += given_back;
         given_back
     }
 
-    /// The run that its node has put back ended long enough ago.
-    fn is_cleared(&self, job: &QueuedJob) -> bool {
-        let run = job.record.put_back.zip(job.record.profile.as_ref());
-        let ended = run.map(|(began, profile)| began + profile.wall_s.ceil() as i64);
-        ended.is_none_or(|ended| self.clock.now() >= ended + CLEARED_S)
+    fn give(&self, job: &QueuedJob, seen: &Now) -> bool {
+        let next = self.next_run(job);
+        let how = |user| How {
+            start_now: seen.begins <= self.clock.now() + REQUEUE_S,
+            user,
+            above: Some(seen),
+        };
+        let user = self.in_whose_name(job);
+        // A site may have its users change less than it accepted, and a job that died is not to die again of that.
+        self.set_as(job, &next, how(user))
+            || (user.is_some() && self.set_as(job, &sizes_alone(job, next), how(None)))
+    }
+
+    fn next_run(&self, job: &QueuedJob) -> Record {
+        if is_above_its_request(job) {
+            return job.record.give_back();
+        }
+        let second = self.second_run(job).unwrap_or_else(|error| {
+            tracing::warn!(job = job.handle, "{error:#}");
+            None
+        });
+        second.unwrap_or_else(|| job.record.give_back())
     }
 
     /// The second of at most three runs: more memory, and the rest as asked. `None` where the next run is to have all.
@@ -283,6 +302,45 @@ fn run_of(job: &QueuedJob) -> RunOfJob {
         job_id: job.job_id,
         restarts: job.restarts,
         started: job.started,
+    }
+}
+
+/// It waits for another run, and has less than its user asked for in something that nobody has raised by hand.
+fn is_to_be_given_more(job: &QueuedJob) -> bool {
+    let record = &job.record;
+    let is_more_than_memory = || {
+        let cpus = record.cpus.is_some_and(|cpus| cpus.applies());
+        cpus || record.shortens() || record.relicenses()
+    };
+    job.state == "PENDING"
+        && job.restarts > 0
+        && record.rewrites()
+        && !record.is_of_run(job.restarts)
+        && (!is_above_its_request(job) || is_more_than_memory())
+}
+
+/// What an operator gives a job whose user may not have all of it back: its memory and CPUs. Its time and its licenses are
+/// measured by limits that its user may have chosen since, as those of another partition.
+fn sizes_alone(job: &QueuedJob, next: Record) -> Record {
+    let had = &job.record;
+    if !had.shortens() && !had.relicenses() {
+        return next;
+    }
+    let first = had.again.map(|again| again.first);
+    let again = SecondRun {
+        restarts: job.restarts,
+        first: first.or(had.memory_in_force()).unwrap_or(0),
+        runs: next.again.map_or(0, |again| again.runs),
+    };
+    Record {
+        time: had.time,
+        limits_time: had.limits_time,
+        licenses: had.licenses.clone(),
+        // Not all is given back: it may die of the rest.
+        again: Some(again),
+        given_back: false,
+        kept: None,
+        ..next
     }
 }
 

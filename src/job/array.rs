@@ -101,6 +101,15 @@ impl Tasks {
         ranges.collect::<Option<_>>().map(Tasks)
     }
 
+    /// It is one of them.
+    pub fn contain(&self, task: u32) -> bool {
+        let is_in = |range: &Range| {
+            (range.first..=range.last).contains(&task)
+                && (task - range.first).is_multiple_of(range.step)
+        };
+        self.0.iter().any(is_in)
+    }
+
     /// How many they are.
     pub fn count(&self) -> u32 {
         let count = self
@@ -182,6 +191,13 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_task_is_one_of_those_that_are_named() {
+        let tasks = Tasks::parse("1-7:3,9,12-13%2").unwrap();
+        let named: Vec<u32> = (0..20).filter(|task| tasks.contain(*task)).collect();
+        assert_eq!(named, [1, 4, 7, 9, 12, 13]);
     }
 
     #[test]

@@ -118,6 +118,10 @@ fn again(record: &Record) -> Option<String> {
         (true, _) => format!(
             "again     the third run: the first had {first}, the second more, and both were harmed"
         ),
+        (false, _) if record.memory.is_none() => {
+            "again     an earlier run was harmed: this one has the memory and CPUs that were asked for"
+                .into()
+        }
         (false, 0) => {
             format!("again     the second run: the first died of {first}; this one has twice that")
         }
@@ -237,4 +241,27 @@ fn saved(record: &Record, job: &FinishedJob) -> Option<String> {
     });
     let parts: Vec<String> = memory.into_iter().chain(cpus).collect();
     (!parts.is_empty()).then(|| format!("saved     {}", parts.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::SecondRun;
+
+    #[test]
+    fn a_run_that_an_operator_gave_memory_alone_is_no_second_one_with_twice_that() {
+        let second = Record {
+            again: Some(SecondRun {
+                restarts: 1,
+                first: 1000,
+                runs: 0,
+            }),
+            ..Record::kept(Kind::default(), None, "")
+        };
+        let said = again(&second).unwrap();
+        assert!(
+            said.ends_with("the memory and CPUs that were asked for"),
+            "{said}"
+        );
+    }
 }

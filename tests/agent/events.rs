@@ -32,9 +32,10 @@ fn listening<'a>(site: &'a Site, jobs: &[String]) -> Agent<'a> {
     agent
 }
 
-/// What the queue was asked for since this was last called: job numbers, or `all`.
+/// What was looked at in the queue since this was last called: job numbers, or `all`.
 fn asked(site: &Site) -> Vec<String> {
-    let asked = site.slurm.calls("squeue ");
+    let mut asked = site.slurm.calls("squeue ");
+    asked.retain(|line| !is_of_one(line));
     let which = |line: &String| {
         let mut words = line.split(' ').skip_while(|word| *word != "--jobs");
         words.nth(1).unwrap_or("all").to_owned()

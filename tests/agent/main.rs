@@ -2,6 +2,7 @@
 //! failures. The same passes run against a real Slurm in tests/cluster.
 
 mod accounting;
+mod changes;
 mod events;
 mod licenses;
 mod new_kinds;
@@ -61,6 +62,10 @@ struct Slurm {
     asked: RefCell<Vec<String>>,
     rows: RefCell<String>,
     queue: RefCell<Vec<String>>,
+    /// What squeue answered last: a job that is asked for alone is as it was seen.
+    seen: RefCell<String>,
+    /// Jobs as they are once the agent has looked at them, where they are others.
+    meanwhile: RefCell<Option<String>>,
     slurmdbd_is_down: Cell<bool>,
     /// slurmdbd takes connections and never answers.
     slurmdbd_hangs: Cell<bool>,
@@ -68,6 +73,12 @@ struct Slurm {
     refuses_shadows: Cell<bool>,
     /// A plugin of the site lets nobody change a job.
     refuses_changes: Cell<bool>,
+    /// scontrol's words that are refused, with what is said, once so many others were done.
+    refused: RefCell<Vec<(&'static str, &'static str, usize)>>,
+    /// What scontrol has done.
+    made: RefCell<Vec<String>>,
+    /// Slurm holds jobs to their users' limits.
+    holds_limits: Cell<bool>,
     /// How many shadows were submitted.
     shadows: Cell<u32>,
     /// What sinfo says; empty for a node that is idle.
@@ -85,6 +96,29 @@ struct Slurm {
 }
 
 impl Slurm {
+    /// What is said to a change that is refused.
+    fn refuses(&self, line: &str) -> Option<&'static str> {
+        let made = self.made.borrow().len();
+        let refused = self.refused.borrow();
+        let mut fitting = refused.iter();
+        let (_, said, _) =
+            fitting.find(|(word, _, after)| line.contains(word) && made >= *after)?;
+        Some(said)
+    }
+
+    fn change(&self, line: String) -> Result<Vec<u8>, CommandError> {
+        match self.refuses(&line) {
+            Some(said) => Err(CommandError::Failed {
+                command: line,
+                said: said.into(),
+            }),
+            None => {
+                self.made.borrow_mut().push(line);
+                Ok(Vec::new())
+            }
+        }
+    }
+
     fn calls(&self, program: &str) -> Vec<String> {
         let asked = self.asked.take();
         asked
@@ -92,6 +126,11 @@ impl Slurm {
             .filter(|line| line.starts_with(program))
             .collect()
     }
+}
+
+/// squeue is asked for a job right before something is done with it.
+fn is_of_one(line: &str) -> bool {
+    line.contains("submittime")
 }
 
 impl Commands for Slurm {
@@ -138,6 +177,11 @@ impl Commands for Slurm {
                 command: line,
                 said: "Unable to contact slurm controller".into(),
             }),
+            "squeue" if is_of_one(&line) => {
+                let meanwhile = self.meanwhile.borrow().clone();
+                let jobs = meanwhile.unwrap_or_else(|| self.seen.borrow().clone());
+                Ok(squeue::answer(&jobs, arguments))
+            }
             "squeue" => {
                 // The last answer stays.
                 let mut answers = self.queue.borrow_mut();
@@ -146,6 +190,7 @@ impl Commands for Slurm {
                 } else {
                     answers.first().cloned().unwrap_or_default()
                 };
+                self.seen.replace(answer.clone());
                 Ok(squeue::answer(&answer, arguments))
             }
             "lmstat" if self.managers_hang.get() => Err(CommandError::Late {
@@ -169,8 +214,15 @@ impl Commands for Slurm {
                     said: "Unspecified error for job 9".into(),
                 })
             }
+            "scontrol" if arguments.contains(&"update") => self.change(line),
             "scontrol" if line.ends_with("show config") => {
-                Ok(format!("StateSaveLocation = {}\n", self.state.borrow().display()).into_bytes())
+                let limits = match self.holds_limits.get() {
+                    true => "AccountingStorageEnforce = limits\n",
+                    false => "",
+                };
+                let state = self.state.borrow();
+                let state = format!("StateSaveLocation = {}\n", state.display());
+                Ok((state + limits).into_bytes())
             }
             "scontrol" if arguments.contains(&"--oneliner") && line.contains("show job") => {
                 let jobs = self.queue.borrow();

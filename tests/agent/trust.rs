@@ -34,7 +34,10 @@ fn pass_over(site: &Site, jobs: &[String]) -> Vec<String> {
     site.agent().pass(true).unwrap();
     let handle = |line: String| line.split_whitespace().nth(2).unwrap()[6..].to_owned();
     let set = site.slurm.calls("scontrol update");
-    set.into_iter().map(handle).collect()
+    let mut handles: Vec<String> = set.into_iter().map(handle).collect();
+    // What is more is changed first, and then noted.
+    handles.dedup();
+    handles
 }
 
 fn waiting(id: u32) -> String {

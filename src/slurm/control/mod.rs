@@ -1,60 +1,157 @@
 //! scontrol: changing a job that waits, running one again.
 
-use super::{CommandError, Commands, queue};
+use super::queue::{self, Now, QueuedJob};
+use super::{CommandError, Commands};
+use crate::job::Memory;
+use crate::job::array::{self, Tasks};
 use crate::job::counters::JobCounters;
-use crate::job::{Ask, Memory};
 use crate::record::{Change, Record};
 
-/// Gives a pending job what `record` has in force instead of what `before` had, and the record itself,
-/// all in one call; nothing where AdminComment has no room for the record. `start_now` also ends a wait for a begin time.
+/// How a job that waits is changed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct How<'a> {
+    /// A wait for a begin time ends, too.
+    pub start_now: bool,
+    /// The change is that user's own, and its limits hold: Slurm asks no limit of a job (QOS, association) for what an operator
+    /// has set in it. The record is an operator's in any case.
+    pub user: Option<u32>,
+    /// What the job has right now: what of it is more than it would get stays.
+    pub above: Option<&'a Now>,
+}
+
+/// Gives a pending job what `record` has in force instead of what its own record has, and the record itself; nothing where
+/// AdminComment has no room for that.
 ///
-/// Slurm asks no limit of a job (QOS, association) for what an operator has set in it. With `user`, a number, the change is
-/// that user's own, and its limits hold; the record, an operator's, is written before, so that no job is smaller than it
-/// says, and taken back where the change certainly was not made.
+/// slurmctld changes one thing after the other, task by task, and stops at the first that it refuses; and whoever asks for it
+/// may be ended between two calls. So the record never tells of more than the job has: of less it tells before, of more
+/// after, and only then the job starts.
 pub fn set(
     commands: &dyn Commands,
-    handle: &str,
-    ask: &Ask,
-    before: &Record,
+    job: &QueuedJob,
     record: &Record,
-    start_now: bool,
-    user: Option<u32>,
+    how: How,
 ) -> Result<(), CommandError> {
-    let mut changes = sizes(ask, before, record);
-    changes.extend(times(before, record));
+    let handle = &job.handle;
+    let changes = changes(&job.record, record, how.above);
+    let note = noting(handle, record)?;
+    let start = Vec::from_iter(how.start_now.then(|| "StartTime=now".to_owned()));
+    let lesser = lesser(&job.record, record);
+    let first = lesser.as_ref().map(|lesser| noting(handle, lesser));
+    let first = first.transpose()?;
+    let is_less = first.as_ref() == Some(&note);
+    if changes.is_empty() || (is_less && how.user.is_none()) {
+        return update(commands, handle, &[changes, vec![note], start].concat());
+    }
+    if let Some(first) = first {
+        update(commands, handle, &[first])?;
+    }
+    let (own, after) = match is_less {
+        true => ([changes, start].concat(), None),
+        false => (changes, Some([vec![note], start].concat())),
+    };
+    let set = update_as(commands, how.user, handle, &own);
+    if let (Err(error), Some(lesser)) = (&set, &lesser)
+        && !error.is_unclear()
+    {
+        take_back(commands, job, lesser);
+    }
+    set?;
+    after.map_or(Ok(()), |after| update(commands, handle, &after))
+}
+
+/// The record of a job that has the lesser of both in all; `None` where it gets no less of anything, as for another run
+/// after one that was harmed.
+fn lesser(before: &Record, record: &Record) -> Option<Record> {
+    // What was not asked for is not limited.
+    let most = |value: Option<u64>| value.unwrap_or(u64::MAX);
+    let pairs = [
+        (before.memory_in_force(), record.memory_in_force()),
+        (before.cpus_in_force(), record.cpus_in_force()),
+        (before.time_in_force(), record.time_in_force()),
+    ]
+    .map(|(old, new)| (most(old), most(new)));
+    let [memory, cpus, time] = pairs.map(|(old, new)| new > old);
+    let licenses = before.relicenses() && !record.relicenses();
+    let is_less = pairs.iter().any(|(old, new)| new < old);
+    let is_more = memory || cpus || time || licenses;
+    let is_of_another_run = record.given_back || record.again.is_some();
+    let of = |rises: bool| if rises { before } else { record };
+    (!is_of_another_run && (is_less || !is_more)).then(|| Record {
+        memory: of(memory).memory,
+        raised: of(memory).raised,
+        cpus: of(cpus).cpus,
+        time: of(time).time,
+        limits_time: of(time).limits_time,
+        licenses: of(licenses).licenses.clone(),
+        ..record.clone()
+    })
+}
+
+/// Of a change that was refused a part may have been made, or all of it to some tasks. Those that still have what they had are
+/// noted so, as far as squeue shows it: it does not show TimeMin. The others have no less than `noted` says.
+fn take_back(commands: &dyn Commands, job: &QueuedJob, noted: &Record) {
+    let Ok(seen) = queue::now(commands, job) else {
+        return;
+    };
+    let is_unchanged = |now: &&Now| has(now, &job.record, noted);
+    let unchanged: Vec<&Now> = seen.iter().filter(is_unchanged).collect();
+    let handle = match unchanged[..] {
+        [] => return,
+        [one] => one.handle.clone(),
+        _ => {
+            let tasks = unchanged.iter().filter_map(|now| now.task).collect();
+            array::handle(job.original.script_id, &Tasks::of(tasks).to_string())
+        }
+    };
+    let as_it_was = Record {
+        time: noted.time,
+        limits_time: noted.limits_time,
+        ..job.record.clone()
+    };
+    if let Ok(note) = noting(&handle, &as_it_was) {
+        let _it_has_more_than_is_noted = update(commands, &handle, &[note]);
+    }
+}
+
+/// The memory that `before` has in force, and its CPUs where those were to be changed.
+fn has(now: &Now, before: &Record, noted: &Record) -> bool {
+    let cpus = before.cpus_in_force();
+    let tasks = before.asked.map_or(1, |asked| asked.layout.tasks);
+    let has_cpus = || {
+        now.cpus.is_none_or(|now| Some(now) == cpus)
+            && now.all_cpus == cpus.map(|cpus| cpus * u64::from(tasks))
+    };
+    now.memory.filter(|&mib| mib > 0) == before.memory_in_force()
+        && (cpus == noted.cpus_in_force() || has_cpus())
+}
+
+fn changes(before: &Record, record: &Record, above: Option<&Now>) -> Vec<String> {
+    let had = before.memory_in_force();
+    let by_hand = above
+        .and_then(|now| now.memory)
+        .filter(|mib| Some(*mib) != had);
+    let mut changes = sizes(before, record, by_hand);
+    changes.extend(times(before, record, above.and_then(|now| now.limit_min)));
     if let Some(licenses) = before.licenses.as_ref().filter(|_| before.relicenses())
         && !record.relicenses()
     {
         changes.push(format!("Licenses={}", licenses.asked));
     }
-    let note = noting(handle, record)?;
-    let start = start_now.then(|| "StartTime=now".to_owned());
-    let Some(user) = user else {
-        return update(
-            commands,
-            handle,
-            &[changes, vec![note], Vec::from_iter(start)].concat(),
-        );
-    };
-    update(commands, handle, &[note])?;
-    changes.extend(start);
-    if changes.is_empty() {
-        return Ok(());
-    }
-    let set = update_as(commands, &[&format!("--uid={user}")], handle, &changes);
-    if set.as_ref().is_err_and(|error| !error.is_unclear())
-        && let Ok(note) = noting(handle, before)
-    {
-        // It stands above what has happened.
-        let _is_as_it_was = update(commands, handle, &[note]);
-    }
-    set
+    changes
 }
 
-/// Memory, and CPUs where they are to be others: what is not changed may have been changed by hand.
-fn sizes(ask: &Ask, before: &Record, record: &Record) -> Vec<String> {
+/// Memory, but for less than somebody has set `by_hand`, and CPUs where they are to be others: what is not changed may have
+/// been changed by hand.
+fn sizes(before: &Record, record: &Record, by_hand: Option<u64>) -> Vec<String> {
     let mut changes = Vec::new();
-    match (ask.memory, record.memory_in_force()) {
+    let Some(ask) = record.asked else {
+        return changes;
+    };
+    let memory = record.memory_in_force();
+    match (
+        ask.memory,
+        memory.filter(|&mib| by_hand.is_none_or(|by_hand| mib > by_hand)),
+    ) {
         (Some(Memory::Node(_)), Some(mib)) => changes.push(format!("MinMemoryNode={mib}")),
         (Some(Memory::Cpu(_)), Some(mib)) => changes.push(format!("MinMemoryCPU={mib}")),
         _ => {}
@@ -73,8 +170,8 @@ fn sizes(ask: &Ask, before: &Record, record: &Record) -> Vec<String> {
 }
 
 /// The time limit, and what backfill may shorten it to. Slurm may have shortened it already: what is given
-/// back may not be shortened again.
-fn times(before: &Record, record: &Record) -> Vec<String> {
+/// back may not be shortened again. A limit of `least_min` that somebody has raised since is not lowered.
+fn times(before: &Record, record: &Record, least_min: Option<u64>) -> Vec<String> {
     let applied = |record: &Record| record.time.filter(Change::applies);
     match (applied(before), applied(record)) {
         (Some(old), Some(new)) if old.set == new.set => Vec::new(),
@@ -85,26 +182,30 @@ fn times(before: &Record, record: &Record) -> Vec<String> {
             let least = format!("TimeMin={}", time.set);
             std::iter::once(least).chain(limit).collect()
         }
-        (Some(time), None) => vec![
-            format!("TimeLimit={}", time.asked),
-            format!("TimeMin={}", time.asked),
-        ],
+        (Some(time), None) => {
+            let limit = least_min
+                .is_none_or(|least| time.asked > least)
+                .then(|| format!("TimeLimit={}", time.asked));
+            let least = format!("TimeMin={}", time.asked);
+            limit.into_iter().chain([least]).collect()
+        }
         (None, None) => Vec::new(),
     }
 }
 
 fn update(commands: &dyn Commands, handle: &str, changes: &[String]) -> Result<(), CommandError> {
-    update_as(commands, &[], handle, changes)
+    update_as(commands, None, handle, changes)
 }
 
 fn update_as(
     commands: &dyn Commands,
-    whose: &[&str],
+    user: Option<u32>,
     handle: &str,
     changes: &[String],
 ) -> Result<(), CommandError> {
     let job = format!("JobId={handle}");
-    let words = whose.iter().copied().chain(["update", &job]);
+    let whose = user.map(|user| format!("--uid={user}"));
+    let words = whose.as_deref().into_iter().chain(["update", &job]);
     let words: Vec<&str> = words.chain(changes.iter().map(String::as_str)).collect();
     commands.run("scontrol", &words).map(drop)
 }

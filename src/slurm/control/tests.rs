@@ -1,10 +1,12 @@
 //! Changes of jobs, as scontrol is given them.
 
+use super::super::queue::tests::queued;
 use super::super::scripted::Scripted;
 use super::*;
 use crate::config::Mode;
 use crate::decide::tests::ask;
 use crate::fingerprint::Kind;
+use crate::job::Ask;
 use crate::job::counters::{Counters, Ended};
 use crate::job::evidence::Evidence;
 use crate::record::{MAX_SIZE, Relicensed, SecondRun};
@@ -16,13 +18,38 @@ fn set_to(mode: Mode, set: u64) -> Option<Change> {
 }
 
 /// What scontrol is given for a job that had `before` and gets `record`, its comment aside.
-fn changes(ask: Ask, before: &Record, record: &Record) -> Vec<String> {
+fn changed(before: &Record, record: &Record, above: Option<&Now>) -> Vec<String> {
     let slurm = Scripted::default();
-    set(&slurm, "33_[5-7]", &ask, before, record, false, None).unwrap();
-    let line = slurm.asked().remove(0);
-    let words = line.strip_prefix("scontrol update JobId=33_[5-7]").unwrap();
-    let (changes, _comment) = words.split_once(" AdminComment={").unwrap();
-    changes.split_whitespace().map(str::to_owned).collect()
+    let how = How {
+        above,
+        ..How::default()
+    };
+    set(&slurm, &job("33_[5-7]", before), record, how).unwrap();
+    let changes = slurm.asked().into_iter().flat_map(|line| {
+        let words = line.strip_prefix("scontrol update JobId=33_[5-7]").unwrap();
+        let changes = words.split(" AdminComment={").next().unwrap();
+        changes
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    });
+    changes.collect()
+}
+
+fn job(handle: &str, record: &Record) -> QueuedJob {
+    QueuedJob {
+        handle: handle.into(),
+        record: record.clone(),
+        ..queued(9, "PENDING")
+    }
+}
+
+fn own_change(start_now: bool) -> How<'static> {
+    How {
+        start_now,
+        user: Some(1001),
+        above: None,
+    }
 }
 
 #[test]
@@ -66,11 +93,11 @@ fn memory_and_cpus_are_set_in_the_users_form() {
             cpus,
             ..Record::kept(Kind::default(), Some(ask), "")
         };
-        assert_eq!(changes(ask, &with(had), &with(cpus)).join(" "), expected);
+        assert_eq!(changed(&with(had), &with(cpus), None).join(" "), expected);
     }
     let none = ask(None, 1, 1);
     let record = Record::kept(Kind::default(), Some(none), "");
-    assert_eq!(changes(none, &record, &record), [""; 0]);
+    assert_eq!(changed(&record, &record, None), [""; 0]);
 }
 
 #[test]
@@ -94,7 +121,7 @@ fn a_time_limit_is_set_as_far_as_the_site_wants_and_given_back_whole() {
         ),
         (&timed(Mode::Observe, false), &none, ""),
     ] {
-        assert_eq!(changes(ask, before, record).join(" "), expected);
+        assert_eq!(changed(before, record, None).join(" "), expected);
     }
 }
 
@@ -108,12 +135,14 @@ fn where_limits_hold_sizes_are_the_users_own_change_and_the_record_is_as_they_ar
         time: set_to(Mode::Apply, 30),
         ..Record::kept(Kind::default(), Some(ask), "after")
     };
-    let with = |answer: Option<CommandError>, start| {
-        let slurm = Refusing(Scripted::default(), RefCell::new(answer));
-        let is_set = set(&slurm, "9", &ask, &before, &record, start, Some(1001)).is_ok();
+    let with = |answer: Option<CommandError>, start, has_mib: u64| {
+        let row = format!(r#"{{"job_id": 9, "memory_per_node": {has_mib}}}"#);
+        let answers = [("squeue", row.as_str())];
+        let slurm = Refusing(Scripted::new(&answers), RefCell::new(answer));
+        let is_set = set(&slurm, &job("9", &before), &record, own_change(start)).is_ok();
         (is_set, slurm.0.asked())
     };
-    let (is_set, asked) = with(None, true);
+    let (is_set, asked) = with(None, true, 4000);
     let noted = "scontrol update JobId=9 AdminComment={";
     assert!(
         is_set && asked[0].starts_with(noted) && asked[0].contains("after"),
@@ -123,26 +152,199 @@ fn where_limits_hold_sizes_are_the_users_own_change_and_the_record_is_as_they_ar
         asked[1..],
         ["scontrol --uid=1001 update JobId=9 MinMemoryNode=120 TimeMin=30 StartTime=now"]
     );
-    let refused = |said: &str| CommandError::Failed {
-        command: "scontrol".into(),
-        said: said.into(),
-    };
-    for (error, is_taken_back) in [
-        (refused("Access/permission denied for job 9"), true),
-        (refused("Job is no longer pending execution"), true),
+    for (error, has_mib, is_taken_back) in [
+        (refused("Access/permission denied for job 9"), 4000, true),
+        (refused("Job is no longer pending execution"), 4000, true),
+        // It was done, or somebody has changed it since.
+        (refused("Access/permission denied for job 9"), 120, false),
         // It may be done a moment later.
-        (refused("Socket timed out on send/recv operation"), false),
+        (
+            refused("Socket timed out on send/recv operation"),
+            4000,
+            false,
+        ),
     ] {
-        let (is_set, asked) = with(Some(error), false);
-        let last = asked.last().unwrap();
+        let (is_set, asked) = with(Some(error), false, has_mib);
+        let last = asked
+            .iter()
+            .rfind(|line| line.contains("AdminComment"))
+            .unwrap();
         assert!(!is_set && asked[0].contains("after"), "{asked:?}");
         assert_eq!(last.contains("before"), is_taken_back, "{asked:?}");
+        // Nobody knows whether its time was changed.
+        assert!(last.contains("\"time\":"), "{asked:?}");
     }
     // Nothing but its record is to change.
     let slurm = Scripted::default();
     let other = Record::kept(Kind::default(), Some(nothing), "other");
-    set(&slurm, "9", &nothing, &other, &other, false, Some(1001)).unwrap();
+    set(&slurm, &job("9", &other), &other, own_change(false)).unwrap();
     assert_eq!(slurm.asked().len(), 1);
+}
+
+fn refused(said: &str) -> CommandError {
+    CommandError::Failed {
+        command: "scontrol".into(),
+        said: said.into(),
+    }
+}
+
+#[test]
+fn a_change_that_was_refused_in_part_is_taken_back_for_those_tasks_that_have_what_they_had() {
+    let asked = Some(ask(Some(Memory::Node(4000)), 8, 1));
+    let before = Record::kept(Kind::default(), asked, "before");
+    let record = Record {
+        memory: set_to(Mode::Apply, 120),
+        cpus: set_to(Mode::Apply, 2),
+        ..Record::kept(Kind::default(), asked, "after")
+    };
+    // Memory, CPUs per task and CPUs of tasks 4 to 8, of which 5 to 7 are meant.
+    for (rows, taken_back) in [
+        ([[4000, 8, 8]; 5], Some("33_[5-7]")),
+        (
+            [
+                [4000, 8, 8],
+                [4000, 8, 8],
+                [120, 2, 2],
+                [4000, 8, 8],
+                [4000, 8, 8],
+            ],
+            Some("33_[5,7]"),
+        ),
+        // CPUs were changed, and then something was refused.
+        (
+            [
+                [4000, 8, 8],
+                [4000, 2, 2],
+                [4000, 8, 2],
+                [4000, 8, 8],
+                [4000, 8, 8],
+            ],
+            Some("33_7"),
+        ),
+        ([[120, 2, 2]; 5], None),
+    ] {
+        let row = |(task, [mib, cpus, all]): (u64, [u64; 3])| {
+            let row = serde_json::json!({"job_id": 30 + task, "array_job_id": 33, "array_task_id": task,
+                "job_state": "RUNNING", "memory_per_node": mib, "cpus_per_task": cpus, "cpus": all});
+            row.to_string()
+        };
+        let rows: Vec<String> = (4..).zip(rows).map(row).collect();
+        let rows = rows.join(",");
+        let answers = [("squeue", rows.as_str())];
+        let error = refused("33_5: Job is no longer pending execution");
+        let slurm = Refusing(Scripted::new(&answers), RefCell::new(Some(error)));
+        let mut job = job("33_[5-7]", &before);
+        (job.tasks, job.original.script_id) = ("5-7".into(), 33);
+        set(&slurm, &job, &record, own_change(false)).unwrap_err();
+        let asked = slurm.0.asked();
+        assert_eq!(
+            asked.len(),
+            3 + usize::from(taken_back.is_some()),
+            "{asked:?}"
+        );
+        if let Some(tasks) = taken_back {
+            let start = format!("scontrol update JobId={tasks} AdminComment={{");
+            assert!(
+                asked[3].starts_with(&start) && asked[3].contains("before"),
+                "{asked:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_more_is_noted_once_the_job_has_it_and_of_both_the_lesser_is_noted_before() {
+    let asked = Some(ask(Some(Memory::Node(4000)), 8, 1));
+    let with = |mib, cpus, why| Record {
+        memory: set_to(Mode::Apply, mib),
+        cpus: set_to(Mode::Apply, cpus),
+        ..Record::kept(Kind::default(), asked, why)
+    };
+    let before = with(120, 4, "before");
+    let harmed = Record {
+        memory: set_to(Mode::Apply, 100),
+        ..before.give_back()
+    };
+    let changed = |record: &Record, how: How| {
+        let slurm = Scripted::default();
+        set(&slurm, &job("9", &before), record, how).unwrap();
+        let short = |line: String| {
+            let words = line.split(' ').filter(|word| !word.starts_with("JobId="));
+            let mut words: Vec<&str> = words
+                .skip(1)
+                .map(|word| word.split('{').next().unwrap())
+                .collect();
+            words.retain(|word| *word != "update" && !word.contains('"'));
+            words.join(" ")
+        };
+        let asked = slurm.asked();
+        let noted: Vec<bool> = asked
+            .iter()
+            .map(|line| line.contains(r#""set":120}"#))
+            .collect();
+        (asked.into_iter().map(short).collect::<Vec<_>>(), noted)
+    };
+    let now = How {
+        start_now: true,
+        ..How::default()
+    };
+    let (lines, _) = changed(&with(200, 4, "more"), own_change(true));
+    assert_eq!(
+        lines,
+        [
+            "--uid=1001 MinMemoryNode=200",
+            "AdminComment= StartTime=now"
+        ]
+    );
+    let (lines, _) = changed(&with(200, 4, "more"), now);
+    assert_eq!(lines, ["MinMemoryNode=200", "AdminComment= StartTime=now"]);
+    let cpus = "CpusPerTask=2 MinCPUsNode=2 NumCPUs=2";
+    let (lines, noted) = changed(&with(200, 2, "both"), own_change(true));
+    assert_eq!(
+        lines,
+        [
+            "AdminComment=",
+            &format!("--uid=1001 MinMemoryNode=200 {cpus}"),
+            "AdminComment= StartTime=now"
+        ]
+    );
+    assert_eq!(
+        noted,
+        [true, false, false],
+        "it has the lesser memory until then"
+    );
+    // Less memory for each of more CPUs is no less for another run.
+    let (lines, _) = changed(&harmed, now);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let (lines, _) = changed(&with(100, 4, "less"), now);
+    assert_eq!(lines, ["MinMemoryNode=100 AdminComment= StartTime=now"]);
+}
+
+#[test]
+fn what_somebody_has_raised_by_hand_is_not_lowered_where_a_job_is_given_back_its_request() {
+    let asked = Some(ask(Some(Memory::Node(120)), 8, 1));
+    let before = Record {
+        memory: set_to(Mode::Apply, 50),
+        time: set_to(Mode::Apply, 30),
+        limits_time: true,
+        ..Record::kept(Kind::default(), asked, "")
+    };
+    let changed = |memory, limit_min| {
+        let now = Now {
+            memory,
+            limit_min,
+            ..Now::default()
+        };
+        changed(&before, &before.give_back(), Some(&now)).join(" ")
+    };
+    let all = "MinMemoryNode=120 TimeLimit=120 TimeMin=120";
+    assert_eq!(changed(None, None), all);
+    assert_eq!(changed(Some(50), Some(30)), all);
+    assert_eq!(changed(Some(150), Some(30)), "TimeLimit=120 TimeMin=120");
+    assert_eq!(
+        changed(Some(50), Some(600)),
+        "MinMemoryNode=120 TimeMin=120"
+    );
 }
 
 /// What users change fails so.
@@ -176,9 +378,9 @@ fn licenses_that_were_rewritten_are_given_back() {
         ..Record::kept(Kind::default(), Some(ask), "")
     };
     let (set, advised) = (licensed(Mode::Apply), licensed(Mode::Advise));
-    assert_eq!(changes(ask, &set, &set.give_back()), ["Licenses=matlab:2"]);
-    assert_eq!(changes(ask, &set, &set), [""; 0], "they stay as they are");
-    assert_eq!(changes(ask, &advised, &advised.give_back()), [""; 0]);
+    assert_eq!(changed(&set, &set.give_back(), None), ["Licenses=matlab:2"]);
+    assert_eq!(changed(&set, &set, None), [""; 0], "they stay as they are");
+    assert_eq!(changed(&advised, &advised.give_back(), None), [""; 0]);
 }
 
 #[test]
@@ -201,7 +403,11 @@ fn nothing_is_changed_that_no_record_tells_of() {
     for (spare, written) in [(0, Some(true)), (1, Some(false)), (300, None)] {
         let record = record(spare);
         let slurm = Scripted::default();
-        let is_set = set(&slurm, "9", &ask, &record, &record, true, None).is_ok();
+        let now_it_starts = How {
+            start_now: true,
+            ..How::default()
+        };
+        let is_set = set(&slurm, &job("9", &record), &record, now_it_starts).is_ok();
         let is_delayed = delay(&slurm, "9", 60, &record).is_ok();
         assert_eq!((is_set, is_delayed), (written.is_some(), written.is_some()));
         let asked = slurm.asked();
@@ -220,8 +426,12 @@ fn nothing_is_changed_that_no_record_tells_of() {
 fn a_job_starts_at_once_only_where_that_is_wanted() {
     let record = Record::kept(Kind::default(), None, "");
     let slurm = Scripted::default();
-    for (start, ends) in [(true, "} StartTime=now"), (false, "}")] {
-        set(&slurm, "9", &ask(None, 1, 1), &record, &record, start, None).unwrap();
+    for (start_now, ends) in [(true, "} StartTime=now"), (false, "}")] {
+        let how = How {
+            start_now,
+            ..How::default()
+        };
+        set(&slurm, &job("9", &record), &record, how).unwrap();
         let line = slurm.asked().remove(0);
         assert!(line.ends_with(ends), "{line}");
     }

@@ -63,6 +63,12 @@ fn field(job: &Value, name: &str) -> String {
         "restartcnt" => plain("restart_cnt"),
         "nodelist" => text("nodes"),
         "starttime" => plain("start_time"),
+        "submittime" => plain("submit_time"),
+        "eligibletime" => plain("eligible_time"),
+        // In minutes.
+        "timelimit" => number(&job["time_limit"]).map_or(String::new(), |min| format!("{min}:00")),
+        "cpus-per-task" => plain("cpus_per_task"),
+        "numcpus" => plain("cpus"),
         "feature" => text("features"),
         "workdir" => text("current_working_directory"),
         _ => text(name),
@@ -253,6 +259,7 @@ mod tests {
         let single = serde_json::json!({
             "job_id": 50, "array_job_id": set(0), "array_task_id": unset, "array_task_string": "", "job_state": ["OUT_OF_MEMORY", "COMPLETING"],
             "user_id": -2_094_967_279i64, "group_id": 7, "memory_per_node": set(1015), "memory_per_cpu": unset,
+            "time_limit": set(90), "submit_time": set(70), "eligible_time": 71, "cpus": set(8), "cpus_per_task": unset,
             "start_time": set(77), "current_working_directory": "/w", "restart_cnt": 2, "nodes": "n1", "dependency": "",
         });
         let waiting = serde_json::json!({
@@ -271,6 +278,11 @@ mod tests {
                     ("groupid", "7"),
                     ("minmemory", "1015M"),
                     ("starttime", "77"),
+                    ("submittime", "70"),
+                    ("eligibletime", "71"),
+                    ("timelimit", "90:00"),
+                    ("numcpus", "8"),
+                    ("cpus-per-task", ""),
                     ("workdir", "/w"),
                     ("restartcnt", "2"),
                     ("nodelist", "n1"),

@@ -2,6 +2,7 @@
 
 mod folded;
 mod json;
+mod now;
 mod peek;
 mod rows;
 
@@ -15,6 +16,7 @@ use crate::record::{Comment, Record, ShadowRecord};
 use crate::text::units::{MIB, parse_memory};
 use folded::Folded;
 use hostlist_parser::parse;
+pub use now::{Now, now};
 pub use peek::{Awaited, that_wait_for_shadows};
 use rows::{Marks, QueueRow, matters};
 
@@ -199,9 +201,19 @@ fn ask(
     commands: &dyn Commands,
     which: &[&str],
     only: fn(&[u8]) -> bool,
+    take: impl FnMut(&QueueRow),
+) -> Result<(), CommandError> {
+    ask_with(commands, Marks::new(), which, only, take)
+}
+
+/// The same for the fields that `marks` stand between.
+fn ask_with(
+    commands: &dyn Commands,
+    marks: Marks,
+    which: &[&str],
+    only: fn(&[u8]) -> bool,
     mut take: impl FnMut(&QueueRow),
 ) -> Result<(), CommandError> {
-    let marks = Marks::new();
     let format = marks.format();
     // Hidden partitions, too. Unless asked for each, squeue shows all tasks of an array that wait as one, with what the
     // first of them has: those that run again, or were changed by hand, too.
@@ -328,6 +340,11 @@ fn restarts(row: &QueueRow) -> u64 {
     row.number("restartcnt").unwrap_or(0)
 }
 
+/// In MiB.
+fn shown_memory(row: &QueueRow) -> Option<u64> {
+    parse_memory(&row.text("minmemory"), MIB).map(|bytes| bytes / MIB)
+}
+
 /// Priority 0 is kept for that. The reason may be given in other words, as after `scontrol requeuehold`, or be another one.
 fn is_held(row: &QueueRow) -> bool {
     row.number("prioritylong") == Some(0u32) || row.text("reason").starts_with("JobHeld")
@@ -388,7 +405,7 @@ fn read_job(row: &QueueRow, record: Record) -> Option<QueuedJob> {
         user: row.text("username"),
         account: row.text("account"),
         partition: row.text("partition"),
-        memory: parse_memory(&row.text("minmemory"), MIB).map(|bytes| bytes / MIB),
+        memory: shown_memory(row),
         restarts: restarts(row),
         manager: record.manager.or_else(manager),
         record,

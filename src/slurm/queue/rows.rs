@@ -6,8 +6,8 @@ use memchr::memmem::{self, Finder};
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
-/// What we ask for. A field that some release does not know would cost all of them.
-const FIELDS: [&str; 22] = [
+/// What squeue is asked for. A field that some release does not know would cost all of them.
+const FIELDS: [&str; 27] = [
     "jobid",
     "arrayjobid",
     "arraytaskid",
@@ -30,7 +30,16 @@ const FIELDS: [&str; 22] = [
     "name",
     "comment",
     "admin_comment",
+    // From here on of a job that is asked for alone.
+    "submittime",
+    "eligibletime",
+    "timelimit",
+    "cpus-per-task",
+    "numcpus",
 ];
+
+/// So many of them are asked for of each job of a whole queue, where each costs.
+const OF_MANY: usize = 22;
 
 /// How squeue writes that there is nothing.
 const NOTHING: [&[u8]; 4] = [b"(null)", b"N/A", b"n/a", b"NONE"];
@@ -48,26 +57,37 @@ pub fn matters(job: &[u8]) -> bool {
 pub struct Marks {
     between: String,
     end: String,
+    fields: &'static [&'static str],
 }
 
 impl Marks {
-    /// Marks that nobody has seen before.
+    /// Marks that nobody has seen before, for what is asked for of many jobs.
     pub fn new() -> Marks {
+        Marks::between(&FIELDS[..OF_MANY])
+    }
+
+    /// The same for all that is ever asked for of a job.
+    pub fn of_one() -> Marks {
+        Marks::between(&FIELDS)
+    }
+
+    fn between(fields: &'static [&'static str]) -> Marks {
         let mark = uuid::Uuid::new_v4().simple().to_string();
         Marks {
             between: format!("|{mark}|"),
             end: format!("|{mark}."),
+            fields,
         }
     }
 
     /// As `squeue --Format` takes it.
     pub fn format(&self) -> String {
-        let last = FIELDS.len() - 1;
+        let last = self.fields.len() - 1;
         let field = |(n, name): (usize, &&str)| {
             let mark = if n == last { &self.end } else { &self.between };
             format!("{name}:{mark}")
         };
-        let fields: Vec<String> = FIELDS.iter().enumerate().map(field).collect();
+        let fields: Vec<String> = self.fields.iter().enumerate().map(field).collect();
         fields.join(",")
     }
 
@@ -90,7 +110,7 @@ impl Marks {
             match job.strip_suffix(end.as_bytes()) {
                 Some(row) => {
                     if only(row) {
-                        read(&between, row, &mut take);
+                        self.read(&between, row, &mut take);
                     }
                     job.clear();
                 }
@@ -100,22 +120,22 @@ impl Marks {
             }
         }
     }
-}
 
-fn read(between: &Finder, row: &[u8], take: &mut impl FnMut(&QueueRow)) {
-    let mut fields = Vec::with_capacity(FIELDS.len());
-    let mut from = 0;
-    for at in between.find_iter(row) {
-        fields.push(Cow::Borrowed(&row[from..at]));
-        from = at + between.needle().len();
-    }
-    fields.push(Cow::Borrowed(&row[from..]));
-    match fields.len() == FIELDS.len() {
-        true => take(&QueueRow(fields)),
-        false => tracing::warn!(
-            fields = fields.len(),
-            "a job in squeue's answer is left out"
-        ),
+    fn read(&self, between: &Finder, row: &[u8], take: &mut impl FnMut(&QueueRow)) {
+        let mut fields = Vec::with_capacity(self.fields.len());
+        let mut from = 0;
+        for at in between.find_iter(row) {
+            fields.push(Cow::Borrowed(&row[from..at]));
+            from = at + between.needle().len();
+        }
+        fields.push(Cow::Borrowed(&row[from..]));
+        match fields.len() == self.fields.len() {
+            true => take(&QueueRow(fields)),
+            false => tracing::warn!(
+                fields = fields.len(),
+                "a job in squeue's answer is left out"
+            ),
+        }
     }
 }
 
@@ -129,10 +149,11 @@ impl QueueRow<'_> {
         QueueRow(FIELDS.iter().map(value).collect())
     }
 
-    /// A field by its name for squeue; empty where there is nothing.
+    /// A field by its name for squeue; empty where there is nothing, or where it was not asked for.
     pub fn text(&self, name: &str) -> String {
         let at = FIELDS.iter().position(|field| *field == name);
-        let field = at.map_or(&b""[..], |at| &*self.0[at]);
+        let field = at.and_then(|at| self.0.get(at));
+        let field = field.map_or(&b""[..], |field| &**field);
         match NOTHING.contains(&field) {
             true => String::new(),
             false => String::from_utf8_lossy(field).into_owned(),
@@ -159,7 +180,7 @@ mod tests {
                 "name" => name.to_owned(),
                 _ => "(null)".to_owned(),
             };
-            let values: Vec<String> = FIELDS.iter().map(value).collect();
+            let values: Vec<String> = marks.fields.iter().map(value).collect();
             values.join(&marks.between) + &marks.end + "\n"
         };
         jobs.iter().map(row).collect::<String>().into_bytes()

@@ -242,6 +242,76 @@ fn one_task_is_never_named_as_its_array_and_those_that_wait_together_are_one_job
 }
 
 #[test]
+fn a_job_or_the_tasks_that_are_meant_are_asked_for_as_they_are_now() {
+    let task = |id: u64, task: u64, limit: Value| {
+        let row = serde_json::json!({"job_id": id, "array_job_id": 33, "array_task_id": task, "job_state": "PENDING",
+            "restart_cnt": 1, "memory_per_node": 1000, "cpus": 8, "cpus_per_task": 4, "time_limit": limit,
+            "submit_time": 70, "eligible_time": 191, "user_id": 1});
+        row.to_string()
+    };
+    let rows = [
+        task(33, 9, 90.into()),
+        task(40, 5, Value::Null),
+        task(41, 6, 0.into()),
+    ]
+    .join(",");
+    let answers = [("squeue", rows.as_str())];
+    let asked = |handle: &str, job_id, tasks: &str| {
+        let mut job = queued(job_id, "PENDING");
+        (job.handle, job.tasks) = (handle.into(), tasks.into());
+        (job.restarts, job.memory, job.original.script_id) = (1, Some(1000), 33);
+        let slurm = Scripted::new(&answers);
+        let seen = now(&slurm, &job).unwrap();
+        assert!(seen.iter().all(|now| now.is(&job)), "{seen:?}");
+        let id = slurm.asked().remove(0);
+        let id = id.split("--jobs ").nth(1).unwrap();
+        let id = id.split(' ').next().unwrap().to_owned();
+        (id, seen)
+    };
+    // The number of the last task is that of the array.
+    let (id, seen) = asked("33_9", 33, "9");
+    let right = Now {
+        handle: "33_9".into(),
+        task: Some(9),
+        state: "PENDING".into(),
+        restarts: 1,
+        memory: Some(1000),
+        cpus: Some(4),
+        all_cpus: Some(8),
+        limit_min: Some(90),
+        submitted: 70,
+        begins: 191,
+    };
+    assert_eq!((id.as_str(), seen), ("33", vec![right.clone()]));
+    for other in [
+        Now {
+            state: "RUNNING".into(),
+            ..right.clone()
+        },
+        Now {
+            restarts: 2,
+            ..right.clone()
+        },
+        Now {
+            memory: Some(2000),
+            ..right.clone()
+        },
+    ] {
+        let job = QueuedJob {
+            restarts: 1,
+            memory: Some(1000),
+            ..queued(33, "PENDING")
+        };
+        assert!(right.is(&job) && !other.is(&job), "{other:?}");
+    }
+    let (id, seen) = asked("33_[5-6]", 40, "5-6");
+    let limits: Vec<Option<u64>> = seen.iter().map(|now| now.limit_min).collect();
+    assert_eq!((id.as_str(), limits), ("33", vec![None, Some(u64::MAX)]));
+    assert_eq!(asked("33_5", 40, "5").0, "40");
+    assert_eq!(asked("50", 50, "").1, []);
+}
+
+#[test]
 fn the_record_is_that_of_the_job_that_was_asked_for() {
     let answer = Answer(
         r#"{"job_id": 8, "admin_comment": "{\"shadowfit\":1,\"kind\":{},\"kept\":\"eight\"}"},
