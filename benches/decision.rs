@@ -122,6 +122,7 @@ fn snapshot(fingerprints: u64, known: &[Submission]) -> Vec<u8> {
         shadow_mib: 0,
         enough_mib: 9124,
         half_mib: 0,
+        goes_on: false,
         named_mib: 0,
         named_cpus: 0,
     };

@@ -19,6 +19,7 @@ fn run(number: u64) -> Run {
     Run {
         rewritten: false,
         harmed: None,
+        went_on: false,
         command: None,
         user: 0,
         completed: true,

@@ -5,10 +5,15 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,7 +23,14 @@
 #define MOST_TEXT 65536
 /* Of more files the rest is not counted. */
 #define MOST_FILES 512
-#define MOST_MS 50
+/* After so long no further file is looked at, */
+#define LOOKS_MS 50
+/* and after so long nothing is waited for. */
+#define MOST_MS 500
+/* A look that nobody waits for any more ends after so long, if its file server lets it. */
+#define FORGOTTEN_S 1
+/* Where the kernel does not close all descriptors at once, those above stay open. */
+#define MOST_DESCRIPTORS 65536
 
 /* What ends a file's name in a script. */
 #define BETWEEN " \t\r\n\"'`=;,()<>|&"
@@ -61,7 +73,7 @@ static size_t read_file(const char *path, char *text, size_t room)
 
 static bool is_file(const char *name, struct stat *file)
 {
-	return stat(name, file) == 0 && S_ISREG(file->st_mode);
+	return fstatat(AT_FDCWD, name, file, AT_NO_AUTOMOUNT) == 0 && S_ISREG(file->st_mode);
 }
 
 /* Counts a file, once; whether there is one. */
@@ -115,10 +127,10 @@ static const char *wrapped(const char *word, const char *next)
 	return strcmp(word, "--wrap") == 0 ? next : NULL;
 }
 
-uint64_t hints_input_bytes(const char *words, size_t length)
+static uint64_t look(const char *words, size_t length)
 {
 	static char script[MOST_TEXT + 1];
-	struct input input = { .until_ms = now_ms() + MOST_MS };
+	struct input input = { .until_ms = now_ms() + LOOKS_MS };
 	const char *path = NULL;
 	struct stat file;
 
@@ -139,6 +151,85 @@ uint64_t hints_input_bytes(const char *words, size_t length)
 	if (!input.bytes)
 		count_in_script(&input, script);
 	return input.bytes;
+}
+
+/* Whoever reads what sbatch prints waits until all have closed it. */
+static void keep_only(int descriptor)
+{
+	long open_most = sysconf(_SC_OPEN_MAX);
+
+	if (dup2(descriptor, 0) < 0)
+		_exit(1);
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, 1, ~0U, 0) == 0)
+		return;
+#endif
+	for (int other = 1; other < open_most && other < MOST_DESCRIPTORS; other++)
+		close(other);
+}
+
+/* What waits for a file server that is gone is ended by a signal that nobody handles. */
+static void end_in_time(void)
+{
+	sigset_t alarms;
+
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	signal(SIGALRM, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &alarms, NULL);
+	alarm(FORGOTTEN_S);
+}
+
+static void look_and_tell(const char *words, size_t length, int answer)
+{
+	keep_only(answer);
+	end_in_time();
+	uint64_t bytes = look(words, length);
+	_exit(write(0, &bytes, sizeof(bytes)) != sizeof(bytes));
+}
+
+/* Looks in a process that is nobody's child, so that it need not be waited for. */
+static void begin_look(const char *words, size_t length, int answer)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (fork() == 0)
+			look_and_tell(words, length, answer);
+		_exit(0);
+	}
+	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* What is told until then; 0 if nothing is. */
+static uint64_t answer_until(int answer, int64_t until_ms)
+{
+	struct pollfd told = { .fd = answer, .events = POLLIN };
+	uint64_t bytes = 0;
+	int ready;
+
+	do {
+		int64_t left_ms = until_ms - now_ms();
+		ready = left_ms > 0 ? poll(&told, 1, (int)left_ms) : 0;
+	} while (ready < 0 && errno == EINTR);
+	if (ready <= 0 || read(answer, &bytes, sizeof(bytes)) != sizeof(bytes))
+		return 0;
+	return bytes;
+}
+
+uint64_t hints_input_bytes(const char *words, size_t length)
+{
+	int64_t until_ms = now_ms() + MOST_MS;
+	int answer[2];
+
+	if (pipe2(answer, O_CLOEXEC) < 0)
+		return 0;
+	begin_look(words, length, answer[1]);
+	close(answer[1]);
+	uint64_t bytes = answer_until(answer[0], until_ms);
+	close(answer[0]);
+	return bytes;
 }
 
 uint64_t hints_own_input_bytes(void)

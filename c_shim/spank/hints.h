@@ -11,8 +11,8 @@
 
 /* Size in bytes of the files that the arguments of sbatch's script name, or else of those that the script
  * itself names, each counted once; 0 if none. `words` are sbatch's words, each ended by NUL. After 50 ms no further file is
- * looked at, so that a slow file system does not add up; one that does not answer at all holds this up, as it does sbatch
- * itself when it reads the script there. */
+ * looked at, so that a slow file system does not add up; one that does not answer at all is waited for by a process of its
+ * own, which the caller leaves to itself after half a second, and then it is 0. */
 uint64_t hints_input_bytes(const char *words, size_t length);
 
 /* The same for this process's own words. */

@@ -39,6 +39,7 @@ fuzz_target!(|input: &[u8]| {
         enough_mib: some("enough_mib"),
         trust: Trust::ALL,
         half_mib: some("half_mib"),
+        goes_on: fields.number("goes_on").is_some(),
         named_mib: some("named_mib"),
         named_cpus: some("named_cpus"),
     });

@@ -23,22 +23,16 @@ impl Agent<'_> {
     /// Why the rewrite may have harmed a job that has ended; `None` for one that is well, or whose failure is its
     /// user's own.
     pub(super) fn harm(&self, job: &QueuedJob) -> Result<Option<Harm>> {
-        if job.record.died_of_memory(&job.state) {
-            return Ok(Some(of_memory("it died of its memory limit")));
-        }
         let past = || self.past(&job.record.kind, job.job_id, i64::MAX);
-        if job.record.may_have_killed(&job.state) {
+        if let Some(why) = self.was_killed(job)? {
+            let is_its_own =
+                job.state == "COMPLETED" && (job.record.goes_on() || goes_on(&past()?));
+            if !is_its_own {
+                return Ok(Some(of_memory(why)));
+            }
+        } else if job.record.may_have_killed(&job.state) {
             let is_its_own = !job.record.shortens() && comes_again(&job.state, &past()?);
             return Ok((!is_its_own).then(|| otherwise("it died of the rewrite")));
-        }
-        let goes_on = ["COMPLETED", "FAILED"].contains(&job.state.as_str());
-        if goes_on
-            && job.record.memory.is_some_and(|memory| memory.applies())
-            && self.store.was_killed_inside(job.job_id, job.started)?
-        {
-            return Ok(Some(of_memory(
-                "a step of it was killed for want of memory",
-            )));
         }
         match job.state.as_str() {
             _ if !job.record.resizes() => Ok(None),
@@ -46,6 +40,17 @@ impl Agent<'_> {
             "COMPLETED" => self.did_too_little(job),
             _ => Ok(None),
         }
+    }
+
+    /// What of a job that had less memory than its user asked for was killed for want of it.
+    fn was_killed(&self, job: &QueuedJob) -> Result<Option<&'static str>> {
+        if job.record.died_of_memory(&job.state) {
+            return Ok(Some("it died of its memory limit"));
+        }
+        let is_told = ["COMPLETED", "FAILED"].contains(&job.state.as_str())
+            && job.record.memory.is_some_and(|memory| memory.applies())
+            && self.store.was_killed_inside(job.job_id, job.started)?;
+        Ok(is_told.then_some("a step of it was killed for want of memory"))
     }
 
     /// By its accounting, which has been judged, or by its profile, which may be there before.
@@ -123,6 +128,12 @@ fn otherwise(why: &'static str) -> Harm {
         of_memory: false,
         why: Cow::Borrowed(why),
     }
+}
+
+/// A job of this kind went on after something of it was killed, and ended as COMPLETED, with all that its user asked for.
+fn goes_on(past: &[PastEnd]) -> bool {
+    past.iter()
+        .any(|run| run.state == "COMPLETED" && !run.was_rewritten && run.usage.peak_is_bound)
 }
 
 /// The last job of this kind that ran again with all that its user asked for ended so once more.

@@ -98,7 +98,7 @@ impl Agent<'_> {
         given_back
     }
 
-    /// Puts jobs that a rewrite harmed back into the queue; Slurm holds them there for two minutes.
+    /// Puts jobs that a rewrite harmed back into the queue; Slurm holds them there, for two minutes unless set otherwise.
     /// Returns their numbers.
     fn requeue_killed(&mut self, jobs: &[&QueuedJob], pass: &mut Pass) -> Vec<u64> {
         let mut requeued = Vec::new();

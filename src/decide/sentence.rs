@@ -158,6 +158,7 @@ mod tests {
         enough_mib: 2100,
         trust: Trust::ALL,
         half_mib: 0,
+        goes_on: false,
         named_mib: 0,
         named_cpus: 0,
     };

@@ -34,6 +34,10 @@ pub struct Evidence {
     /// CPUs that they named; 0 where none did.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub named_cpus: u32,
+    /// Scripts of this kind go on after something of them is killed for want of memory, and end as COMPLETED, with all that their
+    /// users ask for, too: such an end is their own.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub goes_on: bool,
     /// How far the kind is trusted; it says nothing about its needs, and is not recorded.
     #[serde(skip)]
     pub trust: Trust,

@@ -16,10 +16,29 @@ pub struct Texts<'a> {
     pub comment: &'a [u8],
     /// The folder in which it starts.
     pub work_dir: Option<&'a [u8]>,
-    /// The batch script, whole.
+    /// The batch script.
     pub script: &'a [u8],
     /// The script's arguments, without the script itself: the [`first`](super::arguments::first) of them.
     pub arguments: Vec<&'a [u8]>,
+}
+
+impl Texts<'_> {
+    /// Slurm refuses longer texts, in bytes, once job_submit has seen them; slurmctld waits for what is read of them before.
+    pub const LONGEST: usize = 1024;
+    /// The same of folders.
+    pub const LONGEST_PATH: usize = 4096;
+    /// The same of scripts, where a site sets no other (`max_script_size`).
+    pub const LONGEST_SCRIPT: usize = 4 << 20;
+
+    /// One of them, or the job's `licenses`, is longer than is read.
+    pub fn are_too_long(&self, licenses: &[u8]) -> bool {
+        let [account, partition, work_dir] =
+            [self.account, self.partition, self.work_dir].map(Option::unwrap_or_default);
+        let short = [account, partition, self.name, self.comment, licenses];
+        short.iter().any(|text| text.len() > Self::LONGEST)
+            || work_dir.len() > Self::LONGEST_PATH
+            || self.script.len() > Self::LONGEST_SCRIPT
+    }
 }
 
 /// Memory as the user asked for it, in MiB as Slurm counts it.
@@ -174,11 +193,13 @@ pub enum LeftAlone {
     OptedOut,
     /// Not all of them are read: what they make of the job is not known.
     ManyArguments,
+    /// A text of it is [longer](Texts::are_too_long) than is read.
+    LongTexts,
 }
 
 impl LeftAlone {
     /// All for which there is a record.
-    pub const RECORDED: [LeftAlone; 9] = [
+    pub const RECORDED: [LeftAlone; 10] = [
         LeftAlone::NoRequeue,
         LeftAlone::WholeNodes,
         LeftAlone::Exclusive,
@@ -188,6 +209,7 @@ impl LeftAlone {
         LeftAlone::Scrontab,
         LeftAlone::OptedOut,
         LeftAlone::ManyArguments,
+        LeftAlone::LongTexts,
     ];
 
     /// The reason in Slurm's words.
@@ -203,6 +225,7 @@ impl LeftAlone {
             LeftAlone::NoRequeue => "may not be requeued",
             LeftAlone::OptedOut => "--shadowfit=off",
             LeftAlone::ManyArguments => "more arguments than are read",
+            LeftAlone::LongTexts => "a longer text than is read",
         }
     }
 }

@@ -53,6 +53,8 @@ pub struct Run {
     pub rewritten: bool,
     /// And how that harmed it.
     pub harmed: Option<Harmed>,
+    /// It had all that its user asked for, and COMPLETED after something of it was killed for want of memory: its script goes on.
+    pub went_on: bool,
     /// A number that tells the commands of a wider kind apart, where it is known.
     pub command: Option<u64>,
     /// A number that tells the users of a wider kind apart.

@@ -66,6 +66,7 @@ mod tests {
             asked: None,
             rewritten: false,
             harmed: None,
+            went_on: false,
             command,
             user: 0,
             seats: Default::default(),

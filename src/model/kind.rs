@@ -154,6 +154,7 @@ impl KindModel {
             half_mib: half(self.runs.iter().filter_map(at_least).collect()),
             named_mib: self.most_named(|named| named.memory_mib),
             named_cpus: self.most_named(|named| named.cpus),
+            goes_on: self.runs.iter().any(|run| run.went_on),
         }
     }
 
@@ -213,6 +214,7 @@ mod tests {
             asked: Some(64 << 30),
             rewritten: false,
             harmed: None,
+            went_on: false,
             command: None,
             user: 0,
             seats: BTreeMap::new(),
@@ -250,6 +252,21 @@ mod tests {
             ]),
             (800, 4)
         );
+    }
+
+    #[test]
+    fn a_kind_goes_on_that_has_done_so_with_what_its_user_asked_for() {
+        let goes_on = |went_on| {
+            let went_on = Run {
+                completed: false,
+                went_on,
+                ..run(None, 9.0)
+            };
+            after([run(None, 9.0), went_on, run(None, 9.0)])
+                .evidence
+                .goes_on
+        };
+        assert!(goes_on(true) && !goes_on(false));
     }
 
     #[test]

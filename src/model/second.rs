@@ -58,6 +58,7 @@ mod tests {
             asked: None,
             rewritten: false,
             harmed: None,
+            went_on: false,
             command: None,
             user: 0,
             seats: Default::default(),

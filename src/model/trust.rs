@@ -147,6 +147,7 @@ mod tests {
                 'm' => Some(Harmed::OfMemory),
                 _ => None,
             },
+            went_on: false,
             usage: Default::default(),
             input_bytes: None,
             asked: None,

@@ -92,6 +92,7 @@ mod tests {
             asked: None,
             rewritten: false,
             harmed: None,
+            went_on: false,
             command: None,
             user,
             seats: BTreeMap::new(),

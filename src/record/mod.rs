@@ -347,7 +347,7 @@ impl Record {
                     || (applies(self.memory) && self.was_full())
             }
             "FAILED" => (applies(self.memory) && self.killed_inside()) || self.lacked_a_license(),
-            "COMPLETED" => applies(self.memory) && self.killed_inside(),
+            "COMPLETED" => applies(self.memory) && self.killed_inside() && !self.goes_on(),
             _ => false,
         }
     }
@@ -358,20 +358,28 @@ impl Record {
         profile.is_some_and(|profile| profile.ended == Ended::Oom)
     }
 
+    /// Jobs of its own kind go on after something of them is killed for want of memory, and end as COMPLETED, with all that their
+    /// user asks for, too: a step may have a lower limit of its own.
+    pub fn goes_on(&self) -> bool {
+        let of_its_user = self.level != Some(Level::Application);
+        of_its_user && self.evidence.is_some_and(|evidence| evidence.goes_on)
+    }
+
     /// A run that ended in `state` died of the memory that a rewrite had left it, or a part of it did. Not so one that
     /// filled its memory and hung: all its time is gone, and there is no second guess at that price.
     pub fn died_of_memory(&self, state: &str) -> bool {
         let is_set = self.memory.is_some_and(|change| change.applies());
         let died = match state {
             "OUT_OF_MEMORY" => true,
-            "FAILED" | "COMPLETED" => self.killed_inside(),
+            "FAILED" => self.killed_inside(),
+            "COMPLETED" => self.killed_inside() && !self.goes_on(),
             _ => false,
         };
         is_set && died
     }
 
     /// The run that ends, before which the job had been started `restarts` times, is to be put back by its node: the memory
-    /// that it was given killed something of it. One that had no more than an earlier run that was put back is not: nobody has
+    /// that it was given killed something of it, and its kind does not go on after that by itself. One that had no more than an earlier run that was put back is not: nobody has
     /// given it more.
     pub fn is_put_back(&self, restarts: u64) -> bool {
         self.early && self.is_of_run(restarts) && self.died_of_memory("COMPLETED")

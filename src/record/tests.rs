@@ -93,6 +93,31 @@ fn only_what_was_really_set_may_have_killed_a_job_and_only_as_its_state_says() {
 }
 
 #[test]
+fn what_goes_on_after_a_kill_by_itself_was_harmed_by_none_but_what_others_do_says_nothing() {
+    let completed = |level, goes_on| {
+        let record = Record {
+            memory: Some(APPLIED),
+            level,
+            evidence: Some(Evidence {
+                goes_on,
+                ..Evidence::default()
+            }),
+            ..plain()
+        };
+        let record = Record::with_profile(Some(record), Counters::nothing(Ended::Oom).into());
+        assert!(record.died_of_memory("FAILED") && record.died_of_memory("OUT_OF_MEMORY"));
+        assert_eq!(
+            record.died_of_memory("COMPLETED"),
+            record.may_have_killed("COMPLETED")
+        );
+        record.died_of_memory("COMPLETED")
+    };
+    assert!(completed(Some(Level::Name), false));
+    assert!(!completed(Some(Level::Name), true));
+    assert!(completed(Some(Level::Application), true));
+}
+
+#[test]
 fn a_job_with_a_failed_step_was_full_where_it_had_used_what_it_was_left_on_its_node() {
     let ended = |memory, tasks, peak_mib, set: Option<Change>| {
         let ask = Ask {

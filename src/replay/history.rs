@@ -140,6 +140,7 @@ impl History<'_> {
             asked: job.asked.map(|bytes| bytes as u64),
             rewritten: trial.rewritten,
             harmed: trial.harmed.then_some(Harmed::OfMemory),
+            went_on: false,
             command: None,
             user: 0,
             seats: Default::default(),

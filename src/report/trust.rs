@@ -143,6 +143,7 @@ mod tests {
             completed: letter != 'h',
             rewritten: letter != 'a',
             harmed: (letter == 'h').then_some(Harmed::Otherwise),
+            went_on: false,
             usage: Default::default(),
             input_bytes: None,
             asked: None,

@@ -6,10 +6,10 @@ use crate::job::{Ask, Layout, LeftAlone, Memory, Request, Texts};
 use crate::job::{arguments, array};
 use crate::record::{Change, Record, ShadowRecord};
 use crate::shadow::{INPUT_VARIABLE, MARK_PREFIX, MEASURE, Mark, OFF, OPTION_VARIABLE};
-use std::ffi::{CStr, c_char};
+use std::ffi::c_char;
 
 /// What SPANK hands on is read up to here, in bytes: all that is ours is shorter.
-const LONGEST_ENTRY: usize = 4096;
+const LONGEST_VALUE: usize = 4096;
 
 /// What whoever forges a mark reads.
 const NOT_YOURS: &str =
@@ -26,22 +26,26 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
         let all = list(raw.argv, raw.argc, arguments::MOST_BYTES + 1);
         let (arguments, has_all) = arguments::first(all.skip(1));
         let texts = Texts {
-            account: bytes(raw.account),
-            partition: bytes(raw.partition),
-            name: bytes(raw.name).unwrap_or_default(),
-            comment: bytes(raw.comment).unwrap_or_default(),
-            work_dir: bytes(raw.work_dir),
-            script: bytes(raw.script).unwrap_or_default(),
+            account: beginning(raw.account, Texts::LONGEST + 1),
+            partition: beginning(raw.partition, Texts::LONGEST + 1),
+            name: beginning(raw.name, Texts::LONGEST + 1).unwrap_or_default(),
+            comment: beginning(raw.comment, Texts::LONGEST + 1).unwrap_or_default(),
+            work_dir: beginning(raw.work_dir, Texts::LONGEST_PATH + 1),
+            script: beginning(raw.script, Texts::LONGEST_SCRIPT + 1).unwrap_or_default(),
             arguments,
         };
         (
             texts,
             has_all,
-            bytes(raw.licenses),
+            beginning(raw.licenses, Texts::LONGEST + 1),
             beginning(raw.array, array::LONGEST + 1),
             input_bytes(raw),
             option(raw).unwrap_or_default(),
         )
+    };
+    let reads_all = Reads {
+        arguments: has_all_arguments,
+        texts: !texts.are_too_long(licenses.unwrap_or_default()),
     };
     Request {
         uid: raw.uid,
@@ -51,7 +55,7 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
         licenses: licenses.map_or("", |text| str::from_utf8(text).unwrap_or("|")),
         jobs: array::jobs(array.map(|text| str::from_utf8(text).unwrap_or("?"))),
         input_bytes,
-        left_alone: left_alone(raw, option == OFF.as_bytes(), has_all_arguments),
+        left_alone: left_alone(raw, option == OFF.as_bytes(), reads_all),
         may_wait: raw.traits & (SHADOWFIT_CANNOT_WAIT | SHADOWFIT_GPUS) == 0,
         starts_later: raw.traits & SHADOWFIT_LATER != 0,
         measured: option == MEASURE.as_bytes(),
@@ -112,8 +116,26 @@ unsafe fn option<'a>(raw: &shadowfit_request) -> Option<&'a [u8]> {
 /// As for [`request`].
 unsafe fn variable<'a>(raw: &shadowfit_request, name: &str) -> Option<&'a [u8]> {
     // SAFETY: the caller's promise covers `spank_env` and its length.
-    let mut entries = unsafe { list(raw.spank_env, raw.spank_env_count, LONGEST_ENTRY) };
-    entries.find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+    let mut entries = unsafe { pointers(raw.spank_env, raw.spank_env_count) };
+    // SAFETY: and each of its entries.
+    entries.find_map(|entry| unsafe { value(entry, name) })
+}
+
+/// What stands behind `name=`. Of entries with other names, of which there may be any number, no more is read than tells that.
+///
+/// # Safety
+/// `entry` is NULL or a text ending in NUL that lives long enough.
+unsafe fn value<'a>(entry: *const c_char, name: &str) -> Option<&'a [u8]> {
+    if entry.is_null() {
+        return None;
+    }
+    let mut begin = name.bytes().chain(*b"=").enumerate();
+    // SAFETY: the first byte that differs, as a NUL does, is the last that is read.
+    if !begin.all(|(at, byte)| unsafe { *entry.add(at) as u8 == byte }) {
+        return None;
+    }
+    // SAFETY: the name and its sign stand before this, so the text ends here or later.
+    unsafe { beginning(entry.add(name.len() + 1), LONGEST_VALUE) }
 }
 
 fn ask(raw: &shadowfit_request) -> Ask {
@@ -136,11 +158,13 @@ fn ask(raw: &shadowfit_request) -> Ask {
     }
 }
 
-fn left_alone(
-    raw: &shadowfit_request,
-    opted_out: bool,
-    has_all_arguments: bool,
-) -> Option<LeftAlone> {
+/// What of a submission was read to its end.
+struct Reads {
+    arguments: bool,
+    texts: bool,
+}
+
+fn left_alone(raw: &shadowfit_request, opted_out: bool, reads_all: Reads) -> Option<LeftAlone> {
     let has = |bit| raw.traits & bit != 0;
     [
         (raw.script.is_null(), LeftAlone::NoScript),
@@ -153,7 +177,8 @@ fn left_alone(
         (has(SHADOWFIT_MEM_PER_GPU), LeftAlone::MemoryPerGpu),
         (has(SHADOWFIT_HETEROGENEOUS), LeftAlone::Heterogeneous),
         (has(SHADOWFIT_CRON), LeftAlone::Scrontab),
-        (!has_all_arguments, LeftAlone::ManyArguments),
+        (!reads_all.arguments, LeftAlone::ManyArguments),
+        (!reads_all.texts, LeftAlone::LongTexts),
         (!has(SHADOWFIT_REQUEUEABLE), LeftAlone::NoRequeue),
     ]
     .into_iter()
@@ -166,7 +191,7 @@ fn left_alone(
 /// As for [`request`].
 pub unsafe fn has_comment(raw: &shadowfit_request) -> bool {
     // SAFETY: the caller's promise covers `admin_comment`.
-    unsafe { bytes(raw.admin_comment) }.is_some_and(|comment| !comment.is_empty())
+    unsafe { beginning(raw.admin_comment, 1) }.is_some_and(|comment| !comment.is_empty())
 }
 
 /// Writes a decision. A job whose AdminComment is taken is not rewritten: without the record
@@ -252,11 +277,6 @@ fn small(raw: u64) -> Option<u32> {
     number(raw).and_then(|raw| raw.try_into().ok())
 }
 
-unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
-    // SAFETY: the caller promises that a text that is not NULL ends in NUL and lives long enough.
-    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_bytes())
-}
-
 /// As much of a text as is read, whose length its user decides: `most` bytes of it at most.
 unsafe fn beginning<'a>(text: *const c_char, most: usize) -> Option<&'a [u8]> {
     if text.is_null() {
@@ -275,9 +295,14 @@ unsafe fn list<'a>(
     count: u32,
     most: usize,
 ) -> impl Iterator<Item = &'a [u8]> {
+    // SAFETY: the caller promises what `pointers` asks for, and that each is NULL or a text ending in NUL.
+    unsafe { pointers(array, count).filter_map(move |text| beginning(text, most)) }
+}
+
+unsafe fn pointers(array: *const *const c_char, count: u32) -> impl Iterator<Item = *const c_char> {
     let count = if array.is_null() { 0 } else { count as usize };
-    // SAFETY: the caller promises `count` readable pointers, each NULL or a text ending in NUL.
-    (0..count).filter_map(move |index| unsafe { beginning(*array.add(index), most) })
+    // SAFETY: the caller promises `count` readable pointers.
+    (0..count).map(move |index| unsafe { *array.add(index) })
 }
 
 #[cfg(test)]
@@ -305,6 +330,79 @@ mod tests {
         // SAFETY: as many bytes are there; NULL is allowed.
         let found = unsafe { [beginning(endless.as_ptr(), 8), beginning(null(), 8)] };
         assert_eq!(found, [Some(&b"xxxxxxxx"[..]), None]);
+    }
+
+    #[test]
+    fn a_job_with_a_longer_text_than_slurm_takes_is_left_alone_and_no_more_of_it_is_read() {
+        let text = |length: usize| CString::new(vec![b','; length]).unwrap();
+        let [script, most, path, long] = [
+            9,
+            Texts::LONGEST,
+            Texts::LONGEST_PATH,
+            Texts::LONGEST_SCRIPT + 9,
+        ]
+        .map(text);
+        let well = shadowfit_request {
+            account: most.as_ptr(),
+            partition: most.as_ptr(),
+            name: most.as_ptr(),
+            comment: most.as_ptr(),
+            licenses: most.as_ptr(),
+            work_dir: path.as_ptr(),
+            script: script.as_ptr(),
+            traits: SHADOWFIT_REQUEUEABLE,
+            memory_per_node_mib: 1000,
+            memory_per_cpu_mib: u64::MAX,
+            ..raw()
+        };
+        // How much is read of all texts together, and why the job is left alone.
+        let read = |raw: &shadowfit_request| {
+            // SAFETY: the texts end in NUL and outlive the request.
+            let found = unsafe { request(raw) };
+            let texts = &found.texts;
+            let some = [texts.account, texts.partition, texts.work_dir].into_iter();
+            let all = [
+                texts.name,
+                texts.comment,
+                texts.script,
+                found.licenses.as_bytes(),
+            ];
+            let bytes: usize = some.flatten().chain(all).map(<[u8]>::len).sum();
+            (bytes, found.left_alone)
+        };
+        let (whole, left_alone) = read(&well);
+        assert_eq!(left_alone, None);
+        let set: [fn(&mut shadowfit_request, *const c_char); 7] = [
+            |raw, text| raw.account = text,
+            |raw, text| raw.partition = text,
+            |raw, text| raw.name = text,
+            |raw, text| raw.comment = text,
+            |raw, text| raw.licenses = text,
+            |raw, text| raw.work_dir = text,
+            |raw, text| raw.script = text,
+        ];
+        for (which, set) in set.iter().enumerate() {
+            let mut raw = well;
+            set(&mut raw, long.as_ptr());
+            let most = match which {
+                6 => whole - 9 + Texts::LONGEST_SCRIPT + 1,
+                _ => whole + 1,
+            };
+            assert_eq!(read(&raw), (most, Some(LeftAlone::LongTexts)), "{which}");
+        }
+    }
+
+    #[test]
+    fn of_entries_with_other_names_no_more_is_read_than_tells_that() {
+        // Each but the last two lacks an end: nothing but the first byte that differs keeps whoever reads it.
+        let entries: [&[u8]; 5] = [b"X", b"NAMEX", b"NA\0", b"NAME=\0", b"NAME=off\0"];
+        let values = entries.map(|entry| {
+            // SAFETY: up to the first byte that differs, or their end, they can be read.
+            unsafe { value(entry.as_ptr().cast(), "NAME") }
+        });
+        assert_eq!(values, [None, None, None, Some(&b""[..]), Some(b"off")]);
+        // SAFETY: NULL is allowed.
+        assert_eq!(unsafe { value(null(), "NAME") }, None);
     }
 
     #[test]

@@ -222,6 +222,62 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_went_on_after_a_kill_did_so_with_what_its_user_asked_for() {
+        let (_dir, mut store) = store();
+        let kind = Kind::of_accounting(1001, b"align");
+        let given = |record: Record, goes_on| Record {
+            memory: Some(crate::record::Change {
+                mode: crate::config::Mode::Apply,
+                asked: 4096,
+                set: 100,
+            }),
+            evidence: Some(crate::job::evidence::Evidence {
+                goes_on,
+                ..Default::default()
+            }),
+            ..record
+        };
+        let plain = || Record::kept(kind, None, "");
+        let again = Record {
+            again: Some(crate::record::SecondRun {
+                restarts: 1,
+                first: 50,
+                runs: 0,
+            }),
+            ..plain()
+        };
+        let run = |id, state: &str, comment: Comment| {
+            let mut job = FinishedJob {
+                state: state.into(),
+                comment,
+                ..finished(id, 100 * id as i64, 9)
+            };
+            job.usage.peak_is_bound = true;
+            (job, kind)
+        };
+        let runs = [
+            run(1, "COMPLETED", Comment::Empty),
+            run(2, "FAILED", Comment::Empty),
+            run(3, "COMPLETED", given(plain(), false).into()),
+            run(4, "COMPLETED", given(plain(), true).into()),
+            run(5, "COMPLETED", given(again, false).into()),
+            run(6, "FAILED", given(plain(), true).into()),
+        ];
+        store.insert(&runs).unwrap();
+        let runs = store.runs(Level::Name, kind.name.unwrap(), i64::MAX, 10);
+        let seen = runs.unwrap().into_iter().rev();
+        let seen: Vec<_> = seen
+            .map(|run| (run.went_on, run.harmed.is_some()))
+            .collect();
+        let nothing = (false, false);
+        let harmed = (false, true);
+        assert_eq!(
+            seen,
+            [(true, false), nothing, harmed, nothing, harmed, harmed]
+        );
+    }
+
+    #[test]
     fn a_run_whose_step_was_killed_is_known_by_its_number_and_its_start() {
         let (_dir, mut store) = store();
         let kind = Kind::of_accounting(1001, b"align");

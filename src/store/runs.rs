@@ -57,8 +57,11 @@ impl Store {
 
 /// Says whether anything of the run is new.
 fn store_run(step: &Connection, job: &FinishedJob, kind: &Kind) -> Result<bool> {
-    let is_rewritten = job.comment.record().is_some_and(Record::is_tried);
-    let is_harmed = job.was_harmed() || (is_rewritten && job.usage.peak_is_bound);
+    let record = job.comment.record();
+    let is_rewritten = record.is_some_and(Record::is_tried);
+    let goes_on = |record: &Record| job.state == "COMPLETED" && record.goes_on();
+    let had_less = record.is_some_and(|record| record.rewrites() && !goes_on(record));
+    let is_harmed = job.was_harmed() || (had_less && job.usage.peak_is_bound);
     if !insert_job(step, job, kind, is_rewritten, is_harmed)? {
         return Ok(measured_later::take(step, job, is_harmed)?);
     }
@@ -155,8 +158,10 @@ pub fn run(row: &Row) -> rusqlite::Result<Run> {
     // A rewritten run of which nothing was measured is no proof that it had enough.
     let is_proof = usage.peak_bytes.is_some() || !rewritten;
     let is_well = !usage.peak_is_bound && !harmed && is_proof;
+    let is_completed = row.get_ref(4)?.as_str()? == "COMPLETED";
     Ok(Run {
-        completed: row.get_ref(4)?.as_str()? == "COMPLETED" && is_well,
+        completed: is_completed && is_well,
+        went_on: is_completed && usage.peak_is_bound && !rewritten && !harmed,
         rewritten,
         harmed: harmed.then_some(match usage.peak_is_bound {
             true => Harmed::OfMemory,

@@ -86,6 +86,89 @@ fn a_job_that_a_rewrite_harmed_runs_again_whatever_slurm_calls_its_end() {
 }
 
 #[test]
+fn a_step_that_its_own_limit_kills_while_the_script_goes_on_is_no_harm_where_the_kind_does_so_as_asked()
+ {
+    let sized = record(Some(1000));
+    let known = Record {
+        evidence: Some(Evidence {
+            goes_on: true,
+            ..Evidence::default()
+        }),
+        ..sized.clone()
+    };
+    // srun --mem=500M tool || fallback
+    let with_killed_step = |id: u32, job: String| {
+        job + &format!("{id}.0|{id}.0|1|1|2|OUT_OF_MEMORY|1||||||1||7|00:01.000||||tool|1|\n")
+    };
+    let killed = |id| with_killed_step(id, finished_before(id, 500 << 20));
+    let rewritten = with_killed_step(
+        4,
+        finished_before(4, 500 << 20).replace(
+            "||||align",
+            &format!("||{}||align", sized.to_comment().unwrap()),
+        ),
+    );
+    let failed = killed(4).replace("|COMPLETED|50|7", "|FAILED|50|7");
+    let seen = || profile(Ended::Oom, 50.0, 500.0);
+    let unseen = || profile(Ended::Finished, 50.0, 500.0);
+    let cases = [
+        ("as asked", killed(4), &sized, "COMPLETED", seen(), 0),
+        (
+            "as its steps show",
+            killed(4),
+            &sized,
+            "COMPLETED",
+            unseen(),
+            0,
+        ),
+        (
+            "known as it was submitted",
+            String::new(),
+            &known,
+            "COMPLETED",
+            seen(),
+            0,
+        ),
+        ("no such run", String::new(), &sized, "COMPLETED", seen(), 1),
+        (
+            "it had less, too",
+            rewritten,
+            &sized,
+            "COMPLETED",
+            seen(),
+            1,
+        ),
+        ("that one failed", failed, &sized, "COMPLETED", seen(), 1),
+        ("this one fails", killed(4), &known, "FAILED", seen(), 1),
+        (
+            "its own limit",
+            killed(4),
+            &known,
+            "OUT_OF_MEMORY",
+            seen(),
+            1,
+        ),
+    ];
+    for (what, before, record, state, profile, requeued) in cases {
+        let site = Site::new();
+        let well: String = (1..=3).map(|id| finished_before(id, 700 << 20)).collect();
+        let before = format!("{well}{before}");
+        site.slurm.rows.replace(before.clone());
+        site.agent().pass(true).unwrap();
+        let own = with_killed_step(9, finished(9, 500 << 20));
+        site.slurm.rows.replace(before + &own);
+        let record = Record {
+            profile: Some(Box::new(profile)),
+            ..record.clone()
+        };
+        let job = queued(9, state, 0, 1000, &record);
+        site.slurm.queue.replace(vec![job]);
+        let pass = site.agent().pass(true).unwrap();
+        assert_eq!(pass.requeued, requeued, "{what}");
+    }
+}
+
+#[test]
 fn a_slurmdbd_that_hangs_holds_up_no_rescue_and_is_asked_once() {
     let site = Site::new();
     site.slurm.slurmdbd_hangs.set(true);

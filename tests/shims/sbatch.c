@@ -1,11 +1,21 @@
 /*
- * Stands in for sbatch, and for a slurmstepd that is given marks which are none: runs the SPANK plugin a thousand times.
+ * Stands in for sbatch, and for a slurmstepd that is given marks which are none: runs the SPANK plugin many times.
  * Compiled together with the plugin, and with sanitizers.
  *
  * usage: sbatch TIMES SCRIPT INPUT     prints what the plugin told of the input, and how many values of its option it took
  *
+ * The server of the file /never/answers does not answer.
+ *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "slurm.h"
 
 extern int slurm_spank_init(spank_t spank, int argc, char **argv);
@@ -93,6 +103,24 @@ void slurm_hostlist_destroy(shadowfit_hostlist hosts)
 {
 }
 
+/* As the plugin asks for a file: in either way. */
+static int ask(const char *name, struct stat *file, int flags)
+{
+	if (strcmp(name, "/never/answers") == 0)
+		sleep(20);
+	return (int)syscall(SYS_newfstatat, AT_FDCWD, name, file, flags);
+}
+
+int stat(const char *restrict name, struct stat *restrict file)
+{
+	return ask(name, file, 0);
+}
+
+int fstatat(int folder, const char *restrict name, struct stat *restrict file, int flags)
+{
+	return ask(name, file, flags);
+}
+
 /* How many of these values are taken. */
 static int offer(void)
 {
@@ -152,6 +180,9 @@ int main(int argc, char **argv)
 	setenv("SLURM_JOB_ID", "99999999999999999999999", 1);
 	setenv("SLURM_CLUSTER_NAME", "../../[a]", 1);
 	slurm_spank_job_epilog(NULL, 0, NULL);
+	/* What the plugin started and has not waited for would be a zombie of sbatch's. */
+	if (waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD)
+		abort();
 	printf("input %s, options %d and %d\n", told, taken[0] / times, taken[1] / times);
 	return 0;
 }

@@ -24,6 +24,7 @@ const SEEN: Evidence = Evidence {
     enough_s: 0,
     trust: Trust::ALL,
     half_mib: 0,
+    goes_on: false,
     named_mib: 0,
     named_cpus: 0,
 };

@@ -10,7 +10,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 pub const MAGIC: [u8; 8] = *b"shadowft";
 /// A snapshot of another version is not read.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 
 /// The beginning of the file.
 #[derive(Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -58,6 +58,8 @@ pub struct Entry {
     pub open: U16,
     last: U32,
     owner: U32,
+    /// 1 where its scripts go on after a kill.
+    goes_on: U32,
 }
 
 /// What belongs to an entry and is there in any number.
@@ -107,6 +109,7 @@ impl Entry {
             open: evidence.trust.open.into(),
             last: learned.last.into(),
             owner: learned.owner.into(),
+            goes_on: u32::from(evidence.goes_on).into(),
         }
     }
 
@@ -149,6 +152,7 @@ impl Entry {
             half_mib: self.half_mib.get(),
             named_mib: self.named_mib.get(),
             named_cpus: self.named_cpus.get(),
+            goes_on: self.goes_on.get() != 0,
             trust: self.trust(),
         }
     }

@@ -28,7 +28,7 @@ const HEADER: usize = size_of::<SnapshotHeader>();
 const ENTRY: usize = size_of::<Entry>();
 const CELL: usize = size_of::<Cell>();
 const HASH_AT: usize = offset_of!(SnapshotHeader, hash);
-const _: () = assert!(HEADER == 88 && ENTRY == 80 && CELL == 8);
+const _: () = assert!(HEADER == 88 && ENTRY == 84 && CELL == 8);
 /// A larger file is no snapshot of ours, whatever its header says: 256 MiB.
 const MAX_SIZE: u64 = 256 << 20;
 
@@ -241,6 +241,7 @@ mod tests {
                     half_mib: 7 * n as u32,
                     named_mib: 8 * n as u32,
                     named_cpus: 9 * n as u32,
+                    goes_on: n % 2 == 1,
                     ..Evidence::default()
                 };
                 let learned = Learned {

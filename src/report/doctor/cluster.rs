@@ -27,6 +27,7 @@ pub(super) fn findings(commands: &dyn Commands, config: &Config) -> Vec<Finding>
     findings.extend(allots_memory(setting("SelectTypeParameters"), config));
     findings.extend(rescues(&setting));
     findings.push(remembers(setting("MinJobAge"), config));
+    findings.push(holds(&setting, config));
     findings.push(page_cache(&setting, Path::new(CGROUP_V2)));
     findings.push(libraries(setting("PluginDir")));
     if config.wants_shadows() {
@@ -155,6 +156,51 @@ pub(super) fn remembers(min_job_age: &str, config: &Config) -> Finding {
         .map(|_| format!("MinJobAge={min_job_age}: jobs may be forgotten before one that a rewrite harmed is rescued"));
     let fix = format!("MinJobAge={least} or more in slurm.conf, then: scontrol reconfigure");
     Finding::check("ended jobs are remembered", problem, fix)
+}
+
+/// What Slurm holds a requeued job back for where nothing else is set, in seconds.
+const USUAL_HOLD_S: u64 = 120;
+
+/// Less than this much of `cred_expire`, in seconds, Slurm takes for a mistake, and for the usual.
+const LEAST_CRED_EXPIRE_S: u64 = 5;
+
+/// So long a look at the queue may take beyond the pause between two passes, in seconds. A judgement: with less a job that its
+/// node put back may start as it was, with more sites are told whose jobs never do.
+const LONGEST_LOOK_S: u64 = 60;
+
+/// The release that learned SchedulerParameters=requeue_delay.
+const DELAYS_SINCE: [u32; 3] = [26, 5, 0];
+
+/// A job that its node has put back is given more at the agent's next look, and must not have started by then.
+pub(super) fn holds<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> Finding {
+    let has_delay = release(setting("SLURM_VERSION")) >= Some(DELAYS_SINCE);
+    let delay = number_behind(setting("SchedulerParameters"), "requeue_delay=");
+    let expire = number_behind(setting("AuthInfo"), "cred_expire=");
+    let expire = expire.filter(|&seconds| seconds >= LEAST_CRED_EXPIRE_S);
+    let hold_s = delay.filter(|_| has_delay).or(expire);
+    let hold_s = hold_s.unwrap_or(USUAL_HOLD_S);
+    let least_s = LONGEST_LOOK_S + u64::from(config.agent.interval_s);
+    let option = match has_delay {
+        true => format!("requeue_delay={least_s} or more in SchedulerParameters"),
+        false => format!("cred_expire={least_s} or more in AuthInfo"),
+    };
+    Finding::check(
+        "requeued jobs are held",
+        (hold_s < least_s).then(|| {
+            format!(
+                "Slurm holds a requeued job for {hold_s} s: one that its node put back may start before it is given more memory, \
+                 and die again"
+            )
+        }),
+        format!("{option} in slurm.conf on all hosts, then restart slurmctld and slurmd; or a smaller interval_s under [agent]"),
+    )
+}
+
+/// The number behind `name=`, of which there are others before and behind.
+fn number_behind(list: &str, name: &str) -> Option<u64> {
+    let (_, value) = list.split_once(name)?;
+    let digits = value.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
 }
 
 /// Under cgroup v2 MaxRSS counts page cache, since this release: a job that reads much seems to need all it is given.

@@ -1,4 +1,4 @@
-use super::cluster::{allots_memory, grows, is_last, page_cache, plugstack, remembers};
+use super::cluster::{allots_memory, grows, holds, is_last, page_cache, plugstack, remembers};
 use super::state::{growth, named_kinds, shadows, snapshot, unshadowed};
 use super::*;
 use crate::agent::train::train;
@@ -138,6 +138,54 @@ fn a_slurmctld_that_forgets_sooner_than_the_agent_looks_is_told() {
     for age in ["120 sec", "300 sec", "", "(null)"] {
         assert!(!is_told(age), "{age}");
     }
+}
+
+#[test]
+fn a_hold_after_a_requeue_that_ends_before_the_agent_looks_is_told_with_what_sets_it() {
+    let mut config = Config::default();
+    config.agent.interval_s = 30;
+    let told = |config: &Config, release, scheduler, auth| {
+        let setting = |name: &str| match name {
+            "SLURM_VERSION" => release,
+            "SchedulerParameters" => scheduler,
+            "AuthInfo" => auth,
+            _ => "",
+        };
+        let (problem, fix) = holds(&setting, config).problem?;
+        let hold = problem.split(" s:").next()?.rsplit(' ').next()?;
+        Some(format!("{hold}: {}", fix.split(' ').next()?))
+    };
+    let delay = |seconds: u32| Some(format!("{seconds}: requeue_delay=90"));
+    let expire = |seconds: u32| Some(format!("{seconds}: cred_expire=90"));
+    for (release, scheduler, auth, right) in [
+        ("26.05.1", "(null)", "(null)", None),
+        ("", "", "", None),
+        (
+            "26.05.1",
+            "defer,requeue_delay=5,bf_interval=9",
+            "",
+            delay(5),
+        ),
+        ("26.05.1", "requeue_delay=0", "cred_expire=600", delay(0)),
+        ("26.05.1", "requeue_delay=89", "", delay(89)),
+        ("26.05.1", "requeue_delay=90", "cred_expire=5", None),
+        ("26.05.1", "defer", "cred_expire=10", delay(10)),
+        ("24.11.5", "requeue_delay=5", "", None),
+        (
+            "24.11.5",
+            "",
+            "socket=/run/munge.sock;cred_expire=20",
+            expire(20),
+        ),
+        ("22.05.8", "(null)", "cred_expire=60;", expire(60)),
+        ("22.05.8", "", "cred_expire=4", None),
+    ] {
+        let found = told(&config, release, scheduler, auth);
+        assert_eq!(found, right, "{release} {scheduler} {auth}");
+    }
+    config.agent.interval_s = 90;
+    let slow = told(&config, "26.05.1", "", "");
+    assert_eq!(slow, Some("120: requeue_delay=150".into()));
 }
 
 #[test]

@@ -508,6 +508,13 @@ fn a_run_that_its_memory_killed_is_put_back_by_its_own_name_where_its_record_wan
         early: false,
         ..sized.clone()
     };
+    let goes_on = Record {
+        evidence: Some(Evidence {
+            goes_on: true,
+            ..Evidence::default()
+        }),
+        ..sized.clone()
+    };
     let noted = Record {
         memory: set_to(Mode::Observe, 50),
         ..sized.clone()
@@ -543,6 +550,14 @@ fn a_run_that_its_memory_killed_is_put_back_by_its_own_name_where_its_record_wan
         ),
         ("its manager's", &kept, "RUNNING", 0, Ended::Oom, None),
         ("as asked", &noted, "RUNNING", 0, Ended::Oom, None),
+        (
+            "its kind's own way",
+            &goes_on,
+            "RUNNING",
+            0,
+            Ended::Oom,
+            None,
+        ),
     ] {
         assert_eq!(with(record, state, restarts, ended), right, "{what}");
     }

@@ -74,18 +74,9 @@ impl Submission {
         let asked = &self.asked;
         let (min_nodes, max_nodes) = asked.nodes.unzip();
         let max_nodes = max_nodes.filter(|&max| max > 0);
-        let file_name = self.path.rsplit('/').next().unwrap_or_default();
         Request {
             uid,
-            texts: Texts {
-                account: asked.account.as_deref(),
-                partition: asked.partition.as_deref(),
-                name: asked.name.as_deref().unwrap_or(file_name.as_bytes()),
-                comment: asked.comment.as_deref().unwrap_or_default(),
-                work_dir: Some(&self.work_dir),
-                script: &self.script,
-                arguments: self.first_arguments().0,
-            },
+            texts: self.texts(),
             // What is not UTF-8 names no license of ours.
             licenses: asked
                 .licenses
@@ -109,6 +100,26 @@ impl Submission {
         }
     }
 
+    fn texts(&self) -> Texts<'_> {
+        let asked = &self.asked;
+        let file_name = self.path.rsplit('/').next().unwrap_or_default();
+        Texts {
+            account: asked.account.as_deref(),
+            partition: asked.partition.as_deref(),
+            name: asked.name.as_deref().unwrap_or(file_name.as_bytes()),
+            comment: asked.comment.as_deref().unwrap_or_default(),
+            work_dir: Some(&self.work_dir),
+            script: &self.script,
+            arguments: self.first_arguments().0,
+        }
+    }
+
+    /// One of them is longer than slurmctld reads.
+    fn has_long_texts(&self) -> bool {
+        let licenses = self.asked.licenses.as_deref().unwrap_or_default();
+        self.texts().are_too_long(licenses)
+    }
+
     /// As slurmctld reads them, and whether those are all.
     fn first_arguments(&self) -> (Vec<&[u8]>, bool) {
         arguments::first(self.arguments.iter().map(String::as_bytes))
@@ -126,6 +137,7 @@ impl Submission {
             (asked.memory_per_gpu(), LeftAlone::MemoryPerGpu),
             (asked.heterogeneous, LeftAlone::Heterogeneous),
             (!self.first_arguments().1, LeftAlone::ManyArguments),
+            (self.has_long_texts(), LeftAlone::LongTexts),
             (asked.no_requeue, LeftAlone::NoRequeue),
         ]
         .into_iter()
