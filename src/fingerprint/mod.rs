@@ -17,6 +17,7 @@ mod programs;
 mod roles;
 mod script;
 mod segments;
+mod servers;
 mod slots;
 mod started;
 mod types;

@@ -5,6 +5,7 @@ use super::commands::{ScriptCommands, word};
 use super::elsewhere::{Elsewhere, IN_A_LIST, NOWHERE};
 use super::places::Unknown;
 use super::roles::{Role, has_value, role};
+use super::servers;
 use super::started::{Start, push_started};
 use super::types::is_script;
 use super::words::{
@@ -14,6 +15,7 @@ use super::words::{
 use crate::relies::is_in_name;
 use aho_corasick::packed::Searcher;
 use memchr::memmem;
+use std::iter::Peekable;
 use std::sync::LazyLock;
 
 /// So many variables are looked up in a script, and so many places where each stands; what others hold is taken for told
@@ -38,9 +40,6 @@ const NAME_LISTS: [&[u8]; 8] = [
 
 static LISTS: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(NAME_LISTS));
 
-/// What these run a server of theirs says, by a number: no name of a job or folder tells.
-const LED_BY_SERVERS: [&[u8]; 3] = [b"cryosparcw", b"crunch-run", b"rlaunch"];
-
 /// What else than `script` says which programs it runs; to `started` what their words add to its form is appended.
 pub fn elsewhere(script: &[u8], started: &mut Vec<u8>) -> Elsewhere {
     if !is_of_a_shell(script) {
@@ -53,6 +52,7 @@ pub fn elsewhere(script: &[u8], started: &mut Vec<u8>) -> Elsewhere {
         may_name_lists: LISTS
             .as_ref()
             .is_none_or(|lists| lists.find(script).is_some()),
+        may_be_led: servers::may_call(script),
     };
     let mut commands = ScriptCommands::of(script);
     let mut found = NOWHERE;
@@ -88,6 +88,7 @@ struct Search<'a> {
     started: &'a mut Vec<u8>,
     left: usize,
     may_name_lists: bool,
+    may_be_led: bool,
 }
 
 impl Search<'_> {
@@ -96,6 +97,16 @@ impl Search<'_> {
         let names_list = |word: &[u8]| NAME_LISTS.iter().any(|name| word.starts_with(name));
         if self.may_name_lists && command.clone().words().any(names_list) {
             return IN_A_LIST;
+        }
+        if self.may_be_led {
+            let started = &mut *self.started;
+            let mut words = command.clone();
+            let mut called = words
+                .words()
+                .filter_map(|word| servers::called(word, started));
+            if let Some(unknown) = called.next() {
+                return Elsewhere::told_by(unknown);
+            }
         }
         let in_function = command.in_function();
         let mut words = command.words().map(unquoted).peekable();
@@ -174,9 +185,12 @@ impl Search<'_> {
     fn starts<'w>(
         &mut self,
         start: &Start,
-        rest: impl Iterator<Item = &'w [u8]>,
+        mut rest: Peekable<impl Iterator<Item = &'w [u8]>>,
         in_function: bool,
     ) -> Elsewhere {
+        if servers::leads(start.word, rest.peek().copied()) {
+            return Elsewhere::told_by(Unknown::Environment);
+        }
         let unknown = push_started(start, rest, self.started);
         self.of_program(start.word, in_function)
             .and(Elsewhere::told_by(unknown))
@@ -189,9 +203,6 @@ impl Search<'_> {
         }
         let first = word.split(u8::is_ascii_whitespace).next();
         let base = base(first.unwrap_or_default());
-        if LED_BY_SERVERS.contains(&base) {
-            return Elsewhere::told_by(Unknown::Environment);
-        }
         if !base.contains(&b'$') {
             return NOWHERE;
         }

@@ -102,6 +102,46 @@ fn where_a_variable_of_the_submitter_says_what_runs_only_a_name_does_beside_it()
         of("zzzzz-dz642-c8a0b1d2e3f4g5h", container),
         Kind::default()
     );
+    for worker in [
+        "R --no-save --no-restore -e 'clustermq:::worker(\"tcp://login1:6124\")'",
+        "CMQ_AUTH=x R --no-save -e 'clustermq:::worker(\"tcp://login1:6124\")'",
+        "Rscript -e \"crew::crew_worker(settings = list(), launcher = 'a')\"",
+        "process_worker_pool.py -a 10.0.0.1 -p 0 --port=54321",
+        "srun -n 2 /env/bin/process_worker_pool.py --max_workers=4",
+        "python -m parsl.executors.high_throughput.process_worker_pool -p 0",
+        "srun ipengine --profile=slurm",
+        "work_queue_worker login1 9123 --cores 4",
+        "./hq worker start --manager slurm",
+        "hq worker start &\nwait",
+        "wandb agent me/study/x9k2ab7q",
+        "python -m executorlib.backend.interactive_serial --host login1 --zmqport 5123",
+        "python /env/lib/executorlib/backend/serial.py --zmqport 5123",
+        "/env/bin/python -m distributed.cli.dask_worker tcp://10.0.0.1:8786 --nthreads 4",
+        "dask worker tcp://10.0.0.1:8786",
+        "srun batchspawner-singleuser jupyterhub-singleuser --ip=0.0.0.0",
+        "jupyterhub-singleuser --ip=0.0.0.0",
+        "Rscript -e 'batchtools::doJobCollection(\"job1.rds\")'",
+    ] {
+        assert_eq!(of("wrap", worker), Kind::default(), "{worker}");
+        assert_no_key_in_common(of("align", worker), of("assembly", worker), worker);
+    }
+    for other in [
+        "hq submit ./a",
+        "wandb login",
+        "pip install executorlib",
+        "R -e 'worker(1)'",
+    ] {
+        assert_ne!(of("wrap", other).command, None, "{other}");
+    }
+    // What a registry's folder says.
+    let registry = |folder: &str| {
+        of(
+            "wrap",
+            &format!("Rscript -e 'batchtools::doJobCollection(\"{folder}/jobs/job0a1b.rds\")'"),
+        )
+    };
+    assert_no_key_in_common(registry("/proj/blast"), registry("/proj/plot"), "registry");
+    assert_eq!(registry("/proj/blast"), registry("/proj/blast"));
     assert_ne!(of("wrap", "PROG=solve\nsrun $PROG").command, None);
     assert_ne!(of("wrap", "./run_$SLURM_ARRAY_TASK_ID.sh").command, None);
 }
