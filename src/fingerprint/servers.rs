@@ -70,8 +70,8 @@ pub fn may_call(text: &[u8]) -> bool {
 
 /// What such functions in `word` leave open, if one is called there; of a registry what its folders say is appended.
 pub fn called(word: &[u8], out: &mut Vec<u8>) -> Option<Unknown> {
-    let is_in = |function: &&[u8]| memmem::find(word, function).is_some();
-    if !FUNCTIONS.iter().any(|function| is_in(&function)) {
+    let is_called = |function: &&[u8]| memmem::find(word, function).is_some();
+    if !FUNCTIONS.iter().any(is_called) {
         return None;
     }
     let registry = memmem::find(word, COLLECTION).and_then(|at| folders(&word[at..]));

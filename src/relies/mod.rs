@@ -7,21 +7,27 @@
 
 mod arithmetic;
 mod assignments;
+mod clusters;
+mod each;
+mod edits;
 mod facts;
 mod floor;
 mod forks;
+mod forms;
 mod found;
 mod helpers;
 mod heredocs;
 mod inputs;
 mod java;
 mod lines;
+mod lists;
 mod memory;
 mod names;
 mod options;
 mod pipes;
 mod programs;
 mod properties;
+mod settings;
 mod several;
 mod shares;
 mod shown;
