@@ -2,6 +2,8 @@
 //! its submitter's environment say, and one that has a list of commands run (`bash jobs.txt`) what that list says.
 
 use super::commands::{ScriptCommands, word};
+use super::decks::push_deck;
+use super::dispatch::{Hangs, MOST_WORDS};
 use super::elsewhere::{Elsewhere, IN_A_LIST, NOWHERE};
 use super::places::Unknown;
 use super::roles::{Role, has_value, role};
@@ -109,6 +111,7 @@ impl Search<'_> {
             }
         }
         let in_function = command.in_function();
+        let whole = command.clone();
         let mut words = command.words().map(unquoted).peekable();
         // Nothing before the first word is an option.
         let (mut runs, mut begun) = (Role::Launches, false);
@@ -155,9 +158,9 @@ impl Search<'_> {
                 }
                 (Role::RunsLists, _) => return NOWHERE,
                 (Role::Shell | Role::Sources, Role::Works) if is_list(base) => return IN_A_LIST,
-                (Role::Sources, _) => return NOWHERE,
+                (Role::Sources, _) => return self.sources(base, in_function),
                 (_, Role::Works) if !word.contains(&b'$') => {
-                    return self.starts(&start, words, in_function);
+                    return self.starts(&start, words, &whole);
                 }
                 (_, Role::Works) if holds_launcher(base) && words.peek().is_some() => {
                     Role::Launches
@@ -166,7 +169,7 @@ impl Search<'_> {
                 (_, Role::Works) if variables(base).next().is_some() && words.any(is_script) => {
                     return NOWHERE;
                 }
-                (_, Role::Works) => return self.starts(&start, words, in_function),
+                (_, Role::Works) => return self.starts(&start, words, &whole),
                 (_, next) => {
                     launcher = base;
                     next
@@ -186,14 +189,46 @@ impl Search<'_> {
         &mut self,
         start: &Start,
         mut rest: Peekable<impl Iterator<Item = &'w [u8]>>,
-        in_function: bool,
+        whole: &ScriptCommands,
     ) -> Elsewhere {
         if servers::leads(start.word, rest.peek().copied()) {
             return Elsewhere::told_by(Unknown::Environment);
         }
-        let unknown = push_started(start, rest, self.started);
-        self.of_program(start.word, in_function)
-            .and(Elsewhere::told_by(unknown))
+        let in_function = whole.in_function();
+        let Some(hangs) = Hangs::on_words_of(base(start.word)) else {
+            let unknown = push_started(start, rest, self.started);
+            return self
+                .of_program(start.word, in_function)
+                .and(Elsewhere::told_by(unknown));
+        };
+        let words: Vec<&[u8]> = rest.take(MOST_WORDS).collect();
+        let unknown = push_started(start, words.iter().copied(), self.started);
+        let deciding = hangs.deciding(&words, whole);
+        if hangs == Hangs::Deck {
+            push_deck(&deciding, self.started);
+        }
+        let is_argument = !in_function && deciding.iter().any(|word| self.is_argument(word));
+        let decided = if is_argument {
+            hangs.unknown()
+        } else {
+            Unknown::Nothing
+        };
+        Elsewhere::told_by(unknown.and(decided))
+    }
+
+    /// What else says which part of a script is read: an argument, by the file's name.
+    fn sources(&mut self, base: &[u8], in_function: bool) -> Elsewhere {
+        match !in_function && self.is_argument(base) {
+            true => Elsewhere::told_by(Unknown::Part),
+            false => NOWHERE,
+        }
+    }
+
+    /// A word is, or holds, an argument of the script.
+    fn is_argument(&mut self, word: &[u8]) -> bool {
+        let mut by_variables =
+            variables(word).map(|name| self.of_variable(name).unknown == Unknown::Arguments);
+        names_argument(word) || by_variables.any(|is_argument| is_argument)
     }
 
     /// What else says which program a word names. Of several words in quotes the first does.

@@ -3,6 +3,7 @@
 use super::facts::Facts;
 use super::floor::LineNeed;
 use super::names::{is_in_name, name_length};
+use super::options::decimal;
 use crate::text::contains;
 
 /// Calls that start workers of Dask in the job itself.
@@ -40,9 +41,16 @@ fn is_of_its_own(arguments: &[u8]) -> bool {
 
 fn starts_ray(command: &[u8]) -> bool {
     let is_told = |arguments: &[u8]| {
-        contains(arguments, b"address=") || contains(arguments, b"object_store_memory")
+        let store = behind(arguments, b"object_store_memory=");
+        contains(arguments, b"address=") || store.is_some_and(is_plain)
     };
     behind(command, b"ray.init(").is_some_and(|arguments| !is_told(arguments))
+}
+
+/// A number, and nothing that is computed: that is read with the other sizes.
+fn is_plain(value: &[u8]) -> bool {
+    let end = value.iter().position(|byte| matches!(byte, b',' | b')'));
+    decimal(value[..end.unwrap_or(value.len())].trim_ascii()).is_some()
 }
 
 fn calls(command: &[u8], functions: &[&[u8]]) -> bool {

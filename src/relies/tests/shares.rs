@@ -48,6 +48,10 @@ fn clusters_in_python_take_what_there_is() {
             NOTHING,
         ),
         (
+            "python -c 'import ray; ray.init(object_store_memory=4*1024**3)'",
+            ALL_MEMORY,
+        ),
+        (
             "python -c 'import ray; ray.init(num_cpus=4, object_store_memory=4294967296)'",
             mib(4096),
         ),
