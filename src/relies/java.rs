@@ -10,8 +10,11 @@ use crate::text::contains;
 const BESIDE_HEAP_MIB: u64 = 256;
 
 /// Programs that start a machine.
-const STARTERS: [&[u8]; 10] = [
-    b"java", b"gatk", b"mvn", b"scala", b"ant", b"groovy", b"gradle", b"gradlew", b"sbt", b"kotlin",
+const STARTERS: [&[u8]; 3] = [b"java", b"gatk", b"mvn"];
+
+/// Those whose names are words, too: what an option is given may be called so.
+const STARTERS_WITH_COMMON_NAMES: [&[u8]; 7] = [
+    b"scala", b"ant", b"groovy", b"gradle", b"gradlew", b"sbt", b"kotlin",
 ];
 
 /// Those of BBTools, which ask Slurm and the node how much there is.
@@ -129,9 +132,15 @@ pub fn speaks(words: &[&[u8]]) -> bool {
 fn starts(words: &[&[u8]]) -> bool {
     let is_one =
         |name: &[u8]| STARTERS.contains(&name) || BBTOOLS.iter().any(|tool| is_bbtool(name, tool));
-    let is_program = |word: &&[u8]| is_one(name_of(word)) && !word.contains(&b'=');
-    let last = words.len().saturating_sub(1);
-    words[..last].iter().any(is_program)
+    let is_word = |at: usize| {
+        let is_value = at
+            .checked_sub(1)
+            .is_some_and(|before| words[before].starts_with(b"-"));
+        !is_value && STARTERS_WITH_COMMON_NAMES.contains(&name_of(words[at]))
+    };
+    let is_program =
+        |at: usize| (is_one(name_of(words[at])) || is_word(at)) && !words[at].contains(&b'=');
+    (0..words.len().saturating_sub(1)).any(is_program)
         || words
             .iter()
             .any(|word| *word == b"-jar" || contains(word, b"-Xms"))

@@ -120,7 +120,9 @@ fn takes_stages(words: &[&[u8]]) -> bool {
 /// DuckDB's own shell, with something to do.
 fn is_duckdb(words: &[&[u8]]) -> bool {
     let last = words.len().saturating_sub(1);
-    !speaks(words) && has_program(&words[..last], |name| name == b"duckdb")
+    !speaks(words)
+        && !words.contains(&&b"install"[..])
+        && has_program(&words[..last], |name| name == b"duckdb")
 }
 
 fn has_program(words: &[&[u8]], is: fn(&[u8]) -> bool) -> bool {

@@ -84,6 +84,8 @@ fn programs_that_no_size_is_told_take_a_share() {
         ("bbduk -Xmx4g in=a.fq out=b.fq", mib(4096 + 409 + 256)),
         ("module load scala ant dotnet duckdb", NOTHING),
         ("want scalar descant", NOTHING),
+        ("python train.py --env ant --seed 1", NOTHING),
+        ("pip install duckdb pandas", NOTHING),
         ("./dedupe in=a.fq", NOTHING),
     ]);
 }
