@@ -22,6 +22,7 @@ mod java;
 mod lines;
 mod lists;
 mod memory;
+mod memory_names;
 mod names;
 mod options;
 mod pipes;

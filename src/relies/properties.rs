@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use super::floor::LineNeed;
-use super::memory::{need_of, speaks_of_memory};
+use super::memory_names::{need_of, speaks_of_memory};
 use super::options::{number, size};
 
 /// How a pair is written.

@@ -1,7 +1,7 @@
 //! Lines of settings in texts that a script writes: `memory=40GB` in an ini file is no variable of the shell.
 
 use super::heredocs;
-use super::memory::speaks_of_memory;
+use super::memory_names::speaks_of_memory;
 use super::names::name_length;
 use crate::text::contains;
 use std::ops::Range;
