@@ -5,7 +5,7 @@ use super::places::Unknown;
 /// What else says which programs a script runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Elsewhere {
-    /// [`Unknown::Arguments`] or [`Unknown::Environment`], if not the script.
+    /// What the script does not say itself.
     pub unknown: Unknown,
     /// Lists of commands do: their names are those of programs.
     pub lists: bool,
@@ -35,7 +35,7 @@ impl Elsewhere {
     /// What this and the other say together.
     pub fn and(self, other: Elsewhere) -> Elsewhere {
         Elsewhere {
-            unknown: self.unknown.max(other.unknown),
+            unknown: self.unknown.and(other.unknown),
             lists: self.lists || other.lists,
         }
     }

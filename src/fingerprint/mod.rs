@@ -7,6 +7,8 @@
 mod accessions;
 mod bytes;
 mod commands;
+mod decks;
+mod dispatch;
 mod elsewhere;
 mod genomes;
 mod meaning;
@@ -17,6 +19,7 @@ mod programs;
 mod roles;
 mod script;
 mod segments;
+mod servers;
 mod slots;
 mod started;
 mod types;
@@ -208,8 +211,8 @@ impl Kind {
                 let said: &[&[u8]] = match unknown {
                     Unknown::Nothing | Unknown::Project => &[],
                     Unknown::Script => &[&name, &comment],
-                    Unknown::Arguments => &[&text],
-                    Unknown::Environment => &[&name, &comment, &text],
+                    Unknown::Part | Unknown::PartOfProject | Unknown::Arguments => &[&text],
+                    Unknown::PartOfScript | Unknown::Environment => &[&name, &comment, &text],
                 };
                 for said in said {
                     form.push(0);

@@ -31,10 +31,27 @@ pub enum Unknown {
     Project,
     /// All of it: with a common name it may be any script.
     Script,
-    /// The same: it runs what its arguments say.
+    /// Which part of it runs: its arguments say that.
+    Part,
+    /// That, and of which project it is.
+    PartOfProject,
+    /// That, and all of it.
+    PartOfScript,
+    /// All of it: it runs what its arguments say.
     Arguments,
     /// The same: it runs what a variable holds that the script does not set, or what a server says.
     Environment,
+}
+
+impl Unknown {
+    /// What this and the other leave open together.
+    pub fn and(self, other: Unknown) -> Unknown {
+        match (self.min(other), self.max(other)) {
+            (Unknown::Project, Unknown::Part) => Unknown::PartOfProject,
+            (Unknown::Script, Unknown::Part | Unknown::PartOfProject) => Unknown::PartOfScript,
+            (_, most) => most,
+        }
+    }
 }
 
 /// How files of data are shown.
@@ -259,11 +276,11 @@ pub fn push_work_dir(folder: Option<&[u8]>, unknown: Unknown, out: &mut Vec<u8>)
     let folder = folder.unwrap_or_default();
     let folder = &folder[..folder.len().min(LONGEST_PATH)];
     match unknown {
-        Unknown::Nothing | Unknown::Arguments | Unknown::Environment => {}
-        Unknown::Project => {
+        Unknown::Nothing | Unknown::Part | Unknown::Arguments | Unknown::Environment => {}
+        Unknown::Project | Unknown::PartOfProject => {
             push_project(folder, out);
         }
-        Unknown::Script => {
+        Unknown::Script | Unknown::PartOfScript => {
             push_folders(folder, FOLDERS_OF_A_SCRIPT, out);
         }
     }

@@ -2,9 +2,12 @@
 //! its submitter's environment say, and one that has a list of commands run (`bash jobs.txt`) what that list says.
 
 use super::commands::{ScriptCommands, word};
+use super::decks::push_deck;
+use super::dispatch::{Hangs, MOST_WORDS};
 use super::elsewhere::{Elsewhere, IN_A_LIST, NOWHERE};
 use super::places::Unknown;
 use super::roles::{Role, has_value, role};
+use super::servers;
 use super::started::{Start, push_started};
 use super::types::is_script;
 use super::words::{
@@ -14,6 +17,7 @@ use super::words::{
 use crate::relies::is_in_name;
 use aho_corasick::packed::Searcher;
 use memchr::memmem;
+use std::iter::Peekable;
 use std::sync::LazyLock;
 
 /// So many variables are looked up in a script, and so many places where each stands; what others hold is taken for told
@@ -38,9 +42,6 @@ const NAME_LISTS: [&[u8]; 8] = [
 
 static LISTS: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(NAME_LISTS));
 
-/// What these run a server of theirs says, by a number: no name of a job or folder tells.
-const LED_BY_SERVERS: [&[u8]; 3] = [b"cryosparcw", b"crunch-run", b"rlaunch"];
-
 /// What else than `script` says which programs it runs; to `started` what their words add to its form is appended.
 pub fn elsewhere(script: &[u8], started: &mut Vec<u8>) -> Elsewhere {
     if !is_of_a_shell(script) {
@@ -53,6 +54,7 @@ pub fn elsewhere(script: &[u8], started: &mut Vec<u8>) -> Elsewhere {
         may_name_lists: LISTS
             .as_ref()
             .is_none_or(|lists| lists.find(script).is_some()),
+        may_be_led: servers::may_call(script),
     };
     let mut commands = ScriptCommands::of(script);
     let mut found = NOWHERE;
@@ -88,6 +90,7 @@ struct Search<'a> {
     started: &'a mut Vec<u8>,
     left: usize,
     may_name_lists: bool,
+    may_be_led: bool,
 }
 
 impl Search<'_> {
@@ -97,7 +100,18 @@ impl Search<'_> {
         if self.may_name_lists && command.clone().words().any(names_list) {
             return IN_A_LIST;
         }
+        if self.may_be_led {
+            let started = &mut *self.started;
+            let mut words = command.clone();
+            let mut called = words
+                .words()
+                .filter_map(|word| servers::called(word, started));
+            if let Some(unknown) = called.next() {
+                return Elsewhere::told_by(unknown);
+            }
+        }
         let in_function = command.in_function();
+        let whole = command.clone();
         let mut words = command.words().map(unquoted).peekable();
         // Nothing before the first word is an option.
         let (mut runs, mut begun) = (Role::Launches, false);
@@ -144,9 +158,9 @@ impl Search<'_> {
                 }
                 (Role::RunsLists, _) => return NOWHERE,
                 (Role::Shell | Role::Sources, Role::Works) if is_list(base) => return IN_A_LIST,
-                (Role::Sources, _) => return NOWHERE,
+                (Role::Sources, _) => return self.sources(base, in_function),
                 (_, Role::Works) if !word.contains(&b'$') => {
-                    return self.starts(&start, words, in_function);
+                    return self.starts(&start, words, &whole);
                 }
                 (_, Role::Works) if holds_launcher(base) && words.peek().is_some() => {
                     Role::Launches
@@ -155,7 +169,7 @@ impl Search<'_> {
                 (_, Role::Works) if variables(base).next().is_some() && words.any(is_script) => {
                     return NOWHERE;
                 }
-                (_, Role::Works) => return self.starts(&start, words, in_function),
+                (_, Role::Works) => return self.starts(&start, words, &whole),
                 (_, next) => {
                     launcher = base;
                     next
@@ -174,12 +188,47 @@ impl Search<'_> {
     fn starts<'w>(
         &mut self,
         start: &Start,
-        rest: impl Iterator<Item = &'w [u8]>,
-        in_function: bool,
+        mut rest: Peekable<impl Iterator<Item = &'w [u8]>>,
+        whole: &ScriptCommands,
     ) -> Elsewhere {
-        let unknown = push_started(start, rest, self.started);
-        self.of_program(start.word, in_function)
-            .and(Elsewhere::told_by(unknown))
+        if servers::leads(start.word, rest.peek().copied()) {
+            return Elsewhere::told_by(Unknown::Environment);
+        }
+        let in_function = whole.in_function();
+        let Some(hangs) = Hangs::on_words_of(base(start.word)) else {
+            let unknown = push_started(start, rest, self.started);
+            return self
+                .of_program(start.word, in_function)
+                .and(Elsewhere::told_by(unknown));
+        };
+        let words: Vec<&[u8]> = rest.take(MOST_WORDS).collect();
+        let unknown = push_started(start, words.iter().copied(), self.started);
+        let deciding = hangs.deciding(&words, whole);
+        if hangs == Hangs::Deck {
+            push_deck(&deciding, self.started);
+        }
+        let is_argument = !in_function && deciding.iter().any(|word| self.is_argument(word));
+        let decided = if is_argument {
+            hangs.unknown()
+        } else {
+            Unknown::Nothing
+        };
+        Elsewhere::told_by(unknown.and(decided))
+    }
+
+    /// What else says which part of a script is read: an argument, by the file's name.
+    fn sources(&mut self, base: &[u8], in_function: bool) -> Elsewhere {
+        match !in_function && self.is_argument(base) {
+            true => Elsewhere::told_by(Unknown::Part),
+            false => NOWHERE,
+        }
+    }
+
+    /// A word is, or holds, an argument of the script.
+    fn is_argument(&mut self, word: &[u8]) -> bool {
+        let mut by_variables =
+            variables(word).map(|name| self.of_variable(name).unknown == Unknown::Arguments);
+        names_argument(word) || by_variables.any(|is_argument| is_argument)
     }
 
     /// What else says which program a word names. Of several words in quotes the first does.
@@ -189,9 +238,6 @@ impl Search<'_> {
         }
         let first = word.split(u8::is_ascii_whitespace).next();
         let base = base(first.unwrap_or_default());
-        if LED_BY_SERVERS.contains(&base) {
-            return Elsewhere::told_by(Unknown::Environment);
-        }
         if !base.contains(&b'$') {
             return NOWHERE;
         }

@@ -40,7 +40,7 @@ pub fn push_script(script: &[u8], out: &mut Vec<u8>) -> Unknown {
         false => unknown,
     };
     out.extend_from_slice(&started);
-    unknown.max(elsewhere.unknown)
+    unknown.and(elsewhere.unknown)
 }
 
 /// `None` where a task of Nextflow's says all.

@@ -194,7 +194,9 @@ fn push_segment(segment: &[u8], from: usize, out: &mut Vec<u8>) {
         }
         return out.extend_from_slice(segment);
     }
-    if is_part_of_name(segment, out, from) {
+    if is_day(segment) {
+        push_parameter(out, from);
+    } else if is_part_of_name(segment, out, from) {
         out.extend_from_slice(segment);
     } else if is_code(segment) {
         push_parameter(out, from);
@@ -203,6 +205,15 @@ fn push_segment(segment: &[u8], from: usize, out: &mut Vec<u8>) {
     } else {
         push_without_numbers(segment, out);
     }
+}
+
+/// `Jun12`, `jan2024`; with one digit it may be something else, as the gene `Oct4`.
+fn is_day(segment: &[u8]) -> bool {
+    let Some((name, digits)) = segment.split_at_checked(3) else {
+        return false;
+    };
+    let is_month = || MONTHS.iter().any(|month| month.eq_ignore_ascii_case(name));
+    (2..=4).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit) && is_month()
 }
 
 /// `chrX` is a value beside `chr1`.

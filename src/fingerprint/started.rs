@@ -11,7 +11,7 @@ use super::words::base;
 use crate::relies::is_launcher;
 
 /// Stands before each part of a form that words at the place of a program add: no line has it.
-const STARTED: u8 = 1;
+pub const STARTED: u8 = 1;
 
 /// No command that its folder leads has its subcommand behind more words.
 const BEFORE_SUBCOMMAND: usize = 8;

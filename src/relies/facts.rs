@@ -5,10 +5,11 @@ use super::forks::{STARTERS, runs_several};
 use super::heredocs::SUBMIT;
 use super::lines::{Line, lines, words};
 use super::options::number;
-use super::shown;
 use super::variables::{Variables, Written};
+use super::{settings, shown};
 use crate::text::contains;
 use std::cell::OnceCell;
+use std::ops::Range;
 
 /// Variables from which every Java machine takes its heap; `JDK_JAVA_OPTIONS` ends in the first.
 const EVERY_MACHINES: [&[u8]; 2] = [b"_JAVA_OPTIONS=", b"JAVA_TOOL_OPTIONS="];
@@ -41,6 +42,8 @@ pub struct Facts<'a> {
     workers: OnceCell<Option<u64>>,
     executor_is_scheduler: OnceCell<Option<bool>>,
     processes: OnceCell<Option<u64>>,
+    names_limit: OnceCell<bool>,
+    settings: OnceCell<Vec<Range<usize>>>,
 }
 
 impl<'a> Facts<'a> {
@@ -63,6 +66,8 @@ impl<'a> Facts<'a> {
             workers: OnceCell::new(),
             executor_is_scheduler: OnceCell::new(),
             processes: OnceCell::new(),
+            names_limit: OnceCell::new(),
+            settings: OnceCell::new(),
         }
     }
 
@@ -163,6 +168,19 @@ impl<'a> Facts<'a> {
                 Some(is_scheduler(&line.text[at..line.text.len().min(at + 16)]))
             })
         })
+    }
+
+    /// It sets a limit for what would take a share of the memory without one.
+    pub fn names_limit(&self) -> bool {
+        let names =
+            || contains(self.script, b"memory_limit") || contains(self.script, b"max_memory");
+        *self.names_limit.get_or_init(names)
+    }
+
+    /// A command at byte `at` is a line of settings in a text that it writes.
+    pub fn is_setting(&self, at: usize, command: &[u8]) -> bool {
+        let texts = || settings::texts(self.script);
+        settings::is_one(command) && settings::are_around(at, self.settings.get_or_init(texts))
     }
 
     /// How many processes an input of ORCA in it names.

@@ -62,11 +62,34 @@ impl Reliance {
     }
 }
 
+/// What one command names of memory, in MiB.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// The most of all sizes.
+    largest: u64,
+    /// The same of what is taken beside that.
+    beside: u64,
+}
+
+impl Taken {
+    /// What it takes where it names this, too.
+    pub fn with(&mut self, need: LineNeed) -> u64 {
+        match need {
+            LineNeed::Memory(mib) => self.largest = self.largest.max(mib),
+            LineNeed::Beside(mib) => self.beside = self.beside.max(mib),
+            LineNeed::AllMemory | LineNeed::Cpus(_) | LineNeed::AllCpus => {}
+        }
+        self.largest.saturating_add(self.beside)
+    }
+}
+
 /// What a line asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineNeed {
     /// So many MiB on a node.
     Memory(u64),
+    /// So many MiB more than what the same command names as [`LineNeed::Memory`]: what a program takes beside its heap.
+    Beside(u64),
     /// All the memory that was asked for.
     AllMemory,
     /// So many CPUs.

@@ -2,13 +2,13 @@
 
 use super::LONGEST_LINE;
 use super::facts::Facts;
-use super::floor::{AskedCpus, Floor, LineNeed, Reliance};
+use super::floor::{AskedCpus, Floor, LineNeed, Reliance, Taken};
 use super::lines::{self, Has, Line};
 use super::pipes::{self, Pipe};
 use super::several::Several;
 use super::signs::{self, Signs};
 use super::variables::{Variables, Written};
-use super::{assignments, forks, inputs, java, programs, shares, shown, sizes, steps};
+use super::{assignments, edits, forks, inputs, java, programs, shares, shown, sizes, steps};
 use crate::text::units::printable_part;
 use std::cell::{Cell, OnceCell};
 use std::ops::Range;
@@ -206,7 +206,8 @@ impl<'a> Found<'a> {
             signs = signs.without_programs();
         }
         if signs.has(Signs::NAMES_MEMORY)
-            && (shown::is_directive(command) || assignments::only_sets(command))
+            && (shown::is_directive(command)
+                || assignments::only_sets(command) && !self.facts.is_setting(line.start, command))
         {
             signs = signs.without_names_of_memory();
         }
@@ -333,8 +334,11 @@ impl<'a> Found<'a> {
             has
         };
         let pipe = &mut self.pipe;
+        let mut taken = Taken::default();
         let mut note = |need: LineNeed| match need {
-            LineNeed::Memory(mib) => raise(&mut self.memory, Some(pipe.with(mib)), line),
+            LineNeed::Memory(_) | LineNeed::Beside(_) => {
+                raise(&mut self.memory, Some(pipe.with(taken.with(need))), line)
+            }
             LineNeed::AllMemory => raise(&mut self.memory, None, line),
             LineNeed::Cpus(least) => raise(&mut self.cpus, Some(least), line),
             LineNeed::AllCpus => raise(&mut self.cpus, None, line),
@@ -369,7 +373,9 @@ impl<'a> Found<'a> {
             *one_of_several.get_or_init(|| is_several() || steps::have_several_tasks(facts, words))
         };
         let mut note = |need: LineNeed| match need {
-            LineNeed::Memory(_) if is_one_of_several() => note(LineNeed::AllMemory),
+            LineNeed::Memory(_) | LineNeed::Beside(_) if is_one_of_several() => {
+                note(LineNeed::AllMemory)
+            }
             need => note(need),
         };
         programs::needs(facts, command, signs, words, cpus, &mut note);
@@ -378,6 +384,8 @@ impl<'a> Found<'a> {
         }
         if signs.has(Signs::SIZED) || signs.has(Signs::PROCESSORS) {
             sizes::needs(facts, words, &mut note);
+            let put_in = edits::put_in(words);
+            let words = put_in.as_deref().unwrap_or(words);
             inputs::needs(facts, words, cpus, &mut note);
         }
     }

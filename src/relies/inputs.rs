@@ -6,22 +6,50 @@ use super::options::{Value, number, size};
 
 /// Inputs that stand in the script: Gaussian's `%nprocshared=8`, ORCA's `nprocs 8` and its `%maxcore`, which is for each of them.
 pub fn needs(facts: &Facts, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(LineNeed)) {
-    for (at, word) in words.iter().enumerate() {
+    let is_printed = matches!(words.first(), Some(&b"printf" | &b"echo"));
+    // A script's own variable may have the name of an item.
+    let mut is_input = false;
+    for at in 0..words.len() {
+        let word = of_input(words[at], is_printed);
+        is_input |= at == 0 && !word.contains(&b'=') || word.starts_with(b"%");
         defaults_of_gaussian(word, note);
         if words[0].starts_with(b"!") {
             note_pal(word, note);
         }
-        let name = word.split(|&byte| byte == b'=').next().unwrap_or_default();
-        let is = |names: &[&[u8]]| names.iter().any(|one| name.eq_ignore_ascii_case(one));
-        let behind = || match word.get(name.len() + 1..) {
-            Some(text) if !text.is_empty() => Some(Value::of(text)),
-            _ => words.get(at + 1).map(|next| Value::of(next)),
+        let item = Item {
+            word,
+            next: words.get(at + 1).copied(),
         };
-        // A script's own variable may have that name.
-        let is_input = at == 0 && !word.contains(&b'=') || words[0].starts_with(b"%");
-        if is(&[b"%nprocshared", b"%nproc"]) && word.contains(&b'=') || is(&[b"nprocs"]) && is_input
-        {
-            match behind() {
+        item.needs(facts, is_input, cpus, note);
+    }
+}
+
+/// A word of an input as printf and echo are given it: behind `\n`, of which the backslash parts words, with `%%` for `%`.
+fn of_input(word: &[u8], is_printed: bool) -> &[u8] {
+    if !is_printed {
+        return word;
+    }
+    let behind = word.strip_prefix(b"n");
+    let word = behind
+        .filter(|word| word.starts_with(b"%") || word.starts_with(b"!"))
+        .unwrap_or(word);
+    match word.starts_with(b"%%") {
+        true => &word[1..],
+        false => word,
+    }
+}
+
+/// An item of an input, and the word behind it.
+struct Item<'a> {
+    word: &'a [u8],
+    next: Option<&'a [u8]>,
+}
+
+impl<'a> Item<'a> {
+    fn needs(&self, facts: &Facts, is_input: bool, cpus: u64, note: &mut impl FnMut(LineNeed)) {
+        let is_gaussians = self.is(&[b"%nprocshared", b"%nproc"]) && self.word.contains(&b'=');
+        if is_gaussians || self.is(&[b"nprocs"]) && is_input {
+            match self.value() {
                 Some(Value::Written(text)) => number(text)
                     .into_iter()
                     .for_each(|count| note(LineNeed::Cpus(count))),
@@ -29,16 +57,33 @@ pub fn needs(facts: &Facts, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Li
                 _ => {}
             }
         }
-        if is(&[b"%maxcore"]) {
-            match behind() {
+        if self.is(&[b"%maxcore"]) {
+            let processes = facts.processes().unwrap_or(cpus);
+            note(match self.value() {
                 Some(Value::Written(text)) => {
-                    let mib = number(text).unwrap_or(0);
-                    note(LineNeed::Memory(
-                        mib.saturating_mul(facts.processes().unwrap_or(cpus)),
-                    ));
+                    LineNeed::Memory(number(text).unwrap_or(0).saturating_mul(processes))
                 }
-                _ => note(LineNeed::AllMemory),
-            }
+                _ => LineNeed::AllMemory,
+            });
+        }
+    }
+
+    fn name(&self) -> &'a [u8] {
+        let end = memchr::memchr(b'=', self.word);
+        &self.word[..end.unwrap_or(self.word.len())]
+    }
+
+    fn is(&self, names: &[&[u8]]) -> bool {
+        names
+            .iter()
+            .any(|one| self.name().eq_ignore_ascii_case(one))
+    }
+
+    /// What stands behind its `=`, or in the next word.
+    fn value(&self) -> Option<Value<'a>> {
+        match self.word.get(self.name().len() + 1..) {
+            Some(text) if !text.is_empty() => Some(Value::of(text)),
+            _ => self.next.map(Value::of),
         }
     }
 }

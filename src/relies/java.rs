@@ -12,9 +12,15 @@ const BESIDE_HEAP_MIB: u64 = 256;
 /// Programs that start a machine.
 const STARTERS: [&[u8]; 3] = [b"java", b"gatk", b"mvn"];
 
+/// Those whose names are words, too: what an option is given may be called so.
+const STARTERS_WITH_COMMON_NAMES: [&[u8]; 7] = [
+    b"scala", b"ant", b"groovy", b"gradle", b"gradlew", b"sbt", b"kotlin",
+];
+
 /// Those of BBTools, which ask Slurm and the node how much there is.
-const BBTOOLS: [&str; 31] = [
+const BBTOOLS: [&str; 52] = [
     "addadapters.sh",
+    "bbcms.sh",
     "bbcountunique.sh",
     "bbduk.sh",
     "bbmap.sh",
@@ -27,24 +33,44 @@ const BBTOOLS: [&str; 31] = [
     "bbsketch.sh",
     "bbsplit.sh",
     "bbwrap.sh",
+    "bloomfilter.sh",
     "calcuniqueness.sh",
+    "callgenes.sh",
     "callvariants.sh",
     "clumpify.sh",
     "comparesketch.sh",
     "dedupe.sh",
+    "dedupe2.sh",
+    "dedupebymapping.sh",
     "demuxbyname.sh",
     "filterbyname.sh",
     "filterbytile.sh",
     "khist.sh",
     "kmercountexact.sh",
+    "kmercoverage.sh",
+    "loglog.sh",
     "mapPacBio.sh",
+    "mutate.sh",
+    "partition.sh",
     "pileup.sh",
+    "polyfilter.sh",
     "randomreads.sh",
     "reformat.sh",
+    "removehuman.sh",
+    "removehuman2.sh",
+    "removemicrobes.sh",
+    "rename.sh",
     "repair.sh",
+    "rqcfilter.sh",
+    "rqcfilter2.sh",
     "seal.sh",
     "sendsketch.sh",
+    "sketch.sh",
+    "sortbyname.sh",
+    "splitnextera.sh",
+    "tadpipe.sh",
     "tadpole.sh",
+    "tadwrapper.sh",
 ];
 
 /// Commands that speak of programs without starting them.
@@ -64,9 +90,7 @@ pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     for heap in words.iter().filter_map(|word| heap(word)) {
         is_named = true;
         match heap {
-            Heap::Mib(mib) => note(LineNeed::Memory(
-                mib.saturating_add(mib / 10 + BESIDE_HEAP_MIB),
-            )),
+            Heap::Mib(mib) => note(LineNeed::Memory(heap_need(mib))),
             Heap::Computed => note(LineNeed::AllMemory),
             Heap::FollowsCpus => {
                 note(LineNeed::AllMemory);
@@ -87,8 +111,13 @@ pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     }
 }
 
+/// What a machine with a heap of so many MiB takes.
+pub fn heap_need(mib: u64) -> u64 {
+    mib.saturating_add(mib / 10 + BESIDE_HEAP_MIB)
+}
+
 /// The command speaks of what it names, and does not start it.
-fn speaks(words: &[&[u8]]) -> bool {
+pub fn speaks(words: &[&[u8]]) -> bool {
     let first = words.iter().find(|word| !BEFORE.contains(word));
     first.is_some_and(|word| match name_of(word) {
         b"conda" | b"mamba" => !words.contains(&&b"run"[..]),
@@ -101,15 +130,29 @@ fn speaks(words: &[&[u8]]) -> bool {
 /// A Java machine, or a program known to be one, with something to do; without a largest heap it takes a share of what there
 /// is, and so it does where only the first heap is named.
 fn starts(words: &[&[u8]]) -> bool {
-    let is_one = |name: &[u8]| {
-        STARTERS.contains(&name) || BBTOOLS.iter().any(|tool| tool.as_bytes() == name)
+    let is_one =
+        |name: &[u8]| STARTERS.contains(&name) || BBTOOLS.iter().any(|tool| is_bbtool(name, tool));
+    let is_word = |at: usize| {
+        let is_value = at
+            .checked_sub(1)
+            .is_some_and(|before| words[before].starts_with(b"-"));
+        !is_value && STARTERS_WITH_COMMON_NAMES.contains(&name_of(words[at]))
     };
-    let is_program = |word: &&[u8]| is_one(name_of(word)) && !word.contains(&b'=');
-    let last = words.len().saturating_sub(1);
-    words[..last].iter().any(is_program)
+    let is_program =
+        |at: usize| (is_one(name_of(words[at])) || is_word(at)) && !words[at].contains(&b'=');
+    (0..words.len().saturating_sub(1)).any(is_program)
         || words
             .iter()
             .any(|word| *word == b"-jar" || contains(word, b"-Xms"))
+}
+
+/// Installations without types of scripts have those whose name says whose they are, too: `bbduk`.
+fn is_bbtool(name: &[u8], tool: &str) -> bool {
+    let bare = || {
+        tool.strip_suffix(".sh")
+            .filter(|bare| bare.starts_with("bb"))
+    };
+    tool.as_bytes() == name || bare().is_some_and(|bare| bare.as_bytes() == name)
 }
 
 enum Heap {

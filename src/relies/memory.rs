@@ -1,45 +1,13 @@
 //! Memory that a program is to take, named in an option or a variable whose name speaks of memory.
 
+use super::each::Each;
 use super::facts::Facts;
 use super::floor::LineNeed;
 use super::lines::name_of;
-use super::options::{Value, number, size, value};
+use super::memory_names::{is_mode, need_of, speaks_of_memory};
+use super::options::{Value, decimal, size, value};
 use super::steps::is_launcher;
 use crate::text::contains;
-
-/// Parts of options' names that speak of another memory than the job's, or of none.
-const OF_OTHER_MEMORY: [&[u8]; 13] = [
-    b"gpu",
-    b"cuda",
-    b"vram",
-    b"device",
-    b"member",
-    b"remem",
-    b"memo-",
-    b"nomem",
-    b"no-mem",
-    b"no_mem",
-    b"membind",
-    b"mem-bind",
-    b"linmem",
-];
-
-/// Parts of those of which a size with a unit may be memory, but no number.
-const OF_MODES: [&[u8]; 13] = [
-    b"memory-map",
-    b"mmap",
-    b"pin-mem",
-    b"pin_mem",
-    b"usage",
-    b"efficient",
-    b"replay",
-    b"_dim",
-    b"-dim",
-    b"profil",
-    b"mem_len",
-    b"mem-len",
-    b"slots",
-];
 
 /// Options whose plain numbers are GiB.
 const IN_GIB: [&[u8]; 3] = [b"--localmem", b"-abs-mem", b"-absmem"];
@@ -93,7 +61,9 @@ const OF_THE_SCRIPT: [&[u8]; 5] = [b"JOB_", b"MY_", b"TOTAL_", b"REQ_", b"NODE_"
 const OF_STEPS: [&[u8]; 4] = [b"--mem", b"--mem-per-cpu", b"--mem-bind", b"--mem-per-gpu"];
 
 /// What is true of all words of a command.
-struct Command {
+struct Command<'a> {
+    words: &'a [&'a [u8]],
+    each: Each<'a>,
     is_dask: bool,
     is_dyna: bool,
     is_parallel: bool,
@@ -109,13 +79,15 @@ struct Command {
     program: Option<usize>,
 }
 
-impl Command {
-    fn of(words: &[&[u8]]) -> Command {
+impl<'a> Command<'a> {
+    fn of(words: &'a [&'a [u8]]) -> Command<'a> {
         let has_options = |at: &usize| {
             name_of(words[*at]) == b"srun" && matches!(words.get(at + 1), Some([b'-' | b'$', ..]))
         };
         let is_snakemake = || words.iter().any(|word| name_of(word) == b"snakemake");
         Command {
+            words,
+            each: Each::of(words),
             is_dask: words
                 .iter()
                 .any(|word| contains(word, b"dask") || *word == b"LocalCluster"),
@@ -165,7 +137,10 @@ pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
         let command = command.get_or_insert_with(|| Command::of(words));
         match memchr::memmem::find(words[at], b"=--").filter(|_| !words[at].starts_with(b"-")) {
             // `TOOL_OPTIONS=--max-mem=4G`.
-            Some(equals) => named(facts, command, &[&words[at][equals + 1..]], 0, note),
+            Some(equals) => {
+                let option = [&words[at][equals + 1..]];
+                named(facts, &Command::of(&option), &option, 0, note);
+            }
             None => named(facts, command, words, at, note),
         }
     }
@@ -198,9 +173,7 @@ fn named(
         false => value_of(words, at),
     };
     match found {
-        Some(Value::Written(text)) => written(facts, command, word, text)
-            .into_iter()
-            .for_each(note),
+        Some(Value::Written(text)) => written(facts, command, at, text).into_iter().for_each(note),
         // Any program's `x=$Y` may hold anything.
         Some(Value::Computed)
             if !is_option && name[0] != b'%' && !command.names_its_memory(name, at) => {}
@@ -214,35 +187,30 @@ fn named(
     }
 }
 
-/// What the value `text` in or behind `word` asks for; `None` where it may count something else.
-fn written(facts: &Facts, command: &Command, word: &[u8], text: &[u8]) -> Option<LineNeed> {
+/// What the value `text` in or behind word `at` asks for; `None` where it may count something else.
+fn written(facts: &Facts, command: &Command, at: usize, text: &[u8]) -> Option<LineNeed> {
+    let word = command.words[at];
     let name = name_before(word);
-    let is_number = || word.starts_with(b"-") && number(text).is_some_and(|number| number > 0);
-    let memory = |mib: u64| {
-        let times = command.times(facts, name);
-        times.map_or(LineNeed::AllMemory, |times| {
-            LineNeed::Memory(mib.saturating_mul(times))
-        })
-    };
+    let memory = |mib: u64| need_of(name, mib, command.times(facts, name));
     match (size(text), plain(command, name, text)) {
         (Some(mib), _) => Some(memory(mib)),
         _ if is_mode(name) => None,
         (None, Some(mib)) => Some(memory(mib)),
         _ if word.starts_with(b"-D") => None,
         // Of small numbers only the program knows the unit.
-        _ => (is_number() || text.ends_with(b"%")).then_some(LineNeed::AllMemory),
+        _ => (command.is_number(at, text) || text.ends_with(b"%")).then_some(LineNeed::AllMemory),
     }
 }
 
 /// A number without unit, in MiB: its option's name says the unit, or it is bytes for sure.
 fn plain(command: &Command, name: &[u8], text: &[u8]) -> Option<u64> {
-    let number = number(text).filter(|&number| number > 0)?;
+    let number = decimal(text).filter(|&number| number >= 1.0)? as u64;
     let ends = |unit: &[u8]| {
         name.len() > unit.len() && name[name.len() - unit.len()..].eq_ignore_ascii_case(unit)
     };
     match number {
         _ if command.is_in_mib && name == b"--memory" || ARE_MIB.contains(&name) => Some(number),
-        _ if ends(b"mb") || ends(b"mib") => Some(number),
+        _ if ends(b"mb") || ends(b"mib") || ends(b"memoryOverhead") => Some(number),
         // More GiB no machine has: then it is bytes.
         gib if command.is_in_gib && matches!(name, b"memory" | b"maxMemory") && gib < 1 << 16 => {
             Some(gib << 10)
@@ -255,7 +223,7 @@ fn plain(command: &Command, name: &[u8], text: &[u8]) -> Option<u64> {
     }
 }
 
-impl Command {
+impl Command<'_> {
     /// How often what an option of this name says is taken; `None` where nobody can say.
     fn times(&self, facts: &Facts, name: &[u8]) -> Option<u64> {
         // Each process of LS-Dyna takes its own.
@@ -270,7 +238,28 @@ impl Command {
         if self.is_dask || name == b"memory_limit" && facts.has_dask() {
             return Some(facts.workers()?.saturating_mul(2));
         }
-        self.threads.map(|threads| threads.max(1))
+        let of_each = self.each.times(name)?;
+        Some(self.threads?.max(1).saturating_mul(of_each.max(1)))
+    }
+
+    /// The value of word `at` may be memory in a unit that its name does not say. In the environment 0 and 1 say whether
+    /// something is done, and shares are rather of a GPU's memory.
+    fn is_number(&self, at: usize, text: &[u8]) -> bool {
+        let least = match self.words[at] {
+            [b'-', ..] => f64::MIN_POSITIVE,
+            _ if self.is_variable(at) => 2.0,
+            _ => return false,
+        };
+        decimal(text).is_some_and(|number| number >= least)
+    }
+
+    /// Word `at` sets a variable of the environment, as such are called.
+    fn is_variable(&self, at: usize) -> bool {
+        let is_before = |word: &&[u8]| matches!(*word, b"export" | b"env") || word.contains(&b'=');
+        let name = name_before(self.words[at]);
+        name.contains(&b'_')
+            && !name.iter().any(u8::is_ascii_lowercase)
+            && self.words[..at].iter().all(is_before)
     }
 
     /// `name=value` reaches a program; a variable that only the script knows, as in `MEM=6G`, does not.
@@ -296,32 +285,4 @@ fn value_of<'a>(words: &[&'a [u8]], at: usize) -> Option<Value<'a>> {
             .map(|next| Value::of(next)),
         text => Some(Value::of(text)),
     }
-}
-
-pub fn speaks_of_memory(name: &[u8]) -> bool {
-    let name = name.to_ascii_lowercase();
-    let part = |text: &[u8]| contains(&name, text);
-    if OF_OTHER_MEMORY.iter().any(|other| part(other)) {
-        return false;
-    }
-    part(b"mem")
-        || part(b"maxram")
-        || part(b"max-ram")
-        || part(b"limitbamsortram")
-        || part(b"genomegenerateram")
-        || name == b"--ram"
-        || part(b"old-space")
-        || part(b"old_space")
-        || is_heap(&name)
-}
-
-/// `--heap`, `--max-heap`, `heap_size`.
-fn is_heap(name: &[u8]) -> bool {
-    let mut parts = name.split(|byte| matches!(byte, b'-' | b'_' | b'.'));
-    parts.any(|part| matches!(part, b"heap" | b"heapsize" | b"maxheap" | b"minheap"))
-}
-
-fn is_mode(name: &[u8]) -> bool {
-    let name = name.to_ascii_lowercase();
-    OF_MODES.iter().any(|part| contains(&name, part))
 }

@@ -71,6 +71,14 @@ pub fn number(text: &[u8]) -> Option<u64> {
     str::from_utf8(text).ok()?.parse().ok()
 }
 
+/// A number, which may have a point or an exponent: `0.8`, `40e9`.
+pub fn decimal(text: &[u8]) -> Option<f64> {
+    // `inf` is none.
+    text.first().filter(|byte| byte.is_ascii_digit())?;
+    let number: f64 = str::from_utf8(text).ok()?.parse().ok()?;
+    number.is_finite().then_some(number)
+}
+
 /// The value of one of the options `long` (`--mem 4G`, `--mem=4G`) or `short` (`-c 4`, `-c4`), if word `at` is one.
 pub fn value<'a>(
     words: &[&'a [u8]],

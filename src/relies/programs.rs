@@ -6,7 +6,7 @@ use super::lines::name_of;
 use super::names::is_in_name;
 use super::options::{Value, number, size, value};
 use super::signs::Signs;
-use super::{memory, properties};
+use super::{clusters, edits, memory, properties};
 use crate::text::contains;
 use std::cell::OnceCell;
 
@@ -59,8 +59,14 @@ pub fn needs(
     }
     if signs.has(Signs::NAMES_MEMORY) {
         memory::needs(facts, words, note);
+        if let Some(words) = edits::put_in(words) {
+            memory::needs(facts, &words, note);
+        }
         properties::needs(facts, words, note);
         dask(words, note);
+    }
+    if signs.has(Signs::SIZED) {
+        clusters::needs(facts, command, note);
     }
     if signs.has(Signs::SORT) {
         sort(words, cpus, note);

@@ -2,26 +2,32 @@
 
 use super::facts::Facts;
 use super::floor::LineNeed;
-use super::memory::speaks_of_memory;
+use super::memory_names::{need_of, speaks_of_memory};
 use super::options::{number, size};
 
-/// Names that are set by a pair of words in a language of their own: Spark's properties, DuckDB's limit.
-fn is_property(name: &[u8]) -> bool {
-    let is_sparks = name.starts_with(b"spark.") && speaks_of_memory(name);
-    is_sparks && !name.contains(&b'=') || matches!(name, b"memory_limit" | b"max_memory")
+/// How a pair is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pair {
+    /// `name value`.
+    Bare,
+    /// `name = value`, `name: value`.
+    Joined,
 }
 
-/// `.config("spark.driver.memory", "48g")`, `SET memory_limit = '40GB'`; `memory="40 gb"`, with a blank before its unit.
+/// `.config("spark.driver.memory", "48g")`, `SET memory_limit = '40GB'`, `memory: 40GB`; `memory="40 gb"`, with a blank before
+/// its unit.
 pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     for (at, word) in words.iter().enumerate() {
-        let behind = &words[at + 1..];
-        let behind = match behind {
-            [b"=", behind @ ..] => behind,
-            _ => behind,
+        let (name, pair, behind) = match (word.strip_suffix(b":"), &words[at + 1..]) {
+            (Some(name), behind) => (name, Pair::Joined, behind),
+            (None, [b"=" | b":" | b"=>", behind @ ..]) => (*word, Pair::Joined, behind),
+            (None, behind) => (*word, Pair::Bare, behind),
         };
         let found = match behind {
-            [value, ..] if is_property(word) => size(value).map(|mib| property(facts, word, mib)),
-            [count, unit, ..] if word.ends_with(b"=") && speaks_of_memory(word) => {
+            [value, rest @ ..] if is_property(name, pair) => {
+                sized(value, rest).map(|mib| property(facts, name, mib))
+            }
+            [count, unit, ..] if name.ends_with(b"=") && speaks_of_memory(name) => {
                 size_apart(count, unit)
             }
             _ => None,
@@ -30,13 +36,32 @@ pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     }
 }
 
+/// Names that are set by a pair of words in a language of their own: Spark's properties, DuckDB's limit; with a sign between
+/// them whatever speaks of memory, but variables of a shell's, which rather are large letters.
+fn is_property(name: &[u8], pair: Pair) -> bool {
+    let is_sparks = || name.starts_with(b"spark.") && !name.contains(&b'=');
+    let is_limit = || matches!(name, b"memory_limit" | b"max_memory");
+    let is_name = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'-' | b'.');
+    let is_setting = || pair == Pair::Joined && name.iter().all(is_name);
+    speaks_of_memory(name) && (is_sparks() || is_limit() || is_setting())
+}
+
+/// `40GB`, `40 GB`.
+fn sized(value: &[u8], rest: &[&[u8]]) -> Option<u64> {
+    let apart = || match size_apart(value, rest.first()?)? {
+        LineNeed::Memory(mib) => Some(mib),
+        _ => None,
+    };
+    size(value).or_else(apart)
+}
+
 /// What a property of that name needs. Each of Dask's workers has a limit of its own, which is not all that it takes.
 fn property(facts: &Facts, name: &[u8], mib: u64) -> LineNeed {
     match name == b"memory_limit" && facts.has_dask() {
         true => facts.workers().map_or(LineNeed::AllMemory, |workers| {
             LineNeed::Memory(mib.saturating_mul(workers).saturating_mul(2))
         }),
-        false => LineNeed::Memory(mib),
+        false => need_of(name, mib, Some(1)),
     }
 }
 

@@ -3,97 +3,10 @@
 
 use super::facts::{Facts, is_scheduler};
 use super::floor::LineNeed;
+use super::java::speaks;
 use super::lines::name_of;
-use super::options::{Value, number, size, text, value};
-
-/// What a number without a unit counts.
-#[derive(Debug, Clone, Copy)]
-enum Unit {
-    Processes,
-    Mib,
-    Gib,
-    /// Of eight bytes.
-    Words,
-}
-
-/// How a program is given its size: whether a file name is its, the option, and what that counts.
-struct Form {
-    is: fn(&[u8]) -> bool,
-    option: &'static str,
-    unit: Unit,
-}
-
-/// One entry a form. Programs that start threads alone are none: with fewer CPUs those share them.
-const FORMS: [Form; 11] = [
-    Form {
-        is: |name| name == b"fluent",
-        option: "-t",
-        unit: Unit::Processes,
-    },
-    Form {
-        is: |name| is_ansys(name),
-        option: "-np",
-        unit: Unit::Processes,
-    },
-    Form {
-        is: |name| is_ansys(name),
-        option: "-m",
-        unit: Unit::Mib,
-    },
-    Form {
-        is: |name| is_abaqus(name),
-        option: "cpus=",
-        unit: Unit::Processes,
-    },
-    Form {
-        is: |name| name.ends_with(b"spades.py"),
-        option: "-m",
-        unit: Unit::Gib,
-    },
-    Form {
-        is: |name| is_gaussian(name),
-        option: "-p",
-        unit: Unit::Processes,
-    },
-    Form {
-        is: |name| is_gaussian(name),
-        option: "-m",
-        unit: Unit::Words,
-    },
-    Form {
-        is: |name| name == b"kmc",
-        option: "-m",
-        unit: Unit::Gib,
-    },
-    Form {
-        is: |name| name.starts_with(b"cd-hit"),
-        option: "-M",
-        unit: Unit::Mib,
-    },
-    Form {
-        is: |name| name == b"novosort",
-        option: "-m",
-        unit: Unit::Gib,
-    },
-    Form {
-        is: |name| name == b"sas",
-        option: "-MEMSIZE",
-        unit: Unit::Mib,
-    },
-];
-
-fn is_ansys(name: &[u8]) -> bool {
-    name.starts_with(b"ansys") || name == b"mapdl"
-}
-
-/// Abaqus is called by its release, too: `abq2023`.
-fn is_abaqus(name: &[u8]) -> bool {
-    name == b"abaqus" || name.starts_with(b"abq20")
-}
-
-fn is_gaussian(name: &[u8]) -> bool {
-    matches!(name, b"g09" | b"g16")
-}
+use super::options::{Value, number, size, value};
+use super::{forms, lists};
 
 /// Profiles that say nothing of where tasks run.
 const LOCAL_PROFILES: [&[u8]; 13] = [
@@ -114,49 +27,13 @@ const LOCAL_PROFILES: [&[u8]; 13] = [
 
 /// Notes the sizes that the programs of a command are given.
 pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
-    for form in &FORMS {
-        if let Some(at) = words.iter().position(|word| (form.is)(name_of(word))) {
-            form.needs(&words[at..], note);
-        }
-    }
+    forms::needs(words, note);
+    lists::needs(words, note);
     parts_of_a_mesh(words, note);
-    lists_of_cpus(words, note);
     stress(words, note);
     pools(words, note);
     nextflow(facts, words, note);
-    takes_all(words, note);
-}
-
-impl Form {
-    fn needs(&self, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
-        match (1..words.len()).find_map(|at| self.value(words, at)) {
-            Some(Value::Written(text)) => match (self.unit, number(text), size(text)) {
-                (Unit::Processes, Some(count), _) => note(LineNeed::Cpus(count)),
-                // For some of them 0 is no limit.
-                (_, Some(0), _) | (Unit::Processes, None, _) | (_, None, None) => {}
-                (Unit::Mib, Some(mib), _) | (_, None, Some(mib)) => note(LineNeed::Memory(mib)),
-                (Unit::Gib, Some(gib), _) => note(LineNeed::Memory(gib.saturating_mul(1024))),
-                (Unit::Words, Some(words), _) => note(LineNeed::Memory((words >> 17).max(1))),
-            },
-            Some(value) if value.exceeds_given() => note(match self.unit {
-                Unit::Processes => LineNeed::AllCpus,
-                Unit::Mib | Unit::Gib | Unit::Words => LineNeed::AllMemory,
-            }),
-            Some(Value::Given(_)) if !matches!(self.unit, Unit::Processes) => {
-                note(LineNeed::AllMemory)
-            }
-            _ => {}
-        }
-    }
-
-    fn value<'a>(&self, words: &[&'a [u8]], at: usize) -> Option<Value<'a>> {
-        if self.option.starts_with('-') {
-            return value(words, at, &[self.option], &[self.option]);
-        }
-        words[at]
-            .strip_prefix(self.option.as_bytes())
-            .map(Value::of)
-    }
+    takes_all(facts, words, note);
 }
 
 /// OpenFOAM's meshes lie in as many parts as processes are to work on them.
@@ -165,24 +42,6 @@ fn parts_of_a_mesh(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     let is_parallel = words.contains(&&b"-parallel"[..]);
     if names.any(|name| name == b"decomposePar" || name.ends_with(b"Foam") && is_parallel) {
         note(LineNeed::AllCpus);
-    }
-}
-
-/// `numactl -C 0-15`, `taskset -c 0-15`, Gaussian's `-c="0-15"`: CPUs by their numbers, which a job must have.
-fn lists_of_cpus(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
-    for at in 0..words.len() {
-        let options: &[&str] = match name_of(words[at]) {
-            b"numactl" => &["--physcpubind", "-C"],
-            b"taskset" => &["--cpu-list", "-c"],
-            name if is_gaussian(name) => &["-c"],
-            _ => continue,
-        };
-        let mut lists = (at + 1..words.len()).filter_map(|at| text(words, at, options, options));
-        // One CPU there always is.
-        if lists.any(|list| list != b"all" && number(list).is_none_or(|cpu| cpu > 0)) {
-            note(LineNeed::AllCpus);
-        }
-        return;
     }
 }
 
@@ -217,27 +76,66 @@ fn pools(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
 }
 
 /// Programs that size themselves by what they see: Ray's store, Cell Ranger's stages.
-fn takes_all(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
+fn takes_all(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     let names =
-        |options: &[&str]| (0..words.len()).any(|at| value(words, at, options, &[]).is_some());
-    let is_ranger = starts(
-        words,
-        |name| name.ends_with(b"ranger"),
-        &[b"count", b"multi", b"aggr", b"vdj", b"mkref", b"mkfastq"],
-    )
-    .is_some();
-    let is_ray = starts(words, |name| name == b"ray", &[b"start"]).is_some();
-    let mode = (0..words.len()).find_map(|at| value(words, at, &["--jobmode"], &[]));
-    let is_here = mode.is_none_or(|mode| mode == Value::Written(b"local"));
-    if is_ranger && is_here && !names(&["--localmem"])
-        || is_ray && !names(&["--object-store-memory"])
-    {
+        |options: &[&str]| (0..words.len()).any(|at| value(words, at, options, options).is_some());
+    let is = |name: &[u8], commands: &[&[u8]]| starts(words, |word| word == name, commands);
+    let takes = takes_stages(words) && !names(&["--localmem"])
+        || is(b"ray", &[b"start"]) && !names(&["--object-store-memory"])
+        || is(b"megahit", &READS) && !names(&["-m", "--memory"])
+        || is(b"dotnet", &[b"run", b"exec", b"test"])
+        || words
+            .windows(2)
+            .any(|pair| name_of(pair[0]) == b"dotnet" && pair[1].ends_with(b".dll"))
+        || has_program(words, forms::is_worker_of_spark) && !names(&["-m", "--memory"])
+        || is_duckdb(words) && !facts.names_limit();
+    if takes {
         note(LineNeed::AllMemory);
     }
 }
 
+/// Options of MEGAHIT behind which its reads stand.
+const READS: [&[u8]; 5] = [b"-1", b"-2", b"-r", b"--12", b"--read"];
+
+/// Cell Ranger and its like, in the job itself.
+fn takes_stages(words: &[&[u8]]) -> bool {
+    const STAGES: [&[u8]; 9] = [
+        b"count",
+        b"multi",
+        b"aggr",
+        b"vdj",
+        b"mkref",
+        b"mkfastq",
+        b"wgs",
+        b"targeted",
+        b"run",
+    ];
+    let is_ranger = |name: &[u8]| {
+        name.ends_with(b"ranger") || name.starts_with(b"cellranger-") || name == b"supernova"
+    };
+    let mode = (0..words.len()).find_map(|at| value(words, at, &["--jobmode"], &[]));
+    starts(words, is_ranger, &STAGES) && mode.is_none_or(|mode| mode == Value::Written(b"local"))
+}
+
+/// DuckDB's own shell, with something to do.
+fn is_duckdb(words: &[&[u8]]) -> bool {
+    let last = words.len().saturating_sub(1);
+    !speaks(words)
+        && !words.contains(&&b"install"[..])
+        && has_program(&words[..last], |name| name == b"duckdb")
+}
+
+fn has_program(words: &[&[u8]], is: fn(&[u8]) -> bool) -> bool {
+    words.iter().any(|word| is(name_of(word)))
+}
+
+/// A program is given one of `commands`.
+fn starts(words: &[&[u8]], is: impl Fn(&[u8]) -> bool, commands: &[&[u8]]) -> bool {
+    start(words, is, commands).is_some()
+}
+
 /// Where the program stands that is given one of `commands`.
-fn starts(words: &[&[u8]], is: fn(&[u8]) -> bool, commands: &[&[u8]]) -> Option<usize> {
+fn start(words: &[&[u8]], is: impl Fn(&[u8]) -> bool, commands: &[&[u8]]) -> Option<usize> {
     let at = words.iter().position(|word| is(name_of(word)))?;
     let mut behind = words[at..].iter();
     behind.any(|word| commands.contains(word)).then_some(at)
@@ -255,7 +153,7 @@ enum Tasks {
 }
 
 fn nextflow(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
-    let Some(at) = starts(words, |name| name == b"nextflow", &[b"run"]) else {
+    let Some(at) = start(words, |name| name == b"nextflow", &[b"run"]) else {
         return;
     };
     let words = &words[at..];

@@ -113,6 +113,15 @@ fn hostile_lines_are_read_in_linear_time() {
         "nextflow run ;",
         "cargo ",
         "java -cp ",
+        "case $1 in ",
+        "case $A in a;",
+        "[ $A = a ];",
+        "make $A;",
+        "orca $A <",
+        "g16 <a.com;",
+        ". $1;",
+        "crew_worker(",
+        "doJobCollection(\"/",
     ] {
         let long = text.repeat((64 << 10) / text.len());
         for line in [long.clone(), format!("{long}$"), format!("x {long}")] {

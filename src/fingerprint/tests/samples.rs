@@ -137,4 +137,7 @@ fn names_that_look_like_those_of_samples_stay() {
     let name = |name: &str| Kind::of_accounting(1, name.as_bytes()).name;
     assert_eq!(name("align_TCGA-A1-A0SB"), name("align_TCGA-BH-A18V"));
     assert_ne!(name("align_TCGA-A1-A0SB"), name("sort_TCGA-A1-A0SB"));
+    assert_eq!(name("wrf_Jun12_2003"), name("wrf_Mar04_1999"));
+    assert_ne!(name("wrf_Jun12_2003"), name("post_Jun12_2003"));
+    assert_ne!(name("chip_Oct4"), name("chip_Sox2"));
 }

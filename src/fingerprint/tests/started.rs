@@ -178,3 +178,43 @@ fn nothing_is_added_to_a_form_that_says_all() {
         assert_eq!(String::from_utf8(out).unwrap().trim_end(), form);
     }
 }
+
+#[test]
+fn programs_that_do_what_their_deck_says_are_told_apart_by_its_name() {
+    for line in [
+        "orca DECK.inp > DECK.out",
+        "$ORCA/orca /home/u/water/DECK.inp",
+        "/opt/orca/orca DECK.inp | tee log",
+        "g16 DECK.com",
+        "g16 < DECK.com > a.log",
+        "g16 <DECK.gjf >a.log",
+        "mpirun pw.x -in DECK.in",
+        "mpirun -np 4 ph.x < DECK.in > DECK.out",
+        "srun cp2k.psmp -i DECK.inp -o DECK.out",
+        "psi4 DECK.dat",
+        "molpro -n 4 DECK.inp",
+        "qchem -nt 4 DECK.in a.out",
+        "sander -O -i DECK.in -o a.out -p a.top",
+        "srun pmemd.cuda -O -i DECK.in -o a.out",
+        "gmx mdrun -s DECK.tpr",
+        "srun gmx_mpi mdrun -s /data/DECK.tpr",
+        "ansys232 -b -i DECK.dat -o a.out",
+        "mcnp6 i=DECK.inp",
+        "nwchem /proj/decks/DECK.nw",
+        "lmp < decks/DECK.in",
+    ] {
+        let of = |deck: &str| aligned(&line.replace("DECK", deck), "/home/alice/work");
+        assert_no_key_in_common(of("opt"), of("ccsd"), line);
+        assert_eq!(of("opt_1"), of("opt_22"), "{line}");
+    }
+    // Of other programs such files are data, and so is what these write.
+    for line in [
+        "solve DECK.inp",
+        "gzip DECK.in",
+        "orca > DECK.out",
+        "gmx grompp -c DECK.gro -o a.tpr",
+    ] {
+        let of = |deck: &str| aligned(&line.replace("DECK", deck), "/home/alice/work");
+        assert_eq!(of("opt"), of("ccsd"), "{line}");
+    }
+}

@@ -44,6 +44,54 @@ fn what_arguments_say_that_runs_tells_kinds_apart() {
 }
 
 #[test]
+fn which_part_of_a_script_runs_tells_kinds_apart_and_its_data_does_not() {
+    for lines in [
+        "case $1 in align) bwa mem a b;; call) gatk x;; esac",
+        "case \"$1\" in\n  align)\n    bwa mem a b\n    ;;\n  call) gatk x;;\nesac",
+        "case ${1} in\n  (align) bwa mem a b;;\nesac",
+        "STAGE=$1\ncase \"$STAGE\" in\n  align|map) bwa mem a b;;\nesac",
+        "if [ \"$1\" = align ]; then bwa mem a b; else gatk x; fi",
+        "if [[ $1 == \"align\" ]]; then bwa mem a b; else gatk x; fi",
+        "MODE=$1\n[ \"$MODE\" = align ] && bwa mem a b || gatk x",
+        "test $1 != align || bwa mem a b",
+        "make $1",
+        "make -C /proj/study -j 4 $1",
+        "TARGET=$1\nsnakemake --cores 4 $TARGET",
+        ". steps/$1",
+        "source \"$DIR/steps/$1.sh\"",
+        "papermill $1 out.ipynb",
+        "orca $1 > out",
+        "lmp -in $1",
+        "IN=$1\ng16 < $IN.com > $IN.log",
+    ] {
+        let of = |arguments: &[&str]| script(lines, arguments);
+        let (small, large) = (of(&["align", "S01.fq"]), of(&["call", "S01.fq"]));
+        assert_no_key_in_common(small, large, lines);
+        assert_eq!(small, of(&["align", "S02.fq"]), "{lines}");
+    }
+    // What its folder says, too.
+    for lines in [
+        "make $1",
+        "case $1 in all) ./main;; esac",
+        "case $1 in all) python train.py;; esac",
+    ] {
+        let of = |folder| {
+            job(
+                "align",
+                "",
+                &format!("#!/bin/sh\n{lines}\n"),
+                &["all"],
+                folder,
+            )
+        };
+        assert_no_key_in_common(of("/proj/blast"), of("/proj/plot"), lines);
+    }
+    // Data among the arguments is data.
+    let of = |data| script("case $1 in align) bwa mem $2;; esac", &["align", data]);
+    assert_eq!(of("liver.fq"), of("brain.fq"));
+}
+
+#[test]
 fn where_the_script_says_what_runs_arguments_split_the_command_alone() {
     for lines in [
         r#"python main.py "$@""#,
@@ -62,6 +110,14 @@ fn where_the_script_says_what_runs_arguments_split_the_command_alone() {
         "files=()\nsolve \"$1\"",
         "java $JAVA_OPTS -jar solve.jar $1",
         "eval \"$(conda shell.bash hook)\"\nsolve $1",
+        "while [ $# -gt 0 ]; do\n  case $1 in\n    -i|--input) IN=$2; shift 2;;\n  esac\ndone\nsolve $IN",
+        "case $1 in *.gz) zcat $1;; esac\nsolve",
+        "case $1 in IN=*) IN=$1;; esac\nsolve",
+        "case $(uname) in Linux) a=1;; esac\nsolve $1",
+        "if [ \"x$1\" = x ]; then exit 1; fi\nsolve $1",
+        "if [ \"$1\" = \"-h\" ] || [ \"$1\" == \"\" ]; then exit; fi\nsolve $1",
+        "log() { case $1 in a) echo a;; esac; }\nlog a\nsolve $1",
+        "orca opt.inp > $1",
     ] {
         let of = |arguments: &[&str]| script(lines, arguments);
         let (one, other) = (of(&["liver"]), of(&["brain"]));
@@ -102,6 +158,46 @@ fn where_a_variable_of_the_submitter_says_what_runs_only_a_name_does_beside_it()
         of("zzzzz-dz642-c8a0b1d2e3f4g5h", container),
         Kind::default()
     );
+    for worker in [
+        "R --no-save --no-restore -e 'clustermq:::worker(\"tcp://login1:6124\")'",
+        "CMQ_AUTH=x R --no-save -e 'clustermq:::worker(\"tcp://login1:6124\")'",
+        "Rscript -e \"crew::crew_worker(settings = list(), launcher = 'a')\"",
+        "process_worker_pool.py -a 10.0.0.1 -p 0 --port=54321",
+        "srun -n 2 /env/bin/process_worker_pool.py --max_workers=4",
+        "python -m parsl.executors.high_throughput.process_worker_pool -p 0",
+        "srun ipengine --profile=slurm",
+        "work_queue_worker login1 9123 --cores 4",
+        "./hq worker start --manager slurm",
+        "hq worker start &\nwait",
+        "wandb agent me/study/x9k2ab7q",
+        "python -m executorlib.backend.interactive_serial --host login1 --zmqport 5123",
+        "python /env/lib/executorlib/backend/serial.py --zmqport 5123",
+        "/env/bin/python -m distributed.cli.dask_worker tcp://10.0.0.1:8786 --nthreads 4",
+        "dask worker tcp://10.0.0.1:8786",
+        "srun batchspawner-singleuser jupyterhub-singleuser --ip=0.0.0.0",
+        "jupyterhub-singleuser --ip=0.0.0.0",
+        "Rscript -e 'batchtools::doJobCollection(\"job1.rds\")'",
+    ] {
+        assert_eq!(of("wrap", worker), Kind::default(), "{worker}");
+        assert_no_key_in_common(of("align", worker), of("assembly", worker), worker);
+    }
+    for other in [
+        "hq submit ./a",
+        "wandb login",
+        "pip install executorlib",
+        "R -e 'worker(1)'",
+    ] {
+        assert_ne!(of("wrap", other).command, None, "{other}");
+    }
+    // What a registry's folder says.
+    let registry = |folder: &str| {
+        of(
+            "wrap",
+            &format!("Rscript -e 'batchtools::doJobCollection(\"{folder}/jobs/job0a1b.rds\")'"),
+        )
+    };
+    assert_no_key_in_common(registry("/proj/blast"), registry("/proj/plot"), "registry");
+    assert_eq!(registry("/proj/blast"), registry("/proj/blast"));
     assert_ne!(of("wrap", "PROG=solve\nsrun $PROG").command, None);
     assert_ne!(of("wrap", "./run_$SLURM_ARRAY_TASK_ID.sh").command, None);
 }
