@@ -63,7 +63,7 @@ READS = """#!/bin/bash
 {0}/fill $1 1 0 >/dev/null
 [ $2 = 0 ] && exit 0
 t=$(date +%s%N)
-for n in $(seq $2); do cat {0}/large >/dev/null; done
+for n in $(seq $2); do dd if={0}/large of=/dev/null bs=1M status=none; done
 echo $((($(date +%s%N) - t) / 1000000)) >{0}/took.$SLURM_JOB_ID
 """
 
@@ -77,8 +77,10 @@ class Elastic(Bench):
     def submit(self, script, *arguments, user="alice", wait=True):
         words = ["sbatch", "--parsable", "-o", "/dev/null", f"--mem={ASKED_MIB}", "-c1", script, *map(str, arguments)]
         job = self.inside(*words, user=user).strip()
-        # sbatch --wait looks ever more rarely.
-        while wait and self.inside("squeue", "-h", "-j", job).strip():
+        # sbatch --wait looks ever more rarely. One that its node has put back waits, and is not given more here.
+        while wait and (state := self.inside("squeue", "-h", "-o", "%T %r", "-j", job).strip()):
+            if "BeginTime" in state:
+                self.inside("scancel", job)
             time.sleep(0.1)
         return job
 
@@ -132,6 +134,8 @@ def reading(bench, rounds):
         bench.learn(script, 180, 0, user=user)
     for number in range(rounds):
         for user in sorted(times, reverse=number % 2 == 1):
+            # What somebody else has in the page cache is charged to nobody who reads it.
+            subprocess.run(["dd", f"if={FOLDER}/large", "iflag=nocache", "count=0", "status=none"], check=True)
             job = bench.submit(script, 20, 4, user=user)
             times[user].append(int((FOLDER / f"took.{job}").read_text()))
             record = bench.record(job)
@@ -158,9 +162,11 @@ def near(bench):
     print(f"sampler beside a job near its limit: {with_it:.2f} % of a core, {without:.2f} % where it lends nothing")
 
 
-def run(cluster, rounds):
+def run(cluster, rounds, only):
     bench = Elastic(cluster)
-    lost = fast(bench, rounds)
-    reading(bench, max(3, rounds // 3))
-    near(bench)
+    lost = fast(bench, rounds) if "fast" in only else 0
+    if "reading" in only:
+        reading(bench, rounds)
+    if "near" in only:
+        near(bench)
     return lost

@@ -17,6 +17,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use step::{mark, next, rest};
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
 
 /// After its node had nothing to lend it is asked again so much later.
 const REFUSED: Duration = Duration::from_millis(100);
@@ -51,6 +55,8 @@ pub fn beside(
             return;
         };
         if let Some(times) = may_grow() {
+            // Not before: programs that it starts would be as urgent.
+            run_first();
             let mut job = Job::new(limits, pool, times, noted);
             while let Some(rest) = job.look(started.elapsed()) {
                 std::thread::sleep(rest);
@@ -58,6 +64,20 @@ pub fn beside(
         }
     });
     ledger
+}
+
+/// This thread runs as soon as it wants to, however many of a job's own keep the node busy: it takes some microseconds each time.
+/// Where that may not be, it takes its turn.
+fn run_first() {
+    let (lowest, turns) = (
+        ThreadPriority::Min,
+        RealtimeThreadSchedulePolicy::RoundRobin,
+    );
+    let _takes_its_turn = set_thread_priority_and_policy(
+        thread_native_id(),
+        lowest,
+        ThreadSchedulePolicy::Realtime(turns),
+    );
 }
 
 /// A job that may grow.

@@ -10,10 +10,11 @@ const FASTEST: u64 = 8192 * MIB;
 const SHORTEST: Duration = Duration::from_millis(3);
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// A job is near its limit when so little is left: no less than the fastest allocates between two looks, and no more than that needs, as
-/// a job that was sized well is never far from its limit.
+/// A job is near its limit when a sixteenth is left, within these bounds: no less than the fastest allocates between two looks; and the
+/// more, the longer a look may be held up, as where a large node is busy. No more than that: a job that was sized well is never far
+/// from its limit.
 const LEAST_LEFT: u64 = 24 * MIB;
-const MOST_LEFT: u64 = 48 * MIB;
+const MOST_LEFT: u64 = 256 * MIB;
 
 /// A job grows by this at least.
 const LEAST_STEP: u64 = 128 * MIB;
@@ -48,8 +49,8 @@ mod tests {
             (64, 40),
             (256, 232),
             (512, 480),
-            (1024, 976),
-            (65536, 65536 - 48),
+            (1024, 960),
+            (65536, 65536 - 256),
         ] {
             assert_eq!(mark(limit * MIB).div_ceil(MIB), expected, "{limit} MiB");
         }
