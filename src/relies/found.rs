@@ -27,6 +27,9 @@ const MOST_FOLLOWED: u32 = 64;
 
 /// What has been found so far: the line that needs most, of memory and of CPUs.
 pub struct Found<'a> {
+    /// As it is written.
+    written: &'a [u8],
+    /// Without what is about other jobs.
     script: &'a [u8],
     asked: AskedCpus,
     has: Has,
@@ -49,12 +52,14 @@ pub struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    pub fn in_script(script: &'a [u8], asked: AskedCpus) -> Found<'a> {
+    /// Nothing yet of a script as it is `written`, in which `script` is the job's own.
+    pub fn in_script(written: &'a [u8], script: &'a [u8], asked: AskedCpus) -> Found<'a> {
         Found {
+            written,
             script,
             asked,
-            has: Has::of(script),
-            facts: Facts::of(script),
+            has: Has::of(written),
+            facts: Facts::of(written),
             commands: 0,
             several: OnceCell::new(),
             variables: Variables::of(script),
@@ -68,8 +73,8 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Reads the commands of a line that hold a sign; where another job may be meant, that may be by any part of a command.
-    pub fn take(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
+    /// Reads the commands of a line that hold a sign.
+    pub fn take(&mut self, line: &Line<'a>, signs: &[(usize, Signs)]) {
         self.pipe.begin_line(line.text);
         let all = Signs::all(signs);
         let is_all = matches!(
@@ -85,20 +90,27 @@ impl<'a> Found<'a> {
             }
             return self.keep_all(line, all);
         }
-        if !all.has(Signs::OTHER_JOB) {
-            return self.take_commands(line, signs);
+        if all.has(Signs::OTHER_JOB) && all.has(Signs::OWN_JOB) {
+            self.take_answers(line, signs);
         }
-        for command in line.whole_commands(self.has) {
-            let of_command = signs::up_to(line.start + command.end, &mut signs);
-            let part = line.part(&command);
-            self.pipe.end();
-            let all = Signs::all(of_command);
-            if all.has(Signs::OTHER_JOB) {
-                if self.may_read_one(&part, all) {
-                    self.read(&part, 0..part.text.len(), all);
-                }
-            } else {
-                self.take_commands(&part, of_command);
+        self.take_commands(line, signs);
+    }
+
+    /// What the job asks Slurm about itself may be any part of a command.
+    fn take_answers(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
+        let written = Line {
+            text: &self.written[line.place()],
+            ..*line
+        };
+        for command in written.whole_commands(self.has) {
+            let all = Signs::all(signs::up_to(line.start + command.end, &mut signs));
+            if all.has(Signs::OTHER_JOB) && all.has(Signs::OWN_JOB) {
+                programs::asks_about_itself(&written.text[command], &mut |need| match need {
+                    LineNeed::Memory(_) | LineNeed::AllMemory => {
+                        raise(&mut self.memory, None, line)
+                    }
+                    LineNeed::Cpus(_) | LineNeed::AllCpus => raise(&mut self.cpus, None, line),
+                });
             }
         }
     }
@@ -339,12 +351,6 @@ impl<'a> Found<'a> {
             LineNeed::Cpus(least) => raise(&mut self.cpus, Some(least), line),
             LineNeed::AllCpus => raise(&mut self.cpus, None, line),
         };
-        if signs.has(Signs::OTHER_JOB) && programs::is_about_another_job(words) {
-            if signs.has(Signs::OWN_JOB) {
-                programs::asks_about_itself(command, words, &mut note);
-            }
-            return;
-        }
         // How many of them run at once is the script's own secret.
         let several = OnceCell::new();
         let is_kept = || {
@@ -386,7 +392,7 @@ impl<'a> Found<'a> {
         let reliance = |(least, line): (Option<u64>, Line)| Reliance {
             least,
             line: line.number,
-            text: printable_part(line.text, SHOWN),
+            text: printable_part(&self.written[line.place()], SHOWN),
         };
         Floor {
             memory: self.memory.map(reliance),

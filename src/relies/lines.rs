@@ -64,9 +64,14 @@ fn logical(text: &[u8], is_comment: bool) -> (usize, u32) {
     (text.len(), newlines)
 }
 
+/// It stands between two words.
+pub fn parts_words(byte: u8) -> bool {
+    PARTS_WORDS[usize::from(byte)]
+}
+
 /// The words of a command: what blanks, quotes and the shell's own signs part. `=` stays in a word.
 pub fn words(command: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let words = command.split(|byte| PARTS_WORDS[usize::from(*byte)]);
+    let words = command.split(|&byte| parts_words(byte));
     words
         .filter(|word| !word.is_empty())
         .take_while(|word| *word != b"#")
@@ -120,7 +125,7 @@ impl<'a> Line<'a> {
         })
     }
 
-    /// Its commands where one of them may be about another job: what is quoted or in brackets is part of the command around
+    /// Its commands where one of them may ask about the job itself: what is quoted or in brackets is part of the command around
     /// it, and so are the others of a pipe.
     pub fn whole_commands(&self, has: Has) -> impl Iterator<Item = Range<usize>> {
         let said = self.before_comment(has);
@@ -151,15 +156,6 @@ impl<'a> Line<'a> {
         })
     }
 
-    /// A part of it, as a line of its own.
-    pub fn part(&self, place: &Range<usize>) -> Line<'a> {
-        Line {
-            number: self.number,
-            start: self.start + place.start,
-            text: &self.text[place.clone()],
-        }
-    }
-
     /// The line of `script` around byte `at`, which stands behind `known`.
     pub fn around(script: &'a [u8], at: usize, known: &Line) -> Line<'a> {
         let start = memchr::memrchr(b'\n', &script[..at]).map_or(0, |newline| newline + 1);
@@ -181,7 +177,7 @@ impl<'a> Line<'a> {
     }
 
     /// What stands before a `#` that begins a word outside of quotes.
-    fn before_comment(&self, has: Has) -> &'a [u8] {
+    pub fn before_comment(&self, has: Has) -> &'a [u8] {
         let text = self.text;
         if !has.comments {
             return text;

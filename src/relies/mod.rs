@@ -18,7 +18,9 @@ mod java;
 mod lines;
 mod memory;
 mod names;
+mod nesting;
 mod options;
+mod other_jobs;
 mod pipes;
 mod programs;
 mod properties;
@@ -46,15 +48,17 @@ impl Floor {
     /// What `script` relies on, of which its user `asked` for so much.
     pub fn of(script: &[u8], asked: AskedCpus) -> Floor {
         let script = &script[..script.len().min(MOST_READ)];
-        let ends = signs::find(script);
-        let mut ahead = &ends[..];
+        let mut ends = signs::find(script);
         if ends.is_empty() {
             return Floor::default();
         }
-        let mut found = Found::in_script(script, asked);
+        let own = other_jobs::taken_out(script, &mut ends);
+        let own = own.as_deref().unwrap_or(script);
+        let mut ahead = &ends[..];
+        let mut found = Found::in_script(script, own, asked);
         let others = heredocs::of_others(script, || found.facts.collects());
         let mut others = others.iter().peekable();
-        for line in lines(script) {
+        for line in lines(own) {
             let _in_comments = signs::up_to(line.start, &mut ahead);
             let signs = signs::up_to(line.start + line.text.len(), &mut ahead);
             while others.next_if(|other| other.end <= line.start).is_some() {}

@@ -85,7 +85,8 @@ fn of_very_many_commands_all_that_was_asked_for_is_kept() {
         ("srun --mem=1G a", mib(1024), (Some(None), Some(None))),
         ("tool --memory=4G", mib(4096), ALL_MEMORY),
         ("echo $SLURM_CPUS_PER_TASK", NOTHING, ALL_CPUS),
-        ("squeue -u me --mem=4", NOTHING, ALL_MEMORY),
+        // What is about others is not read at all.
+        ("squeue -u me --mem=4", NOTHING, NOTHING),
     ] {
         assert_eq!(of(line, most), right, "{line}");
         assert_eq!(of(line, most + 1), of_more, "{line}");
@@ -237,6 +238,9 @@ fn hostile_scripts_are_read_in_linear_time() {
         "SLURM_CPUS_ON_NODE-1",
         "make -j ",
         "sbatch a;",
+        "sbatch a \"$(",
+        "squeue|cat ",
+        "echo sbatch ",
         "echo a>",
         "$(date ",
         "echo $(date);",

@@ -1,0 +1,87 @@
+//! Where a command begins and ends: what stands beside one about another job, or in another one.
+
+use super::*;
+
+const fn both(mib: u64, cpus: u64) -> (Least, Least) {
+    (Some(Some(mib)), Some(Some(cpus)))
+}
+
+fn java(gib: u64) -> u64 {
+    gib * 1024 + gib * 1024 / 10 + 256
+}
+
+#[test]
+fn beside_a_command_about_another_job_the_rest_is_read() {
+    assert_floors(&[
+        (
+            "srun -n 4 --mem=6G ./a || scontrol requeue $SLURM_JOB_ID",
+            both(6144, 4),
+        ),
+        (
+            "mpirun -np 4 -H $(scontrol show hostnames $SLURM_JOB_NODELIST | paste -sd,) ./a",
+            cpus(4),
+        ),
+        (
+            "java -Xmx40g -jar a.jar || scontrol requeuehold $SLURM_JOB_ID",
+            mib(java(40)),
+        ),
+        ("timeout 23h mpirun -np 16 ./a || sbatch $0", cpus(16)),
+        (
+            "srun -c 16 --mem=40G -w \"$(scontrol show hostnames $L | head -1)\" ray start --head",
+            (Some(None), Some(Some(16))),
+        ),
+        (
+            "( srun -n 16 --mem=40G ./a; sbatch next.sh )",
+            both(40 << 10, 16),
+        ),
+        (
+            "run(){ srun -n 4 --mem=6G ./a || scontrol requeue $SLURM_JOB_ID; }\nrun",
+            both(6144, 4),
+        ),
+        (
+            "srun -n 4 --mem=6G ./a && sbatch \\\n --mem=64G next.sh",
+            both(6144, 4),
+        ),
+        ("srun -n 4 ./sbatch --mem=6G", both(6144, 4)),
+        ("if ! srun -n 4 ./a; then sbatch -n 8 $0; fi", cpus(4)),
+        // What is the other job's.
+        ("cd a && sbatch --mem=64G -n 4 b.sh", NOTHING),
+        ("timeout 60 sbatch --mem=64G b.sh", NOTHING),
+        ("A=b C=\"d e\" sbatch --mem=64G b.sh", NOTHING),
+        (
+            "sbatch --mem=64G --wrap=\"srun -n 8 ./b; java -Xmx9g b\"",
+            NOTHING,
+        ),
+        ("sbatch --mem=64G --wrap='srun -n 8 ./b | x'", NOTHING),
+        ("ssh login \"cd $PWD && sbatch --mem=64G b.sh\"", NOTHING),
+        ("find . -name '*.sh' -exec sbatch --mem=64G {} \\;", NOTHING),
+        ("SUBMIT=\"sbatch --mem=64G\"", NOTHING),
+        ("case $1 in\nb) sbatch --mem=64G b.sh;;\nesac", NOTHING),
+        ("sbatch --mem=$SLURM_MEM_PER_NODE b.sh", NOTHING),
+        (
+            "sbatch -n $(nproc) --mem=\"$((SLURM_MEM_PER_NODE / 2))\" b.sh",
+            NOTHING,
+        ),
+        (
+            "sacct -j 1 -o MaxRSS | awk '{ mem=$1; print mem }' | sed 's/mem=/a/'",
+            NOTHING,
+        ),
+        ("sbatch it's --mem=64G; srun -n 2 ./a", cpus(2)),
+    ]);
+}
+
+#[test]
+fn what_goes_on_beside_other_jobs_is_several() {
+    assert_floors(&[
+        (
+            "for i in 1 2 3 4; do srun -n1 -c4 --mem=16G ./a $i & done; squeue -j $SLURM_JOB_ID; wait",
+            ALL,
+        ),
+        (
+            "java -Xmx20g -jar a.jar & java -Xmx20g -jar b.jar & wait; sbatch next.sh",
+            ALL_MEMORY,
+        ),
+        ("java -Xmx4g -jar a.jar; sbatch next.sh &", mib(java(4))),
+        ("java -Xmx4g -jar a.jar || scontrol requeue 1 &", ALL_MEMORY),
+    ]);
+}
