@@ -1,6 +1,6 @@
 //! What languages other than the shell's start several times at once, and make.
 
-use super::lines::{lines, name_of, words};
+use super::lines::{lines, name_of, words_of_line};
 use crate::text::contains;
 use std::ops::Range;
 
@@ -49,7 +49,7 @@ pub fn places(script: &[u8], texts: impl Iterator<Item = Range<usize>>) -> Vec<R
     let whole = is_of_a_language(script).then_some(0..script.len());
     let forks = |place: &Range<usize>| {
         let mut lines = lines(&script[place.clone()]);
-        lines.any(|line| words(line.text).any(is_fork))
+        lines.any(|line| words_of_line(line.text).any(is_fork))
     };
     whole.into_iter().chain(texts).filter(forks).collect()
 }

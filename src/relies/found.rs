@@ -368,11 +368,12 @@ impl<'a> Found<'a> {
             })
         };
         if signs.has(Signs::LAUNCHER) {
-            steps::needs(facts, words, cpus, is_several, &mut note);
+            steps::needs(facts, command, cpus, is_several, &mut note);
         }
         let one_of_several = OnceCell::new();
         let is_one_of_several = || {
-            *one_of_several.get_or_init(|| is_several() || steps::have_several_tasks(facts, words))
+            *one_of_several
+                .get_or_init(|| is_several() || steps::have_several_tasks(facts, command))
         };
         let mut note = |need: LineNeed| match need {
             LineNeed::Memory(_) if is_one_of_several() => note(LineNeed::AllMemory),

@@ -1,7 +1,7 @@
 //! Scripts that a script writes by a here-document and then starts itself: several times where it starts them in the
 //! background, or as several tasks.
 
-use super::lines::{Line, lines, name_of, words};
+use super::lines::{Line, lines, name_of, words_of_line};
 use std::ops::Range;
 
 /// Where the text of one stands, by the name of its file.
@@ -29,7 +29,7 @@ pub fn started_several_times(
         if memchr::memmem::find(line.text, b"<<").is_some() {
             continue;
         }
-        let mut named = words(line.text)
+        let mut named = words_of_line(line.text)
             .filter_map(|word| {
                 let name = name_of(word);
                 let first = helpers.partition_point(|(known, _)| *known < name);
@@ -61,9 +61,11 @@ pub fn started_several_times(
 
 /// The file into which a here-document goes: `cat > one.sh <<EOF`, `tee one.sh <<EOF`.
 fn file_of(head: &[u8]) -> Option<&[u8]> {
-    let arrow = memchr::memchr(b'>', head).and_then(|at| words(&head[at + 1..]).next());
+    let arrow = memchr::memchr(b'>', head).and_then(|at| words_of_line(&head[at + 1..]).next());
     let tee = || {
-        let mut words = words(head).skip_while(|word| *word != b"tee").skip(1);
+        let mut words = words_of_line(head)
+            .skip_while(|word| *word != b"tee")
+            .skip(1);
         words.find(|word| !word.starts_with(b"-"))
     };
     arrow.or_else(tee).map(name_of)

@@ -105,6 +105,6 @@ fn is_printed(head: &[u8], body: &[u8]) -> bool {
 /// It is submitted, or a job's script.
 fn is_of_others(head: &[u8], body: &[u8]) -> bool {
     let submits =
-        super::lines::words(head).any(|word| SUBMIT.contains(&super::lines::name_of(word)));
+        super::lines::words_of_line(head).any(|word| SUBMIT.contains(&super::lines::name_of(word)));
     submits || contains(body, b"#SBATCH") || contains(body, b"#PBS -")
 }

@@ -71,10 +71,24 @@ pub fn parts_words(byte: u8) -> bool {
 
 /// The words of a command: what blanks, quotes and the shell's own signs part. `=` stays in a word.
 pub fn words(command: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let words = command.split(|&byte| parts_words(byte));
-    words
-        .filter(|word| !word.is_empty())
-        .take_while(|word| *word != b"#")
+    word_places(command).map(|place| &command[place])
+}
+
+/// Those of a line as it is written, up to a comment.
+pub fn words_of_line(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    words(line).take_while(|word| *word != b"#")
+}
+
+/// Where the words of a command stand in it.
+pub fn word_places(command: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = &command[at..];
+        let start = at + rest.iter().position(|&byte| !parts_words(byte))?;
+        let length = command[start..].iter().position(|&byte| parts_words(byte));
+        at = length.map_or(command.len(), |length| start + length);
+        Some(start..at)
+    })
 }
 
 /// The file name of a program.
@@ -208,7 +222,29 @@ pub fn last_background(text: &[u8]) -> Option<usize> {
         let before = at.checked_sub(1).and_then(|at| text.get(at));
         let after = text.get(at + 1);
         // `&&`, `|&`, `&>`, `>&` and `<&` are something else.
-        !matches!(before, Some(b'&' | b'|' | b'>' | b'<')) && !matches!(after, Some(b'&' | b'>'))
+        !matches!(before, Some(b'&' | b'|' | b'>' | b'<'))
+            && !matches!(after, Some(b'&' | b'>'))
+            && !is_in_value(text, at)
+    })
+}
+
+/// What is quoted around byte `at` holds no blank, as in `--constraint="a&b"`: that is a value, and no command.
+fn is_in_value(text: &[u8], at: usize) -> bool {
+    const LONGEST: usize = 64;
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'');
+    let first = at.saturating_sub(LONGEST);
+    let before = text[first..at]
+        .iter()
+        .rposition(ends)
+        .map(|open| first + open);
+    let after = text[at..text.len().min(at + LONGEST)]
+        .iter()
+        .find(|byte| ends(byte));
+    before.is_some_and(|open| {
+        let is_opening = open
+            .checked_sub(1)
+            .is_none_or(|before| matches!(text[before], b'=' | b' ' | b'\t'));
+        is_opening && !text[open].is_ascii_whitespace() && Some(&text[open]) == after
     })
 }
 
@@ -253,7 +289,7 @@ fn parts_commands(text: &[u8], at: usize, has: Has, seen: &mut Seen) -> bool {
         text.get(at + 1),
     ];
     let any = |signs: &[u8]| around.iter().flatten().any(|byte| signs.contains(byte));
-    let is_quoted = any(b"'\"\\|");
+    let is_quoted = any(b"'\"\\|") || is_in_value(text, at);
     let is_redirection = text[at] == b'&' && (any(b"<>") || seen.quoted(text, at));
     !(is_quoted || is_redirection || has.computed && seen.computed(text, at))
 }

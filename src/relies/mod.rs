@@ -26,6 +26,7 @@ mod programs;
 mod properties;
 mod several;
 mod shares;
+mod shell_words;
 mod shown;
 mod signs;
 mod sizes;

@@ -2,8 +2,9 @@
 
 use super::facts::Facts;
 use super::floor::LineNeed;
-use super::lines::name_of;
+use super::lines::{name_of, word_places, words};
 use super::options::{Value, number, size, text, value};
+use super::shell_words::ShellWords;
 
 pub(super) const LAUNCHERS: [&[u8]; 7] = [
     b"srun",
@@ -100,32 +101,50 @@ struct Step<'a> {
     least_cpus: Option<Count>,
 }
 
-/// Notes what the steps of a line need; `is_several` says whether several of its commands may run at once.
+/// Notes what the steps of a command need; `is_several` says whether several of its commands may run at once.
 pub fn needs(
     facts: &Facts,
-    words: &[&[u8]],
+    command: &[u8],
     cpus: u64,
     is_several: impl Fn() -> bool,
     note: &mut impl FnMut(LineNeed),
 ) {
-    for step in steps(facts, words) {
+    any_step(facts, command, |step| {
         step.needs(&is_several, cpus, note);
-    }
+        false
+    });
 }
 
 /// A step of it has several tasks, so what stands behind its launcher runs several times.
-pub fn have_several_tasks(facts: &Facts, words: &[&[u8]]) -> bool {
-    steps(facts, words).any(|step| !matches!(step.all_tasks(), None | Some(Count::Number(0 | 1))))
+pub fn have_several_tasks(facts: &Facts, command: &[u8]) -> bool {
+    any_step(facts, command, |step| {
+        !matches!(step.all_tasks(), None | Some(Count::Number(0 | 1)))
+    })
 }
 
-fn steps<'a>(facts: &Facts, words: &[&'a [u8]]) -> impl Iterator<Item = Step<'a>> {
-    let starts = (0..words.len()).filter(|&at| is_launcher(name_of(words[at])));
-    starts.map(|at| {
-        let mut step = Step::read(facts, &words[at + 1..]);
+/// A step of a command is such a one.
+fn any_step(facts: &Facts, command: &[u8], mut is_one: impl FnMut(&Step) -> bool) -> bool {
+    let mut launchers =
+        word_places(command).filter(|place| is_launcher(name_of(&command[place.clone()])));
+    launchers.any(|launcher| {
+        let behind = &command[launcher.end..];
+        let of_shell;
+        let words: Vec<&[u8]> = if is_listed(behind) {
+            words(behind).collect()
+        } else {
+            of_shell = ShellWords::behind(behind, is_launcher);
+            of_shell.iter().collect()
+        };
+        let mut step = Step::read(facts, &words);
         step.cpus = step.cpus.or_else(|| exported(facts.cpus_of_steps()));
         step.tasks = step.tasks.or_else(|| exported(facts.tasks_of_steps()));
-        step
+        is_one(&step)
     })
+}
+
+/// It stands in a list of another language, as in `["srun", "-n", "4"]`.
+fn is_listed(behind: &[u8]) -> bool {
+    matches!(behind, [b'"' | b'\'', b',', ..])
 }
 
 /// What the script exports for its steps.
@@ -301,20 +320,17 @@ fn is_arguments(word: &[u8]) -> bool {
     matches!(word, b"$@" | b"$*")
 }
 
-/// `--tres-per-task=cpu:4`, also with `=`, and behind others in a list, which parts words.
+/// `--tres-per-task=cpu:4`, also with `=`, and behind others in a list.
 fn cpus_of_tres(words: &[&[u8]], at: usize) -> Option<Count> {
     let Value::Written(text) = value(words, at, &["--tres-per-task"], &[])? else {
         return Some(Count::Unknown);
     };
-    let cpus = |text: &&[u8]| {
+    let cpus = |text: &[u8]| {
         let count = text.strip_prefix(b"cpu")?;
         let count = count.strip_prefix(b":").or(count.strip_prefix(b"="))?;
         Some(Count::of(Value::of(count)))
     };
-    let behind = words[at + 1..]
-        .iter()
-        .take_while(|word| !word.starts_with(b"-"));
-    [text].iter().chain(behind).find_map(cpus)
+    text.split(|&byte| byte == b',').find_map(cpus)
 }
 
 /// `slot:PE=4`: how many CPUs each process is bound to.

@@ -96,7 +96,14 @@ impl<'a> Variables<'a> {
             if out.len() > LONGEST || self.written > MOST_WRITTEN {
                 return None;
             }
+            let start = out.len();
             rest = self.push_one(rest, depth, out)?;
+            // Options, behind each of which a blank stands, are words of their own in quotes too.
+            let are_options = out[start..].ends_with(b" ");
+            if are_options && out[..start].ends_with(b"\"") && rest.starts_with(b"\"") {
+                out.remove(start - 1);
+                rest = &rest[1..];
+            }
         }
         self.written += rest.len();
         out.extend_from_slice(rest);
@@ -113,14 +120,8 @@ impl<'a> Variables<'a> {
             out.extend_from_slice(CPUS);
             return Some(&text[inner.len() + 3..]);
         }
-        if let Some(inner) = enclosed(text, b"`", b"`").filter(|inner| is_nproc(inner)) {
-            out.extend_from_slice(CPUS);
-            return Some(&text[inner.len() + 2..]);
-        }
-        // Another command's answer, in whichever way it is asked for.
-        if let Some(after) = text.strip_prefix(b"`") {
-            out.extend_from_slice(b"$(");
-            return Some(after);
+        if text[0] == b'`' {
+            return self.push_answer(text, depth, out);
         }
         let (name, after) = match enclosed(text, b"${", b"}") {
             Some(inner) => (inner, &text[inner.len() + 3..]),
@@ -147,6 +148,27 @@ impl<'a> Variables<'a> {
             }
         }
         Some(after)
+    }
+
+    /// Another command's answer, as if it were asked for by `$(…)`; a comment has none.
+    fn push_answer<'t>(
+        &mut self,
+        text: &'t [u8],
+        depth: u32,
+        out: &mut Vec<u8>,
+    ) -> Option<&'t [u8]> {
+        let Some(inner) = enclosed(text, b"`", b"`") else {
+            out.extend_from_slice(b"$(");
+            return Some(&text[1..]);
+        };
+        if is_nproc(inner) {
+            out.extend_from_slice(CPUS);
+        } else if !inner.starts_with(b"#") {
+            out.extend_from_slice(b"$(");
+            self.push(inner, depth, out)?;
+            out.push(b')');
+        }
+        Some(&text[inner.len() + 2..])
     }
 
     /// `$@`, which the script may set itself; any other `$` stands for itself.

@@ -5,6 +5,7 @@ mod hostile;
 mod no_floor;
 mod programs;
 mod several;
+mod shell_words;
 mod steps;
 mod variables;
 
