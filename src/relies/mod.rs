@@ -16,6 +16,7 @@ mod heredocs;
 mod inputs;
 mod java;
 mod lines;
+mod loops;
 mod memory;
 mod names;
 mod nesting;

@@ -2,6 +2,7 @@
 
 mod commands;
 mod hostile;
+mod named;
 mod no_floor;
 mod programs;
 mod several;
