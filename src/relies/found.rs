@@ -8,7 +8,7 @@ use super::pipes::{self, Pipe};
 use super::several::Several;
 use super::signs::{self, Signs};
 use super::variables::{Variables, Written};
-use super::{assignments, forks, inputs, java, programs, shares, shown, sizes, steps};
+use super::{assignments, forks, inner, inputs, java, programs, shares, shown, sizes, steps};
 use crate::text::units::printable_part;
 use std::cell::{Cell, OnceCell};
 use std::ops::Range;
@@ -21,6 +21,9 @@ pub(super) const MOST_COMMANDS: u32 = 500;
 
 /// More commands behind `||` are not read by themselves.
 const MOST_ALTERNATIVES: usize = 8;
+
+/// Commands that stand in others are read so deep.
+const DEEPEST: u32 = 3;
 
 /// Variables that hold how many CPUs there are are followed so many times: what is behind is read each time.
 const MOST_FOLLOWED: u32 = 64;
@@ -135,8 +138,20 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn take_commands(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
-        for command in line.commands(self.has) {
+    fn take_commands(&mut self, line: &Line<'a>, signs: &[(usize, Signs)]) {
+        let said = line.before_comment(self.has).len();
+        self.take_part(line, 0..said, signs, 0);
+    }
+
+    /// Reads the commands of a part of a line, which stands within so many commands.
+    fn take_part(
+        &mut self,
+        line: &Line<'a>,
+        part: Range<usize>,
+        mut signs: &[(usize, Signs)],
+        depth: u32,
+    ) {
+        for command in line.commands_in(part, self.has) {
             if signs.is_empty() {
                 break;
             }
@@ -149,9 +164,32 @@ impl<'a> Found<'a> {
             if self.may_read_one(line, all) && !self.only_shows(line, &command) {
                 self.read(line, command.clone(), all);
                 self.read_parts(line, command.clone(), all);
+                self.read_inner(line, command.clone(), of_command, depth);
                 self.read_alternatives(line, command, all);
             }
         }
+    }
+
+    /// Of several commands that stand in one, as in `$(a | b)`, each is read by itself too.
+    fn read_inner(
+        &mut self,
+        line: &Line<'a>,
+        command: Range<usize>,
+        mut signs: &[(usize, Signs)],
+        depth: u32,
+    ) {
+        let text = &line.text[command.clone()];
+        if depth >= DEEPEST || memchr::memchr3(b'|', b';', b'&', text).is_none() {
+            return;
+        }
+        let around = self.pipe;
+        for inner in inner::places(text) {
+            let place = command.start + inner.start..command.start + inner.end;
+            let _before = signs::up_to(line.start + place.start, &mut signs);
+            let of_inner = signs::up_to(line.start + place.end, &mut signs);
+            self.take_part(line, place, of_inner, depth + 1);
+        }
+        self.pipe = around;
     }
 
     /// Of the commands that one is given as files, `<(...)`, all run beside it.

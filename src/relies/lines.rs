@@ -1,5 +1,6 @@
 //! A script's commands, line by line: without comments, with lines that go on below taken as one.
 
+use super::inner;
 use std::ops::Range;
 
 /// Which bytes part words: blanks, quotes and the shell's own signs.
@@ -127,12 +128,23 @@ impl<'a> Line<'a> {
 
     /// Its commands, which `|`, `;`, `&` and `&&` part, without the comment at its end.
     pub fn commands(&self, has: Has) -> impl Iterator<Item = Range<usize>> {
-        let said = self.before_comment(has);
+        self.commands_in(0..self.before_comment(has).len(), has)
+    }
+
+    /// The commands of a part of it. What stands in one of them, as in `$(…)`, is part of it.
+    pub fn commands_in(&self, part: Range<usize>, has: Has) -> impl Iterator<Item = Range<usize>> {
+        let said = &self.text[part.clone()];
         let mut seen = Seen::default();
+        let mut inner = inner::places(said).into_iter().peekable();
         let ends = memchr::memchr3_iter(b'|', b';', b'&', said);
-        let ends = ends.filter(move |&at| parts_commands(said, at, has, &mut seen));
-        let mut start = 0;
-        ends.chain([said.len()]).map(move |end| {
+        let ends = ends.filter(move |&at| {
+            while inner.next_if(|inner| inner.end <= at).is_some() {}
+            inner.peek().is_none_or(|inner| inner.start > at)
+                && parts_commands(said, at, has, &mut seen)
+        });
+        let mut start = part.start;
+        let ends = ends.map(move |at| part.start + at);
+        ends.chain([part.end]).map(move |end| {
             let command = start..end;
             start = end + 1;
             command

@@ -13,6 +13,7 @@ mod forks;
 mod found;
 mod helpers;
 mod heredocs;
+mod inner;
 mod inputs;
 mod java;
 mod lines;

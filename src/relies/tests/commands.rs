@@ -85,3 +85,29 @@ fn what_goes_on_beside_other_jobs_is_several() {
         ("java -Xmx4g -jar a.jar || scontrol requeue 1 &", ALL_MEMORY),
     ]);
 }
+
+#[test]
+fn what_stands_in_a_command_parts_it_not() {
+    assert_floors(&[
+        ("sort -T $(echo /tmp | head -1) -S 6G a", mib(6144)),
+        ("sort -T `echo /tmp | head -1` -S 6G a", mib(6144)),
+        (
+            "samtools sort -@ $(echo \"$SLURM_CPUS_PER_TASK - 1\" | bc) -m 4G a.bam",
+            both(16 << 10, 2),
+        ),
+        ("srun -w $(cat hosts | head -n 1) -n 4 ./a", cpus(4)),
+        ("srun -w `cat hosts | head -n 1` -n 4 ./a", cpus(4)),
+        ("srun -w \"$(cat hosts; date)\" -n 4 ./a", cpus(4)),
+        // It is read by itself too.
+        ("x=$(sort -S 2G a | sort -S 3G b)", mib(5 << 10)),
+        ("x=$(sort -S 2G a; sort -S 3G b)", mib(3 << 10)),
+        (
+            "x=$(cd a; y=$(sort -S 2G a; sort -S 3G b); sort -S 1G c)",
+            mib(3 << 10),
+        ),
+        ("x=`sort -S 2G a; sort -S 3G b`", mib(3 << 10)),
+        ("x=$(echo a; sort -S 2G", mib(2 << 10)),
+        ("x=$(grep '(' a); sort -S 2G a; sort -S 3G b", mib(3 << 10)),
+        ("x=$(grep ( a; sort -S 2G a; sort -S 3G b", mib(3 << 10)),
+    ]);
+}
