@@ -50,7 +50,7 @@ fn sets_up(text: &[u8]) -> bool {
 }
 
 /// Behind `before` on its line a command begins, and no comment.
-fn begins_command(before: &[u8]) -> bool {
+pub fn begins_command(before: &[u8]) -> bool {
     const BEFORE: [&[u8]; 11] = [
         b"if", b"elif", b"while", b"until", b"then", b"else", b"do", b"!", b"time", b"builtin",
         b"command",

@@ -11,6 +11,7 @@ mod facts;
 mod floor;
 mod forks;
 mod found;
+mod held;
 mod helpers;
 mod heredocs;
 mod inner;
@@ -52,6 +53,7 @@ impl Floor {
     pub fn of(script: &[u8], asked: AskedCpus) -> Floor {
         let script = &script[..script.len().min(MOST_READ)];
         let mut ends = signs::find(script);
+        held::add_signs(script, &mut ends);
         if ends.is_empty() {
             return Floor::default();
         }

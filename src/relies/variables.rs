@@ -4,6 +4,7 @@
 
 use super::arithmetic::{exceeds_counts, number};
 use super::assignments::{arguments, enclosed, is_nproc, is_set, options, set_in, sourced};
+use super::held;
 use super::names::{is_in_name, name_length};
 use super::options::MORE_THAN_CPUS;
 
@@ -116,8 +117,9 @@ impl<'a> Variables<'a> {
             self.push_computed(inner, depth, out)?;
             return Some(&text[inner.len() + 5..]);
         }
-        if let Some(inner) = enclosed(text, b"$(", b")").filter(|inner| is_nproc(inner)) {
-            out.extend_from_slice(CPUS);
+        if let Some(inner) = enclosed(text, b"$(", b")")
+            && push_known_answer(inner, depth, out)
+        {
             return Some(&text[inner.len() + 3..]);
         }
         if text[0] == b'`' {
@@ -142,10 +144,13 @@ impl<'a> Variables<'a> {
                 self.push(otherwise, depth + 1, out)?
             }
             _ if !is_slurms && !is_element(name) && self.push_options(plain, depth, out)? => {}
-            _ => {
-                out.push(b'$');
-                out.extend_from_slice(plain);
-            }
+            _ => match held::usual_program(plain) {
+                Some(program) => out.extend_from_slice(program),
+                None => {
+                    out.push(b'$');
+                    out.extend_from_slice(plain);
+                }
+            },
         }
         Some(after)
     }
@@ -161,9 +166,7 @@ impl<'a> Variables<'a> {
             out.extend_from_slice(b"$(");
             return Some(&text[1..]);
         };
-        if is_nproc(inner) {
-            out.extend_from_slice(CPUS);
-        } else if !inner.starts_with(b"#") {
+        if !push_known_answer(inner, depth, out) && !inner.starts_with(b"#") {
             out.extend_from_slice(b"$(");
             self.push(inner, depth, out)?;
             out.push(b')');
@@ -264,6 +267,26 @@ impl<'a> Variables<'a> {
         let value = set_in(script, name, sourced);
         self.known.push((name.to_vec(), value));
         value
+    }
+}
+
+/// Writes what a command answers of which that is known: how many CPUs there are, or, in a variable or where a command begins,
+/// which program is meant.
+fn push_known_answer(command: &[u8], depth: u32, out: &mut Vec<u8>) -> bool {
+    if is_nproc(command) {
+        out.extend_from_slice(CPUS);
+        return true;
+    }
+    let begins = || {
+        out.iter()
+            .all(|byte| byte.is_ascii_whitespace() || *byte == b'"')
+    };
+    match held::asked_program(command) {
+        Some(program) if depth > 0 || begins() => {
+            out.extend_from_slice(program);
+            true
+        }
+        _ => false,
     }
 }
 
