@@ -7,6 +7,7 @@
 
 mod arithmetic;
 mod assignments;
+mod comparing;
 mod facts;
 mod floor;
 mod forks;

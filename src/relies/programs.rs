@@ -1,5 +1,6 @@
 //! Programs that size themselves: by a size that the script names, or by what Slurm gave the job.
 
+use super::comparing::compares_as_text;
 use super::facts::{Facts, counts};
 use super::floor::LineNeed;
 use super::lines::{name_of, words};
@@ -65,6 +66,7 @@ fn only_takes_away(command: &[u8]) -> bool {
 /// `name` holds it, unless Slurm's own variable does.
 pub fn hangs_on_count(facts: &Facts, command: &[u8], name: Option<&[u8]>) -> bool {
     compares(command, name)
+        || compares_as_text(command, name)
         || facts.has_less_or_more() && is_less_or_more(command, name)
         || facts.counts() && counts(command)
 }

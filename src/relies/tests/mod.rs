@@ -1,6 +1,7 @@
 //! What a script relies on, by what it says: tables of lines and the floors that are found in them.
 
 mod commands;
+mod comparing;
 mod hostile;
 mod named;
 mod no_floor;
