@@ -171,7 +171,10 @@ const ALL: [(&str, Signs); 64] = [
 ];
 
 /// More than can be looked for together with those: they are looked for once more.
-const MORE: [(&str, Signs); 19] = [
+const MORE: [(&str, Signs); 22] = [
+    ("ibrun", Signs::LAUNCHER),
+    ("flux ", Signs::LAUNCHER),
+    ("hq submit", Signs::LAUNCHER),
     ("_MEM=", Signs::NAMES_MEMORY),
     ("_MEM ", Signs::NAMES_MEMORY),
     ("abq2", Signs::SIZED_AND_NAMES),

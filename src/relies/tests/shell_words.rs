@@ -54,3 +54,30 @@ fn a_value_is_one_word_whatever_stands_in_it() {
         ("srun -n4 ./a > b -n 4000", cpus(4)),
     ]);
 }
+
+#[test]
+fn processes_are_named_in_each_launchers_words() {
+    assert_floors(&[
+        ("mpirun -N 4 ./a", cpus(4)),
+        ("mpiexec -N 4 ./a", cpus(4)),
+        ("srun -N 4 ./a", NOTHING),
+        ("mpirun -perhost 16 ./a", cpus(16)),
+        ("mpirun -ppn 16 ./a", cpus(16)),
+        ("mpirun -np 8 -ppn 4 ./a", cpus(8)),
+        ("mpirun -npersocket 8 ./a", ALL_CPUS),
+        ("mpirun --npersocket 8 ./a", ALL_CPUS),
+        // Other launchers.
+        ("ibrun -n 4 -o 0 ./a", cpus(4)),
+        ("ibrun ./a -n 4", NOTHING),
+        ("aprun -n 4 -d 2 -N 4 ./a", cpus(8)),
+        ("jsrun -n 4 -a 1 -c 4 ./a", cpus(16)),
+        ("jsrun --nrs 2 --tasks_per_rs 2 --cpu_per_rs 4 ./a", cpus(8)),
+        ("srun flux start flux run -n 4 ./a", cpus(4)),
+        ("flux submit -n 4 -c 2 ./a", cpus(8)),
+        (
+            "hq worker start --manager slurm &\nhq submit --cpus=4 --wait ./task",
+            cpus(4),
+        ),
+        ("flux resource list", NOTHING),
+    ]);
+}
