@@ -39,6 +39,23 @@ pub fn runs_several<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
     words.any(|word| STARTERS.contains(&name_of(word)))
 }
 
+/// What stands behind one of these goes on beside what follows, as with `&`: the name, and what its options begin with then.
+pub const DETACHERS: [(&[u8], &[u8]); 3] = [(b"coproc", b""), (b"screen", b"-d"), (b"tmux", b"-d")];
+
+/// It lets what stands behind it go on in the background.
+pub fn detaches<'a>(words: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut option: Option<&[u8]> = None;
+    for word in words {
+        let named = DETACHERS.iter().find(|(name, _)| *name == name_of(word));
+        option = named.map(|(_, option)| *option).or(option);
+        let is_said = named.is_none() && option.is_some_and(|option| word.starts_with(option));
+        if is_said || option == Some(b"") {
+            return true;
+        }
+    }
+    false
+}
+
 /// A command starts what it names several times.
 pub fn starts_several(words: &[&[u8]]) -> bool {
     words.iter().any(|word| is_fork(word)) || makes_several(words)

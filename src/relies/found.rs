@@ -401,6 +401,7 @@ impl<'a> Found<'a> {
                 is_background()
                     || forks::runs_several(words.iter().copied())
                     || forks::starts_several(words)
+                    || forks::detaches(words.iter().copied())
                     || places().has(line.place())
                     || is_kept()
             })

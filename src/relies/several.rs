@@ -2,7 +2,7 @@
 //! that are started so. How many of them do is the script's own secret.
 
 use super::facts::Facts;
-use super::forks::{self, STARTERS, runs_several};
+use super::forks::{self, DETACHERS, STARTERS, detaches, runs_several};
 use super::lines::{Line, last_background, lines, words_of_line};
 use super::names::name_length;
 use super::steps::have_several_tasks;
@@ -141,11 +141,14 @@ fn goes_on(text: &[u8]) -> Option<usize> {
         true => &STARTERS[..],
         false => &[],
     };
-    let last = starters
-        .iter()
-        .filter_map(|name| memchr::memmem::rfind(text, name))
-        .max();
-    last.max(last_background(text))
+    let detachers = match detaches(words_of_line(text)) {
+        true => &DETACHERS[..],
+        false => &[],
+    };
+    let names = detachers.iter().map(|(name, _)| name);
+    let names = starters.iter().chain(names);
+    let last = names.filter_map(|name| memchr::memmem::rfind(text, name));
+    last.max().max(last_background(text))
 }
 
 struct Function<'a> {

@@ -111,3 +111,25 @@ fn what_stands_in_a_command_parts_it_not() {
         ("x=$(grep ( a; sort -S 2G a; sort -S 3G b", mib(3 << 10)),
     ]);
 }
+
+#[test]
+fn what_detaches_goes_on_in_the_background() {
+    for starts in [
+        "coproc ",
+        "screen -dm ",
+        "screen -S b -d -m ",
+        "tmux new -d ",
+        "tmux new-session -s b -d ",
+    ] {
+        let script = format!("{starts}java -Xmx20g -jar a.jar\n{starts}java -Xmx20g -jar b.jar");
+        assert_eq!(floor(&script), ALL_MEMORY, "{script}");
+    }
+    assert_floors(&[
+        ("tmux new -d 'java -Xmx20g -jar a.jar'", ALL_MEMORY),
+        ("./screen java -Xmx4g -jar a.jar", mib(java(4))),
+        (
+            "f() {\n sort -S 1G $1\n}\ncoproc f a\ncoproc f b",
+            ALL_MEMORY,
+        ),
+    ]);
+}
