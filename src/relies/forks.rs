@@ -36,7 +36,12 @@ const LANGUAGES: [&[u8]; 6] = [b"python", b"perl", b"Rscript", b"julia", b"ruby"
 
 /// It starts what stands behind it several times.
 pub fn runs_several<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
-    words.any(|word| STARTERS.contains(&name_of(word)))
+    words.any(|word| runs(name_of(word)))
+}
+
+/// A program of this name does.
+pub fn runs(name: &[u8]) -> bool {
+    STARTERS.contains(&name)
 }
 
 /// What stands behind one of these goes on beside what follows, as with `&`: the name, and what its options begin with then.

@@ -8,7 +8,9 @@ use super::pipes::{self, Pipe};
 use super::several::Several;
 use super::signs::{self, Signs};
 use super::variables::{Variables, Written};
-use super::{assignments, forks, inner, inputs, java, programs, shares, shown, sizes, steps};
+use super::{
+    assignments, forks, helpers, inner, inputs, java, programs, shares, shown, sizes, steps,
+};
 use crate::text::units::printable_part;
 use std::cell::{Cell, OnceCell};
 use std::ops::Range;
@@ -41,6 +43,8 @@ pub struct Found<'a> {
     commands: u32,
     /// Found out where somebody asks.
     several: OnceCell<Several<'a>>,
+    /// Names of files that the script starts.
+    started: OnceCell<Vec<&'a [u8]>>,
     variables: Variables<'a>,
     followed: u32,
     /// Variables that have been followed, and from where on.
@@ -65,6 +69,7 @@ impl<'a> Found<'a> {
             facts: Facts::of(written),
             commands: 0,
             several: OnceCell::new(),
+            started: OnceCell::new(),
             variables: Variables::of(script),
             followed: 0,
             known: Vec::new(),
@@ -239,6 +244,12 @@ impl<'a> Found<'a> {
             && !(facts.starts_several() && self.several().has(line.place()))
     }
 
+    /// The script itself starts a file of this name.
+    pub fn starts(&self, name: &[u8]) -> bool {
+        let started = self.started.get_or_init(|| helpers::started(self.script));
+        started.binary_search(&name).is_ok()
+    }
+
     fn several(&self) -> &Several<'a> {
         let several = || Several::of(self.script, &self.facts);
         self.several.get_or_init(several)
@@ -251,7 +262,9 @@ impl<'a> Found<'a> {
             return;
         }
         let writes = signs.has(Signs::IN_WORDS) && shown::writes(command);
-        let is_for_others = || self.facts.submits() || shown::is_directive(command);
+        let is_started = || helpers::file_written(command).is_some_and(|name| self.starts(name));
+        let is_for_others =
+            || shown::is_directive(command) || self.facts.submits() && !is_started();
         if writes && !shown::is_input(command) && is_for_others() {
             signs = signs.without_programs();
         }

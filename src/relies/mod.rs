@@ -62,7 +62,8 @@ impl Floor {
         let own = own.as_deref().unwrap_or(script);
         let mut ahead = &ends[..];
         let mut found = Found::in_script(script, own, asked);
-        let others = heredocs::of_others(script, || found.facts.collects());
+        let collects = || found.facts.collects();
+        let others = heredocs::of_others(script, collects, |name| found.starts(name));
         let mut others = others.iter().peekable();
         for line in lines(own) {
             let _in_comments = signs::up_to(line.start, &mut ahead);

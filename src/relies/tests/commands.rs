@@ -133,3 +133,30 @@ fn what_detaches_goes_on_in_the_background() {
         ),
     ]);
 }
+
+#[test]
+fn what_a_script_writes_and_runs_itself_is_its_own() {
+    let text = "cat > run.sh <<EOF\n#!/bin/bash\n#SBATCH --mem=6G\njava -Xmx6g -jar a.jar\nEOF\n";
+    for (starts, right) in [
+        ("bash run.sh", mib(java(6))),
+        ("./run.sh", mib(java(6))),
+        ("chmod +x run.sh\nsrun ./run.sh", mib(java(6))),
+        ("cd a && time bash ./run.sh", mib(java(6))),
+        ("bash run.sh\nsbatch run.sh", mib(java(6))),
+        ("sbatch run.sh", NOTHING),
+        ("chmod +x run.sh; cat run.sh; rm run.sh", NOTHING),
+        ("bash other_run.sh", NOTHING),
+    ] {
+        assert_eq!(floor(&format!("{text}{starts}")), right, "{starts}");
+    }
+    assert_floors(&[
+        (
+            "echo \"java -Xmx40g -jar a.jar\" > run.sh; bash run.sh; sbatch next.sh",
+            mib(java(40)),
+        ),
+        (
+            "echo \"java -Xmx40g -jar a.jar\" > run.sh; bash next.sh; sbatch run.sh",
+            NOTHING,
+        ),
+    ]);
+}

@@ -147,6 +147,8 @@ fn hostile_scripts_are_read_in_linear_time() {
         times("<<A\n"),
         times("<<A "),
         times("cat <<A\n#SBATCH\nA\n"),
+        times("cat > b <<A\n#SBATCH\nA\nbash b\n"),
+        times("echo java > b;bash b;sbatch c\n"),
         times("\n"),
         times(" \n"),
         times("#\n"),
