@@ -1,11 +1,12 @@
 //! Where a script sets a variable of its own, and to what.
 
+use super::loops::Lists;
 use super::names::{is_in_name, name_length};
 use super::options::{number, size};
 use crate::text::contains;
 
 /// No value or list of values is longer, in bytes.
-const LONGEST_VALUE: usize = 256;
+pub const LONGEST_VALUE: usize = 256;
 
 /// Where the last file is read that may set any variable; 0 where none is. What sets up programs sets none that a script
 /// sets itself.
@@ -49,7 +50,7 @@ fn sets_up(text: &[u8]) -> bool {
 }
 
 /// Behind `before` on its line a command begins, and no comment.
-fn begins_command(before: &[u8]) -> bool {
+pub fn begins_command(before: &[u8]) -> bool {
     const BEFORE: [&[u8]; 11] = [
         b"if", b"elif", b"while", b"until", b"then", b"else", b"do", b"!", b"time", b"builtin",
         b"command",
@@ -68,6 +69,7 @@ fn begins_command(before: &[u8]) -> bool {
 /// What `script` sets `name` to, the most of several values; `None` where that is not known.
 pub fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [u8]> {
     let (mut best, mut last): (Option<&'a [u8]>, usize) = (None, 0);
+    let mut lists = Lists::of(script);
     for at in memchr::memmem::find_iter(script, name) {
         let is_inside = at.checked_sub(1).is_some_and(|before| {
             is_in_name(script[before]) || matches!(script[before], b'$' | b'{' | b'-' | b'.' | b'/')
@@ -88,9 +90,7 @@ pub fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [
                 &mut std::iter::once(assigned(value.trim_ascii_start()))
             }
             [b' ', b'i', b'n', b' ', list @ ..] if script[..at].ends_with(b"for ") => {
-                let list = &list[..list.len().min(LONGEST_VALUE)];
-                let line = list.split(|&byte| byte == b'\n' || byte == b';').next();
-                &mut line.unwrap_or_default().split(|&byte| byte == b' ')
+                &mut lists.values(list)
             }
             _ if is_changed(before, after) => return None,
             _ => continue,
@@ -153,7 +153,7 @@ pub fn arguments(script: &[u8]) -> Vec<&[u8]> {
 }
 
 /// Up to the bracket that ends a list; some of its elements may hold brackets of their own.
-fn list_length(list: &[u8]) -> usize {
+pub fn list_length(list: &[u8]) -> usize {
     let list = &list[..list.len().min(LONGEST_LIST)];
     let ends = |&at: &usize| {
         let after = list.get(at + 1);
@@ -213,7 +213,7 @@ pub fn as_export(command: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// What stands before byte `at` on its line, as far as a command reaches.
-fn line_before(script: &[u8], at: usize) -> &[u8] {
+pub fn line_before(script: &[u8], at: usize) -> &[u8] {
     let before = &script[at.saturating_sub(LONGEST_VALUE)..at];
     let newline = memchr::memrchr(b'\n', before);
     newline.map_or(before, |newline| &before[newline + 1..])
@@ -259,7 +259,7 @@ fn is_of_slurm(value: &[u8]) -> bool {
 }
 
 /// What stands behind the `=` of an assignment, without its quotes, and no more of it than a value may have.
-fn assigned(text: &[u8]) -> &[u8] {
+pub fn assigned(text: &[u8]) -> &[u8] {
     let text = &text[..text.len().min(LONGEST_VALUE)];
     for (start, end) in [
         (&b"\""[..], &b"\""[..]),

@@ -3,7 +3,7 @@
 use super::assignments::is_set;
 use super::forks::{STARTERS, runs_several};
 use super::heredocs::SUBMIT;
-use super::lines::{Line, lines, words};
+use super::lines::{Line, lines, words_of_line};
 use super::options::number;
 use super::variables::{Variables, Written};
 use super::{settings, shown};
@@ -131,7 +131,7 @@ impl<'a> Facts<'a> {
     /// It starts a program that starts others several times, perhaps those that it has written into a file.
     pub fn starts_several(&self) -> bool {
         let may = || STARTERS.iter().any(|name| contains(self.script, name));
-        let starts = |line: Line| runs_several(words(line.text));
+        let starts = |line: Line| runs_several(words_of_line(line.text));
         *self
             .starts_several
             .get_or_init(|| may() && lines(self.script).any(starts))

@@ -1,6 +1,6 @@
 //! What languages other than the shell's start several times at once, and make.
 
-use super::lines::{lines, name_of, words};
+use super::lines::{lines, name_of, words_of_line};
 use crate::text::contains;
 use std::ops::Range;
 
@@ -36,7 +36,29 @@ const LANGUAGES: [&[u8]; 6] = [b"python", b"perl", b"Rscript", b"julia", b"ruby"
 
 /// It starts what stands behind it several times.
 pub fn runs_several<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
-    words.any(|word| STARTERS.contains(&name_of(word)))
+    words.any(|word| runs(name_of(word)))
+}
+
+/// A program of this name does.
+pub fn runs(name: &[u8]) -> bool {
+    STARTERS.contains(&name)
+}
+
+/// What stands behind one of these goes on beside what follows, as with `&`: the name, and what its options begin with then.
+pub const DETACHERS: [(&[u8], &[u8]); 3] = [(b"coproc", b""), (b"screen", b"-d"), (b"tmux", b"-d")];
+
+/// It lets what stands behind it go on in the background.
+pub fn detaches<'a>(words: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut option: Option<&[u8]> = None;
+    for word in words {
+        let named = DETACHERS.iter().find(|(name, _)| *name == name_of(word));
+        option = named.map(|(_, option)| *option).or(option);
+        let is_said = named.is_none() && option.is_some_and(|option| word.starts_with(option));
+        if is_said || option == Some(b"") {
+            return true;
+        }
+    }
+    false
 }
 
 /// A command starts what it names several times.
@@ -49,7 +71,7 @@ pub fn places(script: &[u8], texts: impl Iterator<Item = Range<usize>>) -> Vec<R
     let whole = is_of_a_language(script).then_some(0..script.len());
     let forks = |place: &Range<usize>| {
         let mut lines = lines(&script[place.clone()]);
-        lines.any(|line| words(line.text).any(is_fork))
+        lines.any(|line| words_of_line(line.text).any(is_fork))
     };
     whole.into_iter().chain(texts).filter(forks).collect()
 }

@@ -8,7 +8,9 @@ use super::pipes::{self, Pipe};
 use super::several::Several;
 use super::signs::{self, Signs};
 use super::variables::{Variables, Written};
-use super::{assignments, edits, forks, inputs, java, programs, shares, shown, sizes, steps};
+use super::{
+    assignments, edits, forks, helpers, inner, inputs, java, programs, shares, shown, sizes, steps,
+};
 use crate::text::units::printable_part;
 use std::cell::{Cell, OnceCell};
 use std::ops::Range;
@@ -22,11 +24,17 @@ pub(super) const MOST_COMMANDS: u32 = 500;
 /// More commands behind `||` are not read by themselves.
 const MOST_ALTERNATIVES: usize = 8;
 
+/// Commands that stand in others are read so deep.
+const DEEPEST: u32 = 3;
+
 /// Variables that hold how many CPUs there are are followed so many times: what is behind is read each time.
 const MOST_FOLLOWED: u32 = 64;
 
 /// What has been found so far: the line that needs most, of memory and of CPUs.
 pub struct Found<'a> {
+    /// As it is written.
+    written: &'a [u8],
+    /// Without what is about other jobs.
     script: &'a [u8],
     asked: AskedCpus,
     has: Has,
@@ -35,6 +43,8 @@ pub struct Found<'a> {
     commands: u32,
     /// Found out where somebody asks.
     several: OnceCell<Several<'a>>,
+    /// Names of files that the script starts.
+    started: OnceCell<Vec<&'a [u8]>>,
     variables: Variables<'a>,
     followed: u32,
     /// Variables that have been followed, and from where on.
@@ -49,14 +59,17 @@ pub struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    pub fn in_script(script: &'a [u8], asked: AskedCpus) -> Found<'a> {
+    /// Nothing yet of a script as it is `written`, in which `script` is the job's own.
+    pub fn in_script(written: &'a [u8], script: &'a [u8], asked: AskedCpus) -> Found<'a> {
         Found {
+            written,
             script,
             asked,
-            has: Has::of(script),
-            facts: Facts::of(script),
+            has: Has::of(written),
+            facts: Facts::of(written),
             commands: 0,
             several: OnceCell::new(),
+            started: OnceCell::new(),
             variables: Variables::of(script),
             followed: 0,
             known: Vec::new(),
@@ -68,8 +81,8 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Reads the commands of a line that hold a sign; where another job may be meant, that may be by any part of a command.
-    pub fn take(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
+    /// Reads the commands of a line that hold a sign.
+    pub fn take(&mut self, line: &Line<'a>, signs: &[(usize, Signs)]) {
         self.pipe.begin_line(line.text);
         let all = Signs::all(signs);
         let is_all = matches!(
@@ -85,20 +98,27 @@ impl<'a> Found<'a> {
             }
             return self.keep_all(line, all);
         }
-        if !all.has(Signs::OTHER_JOB) {
-            return self.take_commands(line, signs);
+        if all.has(Signs::OTHER_JOB) && all.has(Signs::OWN_JOB) {
+            self.take_answers(line, signs);
         }
-        for command in line.whole_commands(self.has) {
-            let of_command = signs::up_to(line.start + command.end, &mut signs);
-            let part = line.part(&command);
-            self.pipe.end();
-            let all = Signs::all(of_command);
-            if all.has(Signs::OTHER_JOB) {
-                if self.may_read_one(&part, all) {
-                    self.read(&part, 0..part.text.len(), all);
-                }
-            } else {
-                self.take_commands(&part, of_command);
+        self.take_commands(line, signs);
+    }
+
+    /// What the job asks Slurm about itself may be any part of a command.
+    fn take_answers(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
+        let written = Line {
+            text: &self.written[line.place()],
+            ..*line
+        };
+        for command in written.whole_commands(self.has) {
+            let all = Signs::all(signs::up_to(line.start + command.end, &mut signs));
+            if all.has(Signs::OTHER_JOB) && all.has(Signs::OWN_JOB) {
+                programs::asks_about_itself(&written.text[command], &mut |need| match need {
+                    LineNeed::Memory(_) | LineNeed::Beside(_) | LineNeed::AllMemory => {
+                        raise(&mut self.memory, None, line)
+                    }
+                    LineNeed::Cpus(_) | LineNeed::AllCpus => raise(&mut self.cpus, None, line),
+                });
             }
         }
     }
@@ -123,8 +143,20 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn take_commands(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
-        for command in line.commands(self.has) {
+    fn take_commands(&mut self, line: &Line<'a>, signs: &[(usize, Signs)]) {
+        let said = line.before_comment(self.has).len();
+        self.take_part(line, 0..said, signs, 0);
+    }
+
+    /// Reads the commands of a part of a line, which stands within so many commands.
+    fn take_part(
+        &mut self,
+        line: &Line<'a>,
+        part: Range<usize>,
+        mut signs: &[(usize, Signs)],
+        depth: u32,
+    ) {
+        for command in line.commands_in(part, self.has) {
             if signs.is_empty() {
                 break;
             }
@@ -137,9 +169,32 @@ impl<'a> Found<'a> {
             if self.may_read_one(line, all) && !self.only_shows(line, &command) {
                 self.read(line, command.clone(), all);
                 self.read_parts(line, command.clone(), all);
+                self.read_inner(line, command.clone(), of_command, depth);
                 self.read_alternatives(line, command, all);
             }
         }
+    }
+
+    /// Of several commands that stand in one, as in `$(a | b)`, each is read by itself too.
+    fn read_inner(
+        &mut self,
+        line: &Line<'a>,
+        command: Range<usize>,
+        mut signs: &[(usize, Signs)],
+        depth: u32,
+    ) {
+        let text = &line.text[command.clone()];
+        if depth >= DEEPEST || memchr::memchr3(b'|', b';', b'&', text).is_none() {
+            return;
+        }
+        let around = self.pipe;
+        for inner in inner::places(text) {
+            let place = command.start + inner.start..command.start + inner.end;
+            let _before = signs::up_to(line.start + place.start, &mut signs);
+            let of_inner = signs::up_to(line.start + place.end, &mut signs);
+            self.take_part(line, place, of_inner, depth + 1);
+        }
+        self.pipe = around;
     }
 
     /// Of the commands that one is given as files, `<(...)`, all run beside it.
@@ -189,6 +244,12 @@ impl<'a> Found<'a> {
             && !(facts.starts_several() && self.several().has(line.place()))
     }
 
+    /// The script itself starts a file of this name.
+    pub fn starts(&self, name: &[u8]) -> bool {
+        let started = self.started.get_or_init(|| helpers::started(self.script));
+        started.binary_search(&name).is_ok()
+    }
+
     fn several(&self) -> &Several<'a> {
         let several = || Several::of(self.script, &self.facts);
         self.several.get_or_init(several)
@@ -201,7 +262,9 @@ impl<'a> Found<'a> {
             return;
         }
         let writes = signs.has(Signs::IN_WORDS) && shown::writes(command);
-        let is_for_others = || self.facts.submits() || shown::is_directive(command);
+        let is_started = || helpers::file_written(command).is_some_and(|name| self.starts(name));
+        let is_for_others =
+            || shown::is_directive(command) || self.facts.submits() && !is_started();
         if writes && !shown::is_input(command) && is_for_others() {
             signs = signs.without_programs();
         }
@@ -343,12 +406,6 @@ impl<'a> Found<'a> {
             LineNeed::Cpus(least) => raise(&mut self.cpus, Some(least), line),
             LineNeed::AllCpus => raise(&mut self.cpus, None, line),
         };
-        if signs.has(Signs::OTHER_JOB) && programs::is_about_another_job(words) {
-            if signs.has(Signs::OWN_JOB) {
-                programs::asks_about_itself(command, words, &mut note);
-            }
-            return;
-        }
         // How many of them run at once is the script's own secret.
         let several = OnceCell::new();
         let is_kept = || {
@@ -361,16 +418,18 @@ impl<'a> Found<'a> {
                 is_background()
                     || forks::runs_several(words.iter().copied())
                     || forks::starts_several(words)
+                    || forks::detaches(words.iter().copied())
                     || places().has(line.place())
                     || is_kept()
             })
         };
         if signs.has(Signs::LAUNCHER) {
-            steps::needs(facts, words, cpus, is_several, &mut note);
+            steps::needs(facts, command, cpus, is_several, &mut note);
         }
         let one_of_several = OnceCell::new();
         let is_one_of_several = || {
-            *one_of_several.get_or_init(|| is_several() || steps::have_several_tasks(facts, words))
+            *one_of_several
+                .get_or_init(|| is_several() || steps::have_several_tasks(facts, command))
         };
         let mut note = |need: LineNeed| match need {
             LineNeed::Memory(_) | LineNeed::Beside(_) if is_one_of_several() => {
@@ -394,7 +453,7 @@ impl<'a> Found<'a> {
         let reliance = |(least, line): (Option<u64>, Line)| Reliance {
             least,
             line: line.number,
-            text: printable_part(line.text, SHOWN),
+            text: printable_part(&self.written[line.place()], SHOWN),
         };
         Floor {
             memory: self.memory.map(reliance),

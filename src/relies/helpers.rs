@@ -1,8 +1,66 @@
-//! Scripts that a script writes by a here-document and then starts itself: several times where it starts them in the
-//! background, or as several tasks.
+//! Scripts that a script writes and then starts itself: several times where it starts them in the background, or as several
+//! tasks.
 
-use super::lines::{Line, lines, name_of, words};
+use super::forks;
+use super::lines::{Has, Line, lines, name_of, words, words_of_line};
+use super::names::name_length;
+use super::steps::is_launcher;
 use std::ops::Range;
+
+/// Programs that start what stands behind them.
+const STARTERS: [&[u8]; 18] = [
+    b"bash",
+    b"sh",
+    b"zsh",
+    b"ksh",
+    b"dash",
+    b"csh",
+    b"tcsh",
+    b"source",
+    b".",
+    b"exec",
+    b"eval",
+    b"time",
+    b"timeout",
+    b"nohup",
+    b"nice",
+    b"env",
+    b"apptainer",
+    b"singularity",
+];
+
+/// Words behind which a command begins.
+const BEFORE: [&[u8]; 9] = [
+    b"if", b"elif", b"while", b"until", b"then", b"else", b"do", b"!", b"time",
+];
+
+/// Names of files that a script starts, in their order.
+pub fn started(script: &[u8]) -> Vec<&[u8]> {
+    let has = Has::of(script);
+    let mut names = Vec::new();
+    for line in lines(script) {
+        for command in line.commands(has) {
+            let mut words = words(&line.text[command])
+                .skip_while(|word| BEFORE.contains(word) || is_assignment(word))
+                .peekable();
+            let Some(first) = words.peek() else {
+                continue;
+            };
+            let name = name_of(first);
+            let starts = STARTERS.contains(&name) || is_launcher(name) || forks::runs(name);
+            let count = if starts { usize::MAX } else { 1 };
+            let started = words.take(count).map(name_of);
+            // The name of a variable in braces is another word.
+            names.extend(started.filter(|name| *name != b"$"));
+        }
+    }
+    names.sort_unstable();
+    names
+}
+
+fn is_assignment(word: &[u8]) -> bool {
+    word.get(name_length(word)) == Some(&b'=')
+}
 
 /// Where the text of one stands, by the name of its file.
 pub type Helper<'a> = (&'a [u8], Range<usize>);
@@ -29,7 +87,7 @@ pub fn started_several_times(
         if memchr::memmem::find(line.text, b"<<").is_some() {
             continue;
         }
-        let mut named = words(line.text)
+        let mut named = words_of_line(line.text)
             .filter_map(|word| {
                 let name = name_of(word);
                 let first = helpers.partition_point(|(known, _)| *known < name);
@@ -60,11 +118,19 @@ pub fn started_several_times(
 }
 
 /// The file into which a here-document goes: `cat > one.sh <<EOF`, `tee one.sh <<EOF`.
-fn file_of(head: &[u8]) -> Option<&[u8]> {
-    let arrow = memchr::memchr(b'>', head).and_then(|at| words(&head[at + 1..]).next());
+pub fn file_of(head: &[u8]) -> Option<&[u8]> {
+    let arrow = memchr::memchr(b'>', head).and_then(|at| words_of_line(&head[at + 1..]).next());
     let tee = || {
-        let mut words = words(head).skip_while(|word| *word != b"tee").skip(1);
+        let mut words = words_of_line(head)
+            .skip_while(|word| *word != b"tee")
+            .skip(1);
         words.find(|word| !word.starts_with(b"-"))
     };
     arrow.or_else(tee).map(name_of)
+}
+
+/// The file into which a command writes its own words: `echo "a > b" > one.sh`.
+pub fn file_written(command: &[u8]) -> Option<&[u8]> {
+    let arrow = memchr::memrchr(b'>', command)?;
+    words(&command[arrow + 1..]).next().map(name_of)
 }

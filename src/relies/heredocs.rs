@@ -1,5 +1,6 @@
 //! Here-documents: which lines of a script are none of its own commands, because it writes them for another job.
 
+use super::helpers::file_of;
 use super::shown::asks_with_values;
 use crate::text::contains;
 use std::ops::Range;
@@ -11,12 +12,16 @@ pub const SUBMIT: [&[u8]; 4] = [b"sbatch", b"qsub", b"bsub", b"salloc"];
 const MOST_UNENDED: u32 = 16;
 
 /// Where lines stand that this script does not rely on, in bytes, in their order; `collects` says whether what it prints may be
-/// read elsewhere than in the job's output.
-pub fn of_others(script: &[u8], collects: impl Fn() -> bool) -> Vec<Range<usize>> {
+/// read elsewhere than in the job's output, `starts` whether it starts a file of some name itself.
+pub fn of_others(
+    script: &[u8],
+    collects: impl Fn() -> bool,
+    starts: impl Fn(&[u8]) -> bool,
+) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for_each(script, |head, body| {
         let text = &script[body.clone()];
-        if is_of_others(head, text) || is_printed(head, text) && !collects() {
+        if is_of_others(head, text, &starts) || is_printed(head, text) && !collects() {
             found.push(body);
         }
     });
@@ -102,9 +107,10 @@ fn is_printed(head: &[u8], body: &[u8]) -> bool {
     }) && !asks_with_values(body)
 }
 
-/// It is submitted, or a job's script.
-fn is_of_others(head: &[u8], body: &[u8]) -> bool {
+/// It is submitted, or a job's script that this one does not start itself.
+fn is_of_others(head: &[u8], body: &[u8], starts: impl Fn(&[u8]) -> bool) -> bool {
     let submits =
-        super::lines::words(head).any(|word| SUBMIT.contains(&super::lines::name_of(word)));
-    submits || contains(body, b"#SBATCH") || contains(body, b"#PBS -")
+        super::lines::words_of_line(head).any(|word| SUBMIT.contains(&super::lines::name_of(word)));
+    let is_jobs = || contains(body, b"#SBATCH") || contains(body, b"#PBS -");
+    submits || is_jobs() && !file_of(head).is_some_and(starts)
 }

@@ -1,5 +1,6 @@
 //! A script's commands, line by line: without comments, with lines that go on below taken as one.
 
+use super::inner;
 use std::ops::Range;
 
 /// Which bytes part words: blanks, quotes and the shell's own signs.
@@ -64,12 +65,31 @@ fn logical(text: &[u8], is_comment: bool) -> (usize, u32) {
     (text.len(), newlines)
 }
 
+/// It stands between two words.
+pub fn parts_words(byte: u8) -> bool {
+    PARTS_WORDS[usize::from(byte)]
+}
+
 /// The words of a command: what blanks, quotes and the shell's own signs part. `=` stays in a word.
 pub fn words(command: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let words = command.split(|byte| PARTS_WORDS[usize::from(*byte)]);
-    words
-        .filter(|word| !word.is_empty())
-        .take_while(|word| *word != b"#")
+    word_places(command).map(|place| &command[place])
+}
+
+/// Those of a line as it is written, up to a comment.
+pub fn words_of_line(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    words(line).take_while(|word| *word != b"#")
+}
+
+/// Where the words of a command stand in it.
+pub fn word_places(command: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = &command[at..];
+        let start = at + rest.iter().position(|&byte| !parts_words(byte))?;
+        let length = command[start..].iter().position(|&byte| parts_words(byte));
+        at = length.map_or(command.len(), |length| start + length);
+        Some(start..at)
+    })
 }
 
 /// The file name of a program.
@@ -108,19 +128,30 @@ impl<'a> Line<'a> {
 
     /// Its commands, which `|`, `;`, `&` and `&&` part, without the comment at its end.
     pub fn commands(&self, has: Has) -> impl Iterator<Item = Range<usize>> {
-        let said = self.before_comment(has);
+        self.commands_in(0..self.before_comment(has).len(), has)
+    }
+
+    /// The commands of a part of it. What stands in one of them, as in `$(…)`, is part of it.
+    pub fn commands_in(&self, part: Range<usize>, has: Has) -> impl Iterator<Item = Range<usize>> {
+        let said = &self.text[part.clone()];
         let mut seen = Seen::default();
+        let mut inner = inner::places(said).into_iter().peekable();
         let ends = memchr::memchr3_iter(b'|', b';', b'&', said);
-        let ends = ends.filter(move |&at| parts_commands(said, at, has, &mut seen));
-        let mut start = 0;
-        ends.chain([said.len()]).map(move |end| {
+        let ends = ends.filter(move |&at| {
+            while inner.next_if(|inner| inner.end <= at).is_some() {}
+            inner.peek().is_none_or(|inner| inner.start > at)
+                && parts_commands(said, at, has, &mut seen)
+        });
+        let mut start = part.start;
+        let ends = ends.map(move |at| part.start + at);
+        ends.chain([part.end]).map(move |end| {
             let command = start..end;
             start = end + 1;
             command
         })
     }
 
-    /// Its commands where one of them may be about another job: what is quoted or in brackets is part of the command around
+    /// Its commands where one of them may ask about the job itself: what is quoted or in brackets is part of the command around
     /// it, and so are the others of a pipe.
     pub fn whole_commands(&self, has: Has) -> impl Iterator<Item = Range<usize>> {
         let said = self.before_comment(has);
@@ -151,15 +182,6 @@ impl<'a> Line<'a> {
         })
     }
 
-    /// A part of it, as a line of its own.
-    pub fn part(&self, place: &Range<usize>) -> Line<'a> {
-        Line {
-            number: self.number,
-            start: self.start + place.start,
-            text: &self.text[place.clone()],
-        }
-    }
-
     /// The line of `script` around byte `at`, which stands behind `known`.
     pub fn around(script: &'a [u8], at: usize, known: &Line) -> Line<'a> {
         let start = memchr::memrchr(b'\n', &script[..at]).map_or(0, |newline| newline + 1);
@@ -181,7 +203,7 @@ impl<'a> Line<'a> {
     }
 
     /// What stands before a `#` that begins a word outside of quotes.
-    fn before_comment(&self, has: Has) -> &'a [u8] {
+    pub fn before_comment(&self, has: Has) -> &'a [u8] {
         let text = self.text;
         if !has.comments {
             return text;
@@ -212,7 +234,29 @@ pub fn last_background(text: &[u8]) -> Option<usize> {
         let before = at.checked_sub(1).and_then(|at| text.get(at));
         let after = text.get(at + 1);
         // `&&`, `|&`, `&>`, `>&` and `<&` are something else.
-        !matches!(before, Some(b'&' | b'|' | b'>' | b'<')) && !matches!(after, Some(b'&' | b'>'))
+        !matches!(before, Some(b'&' | b'|' | b'>' | b'<'))
+            && !matches!(after, Some(b'&' | b'>'))
+            && !is_in_value(text, at)
+    })
+}
+
+/// What is quoted around byte `at` holds no blank, as in `--constraint="a&b"`: that is a value, and no command.
+fn is_in_value(text: &[u8], at: usize) -> bool {
+    const LONGEST: usize = 64;
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'');
+    let first = at.saturating_sub(LONGEST);
+    let before = text[first..at]
+        .iter()
+        .rposition(ends)
+        .map(|open| first + open);
+    let after = text[at..text.len().min(at + LONGEST)]
+        .iter()
+        .find(|byte| ends(byte));
+    before.is_some_and(|open| {
+        let is_opening = open
+            .checked_sub(1)
+            .is_none_or(|before| matches!(text[before], b'=' | b' ' | b'\t'));
+        is_opening && !text[open].is_ascii_whitespace() && Some(&text[open]) == after
     })
 }
 
@@ -257,7 +301,7 @@ fn parts_commands(text: &[u8], at: usize, has: Has, seen: &mut Seen) -> bool {
         text.get(at + 1),
     ];
     let any = |signs: &[u8]| around.iter().flatten().any(|byte| signs.contains(byte));
-    let is_quoted = any(b"'\"\\|");
+    let is_quoted = any(b"'\"\\|") || is_in_value(text, at);
     let is_redirection = text[at] == b'&' && (any(b"<>") || seen.quoted(text, at));
     !(is_quoted || is_redirection || has.computed && seen.computed(text, at))
 }

@@ -8,6 +8,7 @@
 mod arithmetic;
 mod assignments;
 mod clusters;
+mod comparing;
 mod each;
 mod edits;
 mod facts;
@@ -15,22 +16,28 @@ mod floor;
 mod forks;
 mod forms;
 mod found;
+mod held;
 mod helpers;
 mod heredocs;
+mod inner;
 mod inputs;
 mod java;
 mod lines;
 mod lists;
+mod loops;
 mod memory;
 mod memory_names;
 mod names;
+mod nesting;
 mod options;
+mod other_jobs;
 mod pipes;
 mod programs;
 mod properties;
 mod settings;
 mod several;
 mod shares;
+mod shell_words;
 mod shown;
 mod signs;
 mod sizes;
@@ -53,15 +60,19 @@ impl Floor {
     /// What `script` relies on, of which its user `asked` for so much.
     pub fn of(script: &[u8], asked: AskedCpus) -> Floor {
         let script = &script[..script.len().min(MOST_READ)];
-        let ends = signs::find(script);
-        let mut ahead = &ends[..];
+        let mut ends = signs::find(script);
+        held::add_signs(script, &mut ends);
         if ends.is_empty() {
             return Floor::default();
         }
-        let mut found = Found::in_script(script, asked);
-        let others = heredocs::of_others(script, || found.facts.collects());
+        let own = other_jobs::taken_out(script, &mut ends);
+        let own = own.as_deref().unwrap_or(script);
+        let mut ahead = &ends[..];
+        let mut found = Found::in_script(script, own, asked);
+        let collects = || found.facts.collects();
+        let others = heredocs::of_others(script, collects, |name| found.starts(name));
         let mut others = others.iter().peekable();
-        for line in lines(script) {
+        for line in lines(own) {
             let _in_comments = signs::up_to(line.start, &mut ahead);
             let signs = signs::up_to(line.start + line.text.len(), &mut ahead);
             while others.next_if(|other| other.end <= line.start).is_some() {}

@@ -12,7 +12,7 @@ const OPENINGS: [&[u8]; 2] = [b"<(", b">("];
 const BLOCKS: [&[u8]; 5] = [b"while", b"for", b"until", b"if", b"{"];
 
 /// The memory that the commands of one pipe name, in MiB.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Pipe {
     /// Of those before this one.
     before: u64,

@@ -1,8 +1,9 @@
 //! Programs that size themselves: by a size that the script names, or by what Slurm gave the job.
 
+use super::comparing::compares_as_text;
 use super::facts::{Facts, counts};
 use super::floor::LineNeed;
-use super::lines::name_of;
+use super::lines::{name_of, words};
 use super::names::is_in_name;
 use super::options::{Value, number, size, value};
 use super::signs::Signs;
@@ -10,28 +11,11 @@ use super::{clusters, edits, memory, properties};
 use crate::text::contains;
 use std::cell::OnceCell;
 
-/// Commands whose options are about another job.
-const ABOUT_OTHERS: [&[u8]; 6] = [
-    b"sbatch",
-    b"salloc",
-    b"scontrol",
-    b"qsub",
-    b"sacct",
-    b"squeue",
-];
-
-/// The line submits or asks about another job.
-pub fn is_about_another_job(words: &[&[u8]]) -> bool {
-    words
-        .iter()
-        .any(|word| ABOUT_OTHERS.contains(&name_of(word)))
-}
-
 /// A command that asks Slurm about the job itself, and keeps the answer: its memory or its CPUs.
-pub fn asks_about_itself(command: &[u8], words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
+pub fn asks_about_itself(command: &[u8], note: &mut impl FnMut(LineNeed)) {
     let asks = |names: &[&str]| names.iter().any(|name| contains(command, name.as_bytes()));
-    let answers = |word: &&[u8]| matches!(name_of(word), b"scontrol" | b"sacct" | b"squeue");
-    if !asks(&["`", "$("]) || !words.iter().any(answers) {
+    let answers = |word: &[u8]| matches!(name_of(word), b"scontrol" | b"sacct" | b"squeue");
+    if !asks(&["`", "$("]) || !words(command).any(answers) {
         return;
     }
     if asks(&["Mem", "mem", "%m"]) {
@@ -88,6 +72,7 @@ fn only_takes_away(command: &[u8]) -> bool {
 /// `name` holds it, unless Slurm's own variable does.
 pub fn hangs_on_count(facts: &Facts, command: &[u8], name: Option<&[u8]>) -> bool {
     compares(command, name)
+        || compares_as_text(command, name)
         || facts.has_less_or_more() && is_less_or_more(command, name)
         || facts.counts() && counts(command)
 }

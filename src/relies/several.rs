@@ -2,8 +2,8 @@
 //! that are started so. How many of them do is the script's own secret.
 
 use super::facts::Facts;
-use super::forks::{self, STARTERS, runs_several};
-use super::lines::{Line, last_background, lines, words};
+use super::forks::{self, DETACHERS, STARTERS, detaches, runs_several};
+use super::lines::{Line, last_background, lines, words_of_line};
 use super::names::name_length;
 use super::steps::have_several_tasks;
 use super::{LONGEST_LINE, helpers, heredocs};
@@ -66,8 +66,7 @@ impl<'a> Several<'a> {
         let helpers = helpers::of(&texts);
         several.add(blocks.going_on);
         let started = helpers::started_several_times(script, &helpers, |line| {
-            let words: Vec<&[u8]> = words(line.text).collect();
-            several.is_one(line) || have_several_tasks(facts, &words)
+            several.is_one(line) || have_several_tasks(facts, line.text)
         });
         several.add(started);
         let functions = &blocks.functions;
@@ -118,8 +117,9 @@ impl<'a> Several<'a> {
 
     /// A function is started in one of them, or handed on to others that may do so.
     fn starts_any(&self, script: &[u8], functions: &[Function]) -> bool {
-        let names =
-            |line: &Line| words(line.text).any(|word| functions.iter().any(|one| one.name == word));
+        let names = |line: &Line| {
+            words_of_line(line.text).any(|word| functions.iter().any(|one| one.name == word))
+        };
         let is_handed_on = |line: &Line| line.text.trim_ascii_start().starts_with(b"export -f");
         self.lines(script).any(|line| names(&line))
             || lines(script).any(|line| is_handed_on(&line) && names(&line))
@@ -137,15 +137,18 @@ fn used(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The last place of `text` at which something goes on in the background, or several times.
 fn goes_on(text: &[u8]) -> Option<usize> {
-    let starters = match runs_several(words(text)) {
+    let starters = match runs_several(words_of_line(text)) {
         true => &STARTERS[..],
         false => &[],
     };
-    let last = starters
-        .iter()
-        .filter_map(|name| memchr::memmem::rfind(text, name))
-        .max();
-    last.max(last_background(text))
+    let detachers = match detaches(words_of_line(text)) {
+        true => &DETACHERS[..],
+        false => &[],
+    };
+    let names = detachers.iter().map(|(name, _)| name);
+    let names = starters.iter().chain(names);
+    let last = names.filter_map(|name| memchr::memmem::rfind(text, name));
+    last.max().max(last_background(text))
 }
 
 struct Function<'a> {
@@ -223,7 +226,7 @@ fn function(before: &[u8]) -> Option<&[u8]> {
         .strip_suffix(b")")
         .and_then(|text| text.trim_ascii_end().strip_suffix(b"("));
     let name = named.or(plain)?;
-    words(name).next()
+    words_of_line(name).next()
 }
 
 /// The words of a line outside of quotes, and the signs that stand between them.

@@ -171,8 +171,11 @@ const ALL: [(&str, Signs); 64] = [
 ];
 
 /// More than can be looked for together with those: they are looked for once more.
-const MORE: [(&str, Signs); 62] = [
+const MORE: [(&str, Signs); 63] = [
     ("_MEM", Signs::NAMES_MEMORY),
+    ("ibrun", Signs::LAUNCHER),
+    ("flux ", Signs::LAUNCHER),
+    ("hq submit", Signs::LAUNCHER),
     ("abq2", Signs::SIZED_AND_NAMES),
     ("g09 ", Signs::SIZED),
     ("g16 ", Signs::SIZED),
@@ -227,9 +230,7 @@ const MORE: [(&str, Signs); 62] = [
     ("HEAPSIZE", Signs::NAMES_MEMORY),
     ("bflyHeap", Signs::NAMES_MEMORY),
     ("scala ", Signs::JAVA),
-    ("\nant ", Signs::JAVA),
-    (" ant ", Signs::JAVA),
-    ("/ant ", Signs::JAVA),
+    ("ant ", Signs::JAVA),
     ("groovy", Signs::JAVA),
     ("gradle", Signs::JAVA),
     ("sbt ", Signs::JAVA),

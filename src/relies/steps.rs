@@ -2,8 +2,10 @@
 
 use super::facts::Facts;
 use super::floor::LineNeed;
-use super::lines::name_of;
+use super::lines::{name_of, word_places, words};
 use super::options::{Value, number, size, text, value};
+use super::shell_words::ShellWords;
+use std::ops::Range;
 
 pub(super) const LAUNCHERS: [&[u8]; 7] = [
     b"srun",
@@ -22,6 +24,13 @@ pub fn is_launcher(name: &[u8]) -> bool {
     let before_dot = || name.split(|&byte| byte == b'.').next().unwrap_or(name);
     LAUNCHERS.contains(&name) || of_mpi() && LAUNCHERS.contains(&before_dot())
 }
+
+/// Programs that start others as launchers do, in some centres or within a job.
+const OTHER_LAUNCHERS: [&[u8]; 3] = [b"ibrun", b"aprun", b"jsrun"];
+
+/// Those that do so with a word behind their name.
+const WITH_COMMAND: [(&[u8], &[u8]); 3] =
+    [(b"flux", b"run"), (b"flux", b"submit"), (b"hq", b"submit")];
 
 /// Options of launchers behind which no value stands.
 const WITHOUT_VALUE: [&[u8]; 18] = [
@@ -100,32 +109,64 @@ struct Step<'a> {
     least_cpus: Option<Count>,
 }
 
-/// Notes what the steps of a line need; `is_several` says whether several of its commands may run at once.
+/// Notes what the steps of a command need; `is_several` says whether several of its commands may run at once.
 pub fn needs(
     facts: &Facts,
-    words: &[&[u8]],
+    command: &[u8],
     cpus: u64,
     is_several: impl Fn() -> bool,
     note: &mut impl FnMut(LineNeed),
 ) {
-    for step in steps(facts, words) {
+    any_step(facts, command, |step| {
         step.needs(&is_several, cpus, note);
-    }
+        false
+    });
 }
 
 /// A step of it has several tasks, so what stands behind its launcher runs several times.
-pub fn have_several_tasks(facts: &Facts, words: &[&[u8]]) -> bool {
-    steps(facts, words).any(|step| !matches!(step.all_tasks(), None | Some(Count::Number(0 | 1))))
+pub fn have_several_tasks(facts: &Facts, command: &[u8]) -> bool {
+    any_step(facts, command, |step| {
+        !matches!(step.all_tasks(), None | Some(Count::Number(0 | 1)))
+    })
 }
 
-fn steps<'a>(facts: &Facts, words: &[&'a [u8]]) -> impl Iterator<Item = Step<'a>> {
-    let starts = (0..words.len()).filter(|&at| is_launcher(name_of(words[at])));
-    starts.map(|at| {
-        let mut step = Step::read(facts, &words[at + 1..]);
+/// A step of a command is such a one.
+fn any_step(facts: &Facts, command: &[u8], mut is_one: impl FnMut(&Step) -> bool) -> bool {
+    let mut launchers = word_places(command).filter_map(|place| launcher(command, place));
+    launchers.any(|(launcher, end)| {
+        let behind = &command[end..];
+        let of_shell;
+        let words: Vec<&[u8]> = if is_listed(behind) {
+            words(behind).collect()
+        } else {
+            of_shell = ShellWords::behind(behind, is_launcher);
+            of_shell.iter().collect()
+        };
+        let mut step = Step::read(facts, launcher, &words);
         step.cpus = step.cpus.or_else(|| exported(facts.cpus_of_steps()));
         step.tasks = step.tasks.or_else(|| exported(facts.tasks_of_steps()));
-        step
+        is_one(&step)
     })
+}
+
+/// The launcher that stands at `place`, if one does, and where its options begin.
+fn launcher(command: &[u8], place: Range<usize>) -> Option<(&[u8], usize)> {
+    let name = name_of(&command[place.clone()]);
+    if is_launcher(name) || OTHER_LAUNCHERS.contains(&name) {
+        return Some((name, place.end));
+    }
+    if !WITH_COMMAND.iter().any(|(known, _)| *known == name) {
+        return None;
+    }
+    let next = word_places(&command[place.end..]).next()?;
+    let next = place.end + next.start..place.end + next.end;
+    let is_known = WITH_COMMAND.contains(&(name, &command[next.clone()]));
+    is_known.then_some((name, next.end))
+}
+
+/// It stands in a list of another language, as in `["srun", "-n", "4"]`.
+fn is_listed(behind: &[u8]) -> bool {
+    matches!(behind, [b'"' | b'\'', b',', ..])
 }
 
 /// What the script exports for its steps.
@@ -134,7 +175,7 @@ fn exported(value: Option<&[u8]>) -> Option<Count> {
 }
 
 impl<'a> Step<'a> {
-    fn read(facts: &Facts, words: &[&'a [u8]]) -> Step<'a> {
+    fn read(facts: &Facts, launcher: &[u8], words: &[&'a [u8]]) -> Step<'a> {
         let mut step = Step::default();
         // Where the program follows at once, all options are its own.
         if !words
@@ -176,7 +217,9 @@ impl<'a> Step<'a> {
             step.take_memory(words, at);
             // What the shell computes may as well be the program's, and what is written is where nothing is open.
             if !is_programs || is_open {
-                step.take_counts(words, at, |count| !is_programs || count != Count::Unknown);
+                let is_its = |count| !is_programs || count != Count::Unknown;
+                step.take_counts(words, at, is_its);
+                step.take_own_counts(launcher, words, at, is_its);
             }
         }
         step
@@ -202,6 +245,7 @@ impl<'a> Step<'a> {
             count(
                 &[
                     "--cpus-per-task",
+                    "--cores-per-task",
                     "--cpus-per-rank",
                     "-cpus-per-rank",
                     "--cpus-per-proc",
@@ -225,13 +269,14 @@ impl<'a> Step<'a> {
                     "--ntasks-per-node",
                     "--tasks-per-node",
                     "-ppn",
+                    "-perhost",
                     "-npernode",
                     "--npernode",
                 ],
                 &[],
             ),
         );
-        take(&mut self.nodes, count(&["--nodes"], &["-N"]));
+        take(&mut self.nodes, count(&["--nodes"], &[]));
         take(&mut self.least_cpus, count(&["--mincpus"], &[]));
         let map = text(words, at, &["--map-by", "-map-by"], &[]).unwrap_or_default();
         let is_ppr = map.starts_with(b"ppr:");
@@ -242,11 +287,52 @@ impl<'a> Step<'a> {
             &mut self.least_cpus,
             sockets.map(threads_of).filter(|&count| is_its(count)),
         );
-        let of_gpus = count(
-            &["--cpus-per-gpu", "--ntasks-per-gpu", "--ntasks-per-socket"],
+        let of_others = count(
+            &[
+                "--cpus-per-gpu",
+                "--ntasks-per-gpu",
+                "--ntasks-per-socket",
+                "-npersocket",
+                "--npersocket",
+            ],
             &[],
         );
-        take(&mut self.least_cpus, of_gpus.map(|_| Count::Unknown));
+        take(&mut self.least_cpus, of_others.map(|_| Count::Unknown));
+    }
+
+    /// Takes what not every launcher means by the same option.
+    fn take_own_counts(
+        &mut self,
+        launcher: &[u8],
+        words: &[&[u8]],
+        at: usize,
+        is_its: impl Fn(Count) -> bool,
+    ) {
+        let count = |long: &[&str], short: &[&str]| {
+            let found = value(words, at, long, short).map(Count::of);
+            found.filter(|&count| is_its(count))
+        };
+        let take = |known: &mut Option<Count>, found: Option<Count>| *known = found.max(*known);
+        match launcher {
+            b"srun" | b"flux" => take(&mut self.nodes, count(&[], &["-N"])),
+            b"hq" => take(&mut self.cpus, count(&["--cpus"], &[])),
+            b"aprun" => {
+                take(&mut self.cpus, count(&["--cpus-per-pe"], &["-d"]));
+                take(
+                    &mut self.tasks_per_node,
+                    count(&["--pes-per-node"], &["-N"]),
+                );
+            }
+            // Each of its sets of resources has tasks that share them.
+            b"jsrun" => {
+                take(&mut self.tasks, count(&["--nrs"], &[]));
+                take(
+                    &mut self.cpus,
+                    count(&["--cpu_per_rs", "--tasks_per_rs"], &["-a"]),
+                );
+            }
+            _ => take(&mut self.tasks_per_node, count(&[], &["-N"])),
+        }
     }
 
     fn all_tasks(&self) -> Option<Count> {
@@ -301,20 +387,17 @@ fn is_arguments(word: &[u8]) -> bool {
     matches!(word, b"$@" | b"$*")
 }
 
-/// `--tres-per-task=cpu:4`, also with `=`, and behind others in a list, which parts words.
+/// `--tres-per-task=cpu:4`, also with `=`, and behind others in a list.
 fn cpus_of_tres(words: &[&[u8]], at: usize) -> Option<Count> {
     let Value::Written(text) = value(words, at, &["--tres-per-task"], &[])? else {
         return Some(Count::Unknown);
     };
-    let cpus = |text: &&[u8]| {
+    let cpus = |text: &[u8]| {
         let count = text.strip_prefix(b"cpu")?;
         let count = count.strip_prefix(b":").or(count.strip_prefix(b"="))?;
         Some(Count::of(Value::of(count)))
     };
-    let behind = words[at + 1..]
-        .iter()
-        .take_while(|word| !word.starts_with(b"-"));
-    [text].iter().chain(behind).find_map(cpus)
+    text.split(|&byte| byte == b',').find_map(cpus)
 }
 
 /// `slot:PE=4`: how many CPUs each process is bound to.

@@ -4,6 +4,7 @@
 
 use super::arithmetic::{exceeds_counts, number};
 use super::assignments::{arguments, enclosed, is_nproc, is_set, options, set_in, sourced};
+use super::held;
 use super::names::{is_in_name, name_length};
 use super::options::MORE_THAN_CPUS;
 
@@ -96,7 +97,14 @@ impl<'a> Variables<'a> {
             if out.len() > LONGEST || self.written > MOST_WRITTEN {
                 return None;
             }
+            let start = out.len();
             rest = self.push_one(rest, depth, out)?;
+            // Options, behind each of which a blank stands, are words of their own in quotes too.
+            let are_options = out[start..].ends_with(b" ");
+            if are_options && out[..start].ends_with(b"\"") && rest.starts_with(b"\"") {
+                out.remove(start - 1);
+                rest = &rest[1..];
+            }
         }
         self.written += rest.len();
         out.extend_from_slice(rest);
@@ -109,18 +117,13 @@ impl<'a> Variables<'a> {
             self.push_computed(inner, depth, out)?;
             return Some(&text[inner.len() + 5..]);
         }
-        if let Some(inner) = enclosed(text, b"$(", b")").filter(|inner| is_nproc(inner)) {
-            out.extend_from_slice(CPUS);
+        if let Some(inner) = enclosed(text, b"$(", b")")
+            && push_known_answer(inner, depth, out)
+        {
             return Some(&text[inner.len() + 3..]);
         }
-        if let Some(inner) = enclosed(text, b"`", b"`").filter(|inner| is_nproc(inner)) {
-            out.extend_from_slice(CPUS);
-            return Some(&text[inner.len() + 2..]);
-        }
-        // Another command's answer, in whichever way it is asked for.
-        if let Some(after) = text.strip_prefix(b"`") {
-            out.extend_from_slice(b"$(");
-            return Some(after);
+        if text[0] == b'`' {
+            return self.push_answer(text, depth, out);
         }
         let (name, after) = match enclosed(text, b"${", b"}") {
             Some(inner) => (inner, &text[inner.len() + 3..]),
@@ -141,12 +144,34 @@ impl<'a> Variables<'a> {
                 self.push(otherwise, depth + 1, out)?
             }
             _ if !is_slurms && !is_element(name) && self.push_options(plain, depth, out)? => {}
-            _ => {
-                out.push(b'$');
-                out.extend_from_slice(plain);
-            }
+            _ => match held::usual_program(plain) {
+                Some(program) => out.extend_from_slice(program),
+                None => {
+                    out.push(b'$');
+                    out.extend_from_slice(plain);
+                }
+            },
         }
         Some(after)
+    }
+
+    /// Another command's answer, as if it were asked for by `$(…)`; a comment has none.
+    fn push_answer<'t>(
+        &mut self,
+        text: &'t [u8],
+        depth: u32,
+        out: &mut Vec<u8>,
+    ) -> Option<&'t [u8]> {
+        let Some(inner) = enclosed(text, b"`", b"`") else {
+            out.extend_from_slice(b"$(");
+            return Some(&text[1..]);
+        };
+        if !push_known_answer(inner, depth, out) && !inner.starts_with(b"#") {
+            out.extend_from_slice(b"$(");
+            self.push(inner, depth, out)?;
+            out.push(b')');
+        }
+        Some(&text[inner.len() + 2..])
     }
 
     /// `$@`, which the script may set itself; any other `$` stands for itself.
@@ -242,6 +267,26 @@ impl<'a> Variables<'a> {
         let value = set_in(script, name, sourced);
         self.known.push((name.to_vec(), value));
         value
+    }
+}
+
+/// Writes what a command answers of which that is known: how many CPUs there are, or, in a variable or where a command begins,
+/// which program is meant.
+fn push_known_answer(command: &[u8], depth: u32, out: &mut Vec<u8>) -> bool {
+    if is_nproc(command) {
+        out.extend_from_slice(CPUS);
+        return true;
+    }
+    let begins = || {
+        out.iter()
+            .all(|byte| byte.is_ascii_whitespace() || *byte == b'"')
+    };
+    match held::asked_program(command) {
+        Some(program) if depth > 0 || begins() => {
+            out.extend_from_slice(program);
+            true
+        }
+        _ => false,
     }
 }
 

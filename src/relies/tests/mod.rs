@@ -1,11 +1,15 @@
 //! What a script relies on, by what it says: tables of lines and the floors that are found in them.
 
+mod commands;
+mod comparing;
 mod hostile;
 mod memory;
+mod named;
 mod no_floor;
 mod programs;
 mod several;
 mod shares;
+mod shell_words;
 mod steps;
 mod variables;
 
@@ -53,4 +57,10 @@ fn assert_floors(cases: &[(&str, (Least, Least))]) {
         "script, found, right: {:#?}",
         wrong.collect::<Vec<_>>()
     );
+    let wrong = cases.iter().filter_map(|(script, right)| {
+        let found = floor(script);
+        (found != *right).then(|| format!("{script}\n  is {found:?} and not {right:?}"))
+    });
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
