@@ -13,6 +13,8 @@ struct Names {
     /// In memory.stat: what has a file to fall back on, and what of that has none after all.
     droppable: &'static [&'static str],
     kept: &'static str,
+    /// What processes have written to, other than files.
+    held: &'static str,
 }
 
 const V1: Names = Names {
@@ -22,6 +24,7 @@ const V1: Names = Names {
     above: "memory.memsw.limit_in_bytes",
     droppable: &["total_cache"],
     kept: "total_shmem",
+    held: "total_rss",
 };
 
 const V2: Names = Names {
@@ -31,7 +34,18 @@ const V2: Names = Names {
     above: "memory.high",
     droppable: &["file", "slab_reclaimable"],
     kept: "shmem",
+    held: "anon",
 };
+
+/// What a job cannot do without, as the kernel's figures tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needed {
+    /// In all.
+    pub bytes: u64,
+    /// Most of it is known to be its processes'. What is left over when page cache is taken off may be the kernel's own, or cache that
+    /// it has not counted yet.
+    pub is_known: bool,
+}
 
 /// A job's limits.
 pub struct GroupLimits {
@@ -75,14 +89,19 @@ impl GroupLimits {
         number(&self.folder.join(self.names.used))
     }
 
-    /// What it uses that the kernel cannot drop, in bytes; `None` once it is gone.
-    pub fn needed(&self) -> Option<u64> {
+    /// What it uses that the kernel cannot drop; `None` once it is gone.
+    pub fn needed(&self) -> Option<Needed> {
         let text = std::fs::read_to_string(self.folder.join("memory.stat")).ok()?;
         let of = |name: &str| field(&text, name).unwrap_or(0);
         let droppable = self.names.droppable.iter().map(|name| of(name));
         let droppable = droppable.fold(0, u64::saturating_add);
-        let dropped = droppable.saturating_sub(of(self.names.kept));
-        Some(self.used()?.saturating_sub(dropped))
+        let kept = of(self.names.kept);
+        let bytes = self.used()?.saturating_sub(droppable.saturating_sub(kept));
+        let held = of(self.names.held).saturating_add(kept);
+        Some(Needed {
+            bytes,
+            is_known: held >= bytes / 2,
+        })
     }
 
     /// Raises them to so many bytes.

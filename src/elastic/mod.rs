@@ -88,6 +88,9 @@ struct Job {
     most: u64,
     noted: Ledger,
     is_refused: bool,
+    is_in_doubt: bool,
+    /// What it used when that last changed, in bytes, and when that was.
+    changed: (u64, Duration),
 }
 
 impl Job {
@@ -98,6 +101,8 @@ impl Job {
             pool,
             noted,
             is_refused: false,
+            is_in_doubt: false,
+            changed: (0, Duration::ZERO),
         }
     }
 
@@ -111,23 +116,37 @@ impl Job {
         // Steps begin with what the job was given.
         self.limits.level();
         let (mark, used) = (mark(now), self.limits.used()?);
+        let calm = self.calm(used, at);
         // What the kernel can drop is no reason to grow.
-        let needed = match used < mark {
-            true => used,
-            false => self.limits.needed()?,
+        let (needed, is_known) = match used < mark {
+            true => (used, true),
+            false => self.limits.needed().map(|n| (n.bytes, n.is_known))?,
         };
         if now >= self.most {
-            return Some(rest(first, first));
+            return Some(rest(first, first, calm));
         }
         if needed < mark {
-            self.is_refused = false;
-            return Some(rest(mark - needed, first));
+            (self.is_refused, self.is_in_doubt) = (false, false);
+            return Some(rest(mark - needed, first, calm));
         }
+        // What nobody has must be there at two looks.
+        if !is_known && !std::mem::replace(&mut self.is_in_doubt, true) {
+            return Some(rest(0, first, calm));
+        }
+        self.is_in_doubt = false;
         let rest = match self.grow(at) {
             true => Duration::ZERO,
             false => REFUSED,
         };
         Some(rest)
+    }
+
+    /// For how long it has used nearly the same.
+    fn calm(&mut self, used: u64, at: Duration) -> Duration {
+        if used.abs_diff(self.changed.0) > MIB {
+            self.changed = (used, at);
+        }
+        at.saturating_sub(self.changed.1)
     }
 
     fn grow(&mut self, at: Duration) -> bool {

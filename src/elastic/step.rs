@@ -10,6 +10,11 @@ const FASTEST: u64 = 8192 * MIB;
 const SHORTEST: Duration = Duration::from_millis(3);
 const LONGEST: Duration = Duration::from_secs(1);
 
+/// A job whose use has not changed for a while is not expected to do so just now: the time between two looks is this part of that while,
+/// up to a bound. One that does, and as fast as it can, may be killed, and runs again.
+const CALM: u32 = 256;
+const CALMEST: Duration = Duration::from_millis(20);
+
 /// A job is near its limit when a sixteenth is left, within these bounds: no less than the fastest allocates between two looks; and the
 /// more, the longer a look may be held up, as where a large node is busy. No more than that: a job that was sized well is never far
 /// from its limit.
@@ -31,11 +36,13 @@ pub fn next(limit: u64, most: u64) -> u64 {
     limit.saturating_add(step).min(most).max(limit)
 }
 
-/// How long nothing can happen to a job of which so many bytes are left until it is near its limit; a step that begins meanwhile has
-/// the job's first limit for its own.
-pub fn rest(left: u64, first: u64) -> Duration {
+/// How long nothing can happen to a job of which so many bytes are left until it is near its limit, and whose use has been the same for
+/// so long; a step that begins meanwhile has the job's first limit for its own.
+pub fn rest(left: u64, first: u64, calm: Duration) -> Duration {
     let bytes = left.min(first);
-    Duration::from_micros(bytes.saturating_mul(1_000_000) / FASTEST).clamp(SHORTEST, LONGEST)
+    let filled = Duration::from_micros(bytes.saturating_mul(1_000_000) / FASTEST);
+    let least = (calm / CALM).clamp(SHORTEST, CALMEST);
+    filled.clamp(least, LONGEST)
 }
 
 #[cfg(test)]
@@ -77,15 +84,18 @@ mod tests {
     fn a_look_comes_before_the_fastest_job_can_have_filled_what_is_left() {
         let between = |rest: Duration| rest.as_secs_f64() * FASTEST as f64;
         assert!(between(SHORTEST) <= LEAST_LEFT as f64 * 1.05);
-        for (left, first, ms) in [
-            (0, 256, 3),
-            (32, 256, 3),
-            (512, 4096, 62),
-            (4096, 512, 62),
-            (1 << 20, 1 << 20, 1000),
+        for (left, first, calm_s, ms) in [
+            (0, 256, 0, 3),
+            (32, 256, 0, 3),
+            (0, 256, 2, 7),
+            (0, 256, 3600, 20),
+            (512, 4096, 0, 62),
+            (512, 4096, 3600, 62),
+            (4096, 512, 0, 62),
+            (1 << 20, 1 << 20, 0, 1000),
         ] {
-            let rest = rest(left * MIB, first * MIB);
-            assert_eq!(rest.as_millis(), ms, "{left} MiB of {first}");
+            let rest = rest(left * MIB, first * MIB, Duration::from_secs(calm_s));
+            assert_eq!(rest.as_millis(), ms, "{left} MiB of {first}, {calm_s} s");
         }
     }
 }

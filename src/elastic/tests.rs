@@ -59,10 +59,18 @@ impl Node {
         let shared = memory / 2 * MIB;
         let files = cache * MIB + shared;
         let text = match self.form {
-            0 => format!("cache 1\ntotal_cache {files}\ntotal_shmem {shared}\n"),
-            _ => format!("anon 1\nfile {files}\nshmem {shared}\nslab_reclaimable 0\n"),
+            0 => {
+                format!("cache 1\ntotal_cache {files}\ntotal_rss {shared}\ntotal_shmem {shared}\n")
+            }
+            _ => format!("anon {shared}\nfile {files}\nshmem {shared}\nslab_reclaimable 0\n"),
         };
         self.write("job_1/memory.stat", &text);
+    }
+
+    /// So much is used, in MiB, and the kernel does not say by whom.
+    fn uses_unknown(&self, mib: u64) {
+        self.uses(mib, 0);
+        self.write("job_1/memory.stat", "pgfault 7\n");
     }
 
     fn job(&self, pool_mib: u64, times: f64) -> (Job, Ledger) {
@@ -121,6 +129,20 @@ fn page_cache_is_no_reason_to_grow() {
         job.look(AT);
         assert_eq!(node.limit("job_1"), 428, "{form}");
         assert_eq!(ledger.growths().grown.len(), 1);
+    }
+}
+
+#[test]
+fn what_nobody_is_known_to_have_must_be_there_at_two_looks() {
+    for form in [0, 1] {
+        let node = Node::new(form);
+        let (mut job, _) = node.job(10_000, 3.0);
+        let looks = [(290, 300), (100, 300), (290, 300), (290, 428), (290, 428)];
+        for (mib, limit) in looks {
+            node.uses_unknown(mib);
+            assert!(job.look(AT).is_some());
+            assert_eq!(node.limit("job_1"), limit, "{form}: {mib}");
+        }
     }
 }
 
