@@ -139,7 +139,7 @@ def reading(bench, rounds):
             times[kind].append(int((FOLDER / f"took.{job}").read_text()))
             profile = bench.record(job)["profile"]
             assert profile["charged_mib"] > 0.9 * given and "growths" not in profile, profile
-    ratios = [with_it / without for with_it, without in zip(*times.values())]
+    ratios = [with_it / without for with_it, without in zip(*times.values(), strict=True)]
     print(f"reading 6 GB through {given} MiB: {statistics.median(ratios):.3f} ({min(ratios):.2f}..{max(ratios):.2f}) of the time without")
 
 
