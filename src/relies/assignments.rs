@@ -1,12 +1,10 @@
 //! Where a script sets a variable of its own, and to what.
 
+use super::assigned::{LONGEST_LIST, LONGEST_VALUE, assigned, line_before, list_length};
 use super::loops::Lists;
 use super::names::{is_in_name, name_length};
 use super::options::{number, size};
 use crate::text::contains;
-
-/// No value or list of values is longer, in bytes.
-pub const LONGEST_VALUE: usize = 256;
 
 /// Where the last file is read that may set any variable; 0 where none is. What sets up programs sets none that a script
 /// sets itself.
@@ -110,9 +108,6 @@ pub fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [
 /// So many times a variable is given options at most.
 const MOST_OPTIONS: usize = 32;
 
-/// No list of options is longer, in bytes.
-const LONGEST_LIST: usize = 1024;
-
 /// The options that `script` puts into `name`: all elements of an array, and texts that hold options, also where it appends them.
 pub fn options<'a>(script: &'a [u8], name: &[u8]) -> Vec<&'a [u8]> {
     let mut found = Vec::new();
@@ -150,18 +145,6 @@ pub fn arguments(script: &[u8]) -> Vec<&[u8]> {
         &text[..memchr::memchr2(b'\n', b';', text).unwrap_or(text.len())]
     });
     texts.take(MOST_OPTIONS).collect()
-}
-
-/// Up to the bracket that ends a list; some of its elements may hold brackets of their own.
-pub fn list_length(list: &[u8]) -> usize {
-    let list = &list[..list.len().min(LONGEST_LIST)];
-    let ends = |&at: &usize| {
-        let after = list.get(at + 1);
-        after.is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b';' | b'&'))
-    };
-    memchr::memchr_iter(b')', list)
-        .find(ends)
-        .unwrap_or(list.len())
 }
 
 /// The lines of a list, as far as no comment ends them.
@@ -212,13 +195,6 @@ pub fn as_export(command: &[u8]) -> Option<Vec<u8>> {
     Some([b"export ", name, b"=", value.trim_ascii_start()].concat())
 }
 
-/// What stands before byte `at` on its line, as far as a command reaches.
-pub fn line_before(script: &[u8], at: usize) -> &[u8] {
-    let before = &script[at.saturating_sub(LONGEST_VALUE)..at];
-    let newline = memchr::memrchr(b'\n', before);
-    newline.map_or(before, |newline| &before[newline + 1..])
-}
-
 /// A variable between `before` and `after` is read, or grows: `read N`, `N+=1`, `((N++))`.
 fn is_changed(before: &[u8], after: &[u8]) -> bool {
     let is_whole = after.first().is_none_or(|byte| !is_in_name(*byte));
@@ -256,37 +232,6 @@ fn more<'a>(known: Option<&'a [u8]>, value: &'a [u8]) -> Option<&'a [u8]> {
 fn is_of_slurm(value: &[u8]) -> bool {
     let has_name = || memchr::memmem::find(value, b"SLURM_").is_some();
     has_name() || is_nproc(value.strip_prefix(b"$(").unwrap_or(value))
-}
-
-/// What stands behind the `=` of an assignment, without its quotes, and no more of it than a value may have.
-pub fn assigned(text: &[u8]) -> &[u8] {
-    let text = &text[..text.len().min(LONGEST_VALUE)];
-    for (start, end) in [
-        (&b"\""[..], &b"\""[..]),
-        (b"'", b"'"),
-        (b"$((", b"))"),
-        (b"$(", b")"),
-        (b"`", b"`"),
-    ] {
-        if let Some(inner) = enclosed(text, start, end) {
-            let is_quoted = matches!(start, b"\"" | b"'");
-            let whole = start.len() + inner.len() + end.len();
-            return if is_quoted { inner } else { &text[..whole] };
-        }
-    }
-    let ends = |byte: &u8| {
-        byte.is_ascii_whitespace()
-            || matches!(byte, b';' | b'&' | b'|' | b')' | b'"' | b'\'' | b'`')
-    };
-    &text[..text.iter().position(ends).unwrap_or(text.len())]
-}
-
-/// What stands between `start`, with which the text begins, and the next `end` on its line.
-pub fn enclosed<'a>(text: &'a [u8], start: &[u8], end: &[u8]) -> Option<&'a [u8]> {
-    let inner = text.strip_prefix(start)?;
-    let inner = &inner[..inner.len().min(LONGEST_VALUE)];
-    let line = memchr::memchr(b'\n', inner).map_or(inner, |newline| &inner[..newline]);
-    memchr::memmem::find(line, end).map(|at| &line[..at])
 }
 
 /// The command that counts the job's CPUs; with `--all` it counts the node's.

@@ -1,7 +1,8 @@
 //! Programs that are started by variables: `RUN=/opt/bin/mpirun; $RUN -np 4 ./a`. Where such a variable is used stands no sign
 //! of what it starts, so its own is put there.
 
-use super::assignments::{assigned, begins_command, enclosed, line_before, set_by};
+use super::assigned::{assigned, enclosed, line_before};
+use super::assignments::{begins_command, set_by};
 use super::names::name_length;
 use super::signs::Signs;
 

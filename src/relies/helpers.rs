@@ -2,9 +2,9 @@
 //! tasks.
 
 use super::forks;
+use super::launchers::is_launcher;
 use super::lines::{Has, Line, lines, name_of, words, words_of_line};
 use super::names::name_length;
-use super::steps::is_launcher;
 use std::ops::Range;
 
 /// Programs that start what stands behind them.

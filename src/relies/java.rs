@@ -2,12 +2,10 @@
 
 use super::facts::Facts;
 use super::floor::LineNeed;
+use super::heap::heap_need;
 use super::lines::name_of;
 use super::options::{Value, size};
 use crate::text::contains;
-
-/// A heap is not all that its machine takes: a tenth and so many MiB more.
-const BESIDE_HEAP_MIB: u64 = 256;
 
 /// Programs that start a machine.
 const STARTERS: [&[u8]; 3] = [b"java", b"gatk", b"mvn"];
@@ -109,11 +107,6 @@ pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     if words.iter().any(by_share) || (starts() && !has_heap()) {
         note(LineNeed::AllMemory);
     }
-}
-
-/// What a machine with a heap of so many MiB takes.
-pub fn heap_need(mib: u64) -> u64 {
-    mib.saturating_add(mib / 10 + BESIDE_HEAP_MIB)
 }
 
 /// The command speaks of what it names, and does not start it.

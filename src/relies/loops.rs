@@ -1,6 +1,6 @@
 //! What a `for` loop goes through: words, and lists that variables hold.
 
-use super::assignments::{LONGEST_VALUE, assigned, line_before, list_length};
+use super::assigned::{LONGEST_VALUE, assigned, line_before, list_length};
 use super::names::{is_in_name, name_length};
 
 /// So many times a list is set or added to at most.

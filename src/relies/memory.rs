@@ -3,10 +3,10 @@
 use super::each::Each;
 use super::facts::Facts;
 use super::floor::LineNeed;
+use super::launchers::is_launcher;
 use super::lines::name_of;
 use super::memory_names::{is_mode, need_of, speaks_of_memory};
 use super::options::{Value, decimal, size, value};
-use super::steps::is_launcher;
 use crate::text::contains;
 
 /// Options whose plain numbers are GiB.

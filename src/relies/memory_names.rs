@@ -1,7 +1,7 @@
 //! Names that speak of memory: of which, and what a size of that name needs.
 
 use super::floor::LineNeed;
-use super::java::heap_need;
+use super::heap::heap_need;
 use crate::text::contains;
 
 /// Parts of options' names that speak of another memory than the job's, or of none.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod arithmetic;
+mod assigned;
 mod assignments;
 mod clusters;
 mod comparing;
@@ -16,12 +17,14 @@ mod floor;
 mod forks;
 mod forms;
 mod found;
+mod heap;
 mod held;
 mod helpers;
 mod heredocs;
 mod inner;
 mod inputs;
 mod java;
+mod launchers;
 mod lines;
 mod lists;
 mod loops;
@@ -46,9 +49,9 @@ mod variables;
 
 pub use floor::{AskedCpus, Floor, Reliance};
 use found::Found;
+pub use launchers::is_launcher;
 use lines::lines;
 pub use names::is_in_name;
-pub use steps::is_launcher;
 
 /// More of a script is not read, in bytes.
 const MOST_READ: usize = 64 << 10;

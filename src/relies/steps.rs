@@ -2,28 +2,11 @@
 
 use super::facts::Facts;
 use super::floor::LineNeed;
+use super::launchers::is_launcher;
 use super::lines::{name_of, word_places, words};
 use super::options::{Value, number, size, text, value};
 use super::shell_words::ShellWords;
 use std::ops::Range;
-
-pub(super) const LAUNCHERS: [&[u8]; 7] = [
-    b"srun",
-    b"mpirun",
-    b"mpiexec",
-    b"orterun",
-    b"prterun",
-    b"prun",
-    b"mpirun_rsh",
-];
-
-/// A program of this file name starts others. Installations of MPI that stand beside each other end in their own names, as
-/// `mpirun.openmpi` and `mpiexec.hydra`.
-pub fn is_launcher(name: &[u8]) -> bool {
-    let of_mpi = || name.starts_with(b"mpi") || name.starts_with(b"orterun");
-    let before_dot = || name.split(|&byte| byte == b'.').next().unwrap_or(name);
-    LAUNCHERS.contains(&name) || of_mpi() && LAUNCHERS.contains(&before_dot())
-}
 
 /// Programs that start others as launchers do, in some centres or within a job.
 const OTHER_LAUNCHERS: [&[u8]; 3] = [b"ibrun", b"aprun", b"jsrun"];

@@ -3,7 +3,8 @@
 //! are used: most scripts pay nothing for it.
 
 use super::arithmetic::{exceeds_counts, number};
-use super::assignments::{arguments, enclosed, is_nproc, is_set, options, set_in, sourced};
+use super::assigned::enclosed;
+use super::assignments::{arguments, is_nproc, is_set, options, set_in, sourced};
 use super::held;
 use super::names::{is_in_name, name_length};
 use super::options::MORE_THAN_CPUS;

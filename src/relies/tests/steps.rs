@@ -9,7 +9,7 @@ fn a_shadow_has_a_stand_in_for_every_launcher_but_one() {
     // ssh, for which a shadow has no network.
     const WITHOUT: &[u8] = b"mpirun_rsh";
     let standins = include_str!("../../../c_shim/sandbox/standins.c");
-    for name in crate::relies::steps::LAUNCHERS {
+    for name in crate::relies::launchers::LAUNCHERS {
         let text = format!("\"{}\"", name.escape_ascii());
         assert_eq!(standins.contains(&text), name != WITHOUT, "{text}");
     }

@@ -1,0 +1,57 @@
+//! Where a value stands that a script assigns.
+
+/// No value or list of values is longer, in bytes.
+pub const LONGEST_VALUE: usize = 256;
+
+/// No list of options is longer, in bytes.
+pub const LONGEST_LIST: usize = 1024;
+
+/// What stands behind the `=` of an assignment, without its quotes, and no more of it than a value may have.
+pub fn assigned(text: &[u8]) -> &[u8] {
+    let text = &text[..text.len().min(LONGEST_VALUE)];
+    for (start, end) in [
+        (&b"\""[..], &b"\""[..]),
+        (b"'", b"'"),
+        (b"$((", b"))"),
+        (b"$(", b")"),
+        (b"`", b"`"),
+    ] {
+        if let Some(inner) = enclosed(text, start, end) {
+            let is_quoted = matches!(start, b"\"" | b"'");
+            let whole = start.len() + inner.len() + end.len();
+            return if is_quoted { inner } else { &text[..whole] };
+        }
+    }
+    let ends = |byte: &u8| {
+        byte.is_ascii_whitespace()
+            || matches!(byte, b';' | b'&' | b'|' | b')' | b'"' | b'\'' | b'`')
+    };
+    &text[..text.iter().position(ends).unwrap_or(text.len())]
+}
+
+/// What stands before byte `at` on its line, as far as a command reaches.
+pub fn line_before(script: &[u8], at: usize) -> &[u8] {
+    let before = &script[at.saturating_sub(LONGEST_VALUE)..at];
+    let newline = memchr::memrchr(b'\n', before);
+    newline.map_or(before, |newline| &before[newline + 1..])
+}
+
+/// Up to the bracket that ends a list; some of its elements may hold brackets of their own.
+pub fn list_length(list: &[u8]) -> usize {
+    let list = &list[..list.len().min(LONGEST_LIST)];
+    let ends = |&at: &usize| {
+        let after = list.get(at + 1);
+        after.is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b';' | b'&'))
+    };
+    memchr::memchr_iter(b')', list)
+        .find(ends)
+        .unwrap_or(list.len())
+}
+
+/// What stands between `start`, with which the text begins, and the next `end` on its line.
+pub fn enclosed<'a>(text: &'a [u8], start: &[u8], end: &[u8]) -> Option<&'a [u8]> {
+    let inner = text.strip_prefix(start)?;
+    let inner = &inner[..inner.len().min(LONGEST_VALUE)];
+    let line = memchr::memchr(b'\n', inner).map_or(inner, |newline| &inner[..newline]);
+    memchr::memmem::find(line, end).map(|at| &line[..at])
+}
