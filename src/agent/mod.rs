@@ -101,6 +101,8 @@ pub struct Agent<'a> {
     read_late: Option<i64>,
     /// How many of the jobs that wait had been decided again when they became too many for one look.
     decided_to: usize,
+    /// Where among the jobs that run again a look began to give them more, where they were too many.
+    given_from: usize,
     directory: Directory,
     directory_asked: Option<i64>,
     /// Slurm holds jobs to limits; `None` until slurmctld has said so or not.
@@ -150,6 +152,7 @@ impl<'a> Agent<'a> {
             events: Events::default(),
             read_late: None,
             decided_to: 0,
+            given_from: 0,
             directory,
             directory_asked: None,
             limits_hold: None,

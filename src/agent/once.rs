@@ -17,7 +17,7 @@ impl Once {
         self.0.borrow().contains(&number(what))
     }
 
-    /// Whether it is told this for the first time.
+    /// Is told this; whether for the first time.
     pub fn is_first(&self, what: &impl Hash) -> bool {
         let mut known = self.0.borrow_mut();
         if known.len() >= MOST {

@@ -32,6 +32,9 @@ const CLEARED_S: f64 = 5.0;
 /// user's wish, or an admin's.
 const REQUEUE_S: i64 = 125;
 
+/// More jobs that run again are not given more in one look: each takes some twenty milliseconds, in which no other job is seen to.
+const MOST_AGAIN: usize = 500;
+
 /// Numbers of jobs come again after longer than this, in seconds.
 const SAME_JOB_S: i64 = 30 * 86_400;
 
@@ -200,7 +203,14 @@ impl Agent<'_> {
         let now = self.clock.now();
         let is_cleared = |seen: &Now| is_over(seen.submitted, CLEARED_S, now);
         let mut given_back = 0;
-        for job in jobs.iter().filter(|job| is_to_be_given_more(job)) {
+        let mut again: Vec<_> = jobs.iter().filter(|job| is_to_be_given_more(job)).collect();
+        if again.len() > MOST_AGAIN {
+            // Those that are refused each time must not be in the way of the others.
+            self.given_from = (self.given_from + MOST_AGAIN) % again.len();
+            again.rotate_left(self.given_from);
+            self.events.want_look();
+        }
+        for job in again.into_iter().take(MOST_AGAIN) {
             match self.as_seen(job) {
                 Some(seen) if is_cleared(&seen) => {
                     given_back += usize::from(self.give(job, &seen));
@@ -282,12 +292,20 @@ impl Agent<'_> {
             .flat_map(|job| job.names.iter().map(|name| (name.as_str(), job.restarts)))
             .collect();
         for job in dependents {
-            let mut runs = job.failed().filter_map(|failed| again.get(failed));
+            let runs = job.failed().filter_map(|failed| again.get(failed));
+            let runs: Vec<_> = runs
+                .map(|run| (&job.handle, &job.dependency, run))
+                .collect();
             // One that Slurm goes on calling failed is none that can be mended.
-            if runs.any(|run| self.revived.is_first(&(&job.handle, &job.dependency, run))) {
+            if runs.iter().any(|run| !self.revived.knows(run)) {
                 let dependency = job.as_written();
                 match control::depend(&self.commands, &job.handle, &dependency) {
-                    Ok(()) => tracing::info!(job = job.handle, dependency, "waits again"),
+                    Ok(()) => {
+                        tracing::info!(job = job.handle, dependency, "waits again");
+                        for run in &runs {
+                            self.revived.is_first(run);
+                        }
+                    }
                     Err(error) => {
                         tracing::error!(job = job.handle, dependency, "not mended: {error}")
                     }

@@ -1,8 +1,8 @@
 //! Beside a batch job: watches all its steps on this node until its script ends, and joins what it saw to
 //! the decision in its AdminComment, in one call, or leaves it in the folder that all nodes share.
 
+use super::alone::OnlySampler;
 use super::news::{News, listen};
-use super::node::OnlySampler;
 use super::{CGROUPS, Job, NOTES, PROC, REPORT_TIMEOUT_S, pipe};
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;

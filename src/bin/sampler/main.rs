@@ -2,6 +2,7 @@
 //! Watches it and reports its counters through AdminComment.
 #![forbid(unsafe_code)]
 
+mod alone;
 mod job;
 mod news;
 mod node;
