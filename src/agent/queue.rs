@@ -117,6 +117,7 @@ impl Agent<'_> {
             licenses: job.record.licenses.clone(),
             manager: job.manager,
             no_requeue: job.record.no_requeue,
+            steps: job.record.steps,
             ..sized
         };
         Some(by_its_nodes(&self.config, owner, today))

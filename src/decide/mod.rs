@@ -22,7 +22,7 @@ use crate::job::{Ask, LeftAlone, Memory, Request};
 use crate::model::predict::{KnownKinds, predict};
 use crate::model::snapshot::Snapshot;
 use crate::record::{Change, Record};
-use crate::relies::{Floor, Reliance};
+use crate::relies::{Floor, Reliance, names_a_launcher};
 use licenses::relicense;
 use managers::manager;
 pub use managers::of_queue;
@@ -125,7 +125,8 @@ pub fn decide_reading(
         no_requeue,
         ..sized
     };
-    let record = by_its_nodes(config, owner, record);
+    let steps = config.lends(owner) && names_a_launcher(request.texts.script);
+    let record = by_its_nodes(config, owner, Record { steps, ..record });
     // What a shadow of a job without a kind shows, no other job could use, and the agent finds no shadow by.
     let is_new = record.level.is_none() || request.measured;
     if !is_new
@@ -152,7 +153,7 @@ pub fn by_its_nodes(config: &Config, owner: Owner, record: Record) -> Record {
     let may = config.managers.care(record.manager) >= Care::Early && !record.no_requeue;
     Record {
         early: may && is_sized,
-        elastic: is_sized && config.lends(owner),
+        elastic: is_sized && config.lends(owner) && !record.steps,
         ..record
     }
 }

@@ -37,6 +37,9 @@ const V2: Names = Names {
     held: "anon",
 };
 
+/// Nobody has so many bytes: it stands for no limit.
+const UNLIMITED: u64 = i64::MAX as u64 / 2;
+
 /// What a job cannot do without, as the kernel's figures tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needed {
@@ -61,8 +64,10 @@ impl GroupLimits {
         let of = |names: &'static Names| Some((names, number(&folder.join(names.limit))?));
         let (names, first) = of(&V1).or_else(|| of(&V2))?;
         // How cgroup v1 writes that there is none.
-        let is_one = first < i64::MAX as u64 / 2;
-        is_one.then(|| GroupLimits {
+        let is_one = first < UNLIMITED;
+        // Where Slurm lets a job have more than it gave (AllowedRAMSpace), it is slowed down long before its limit.
+        let is_slowed = number(&folder.join(names.above)).is_some_and(|above| above < first);
+        (is_one && !is_slowed).then(|| GroupLimits {
             folder: folder.into(),
             names,
             had: vec![first],
@@ -115,25 +120,45 @@ impl GroupLimits {
         Ok(())
     }
 
-    /// Gives steps that began meanwhile with what the job had before what it has now. A step that has asked for less itself keeps
-    /// that.
-    pub fn level(&self) {
-        let Some((&now, had)) = self.had.split_last().filter(|(_, had)| !had.is_empty()) else {
-            return;
+    /// Whether they are still what they were raised to, or more; a step that begins sets them to what Slurm gave the job. `false` where
+    /// somebody has lowered them.
+    pub fn hold(&mut self) -> bool {
+        let Some(limit) = number(&self.folder.join(self.names.limit)) else {
+            return true;
         };
+        if limit > self.now() {
+            self.had.push(limit);
+        }
+        self.had.contains(&limit)
+    }
+
+    /// Gives the job and steps that began meanwhile with what it had before what it has now. A step that has asked for less itself
+    /// keeps that.
+    pub fn level(&self) {
+        let now = self.now();
+        if now == self.first() {
+            return;
+        }
         for folder in with_all_below(&self.folder) {
             let limit = number(&folder.join(self.names.limit));
-            if let Some(limit) = limit.filter(|limit| had.contains(limit)) {
+            if let Some(limit) = limit.filter(|limit| self.had.contains(limit)) {
                 let _it_ends = self.raise_one(&folder, limit, now);
             }
         }
     }
 
+    /// slurmstepd writes both of cgroup v2 one after the other: either may be lower than the other for a moment.
     fn raise_one(&self, folder: &Path, from: u64, to: u64) -> io::Result<()> {
-        let above = folder.join(self.names.above);
-        if let Some(limit) = number(&above).filter(|&limit| limit < i64::MAX as u64 / 2) {
-            std::fs::write(above, limit.saturating_add(to - from).to_string())?;
+        let path = folder.join(self.names.above);
+        if let Some(above) = number(&path).filter(|&above| above < UNLIMITED) {
+            let wanted = above.saturating_add(to - from).max(to);
+            if wanted > above {
+                std::fs::write(path, wanted.to_string())?;
+            }
         }
-        std::fs::write(folder.join(self.names.limit), to.to_string())
+        match to > from {
+            true => std::fs::write(folder.join(self.names.limit), to.to_string()),
+            false => Ok(()),
+        }
     }
 }

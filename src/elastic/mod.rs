@@ -25,6 +25,9 @@ use thread_priority::{
 /// After its node had nothing to lend it is asked again so much later.
 const REFUSED: Duration = Duration::from_millis(100);
 
+/// Going through a job's steps takes one part in so many of the time at most.
+const LEVEL_TIMES: u32 = 50;
+
 /// What a job was lent so far: written by the thread that watches it, read as the job ends.
 #[derive(Clone, Default)]
 pub struct Ledger(Arc<Mutex<Growths>>);
@@ -40,12 +43,21 @@ impl Ledger {
     }
 }
 
-/// Watches the job whose group is `folder` as long as that is there, in a thread of its own. `may_grow` says how many times its limit
-/// the job may have at most, if it may grow at all; it is asked once, and may take its time.
+/// How far a job may grow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Terms {
+    /// What Slurm gave it on this node, in bytes. One that has more by somebody else's hand does not grow.
+    pub given: u64,
+    /// How many times that it may have at most.
+    pub times: f64,
+}
+
+/// Watches the job whose group is `folder` as long as that is there, in a thread of its own. `terms` says how far the job may grow, if it
+/// may at all; it is asked once, and may take its time.
 pub fn beside(
     folder: &Path,
     pool: MemoryPool,
-    may_grow: impl FnOnce() -> Option<f64> + Send + 'static,
+    terms: impl FnOnce() -> Option<Terms> + Send + 'static,
 ) -> Ledger {
     let ledger = Ledger::default();
     let (noted, folder) = (ledger.clone(), folder.to_owned());
@@ -54,10 +66,11 @@ pub fn beside(
         let Some(limits) = GroupLimits::of(&folder) else {
             return;
         };
-        if let Some(times) = may_grow() {
-            // Not before: programs that it starts would be as urgent.
+        let terms = terms().filter(|terms| limits.first() <= terms.given);
+        if let Some(terms) = terms {
+            // Not before: programs that are asked would be as urgent.
             run_first();
-            let mut job = Job::new(limits, pool, times, noted);
+            let mut job = Job::new(limits, pool, terms.times, noted);
             while let Some(rest) = job.look(started.elapsed()) {
                 std::thread::sleep(rest);
             }
@@ -91,6 +104,8 @@ struct Job {
     is_in_doubt: bool,
     /// What it used when that last changed, in bytes, and when that was.
     changed: (u64, Duration),
+    /// Before this its steps are not gone through again: users have as many as they like.
+    leveled_until: Duration,
 }
 
 impl Job {
@@ -103,18 +118,19 @@ impl Job {
             is_refused: false,
             is_in_doubt: false,
             changed: (0, Duration::ZERO),
+            leveled_until: Duration::ZERO,
         }
     }
 
     /// Looks at what it uses, and lends it more where that nears its limit; says when to look again. `None` once the job is over,
-    /// or has all that its user asked for.
+    /// may not grow, or has been given another limit by somebody else.
     fn look(&mut self, at: Duration) -> Option<Duration> {
-        let (first, now) = (self.limits.first(), self.limits.now());
-        if first >= self.most {
+        let first = self.limits.first();
+        if first >= self.most || !self.limits.hold() {
             return None;
         }
-        // Steps begin with what the job was given.
-        self.limits.level();
+        self.level(at);
+        let now = self.limits.now();
         let (mark, used) = (mark(now), self.limits.used()?);
         let calm = self.calm(used, at);
         // What the kernel can drop is no reason to grow.
@@ -134,11 +150,17 @@ impl Job {
             return Some(rest(0, first, calm));
         }
         self.is_in_doubt = false;
-        let rest = match self.grow(at) {
-            true => Duration::ZERO,
-            false => REFUSED,
-        };
-        Some(rest)
+        let is_lent = self.grow(at)?;
+        Some(if is_lent { Duration::ZERO } else { REFUSED })
+    }
+
+    /// Steps begin with what Slurm gave the job.
+    fn level(&mut self, at: Duration) {
+        if at >= self.leveled_until {
+            let began = Instant::now();
+            self.limits.level();
+            self.leveled_until = at + began.elapsed().saturating_mul(LEVEL_TIMES);
+        }
     }
 
     /// For how long it has used nearly the same.
@@ -149,15 +171,17 @@ impl Job {
         at.saturating_sub(self.changed.1)
     }
 
-    fn grow(&mut self, at: Duration) -> bool {
+    /// Whether it was lent more; `None` where its limit cannot be raised.
+    fn grow(&mut self, at: Duration) -> Option<bool> {
         let before = self.limits.now();
         let wanted = next(before, self.most);
         let lent = self.pool.lend(self.limits.folder(), wanted - before);
-        if lent == 0 || self.limits.raise(before + lent).is_err() {
+        if lent == 0 {
             self.noted.lock().refused += u32::from(!self.is_refused);
             self.is_refused = true;
-            return false;
+            return Some(false);
         }
+        self.limits.raise(before + lent).ok()?;
         let mib = |bytes: u64| u32::try_from(bytes / MIB).unwrap_or(u32::MAX);
         self.noted.lock().note(Growth {
             at_s: at.as_secs_f32(),
@@ -165,7 +189,7 @@ impl Job {
             to_mib: mib(before + lent),
         });
         self.is_refused = false;
-        true
+        Some(true)
     }
 }
 

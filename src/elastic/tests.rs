@@ -47,7 +47,7 @@ impl Node {
             let text = fs::read_to_string(self.path(group).join(name)).unwrap();
             text.parse::<u64>().unwrap() / MIB
         };
-        assert_eq!(of(LIMIT[self.form]), of(ABOVE[self.form]), "{group}");
+        assert!(of(LIMIT[self.form]) <= of(ABOVE[self.form]), "{group}");
         of(LIMIT[self.form])
     }
 
@@ -107,6 +107,7 @@ fn what_outgrows_its_memory_is_lent_more_and_so_are_its_steps() {
         }
         // A step that begins now has what Slurm gave the job, as far as Slurm knows.
         node.give("job_1/step_2", 300);
+        job.leveled_until = Duration::ZERO;
         assert!(job.look(AT).is_some());
         assert_eq!(node.limit("job_1/step_2"), 900);
         let growths = ledger.growths();
@@ -165,6 +166,44 @@ fn without_a_pool_a_job_keeps_its_limit_and_is_told_once_each_time() {
             assert_eq!(seen, (limit, refused), "{form}: {needs}");
         }
     }
+}
+
+#[test]
+fn a_step_that_begins_takes_nothing_back_and_what_others_set_stays() {
+    for form in [0, 1] {
+        let node = Node::new(form);
+        let (mut job, _) = node.job(10_000, 3.0);
+        node.uses(290, 0);
+        assert!(job.look(AT).is_some());
+        assert_eq!(node.limit("job_1"), 428, "{form}");
+        // slurmstepd sets both to what Slurm gave the job, one after the other.
+        let write = |name: &str, mib: u64| {
+            node.write(&format!("job_1/{name}"), &(mib * MIB).to_string());
+        };
+        for name in [LIMIT[form], ABOVE[form]] {
+            write(name, 300);
+            job.leveled_until = Duration::ZERO;
+            assert!(job.look(AT).is_some());
+            job.leveled_until = Duration::ZERO;
+            assert!(job.look(AT).is_some());
+            assert_eq!(node.limit("job_1"), 428, "{form}, {name}");
+        }
+        write(ABOVE[form], 500);
+        write(LIMIT[form], 500);
+        node.uses(490, 0);
+        assert!(job.look(AT).is_some());
+        assert_eq!(node.limit("job_1"), 628, "{form}: raised by hand");
+        write(LIMIT[form], 350);
+        assert_eq!(job.look(AT), None);
+        assert_eq!(node.limit("job_1"), 350, "{form}: lowered by hand");
+    }
+}
+
+#[test]
+fn a_job_that_is_slowed_down_below_its_limit_does_not_grow() {
+    let node = Node::new(1);
+    node.write("job_1/memory.high", &(200 * MIB).to_string());
+    assert!(GroupLimits::of(&node.path("job_1")).is_none());
 }
 
 #[test]

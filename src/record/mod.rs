@@ -16,7 +16,7 @@ use crate::job::counters::{Ended, JobCounters};
 use crate::job::evidence::Evidence;
 use crate::job::licenses::parse;
 use crate::job::shadow::Wait;
-use crate::job::{Ask, LeftAlone, Memory};
+use crate::job::{Ask, LeftAlone};
 use crate::relies::Floor;
 use crate::text::units::MIB;
 use serde::{Deserialize, Serialize};
@@ -138,6 +138,9 @@ pub struct Record {
     /// Its nodes lend the job more than it was given, up to what its user asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub elastic: bool,
+    /// Its script may start steps, each of which takes back what the job was lent. Noted where nodes lend.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub steps: bool,
     /// Its node has done so with the run that began then, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub put_back: Option<i64>,
@@ -179,6 +182,7 @@ impl Record {
             no_requeue: false,
             early: false,
             elastic: false,
+            steps: false,
             put_back: None,
             kept: Some(why.into()),
             shadow: None,
@@ -339,15 +343,14 @@ impl Record {
     pub fn may_have_killed(&self, state: &str) -> bool {
         let applies = |change: Option<Change>| change.is_some_and(|change| change.applies());
         match state {
-            "OUT_OF_MEMORY" => applies(self.memory),
+            "OUT_OF_MEMORY" | "COMPLETED" => self.died_of_memory(state),
             // A full tmpfs does not kill: it lets a job wait for its end.
             "TIMEOUT" => {
                 applies(self.time)
                     || applies(self.cpus)
                     || (applies(self.memory) && self.was_full())
             }
-            "FAILED" => (applies(self.memory) && self.killed_inside()) || self.lacked_a_license(),
-            "COMPLETED" => applies(self.memory) && self.killed_inside() && !self.goes_on(),
+            "FAILED" => self.died_of_memory(state) || self.lacked_a_license(),
             _ => false,
         }
     }
@@ -375,7 +378,7 @@ impl Record {
             "COMPLETED" => self.killed_inside() && !self.goes_on(),
             _ => false,
         };
-        is_set && died
+        is_set && died && !self.had_all()
     }
 
     /// The run that ends, before which the job had been started `restarts` times, is to be put back by its node: the memory
@@ -388,15 +391,22 @@ impl Record {
     /// How many times the memory that the job was given on a node its user asked for; `None` where its nodes lend it none, or it has
     /// all of that.
     pub fn may_grow(&self) -> Option<f64> {
-        let ask = self.asked?;
-        let (asked, set) = (ask.memory?, self.memory.filter(Change::applies)?.set);
-        let cpus = self.cpus_in_force()?.max(1);
-        let cpus = match asked {
-            Memory::Node(_) => 1.0,
-            Memory::Cpu(_) => f64::from(ask.cpus) / cpus as f64,
-        };
-        let times = cpus * asked.mib() as f64 / set.max(1) as f64;
+        let asked = self.asked?.memory?.mib();
+        let set = self.memory.filter(Change::applies)?.set;
+        // Of fewer CPUs it may have as many all the same: nodes give out whole cores.
+        let times = asked as f64 / set.max(1) as f64;
         (self.elastic && times > 1.0).then_some(times)
+    }
+
+    /// Its nodes lent it all that its user asked for: what killed it then was not the rewrite.
+    fn had_all(&self) -> bool {
+        let lent = self
+            .profile
+            .as_ref()
+            .and_then(|profile| profile.growths.most_mib());
+        let asked = self.asked_on_a_node().map(|bytes| bytes / MIB);
+        lent.zip(asked)
+            .is_some_and(|(lent, asked)| u64::from(lent) >= asked)
     }
 
     /// The job used nearly all the memory on a node that a rewrite left it.

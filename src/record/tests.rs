@@ -3,7 +3,7 @@
 pub use super::finished::tests::finished;
 use super::*;
 use crate::job::arguments::Arguments;
-use crate::job::counters::{Counters, Ended};
+use crate::job::counters::{Counters, Ended, Growth, Growths};
 use crate::job::{Layout, Memory};
 
 const APPLIED: Change = Change {
@@ -49,6 +49,49 @@ fn held(seats: u32) -> JobCounters {
     JobCounters {
         seats: [("matlab".into(), seats)].into(),
         ..Counters::nothing(Ended::Failed).into()
+    }
+}
+
+#[test]
+fn a_job_that_was_lent_all_that_was_asked_for_was_not_killed_by_its_rewrite() {
+    let lent = |to_mib| JobCounters {
+        growths: Growths {
+            grown: vec![Growth {
+                at_s: 1.0,
+                from_mib: 1000,
+                to_mib,
+            }],
+            refused: 0,
+        },
+        ..Counters::nothing(Ended::Oom).into()
+    };
+    for (to_mib, harmed, given) in [(2000, true, 2000), (4000, false, 4000)] {
+        let record = Record {
+            memory: Some(APPLIED),
+            profile: Some(Box::new(lent(to_mib))),
+            ..plain()
+        };
+        for state in ["OUT_OF_MEMORY", "FAILED", "COMPLETED"] {
+            assert_eq!(record.may_have_killed(state), harmed, "{to_mib} {state}");
+        }
+        assert_eq!(record.given_on_a_node(), Some(given));
+    }
+}
+
+#[test]
+fn a_job_grows_up_to_what_was_asked_for_where_its_nodes_lend_and_its_memory_was_set() {
+    for (elastic, memory, times) in [
+        (true, Some(APPLIED), Some(4.0)),
+        (false, Some(APPLIED), None),
+        (true, Some(ADVISED), None),
+        (true, None, None),
+    ] {
+        let record = Record {
+            elastic,
+            memory,
+            ..plain()
+        };
+        assert_eq!(record.may_grow(), times, "{elastic} {memory:?}");
     }
 }
 

@@ -17,3 +17,32 @@ pub fn is_launcher(name: &[u8]) -> bool {
     let before_dot = || name.split(|&byte| byte == b'.').next().unwrap_or(name);
     LAUNCHERS.contains(&name) || of_mpi() && LAUNCHERS.contains(&before_dot())
 }
+
+/// Others that start steps.
+const OTHERS: [&[u8]; 3] = [b"ibrun", b"aprun", b"jsrun"];
+
+/// `script` may start a step: the name of a launcher stands somewhere in it, and be it in a comment.
+pub fn names_a_launcher(script: &[u8]) -> bool {
+    let mut names = LAUNCHERS.iter().chain(&OTHERS);
+    names.any(|name| memchr::memmem::find(script, name).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_a_launcher;
+
+    #[test]
+    fn a_script_that_may_start_steps_names_what_starts_them() {
+        for (script, may) in [
+            ("./solve", false),
+            ("srun ./solve", true),
+            (
+                "for n in 1 2; do /opt/slurm/bin/srun -n1 ./solve & done",
+                true,
+            ),
+            ("MPI=mpiexec.hydra\n$MPI -n 4 ./solve", true),
+        ] {
+            assert_eq!(names_a_launcher(script.as_bytes()), may, "{script}");
+        }
+    }
+}

@@ -49,7 +49,7 @@ mod variables;
 
 pub use floor::{AskedCpus, Floor, Reliance};
 use found::Found;
-pub use launchers::is_launcher;
+pub use launchers::{is_launcher, names_a_launcher};
 use lines::lines;
 pub use names::is_in_name;
 

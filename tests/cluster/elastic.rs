@@ -20,18 +20,10 @@ for one in all: one.join()
 time.sleep(float(sys.argv[3]))
 "#;
 
-/// Does what its kind has always done in little memory, fills as much as its arguments say in its script, in a step and in two steps
-/// at once, and leaves a mark.
+/// Does what its kind has always done in little memory, or fills as much as its arguments say, and leaves a mark.
 const SCRIPT: &str = "#!/bin/bash
-run() { python3 FOLDER/fill.py \"$@\" || exit 1; }
-step() { srun -n1 -c1 --overlap python3 FOLDER/fill.py \"$@\"; }
-run \"$1\" \"$2\" \"$3\"
-if [ \"$5\" = steps ]; then
-    step \"$1\" \"$2\" 0 || exit 1
-    step $(($1 / 2)) 1 2 & first=$!
-    step $(($1 / 2)) 1 2 || exit 1
-    wait $first || exit 1
-fi
+: NAME
+python3 FOLDER/fill.py \"$1\" \"$2\" \"$3\" || exit 1
 touch FOLDER/\"$4\"
 ";
 
@@ -41,11 +33,12 @@ fn small_kind(cluster: &mut Cluster, name: &str) -> Result<(PathBuf, PathBuf)> {
     std::fs::write(marks.join("fill.py"), FILL)?;
     let script = cluster.scratch.join(format!("{name}.sh"));
     let text = SCRIPT.replace("FOLDER", &marks.display().to_string());
+    let text = text.replace("NAME", name);
     std::fs::write(&script, text)?;
     cluster.configure("[elastic]\npool_mib = 2500\n")?;
     cluster.let_the_plugin_look();
     for n in 0..4 {
-        let job = outgrow(cluster, &script, &["20", "1", "0", &format!("{n}"), ""])?;
+        let job = outgrow(cluster, &script, &["20", "1", "0", &format!("{n}")])?;
         cluster.wait_for(job, "COMPLETED")?;
     }
     cluster.books_agree()?;
@@ -54,11 +47,11 @@ fn small_kind(cluster: &mut Cluster, name: &str) -> Result<(PathBuf, PathBuf)> {
 }
 
 fn outgrow(cluster: &Cluster, script: &Path, arguments: &[&str]) -> Result<u64> {
-    let options = ["--mem=2000", "-c1", "--job-name=outgrows"];
-    let node = cluster.on_first_node();
+    let name = script.file_stem().unwrap_or_default().to_string_lossy();
+    let (name, node) = (format!("--job-name={name}"), cluster.on_first_node());
     cluster.submit(
         "alice",
-        &[&options[..], &[&node]].concat(),
+        &["--mem=2000", "-c1", &name, &node],
         script,
         arguments,
     )
@@ -110,13 +103,13 @@ fn growths(cluster: &Cluster, job: u64) -> Result<Value> {
     Ok(cluster.job(job)?.record()["profile"]["growths"].clone())
 }
 
-/// It runs once, and does all its work, in its script and in its steps, however fast it outgrows what it was given.
+/// It runs once, and does all its work, however fast it outgrows what it was given.
 pub fn a_job_that_outgrows_its_memory_goes_on(cluster: &mut Cluster) -> Result<()> {
     let (marks, script) = small_kind(cluster, "outgrows")?;
     let mut last = 0;
     for (mib, threads) in [("400", "1"), ("1200", "1"), ("1200", "8"), ("1600", "2")] {
         let mark = format!("{mib}-{threads}");
-        let job = outgrow(cluster, &script, &[mib, threads, "1", &mark, "steps"])?;
+        let job = outgrow(cluster, &script, &[mib, threads, "1", &mark])?;
         last = job;
         let sized = cluster.job(job)?;
         ensure(
@@ -151,13 +144,23 @@ pub fn a_job_that_outgrows_its_memory_goes_on(cluster: &mut Cluster) -> Result<(
     ensure(explained.contains("grown     "), explained)?;
     // What it needed is learned, and the next one is given that.
     cluster.let_the_plugin_look();
-    let next = outgrow(cluster, &script, &["20", "1", "0", "next", ""])?;
+    let next = outgrow(cluster, &script, &["20", "1", "0", "next"])?;
     let sized = cluster.job(next)?;
     ensure(
         sized.memory_mib.is_some_and(|mib| mib >= 1200),
         sized.comment,
     )?;
     cluster.wait_for(next, "COMPLETED")?;
+    // Each step that begins sets the job's limit anew: to what Slurm gave it, which may be less than it uses by then.
+    let text = std::fs::read_to_string(&script)? + "srun true\n";
+    std::fs::write(&script, text)?;
+    let steps = outgrow(cluster, &script, &["20", "1", "0", "steps"])?;
+    let record = cluster.job(steps)?.record();
+    ensure(
+        record["elastic"].is_null() && record["steps"] == true,
+        record.to_string(),
+    )?;
+    cluster.wait_for(steps, "COMPLETED")?;
     cluster.configure("")
 }
 
@@ -167,7 +170,7 @@ fn three_outgrow(cluster: &Cluster, marks: &Path, script: &Path) -> Result<u64> 
     let mut given = 0;
     for n in 0..marks.len() {
         let mark = format!("large{n}");
-        let job = outgrow(cluster, script, &["1000", "1", "6", &mark, ""])?;
+        let job = outgrow(cluster, script, &["1000", "1", "6", &mark])?;
         given += cluster.job(job)?.memory_mib.unwrap_or(0);
     }
     eventually("all do their work", 240, || {
@@ -202,18 +205,18 @@ pub fn a_job_that_only_reads_does_not_grow(cluster: &mut Cluster) -> Result<()> 
     let (marks, script) = small_kind(cluster, "reads")?;
     let text = std::fs::read_to_string(&script)?;
     let file = marks.join("large");
-    let reads = "[ -z \"$6\" ] || for n in 1 2 3; do head -c 700M /dev/zero >FILE; cat FILE | wc -c; rm FILE; done\n";
+    let reads = "[ -z \"$5\" ] || for n in 1 2 3; do head -c 700M /dev/zero >FILE; cat FILE | wc -c; rm FILE; done\n";
     let reads = text + &reads.replace("FILE", &file.display().to_string());
     std::fs::write(&script, reads)?;
     // It has room, and would grow into that.
     for n in 0..4 {
         let mark = format!("again{n}");
-        let job = outgrow(cluster, &script, &["250", "1", "0", &mark, ""])?;
+        let job = outgrow(cluster, &script, &["250", "1", "0", &mark])?;
         cluster.wait_for(job, "COMPLETED")?;
     }
     cluster.books_agree()?;
     cluster.let_the_plugin_look();
-    let job = outgrow(cluster, &script, &["20", "1", "0", "read", "", "reads"])?;
+    let job = outgrow(cluster, &script, &["20", "1", "0", "read", "reads"])?;
     cluster.wait_for(job, "COMPLETED")?;
     let sized = cluster.job(job)?;
     let profile = &sized.record()["profile"];

@@ -6,13 +6,14 @@ use super::news::{News, listen};
 use super::{CGROUPS, Job, NOTES, PROC, REPORT_TIMEOUT_S, pipe};
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
-use shadowfit_core::elastic::{self, Ledger, MemoryPool};
+use shadowfit_core::elastic::{self, Ledger, MemoryPool, Terms};
 use shadowfit_core::job::counters::{Ended, JobCounters};
 use shadowfit_core::sampler::Sampler;
 use shadowfit_core::sampler::cgroup::Group;
 use shadowfit_core::sampler::cgroup::Tree;
 use shadowfit_core::sampler::spool::{self, NodeProfile};
 use shadowfit_core::slurm::{System, control, queue};
+use shadowfit_core::text::units::MIB;
 use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -21,6 +22,14 @@ use std::time::{Duration, Instant};
 /// How often, 10 ms apart, it is looked whether Slurm has put the job into its cgroup.
 const LOOKS_AT_THE_START: u32 = 100;
 const LOOK: Duration = Duration::from_millis(10);
+
+/// How long it waits each time until slurmctld is asked once more how far the job may grow.
+const ASK_AGAIN: [Duration; 4] = [
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+    Duration::from_secs(600),
+];
 
 /// slurmstepd waits two seconds for each word.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -70,12 +79,29 @@ pub fn lend(config: &Config, group: &Group, job: u64) -> Ledger {
         return Ledger::default();
     };
     let pool = MemoryPool::new(Path::new(NOTES), Path::new(PROC), pool_mib);
-    elastic::beside(folder, pool, move || {
-        let commands = System {
-            timeout_s: REPORT_TIMEOUT_S,
-        };
-        let known = queue::ending(&commands, &job.to_string()).ok()?;
-        known.record?.may_grow()
+    elastic::beside(folder, pool, move || terms(job))
+}
+
+/// How far the job may grow, where slurmctld says so: it is asked again, ever more rarely, while it is silent.
+fn terms(job: u64) -> Option<Terms> {
+    let commands = System {
+        timeout_s: REPORT_TIMEOUT_S,
+    };
+    let mut pauses = ASK_AGAIN.iter();
+    let known = loop {
+        match queue::ending(&commands, &job.to_string()) {
+            Ok(known) => break known,
+            Err(_silence) => std::thread::sleep(*pauses.next()?),
+        }
+    };
+    let record = known.record?;
+    // Somebody may have changed it by hand.
+    if known.memory != record.memory_in_force() {
+        return None;
+    }
+    Some(Terms {
+        given: record.given_on_a_node()?.saturating_mul(MIB),
+        times: record.may_grow()?,
     })
 }
 

@@ -294,6 +294,28 @@ fn a_job_that_may_not_be_requeued_is_rewritten_only_where_the_site_says_so() {
 }
 
 #[test]
+fn a_job_that_is_sized_may_be_lent_more_where_nodes_have_a_pool() {
+    for (toml, lends) in [
+        ("", false),
+        ("elastic.pool_mib = 100", true),
+        ("elastic.pool_mib = 100\n[[rule]]\nelastic = false", false),
+        ("elastic.pool_mib = 100\n[[rule]]\nmemory = 'advise'", false),
+    ] {
+        let record = align(toml, b"", None);
+        assert_eq!(record.elastic, lends, "{toml}");
+        let again = by_its_nodes(
+            &Config::parse("f".as_ref(), toml.as_bytes()).unwrap(),
+            Owner::default(),
+            Record {
+                steps: true,
+                ..record
+            },
+        );
+        assert!(!again.elastic, "its steps would take it back");
+    }
+}
+
+#[test]
 fn a_job_of_a_workflow_manager_is_rewritten_only_where_the_site_says_so() {
     let submitted = |toml, comment| align(toml, comment, None);
     let rule: &[u8] = b"rule_align_wildcards_7";

@@ -150,6 +150,8 @@ pub struct Ending {
     pub started: i64,
     /// How often its job was started before.
     pub restarts: u64,
+    /// Memory that it was given, in MiB per node or per CPU.
+    pub memory: Option<u64>,
 }
 
 /// Asks for one job that has not ended yet. A comment of somebody else's is an error.
@@ -168,6 +170,7 @@ pub fn ending(commands: &dyn Commands, job: &str) -> Result<Ending, CommandError
                     is_running: row.text("state") == "RUNNING",
                     started: started(row),
                     restarts: restarts(row),
+                    memory: shown_memory(row),
                 };
                 found = Some((comment(row), ending));
             }
