@@ -3,6 +3,7 @@
 use super::{Agent, Pass};
 use crate::config::{Mode, Modes, Owner};
 use crate::decide::{by_its_nodes, known, size, terms};
+use crate::job::array::Tasks;
 use crate::record::{Change, Record};
 use crate::slurm::CommandError;
 use crate::slurm::control::{self, How};
@@ -11,10 +12,11 @@ use anyhow::Result;
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// More jobs that wait are not given more, or less, in one look at the queue: each takes some ten milliseconds, in which no
-/// other job is rescued.
+/// More jobs that wait are not given more, or less, in one look at the queue, nor for longer: each takes some ten milliseconds and
+/// more, in which no other job is rescued.
 const MOST_RAISED: usize = 2000;
 const MOST_LOWERED: usize = 500;
+const MOST_TIME: Duration = Duration::from_secs(10);
 
 /// A job is asked for alone before it is given less by a look that is older than this.
 const NEW_LOOK: Duration = Duration::from_secs(1);
@@ -68,9 +70,9 @@ impl Agent<'_> {
         most: usize,
         pass: &mut Pass,
     ) -> Option<usize> {
-        let mut tried = 0;
+        let (mut tried, began) = (0, self.clock.elapsed());
         for (n, job) in jobs.enumerate() {
-            if tried >= most {
+            if tried >= most || self.clock.since(began) > MOST_TIME {
                 return Some(n);
             }
             let Some(today) = self.today(job) else {
@@ -139,15 +141,15 @@ impl Agent<'_> {
 
     /// Whether the job has been given what `record` says.
     pub(super) fn set(&self, job: &QueuedJob, record: &Record, start_now: bool) -> bool {
-        let Some((record, now)) = self.still_fits(job, record) else {
+        let Some((job, record, now)) = self.still_fits(job, record) else {
             return false;
         };
         let how = How {
             start_now,
-            user: self.in_whose_name(job),
+            user: self.in_whose_name(&job),
             above: now.as_ref(),
         };
-        self.set_as(job, &record, how)
+        self.set_as(&job, &record, how)
     }
 
     pub(super) fn in_whose_name(&self, job: &QueuedJob) -> Option<u32> {
@@ -156,18 +158,19 @@ impl Agent<'_> {
     }
 
     /// What may be set of `record` as the job is right now, and how that is, where it was asked for: the look is old, or the time
-    /// limit is to be another, which a look does not show. `None` where the job has changed since the look, by its user perhaps.
+    /// limit is to be another, which a look does not show. `None` where the job has changed since the look, by its user perhaps;
+    /// of an array the tasks that have not.
     fn still_fits<'r>(
         &self,
-        job: &QueuedJob,
+        job: &'r QueuedJob,
         record: &'r Record,
-    ) -> Option<(Cow<'r, Record>, Option<Now>)> {
+    ) -> Option<(Cow<'r, QueuedJob>, Cow<'r, Record>, Option<Now>)> {
         let is_old = self.clock.since(self.looked) > NEW_LOOK;
         let [time, had] = [record, &job.record].map(|record| record.time.filter(Change::applies));
         if !is_old && time == had {
-            return Some((Cow::Borrowed(record), None));
+            return Some((Cow::Borrowed(job), Cow::Borrowed(record), None));
         }
-        let now = self.as_seen(job)?;
+        let (job, now) = self.as_seen(job)?;
         let is_above = |time: Change| now.limit_min.is_some_and(|limit| time.set > limit);
         let record = match time.is_some_and(is_above) {
             // Somebody has lowered the limit: slurmctld would refuse a TimeMin above it, with CPUs changed before.
@@ -178,18 +181,24 @@ impl Agent<'_> {
             }),
             false => Cow::Borrowed(record),
         };
-        Some((record, Some(now)))
+        Some((job, record, Some(now)))
     }
 
-    /// The job as slurmctld has it right now; `None` where that cannot be asked, or is not as it was seen.
-    pub(super) fn as_seen(&self, job: &QueuedJob) -> Option<Now> {
+    /// The job as slurmctld has it right now, or the tasks of an array that are as they were seen; `None` where that cannot be asked,
+    /// or none is.
+    pub(super) fn as_seen<'b>(&self, job: &'b QueuedJob) -> Option<(Cow<'b, QueuedJob>, Now)> {
         let asked = now(&self.commands, job);
-        let seen = asked.unwrap_or_else(|error| {
+        let all = asked.unwrap_or_else(|error| {
             tracing::warn!(job = job.handle, "{error}");
             Vec::new()
         });
-        let is_as_seen = seen.iter().all(|now| now.is(job));
-        seen.into_iter().next().filter(|_| is_as_seen)
+        let still: Vec<&Now> = all.iter().filter(|now| now.is(job)).collect();
+        let one = (*still.first()?).clone();
+        if still.len() == all.len() {
+            return Some((Cow::Borrowed(job), one));
+        }
+        let tasks: Option<Vec<u32>> = still.iter().map(|now| now.task).collect();
+        Some((Cow::Owned(job.of_tasks(&Tasks::of(tasks?))), one))
     }
 
     pub(super) fn set_as(&self, job: &QueuedJob, record: &Record, how: How) -> bool {

@@ -35,6 +35,9 @@ const REQUEUE_S: i64 = 125;
 /// More jobs that run again are not given more in one look: each takes some twenty milliseconds, in which no other job is seen to.
 const MOST_AGAIN: usize = 500;
 
+/// No longer than this are jobs put back in one look.
+const MOST_TIME: Duration = Duration::from_secs(20);
+
 /// Numbers of jobs come again after longer than this, in seconds.
 const SAME_JOB_S: i64 = 30 * 86_400;
 
@@ -104,8 +107,13 @@ impl Agent<'_> {
     /// Puts jobs that a rewrite harmed back into the queue; Slurm holds them there, for two minutes unless set otherwise.
     /// Returns their numbers.
     fn requeue_killed(&mut self, jobs: &[&QueuedJob], pass: &mut Pass) -> Vec<u64> {
-        let mut requeued = Vec::new();
+        let (mut requeued, began) = (Vec::new(), self.clock.elapsed());
         for job in jobs {
+            if self.clock.since(began) > MOST_TIME {
+                // Those that were are to be given more before Slurm starts them as they were.
+                self.events.want_look();
+                break;
+            }
             let harm = match self.harm(job) {
                 Ok(Some(harm)) => harm,
                 Ok(None) => continue,
@@ -212,8 +220,8 @@ impl Agent<'_> {
         }
         for job in again.into_iter().take(MOST_AGAIN) {
             match self.as_seen(job) {
-                Some(seen) if is_cleared(&seen) => {
-                    given_back += usize::from(self.give(job, &seen));
+                Some((job, seen)) if is_cleared(&seen) => {
+                    given_back += usize::from(self.give(&job, &seen));
                 }
                 // It is looked at again.
                 _ => self.events.expect([job.job_id], now),

@@ -235,6 +235,29 @@ fn what_a_user_changes_while_accounting_is_read_is_not_overwritten() {
 }
 
 #[test]
+fn tasks_that_still_wait_are_set_where_one_has_started_meanwhile() {
+    let task = |state, task: i64| {
+        let job = queued(33, state, 0, 8000, &record(None));
+        with(job, &[("array_job_id", 33), ("array_task_id", task)])
+    };
+    let waiting = [5, 6, 7].map(|n| task("PENDING", n)).join(",");
+    let meanwhile = [task("RUNNING", 5), task("PENDING", 6), task("PENDING", 7)];
+    let site = Site::new();
+    let rows = (1..=5).map(|id| finished(id, 900 << 20));
+    site.slurm.rows.replace(rows.collect());
+    site.slurm.queue.replace(vec![waiting]);
+    site.slurm.meanwhile.replace(Some(meanwhile.join(",")));
+    let slow = SlowAccounting(&site, Cell::new(false));
+    let mut agent = Agent::new(site.config.clone(), &slow, &site.watch).unwrap();
+    assert_eq!(agent.pass(true).unwrap().decided_again, 1);
+    let changes = changes_of(&site);
+    assert!(
+        changes.len() == 1 && changes[0].contains(" JobId=33_[6-7] "),
+        "{changes:?}"
+    );
+}
+
+#[test]
 fn a_time_limit_that_its_user_has_lowered_is_not_met_with_more() {
     let mut asked = record(None);
     if let Some(asked) = &mut asked.asked {

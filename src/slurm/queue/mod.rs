@@ -128,13 +128,19 @@ impl QueuedJob {
 
     /// The first `count` of its tasks as one job, and the others; it has more than these.
     pub fn split(&self, count: u32) -> Option<[QueuedJob; 2]> {
-        let (array, _) = self.handle.split_once("_[")?;
+        self.handle.split_once("_[")?;
         let (first, others) = Tasks::parse(&self.tasks)?.split(count);
-        Some([first, others].map(|tasks| QueuedJob {
+        Some([first, others].map(|tasks| self.of_tasks(&tasks)))
+    }
+
+    /// These of its tasks alone.
+    pub fn of_tasks(&self, tasks: &Tasks) -> QueuedJob {
+        let (array, _) = self.handle.split_once('_').unwrap_or((&self.handle, ""));
+        QueuedJob {
             handle: format!("{array}_[{tasks}]"),
             tasks: tasks.to_string(),
             ..self.clone()
-        }))
+        }
     }
 }
 
