@@ -107,6 +107,8 @@ pub struct Agent<'a> {
     directory_asked: Option<i64>,
     /// Slurm holds jobs to limits; `None` until slurmctld has said so or not.
     limits_hold: Option<bool>,
+    /// How many seconds Slurm holds a requeued job back, as far as is known.
+    requeue_hold_s: u64,
     /// When each of their commands may be run again.
     license_managers: HashMap<Vec<String>, Duration>,
     /// Jobs of which it has been said that AdminComment has no room for their records.
@@ -156,6 +158,7 @@ impl<'a> Agent<'a> {
             directory,
             directory_asked: None,
             limits_hold: None,
+            requeue_hold_s: site::USUAL_HOLD_S,
             license_managers: HashMap::new(),
             without_room: Once::default(),
             refused: Once::default(),
@@ -273,6 +276,8 @@ impl<'a> Agent<'a> {
         }
         let settings = site::settings(&self.commands)?;
         self.limits_hold = Some(site::limits_are_enforced(&settings));
+        let setting = |name: &str| settings.get(name).map_or("", String::as_str);
+        self.requeue_hold_s = site::requeue_hold_s(&setting);
         self.directory = site::directory(&self.commands, &settings)?;
         self.directory_asked = Some(now);
         Ok(())

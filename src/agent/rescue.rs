@@ -28,9 +28,8 @@ const PUT_BACK: &str = "it was killed for want of memory, and its node put it ba
 /// run before fails the next one at once ("already running").
 const CLEARED_S: f64 = 5.0;
 
-/// Slurm itself holds what is requeued so long, in seconds, a few for the requeue included. What begins later does so by its
-/// user's wish, or an admin's.
-const REQUEUE_S: i64 = 125;
+/// A requeue takes some seconds itself. What begins later than those and Slurm's own hold does so by its user's wish, or an admin's.
+const REQUEUE_S: i64 = 5;
 
 /// More jobs that run again are not given more in one look: each takes some twenty milliseconds, in which no other job is seen to.
 const MOST_AGAIN: usize = 500;
@@ -234,7 +233,7 @@ impl Agent<'_> {
     fn give(&self, job: &QueuedJob, seen: &Now) -> bool {
         let next = self.next_run(job);
         let how = |user| How {
-            start_now: seen.begins <= self.clock.now() + REQUEUE_S,
+            start_now: seen.begins <= self.clock.now() + REQUEUE_S + self.requeue_hold_s as i64,
             user,
             above: Some(seen),
         };

@@ -194,6 +194,42 @@ pub fn limits_are_enforced(settings: &HashMap<String, String>) -> bool {
     })
 }
 
+/// What Slurm holds a requeued job back for where nothing else is set, in seconds.
+pub const USUAL_HOLD_S: u64 = 120;
+
+/// Less than this much of `cred_expire`, in seconds, Slurm takes for a mistake, and for the usual.
+const LEAST_CRED_EXPIRE_S: u64 = 5;
+
+/// The release that learned SchedulerParameters=requeue_delay.
+const DELAYS_SINCE: [u32; 3] = [26, 5, 0];
+
+/// SchedulerParameters=requeue_delay counts.
+pub fn delays_requeues<'a>(setting: &impl Fn(&str) -> &'a str) -> bool {
+    release(setting("SLURM_VERSION")) >= Some(DELAYS_SINCE)
+}
+
+/// How many seconds Slurm holds a job back that was requeued.
+pub fn requeue_hold_s<'a>(setting: &impl Fn(&str) -> &'a str) -> u64 {
+    let delay = number_behind(setting("SchedulerParameters"), "requeue_delay=");
+    let expire = number_behind(setting("AuthInfo"), "cred_expire=");
+    let expire = expire.filter(|&seconds| seconds >= LEAST_CRED_EXPIRE_S);
+    let delay = delay.filter(|_| delays_requeues(setting));
+    delay.or(expire).unwrap_or(USUAL_HOLD_S)
+}
+
+/// The numbers of `24.11.5` or `25.11.0-rc1`.
+pub fn release(text: &str) -> Option<[u32; 3]> {
+    let mut numbers = text.split(['.', '-']).map(|number| number.parse().ok());
+    Some([numbers.next()??, numbers.next()??, numbers.next()??])
+}
+
+/// The number behind `name=`, of which there are others before and behind.
+fn number_behind(list: &str, name: &str) -> Option<u64> {
+    let (_, value) = list.split_once(name)?;
+    let digits = value.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
 /// MaxMemPerCPU of the partition, or of the cluster.
 fn partitions_with_cpus_by_memory(
     oneliner: &str,

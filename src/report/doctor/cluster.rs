@@ -158,27 +158,14 @@ pub(super) fn remembers(min_job_age: &str, config: &Config) -> Finding {
     Finding::check("ended jobs are remembered", problem, fix)
 }
 
-/// What Slurm holds a requeued job back for where nothing else is set, in seconds.
-const USUAL_HOLD_S: u64 = 120;
-
-/// Less than this much of `cred_expire`, in seconds, Slurm takes for a mistake, and for the usual.
-const LEAST_CRED_EXPIRE_S: u64 = 5;
-
 /// So long a look at the queue may take beyond the pause between two passes, in seconds. A judgement: with less a job that its
 /// node put back may start as it was, with more sites are told whose jobs never do.
 const LONGEST_LOOK_S: u64 = 60;
 
-/// The release that learned SchedulerParameters=requeue_delay.
-const DELAYS_SINCE: [u32; 3] = [26, 5, 0];
-
 /// A job that its node has put back is given more at the agent's next look, and must not have started by then.
 pub(super) fn holds<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> Finding {
-    let has_delay = release(setting("SLURM_VERSION")) >= Some(DELAYS_SINCE);
-    let delay = number_behind(setting("SchedulerParameters"), "requeue_delay=");
-    let expire = number_behind(setting("AuthInfo"), "cred_expire=");
-    let expire = expire.filter(|&seconds| seconds >= LEAST_CRED_EXPIRE_S);
-    let hold_s = delay.filter(|_| has_delay).or(expire);
-    let hold_s = hold_s.unwrap_or(USUAL_HOLD_S);
+    let has_delay = site::delays_requeues(setting);
+    let hold_s = site::requeue_hold_s(setting);
     let least_s = LONGEST_LOOK_S + u64::from(config.agent.interval_s);
     let option = match has_delay {
         true => format!("requeue_delay={least_s} or more in SchedulerParameters"),
@@ -196,31 +183,18 @@ pub(super) fn holds<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> 
     )
 }
 
-/// The number behind `name=`, of which there are others before and behind.
-fn number_behind(list: &str, name: &str) -> Option<u64> {
-    let (_, value) = list.split_once(name)?;
-    let digits = value.split(|c: char| !c.is_ascii_digit()).next()?;
-    digits.parse().ok()
-}
-
 /// Under cgroup v2 MaxRSS counts page cache, since this release: a job that reads much seems to need all it is given.
 const COUNTS_PAGE_CACHE_SINCE: [u32; 3] = [23, 11, 0];
 
 /// The release that learned JobAcctGatherParams=no_file_cache; others pass over the word in silence.
 const LEAVES_PAGE_CACHE_OUT_SINCE: [u32; 3] = [25, 11, 1];
 
-/// The numbers of `24.11.5` or `25.11.0-rc1`.
-fn release(text: &str) -> Option<[u32; 3]> {
-    let mut numbers = text.split(['.', '-']).map(|number| number.parse().ok());
-    Some([numbers.next()??, numbers.next()??, numbers.next()??])
-}
-
 /// It is there where control groups are version 2.
 const CGROUP_V2: &str = "/sys/fs/cgroup/cgroup.controllers";
 
 /// `cgroup_v2` is a file that is there where this machine's control groups are version 2.
 pub(super) fn page_cache<'a>(setting: &impl Fn(&str) -> &'a str, cgroup_v2: &Path) -> Finding {
-    let release = release(setting("SLURM_VERSION"));
+    let release = site::release(setting("SLURM_VERSION"));
     let is_v2 = match setting("CgroupPlugin") {
         "cgroup/v2" => true,
         "cgroup/v1" => false,
