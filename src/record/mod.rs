@@ -391,7 +391,8 @@ impl Record {
     /// How many times the memory that the job was given on a node its user asked for; `None` where its nodes lend it none, or it has
     /// all of that.
     pub fn may_grow(&self) -> Option<f64> {
-        let asked = self.asked?.memory?.mib();
+        let asked = self.asked.filter(|asked| asked.layout.nodes <= 1)?;
+        let asked = asked.memory?.mib();
         let set = self.memory.filter(Change::applies)?.set;
         // Of fewer CPUs it may have as many all the same: nodes give out whole cores.
         let times = asked as f64 / set.max(1) as f64;

@@ -44,12 +44,8 @@ pub fn run(arguments: &Job) {
     let config = Config::load(&Config::default_path()).unwrap_or_default();
     // Only then there are others beside steps, on the job's other nodes.
     let spool = config.profile.spool_dir.as_ref();
-    let may_be_another = spool.is_some() || config.elastic.pool_mib > 0;
-    let alone = may_be_another.then(|| OnlySampler::beside(arguments.job, &group));
-    let lent = match &alone {
-        Some(Some(_)) => lend(&config, &group, arguments.job),
-        _ => Ledger::default(),
-    };
+    let _alone = spool.and_then(|_| OnlySampler::beside(arguments.job, &group));
+    let lent = lend(&config, &group, arguments.job);
     let mut counters = watch(
         &news,
         Sampler::of_job(group, Path::new(PROC), &config.license, &WallClock)
@@ -72,8 +68,9 @@ pub fn run(arguments: &Job) {
     let _sacct_still_knows_something = control::join_profile(&commands, &job, counters);
 }
 
-/// From now on the job is lent memory as it needs it, where its record allows that and the node has a pool.
-pub fn lend(config: &Config, group: &Group, job: u64) -> Ledger {
+/// From now on the job is lent memory as it needs it, where its record allows that and the node has a pool: it is on no other node, as
+/// one that starts steps is lent nothing.
+fn lend(config: &Config, group: &Group, job: u64) -> Ledger {
     let pool_mib = config.elastic.pool_mib;
     let Some(folder) = group.folder().filter(|_| pool_mib > 0) else {
         return Ledger::default();

@@ -2,7 +2,7 @@
 //! the job's cgroup away, and leaves what it saw in the folder that all nodes share.
 
 use super::alone::OnlySampler;
-use super::job::{group, leave, lend};
+use super::job::{group, leave};
 use super::{Node, PROC};
 use shadowfit_core::clock::WallClock;
 use shadowfit_core::config::Config;
@@ -14,20 +14,18 @@ use std::time::{Duration, Instant};
 /// The end is looked for this often at least.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
-/// Watches the job to its end here, unless another sampler does, or it would be for nothing.
+/// Watches the job to its end here, unless another sampler does, or nobody would hear of it.
 pub fn run(arguments: &Node) {
     let config = Config::load(&Config::default_path()).unwrap_or_default();
-    let spool = config.profile.spool_dir.as_deref();
-    if spool.is_none() && config.elastic.pool_mib == 0 {
+    let Some(folder) = config.profile.spool_dir else {
         return;
-    }
+    };
     let Some(group) = group(arguments.job, arguments.pid, arguments.user) else {
         return;
     };
     let Some(_alone) = OnlySampler::beside(arguments.job, &group) else {
         return;
     };
-    let lent = lend(&config, &group, arguments.job);
     let mut sampler = Sampler::of_job(group, Path::new(PROC), &config.license, &WallClock);
     let started = Instant::now();
     let at = || started.elapsed().as_secs_f32();
@@ -36,8 +34,6 @@ pub fn run(arguments: &Node) {
         std::thread::sleep(sampler.rest(at()).min(LONGEST_REST));
         sampler.look(at());
     }
-    let Some(folder) = spool else { return };
-    let mut counters = sampler.job(at(), Ended::Finished, None);
-    counters.growths = lent.growths();
-    leave(folder, arguments.job, &arguments.node, counters);
+    let counters = sampler.job(at(), Ended::Finished, None);
+    leave(&folder, arguments.job, &arguments.node, counters);
 }
