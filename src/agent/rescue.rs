@@ -208,7 +208,12 @@ impl Agent<'_> {
     /// been the rewrite.
     fn give_back(&mut self, jobs: &[QueuedJob], pass: &mut Pass) -> usize {
         let now = self.clock.now();
-        let is_cleared = |seen: &Now| is_over(seen.submitted, CLEARED_S, now);
+        // While the run before still ends slurmctld shows the time of the first submission.
+        let is_cleared = |job: &QueuedJob, seen: &Now| {
+            let ended = put_back_at(job).unwrap_or(0).min(now);
+            let since = seen.submitted.max(ended);
+            is_over(since, CLEARED_S, now)
+        };
         let mut given_back = 0;
         let mut again: Vec<_> = jobs.iter().filter(|job| is_to_be_given_more(job)).collect();
         if again.len() > MOST_AGAIN {
@@ -219,7 +224,7 @@ impl Agent<'_> {
         }
         for job in again.into_iter().take(MOST_AGAIN) {
             match self.as_seen(job) {
-                Some((job, seen)) if is_cleared(&seen) => {
+                Some((job, seen)) if is_cleared(&job, &seen) => {
                     given_back += usize::from(self.give(&job, &seen));
                 }
                 // It is looked at again.
@@ -320,6 +325,12 @@ impl Agent<'_> {
             }
         }
     }
+}
+
+/// When the run ended that its node has put back, in seconds since 1970.
+fn put_back_at(job: &QueuedJob) -> Option<i64> {
+    let (began, profile) = job.record.put_back.zip(job.record.profile.as_ref())?;
+    Some(began.saturating_add(profile.wall_s.ceil() as i64))
 }
 
 fn run_of(job: &QueuedJob) -> RunOfJob {
