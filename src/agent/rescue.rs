@@ -1,6 +1,5 @@
 //! Rescue: a job that a rewrite harmed runs again with more, before anybody notices; jobs that depend on it go on waiting for it.
 
-use super::events::is_over;
 use super::harm::of_memory;
 use super::train::runs;
 use super::{Agent, Pass};
@@ -26,7 +25,7 @@ const PUT_BACK: &str = "it was killed for want of memory, and its node put it ba
 
 /// A job runs again so many seconds after its requeue at the earliest, whoever asked for that: a slurmd that still clears away the
 /// run before fails the next one at once ("already running").
-const CLEARED_S: f64 = 5.0;
+const CLEARED_S: u64 = 5;
 
 /// A requeue takes some seconds itself. What begins later than those and Slurm's own hold does so by its user's wish, or an admin's.
 const REQUEUE_S: i64 = 5;
@@ -210,9 +209,10 @@ impl Agent<'_> {
         let now = self.clock.now();
         // While the run before still ends slurmctld shows the time of the first submission.
         let is_cleared = |job: &QueuedJob, seen: &Now| {
-            let ended = put_back_at(job).unwrap_or(0).min(now);
-            let since = seen.submitted.max(ended);
-            is_over(since, CLEARED_S, now)
+            let since = seen.submitted.max(put_back_at(job).unwrap_or(0));
+            // slurmctld may be a second ahead, so that no two runs were submitted at the same time; a clock that was set back
+            // is further away.
+            now.abs_diff(since) >= CLEARED_S
         };
         let mut given_back = 0;
         let mut again: Vec<_> = jobs.iter().filter(|job| is_to_be_given_more(job)).collect();
