@@ -3,11 +3,10 @@
 use super::{Agent, Pass};
 use crate::config::{Mode, Modes, Owner};
 use crate::decide::{by_its_nodes, known, size, terms};
-use crate::job::array::Tasks;
 use crate::record::{Change, Record};
 use crate::slurm::CommandError;
 use crate::slurm::control::{self, How};
-use crate::slurm::queue::{Now, Queue, QueuedJob, now};
+use crate::slurm::queue::{Now, Queue, QueuedJob, now, part_of};
 use anyhow::Result;
 use std::borrow::Cow;
 use std::time::Duration;
@@ -192,13 +191,8 @@ impl Agent<'_> {
             tracing::warn!(job = job.handle, "{error}");
             Vec::new()
         });
-        let still: Vec<&Now> = all.iter().filter(|now| now.is(job)).collect();
-        let one = (*still.first()?).clone();
-        if still.len() == all.len() {
-            return Some((Cow::Borrowed(job), one));
-        }
-        let tasks: Option<Vec<u32>> = still.iter().map(|now| now.task).collect();
-        Some((Cow::Owned(job.of_tasks(&Tasks::of(tasks?))), one))
+        let (job, one) = part_of(job, &all, |now| now.is(job))?;
+        Some((job, one.clone()))
     }
 
     pub(super) fn set_as(&self, job: &QueuedJob, record: &Record, how: How) -> bool {

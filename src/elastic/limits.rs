@@ -50,6 +50,16 @@ pub struct Needed {
     pub is_known: bool,
 }
 
+impl Needed {
+    /// No more than what is used in all.
+    pub fn known(bytes: u64) -> Needed {
+        Needed {
+            bytes,
+            is_known: true,
+        }
+    }
+}
+
 /// A job's limits.
 pub struct GroupLimits {
     folder: PathBuf,

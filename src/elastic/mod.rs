@@ -11,7 +11,7 @@ mod step;
 
 use crate::job::counters::{Growth, Growths};
 use crate::text::units::MIB;
-use limits::GroupLimits;
+use limits::{GroupLimits, Needed};
 pub use pool::MemoryPool;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,7 +45,7 @@ impl Ledger {
 
 /// How far a job may grow.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Terms {
+pub struct GrowthTerms {
     /// What Slurm gave it on this node, in bytes. One that has more by somebody else's hand does not grow.
     pub given: u64,
     /// How many times that it may have at most.
@@ -57,7 +57,7 @@ pub struct Terms {
 pub fn beside(
     folder: &Path,
     pool: MemoryPool,
-    terms: impl FnOnce() -> Option<Terms> + Send + 'static,
+    terms: impl FnOnce() -> Option<GrowthTerms> + Send + 'static,
 ) -> Ledger {
     let ledger = Ledger::default();
     let (noted, folder) = (ledger.clone(), folder.to_owned());
@@ -133,20 +133,20 @@ impl Job {
         let now = self.limits.now();
         let (mark, used) = (mark(now), self.limits.used()?);
         let calm = self.calm(used, at);
-        // What the kernel can drop is no reason to grow.
-        let (needed, is_known) = match used < mark {
-            true => (used, true),
-            false => self.limits.needed().map(|n| (n.bytes, n.is_known))?,
-        };
         if now >= self.most {
             return Some(rest(first, first, calm));
         }
-        if needed < mark {
+        // What the kernel can drop is no reason to grow.
+        let needed = match used < mark {
+            true => Needed::known(used),
+            false => self.limits.needed()?,
+        };
+        if needed.bytes < mark {
             (self.is_refused, self.is_in_doubt) = (false, false);
-            return Some(rest(mark - needed, first, calm));
+            return Some(rest(mark - needed.bytes, first, calm));
         }
         // What nobody has must be there at two looks.
-        if !is_known && !std::mem::replace(&mut self.is_in_doubt, true) {
+        if !needed.is_known && !std::mem::replace(&mut self.is_in_doubt, true) {
             return Some(rest(0, first, calm));
         }
         self.is_in_doubt = false;

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// No job is taken to allocate faster, in bytes a second: some threads that touch fresh pages as fast as they can.
 const FASTEST: u64 = 8192 * MIB;
 
-/// Between two looks at least, and at most. At each one small file is read, and near the limit another one.
+/// Between two looks at least, and at most. At each two small files are read, and near the limit another one.
 const SHORTEST: Duration = Duration::from_millis(3);
 const LONGEST: Duration = Duration::from_secs(1);
 

@@ -18,12 +18,12 @@ pub fn is_launcher(name: &[u8]) -> bool {
     LAUNCHERS.contains(&name) || of_mpi() && LAUNCHERS.contains(&before_dot())
 }
 
-/// Others that start steps.
-const OTHERS: [&[u8]; 3] = [b"ibrun", b"aprun", b"jsrun"];
+/// Programs that start others as these do, in some centres.
+pub const OF_CENTRES: [&[u8]; 3] = [b"ibrun", b"aprun", b"jsrun"];
 
 /// `script` may start a step: the name of a launcher stands somewhere in it, and be it in a comment.
 pub fn names_a_launcher(script: &[u8]) -> bool {
-    let mut names = LAUNCHERS.iter().chain(&OTHERS);
+    let mut names = LAUNCHERS.iter().chain(&OF_CENTRES);
     names.any(|name| memchr::memmem::find(script, name).is_some())
 }
 

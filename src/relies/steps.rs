@@ -2,16 +2,13 @@
 
 use super::facts::Facts;
 use super::floor::LineNeed;
-use super::launchers::is_launcher;
+use super::launchers::{OF_CENTRES, is_launcher};
 use super::lines::{name_of, word_places, words};
 use super::options::{Value, number, size, text, value};
 use super::shell_words::ShellWords;
 use std::ops::Range;
 
-/// Programs that start others as launchers do, in some centres or within a job.
-const OTHER_LAUNCHERS: [&[u8]; 3] = [b"ibrun", b"aprun", b"jsrun"];
-
-/// Those that do so with a word behind their name.
+/// Programs that do so within a job, with a word behind their name.
 const WITH_COMMAND: [(&[u8], &[u8]); 3] =
     [(b"flux", b"run"), (b"flux", b"submit"), (b"hq", b"submit")];
 
@@ -135,7 +132,7 @@ fn any_step(facts: &Facts, command: &[u8], mut is_one: impl FnMut(&Step) -> bool
 /// The launcher that stands at `place`, if one does, and where its options begin.
 fn launcher(command: &[u8], place: Range<usize>) -> Option<(&[u8], usize)> {
     let name = name_of(&command[place.clone()]);
-    if is_launcher(name) || OTHER_LAUNCHERS.contains(&name) {
+    if is_launcher(name) || OF_CENTRES.contains(&name) {
         return Some((name, place.end));
     }
     if !WITH_COMMAND.iter().any(|(known, _)| *known == name) {

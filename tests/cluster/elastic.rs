@@ -59,14 +59,13 @@ fn outgrow(cluster: &Cluster, script: &Path, arguments: &[&str]) -> Result<u64> 
     )
 }
 
-/// The limits of a job's memory on its node, of the job and of its steps.
-fn limits(folder: &Path) -> Vec<u64> {
-    let names = ["memory.limit_in_bytes", "memory.max"];
-    let read = |name: &&str| {
+/// The limit of a job's memory on its node.
+fn limit(folder: &Path) -> Option<u64> {
+    let read = |name| {
         let text = std::fs::read_to_string(folder.join(name)).ok()?;
         text.trim().parse().ok()
     };
-    names.iter().filter_map(read).collect()
+    read("memory.limit_in_bytes").or_else(|| read("memory.max"))
 }
 
 /// Groups of jobs under `folder`, wherever.
@@ -92,7 +91,7 @@ fn most_lent(is_over: &AtomicBool) -> u64 {
         let mut folders = Vec::new();
         job_folders(Path::new(root), &mut folders);
         let lent = folders.into_iter().filter_map(|folder| {
-            let now = limits(&folder).into_iter().next()?;
+            let now = limit(&folder)?;
             // Of a job that runs again the group is another one.
             let which = (std::fs::metadata(&folder).ok()?.ino(), folder);
             let began: &mut u64 = first.entry(which).or_insert(now);

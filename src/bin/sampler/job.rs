@@ -6,7 +6,7 @@ use super::news::{News, listen};
 use super::{CGROUPS, Job, NOTES, PROC, REPORT_TIMEOUT_S, pipe};
 use shadowfit_core::clock::{Clock, WallClock};
 use shadowfit_core::config::Config;
-use shadowfit_core::elastic::{self, Ledger, MemoryPool, Terms};
+use shadowfit_core::elastic::{self, GrowthTerms, Ledger, MemoryPool};
 use shadowfit_core::job::counters::{Ended, JobCounters};
 use shadowfit_core::sampler::Sampler;
 use shadowfit_core::sampler::cgroup::Group;
@@ -80,7 +80,7 @@ fn lend(config: &Config, group: &Group, job: u64) -> Ledger {
 }
 
 /// How far the job may grow, where slurmctld says so: it is asked again, ever more rarely, while it is silent.
-fn terms(job: u64) -> Option<Terms> {
+fn terms(job: u64) -> Option<GrowthTerms> {
     let commands = System {
         timeout_s: REPORT_TIMEOUT_S,
     };
@@ -96,7 +96,7 @@ fn terms(job: u64) -> Option<Terms> {
     if known.memory != record.memory_in_force() {
         return None;
     }
-    Some(Terms {
+    Some(GrowthTerms {
         given: record.given_on_a_node()?.saturating_mul(MIB),
         times: record.may_grow()?,
     })

@@ -3,7 +3,6 @@
 use super::queue::{self, Now, QueuedJob};
 use super::{CommandError, Commands};
 use crate::job::Memory;
-use crate::job::array::{self, Tasks};
 use crate::job::counters::JobCounters;
 use crate::record::{Change, Record};
 
@@ -93,23 +92,17 @@ fn take_back(commands: &dyn Commands, job: &QueuedJob, noted: &Record) {
     let Ok(seen) = queue::now(commands, job) else {
         return;
     };
-    let is_unchanged = |now: &&Now| has(now, &job.record, noted);
-    let unchanged: Vec<&Now> = seen.iter().filter(is_unchanged).collect();
-    let handle = match unchanged[..] {
-        [] => return,
-        [one] => one.handle.clone(),
-        _ => {
-            let tasks = unchanged.iter().filter_map(|now| now.task).collect();
-            array::handle(job.original.script_id, &Tasks::of(tasks).to_string())
-        }
+    let is_unchanged = |now: &Now| has(now, &job.record, noted);
+    let Some((unchanged, _)) = queue::part_of(job, &seen, is_unchanged) else {
+        return;
     };
     let as_it_was = Record {
         time: noted.time,
         limits_time: noted.limits_time,
         ..job.record.clone()
     };
-    if let Ok(note) = noting(&handle, &as_it_was) {
-        let _it_has_more_than_is_noted = update(commands, &handle, &[note]);
+    if let Ok(note) = noting(&unchanged.handle, &as_it_was) {
+        let _it_has_more_than_is_noted = update(commands, &unchanged.handle, &[note]);
     }
 }
 

@@ -16,7 +16,7 @@ use crate::record::{Comment, Record, ShadowRecord};
 use crate::text::units::{MIB, parse_memory};
 use folded::Folded;
 use hostlist_parser::parse;
-pub use now::{Now, now};
+pub use now::{Now, now, part_of};
 pub use peek::{Awaited, that_wait_for_shadows};
 use rows::{Marks, QueueRow, matters};
 
@@ -128,16 +128,15 @@ impl QueuedJob {
 
     /// The first `count` of its tasks as one job, and the others; it has more than these.
     pub fn split(&self, count: u32) -> Option<[QueuedJob; 2]> {
-        self.handle.split_once("_[")?;
+        let (array, _) = self.handle.split_once("_[")?;
         let (first, others) = Tasks::parse(&self.tasks)?.split(count);
-        Some([first, others].map(|tasks| self.of_tasks(&tasks)))
+        Some([first, others].map(|tasks| self.of_tasks(format!("{array}_[{tasks}]"), &tasks)))
     }
 
-    /// These of its tasks alone.
-    pub fn of_tasks(&self, tasks: &Tasks) -> QueuedJob {
-        let (array, _) = self.handle.split_once('_').unwrap_or((&self.handle, ""));
+    /// These of its tasks alone, and how scontrol names them.
+    fn of_tasks(&self, handle: String, tasks: &Tasks) -> QueuedJob {
         QueuedJob {
-            handle: format!("{array}_[{tasks}]"),
+            handle,
             tasks: tasks.to_string(),
             ..self.clone()
         }

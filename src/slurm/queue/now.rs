@@ -5,9 +5,10 @@ use super::rows::{Marks, QueueRow};
 use super::{
     FORGOTTEN, QueuedJob, array_of, ask_with, handle, restarts, shown_memory, state, task,
 };
-use crate::job::array::Tasks;
+use crate::job::array::{self, Tasks};
 use crate::slurm::sbatch::values;
 use crate::slurm::{CommandError, Commands};
+use std::borrow::Cow;
 
 /// A job, or one task of an array.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,6 +41,24 @@ impl Now {
         (self.state.as_str(), self.restarts, self.memory)
             == (job.state.as_str(), job.restarts, job.memory)
     }
+}
+
+/// The part of a job that `is` so by what it was `seen` as, all of it or some of the tasks of an array, and how one of those was
+/// seen; `None` where none is.
+pub fn part_of<'b, 's>(
+    job: &'b QueuedJob,
+    seen: &'s [Now],
+    is: impl Fn(&Now) -> bool,
+) -> Option<(Cow<'b, QueuedJob>, &'s Now)> {
+    let those: Vec<&Now> = seen.iter().filter(|now| is(now)).collect();
+    let one = *those.first()?;
+    if those.len() == seen.len() {
+        return Some((Cow::Borrowed(job), one));
+    }
+    let tasks: Option<Vec<u32>> = those.iter().map(|now| now.task).collect();
+    let tasks = Tasks::of(tasks?);
+    let handle = array::handle(job.original.script_id, &tasks.to_string());
+    Some((Cow::Owned(job.of_tasks(handle, &tasks)), one))
 }
 
 /// Asks for a job, or for each of its tasks where it is some of an array; what slurmctld has forgotten is not there.
