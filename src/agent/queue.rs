@@ -215,7 +215,7 @@ impl Agent<'_> {
             // It may have started or been cancelled meanwhile.
             Err(error) => {
                 tracing::warn!(job = job.handle, "not set: {error}");
-                if job.state == "PENDING" && error.is_refusal() {
+                if job.state == "PENDING" && error.is_refusal() && self.still_waits(job) {
                     self.refused.is_first(&self.wish(job, record));
                     let noted = self.store.set_progress(REFUSED, self.clock.now());
                     noted.unwrap_or_else(|error| tracing::warn!("{error:#}"));
@@ -223,6 +223,12 @@ impl Agent<'_> {
                 false
             }
         }
+    }
+
+    /// slurmctld refuses in many words to change one that does not.
+    fn still_waits(&self, job: &QueuedJob) -> bool {
+        let waits = |one: &Now| one.state == "PENDING" && one.restarts == job.restarts;
+        now(&self.commands, job).is_ok_and(|all| all.iter().any(waits))
     }
 
     /// What is wanted for a job, and when: what was refused is tried again in the next hour.

@@ -6,12 +6,14 @@
 #![forbid(unsafe_code)]
 
 mod limits;
+mod pace;
 mod pool;
 mod step;
 
 use crate::job::counters::{Growth, Growths};
 use crate::text::units::MIB;
 use limits::{GroupLimits, Needed};
+use pace::Pace;
 pub use pool::MemoryPool;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,8 +104,7 @@ struct Job {
     noted: Ledger,
     is_refused: bool,
     is_in_doubt: bool,
-    /// What it used when that last changed, in bytes, and when that was.
-    changed: (u64, Duration),
+    pace: Pace,
     /// Before this its steps are not gone through again: users have as many as they like.
     leveled_until: Duration,
 }
@@ -117,7 +118,7 @@ impl Job {
             noted,
             is_refused: false,
             is_in_doubt: false,
-            changed: (0, Duration::ZERO),
+            pace: Pace::default(),
             leveled_until: Duration::ZERO,
         }
     }
@@ -131,8 +132,9 @@ impl Job {
         }
         self.level(at);
         let now = self.limits.now();
-        let (mark, used) = (mark(now), self.limits.used()?);
-        let calm = self.calm(used, at);
+        let used = self.limits.used()?;
+        self.pace.look(used, at);
+        let (calm, mark) = (self.pace.calm(at), mark(now, self.pace.ahead()));
         if now >= self.most {
             return Some(rest(first, first, calm));
         }
@@ -163,18 +165,10 @@ impl Job {
         }
     }
 
-    /// For how long it has used nearly the same.
-    fn calm(&mut self, used: u64, at: Duration) -> Duration {
-        if used.abs_diff(self.changed.0) > MIB {
-            self.changed = (used, at);
-        }
-        at.saturating_sub(self.changed.1)
-    }
-
     /// Whether it was lent more; `None` where its limit cannot be raised.
     fn grow(&mut self, at: Duration) -> Option<bool> {
         let before = self.limits.now();
-        let wanted = next(before, self.most);
+        let wanted = next(before, self.most, self.pace.ahead());
         let lent = self.pool.lend(self.limits.folder(), wanted - before);
         if lent == 0 {
             self.noted.lock().refused += u32::from(!self.is_refused);

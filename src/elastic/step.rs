@@ -24,15 +24,15 @@ const MOST_LEFT: u64 = 256 * MIB;
 /// A job grows by this at least.
 const LEAST_STEP: u64 = 128 * MIB;
 
-/// How much a job with this limit uses when it is near it; all in bytes.
-pub fn mark(limit: u64) -> u64 {
-    let left = (limit / 16).clamp(LEAST_LEFT, MOST_LEFT);
+/// How much a job with this limit uses when it is near it, where it may use so much more before anybody looks again; all in bytes.
+pub fn mark(limit: u64, ahead: u64) -> u64 {
+    let left = (limit / 16).clamp(LEAST_LEFT, MOST_LEFT).max(ahead);
     limit.saturating_sub(left).max(limit / 2)
 }
 
-/// The next limit after this one, `most` at most; all in bytes.
-pub fn next(limit: u64, most: u64) -> u64 {
-    let step = (limit / 8).max(LEAST_STEP);
+/// The next limit after this one, `most` at most, where it may use so much more before anybody looks again; all in bytes.
+pub fn next(limit: u64, most: u64, ahead: u64) -> u64 {
+    let step = (limit / 8).max(LEAST_STEP).max(ahead.saturating_mul(2));
     limit.saturating_add(step).min(most).max(limit)
 }
 
@@ -59,9 +59,11 @@ mod tests {
             (1024, 960),
             (65536, 65536 - 256),
         ] {
-            assert_eq!(mark(limit * MIB).div_ceil(MIB), expected, "{limit} MiB");
+            assert_eq!(mark(limit * MIB, 0).div_ceil(MIB), expected, "{limit} MiB");
         }
-        assert_eq!(mark(0), 0);
+        assert_eq!(mark(0, 0), 0);
+        let fast = [100, 1000].map(|ahead| mark(1024 * MIB, ahead * MIB) / MIB);
+        assert_eq!(fast, [924, 512], "a job that rises fast");
     }
 
     #[test]
@@ -74,10 +76,11 @@ mod tests {
             // Somebody has raised it by hand.
             (9000, 8192, 9000),
         ] {
-            let grown = next(limit * MIB, most * MIB);
+            let grown = next(limit * MIB, most * MIB, 0);
             assert_eq!(grown, expected * MIB, "{limit} of {most} MiB");
         }
-        assert_eq!(next(u64::MAX, u64::MAX), u64::MAX);
+        assert_eq!(next(256 * MIB, 8192 * MIB, 200 * MIB), 656 * MIB);
+        assert_eq!(next(u64::MAX, u64::MAX, u64::MAX), u64::MAX);
     }
 
     #[test]
