@@ -1,6 +1,8 @@
 //! Changes of jobs that are refused, broken off, or come beside somebody else's.
 
 use super::*;
+use shadowfit_core::agent::REFUSED;
+use shadowfit_core::store::Store;
 
 /// A site where limits hold, so that a change is the user's own.
 fn site_with_limits() -> Site {
@@ -181,6 +183,32 @@ fn whoever_requeued_a_job_its_node_has_time_to_clear_the_run_before_away() {
     assert_eq!(changed(&site, job.clone()), [""; 0]);
     site.watch.0.set(NOON + 1);
     assert_eq!(changed(&site, job).len(), 2);
+}
+
+#[test]
+fn a_change_that_came_too_late_is_no_refusal_of_the_site() {
+    let waits = record(None);
+    for (meanwhile, refused) in [
+        (queued(9, "PENDING", 0, 8000, &waits), true),
+        // A part of the change was made.
+        (queued(9, "PENDING", 0, 1100, &waits), true),
+        (queued(9, "RUNNING", 0, 8000, &waits), false),
+        (queued(9, "PENDING", 1, 8000, &waits), false),
+        (String::new(), false),
+    ] {
+        let site = Site::new();
+        let rows = (1..=5).map(|id| finished(id, 900 << 20));
+        site.slurm.rows.replace(rows.collect());
+        site.slurm.refuses_changes.set(true);
+        let seen = queued(9, "PENDING", 0, 8000, &waits);
+        site.slurm.queue.replace(vec![seen]);
+        let mut agent = site.agent();
+        site.slurm.meanwhile.replace(Some(meanwhile.clone()));
+        agent.pass(true).unwrap();
+        let store = Store::open_to_read(&site.config.with_file_name("jobs.db")).unwrap();
+        let noted = store.progress(REFUSED).unwrap();
+        assert_eq!(noted.is_some(), refused, "{meanwhile}");
+    }
 }
 
 #[test]
