@@ -210,12 +210,24 @@ impl Default for MemoryLimits {
 }
 
 /// `[elastic]`: a job that outgrows the memory that it was given gets more while it runs.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ElasticLimits {
     /// Memory of each node that Slurm does not give out (MemSpecLimit, or a smaller RealMemory), in MiB: what all jobs of a
     /// node may be lent at the same time. 0: no job grows.
     pub pool_mib: u64,
+    /// The share of it that the jobs of one user may be lent at the same time; 0 to 1.
+    #[serde(deserialize_with = "share")]
+    pub user_share: f64,
+}
+
+impl Default for ElasticLimits {
+    fn default() -> Self {
+        ElasticLimits {
+            pool_mib: 0,
+            user_share: 0.5,
+        }
+    }
 }
 
 impl Default for TimeLimits {

@@ -45,6 +45,8 @@ const UNLIMITED: u64 = i64::MAX as u64 / 2;
 pub struct Needed {
     /// In all.
     pub bytes: u64,
+    /// What its processes have written to, other than files, or share; where that was asked for.
+    pub held: Option<u64>,
     /// Most of it is known to be its processes'. What is left over when page cache is taken off may be the kernel's own, or cache that
     /// it has not counted yet.
     pub is_known: bool,
@@ -55,6 +57,7 @@ impl Needed {
     pub fn known(bytes: u64) -> Needed {
         Needed {
             bytes,
+            held: None,
             is_known: true,
         }
     }
@@ -115,6 +118,7 @@ impl GroupLimits {
         let held = of(self.names.held).saturating_add(kept);
         Some(Needed {
             bytes,
+            held: Some(held),
             is_known: held >= bytes / 2,
         })
     }

@@ -10,7 +10,9 @@ mod pace;
 mod pool;
 mod step;
 
+use crate::clock::{Clock, WallClock};
 use crate::job::counters::{Growth, Growths};
+use crate::sampler::rest::Rest;
 use crate::text::units::MIB;
 use limits::{GroupLimits, Needed};
 use pace::Pace;
@@ -18,7 +20,7 @@ pub use pool::MemoryPool;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use step::{mark, next, rest};
+use step::{least_mark, mark, next, rest};
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
@@ -64,7 +66,6 @@ pub fn beside(
     let ledger = Ledger::default();
     let (noted, folder) = (ledger.clone(), folder.to_owned());
     std::thread::spawn(move || {
-        let started = Instant::now();
         let Some(limits) = GroupLimits::of(&folder) else {
             return;
         };
@@ -73,12 +74,25 @@ pub fn beside(
             // Not before: programs that are asked would be as urgent.
             run_first();
             let mut job = Job::new(limits, pool, terms.times, noted);
-            while let Some(rest) = job.look(started.elapsed()) {
-                std::thread::sleep(rest);
-            }
+            watch(&mut job, &WallClock);
         }
     });
     ledger
+}
+
+/// Until it is over.
+fn watch(job: &mut Job, clock: &dyn Clock) {
+    let (began, mut rest) = (clock.elapsed(), Rest::default());
+    loop {
+        let busy = clock.busy();
+        let Some(apart) = job.look(clock.since(began)) else {
+            return;
+        };
+        let cost = clock.busy().saturating_sub(busy);
+        let at = clock.since(began).as_secs_f64();
+        rest.begin(at, apart.as_secs_f64(), cost);
+        clock.sleep(rest.left(at));
+    }
 }
 
 /// This thread runs as soon as it wants to, however many of a job's own keep the node busy: it takes some microseconds each time.
@@ -133,16 +147,16 @@ impl Job {
         self.level(at);
         let now = self.limits.now();
         let used = self.limits.used()?;
-        self.pace.look(used, at);
+        // What the kernel can drop is no reason to grow.
+        let needed = match used < least_mark(now) {
+            true => Needed::known(used),
+            false => self.limits.needed()?,
+        };
+        self.pace.look(used, needed.held, at);
         let (calm, mark) = (self.pace.calm(at), mark(now, self.pace.ahead()));
         if now >= self.most {
             return Some(rest(first, first, calm));
         }
-        // What the kernel can drop is no reason to grow.
-        let needed = match used < mark {
-            true => Needed::known(used),
-            false => self.limits.needed()?,
-        };
         if needed.bytes < mark {
             (self.is_refused, self.is_in_doubt) = (false, false);
             return Some(rest(mark - needed.bytes, first, calm));

@@ -1,6 +1,7 @@
 //! The memory of a node that Slurm does not give out, and who has been lent how much of it. A loan holds as long as its job's group is
 //! there: whatever dies meanwhile, nothing is lent twice, and nothing has to be given back.
 
+use crate::config::ElasticLimits;
 use crate::text::units::MIB;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,9 @@ struct Loan {
     /// Its group, and which of that name it is: a job that runs again has another one.
     folder: PathBuf,
     inode: u64,
+    /// Its user's number; of what was lent by an earlier release nobody knows.
+    #[serde(default)]
+    user: Option<u32>,
     bytes: u64,
 }
 
@@ -35,21 +39,31 @@ fn inode(folder: &Path) -> Option<u64> {
     std::fs::metadata(folder).ok().map(|found| found.ino())
 }
 
-/// A node's.
+/// A node's, as the jobs of one user see it.
 #[derive(Debug, Clone)]
 pub struct MemoryPool {
     folder: PathBuf,
     meminfo: PathBuf,
+    user: u32,
     bytes: u64,
+    /// What of it may be that user's.
+    most: u64,
+}
+
+fn sum<'l>(loans: impl Iterator<Item = &'l Loan>) -> u64 {
+    loans.map(|loan| loan.bytes).fold(0, u64::saturating_add)
 }
 
 impl MemoryPool {
-    /// So many MiB in all; `folder` is where it is noted what is lent, `proc` is `/proc`.
-    pub fn new(folder: &Path, proc: &Path, mib: u64) -> MemoryPool {
+    /// For the jobs of the user with this number; `folder` is where it is noted what is lent, `proc` is `/proc`.
+    pub fn new(folder: &Path, proc: &Path, limits: ElasticLimits, user: u32) -> MemoryPool {
+        let bytes = limits.pool_mib.saturating_mul(MIB);
         MemoryPool {
             folder: folder.into(),
             meminfo: proc.join("meminfo"),
-            bytes: mib.saturating_mul(MIB),
+            user,
+            bytes,
+            most: (bytes as f64 * limits.user_share) as u64,
         }
     }
 
@@ -64,8 +78,9 @@ impl MemoryPool {
         let _alone = self.lock()?;
         let mut loans = self.loans()?;
         loans.retain(Loan::holds);
-        let lent = loans.iter().map(|loan| loan.bytes);
-        let left = self.bytes.saturating_sub(lent.fold(0, u64::saturating_add));
+        let own = loans.iter().filter(|loan| loan.user == Some(self.user));
+        let left = self.bytes.saturating_sub(sum(loans.iter()));
+        let left = left.min(self.most.saturating_sub(sum(own)));
         // What an admin calls a pool and is none harms nobody.
         let there = left.min(available(&self.meminfo)?);
         let lends = wanted.min(there) / MIB * MIB;
@@ -75,6 +90,7 @@ impl MemoryPool {
         loans.push(Loan {
             folder: to.into(),
             inode,
+            user: Some(self.user),
             bytes: lends,
         });
         self.keep(&loans)?;
@@ -143,7 +159,15 @@ mod tests {
         }
 
         fn lend(&self, pool_mib: u64, job: &str, mib: u64) -> u64 {
-            let pool = MemoryPool::new(&self.path("run"), self.dir.path(), pool_mib);
+            self.lend_to(7, 1.0, pool_mib, job, mib)
+        }
+
+        fn lend_to(&self, user: u32, share: f64, pool_mib: u64, job: &str, mib: u64) -> u64 {
+            let limits = ElasticLimits {
+                pool_mib,
+                user_share: share,
+            };
+            let pool = MemoryPool::new(&self.path("run"), self.dir.path(), limits, user);
             pool.lend(&self.path(job), mib * MIB) / MIB
         }
     }
@@ -160,6 +184,20 @@ mod tests {
         assert_eq!(node.lend(1000, "job_2", 580), 0);
         assert_eq!(node.lend(1000, "job_2", 20), 20);
         assert_eq!(node.lend(1000, "job_1", 1), 0, "it is gone");
+    }
+
+    #[test]
+    fn one_user_is_lent_no_more_than_a_share_and_others_have_the_rest() {
+        let node = Node::new(1 << 20);
+        for (user, job, wanted, lent) in [
+            (7, "job_1", 400, 400),
+            (7, "job_2", 400, 200),
+            (7, "job_2", 400, 0),
+            (8, "job_2", 900, 400),
+        ] {
+            let got = node.lend_to(user, 0.6, 1000, job, wanted);
+            assert_eq!(got, lent, "{wanted} MiB to {job} of user {user}");
+        }
     }
 
     #[test]

@@ -27,7 +27,12 @@ const LEAST_STEP: u64 = 128 * MIB;
 /// How much a job with this limit uses when it is near it, where it may use so much more before anybody looks again; all in bytes.
 pub fn mark(limit: u64, ahead: u64) -> u64 {
     let left = (limit / 16).clamp(LEAST_LEFT, MOST_LEFT).max(ahead);
-    limit.saturating_sub(left).max(limit / 2)
+    limit.saturating_sub(left).max(least_mark(limit))
+}
+
+/// A job that uses less, in bytes, is not near this limit, however fast it is.
+pub fn least_mark(limit: u64) -> u64 {
+    limit / 2
 }
 
 /// The next limit after this one, `most` at most, where it may use so much more before anybody looks again; all in bytes.

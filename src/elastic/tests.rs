@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::ElasticLimits;
 use std::fs;
 use std::path::PathBuf;
 
@@ -75,7 +76,11 @@ impl Node {
 
     fn job(&self, pool_mib: u64, times: f64) -> (Job, Ledger) {
         let ledger = Ledger::default();
-        let pool = MemoryPool::new(&self.path("run"), self.dir.path(), pool_mib);
+        let limits = ElasticLimits {
+            pool_mib,
+            user_share: 1.0,
+        };
+        let pool = MemoryPool::new(&self.path("run"), self.dir.path(), limits, 7);
         let limits = GroupLimits::of(&self.path("job_1")).unwrap();
         (Job::new(limits, pool, times, ledger.clone()), ledger)
     }
@@ -130,6 +135,29 @@ fn page_cache_is_no_reason_to_grow() {
         job.look(AT);
         assert_eq!(node.limit("job_1"), 428, "{form}");
         assert_eq!(ledger.growths().grown.len(), 1);
+    }
+}
+
+#[test]
+fn a_job_that_reads_fast_does_not_grow_for_it() {
+    for form in [0, 1] {
+        let node = Node::new(form);
+        let (mut job, ledger) = node.job(10_000, 3.0);
+        // 2 GB a second, and 60 % of its limit cannot be dropped.
+        for n in 0..20 {
+            node.uses(180, (n * 20).min(120));
+            let at = AT + Duration::from_millis(10 * n);
+            assert!(job.look(at).is_some());
+        }
+        assert_eq!(node.limit("job_1"), 300, "{form}");
+        assert_eq!(ledger.growths(), Growths::default());
+        // The same of memory.
+        for n in 0..4 {
+            node.uses(180 + 20 * n, 0);
+            let at = AT + Duration::from_millis(1000 + 10 * n);
+            assert!(job.look(at).is_some());
+        }
+        assert!(node.limit("job_1") > 428, "{form}: the faster the more");
     }
 }
 

@@ -11,7 +11,7 @@ pub mod license_sensor;
 pub mod network;
 mod peak;
 pub mod process;
-mod rest;
+pub mod rest;
 pub mod seats;
 pub mod spool;
 pub mod stats;

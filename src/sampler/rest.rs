@@ -8,34 +8,34 @@ const TIMES: u32 = 50;
 
 /// So many seconds of rest may be owed before one is taken: a tenth of a second of a CPU. A look that costs too much once,
 /// as on a machine that is busy with something else, leaves no hole in what is seen of a job; looks that always do, do.
-const AHEAD_S: f32 = 5.0;
+const AHEAD_S: f64 = 5.0;
 
 /// When one kind of look is due.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Rest {
     /// Seconds after the start.
-    until: f32,
+    until: f64,
     /// What all looks have cost is made up for by then, in seconds after the start.
-    paid: f32,
+    paid: f64,
 }
 
 impl Rest {
     /// It is time for a look, `at` seconds after the start.
-    pub fn is_over(&self, at: f32) -> bool {
-        at >= self.until
+    pub fn is_over(&self, at: impl Into<f64>) -> bool {
+        at.into() >= self.until
     }
 
     /// Begins after a look `at` seconds after the start that kept a CPU busy for `cost`; it lasts `apart_s` seconds at least.
-    pub fn begin(&mut self, at: f32, apart_s: f32, cost: Duration) {
-        let owed = cost.saturating_mul(TIMES).as_secs_f32();
+    pub fn begin(&mut self, at: impl Into<f64>, apart_s: impl Into<f64>, cost: Duration) {
+        let (at, owed) = (at.into(), cost.saturating_mul(TIMES).as_secs_f64());
         self.paid = self.paid.max(at) + owed;
-        self.until = (at + apart_s).max(self.paid - AHEAD_S);
+        self.until = (at + apart_s.into()).max(self.paid - AHEAD_S);
     }
 
     /// How long it still lasts, `at` seconds after the start.
-    pub fn left(&self, at: f32) -> Duration {
-        let left = (self.until - at).max(0.0);
-        Duration::try_from_secs_f32(left).unwrap_or(Duration::MAX)
+    pub fn left(&self, at: impl Into<f64>) -> Duration {
+        let left = (self.until - at.into()).max(0.0);
+        Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX)
     }
 
     /// Ends it.
@@ -49,12 +49,12 @@ mod tests {
     use super::*;
 
     /// Seconds until the next look is due after each of looks that cost so many ms, each taken when it was due.
-    fn waits(apart_s: f32, costs: &[u64]) -> Vec<f32> {
+    fn waits(apart_s: f64, costs: &[u64]) -> Vec<f64> {
         let (mut rest, mut at) = (Rest::default(), 7.0);
         let mut wait = |&ms: &u64| {
             assert!(rest.is_over(at));
             rest.begin(at, apart_s, Duration::from_millis(ms));
-            let wait = rest.left(at).as_secs_f32();
+            let wait = rest.left(at).as_secs_f64();
             at += wait;
             (wait * 100.0).round() / 100.0
         };
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn in_the_long_run_looks_take_a_fiftieth_of_a_cpu() {
         let waits = waits(0.0, &[40; 1000]);
-        let seconds: f32 = waits.iter().sum();
+        let seconds: f64 = waits.iter().sum();
         assert!(seconds >= 50.0 * 0.04 * 1000.0 - AHEAD_S - 1.0, "{seconds}");
     }
 
@@ -87,7 +87,7 @@ mod tests {
     fn a_rest_without_end_is_one() {
         let mut endless = Rest::default();
         endless.begin(1.0, 1.0, Duration::MAX);
-        assert!(!endless.is_over(1e9));
+        assert!(!endless.is_over(1e9_f64));
         endless.end();
         assert!(endless.is_over(0.0));
     }

@@ -40,7 +40,7 @@ fn small_kind(cluster: &mut Cluster, name: &str) -> Result<(PathBuf, PathBuf)> {
     let text = SCRIPT.replace("FOLDER", &marks.display().to_string());
     let text = text.replace("NAME", name);
     std::fs::write(&script, text)?;
-    cluster.configure("[elastic]\npool_mib = 2500\n")?;
+    cluster.configure("[elastic]\npool_mib = 2500\nuser_share = 1\n")?;
     cluster.let_the_plugin_look();
     for n in 0..4 {
         let job = outgrow(cluster, &script, &["20", "1", "0", &format!("{n}")])?;
@@ -183,10 +183,10 @@ fn three_outgrow(cluster: &Cluster, marks: &Path, script: &Path) -> Result<()> {
     })
 }
 
-/// Three that need more at once than there is: no more is lent than that, and who is lent too little runs again.
+/// Three of a user that need more at once than there is for one: no more is lent than that, and who is lent too little runs again.
 pub fn no_more_is_lent_than_a_node_has(cluster: &mut Cluster) -> Result<()> {
     let (marks, script) = small_kind(cluster, "greedy")?;
-    cluster.configure("[elastic]\npool_mib = 1500\n")?;
+    cluster.configure("[elastic]\npool_mib = 2000\nuser_share = 0.75\n")?;
     let is_over = AtomicBool::new(false);
     let (done, most) = std::thread::scope(|scope| {
         let watcher = scope.spawn(|| most_lent(&is_over));
@@ -209,7 +209,7 @@ pub fn a_job_that_only_reads_does_not_grow(cluster: &mut Cluster) -> Result<()> 
     let reads = "[ -z \"$5\" ] || for n in 1 2 3; do head -c 700M /dev/zero >FILE; cat FILE | wc -c; rm FILE; done\n";
     let reads = text + &reads.replace("FILE", &file.display().to_string());
     std::fs::write(&script, reads)?;
-    // It has room, and would grow into that.
+    // It has room, and would grow into that. More than half of it is in use while it reads.
     for n in 0..4 {
         let mark = format!("again{n}");
         let job = outgrow(cluster, &script, &["250", "1", "0", &mark])?;

@@ -45,7 +45,7 @@ pub fn run(arguments: &Job) {
     // Only then there are others beside steps, on the job's other nodes.
     let spool = config.profile.spool_dir.as_ref();
     let _alone = spool.and_then(|_| OnlySampler::beside(arguments.job, &group));
-    let lent = lend(&config, &group, arguments.job);
+    let lent = lend(&config, &group, arguments);
     let mut counters = watch(
         &news,
         Sampler::of_job(group, Path::new(PROC), &config.license, &WallClock)
@@ -70,12 +70,13 @@ pub fn run(arguments: &Job) {
 
 /// From now on the job is lent memory as it needs it, where its record allows that and the node has a pool: it is on no other node, as
 /// one that starts steps is lent nothing.
-fn lend(config: &Config, group: &Group, job: u64) -> Ledger {
-    let pool_mib = config.elastic.pool_mib;
-    let Some(folder) = group.folder().filter(|_| pool_mib > 0) else {
+fn lend(config: &Config, group: &Group, arguments: &Job) -> Ledger {
+    let limits = config.elastic;
+    let Some(folder) = group.folder().filter(|_| limits.pool_mib > 0) else {
         return Ledger::default();
     };
-    let pool = MemoryPool::new(Path::new(NOTES), Path::new(PROC), pool_mib);
+    let (job, user) = (arguments.job, arguments.user);
+    let pool = MemoryPool::new(Path::new(NOTES), Path::new(PROC), limits, user);
     elastic::beside(folder, pool, move || terms(job))
 }
 

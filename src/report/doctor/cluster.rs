@@ -232,8 +232,12 @@ pub(super) fn grows<'a>(setting: &impl Fn(&str) -> &'a str) -> Finding {
         )),
         (true, false) => None,
     };
+    let what = match setting("AccountingStorageEnforce").contains("limits") {
+        true => "elastic memory, which no limit of QOS or association counts",
+        false => "elastic memory",
+    };
     Finding::check(
-        "elastic memory",
+        what,
         problem,
         "task/cgroup in TaskPlugin, ConstrainRAMSpace=yes in cgroup.conf and no OverMemoryKill, or pool_mib = 0 under [elastic]",
     )

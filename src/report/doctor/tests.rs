@@ -49,12 +49,17 @@ fn a_pool_is_of_use_where_cgroups_alone_end_a_job() {
         ("task/cgroup", "NoShared,OverMemoryKill", true),
         ("task/none", "(null)", true),
     ] {
-        let setting = |name: &str| match name {
-            "TaskPlugin" => task,
-            _ => gather,
-        };
-        let problem = grows(&setting).problem;
-        assert_eq!(problem.is_some(), is_told, "{problem:?}");
+        for enforced in ["associations", "associations,limits,qos"] {
+            let setting = |name: &str| match name {
+                "TaskPlugin" => task,
+                "AccountingStorageEnforce" => enforced,
+                _ => gather,
+            };
+            let found = grows(&setting);
+            assert_eq!(found.problem.is_some(), is_told, "{:?}", found.problem);
+            let is_outside = found.what.contains("which no limit");
+            assert_eq!(is_outside, enforced.contains("limits"), "{}", found.what);
+        }
     }
 }
 
