@@ -1,6 +1,7 @@
 //! The queue: jobs that wait are decided again when more is known.
 
-use super::{Agent, Pass};
+use super::turn::Turn;
+use super::{Agent, Pass, Turns};
 use crate::config::{Mode, Modes, Owner};
 use crate::decide::{by_its_nodes, known, size, terms};
 use crate::record::{Change, Record};
@@ -11,11 +12,10 @@ use anyhow::Result;
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// More jobs that wait are not given more, or less, in one look at the queue, nor for longer: each takes some ten milliseconds and
-/// more, in which no other job is rescued.
+/// More jobs that wait are not given more, or less, in one look at the queue: each takes some ten milliseconds and more, in which
+/// no other job is rescued.
 const MOST_RAISED: usize = 2000;
 const MOST_LOWERED: usize = 500;
-const MOST_TIME: Duration = Duration::from_secs(10);
 
 /// A job is asked for alone before it is given less by a look that is older than this.
 const NEW_LOOK: Duration = Duration::from_secs(1);
@@ -49,35 +49,31 @@ impl Agent<'_> {
         };
         let waiting: Vec<&QueuedJob> = jobs.iter().filter(is_open).collect();
         // What they have may be too little: they come first.
-        let rest = self.set_some(waiting.iter().copied(), true, MOST_RAISED, pass);
-        let begin = self.decided_to.min(waiting.len());
-        let (later, first) = waiting.split_at(begin);
-        let in_turn = first.iter().chain(later).copied();
-        let stopped = self.set_some(in_turn, false, MOST_LOWERED, pass);
-        self.decided_to = stopped.map_or(0, |n| (begin + n) % waiting.len());
-        if rest.is_some() || stopped.is_some() {
+        let Turns {
+            raised, lowered, ..
+        } = &self.turns;
+        let are_raised = self.set_some(&waiting, true, raised, MOST_RAISED, pass);
+        let are_lowered = self.set_some(&waiting, false, lowered, MOST_LOWERED, pass);
+        if !(are_raised && are_lowered) {
             self.events.want_look();
         }
     }
 
     /// Sets in these jobs what they would get today, where that is more than they have in something, or where it is not.
-    /// Returns how many were seen to where they were too many.
-    fn set_some<'b>(
+    /// Returns whether all had their turn.
+    fn set_some(
         &self,
-        jobs: impl Iterator<Item = &'b QueuedJob>,
+        jobs: &[&QueuedJob],
         more: bool,
+        turn: &Turn,
         most: usize,
         pass: &mut Pass,
-    ) -> Option<usize> {
-        let (mut tried, began) = (0, self.clock.elapsed());
-        for (n, job) in jobs.enumerate() {
-            if tried >= most || self.clock.since(began) > MOST_TIME {
-                return Some(n);
-            }
-            let Some(today) = self.today(job) else {
-                continue;
-            };
-            for (job, record) in self.as_trusted(job, today) {
+    ) -> bool {
+        turn.take(jobs, most, self.clock, |job| {
+            let mut tried = 0;
+            let today = self.today(job);
+            let parts = today.map(|today| self.as_trusted(job, today));
+            for (job, record) in parts.into_iter().flatten() {
                 if self.is_better(&job.record, &record)
                     && is_more(&job.record, &record) == more
                     && !self.refused.knows(&self.wish(&job, &record))
@@ -86,8 +82,8 @@ impl Agent<'_> {
                     pass.decided_again += usize::from(self.set(&job, &record, false));
                 }
             }
-        }
-        None
+            tried
+        })
     }
 
     /// What the job would be given today.
@@ -186,13 +182,18 @@ impl Agent<'_> {
     /// The job as slurmctld has it right now, or the tasks of an array that are as they were seen; `None` where that cannot be asked,
     /// or none is.
     pub(super) fn as_seen<'b>(&self, job: &'b QueuedJob) -> Option<(Cow<'b, QueuedJob>, Now)> {
-        let asked = now(&self.commands, job);
-        let all = asked.unwrap_or_else(|error| {
-            tracing::warn!(job = job.handle, "{error}");
-            Vec::new()
-        });
+        let all = self.right_now(&job.handle, job.job_id);
         let (job, one) = part_of(job, &all, |now| now.is(job))?;
         Some((job, one.clone()))
+    }
+
+    /// What slurmctld has of a job right now; nothing where that cannot be asked.
+    pub(super) fn right_now(&self, handle: &str, job_id: u64) -> Vec<Now> {
+        let asked = now(&self.commands, handle, job_id);
+        asked.unwrap_or_else(|error| {
+            tracing::warn!(job = handle, "{error}");
+            Vec::new()
+        })
     }
 
     pub(super) fn set_as(&self, job: &QueuedJob, record: &Record, how: How) -> bool {
@@ -228,7 +229,7 @@ impl Agent<'_> {
     /// slurmctld refuses in many words to change one that does not.
     fn still_waits(&self, job: &QueuedJob) -> bool {
         let waits = |one: &Now| one.state == "PENDING" && one.restarts == job.restarts;
-        now(&self.commands, job).is_ok_and(|all| all.iter().any(waits))
+        now(&self.commands, &job.handle, job.job_id).is_ok_and(|all| all.iter().any(waits))
     }
 
     /// What is wanted for a job, and when: what was refused is tried again in the next hour.
