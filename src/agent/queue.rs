@@ -23,6 +23,19 @@ const NEW_LOOK: Duration = Duration::from_secs(1);
 /// When slurmctld last refused to change a job that waits, in seconds since 1970, in the store's `progress`.
 pub const REFUSED: &str = "change refused";
 
+/// What became of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The job has it.
+    Set,
+    /// slurmctld has refused it, and named a limit that it would pass.
+    Limited,
+    /// slurmctld has refused it for some other reason, as where the site lets users change nothing.
+    Refused,
+    /// The job has changed meanwhile, or nobody has answered, or the record has no room: it may be there or not.
+    NotSet,
+}
+
 impl Agent<'_> {
     pub(super) fn tend_queue(&mut self, queue: &Queue, pass: &mut Pass) -> Result<()> {
         let began = self.clock.elapsed();
@@ -144,7 +157,7 @@ impl Agent<'_> {
             user: self.in_whose_name(&job),
             above: now.as_ref(),
         };
-        self.set_as(&job, &record, how)
+        self.set_as(&job, &record, how) == Outcome::Set
     }
 
     pub(super) fn in_whose_name(&self, job: &QueuedJob) -> Option<u32> {
@@ -196,7 +209,7 @@ impl Agent<'_> {
         })
     }
 
-    pub(super) fn set_as(&self, job: &QueuedJob, record: &Record, how: How) -> bool {
+    pub(super) fn set_as(&self, job: &QueuedJob, record: &Record, how: How) -> Outcome {
         match control::set(&self.commands, job, record, how) {
             Ok(()) => {
                 tracing::info!(
@@ -207,22 +220,30 @@ impl Agent<'_> {
                     "set"
                 );
                 self.is_given_less(job, record);
-                true
+                Outcome::Set
             }
             Err(error @ CommandError::NoRoom(_)) => {
                 self.say_once(job, &error);
-                false
+                Outcome::NotSet
             }
-            // It may have started or been cancelled meanwhile.
             Err(error) => {
                 tracing::warn!(job = job.handle, "not set: {error}");
-                if job.state == "PENDING" && error.is_refusal() && self.still_waits(job) {
-                    self.refused.is_first(&self.wish(job, record));
-                    let noted = self.store.set_progress(REFUSED, self.clock.now());
-                    noted.unwrap_or_else(|error| tracing::warn!("{error:#}"));
-                }
-                false
+                self.not_set(job, record, &error)
             }
+        }
+    }
+
+    /// Notes that slurmctld would not change a job, if that is what it has said: it may have started or been cancelled meanwhile.
+    fn not_set(&self, job: &QueuedJob, record: &Record, error: &CommandError) -> Outcome {
+        if job.state != "PENDING" || !error.is_refusal() || !self.still_waits(job) {
+            return Outcome::NotSet;
+        }
+        self.refused.is_first(&self.wish(job, record));
+        let noted = self.store.set_progress(REFUSED, self.clock.now());
+        noted.unwrap_or_else(|error| tracing::warn!("{error:#}"));
+        match error.names_a_limit() {
+            true => Outcome::Limited,
+            false => Outcome::Refused,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Rescue: a job that a rewrite harmed runs again with more, before anybody notices.
 
 use super::harm::of_memory;
+use super::queue::Outcome;
 use super::train::runs;
 use super::{Agent, Pass};
 use crate::config::Care;
@@ -228,6 +229,8 @@ impl Agent<'_> {
         given_back
     }
 
+    /// Whether the job has been given more. What a limit of its user's refuses it does not get: it runs again with what it has.
+    /// Slurm asks no limit for what an operator sets, who does so only where the site lets users change nothing.
     fn give(&self, job: &QueuedJob, seen: &Now) -> bool {
         let next = self.next_run(job);
         let how = |user| How {
@@ -236,9 +239,20 @@ impl Agent<'_> {
             above: Some(seen),
         };
         let user = self.in_whose_name(job);
+        let sizes = sizes_alone(job, &next);
+        let mut outcome = self.set_as(job, &next, how(user));
+        // What was refused may have been its time, or its licenses.
+        if let (Outcome::Limited | Outcome::Refused, Some(sizes)) = (outcome, &sizes) {
+            outcome = self.set_as(job, sizes, how(user));
+        }
         // A site may have its users change less than it accepted, and a job that died is not to die again of that.
-        self.set_as(job, &next, how(user))
-            || (user.is_some() && self.set_as(job, &sizes_alone(job, next), how(None)))
+        if outcome == Outcome::Refused
+            && user.is_some()
+            && let Some((job, _)) = self.as_seen(job)
+        {
+            outcome = self.set_as(&job, sizes.as_ref().unwrap_or(&next), how(None));
+        }
+        outcome == Outcome::Set
     }
 
     fn next_run(&self, job: &QueuedJob) -> Record {
@@ -324,12 +338,13 @@ fn is_to_be_given_more(job: &QueuedJob) -> bool {
         && (!is_above_its_request(job) || is_more_than_memory())
 }
 
-/// What an operator gives a job whose user may not have all of it back: its memory and CPUs. Its time and its licenses are
+/// What a job gets whose user may not have all of it back: its memory and CPUs. Its time and its licenses are
 /// measured by limits that its user may have chosen since, as those of another partition.
-fn sizes_alone(job: &QueuedJob, next: Record) -> Record {
+/// `None` where that is all.
+fn sizes_alone(job: &QueuedJob, next: &Record) -> Option<Record> {
     let had = &job.record;
     if !had.shortens() && !had.relicenses() {
-        return next;
+        return None;
     }
     let first = had.again.map(|again| again.first);
     let again = SecondRun {
@@ -337,7 +352,7 @@ fn sizes_alone(job: &QueuedJob, next: Record) -> Record {
         first: first.or(had.memory_in_force()).unwrap_or(0),
         runs: next.again.map_or(0, |again| again.runs),
     };
-    Record {
+    Some(Record {
         time: had.time,
         limits_time: had.limits_time,
         licenses: had.licenses.clone(),
@@ -345,8 +360,8 @@ fn sizes_alone(job: &QueuedJob, next: Record) -> Record {
         again: Some(again),
         given_back: false,
         kept: None,
-        ..next
-    }
+        ..next.clone()
+    })
 }
 
 /// Somebody has given the job more memory by hand than its user first asked for.
