@@ -6,6 +6,7 @@
 
 mod alone;
 mod breaker;
+mod dependents;
 mod events;
 mod folders;
 mod glance;
@@ -22,6 +23,7 @@ mod shadow;
 mod slurmdbd;
 pub mod train;
 mod trust;
+mod turn;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -46,6 +48,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use train::train;
 use trust::UnderWay;
+use turn::Turn;
 
 /// Who is who is asked again after this many seconds.
 const DIRECTORY_AGE: i64 = 600;
@@ -80,6 +83,20 @@ pub struct Pass {
     pub given_back: usize,
 }
 
+/// Whose turn it is, of what may be too much for one look.
+#[derive(Default)]
+struct Turns {
+    /// Jobs that were harmed and are put back.
+    harmed: Turn,
+    /// Jobs that run again and are given more.
+    again: Turn,
+    /// Jobs that depend on one that runs again.
+    dependents: Turn,
+    /// Jobs that wait and have too little, and those that have too much.
+    raised: Turn,
+    lowered: Turn,
+}
+
 /// The agent between passes.
 pub struct Agent<'a> {
     config_path: PathBuf,
@@ -99,10 +116,7 @@ pub struct Agent<'a> {
     events: Events,
     /// When accounting was last read as far back as records may be late.
     read_late: Option<i64>,
-    /// How many of the jobs that wait had been decided again when they became too many for one look.
-    decided_to: usize,
-    /// Where among the jobs that run again a look began to give them more, where they were too many.
-    given_from: usize,
+    turns: Turns,
     directory: Directory,
     directory_asked: Option<i64>,
     /// Slurm holds jobs to limits; `None` until slurmctld has said so or not.
@@ -153,8 +167,7 @@ impl<'a> Agent<'a> {
             left_to_slurmctld: HashMap::new(),
             events: Events::default(),
             read_late: None,
-            decided_to: 0,
-            given_from: 0,
+            turns: Turns::default(),
             directory,
             directory_asked: None,
             limits_hold: None,

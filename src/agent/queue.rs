@@ -1,6 +1,7 @@
 //! The queue: jobs that wait are decided again when more is known.
 
-use super::{Agent, Pass};
+use super::turn::Turn;
+use super::{Agent, Pass, Turns};
 use crate::config::{Mode, Modes, Owner};
 use crate::decide::{by_its_nodes, known, size, terms};
 use crate::record::{Change, Record};
@@ -11,17 +12,29 @@ use anyhow::Result;
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// More jobs that wait are not given more, or less, in one look at the queue, nor for longer: each takes some ten milliseconds and
-/// more, in which no other job is rescued.
+/// More jobs that wait are not given more, or less, in one look at the queue: each takes some ten milliseconds and more, in which
+/// no other job is rescued.
 const MOST_RAISED: usize = 2000;
 const MOST_LOWERED: usize = 500;
-const MOST_TIME: Duration = Duration::from_secs(10);
 
 /// A job is asked for alone before it is given less by a look that is older than this.
 const NEW_LOOK: Duration = Duration::from_secs(1);
 
 /// When slurmctld last refused to change a job that waits, in seconds since 1970, in the store's `progress`.
 pub const REFUSED: &str = "change refused";
+
+/// What became of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The job has it.
+    Set,
+    /// slurmctld has refused it, and named a limit that it would pass.
+    Limited,
+    /// slurmctld has refused it for some other reason, as where the site lets users change nothing.
+    Refused,
+    /// The job has changed meanwhile, or nobody has answered, or the record has no room: it may be there or not.
+    NotSet,
+}
 
 impl Agent<'_> {
     pub(super) fn tend_queue(&mut self, queue: &Queue, pass: &mut Pass) -> Result<()> {
@@ -49,35 +62,31 @@ impl Agent<'_> {
         };
         let waiting: Vec<&QueuedJob> = jobs.iter().filter(is_open).collect();
         // What they have may be too little: they come first.
-        let rest = self.set_some(waiting.iter().copied(), true, MOST_RAISED, pass);
-        let begin = self.decided_to.min(waiting.len());
-        let (later, first) = waiting.split_at(begin);
-        let in_turn = first.iter().chain(later).copied();
-        let stopped = self.set_some(in_turn, false, MOST_LOWERED, pass);
-        self.decided_to = stopped.map_or(0, |n| (begin + n) % waiting.len());
-        if rest.is_some() || stopped.is_some() {
+        let Turns {
+            raised, lowered, ..
+        } = &self.turns;
+        let are_raised = self.set_some(&waiting, true, raised, MOST_RAISED, pass);
+        let are_lowered = self.set_some(&waiting, false, lowered, MOST_LOWERED, pass);
+        if !(are_raised && are_lowered) {
             self.events.want_look();
         }
     }
 
     /// Sets in these jobs what they would get today, where that is more than they have in something, or where it is not.
-    /// Returns how many were seen to where they were too many.
-    fn set_some<'b>(
+    /// Returns whether all had their turn.
+    fn set_some(
         &self,
-        jobs: impl Iterator<Item = &'b QueuedJob>,
+        jobs: &[&QueuedJob],
         more: bool,
+        turn: &Turn,
         most: usize,
         pass: &mut Pass,
-    ) -> Option<usize> {
-        let (mut tried, began) = (0, self.clock.elapsed());
-        for (n, job) in jobs.enumerate() {
-            if tried >= most || self.clock.since(began) > MOST_TIME {
-                return Some(n);
-            }
-            let Some(today) = self.today(job) else {
-                continue;
-            };
-            for (job, record) in self.as_trusted(job, today) {
+    ) -> bool {
+        turn.take(jobs, most, self.clock, |job| {
+            let mut tried = 0;
+            let today = self.today(job);
+            let parts = today.map(|today| self.as_trusted(job, today));
+            for (job, record) in parts.into_iter().flatten() {
                 if self.is_better(&job.record, &record)
                     && is_more(&job.record, &record) == more
                     && !self.refused.knows(&self.wish(&job, &record))
@@ -86,8 +95,8 @@ impl Agent<'_> {
                     pass.decided_again += usize::from(self.set(&job, &record, false));
                 }
             }
-        }
-        None
+            tried
+        })
     }
 
     /// What the job would be given today.
@@ -148,7 +157,7 @@ impl Agent<'_> {
             user: self.in_whose_name(&job),
             above: now.as_ref(),
         };
-        self.set_as(&job, &record, how)
+        self.set_as(&job, &record, how) == Outcome::Set
     }
 
     pub(super) fn in_whose_name(&self, job: &QueuedJob) -> Option<u32> {
@@ -186,16 +195,21 @@ impl Agent<'_> {
     /// The job as slurmctld has it right now, or the tasks of an array that are as they were seen; `None` where that cannot be asked,
     /// or none is.
     pub(super) fn as_seen<'b>(&self, job: &'b QueuedJob) -> Option<(Cow<'b, QueuedJob>, Now)> {
-        let asked = now(&self.commands, job);
-        let all = asked.unwrap_or_else(|error| {
-            tracing::warn!(job = job.handle, "{error}");
-            Vec::new()
-        });
+        let all = self.right_now(&job.handle, job.job_id);
         let (job, one) = part_of(job, &all, |now| now.is(job))?;
         Some((job, one.clone()))
     }
 
-    pub(super) fn set_as(&self, job: &QueuedJob, record: &Record, how: How) -> bool {
+    /// What slurmctld has of a job right now; nothing where that cannot be asked.
+    pub(super) fn right_now(&self, handle: &str, job_id: u64) -> Vec<Now> {
+        let asked = now(&self.commands, handle, job_id);
+        asked.unwrap_or_else(|error| {
+            tracing::warn!(job = handle, "{error}");
+            Vec::new()
+        })
+    }
+
+    pub(super) fn set_as(&self, job: &QueuedJob, record: &Record, how: How) -> Outcome {
         match control::set(&self.commands, job, record, how) {
             Ok(()) => {
                 tracing::info!(
@@ -206,29 +220,37 @@ impl Agent<'_> {
                     "set"
                 );
                 self.is_given_less(job, record);
-                true
+                Outcome::Set
             }
             Err(error @ CommandError::NoRoom(_)) => {
                 self.say_once(job, &error);
-                false
+                Outcome::NotSet
             }
-            // It may have started or been cancelled meanwhile.
             Err(error) => {
                 tracing::warn!(job = job.handle, "not set: {error}");
-                if job.state == "PENDING" && error.is_refusal() && self.still_waits(job) {
-                    self.refused.is_first(&self.wish(job, record));
-                    let noted = self.store.set_progress(REFUSED, self.clock.now());
-                    noted.unwrap_or_else(|error| tracing::warn!("{error:#}"));
-                }
-                false
+                self.not_set(job, record, &error)
             }
+        }
+    }
+
+    /// Notes that slurmctld would not change a job, if that is what it has said: it may have started or been cancelled meanwhile.
+    fn not_set(&self, job: &QueuedJob, record: &Record, error: &CommandError) -> Outcome {
+        if job.state != "PENDING" || !error.is_refusal() || !self.still_waits(job) {
+            return Outcome::NotSet;
+        }
+        self.refused.is_first(&self.wish(job, record));
+        let noted = self.store.set_progress(REFUSED, self.clock.now());
+        noted.unwrap_or_else(|error| tracing::warn!("{error:#}"));
+        match error.names_a_limit() {
+            true => Outcome::Limited,
+            false => Outcome::Refused,
         }
     }
 
     /// slurmctld refuses in many words to change one that does not.
     fn still_waits(&self, job: &QueuedJob) -> bool {
         let waits = |one: &Now| one.state == "PENDING" && one.restarts == job.restarts;
-        now(&self.commands, job).is_ok_and(|all| all.iter().any(waits))
+        now(&self.commands, &job.handle, job.job_id).is_ok_and(|all| all.iter().any(waits))
     }
 
     /// What is wanted for a job, and when: what was refused is tried again in the next hour.

@@ -1,20 +1,21 @@
-//! Rescue: a job that a rewrite harmed runs again with more, before anybody notices; jobs that depend on it go on waiting for it.
+//! Rescue: a job that a rewrite harmed runs again with more, before anybody notices.
 
 use super::harm::of_memory;
+use super::queue::Outcome;
 use super::train::runs;
 use super::{Agent, Pass};
 use crate::config::Care;
 use crate::model::second::second;
 use crate::record::{Record, SecondRun};
 use crate::slurm::control::{self, How};
-use crate::slurm::queue::{self, Dependent, Now, Queue, QueuedJob};
-use crate::store::RunOfJob;
+use crate::slurm::queue::{self, Now, Queue, QueuedJob};
+use crate::store::{Harm, RunOfJob};
 use anyhow::Result;
-use std::collections::HashMap;
 use std::time::Duration;
 
-/// How often a pass looks again whether a job it put back is pending, one second apart.
-const LOOKS: usize = 10;
+/// So long a pass looks again and again whether a job it put back is pending, and so far apart; what is done then counts.
+const MOST_WAIT: Duration = Duration::from_secs(10);
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// A job is put back so often at most: the second run has a step more, the third all that its user asked for. One that dies of
 /// a rewrite after that has been given nothing, and would die again and again.
@@ -33,29 +34,15 @@ const REQUEUE_S: i64 = 5;
 /// More jobs that run again are not given more in one look: each takes some twenty milliseconds, in which no other job is seen to.
 const MOST_AGAIN: usize = 500;
 
-/// No longer than this are jobs put back in one look.
-const MOST_TIME: Duration = Duration::from_secs(20);
-
 /// Numbers of jobs come again after longer than this, in seconds.
 const SAME_JOB_S: i64 = 30 * 86_400;
-
-/// A second run in one of these states can still fulfil a dependency, or has.
-const ALIVE: [&str; 5] = [
-    "PENDING",
-    "CONFIGURING",
-    "RUNNING",
-    "COMPLETING",
-    "COMPLETED",
-];
 
 impl Agent<'_> {
     /// Looks until jobs that were put back are pending and have been given more, for some seconds.
     pub(super) fn wait_for_those_again(&mut self, pass: &mut Pass) -> Result<()> {
-        for _ in 0..LOOKS {
-            if self.events.again.is_empty() {
-                break;
-            }
-            self.clock.sleep(Duration::from_secs(1));
+        let began = self.clock.elapsed();
+        while !self.events.again.is_empty() && self.clock.since(began) < MOST_WAIT {
+            self.clock.sleep(BETWEEN_LOOKS);
             let queue = self.ask_for_some()?;
             self.tend_those_that_run_again(&queue, pass);
         }
@@ -83,11 +70,9 @@ impl Agent<'_> {
 
     /// Looks until so many jobs that were put back are pending and have been given more.
     pub(super) fn wait_for(&mut self, mut jobs: usize, pass: &mut Pass) -> Result<()> {
-        for _ in 0..LOOKS {
-            if jobs == 0 {
-                break;
-            }
-            self.clock.sleep(Duration::from_secs(1));
+        let began = self.clock.elapsed();
+        while jobs > 0 && self.clock.since(began) < MOST_WAIT {
+            self.clock.sleep(BETWEEN_LOOKS);
             self.looked = self.clock.elapsed();
             let queue = queue::query(&self.commands)?;
             jobs -= self.tend_those_that_run_again(&queue, pass).min(jobs);
@@ -103,70 +88,76 @@ impl Agent<'_> {
     }
 
     /// Puts jobs that a rewrite harmed back into the queue; Slurm holds them there, for two minutes unless set otherwise.
-    /// Returns their numbers.
+    /// Returns their numbers. Where there is no time for all, those that were are to be given more before Slurm starts them as
+    /// they were.
     fn requeue_killed(&mut self, jobs: &[&QueuedJob], pass: &mut Pass) -> Vec<u64> {
-        let (mut requeued, began) = (Vec::new(), self.clock.elapsed());
-        for job in jobs {
-            if self.clock.since(began) > MOST_TIME {
-                // Those that were are to be given more before Slurm starts them as they were.
-                self.events.want_look();
-                break;
+        let (mut requeued, mut is_any_left) = (Vec::new(), false);
+        let had_turn = self.turns.harmed.take(jobs, usize::MAX, self.clock, |job| {
+            match self.requeue_if_harmed(job) {
+                Requeue::Done => requeued.push(job.job_id),
+                Requeue::Unneeded => {}
+                Requeue::Later => is_any_left = true,
             }
-            let harm = match self.harm(job) {
-                Ok(Some(harm)) => harm,
-                Ok(None) => continue,
-                Err(error) => {
-                    tracing::warn!(job = job.handle, "{error:#}");
-                    self.events.want_look();
-                    continue;
-                }
-            };
-            // Whoever comes after this agent must know why the job runs again, and its kind has to learn from it.
-            let noted = self.store.note_harm(run_of(job), &harm);
-            let is_new = noted.unwrap_or_else(|error| {
-                tracing::warn!(job = job.handle, "{error:#}");
-                true
-            });
-            if self.rescued_in_vain(job) {
-                if is_new {
-                    tracing::error!(
-                        job = job.handle,
-                        "{}, again, though it was put back {MOST_RESCUES} times: it is not any more",
-                        harm.why
-                    );
-                }
-                continue;
-            }
-            // Its submitter runs it again: two would write the same files. Or nobody may.
-            if self.config.managers.care(job.manager) < Care::Rescue || job.record.no_requeue {
-                continue;
-            }
-            // Its user may have requeued it meanwhile, and that run is not to be ended.
-            if self.as_seen(job).is_none() {
-                self.events.want_look();
-                continue;
-            }
-            match control::requeue(&self.commands, &job.handle) {
-                Ok(()) => {
-                    tracing::info!(
-                        job = job.handle,
-                        state = job.state,
-                        user = job.user,
-                        "{}: requeued",
-                        harm.why
-                    );
-                    requeued.push(job.job_id);
-                    let marked = self.store.was_requeued(job.job_id);
-                    marked.unwrap_or_else(|error| tracing::warn!("{error:#}"));
-                }
-                Err(error) => {
-                    tracing::error!(job = job.handle, "cannot be requeued: {error}");
-                    self.events.want_look();
-                }
-            }
+            1
+        });
+        if is_any_left || !had_turn {
+            self.events.want_look();
         }
         pass.requeued += requeued.len();
         requeued
+    }
+
+    fn requeue_if_harmed(&self, job: &QueuedJob) -> Requeue {
+        let harm = match self.harm(job) {
+            Ok(Some(harm)) => harm,
+            Ok(None) => return Requeue::Unneeded,
+            Err(error) => {
+                tracing::warn!(job = job.handle, "{error:#}");
+                return Requeue::Later;
+            }
+        };
+        // Whoever comes after this agent must know why the job runs again, and its kind has to learn from it.
+        let noted = self.store.note_harm(run_of(job), &harm);
+        let is_new = noted.unwrap_or_else(|error| {
+            tracing::warn!(job = job.handle, "{error:#}");
+            true
+        });
+        if self.rescued_in_vain(job) {
+            if is_new {
+                tracing::error!(
+                    job = job.handle,
+                    "{}, again, though it was put back {MOST_RESCUES} times: it is not any more",
+                    harm.why
+                );
+            }
+            return Requeue::Unneeded;
+        }
+        // Its submitter runs it again: two would write the same files. Or nobody may.
+        if self.config.managers.care(job.manager) < Care::Rescue || job.record.no_requeue {
+            return Requeue::Unneeded;
+        }
+        // Its user may have requeued it meanwhile, and that run is not to be ended.
+        if self.as_seen(job).is_none() {
+            return Requeue::Later;
+        }
+        self.requeue(job, &harm)
+    }
+
+    fn requeue(&self, job: &QueuedJob, harm: &Harm) -> Requeue {
+        if let Err(error) = control::requeue(&self.commands, &job.handle) {
+            tracing::error!(job = job.handle, "cannot be requeued: {error}");
+            return Requeue::Later;
+        }
+        tracing::info!(
+            job = job.handle,
+            state = job.state,
+            user = job.user,
+            "{}: requeued",
+            harm.why
+        );
+        let marked = self.store.was_requeued(job.job_id);
+        marked.unwrap_or_else(|error| tracing::warn!("{error:#}"));
+        Requeue::Done
     }
 
     /// Notes which runs their nodes have put back, before anything is given to the next ones.
@@ -214,27 +205,32 @@ impl Agent<'_> {
             // is further away.
             now.abs_diff(since) >= CLEARED_S
         };
-        let mut given_back = 0;
-        let mut again: Vec<_> = jobs.iter().filter(|job| is_to_be_given_more(job)).collect();
-        if again.len() > MOST_AGAIN {
-            // Those that are refused each time must not be in the way of the others.
-            self.given_from = (self.given_from + MOST_AGAIN) % again.len();
-            again.rotate_left(self.given_from);
-            self.events.want_look();
-        }
-        for job in again.into_iter().take(MOST_AGAIN) {
-            match self.as_seen(job) {
-                Some((job, seen)) if is_cleared(&job, &seen) => {
-                    given_back += usize::from(self.give(&job, &seen));
+        let again: Vec<_> = jobs.iter().filter(|job| is_to_be_given_more(job)).collect();
+        let (mut given_back, mut not_yet) = (0, Vec::new());
+        // Those that are refused each time must not be in the way of the others.
+        let had_turn = self
+            .turns
+            .again
+            .take(&again, MOST_AGAIN, self.clock, |job| {
+                match self.as_seen(job) {
+                    Some((job, seen)) if is_cleared(&job, &seen) => {
+                        given_back += usize::from(self.give(&job, &seen));
+                    }
+                    // It is looked at again.
+                    _ => not_yet.push(job.job_id),
                 }
-                // It is looked at again.
-                _ => self.events.expect([job.job_id], now),
-            }
+                1
+            });
+        self.events.expect(not_yet, now);
+        if !had_turn {
+            self.events.want_look();
         }
         pass.given_back += given_back;
         given_back
     }
 
+    /// Whether the job has been given more. What a limit of its user's refuses it does not get: it runs again with what it has.
+    /// Slurm asks no limit for what an operator sets, who does so only where the site lets users change nothing.
     fn give(&self, job: &QueuedJob, seen: &Now) -> bool {
         let next = self.next_run(job);
         let how = |user| How {
@@ -243,9 +239,20 @@ impl Agent<'_> {
             above: Some(seen),
         };
         let user = self.in_whose_name(job);
+        let sizes = sizes_alone(job, &next);
+        let mut outcome = self.set_as(job, &next, how(user));
+        // What was refused may have been its time, or its licenses.
+        if let (Outcome::Limited | Outcome::Refused, Some(sizes)) = (outcome, &sizes) {
+            outcome = self.set_as(job, sizes, how(user));
+        }
         // A site may have its users change less than it accepted, and a job that died is not to die again of that.
-        self.set_as(job, &next, how(user))
-            || (user.is_some() && self.set_as(job, &sizes_alone(job, next), how(None)))
+        if outcome == Outcome::Refused
+            && user.is_some()
+            && let Some((job, _)) = self.as_seen(job)
+        {
+            outcome = self.set_as(&job, sizes.as_ref().unwrap_or(&next), how(None));
+        }
+        outcome == Outcome::Set
     }
 
     fn next_run(&self, job: &QueuedJob) -> Record {
@@ -293,38 +300,14 @@ impl Agent<'_> {
             record.with_more((next.mib / units as f64).round() as u64, again)
         }))
     }
+}
 
-    /// The first run's death has failed the dependencies on it, for good. The second run revives them.
-    fn mend_dependencies(&self, jobs: &[QueuedJob], dependents: &[Dependent]) {
-        let again = jobs
-            .iter()
-            .filter(|job| job.restarts > 0 && ALIVE.contains(&job.state.as_str()));
-        // And how often they were started before.
-        let again: HashMap<&str, u64> = again
-            .flat_map(|job| job.names.iter().map(|name| (name.as_str(), job.restarts)))
-            .collect();
-        for job in dependents {
-            let runs = job.failed().filter_map(|failed| again.get(failed));
-            let runs: Vec<_> = runs
-                .map(|run| (&job.handle, &job.dependency, run))
-                .collect();
-            // One that Slurm goes on calling failed is none that can be mended.
-            if runs.iter().any(|run| !self.revived.knows(run)) {
-                let dependency = job.as_written();
-                match control::depend(&self.commands, &job.handle, &dependency) {
-                    Ok(()) => {
-                        tracing::info!(job = job.handle, dependency, "waits again");
-                        for run in &runs {
-                            self.revived.is_first(run);
-                        }
-                    }
-                    Err(error) => {
-                        tracing::error!(job = job.handle, dependency, "not mended: {error}")
-                    }
-                }
-            }
-        }
-    }
+/// What became of a job that may have to be put back.
+enum Requeue {
+    Done,
+    Unneeded,
+    /// The next look shows it, as it is by then.
+    Later,
 }
 
 /// When the run ended that its node has put back, in seconds since 1970.
@@ -355,12 +338,13 @@ fn is_to_be_given_more(job: &QueuedJob) -> bool {
         && (!is_above_its_request(job) || is_more_than_memory())
 }
 
-/// What an operator gives a job whose user may not have all of it back: its memory and CPUs. Its time and its licenses are
+/// What a job gets whose user may not have all of it back: its memory and CPUs. Its time and its licenses are
 /// measured by limits that its user may have chosen since, as those of another partition.
-fn sizes_alone(job: &QueuedJob, next: Record) -> Record {
+/// `None` where that is all.
+fn sizes_alone(job: &QueuedJob, next: &Record) -> Option<Record> {
     let had = &job.record;
     if !had.shortens() && !had.relicenses() {
-        return next;
+        return None;
     }
     let first = had.again.map(|again| again.first);
     let again = SecondRun {
@@ -368,7 +352,7 @@ fn sizes_alone(job: &QueuedJob, next: Record) -> Record {
         first: first.or(had.memory_in_force()).unwrap_or(0),
         runs: next.again.map_or(0, |again| again.runs),
     };
-    Record {
+    Some(Record {
         time: had.time,
         limits_time: had.limits_time,
         licenses: had.licenses.clone(),
@@ -376,8 +360,8 @@ fn sizes_alone(job: &QueuedJob, next: Record) -> Record {
         again: Some(again),
         given_back: false,
         kept: None,
-        ..next
-    }
+        ..next.clone()
+    })
 }
 
 /// Somebody has given the job more memory by hand than its user first asked for.

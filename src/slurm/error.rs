@@ -39,8 +39,9 @@ pub enum CommandError {
 }
 
 /// What scontrol says where a job has changed meanwhile, or nobody has answered who could.
-const NO_REFUSAL: [&str; 9] = [
+const NO_REFUSAL: [&str; 10] = [
     "try again",
+    "please retry",
     "standby",
     "Zero Bytes",
     "uthentication",
@@ -49,6 +50,20 @@ const NO_REFUSAL: [&str; 9] = [
     "completing or completed",
     "Unable to contact",
     "timed out",
+];
+
+/// Words of what scontrol says, in small letters, where a limit of a user, an account, a QOS, a partition or a node is why. Others
+/// than Slurm's own limits are a site's, whose plugin may say so in its own words.
+const LIMITS: [&str; 9] = [
+    "limit",
+    "polic",
+    "qos",
+    "association",
+    "account",
+    "partition",
+    "permitted",
+    "exceed",
+    "not available",
 ];
 
 /// Most of a reason that AdminComment has room for, in characters.
@@ -82,6 +97,16 @@ impl CommandError {
     pub fn is_refusal(&self) -> bool {
         let refused = |said: &String| !NO_REFUSAL.iter().any(|other| said.contains(other));
         matches!(self, CommandError::Failed { said, .. } if refused(said))
+    }
+
+    /// It is a refusal, and because of a limit that its words name. One that they do not name may be a limit all the same: a time
+    /// limit above a partition's is "denied".
+    pub fn names_a_limit(&self) -> bool {
+        let of_limits = |said: &String| {
+            let said = said.to_lowercase();
+            LIMITS.iter().any(|word| said.contains(word))
+        };
+        self.is_refusal() && matches!(self, CommandError::Failed { said, .. } if of_limits(said))
     }
 
     /// slurmctld may have done it all the same, or do it in a moment.
@@ -142,8 +167,37 @@ mod tests {
             "33_5: Job/step already completing or completed",
             "slurm_update error: Unable to contact slurm controller (connect failure)",
             "slurm_update error: Socket timed out on send/recv operation",
+            "Rate limit exceeded, please retry momentarily",
         ] {
             assert!(!refused(said), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_because_of_a_limit_names_it() {
+        let of_limits = |said: &str| {
+            let (command, said) = (String::new(), said.to_owned());
+            CommandError::Failed { command, said }.names_a_limit()
+        };
+        for said in [
+            "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+            "Requested time limit is invalid (missing or exceeds some limit) for job 22",
+            "More processors requested than permitted for job 22",
+            "Memory required by task is not available",
+            "Requested node configuration is not available",
+            "Requested partition configuration not available now",
+            "Requested account has breached requested QOS usage threshold",
+            "site: more than your group's Limit",
+        ] {
+            assert!(of_limits(said), "{said}");
+        }
+        for said in [
+            "Access/permission denied for job 22",
+            "Unspecified error for job 22",
+            "Rate limit exceeded, please retry momentarily",
+            "Job update not available right now, the DB index is being set, try again in a bit",
+        ] {
+            assert!(!of_limits(said), "{said}");
         }
     }
 }

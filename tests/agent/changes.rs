@@ -106,12 +106,8 @@ fn of_an_array_that_was_changed_in_part_those_tasks_are_noted_anew_that_have_wha
     assert!(noted(&changes[0]).rewrites() && !noted(&changes[1]).rewrites());
 }
 
-#[test]
-fn what_a_user_may_not_have_any_more_an_operator_gives_back_without_its_time_and_licenses() {
-    let site = site_with_limits();
-    site.slurm
-        .refused
-        .replace(vec![("--uid=7", "Requested time limit is invalid", 0)]);
+/// A job that had less of all.
+fn killed_with_less_of_all() -> Record {
     let mut killed = Record {
         time: cut(600, 30),
         limits_time: true,
@@ -128,7 +124,92 @@ fn what_a_user_may_not_have_any_more_an_operator_gives_back_without_its_time_and
     if let Some(asked) = &mut killed.asked {
         asked.cpus = 4;
     }
-    let sizes = "scontrol update JobId=9 MinMemoryNode=8000 CpusPerTask=4 MinCPUsNode=4 NumCPUs=4";
+    killed
+}
+
+/// That job's memory and CPUs, as its user asked for them.
+const SIZES: &str = "update JobId=9 MinMemoryNode=8000 CpusPerTask=4 MinCPUsNode=4 NumCPUs=4";
+
+#[test]
+fn what_a_limit_refuses_its_user_no_operator_gives_a_job_that_runs_again() {
+    for (said, is_given, is_noted) in [
+        (
+            "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits) for job 9",
+            false,
+            true,
+        ),
+        ("More processors requested than permitted", false, true),
+        (
+            "Memory required by task is not available for job 9",
+            false,
+            true,
+        ),
+        (
+            "slurm_update error: Unable to contact slurm controller",
+            false,
+            false,
+        ),
+        ("Socket timed out on send/recv operation", false, false),
+        (
+            "Rate limit exceeded, please retry momentarily",
+            false,
+            false,
+        ),
+        ("Access/permission denied for job 9", true, true),
+        ("Unspecified error for job 9", true, true),
+    ] {
+        let site = site_with_limits();
+        site.slurm.refused.replace(vec![("--uid=7", said, 0)]);
+        let job = requeued(1000, &killed_with_less_of_all(), &[]);
+        let changes = changed(&site, job);
+        let given = changes.first().map(String::as_str);
+        let right = is_given.then(|| format!("scontrol {SIZES}"));
+        assert_eq!(given, right.as_deref(), "{said}");
+        let store = Store::open_to_read(&site.config.with_file_name("jobs.db")).unwrap();
+        let noted = store.progress(REFUSED).unwrap();
+        assert_eq!(noted.is_some(), is_noted, "{said}");
+    }
+}
+
+#[test]
+fn what_its_user_may_still_have_is_the_users_own_change_where_time_and_licenses_are_refused() {
+    // A time limit above the partition's names no limit.
+    for said in [
+        "Access/permission denied",
+        "Requested time limit is invalid",
+    ] {
+        let site = site_with_limits();
+        site.slurm.refused.replace(vec![("TimeLimit", said, 0)]);
+        let job = requeued(1000, &killed_with_less_of_all(), &[]);
+        let changes = changed(&site, job);
+        assert_eq!(changes[0], format!("scontrol --uid=7 {SIZES}"), "{said}");
+        let record = noted(&changes[1]);
+        assert!(record.shortens() && record.relicenses() && record.memory.is_none());
+        assert_eq!(changes.len(), 2, "{changes:?}");
+    }
+}
+
+#[test]
+fn what_has_changed_while_its_user_was_refused_it_is_no_operators_to_change() {
+    let site = site_with_limits();
+    let said = "Unspecified error for job 9";
+    site.slurm.refused.replace(vec![("--uid=7", said, 0)]);
+    let job = requeued(1000, &record(Some(1000)), &[]);
+    site.slurm.queue.replace(vec![job]);
+    let slurm = ChangesMidway(&site, Cell::new(false));
+    let mut agent = Agent::new(site.config.clone(), &slurm, &site.watch).unwrap();
+    agent.pass(true).unwrap();
+    assert_eq!(changes_of(&site), [""; 0]);
+}
+
+#[test]
+fn what_a_user_may_not_have_any_more_an_operator_gives_back_without_its_time_and_licenses() {
+    let site = site_with_limits();
+    site.slurm
+        .refused
+        .replace(vec![("--uid=7", "Unspecified error for job 9", 0)]);
+    let killed = killed_with_less_of_all();
+    let sizes = format!("scontrol {SIZES}");
     let changes = changed(&site, requeued(1000, &killed, &[]));
     let is_its_users = |line: &String| line.contains("TimeLimit") || line.contains("Licenses=");
     assert!(!changes.iter().any(is_its_users), "{changes:?}");
@@ -231,6 +312,20 @@ fn a_job_that_its_user_has_requeued_meanwhile_is_let_alone() {
             (requeues, requeues),
             "{meanwhile:?}"
         );
+    }
+}
+
+/// A Slurm in which the user of job 9 gives it 5000 MiB once it has been asked for alone.
+struct ChangesMidway<'a>(&'a Site, Cell<bool>);
+
+impl Commands for ChangesMidway<'_> {
+    fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+        let answer = self.0.slurm.run(program, arguments);
+        if arguments.contains(&"--jobs") && !self.1.replace(true) {
+            let job = requeued(5000, &record(Some(1000)), &[]);
+            self.0.slurm.meanwhile.replace(Some(job));
+        }
+        answer
     }
 }
 

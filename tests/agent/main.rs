@@ -3,6 +3,7 @@
 
 mod accounting;
 mod changes;
+mod dependents;
 mod events;
 mod licenses;
 mod new_kinds;

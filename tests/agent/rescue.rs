@@ -3,6 +3,7 @@
 use super::*;
 use shadowfit_core::agent::REFUSED;
 use shadowfit_core::store::Store;
+use std::collections::BTreeSet;
 
 #[test]
 fn a_job_that_a_rewrite_harmed_runs_again_whatever_slurm_calls_its_end() {
@@ -361,4 +362,38 @@ fn a_job_that_its_node_has_put_back_is_given_more_and_its_run_was_harmed() {
     let store = Store::open(&site.config.with_file_name("jobs.db")).unwrap();
     let harm = store.harm_of_run(9, 77).unwrap().unwrap();
     assert!(harm.of_memory && store.harm_of(9, 0).unwrap() == Some(harm));
+}
+
+/// A Slurm of which each command takes 20 ms.
+struct Slow<'a>(&'a Site);
+
+impl Commands for Slow<'_> {
+    fn run(&self, program: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+        self.0.watch.sleep(Duration::from_millis(20));
+        self.0.slurm.run(program, arguments)
+    }
+}
+
+#[test]
+fn however_many_run_again_a_pass_gives_more_to_some_and_the_next_ones_to_the_rest() {
+    let site = Site::new();
+    let job = |id| queued(id, "PENDING", 1, 1000, &record(Some(1000)));
+    let jobs: Vec<String> = (1000..1250).map(job).collect();
+    site.slurm.queue.replace(vec![jobs.join(",")]);
+    let slow = Slow(&site);
+    let mut agent = Agent::new(site.config.clone(), &slow, &site.watch).unwrap();
+    let mut given = BTreeSet::new();
+    for _ in 0..2 {
+        let began = site.watch.elapsed();
+        let pass = agent.pass(true).unwrap();
+        let took = site.watch.elapsed() - began;
+        assert!(took < Duration::from_secs(12), "{took:?}");
+        assert!((100..250).contains(&pass.given_back), "{pass:?}");
+        let made = site.slurm.made.take();
+        given.extend(
+            made.iter()
+                .map(|line| line.split(' ').nth(2).unwrap().to_owned()),
+        );
+    }
+    assert_eq!(given.len(), 250);
 }

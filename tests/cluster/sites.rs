@@ -3,6 +3,8 @@
 
 use crate::cluster::{Cluster, Job, Result, ensure, eventually};
 use crate::shadow::write_script;
+use std::path::Path;
+use std::time::Duration;
 
 /// Says hello, and changes a job in the way that its name says. Memory of a job that waits is not for anybody to change.
 const LUA: &str = r#"
@@ -48,16 +50,17 @@ pub fn what_the_agent_changes_stays_within_its_users_limits(cluster: &mut Cluste
     ensure(before.contains(enforce), "the cluster enforces something")?;
     std::fs::write(&conf, before.replace(enforce, &format!("{enforce},limits")))?;
     let checked = restart(cluster).and_then(|()| keeps_within_limits(cluster));
-    let freed = limit(cluster, "mem=-1");
+    let freed = ["MaxTRESPerUser", "MaxTRESPerJob"].map(|which| limit(cluster, which, "mem=-1"));
     cluster.cancel_all()?;
     std::fs::write(&conf, before)?;
     restart(cluster)?;
-    checked.and(freed)
+    let [of_users, of_jobs] = freed;
+    checked.and(of_users).and(of_jobs)
 }
 
-/// What one user's running jobs may have together.
-fn limit(cluster: &Cluster, tres: &str) -> Result<()> {
-    let to = format!("MaxTRESPerUser={tres}");
+/// What one user's running jobs may have together, or each of them.
+fn limit(cluster: &Cluster, which: &str, tres: &str) -> Result<()> {
+    let to = format!("{which}={tres}");
     let words = [
         "sacctmgr", "-i", "-Q", "modify", "qos", "normal", "set", &to,
     ];
@@ -79,7 +82,7 @@ fn keeps_within_limits(cluster: &Cluster) -> Result<()> {
     let jobs: Vec<u64> = (0..4)
         .map(|_| cluster.submit("alice", &held, &script, &[]))
         .collect::<Result<_>>()?;
-    limit(cluster, "mem=250")?;
+    limit(cluster, "MaxTRESPerUser", "mem=250")?;
     let pass = cluster.pass()?;
     ensure(pass.contains("decided_again: 4"), pass)?;
     for job in &jobs {
@@ -95,7 +98,33 @@ fn keeps_within_limits(cluster: &Cluster) -> Result<()> {
         most = most.max(of("RUNNING"));
         Ok(of("COMPLETED") == jobs.len())
     })?;
-    ensure(most == 2, format!("{most} ran at once, with room for two"))
+    ensure(most == 2, format!("{most} ran at once, with room for two"))?;
+    a_job_that_runs_again_does_so_too(cluster, &script)
+}
+
+/// What it asked for is above its user's limit: it runs with what it may have, or waits as it would without us.
+fn a_job_that_runs_again_does_so_too(cluster: &Cluster, script: &Path) -> Result<()> {
+    limit(cluster, "MaxTRESPerUser", "mem=-1")?;
+    limit(cluster, "MaxTRESPerJob", "mem=500")?;
+    let job = cluster.submit("alice", &["--mem=1000", "-c2"], script, &[])?;
+    cluster.wait_for(job, "RUNNING")?;
+    cluster.run("alice", &["scontrol", "requeue", &job.to_string()])?;
+    // Its node clears the run before away.
+    std::thread::sleep(Duration::from_secs(7));
+    cluster.pass()?;
+    let words = ["squeue", "-h", "-o", "%r", "-j", &job.to_string()];
+    eventually("it is held to its limit", 180, || {
+        let now = cluster.job(job)?;
+        let is_above = now.memory_mib.is_some_and(|mib| mib > 500);
+        ensure(
+            !is_above || now.state == "PENDING",
+            "it runs beyond its limit",
+        )?;
+        Ok(match is_above {
+            true => cluster.run("root", &words)?.starts_with("QOSMax"),
+            false => now.state == "COMPLETED",
+        })
+    })
 }
 
 fn restart(cluster: &Cluster) -> Result<()> {

@@ -228,7 +228,7 @@ fn changes(config: &Config) -> Option<Finding> {
         Finding::bad(
             "changes of jobs",
             format!("slurmctld refused to change a job that waits {ago} s ago: such jobs get nothing back"),
-            "see shadowfitd's log; slurm_job_modify in job_submit.lua must let root and SlurmUser change jobs",
+            "see shadowfitd's log: a limit of the job's user, or slurm_job_modify in job_submit.lua, which must let root and SlurmUser change jobs",
         )
     })
 }

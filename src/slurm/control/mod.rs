@@ -89,7 +89,7 @@ fn lesser(before: &Record, record: &Record) -> Option<Record> {
 /// Of a change that was refused a part may have been made, or all of it to some tasks. Those that still have what they had are
 /// noted so, as far as squeue shows it: it does not show TimeMin. The others have no less than `noted` says.
 fn take_back(commands: &dyn Commands, job: &QueuedJob, noted: &Record) {
-    let Ok(seen) = queue::now(commands, job) else {
+    let Ok(seen) = queue::now(commands, &job.handle, job.job_id) else {
         return;
     };
     let is_unchanged = |now: &Now| has(now, &job.record, noted);

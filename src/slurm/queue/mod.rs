@@ -75,6 +75,8 @@ impl QueuedShadow {
 pub struct Dependent {
     /// How scontrol names it.
     pub handle: String,
+    /// JobIDRaw.
+    pub job_id: u64,
     /// As squeue shows it: `afterok:33(failed),afterany:34(unfulfilled)`.
     pub dependency: String,
 }
@@ -295,6 +297,7 @@ fn read_dependent(row: &QueueRow) -> Option<Dependent> {
     let dependency = Some(row.text("dependency")).filter(|text| text.contains("(failed)"))?;
     Some(Dependent {
         handle: handle(row)?,
+        job_id: row.number("jobid")?,
         dependency,
     })
 }

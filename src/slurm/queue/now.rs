@@ -3,7 +3,8 @@
 
 use super::rows::{Marks, QueueRow};
 use super::{
-    FORGOTTEN, QueuedJob, array_of, ask_with, handle, restarts, shown_memory, state, task,
+    Dependent, FORGOTTEN, QueuedJob, array_of, ask_with, handle, restarts, shown_memory, state,
+    task,
 };
 use crate::job::array::{self, Tasks};
 use crate::slurm::sbatch::values;
@@ -33,6 +34,8 @@ pub struct Now {
     pub submitted: i64,
     /// Before this it does not begin.
     pub begins: i64,
+    /// What it waits for, as squeue shows it; empty where that is nothing.
+    pub dependency: String,
 }
 
 impl Now {
@@ -50,30 +53,63 @@ pub fn part_of<'b, 's>(
     seen: &'s [Now],
     is: impl Fn(&Now) -> bool,
 ) -> Option<(Cow<'b, QueuedJob>, &'s Now)> {
+    let (one, part) = those(&job.handle, seen, is)?;
+    let job = match part {
+        None => Cow::Borrowed(job),
+        Some((handle, tasks)) => Cow::Owned(job.of_tasks(handle, &tasks)),
+    };
+    Some((job, one))
+}
+
+impl Dependent {
+    /// How scontrol names the part of it that waits as it was seen to, by what it is now; `None` where nothing of it does.
+    pub fn still_waits(&self, now: &[Now]) -> Option<String> {
+        let waits = |now: &Now| now.state == "PENDING" && now.dependency == self.dependency;
+        let (_, part) = those(&self.handle, now, waits)?;
+        Some(part.map_or_else(|| self.handle.clone(), |(handle, _)| handle))
+    }
+}
+
+/// The first of those of a job that are so, and which tasks they are and how scontrol names them, unless they are all.
+fn those<'s>(
+    handle: &str,
+    seen: &'s [Now],
+    is: impl Fn(&Now) -> bool,
+) -> Option<(&'s Now, Option<(String, Tasks)>)> {
     let those: Vec<&Now> = seen.iter().filter(|now| is(now)).collect();
     let one = *those.first()?;
     if those.len() == seen.len() {
-        return Some((Cow::Borrowed(job), one));
+        return Some((one, None));
     }
     let tasks: Option<Vec<u32>> = those.iter().map(|now| now.task).collect();
     let tasks = Tasks::of(tasks?);
-    let handle = array::handle(job.original.script_id, &tasks.to_string());
-    Some((Cow::Owned(job.of_tasks(handle, &tasks)), one))
+    let (array, _) = parts(handle)?;
+    let handle = array::handle(array, &tasks.to_string());
+    Some((one, Some((handle, tasks))))
 }
 
-/// Asks for a job, or for each of its tasks where it is some of an array; what slurmctld has forgotten is not there.
-pub fn now(commands: &dyn Commands, job: &QueuedJob) -> Result<Vec<Now>, CommandError> {
-    let tasks = Tasks::parse(&job.tasks);
-    let array = job.original.script_id;
+/// The number of the job or array that scontrol calls `handle`, and which of the array's tasks are meant.
+fn parts(handle: &str) -> Option<(u64, Option<Tasks>)> {
+    let (array, tasks) = match handle.split_once('_') {
+        Some((array, tasks)) => (array, Some(tasks)),
+        None => (handle, None),
+    };
+    Some((array.parse().ok()?, tasks.and_then(Tasks::parse)))
+}
+
+/// Asks for a job that scontrol calls `name` and squeue `job_id`, or for each of its tasks where it is some of an array; what
+/// slurmctld has forgotten is not there.
+pub fn now(commands: &dyn Commands, name: &str, job_id: u64) -> Result<Vec<Now>, CommandError> {
+    let (array, tasks) = parts(name).unwrap_or((job_id, None));
     let is_it = |row: &QueueRow| {
         let task = task(row).filter(|_| array_of(row) == Some(array));
         let is_of_them = task.zip(tasks.as_ref());
-        handle(row).as_ref() == Some(&job.handle)
+        handle(row).as_deref() == Some(name)
             || is_of_them.is_some_and(|(task, tasks)| tasks.contain(task))
     };
     // Tasks that wait together may have been parted meanwhile.
-    let id = match job.count() {
-        1 => job.job_id,
+    let id = match tasks.as_ref().map_or(1, Tasks::count) {
+        1 => job_id,
         _ => array,
     };
     let mut found = Vec::new();
@@ -105,5 +141,6 @@ fn read(row: &QueueRow) -> Now {
             .map(|limit| limit.map_or(u64::MAX, |seconds| seconds / 60)),
         submitted: row.number("submittime").unwrap_or(0),
         begins: row.number("eligibletime").unwrap_or(0),
+        dependency: row.text("dependency"),
     }
 }

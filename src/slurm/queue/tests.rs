@@ -261,7 +261,7 @@ fn a_job_or_the_tasks_that_are_meant_are_asked_for_as_they_are_now() {
         (job.handle, job.tasks) = (handle.into(), tasks.into());
         (job.restarts, job.memory, job.original.script_id) = (1, Some(1000), 33);
         let slurm = Scripted::new(&answers);
-        let seen = now(&slurm, &job).unwrap();
+        let seen = now(&slurm, handle, job_id).unwrap();
         assert!(seen.iter().all(|now| now.is(&job)), "{seen:?}");
         let id = slurm.asked().remove(0);
         let id = id.split("--jobs ").nth(1).unwrap();
@@ -281,6 +281,7 @@ fn a_job_or_the_tasks_that_are_meant_are_asked_for_as_they_are_now() {
         limit_min: Some(90),
         submitted: 70,
         begins: 191,
+        dependency: String::new(),
     };
     assert_eq!((id.as_str(), seen), ("33", vec![right.clone()]));
     for other in [
