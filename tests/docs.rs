@@ -173,6 +173,54 @@ fn every_path_that_is_named_exists() {
     assert_none("paths that do not exist", &wrong);
 }
 
+/// Shorter names are settings and functions.
+const WORDS_OF_A_TEST: usize = 4;
+
+/// The tests that the section `title` of a page names.
+fn tests_named(page: &str, title: &str) -> Vec<String> {
+    let text = read(page);
+    let (_, from) = text
+        .split_once(&format!("\n## {title}\n"))
+        .unwrap_or_else(|| panic!("{page} has no section {title}"));
+    let section = from.split("\n## ").next().unwrap_or_default();
+    let is_small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(is_small);
+    let is_test =
+        |span: &String| span.split('_').all(is_word) && span.split('_').count() >= WORDS_OF_A_TEST;
+    let spans = Document::parse(page, section).spans;
+    spans.into_iter().filter(is_test).collect()
+}
+
+#[test]
+fn every_test_that_is_named_exists() {
+    let is_source = |name: &&String| {
+        name.ends_with(".rs") && (name.starts_with("tests/") || name.starts_with("src/"))
+    };
+    let files = tracked();
+    let sources: String = files
+        .iter()
+        .filter(is_source)
+        .map(|name| read(name))
+        .collect();
+    for (page, title) in [
+        ("docs/threat-model.md", "Attacks by name"),
+        ("docs/testing.md", "What people submit and hand over"),
+    ] {
+        let named = tests_named(page, title);
+        assert!(
+            named.len() > 9,
+            "{page}: only {} tests were found",
+            named.len()
+        );
+        let is_missing = |name: &String| !sources.contains(&format!("fn {name}("));
+        let missing: Vec<String> = named.into_iter().filter(is_missing).collect();
+        assert_none(
+            &format!("tests that {page} names and that do not exist"),
+            &missing,
+        );
+    }
+}
+
 #[test]
 fn what_looks_like_a_path_is_taken_for_one() {
     let tops = ["src", "scripts"].into();

@@ -25,6 +25,9 @@
 
 #include "sandbox.h"
 
+#ifndef SO_ZEROCOPY
+#define SO_ZEROCOPY 60
+#endif
 #ifndef MADV_COLD
 #define MADV_COLD 20
 #define MADV_PAGEOUT 21
@@ -129,6 +132,11 @@ static int drop_capabilities(void)
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 3, 0),                                 \
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 2, 0),                                \
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 1, 0), ANSWER(EAFNOSUPPORT), ALLOW
+/* What is sent without a copy is pinned until it has arrived. */
+#define IF_SENT_WITHOUT_COPY(call)                                                                  \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 6), LOAD(args[1]),                       \
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SOL_SOCKET, 0, 3), LOAD(args[2]),               \
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SO_ZEROCOPY, 0, 1), ANSWER(EOPNOTSUPP), ALLOW
 
 static int filter_calls(void)
 {
@@ -172,6 +180,9 @@ static int filter_calls(void)
 #ifdef SYS_inotify_init
 		IF(inotify_init, EMFILE),
 #endif
+		/* So is memory that is pinned: here for the buffers of its events. */
+		IF(perf_event_open, EACCES),
+		IF_SENT_WITHOUT_COPY(setsockopt),
 		IF_FOREIGN_SOCKET(socket),
 		IF_FOREIGN_SOCKET(socketpair),
 		IF_NEW_NAMESPACE(unshare),

@@ -1,10 +1,13 @@
-//! A job's cgroup, v1 and v2, and its folder in /proc; what stand-ins noted in a shadow, and what samplers of nodes left.
+//! A job's cgroup, v1 and v2, with its limits, and its folder in /proc; what stand-ins noted in a shadow, and what samplers of nodes
+//! left.
 #![no_main]
 
 use fuzz::{Fields, Folder};
 use libfuzzer_sys::fuzz_target;
+use limits::GroupLimits;
 use shadowfit_core::job::counters::JobCounters;
 use shadowfit_core::record::FinishedJob;
+use shadowfit_core::sampler;
 use shadowfit_core::sampler::cgroup::{Group, Tree};
 use shadowfit_core::sampler::descriptors::Descriptors;
 use shadowfit_core::sampler::process::Processes;
@@ -12,6 +15,11 @@ use shadowfit_core::sampler::spool::{NodeProfile, Spool, leave};
 use shadowfit_core::sampler::threads::Threads;
 use shadowfit_core::slurm::notes::Notes;
 use std::sync::LazyLock;
+
+/// Its room shows nobody else what it reads.
+#[allow(dead_code)]
+#[path = "../../src/elastic/limits.rs"]
+mod limits;
 
 const JOB: u64 = 50;
 const PID: i32 = 4711;
@@ -141,10 +149,58 @@ fn look(folder: &Folder, job: &FinishedJob) -> Option<(JobCounters, usize)> {
     Some((counters, files.len()))
 }
 
+/// What is read of a job's limits, in either version.
+const LIMITS: [&[&str]; 2] = [
+    &[
+        "memory.limit_in_bytes",
+        "memory.memsw.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "memory.stat",
+    ],
+    &["memory.max", "memory.high", "memory.current", "memory.stat"],
+];
+/// Nobody lends more.
+const MOST_LENT: u64 = 1 << 50;
+
+/// The limits of a job and of a step of it, which begins with the job's first; they are raised as often as the input says.
+fn read_limits(fields: &Fields, form: &str, names: &[&str]) {
+    let folder = |below: &str| format!("limits/{form}{below}");
+    for name in names {
+        FOLDER.write(&folder(&format!("/{name}")), &content(fields, name));
+        FOLDER.write(&folder(&format!("/step/{name}")), &content(fields, name));
+    }
+    let Some(mut limits) = GroupLimits::of(&FOLDER.path().join(folder(""))) else {
+        return;
+    };
+    let (first, used) = (limits.first(), limits.used());
+    assert_eq!(limits.now(), first);
+    if let Some(needed) = limits.needed() {
+        assert!(used.is_some_and(|used| needed.bytes <= used), "{needed:?}");
+    }
+    let number = |bytes: &[u8]| str::from_utf8(bytes).ok()?.parse::<u64>().ok();
+    for more in fields.all("lent").filter_map(number) {
+        let to = limits.now().saturating_add(more.min(MOST_LENT));
+        if limits.raise(to).is_ok() {
+            assert!(limits.hold() && limits.now() >= to);
+        }
+    }
+    // Whoever raises it by hand is followed, whoever lowers it is noticed.
+    FOLDER.write(
+        &folder(&format!("/{}", names[0])),
+        &content(fields, "by_hand"),
+    );
+    let (before, holds) = (limits.now(), limits.hold());
+    limits.level();
+    assert!(limits.now() >= before && (holds || limits.now() == before));
+}
+
 fuzz_target!(|input: &[u8]| {
     let fields = Fields::of(input);
     read_notes(&fields);
     read_spool(&fields);
+    for (form, names) in ["v1", "v2"].into_iter().zip(LIMITS) {
+        read_limits(&fields, form, names);
+    }
     FOLDER.write(&format!("proc/{PID}/stat"), &stat(&fields));
     for name in OF_PROCESS {
         FOLDER.write(&format!("proc/{PID}/{name}"), &content(&fields, name));

@@ -4,7 +4,7 @@
 use fuzz::Answer;
 use libfuzzer_sys::fuzz_target;
 use shadowfit_core::slurm::queue::{
-    Awaited, QueuedJob, QueuedShadow, ending, query, that_wait_for_shadows,
+    Awaited, Now, QueuedJob, QueuedShadow, ending, now, part_of, query, that_wait_for_shadows,
 };
 use shadowfit_core::slurm::{CommandError, Commands};
 use std::collections::BTreeMap;
@@ -64,9 +64,36 @@ fn check_peek(jobs: &[QueuedJob]) {
     assert_eq!(seen, expected);
 }
 
+/// So many jobs of an input are asked for by themselves: each reads all of it.
+const MOST_ASKED: usize = 3;
+
+/// A job as it is right now, and the part of it that is as it was seen. Rows of single jobs have more fields than those of a queue: an
+/// input may hold both, each of which its reader alone takes.
+fn check_now(input: &[u8], job: &QueuedJob) {
+    let Ok(seen) = now(&Rows(input), job) else {
+        return;
+    };
+    if let Some((all, _)) = part_of(job, &seen, |_| true) {
+        assert_eq!(all.handle, job.handle);
+    }
+    let those: Vec<_> = seen.iter().filter(|now| now.is(job)).collect();
+    let Some((part, one)) = part_of(job, &seen, |now| now.is(job)) else {
+        // Some of it that are no tasks have no name of their own.
+        let has_name = |now: &&Now| now.task.is_some();
+        return assert!(those.is_empty() || !those.iter().all(has_name));
+    };
+    assert!(one.is(job), "{one:?} of {job:?}");
+    // Some of it are tasks, by their numbers.
+    let is_all = those.len() == seen.len();
+    assert!(is_all || part.handle.contains('_'), "{part:?} of {seen:?}");
+}
+
 fuzz_target!(|input: &[u8]| {
     if let Ok(queue) = query(&Rows(input)) {
         check_peek(&queue.jobs);
+        for job in queue.jobs.iter().take(MOST_ASKED) {
+            check_now(input, job);
+        }
         for job in &queue.jobs {
             // By its number alone all tasks of its array are meant.
             assert!(job.tasks.is_empty() || job.handle.contains('_'), "{job:?}");

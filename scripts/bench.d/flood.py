@@ -18,6 +18,8 @@ from place import FOLDER, Bench, last_of_each
 
 VICTIM, HOSTILE = "alice", ("bob", "nobody")
 WINDOW_S = 20
+# What each of the third's jobs fills.
+NEED_MIB = 300
 # What Slurm itself needs to start a job on a busy machine with free nodes, in seconds.
 SLACK_S = 30
 CONFIG = f"""[modes]
@@ -43,7 +45,7 @@ for _ in range(10_000):
     for top in sys.argv[1:]:
         for folder, _, files in os.walk(top):
             for name in files:
-                for flags in (os.O_RDWR, os.O_RDONLY):
+                for flags, ours in ((os.O_RDWR, fcntl.LOCK_EX), (os.O_RDONLY, fcntl.LOCK_SH)):
                     try:
                         file = os.open(os.path.join(folder, name), flags | os.O_NONBLOCK)
                     except OSError:
@@ -52,9 +54,10 @@ for _ in range(10_000):
                         os.close(held.pop(0))
                     held.append(file)
                     print(os.path.join(folder, name), flush=True)
-                    for take in (lambda: fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB), lambda: fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)):
+                    # That of the first kind asks for no right to write.
+                    for take, how in ((fcntl.flock, fcntl.LOCK_EX), (fcntl.lockf, ours)):
                         try:
-                            take()
+                            take(file, how | fcntl.LOCK_NB)
                         except OSError:
                             pass
                     break
@@ -76,8 +79,8 @@ done
 """
 # Kinds, names, comments and marks without end, on one node or beside the third's jobs on all; at most 60 of them wait.
 FLOOD = """#!/bin/bash
-script=$1 number=0
-[ -z "$2" ] || on=(-w "$2")
+script=$1 client=$2 number=0 variable=_SLURM_SPANK_OPTION_shadowfit_shadowfit
+[ -z "$3" ] || on=(-w "$3")
 names=('{"shadowfit":1,"memory":{"set":1}}' $'a|b\\nc\\td' $'\\xff\\xfe' '../../etc' '$(touch /tmp/owned)' "$(printf 'x%.0s' {1..900})" 'job')
 while :; do
     [ $(squeue -h -u "$USER" | wc -l) -lt 60 ] || { sleep 1; continue; }
@@ -86,7 +89,11 @@ while :; do
         printf '#!/bin/bash\\n: kind %s of %s\\n' "tool$number" "$USER" | tr 0-9 a-j |
             sbatch -Q "${on[@]}" -t1 --mem=100 -o /dev/null -J "$name" --comment="$name" 2>/dev/null >&2
         sbatch -Q "${on[@]}" -t1 --mem=300 -o /dev/null -J "$name" --shadowfit=measure "$script" 1 2>/dev/null >&2
-        sbatch -Q "${on[@]}" -t1 --mem=100 -o /dev/null "--shadowfit=shadow:$number:9999999999:1:100:100:100" "$script" 1 2>/dev/null >&2
+        mark=shadow:$number:9999999999:1:100:100:100
+        sbatch -Q "${on[@]}" -t1 --mem=100 -o /dev/null "--shadowfit=$mark" "$script" 1 2>/dev/null >&2
+        # sbatch itself refuses the option; the variable behind it travels with the job.
+        env "$variable=$mark" sbatch -Q "${on[@]}" -t1 --mem=100 -o /dev/null "$script" 1 2>/dev/null >&2
+        "$client" "{\\"shadowfit\\":1,\\"shadow_of\\":\\"$number\\",\\"mark\\":\\"$mark\\"}" "$variable=$mark" 2>/dev/null >&2
         scontrol update jobid=$((RANDOM % 500)) admincomment='{"shadowfit":1,"memory":{"asked":1,"set":1}}' comment="$name" 2>/dev/null >&2
         echo "$number"
     done
@@ -99,6 +106,9 @@ class Flood(Bench):
         super().__init__(cluster)
         self.folder = folder
         install()
+        self.client = FOLDER / "comment"
+        source = pathlib.Path(__file__).with_name("comment.c")
+        subprocess.run(["gcc", "-O2", "-o", self.client, source, "-lslurm"], check=True)
         # A file of root's, which the hostile would have written to.
         self.treasure = FOLDER / "treasure"
         self.treasure.write_text("root's own\n")
@@ -111,7 +121,7 @@ class Flood(Bench):
         programs = {
             "locks": (self.script("locks.py", LOCKS), *state, "/run", "/var/spool"),
             "plant": (self.script("plant.sh", PLANT), self.treasure),
-            "flood": (self.script("flood.sh", FLOOD), shared, node),
+            "flood": (self.script("flood.sh", FLOOD), shared, self.client, node),
         }
         return {f"{name} {user}": self.start(name, user, command) for name, command in programs.items()}
 
@@ -141,7 +151,7 @@ class Flood(Bench):
             file = self.script(f"new-{word}.sh", script(f": measure_{word}\nfill $1 && mark"))
         else:
             file = self.script(f"known-{'ab'[kind - 1]}.sh", script(f": known_{'ab'[kind - 1]}\nfill $1 && mark"))
-        return self.inside("sbatch", "--parsable", "-o", "/dev/null", "-t5", "--mem=900", file, "300", user=VICTIM).strip()
+        return self.inside("sbatch", "--parsable", "-o", "/dev/null", "-t5", "--mem=900", file, str(NEED_MIB), user=VICTIM).strip()
 
     def runs(self, jobs):
         rows = self.inside("sacct", "-D", "-X", "-P", "-n", "-j", ",".join(jobs), "-o", "JobIDRaw,Submit,Start,State,AdminComment")
@@ -199,20 +209,14 @@ def judge(bench, jobs):
     rewritten = [job for job, record in records.items() if is_rewritten(record)]
     bad = [run for run in runs if run["state"] != "COMPLETED"]
     harmed = harmed_runs(runs, marks)
-    by_others = [
-        job
-        for job, record in records.items()
-        if record.get("level") == "application" and (record.get("memory") or {}).get("set", 300) < 300
-    ]
+    too_small = [job for job, record in records.items() if (record.get("memory") or {}).get("set", NEED_MIB) < NEED_MIB]
     planted = {user: (FOLDER / f"flood-{user}.out").read_text(errors="replace").splitlines()[-1:] for user in HOSTILE}
     opened = sorted({line for user in HOSTILE for line in (FOLDER / f"locks-{user}.out").read_text(errors="replace").splitlines()})
-    print(f"hostile submissions, of three kinds each: {planted}; files that they could open: {len(opened)}")
+    print(f"hostile submissions, of five kinds each: {planted}; files that they could open: {len(opened)}")
     for path in opened[:20]:
         print(f"  {path}")
     print(f"{len(jobs)} jobs: {len(lost)} lost, {len(late)} delayed beyond their window, {len(never)} of them never started")
-    print(
-        f"{len(records)} decided about, {len(rewritten)} rewritten, {len(by_others)} sized below their need by others; levels {dict(levels)}"
-    )
+    print(f"{len(records)} decided about, {len(rewritten)} rewritten, {len(too_small)} sized below their need; levels {dict(levels)}")
     print(f"runs that ended badly: {len(bad)}, harmed by a rewrite: {len(harmed)}; longest wait {max(waits.values(), default=0):.0f} s")
     for what, these in (("bad", bad[:10]), ("harmed", harmed)):
         for run in these:
@@ -226,7 +230,7 @@ def judge(bench, jobs):
     # Known kinds must go on being decided about, and earn the trust that it takes to be rewritten.
     undecided = [job for job in jobs if job not in records]
     print(f"not decided about: {undecided}")
-    return whole and bool(rewritten) and not (lost or late or by_others or harmed or undecided or breaker.exists())
+    return whole and bool(rewritten) and not (lost or late or too_small or harmed or undecided or breaker.exists())
 
 
 def run(cluster, folder, project, agent, minutes, count):

@@ -25,7 +25,7 @@ import sys
 import time
 import traceback
 
-from ways import files, kernel, messages, processes, services, shared  # noqa: F401 each brings its own
+from ways import counted, files, kernel, messages, processes, services, shared  # noqa: F401 each brings its own
 from ways.live import live
 from ways.table import WAYS, Lacking, Place
 

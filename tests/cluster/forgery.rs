@@ -1,8 +1,10 @@
 //! Marks of shadows that users make or copy, and shadows of root's jobs: nothing comes of them.
 
 use crate::cluster::{Cluster, Result, checked, ensure, eventually, text};
-use crate::shadow::{counters, enable, nothing_is_left, submit_new_kind, write_script};
+use crate::shadow::{counters, enable, inside, nothing_is_left, submit_new_kind, write_script};
 use libtest_mimic::Failed;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -437,8 +439,36 @@ const WAYS_IN: &str =
 /// What the shadow is known by outside.
 const SLEEP: &str = "sleep 20.375";
 
+/// In the working folder of a shadow: what it writes there.
+const WRITTEN: &str = "written-inside";
+
+/// By root, who alone may: a descriptor of what a shadow has written.
+fn hold_what_is_written(cluster: &Cluster, folder: &Path) -> Result<File> {
+    let mut held = None;
+    eventually("a file of the shadow's", 60, || {
+        let paths = inside(cluster).into_iter().map(|pid| {
+            let path = folder.join(WRITTEN).display().to_string();
+            format!("/proc/{pid}/root{path}")
+        });
+        held = paths.filter_map(|path| File::open(path).ok()).next();
+        Ok(held.is_some())
+    })?;
+    Ok(held.ok_or("no file")?)
+}
+
+/// Nothing else of the shadow is left beside it, and nothing empties it: whoever may look into a shadow may keep what is in it.
+fn is_held_alone(cluster: &Cluster, mut held: File, folder: &Path) -> Result<()> {
+    nothing_is_left(cluster)?;
+    let mut kept = String::new();
+    held.read_to_string(&mut kept)?;
+    ensure(
+        kept == "held\n" && !folder.join(WRITTEN).exists(),
+        format!("root's descriptor of it reads {kept:?}"),
+    )
+}
+
 /// A sandbox without a user namespace of its own lets all of them in, and what is written, held, mapped or run there then
-/// outlives the shadow.
+/// outlives the shadow. Root may hold it.
 pub fn nobody_outside_reaches_into_a_shadow(cluster: &mut Cluster) -> Result<()> {
     enable(cluster, 40, "")?;
     let folder = cluster.scratch.join("outsider");
@@ -460,18 +490,19 @@ pub fn nobody_outside_reaches_into_a_shadow(cluster: &mut Cluster) -> Result<()>
     let live = cluster.submit("alice", &plain, &live, &[])?;
     // What it would run lies in the shadow's own folder.
     let inside = format!(
-        "#!/bin/bash\ncd {} && cp $(command -v sleep) copy && {SLEEP}\n",
+        "#!/bin/bash\ncd {} && echo held >{WRITTEN} && cp $(command -v sleep) copy && {SLEEP}\n",
         folder.display()
     );
     let script = write_script(cluster, "is-alone.sh", &inside)?;
     let (job, shadow) = submit_new_kind(cluster, &["--mem=300", &node], &script, &[])?;
     cluster.run("root", &["scancel", &job.to_string()])?;
+    let held = hold_what_is_written(cluster, &folder)?;
     let seen = counters(cluster, shadow)?;
     ensure(seen["ended"] == "finished", seen.to_string())?;
     cluster.wait_for(live, "COMPLETED")?;
     let told = std::fs::read_to_string(told)?;
     ensure(told == format!("outside: {WAYS_IN}\nshadow: \n"), told)?;
-    nothing_is_left(cluster)
+    is_held_alone(cluster, held, &folder)
 }
 
 /// A client of Slurm's of a user's own: job_submit takes the mark of root and SlurmUser alone, and Slurm would have to let the

@@ -222,8 +222,8 @@ fn known(config: &Config, runs: &[(FinishedJob, Kind)], now: i64) -> (Vec<u64>, 
 }
 
 #[test]
-fn ten_thousand_kinds_of_one_run_each_leave_no_trace_and_others_in_place() {
-    let greedy = (0..10_000).map(|n| run_of("greedy", 1000 + n, n, 5000));
+fn a_hundred_thousand_kinds_of_one_run_each_leave_no_trace_and_others_in_place() {
+    let greedy = (0..100_000).map(|n| run_of("greedy", 1000 + n, n, 5000));
     let alices = (0..3).map(|n| run_of("alice", 7, 200_000 + n, 1000));
     let runs: Vec<_> = alices.chain(greedy).collect();
     let (keys, bytes) = known(&Config::default(), &runs, NOW);

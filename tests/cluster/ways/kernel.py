@@ -153,6 +153,8 @@ for _name, _number in (
     ("setns", 308),
     ("open_by_handle_at", 304),
     ("bpf", 321),
+    # The buffers of its events are memory that the kernel counts for each user.
+    ("perf_event_open", 298),
     # These are pretended: they would write out what the whole node has in its page cache.
     ("sync", 162),
     ("syncfs", 306),

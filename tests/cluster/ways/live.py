@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 
+from ways.counted import refused_to_live_job, set_limits_of_live_job
 from ways.processes import OWN_PROCESS
 from ways.shared import stand_in
 from ways.table import LIBC, NETWORK, own_namespaces, touch
@@ -120,11 +121,13 @@ def hindered(folder):
         yield "no way for descriptors"
     here.close()
     there.close()
+    yield from refused_to_live_job()
 
 
 def live(folder, port):
     note_signals(folder)
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    set_limits_of_live_job()
     empty_file(folder, "wanted")
     hold_lease(folder)
     _locks = hold_locks(folder)
