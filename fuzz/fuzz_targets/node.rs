@@ -4,7 +4,7 @@
 
 use fuzz::{Fields, Folder};
 use libfuzzer_sys::fuzz_target;
-use limits::GroupLimits;
+use shadowfit_core::elastic::GroupLimits;
 use shadowfit_core::job::counters::JobCounters;
 use shadowfit_core::record::FinishedJob;
 use shadowfit_core::sampler;
@@ -15,11 +15,6 @@ use shadowfit_core::sampler::spool::{NodeProfile, Spool, leave};
 use shadowfit_core::sampler::threads::Threads;
 use shadowfit_core::slurm::notes::Notes;
 use std::sync::LazyLock;
-
-/// Its room shows nobody else what it reads.
-#[allow(dead_code)]
-#[path = "../../src/elastic/limits.rs"]
-mod limits;
 
 const JOB: u64 = 50;
 const PID: i32 = 4711;

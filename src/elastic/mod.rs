@@ -14,7 +14,7 @@ use crate::clock::{Clock, WallClock};
 use crate::job::counters::{Growth, Growths};
 use crate::sampler::rest::Rest;
 use crate::text::units::MIB;
-use limits::{GroupLimits, Needed};
+pub use limits::{GroupLimits, Needed};
 use pace::Pace;
 pub use pool::MemoryPool;
 use std::path::Path;
