@@ -70,7 +70,7 @@ const MOST_ASKED: usize = 3;
 /// A job as it is right now, and the part of it that is as it was seen. Rows of single jobs have more fields than those of a queue: an
 /// input may hold both, each of which its reader alone takes.
 fn check_now(input: &[u8], job: &QueuedJob) {
-    let Ok(seen) = now(&Rows(input), job) else {
+    let Ok(seen) = now(&Rows(input), &job.handle, job.job_id) else {
         return;
     };
     if let Some((all, _)) = part_of(job, &seen, |_| true) {
