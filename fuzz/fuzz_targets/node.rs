@@ -7,7 +7,6 @@ use libfuzzer_sys::fuzz_target;
 use shadowfit_core::elastic::GroupLimits;
 use shadowfit_core::job::counters::JobCounters;
 use shadowfit_core::record::FinishedJob;
-use shadowfit_core::sampler;
 use shadowfit_core::sampler::cgroup::{Group, Tree};
 use shadowfit_core::sampler::descriptors::Descriptors;
 use shadowfit_core::sampler::process::Processes;
