@@ -46,6 +46,8 @@ fn seconds(text: &str) -> Option<Moment> {
     let fraction = || Some(text.parse::<f64>().ok().filter(|s| s.is_finite())? as i64);
     let zoned = || Some(text.parse::<jiff::Timestamp>().ok()?.as_second());
     let seconds = text.parse().ok().or_else(zoned).or_else(fraction)?;
+    // No calendar has it.
+    jiff::Timestamp::from_second(seconds).ok()?;
     Some(Moment {
         first: seconds,
         last: seconds,
@@ -69,6 +71,21 @@ fn local(text: &str, zone: &TimeZone) -> Option<Moment> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_that_no_calendar_has_is_none() {
+        for (text, is_one) in [
+            ("1700000100", true),
+            ("1700000100.5", true),
+            ("253402207200", true),
+            ("9223372036854775807", false),
+            ("17000666666666666666666666666600100", false),
+            ("1e300", false),
+            ("-9223372036854775808", false),
+        ] {
+            assert_eq!(Moment::read(text).is_ok(), is_one, "{text}");
+        }
+    }
 
     #[test]
     fn an_hour_that_comes_twice_is_never_before_the_start() {
