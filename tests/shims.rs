@@ -10,7 +10,9 @@ use shadowfit_core::model::snapshot::Snapshot;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+/// How often a plugin of the installed release is loaded, and one of another.
 const TIMES: &str = "1000";
+const TIMES_OF_OTHERS: &str = "100";
 const SPANK: [&str; 8] = [
     "spank/plugin.c",
     "spank/option.c",
@@ -23,8 +25,30 @@ const SPANK: [&str; 8] = [
 ];
 const SCRIPT: &str = "#!/bin/bash\nbwa mem ref.fa in.fq >out.sam\n";
 
+/// Folders of headers: the installed Slurm's, and those of other releases that were fetched.
+fn releases() -> Vec<PathBuf> {
+    let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("slurm_headers");
+    let entries = std::fs::read_dir(fetched).expect("it holds a page at least");
+    let folders = entries.flatten().map(|entry| entry.path());
+    std::iter::once("/usr/include".into())
+        .chain(folders.filter(|folder| folder.is_dir()))
+        .collect()
+}
+
+fn times(include: &Path) -> &'static str {
+    match include == Path::new("/usr/include") {
+        true => TIMES,
+        false => TIMES_OF_OTHERS,
+    }
+}
+
 /// A folder with a stand-in, compiled together with these sources of the shim.
 fn stand_in(name: &str, sources: &[&str]) -> (tempfile::TempDir, PathBuf) {
+    stand_in_of(Path::new("/usr/include"), name, sources)
+}
+
+/// The same as a release has it, whose headers are in `include`.
+fn stand_in_of(include: &Path, name: &str, sources: &[&str]) -> (tempfile::TempDir, PathBuf) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join(name);
@@ -40,6 +64,7 @@ fn stand_in(name: &str, sources: &[&str]) -> (tempfile::TempDir, PathBuf) {
         ])
         .args(["-Wno-unused-parameter", "-Wno-format-truncation"])
         .args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"])
+        .args(["-isystem".as_ref(), include.as_os_str()])
         .arg(root.join("tests/shims").join(format!("{name}.c")))
         .args(
             sources
@@ -99,7 +124,14 @@ fn snapshot() -> Vec<u8> {
 #[test]
 #[ignore = "needs gcc with its sanitizers, Slurm's headers and what scripts/build made; scripts/test runs it"]
 fn the_job_submit_plugin_survives_a_thousand_loads_and_every_form_of_submission() {
-    let (folder, program) = stand_in("slurmctld", &["job_submit_shadowfit.c", "core_load.c"]);
+    for include in releases() {
+        job_submit_survives(&include);
+    }
+}
+
+fn job_submit_survives(include: &Path) {
+    let sources = ["job_submit_shadowfit.c", "core_load.c"];
+    let (folder, program) = stand_in_of(include, "slurmctld", &sources);
     let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/libshadowfit_core.so");
     std::fs::copy(core, folder.path().join("libshadowfit_core.so")).expect("the core is built");
     let config = format!(
@@ -110,8 +142,9 @@ fn the_job_submit_plugin_survives_a_thousand_loads_and_every_form_of_submission(
     std::fs::write(folder.path().join("snapshot"), snapshot()).expect("writable");
     let script = folder.path().join("job.sh");
     std::fs::write(&script, SCRIPT).expect("writable");
-    let output = run(&program, &[TIMES, &script.display().to_string()]);
-    assert_eq!(said(&output), format!("{TIMES} of {TIMES} rewritten"));
+    let times = times(include);
+    let output = run(&program, &[times, &script.display().to_string()]);
+    assert_eq!(said(&output), format!("{times} of {times} rewritten"));
     // And what goes wrong there is seen.
     let broken = run(&program, &["overflow"]);
     assert!(String::from_utf8_lossy(&broken.stderr).contains("AddressSanitizer"));
@@ -120,6 +153,12 @@ fn the_job_submit_plugin_survives_a_thousand_loads_and_every_form_of_submission(
 #[test]
 #[ignore = "needs gcc with its sanitizers and Slurm's headers; scripts/test runs it"]
 fn the_spank_plugin_survives_a_thousand_runs_and_marks_that_are_none() {
+    for include in releases() {
+        spank_survives(&include);
+    }
+}
+
+fn spank_survives(include: &Path) {
     let parts = SPANK.map(str::to_owned);
     let sandbox = [
         "enter",
@@ -137,13 +176,13 @@ fn the_spank_plugin_survives_a_thousand_runs_and_marks_that_are_none() {
     ]
     .map(|part| format!("sandbox/{part}.c"));
     let sources: Vec<&str> = parts.iter().chain(&sandbox).map(String::as_str).collect();
-    let (folder, program) = stand_in("sbatch", &sources);
+    let (folder, program) = stand_in_of(include, "sbatch", &sources);
     let script = folder.path().join("job.sh");
     let input = folder.path().join("in.fq");
     std::fs::write(&script, SCRIPT).expect("writable");
     std::fs::write(&input, vec![b'A'; 4321]).expect("writable");
     let [script, input] = [script, input].map(|path| path.display().to_string());
-    let output = run(&program, &[TIMES, &script, &input]);
+    let output = run(&program, &[times(include), &script, &input]);
     // Two values, and one mark, which root may submit and a node takes as it comes: numbers that no type holds make none.
     assert_eq!(said(&output), "input 4321, options 3 and 3");
     // One of a file server that does not answer holds nobody up, nor does what still waits for it.
@@ -156,7 +195,13 @@ fn the_spank_plugin_survives_a_thousand_runs_and_marks_that_are_none() {
 #[test]
 #[ignore = "needs gcc with its sanitizers and Slurm's headers; scripts/test runs it"]
 fn a_node_runs_a_shadow_where_slurmctld_knows_of_it_and_nothing_of_a_forged_one() {
-    let (folder, program) = stand_in("slurmstepd", &SPANK);
+    for include in releases() {
+        node_runs_a_shadow(&include);
+    }
+}
+
+fn node_runs_a_shadow(include: &Path) {
+    let (folder, program) = stand_in_of(include, "slurmstepd", &SPANK);
     let sampler = folder.path().join("shadowfit-sampler");
     std::os::unix::fs::symlink(&program, sampler).expect("writable");
     let output = run(&program, &[&folder.path().display().to_string()]);

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "load_job.h"
 #include "slurm.h"
 
 extern int slurm_spank_init(spank_t spank, int argc, char **argv);
@@ -79,7 +80,7 @@ spank_err_t spank_job_control_setenv(spank_t spank, const char *name, const char
 	return ESPANK_SUCCESS;
 }
 
-int slurm_load_job(job_info_msg_t **answer, uint32_t job, uint16_t flags)
+static int answer_for(job_info_msg_t **answer, uint32_t job, uint16_t flags)
 {
 	return SLURM_ERROR;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../c_shim/sandbox/sandbox.h"
+#include "load_job.h"
 #include "slurm.h"
 
 #define JOB 7
@@ -230,7 +231,7 @@ static void free_environment(void)
 }
 
 /* The record as it came over the network: each text in memory of its own. */
-int slurm_load_job(job_info_msg_t **answer, uint32_t job, uint16_t flags)
+static int answer_for(job_info_msg_t **answer, uint32_t job, uint16_t flags)
 {
 	if (step->does_not_answer || job != JOB || flags != (SHOW_ALL | SHOW_LOCAL))
 		return SLURM_ERROR;
