@@ -170,9 +170,9 @@ pub fn ending(commands: &dyn Commands, job: &str) -> Result<Ending, CommandError
         &which,
         |_| true,
         |row| {
-            if row.text("jobid") == job {
+            if let Some(handle) = handle(row).filter(|_| row.text("jobid") == job) {
                 let ending = Ending {
-                    handle: handle(row).unwrap_or_else(|| job.to_owned()),
+                    handle,
                     record: None,
                     is_running: row.text("state") == "RUNNING",
                     started: started(row),
@@ -317,11 +317,13 @@ fn task(row: &QueueRow) -> Option<u32> {
     tasks(row).parse().ok()
 }
 
-/// `33`; `33_5` for a task, whose own number may be that of its whole array; `33_[5-30]` for tasks that wait together.
+/// `33`; `33_5` for a task, whose own number may be that of its whole array; `33_[5-30]` for tasks that wait together. `None` for
+/// tasks of which nobody says of what array they are: by a number alone all of one could be meant.
 fn handle(row: &QueueRow) -> Option<String> {
     match array_of(row) {
         Some(array) => Some(array::handle(array, &tasks(row))),
-        None => Some(row.number::<u64>("jobid")?.to_string()),
+        None if tasks(row).is_empty() => Some(row.number::<u64>("jobid")?.to_string()),
+        None => None,
     }
 }
 

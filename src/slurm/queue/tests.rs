@@ -67,6 +67,27 @@ impl Commands for Answer {
 const OURS: &str = r#"{"shadowfit":1,"kind":{}}"#;
 
 #[test]
+fn tasks_of_nobody_knows_which_array_are_let_alone() {
+    for (array, tasks, seen) in [
+        (serde_json::json!(8), "5", Some("8_5")),
+        (serde_json::json!("?"), "5", None),
+        (serde_json::json!("?"), "", Some("9")),
+    ] {
+        let job = serde_json::json!({
+            "job_id": 9, "array_job_id": array, "array_task_string": tasks, "job_state": "RUNNING", "user_id": 7, "group_id": 7,
+            "admin_comment": OURS
+        });
+        let job = job.to_string();
+        let answers = [("squeue", job.as_str())];
+        let queue = query(&Scripted::new(&answers)).unwrap();
+        let handle = queue.jobs.first().map(|job| job.handle.as_str());
+        assert_eq!(handle, seen, "{job}");
+        let ending = ending(&Scripted::new(&answers), "9");
+        assert_eq!(ending.ok().map(|job| job.handle).as_deref(), seen, "{job}");
+    }
+}
+
+#[test]
 fn jobs_are_read_with_the_states_that_matter() {
     for (state, reason, restarts, seen) in [
         ("PENDING", "Resources", 2, "PENDING"),
