@@ -78,8 +78,8 @@ def _(_place):
 
 @as_own_root("remount writable", MOUNTS)
 def _(_place):
-    # What is mounted by itself: the locks that a new namespace puts on its mounts are no part of this.
-    LIBC.mount(b"/tmp", b"/mnt", None, 4096, None)
+    # What is mounted by itself, read-only: the locks that a new namespace puts on its mounts are no part of this.
+    LIBC.mount(b"none", b"/mnt", b"tmpfs", 1, None)
     return LIBC.mount(None, b"/mnt", None, 4096 | 32, None) == 0
 
 
