@@ -9,6 +9,21 @@ say() { printf '%s\n' "$*"; }
 fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 need_root() { [ "$(id -u)" = 0 ] || fail "run this as root: it starts daemons under several users"; }
 
+# Slurm's daemons and srun listen on what the machine's own name stands for, and that must be the loopback address by which they are
+# asked: Debian's installer names another one, others a network's. So what follows sees an /etc/hosts of its own, where it must.
+# usage: on_loopback COMMAND [its arguments...], which is then this very script
+on_loopback() {
+    local own hosts
+    own=$(hostname -s)
+    [ "$(getent ahostsv4 "$own" | awk '{ print $1; exit }')" != 127.0.0.1 ] || return 0
+    [ -z "${SHADOWFIT_HOSTS:-}" ] || fail "this machine's name, $own, does not stand for 127.0.0.1, whatever /etc/hosts says: see /etc/nsswitch.conf"
+    hosts=$(mktemp) && chmod 644 "$hosts"
+    { echo "127.0.0.1 localhost $own"; grep -vw -- "$own" /etc/hosts || true; } >"$hosts"
+    # It lasts as long as it is mounted.
+    # shellcheck disable=SC2016  # for the shell inside
+    SHADOWFIT_HOSTS=own exec unshare --mount bash -c 'mount --bind "$1" /etc/hosts && rm "$1" && shift && exec "$@"' hosts "$hosts" "$@"
+}
+
 # The programs and what Slurm loads, all of it into target/release. Each crate that both need is compiled once.
 build_release() {
     (cd "$project" && cargo build --release --locked) && build_core --release --features dependencies-of-programs
