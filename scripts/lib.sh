@@ -18,7 +18,8 @@ on_loopback() {
     [ "$(getent ahostsv4 "$own" | awk '{ print $1; exit }')" != 127.0.0.1 ] || return 0
     [ -z "${SHADOWFIT_HOSTS:-}" ] || fail "this machine's name, $own, does not stand for 127.0.0.1, whatever /etc/hosts says: see /etc/nsswitch.conf"
     hosts=$(mktemp) && chmod 644 "$hosts"
-    { echo "127.0.0.1 localhost $own"; grep -vw -- "$own" /etc/hosts || true; } >"$hosts"
+    # shellcheck disable=SC2016  # for awk
+    { echo "127.0.0.1 localhost $own"; awk -v own="$own" '{ for (n = 2; n <= NF; n++) if ($n == own) next } 1' /etc/hosts; } >"$hosts"
     # It lasts as long as it is mounted.
     # shellcheck disable=SC2016  # for the shell inside
     SHADOWFIT_HOSTS=own exec unshare --mount bash -c 'mount --bind "$1" /etc/hosts && rm "$1" && shift && exec "$@"' hosts "$hosts" "$@"

@@ -77,25 +77,32 @@ while :; do
     rm -f {/tmp,/var/tmp,/dev/shm}/*.$$
 done
 """
-# Kinds, names, comments and marks without end, on one node or beside the third's jobs on all; at most 60 of them wait.
+# Kinds, names, comments and marks without end, on one node or beside the third's jobs on all; at most 60 of them wait. How often it
+# tried each sort, and how many of each were accepted.
 FLOOD = """#!/bin/bash
 script=$1 client=$2 number=0 variable=_SLURM_SPANK_OPTION_shadowfit_shadowfit
 [ -z "$3" ] || on=(-w "$3")
+accepted=(0 0 0 0 0)
+try() {
+    local sort=$1
+    shift
+    if "$@" 2>/dev/null >&2; then accepted[sort]=$((accepted[sort] + 1)); fi
+}
 names=('{"shadowfit":1,"memory":{"set":1}}' $'a|b\\nc\\td' $'\\xff\\xfe' '../../etc' '$(touch /tmp/owned)' "$(printf 'x%.0s' {1..900})" 'job')
 while :; do
     [ $(squeue -h -u "$USER" | wc -l) -lt 60 ] || { sleep 1; continue; }
     for name in "${names[@]}"; do
         number=$((number + 1))
-        printf '#!/bin/bash\\n: kind %s of %s\\n' "tool$number" "$USER" | tr 0-9 a-j |
-            sbatch -Q "${on[@]}" -t1 --mem=100 -o /dev/null -J "$name" --comment="$name" 2>/dev/null >&2
-        sbatch -Q "${on[@]}" -t1 --mem=300 -o /dev/null -J "$name" --shadowfit=measure "$script" 1 2>/dev/null >&2
+        new=$(printf '#!/bin/bash\\n: kind %s of %s\\n' "tool$number" "$USER" | tr 0-9 a-j)
+        try 0 sbatch -Q "${on[@]}" -t1 --mem=100 -o /dev/null -J "$name" --comment="$name" <<<"$new"
+        try 1 sbatch -Q "${on[@]}" -t1 --mem=300 -o /dev/null -J "$name" --shadowfit=measure "$script" 1
         mark=shadow:$number:9999999999:1:100:100:100
-        sbatch -Q "${on[@]}" -t1 --mem=100 -o /dev/null "--shadowfit=$mark" "$script" 1 2>/dev/null >&2
+        try 2 sbatch -Q "${on[@]}" -t1 --mem=100 -o /dev/null "--shadowfit=$mark" "$script" 1
         # sbatch itself refuses the option; the variable behind it travels with the job.
-        env "$variable=$mark" sbatch -Q "${on[@]}" -t1 --mem=100 -o /dev/null "$script" 1 2>/dev/null >&2
-        "$client" "{\\"shadowfit\\":1,\\"shadow_of\\":\\"$number\\",\\"mark\\":\\"$mark\\"}" "$variable=$mark" 2>/dev/null >&2
+        try 3 env "$variable=$mark" sbatch -Q "${on[@]}" -t1 --mem=100 -o /dev/null "$script" 1
+        try 4 "$client" "{\\"shadowfit\\":1,\\"shadow_of\\":\\"$number\\",\\"mark\\":\\"$mark\\"}" "$variable=$mark"
         scontrol update jobid=$((RANDOM % 500)) admincomment='{"shadowfit":1,"memory":{"asked":1,"set":1}}' comment="$name" 2>/dev/null >&2
-        echo "$number"
+        echo "$number ${accepted[*]}"
     done
 done
 """
@@ -212,7 +219,7 @@ def judge(bench, jobs):
     too_small = [job for job, record in records.items() if (record.get("memory") or {}).get("set", NEED_MIB) < NEED_MIB]
     planted = {user: (FOLDER / f"flood-{user}.out").read_text(errors="replace").splitlines()[-1:] for user in HOSTILE}
     opened = sorted({line for user in HOSTILE for line in (FOLDER / f"locks-{user}.out").read_text(errors="replace").splitlines()})
-    print(f"hostile submissions, of five kinds each: {planted}; files that they could open: {len(opened)}")
+    print(f"hostile submissions of each of five sorts, and how many of each were accepted: {planted}; files that they could open: {len(opened)}")
     for path in opened[:20]:
         print(f"  {path}")
     print(f"{len(jobs)} jobs: {len(lost)} lost, {len(late)} delayed beyond their window, {len(never)} of them never started")

@@ -2,7 +2,7 @@
 
 use super::Agent;
 use crate::slurm::control;
-use crate::slurm::queue::{Dependent, QueuedJob};
+use crate::slurm::queue::{Dependent, Queue};
 use std::collections::HashMap;
 
 /// No more are mended in one look: each takes some twenty milliseconds, in which no other job is seen to.
@@ -19,19 +19,22 @@ const ALIVE: [&str; 5] = [
 
 impl Agent<'_> {
     /// The first run's death has failed the dependencies on it, for good. The second run revives them.
-    pub(super) fn mend_dependencies(&mut self, jobs: &[QueuedJob], dependents: &[Dependent]) {
-        let again = jobs
+    pub(super) fn mend_dependencies(&mut self, queue: &Queue) {
+        let again = queue
+            .jobs
             .iter()
             .filter(|job| job.restarts > 0 && ALIVE.contains(&job.state.as_str()));
         // And how often they were started before.
         let again: HashMap<&str, u64> = again
             .flat_map(|job| job.names.iter().map(|name| (name.as_str(), job.restarts)))
             .collect();
-        let turn = &self.turns.dependents;
-        let had_turn = turn.take(dependents, MOST_MENDED, self.clock, |job| {
+        // What was refused is tried again in the next hour.
+        let hour = self.clock.now() / 3600;
+        let (turn, all) = (&self.turns.dependents, &queue.dependents);
+        let had_turn = turn.take(all, queue.is_whole, MOST_MENDED, self.clock, |job| {
             let runs = job.failed().filter_map(|failed| again.get(failed));
             let runs: Vec<_> = runs
-                .map(|run| (&job.handle, &job.dependency, run))
+                .map(|run| (&job.handle, &job.dependency, run, hour))
                 .collect();
             // One that Slurm goes on calling failed is none that can be mended.
             let is_new = runs.iter().any(|run| !self.revived.knows(run));

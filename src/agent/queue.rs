@@ -41,14 +41,14 @@ impl Agent<'_> {
         let began = self.clock.elapsed();
         let tended = self.tend_shadows(queue, pass);
         self.tend_those_that_run_again(queue, pass);
-        self.decide_again(&queue.jobs, pass);
+        self.decide_again(queue, pass);
         self.events.took(self.clock.since(began));
         tended
     }
 
     /// Sets in jobs that wait what they would get today. Where they are too many for one look, the next one goes on where
     /// this one has stopped.
-    fn decide_again(&mut self, jobs: &[QueuedJob], pass: &mut Pass) {
+    fn decide_again(&mut self, queue: &Queue, pass: &mut Pass) {
         if self.config.kill_switch_path().exists() {
             return;
         }
@@ -60,13 +60,14 @@ impl Agent<'_> {
                 && !job.record.given_back
                 && is_as_we_left_it(job)
         };
-        let waiting: Vec<&QueuedJob> = jobs.iter().filter(is_open).collect();
+        let waiting: Vec<&QueuedJob> = queue.jobs.iter().filter(is_open).collect();
+        let whole = queue.is_whole;
         // What they have may be too little: they come first.
         let Turns {
             raised, lowered, ..
         } = &self.turns;
-        let are_raised = self.set_some(&waiting, true, raised, MOST_RAISED, pass);
-        let are_lowered = self.set_some(&waiting, false, lowered, MOST_LOWERED, pass);
+        let are_raised = self.set_some(&waiting, whole, true, (raised, MOST_RAISED), pass);
+        let are_lowered = self.set_some(&waiting, whole, false, (lowered, MOST_LOWERED), pass);
         if !(are_raised && are_lowered) {
             self.events.want_look();
         }
@@ -77,12 +78,12 @@ impl Agent<'_> {
     fn set_some(
         &self,
         jobs: &[&QueuedJob],
+        whole: bool,
         more: bool,
-        turn: &Turn,
-        most: usize,
+        (turn, most): (&Turn, usize),
         pass: &mut Pass,
     ) -> bool {
-        turn.take(jobs, most, self.clock, |job| {
+        turn.take(jobs, whole, most, self.clock, |job| {
             let mut tried = 0;
             let today = self.today(job);
             let parts = today.map(|today| self.as_trusted(job, today));

@@ -53,7 +53,7 @@ impl Agent<'_> {
     pub(super) fn rescue(&mut self, queue: &Queue, seen_to: &[u64], pass: &mut Pass) -> Vec<u64> {
         let jobs = queue.jobs.iter();
         let jobs: Vec<_> = jobs.filter(|job| !seen_to.contains(&job.job_id)).collect();
-        let requeued = self.requeue_killed(&jobs, pass);
+        let requeued = self.requeue_killed(&jobs, queue.is_whole, pass);
         self.events
             .expect(requeued.iter().copied(), self.clock.now());
         requeued
@@ -82,17 +82,18 @@ impl Agent<'_> {
 
     pub(super) fn tend_those_that_run_again(&mut self, queue: &Queue, pass: &mut Pass) -> usize {
         self.note_those_put_back(&queue.jobs);
-        let given_back = self.give_back(&queue.jobs, pass);
-        self.mend_dependencies(&queue.jobs, &queue.dependents);
-        given_back
+        let seen_to = self.give_back(queue, pass);
+        self.mend_dependencies(queue);
+        seen_to
     }
 
     /// Puts jobs that a rewrite harmed back into the queue; Slurm holds them there, for two minutes unless set otherwise.
     /// Returns their numbers. Where there is no time for all, those that were are to be given more before Slurm starts them as
     /// they were.
-    fn requeue_killed(&mut self, jobs: &[&QueuedJob], pass: &mut Pass) -> Vec<u64> {
+    fn requeue_killed(&mut self, jobs: &[&QueuedJob], whole: bool, pass: &mut Pass) -> Vec<u64> {
         let (mut requeued, mut is_any_left) = (Vec::new(), false);
-        let had_turn = self.turns.harmed.take(jobs, usize::MAX, self.clock, |job| {
+        let turn = &self.turns.harmed;
+        let had_turn = turn.take(jobs, whole, usize::MAX, self.clock, |job| {
             match self.requeue_if_harmed(job) {
                 Requeue::Done => requeued.push(job.job_id),
                 Requeue::Unneeded => {}
@@ -195,8 +196,8 @@ impl Agent<'_> {
 
     /// A job that waits for another run gets more: what is likely to be enough, where it died of its memory alone
     /// and for the first time, and else what its user asked for, whoever requeued it: what ended the run may have
-    /// been the rewrite.
-    fn give_back(&mut self, jobs: &[QueuedJob], pass: &mut Pass) -> usize {
+    /// been the rewrite. Returns how many are not to be waited for any more.
+    fn give_back(&mut self, queue: &Queue, pass: &mut Pass) -> usize {
         let now = self.clock.now();
         // While the run before still ends slurmctld shows the time of the first submission.
         let is_cleared = |job: &QueuedJob, seen: &Now| {
@@ -205,33 +206,41 @@ impl Agent<'_> {
             // is further away.
             now.abs_diff(since) >= CLEARED_S
         };
-        let again: Vec<_> = jobs.iter().filter(|job| is_to_be_given_more(job)).collect();
-        let (mut given_back, mut not_yet) = (0, Vec::new());
+        let again = queue.jobs.iter();
+        let again: Vec<_> = again
+            .filter(|job| is_to_be_given_more(job) && !self.refused.knows(&limited(job, now)))
+            .collect();
+        let (mut given_back, mut not_yet, mut may_not) = (0, Vec::new(), Vec::new());
         // Those that are refused each time must not be in the way of the others.
-        let had_turn = self
-            .turns
-            .again
-            .take(&again, MOST_AGAIN, self.clock, |job| {
-                match self.as_seen(job) {
-                    Some((job, seen)) if is_cleared(&job, &seen) => {
-                        given_back += usize::from(self.give(&job, &seen));
-                    }
-                    // It is looked at again.
-                    _ => not_yet.push(job.job_id),
+        let turn = &self.turns.again;
+        let had_turn = turn.take(&again, queue.is_whole, MOST_AGAIN, self.clock, |job| {
+            let seen = self.as_seen(job);
+            let cleared = seen.filter(|(job, seen)| is_cleared(job, seen));
+            match cleared.map(|(job, seen)| self.give(&job, &seen)) {
+                Some(Outcome::Set) => given_back += 1,
+                Some(Outcome::Limited) => {
+                    self.refused.is_first(&limited(job, now));
+                    may_not.push(job.job_id);
                 }
-                1
-            });
+                Some(Outcome::Refused | Outcome::NotSet) => {}
+                // It is looked at again.
+                None => not_yet.push(job.job_id),
+            }
+            1
+        });
         self.events.expect(not_yet, now);
+        // Nobody waits for what they may not have.
+        self.events.again.retain(|job, _| !may_not.contains(job));
         if !had_turn {
             self.events.want_look();
         }
         pass.given_back += given_back;
-        given_back
+        given_back + may_not.len()
     }
 
-    /// Whether the job has been given more. What a limit of its user's refuses it does not get: it runs again with what it has.
+    /// Gives the job more. What a limit of its user's refuses it does not get: it runs again with what it has.
     /// Slurm asks no limit for what an operator sets, who does so only where the site lets users change nothing.
-    fn give(&self, job: &QueuedJob, seen: &Now) -> bool {
+    fn give(&self, job: &QueuedJob, seen: &Now) -> Outcome {
         let next = self.next_run(job);
         let how = |user| How {
             start_now: seen.begins <= self.clock.now() + REQUEUE_S + self.requeue_hold_s as i64,
@@ -252,7 +261,7 @@ impl Agent<'_> {
         {
             outcome = self.set_as(&job, sizes.as_ref().unwrap_or(&next), how(None));
         }
-        outcome == Outcome::Set
+        outcome
     }
 
     fn next_run(&self, job: &QueuedJob) -> Record {
@@ -322,6 +331,11 @@ fn run_of(job: &QueuedJob) -> RunOfJob {
         restarts: job.restarts,
         started: job.started,
     }
+}
+
+/// That a limit refuses what the job is to have for this run; it is tried again in the next hour.
+fn limited(job: &QueuedJob, now: i64) -> (&str, &'static str, u64, i64) {
+    (&job.handle, "limited", job.restarts, now / 3600)
 }
 
 /// It waits for another run, and has less than its user asked for in something that nobody has raised by hand.

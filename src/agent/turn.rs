@@ -6,30 +6,35 @@ use std::cell::Cell;
 use std::time::Duration;
 
 /// One thing is done in one look for no longer than this, whoever has made it so much.
-const MOST_TIME: Duration = Duration::from_secs(10);
+const MOST_TIME: Duration = Duration::from_secs(4);
 
 /// Whose turn it is in the next look, of all that something is done for.
 #[derive(Debug, Default)]
 pub struct Turn(Cell<usize>);
 
 impl Turn {
-    /// Sees to each of them in its turn, until `most` things were done or it took too long; `each` says how many it did. Returns
-    /// whether all had their turn.
+    /// Sees to each of them in its turn, until `most` things were done or it took too long; `each` says how many it did. Where they are
+    /// not the `whole` of them, as those that are looked at in between, nobody's turn is passed over. Returns whether all had theirs.
     pub fn take<T>(
         &self,
         all: &[T],
+        whole: bool,
         most: usize,
         clock: &dyn Clock,
         mut each: impl FnMut(&T) -> usize,
     ) -> bool {
         let (began, mut done) = (clock.elapsed(), 0);
-        // Of a few that are looked at in between it is nobody's turn.
-        let first = Some(self.0.get()).filter(|first| *first < all.len());
-        let first = first.inspect(|_| self.0.set(0)).unwrap_or(0);
+        let first = match whole {
+            true => Some(self.0.take()).filter(|first| *first < all.len()),
+            false => None,
+        };
+        let first = first.unwrap_or(0);
         let (later, sooner) = all.split_at(first);
         for (n, one) in sooner.iter().chain(later).enumerate() {
             if done >= most || clock.since(began) > MOST_TIME {
-                self.0.set((first + n) % all.len());
+                if whole {
+                    self.0.set((first + n) % all.len());
+                }
                 return false;
             }
             done += each(one);
@@ -66,7 +71,7 @@ mod tests {
         let all: Vec<u32> = (0..all).collect();
         [(); 3].map(|()| {
             let mut seen = Vec::new();
-            let were_all = turn.take(&all, most, &clock, |one| {
+            let were_all = turn.take(&all, true, most, &clock, |one| {
                 clock.sleep(took);
                 seen.push(*one);
                 done
@@ -93,9 +98,9 @@ mod tests {
     fn a_look_at_a_few_in_between_takes_nobodys_turn() {
         let (clock, turn) = (Slept::default(), Turn::default());
         let all: Vec<u32> = (0..9).collect();
-        let seen = |few: &[u32]| {
-            let mut seen = Vec::new();
-            let were_all = turn.take(few, 4, &clock, |one| {
+        let seen = |some: &[u32]| {
+            let (mut seen, whole) = (Vec::new(), some.len() == all.len());
+            let were_all = turn.take(some, whole, 4, &clock, |one| {
                 seen.push(*one);
                 1
             });
@@ -103,6 +108,7 @@ mod tests {
         };
         assert_eq!(seen(&all), (false, vec![0, 1, 2, 3]));
         assert_eq!(seen(&all[7..]), (true, vec![7, 8]));
+        assert_eq!(seen(&all[1..8]), (false, vec![1, 2, 3, 4]));
         assert_eq!(seen(&[]), (true, vec![]));
         assert_eq!(seen(&all), (false, vec![4, 5, 6, 7]));
     }

@@ -31,6 +31,9 @@ impl Pace {
         }
         let now = held.map(|held| ([used, held], at));
         let (Some((now, _)), Some((before, since))) = (now, self.seen) else {
+            if now.is_none() {
+                self.bytes_a_s = 0.0;
+            }
             self.seen = now;
             return;
         };
@@ -81,6 +84,13 @@ mod tests {
             );
         }
         assert_eq!(unknown.ahead(), 0, "what was not asked for");
+        let mut risen = Pace::default();
+        for (ms, mib) in [(0, 100), (10, 200)] {
+            risen.look(mib * MIB, Some(mib * MIB), Duration::from_millis(ms));
+        }
+        assert!(risen.ahead() > 500 * MIB);
+        risen.look(50 * MIB, None, Duration::from_millis(20));
+        assert_eq!(risen.ahead(), 0, "far from its limit");
         for (used, held) in [([100, 500], [100, 100]), ([500, 500], [100, 500])] {
             let mut cache = Pace::default();
             for n in 0..2 {

@@ -78,7 +78,9 @@ impl MemoryPool {
         let _alone = self.lock()?;
         let mut loans = self.loans()?;
         loans.retain(Loan::holds);
-        let own = loans.iter().filter(|loan| loan.user == Some(self.user));
+        // Beside a sampler of an earlier release nobody knows whose they are.
+        let is_own = |loan: &&Loan| loan.user.is_none_or(|user| user == self.user);
+        let own = loans.iter().filter(is_own);
         let left = self.bytes.saturating_sub(sum(loans.iter()));
         let left = left.min(self.most.saturating_sub(sum(own)));
         // What an admin calls a pool and is none harms nobody.

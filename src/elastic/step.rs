@@ -21,12 +21,16 @@ const CALMEST: Duration = Duration::from_millis(20);
 const LEAST_LEFT: u64 = 24 * MIB;
 const MOST_LEFT: u64 = 256 * MIB;
 
+/// For one that rises fast it is what it fills meanwhile, an eighth of its limit at most, or this.
+const LEAST_AHEAD: u64 = 64 * MIB;
+
 /// A job grows by this at least.
 const LEAST_STEP: u64 = 128 * MIB;
 
 /// How much a job with this limit uses when it is near it, where it may use so much more before anybody looks again; all in bytes.
 pub fn mark(limit: u64, ahead: u64) -> u64 {
-    let left = (limit / 16).clamp(LEAST_LEFT, MOST_LEFT).max(ahead);
+    let fast = ahead.min((limit / 8).max(LEAST_AHEAD));
+    let left = (limit / 16).clamp(LEAST_LEFT, MOST_LEFT).max(fast);
     limit.saturating_sub(left).max(least_mark(limit))
 }
 
@@ -37,7 +41,7 @@ pub fn least_mark(limit: u64) -> u64 {
 
 /// The next limit after this one, `most` at most, where it may use so much more before anybody looks again; all in bytes.
 pub fn next(limit: u64, most: u64, ahead: u64) -> u64 {
-    let step = (limit / 8).max(LEAST_STEP).max(ahead.saturating_mul(2));
+    let step = (limit / 8).max(LEAST_STEP).max(ahead);
     limit.saturating_add(step).min(most).max(limit)
 }
 
@@ -68,7 +72,8 @@ mod tests {
         }
         assert_eq!(mark(0, 0), 0);
         let fast = [100, 1000].map(|ahead| mark(1024 * MIB, ahead * MIB) / MIB);
-        assert_eq!(fast, [924, 512], "a job that rises fast");
+        assert_eq!(fast, [924, 896], "a job that rises fast");
+        assert_eq!(mark(256 * MIB, 1000 * MIB) / MIB, 192);
     }
 
     #[test]
@@ -84,7 +89,7 @@ mod tests {
             let grown = next(limit * MIB, most * MIB, 0);
             assert_eq!(grown, expected * MIB, "{limit} of {most} MiB");
         }
-        assert_eq!(next(256 * MIB, 8192 * MIB, 200 * MIB), 656 * MIB);
+        assert_eq!(next(256 * MIB, 8192 * MIB, 200 * MIB), 456 * MIB);
         assert_eq!(next(u64::MAX, u64::MAX, u64::MAX), u64::MAX);
     }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::ElasticLimits;
+use std::cell::Cell;
 use std::fs;
 use std::path::PathBuf;
 
@@ -245,6 +246,52 @@ fn nobody_looks_at_a_job_that_is_gone_or_has_what_it_asked_for() {
         fs::remove_dir_all(node.path("job_1")).unwrap();
         assert_eq!(gone.look(AT), None);
     }
+}
+
+/// Each look at the job costs a millisecond of a CPU, and it is over after so many.
+struct Costly<'a> {
+    node: &'a Node,
+    looks: Cell<u32>,
+    at: Cell<Duration>,
+}
+
+impl Clock for Costly<'_> {
+    fn now(&self) -> i64 {
+        0
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.at.get()
+    }
+
+    fn busy(&self) -> Duration {
+        // Asked for before and after each look.
+        self.looks.set(self.looks.get() + 1);
+        Duration::from_millis((self.looks.get() / 2).into())
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.at.set(self.at.get() + duration);
+        if self.looks.get() >= 2000 {
+            fs::remove_dir_all(self.node.path("job_1")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn looks_that_cost_take_a_fiftieth_of_a_cpu() {
+    let node = Node::new(0);
+    let (mut job, _) = node.job(10_000, 3.0);
+    node.uses(270, 0);
+    let clock = Costly {
+        node: &node,
+        looks: Cell::new(0),
+        at: Cell::default(),
+    };
+    watch(&mut job, &clock);
+    // A thousand looks, the first hundred of which may be owed for.
+    let took = clock.at.get().as_secs_f64();
+    assert!((44.0..56.0).contains(&took), "{took}");
 }
 
 #[test]

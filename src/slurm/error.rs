@@ -39,7 +39,7 @@ pub enum CommandError {
 }
 
 /// What scontrol says where a job has changed meanwhile, or nobody has answered who could.
-const NO_REFUSAL: [&str; 10] = [
+const NO_REFUSAL: [&str; 15] = [
     "try again",
     "please retry",
     "standby",
@@ -50,18 +50,24 @@ const NO_REFUSAL: [&str; 10] = [
     "completing or completed",
     "Unable to contact",
     "timed out",
+    "eceive failure",
+    "end failure",
+    "socket",
+    "Connection re",
+    "Broken pipe",
 ];
 
-/// Words of what scontrol says, in small letters, where a limit of a user, an account, a QOS, a partition or a node is why. Others
-/// than Slurm's own limits are a site's, whose plugin may say so in its own words.
-const LIMITS: [&str; 9] = [
+/// Words of what scontrol says, in small letters, where a limit of a user, an account, a QOS, a partition or a node is why. What
+/// a site's own plugin forbids, as "site policy: not permitted", is none.
+const LIMITS: [&str; 10] = [
     "limit",
-    "polic",
     "qos",
     "association",
-    "account",
-    "partition",
-    "permitted",
+    "invalid account",
+    "requested account",
+    "requested partition",
+    "use this partition",
+    "than permitted",
     "exceed",
     "not available",
 ];
@@ -93,9 +99,13 @@ impl CommandError {
         }
     }
 
-    /// slurmctld has heard, and said no to something that it could have done.
+    /// slurmctld has heard, and said no to something that it could have done. A command that ended without a word has heard nothing.
     pub fn is_refusal(&self) -> bool {
-        let refused = |said: &String| !NO_REFUSAL.iter().any(|other| said.contains(other));
+        let is_silent =
+            |said: &str| said.starts_with("signal: ") || said.starts_with("exit status: ");
+        let refused = |said: &String| {
+            !is_silent(said) && !NO_REFUSAL.iter().any(|other| said.contains(other))
+        };
         matches!(self, CommandError::Failed { said, .. } if refused(said))
     }
 
@@ -168,6 +178,11 @@ mod tests {
             "slurm_update error: Unable to contact slurm controller (connect failure)",
             "slurm_update error: Socket timed out on send/recv operation",
             "Rate limit exceeded, please retry momentarily",
+            "slurm_update error: Message receive failure",
+            "slurm_update error: Unexpected missing socket error",
+            "slurm_update error: Connection reset by peer",
+            "signal: 9 (SIGKILL)",
+            "exit status: 1",
         ] {
             assert!(!refused(said), "{said}");
         }
@@ -194,6 +209,8 @@ mod tests {
         for said in [
             "Access/permission denied for job 22",
             "Unspecified error for job 22",
+            "changing jobs is not permitted here",
+            "site policy: users may not modify jobs of this account",
             "Rate limit exceeded, please retry momentarily",
             "Job update not available right now, the DB index is being set, try again in a bit",
         ] {

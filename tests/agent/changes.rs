@@ -172,6 +172,34 @@ fn what_a_limit_refuses_its_user_no_operator_gives_a_job_that_runs_again() {
 }
 
 #[test]
+fn what_a_limit_refuses_is_asked_for_once_an_hour_and_nobody_waits_for_it() {
+    let site = site_with_limits();
+    let said = "Job violates accounting/QOS policy";
+    site.slurm.refused.replace(vec![("--uid=7", said, 0)]);
+    let killed = killed_with_less_of_all();
+    let dead = queued(9, "OUT_OF_MEMORY", 0, 1000, &killed);
+    site.slurm
+        .queue
+        .replace(vec![dead, requeued(1000, &killed, &[])]);
+    let mut agent = site.agent();
+    let began = site.watch.elapsed();
+    assert_eq!(agent.pass(true).unwrap().requeued, 1);
+    let tries = || {
+        let calls = site.slurm.calls("scontrol");
+        calls.iter().filter(|line| line.contains("--uid=7")).count()
+    };
+    let all_and_sizes = 2;
+    assert_eq!(tries(), all_and_sizes);
+    let took = site.watch.elapsed() - began;
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    agent.pass(true).unwrap();
+    assert_eq!(tries(), 0);
+    site.watch.sleep(Duration::from_secs(3600));
+    agent.pass(true).unwrap();
+    assert_eq!(tries(), all_and_sizes);
+}
+
+#[test]
 fn what_its_user_may_still_have_is_the_users_own_change_where_time_and_licenses_are_refused() {
     // A time limit above the partition's names no limit.
     for said in [

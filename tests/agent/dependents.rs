@@ -108,14 +108,14 @@ fn however_many_wait_for_a_job_that_runs_again_others_are_rescued_within_seconds
     let mut agent = Agent::new(site.config.clone(), &slurm, &site.watch).unwrap();
     agent.pass(true).unwrap();
     let some = slurm.given.borrow().len();
-    assert!((100..1000).contains(&some), "{some} had their turn");
+    assert!((50..500).contains(&some), "{some} had their turn");
     agent.pass(true).unwrap();
     let died = slurm.died.get().unwrap();
     let put_back = slurm.put_back.get().expect("job 8 is put back");
     let waited = put_back - died;
-    assert!(waited < Duration::from_secs(15), "{waited:?}");
+    assert!(waited < Duration::from_secs(8), "{waited:?}");
     let mut passes = 0;
-    while slurm.given.borrow().len() < 4999 && passes < 40 {
+    while slurm.given.borrow().len() < 4999 && passes < 60 {
         agent.pass(true).unwrap();
         passes += 1;
     }
