@@ -219,7 +219,9 @@ def judge(bench, jobs):
     too_small = [job for job, record in records.items() if (record.get("memory") or {}).get("set", NEED_MIB) < NEED_MIB]
     planted = {user: (FOLDER / f"flood-{user}.out").read_text(errors="replace").splitlines()[-1:] for user in HOSTILE}
     opened = sorted({line for user in HOSTILE for line in (FOLDER / f"locks-{user}.out").read_text(errors="replace").splitlines()})
-    print(f"hostile submissions of each of five sorts, and how many of each were accepted: {planted}; files that they could open: {len(opened)}")
+    print(
+        f"hostile submissions of each of five sorts, and how many of each were accepted: {planted}; files that they could open: {len(opened)}"
+    )
     for path in opened[:20]:
         print(f"  {path}")
     print(f"{len(jobs)} jobs: {len(lost)} lost, {len(late)} delayed beyond their window, {len(never)} of them never started")
