@@ -28,8 +28,7 @@ impl Agent<'_> {
         let again: HashMap<&str, u64> = again
             .flat_map(|job| job.names.iter().map(|name| (name.as_str(), job.restarts)))
             .collect();
-        // What was refused is tried again in the next hour.
-        let hour = self.clock.now() / 3600;
+        let hour = self.hour();
         let (turn, all) = (&self.turns.dependents, &queue.dependents);
         let had_turn = turn.take(all, queue.is_whole, MOST_MENDED, self.clock, |job| {
             let runs = job.failed().filter_map(|failed| again.get(failed));

@@ -251,12 +251,17 @@ impl Agent<'_> {
     /// slurmctld refuses in many words to change one that does not.
     fn still_waits(&self, job: &QueuedJob) -> bool {
         let waits = |one: &Now| one.state == "PENDING" && one.restarts == job.restarts;
-        now(&self.commands, &job.handle, job.job_id).is_ok_and(|all| all.iter().any(waits))
+        self.right_now(&job.handle, job.job_id).iter().any(waits)
     }
 
-    /// What is wanted for a job, and when: what was refused is tried again in the next hour.
+    /// What is wanted for a job, and when.
     fn wish<'b>(&self, job: &'b QueuedJob, record: &Record) -> (&'b str, Option<String>, i64) {
-        (&job.handle, record.to_comment(), self.clock.now() / 3600)
+        (&job.handle, record.to_comment(), self.hour())
+    }
+
+    /// What was refused is tried again in the next one.
+    pub(super) fn hour(&self) -> i64 {
+        self.clock.now() / 3600
     }
 
     /// What each look would find again.

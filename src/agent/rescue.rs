@@ -198,7 +198,7 @@ impl Agent<'_> {
     /// and for the first time, and else what its user asked for, whoever requeued it: what ended the run may have
     /// been the rewrite. Returns how many are not to be waited for any more.
     fn give_back(&mut self, queue: &Queue, pass: &mut Pass) -> usize {
-        let now = self.clock.now();
+        let (now, hour) = (self.clock.now(), self.hour());
         // While the run before still ends slurmctld shows the time of the first submission.
         let is_cleared = |job: &QueuedJob, seen: &Now| {
             let since = seen.submitted.max(put_back_at(job).unwrap_or(0));
@@ -208,7 +208,7 @@ impl Agent<'_> {
         };
         let again = queue.jobs.iter();
         let again: Vec<_> = again
-            .filter(|job| is_to_be_given_more(job) && !self.refused.knows(&limited(job, now)))
+            .filter(|job| is_to_be_given_more(job) && !self.refused.knows(&limited(job, hour)))
             .collect();
         let (mut given_back, mut not_yet, mut may_not) = (0, Vec::new(), Vec::new());
         // Those that are refused each time must not be in the way of the others.
@@ -219,7 +219,7 @@ impl Agent<'_> {
             match cleared.map(|(job, seen)| self.give(&job, &seen)) {
                 Some(Outcome::Set) => given_back += 1,
                 Some(Outcome::Limited) => {
-                    self.refused.is_first(&limited(job, now));
+                    self.refused.is_first(&limited(job, hour));
                     may_not.push(job.job_id);
                 }
                 Some(Outcome::Refused | Outcome::NotSet) => {}
@@ -333,9 +333,9 @@ fn run_of(job: &QueuedJob) -> RunOfJob {
     }
 }
 
-/// That a limit refuses what the job is to have for this run; it is tried again in the next hour.
-fn limited(job: &QueuedJob, now: i64) -> (&str, &'static str, u64, i64) {
-    (&job.handle, "limited", job.restarts, now / 3600)
+/// That a limit refuses in that hour what the job is to have for this run.
+fn limited(job: &QueuedJob, hour: i64) -> (&str, &'static str, u64, i64) {
+    (&job.handle, "limited", job.restarts, hour)
 }
 
 /// It waits for another run, and has less than its user asked for in something that nobody has raised by hand.

@@ -201,7 +201,7 @@ pub fn no_more_is_lent_than_a_node_has(cluster: &mut Cluster) -> Result<()> {
     cluster.configure("")
 }
 
-/// Page cache fills its memory, and the kernel drops that for nothing.
+/// Page cache fills its memory, of which its processes hold little, and the kernel drops that for nothing.
 pub fn a_job_that_only_reads_does_not_grow(cluster: &mut Cluster) -> Result<()> {
     let (marks, script) = small_kind(cluster, "reads")?;
     let text = std::fs::read_to_string(&script)?;
@@ -209,7 +209,7 @@ pub fn a_job_that_only_reads_does_not_grow(cluster: &mut Cluster) -> Result<()> 
     let reads = "[ -z \"$5\" ] || for n in 1 2 3; do head -c 700M /dev/zero >FILE; cat FILE | wc -c; rm FILE; done\n";
     let reads = text + &reads.replace("FILE", &file.display().to_string());
     std::fs::write(&script, reads)?;
-    // It has room, and would grow into that. More than half of it is in use while it reads.
+    // It has room, and would grow into that.
     for n in 0..4 {
         let mark = format!("again{n}");
         let job = outgrow(cluster, &script, &["250", "1", "0", &mark])?;
