@@ -13,8 +13,10 @@ struct Names {
     /// In memory.stat: what has a file to fall back on, and what of that has none after all.
     droppable: &'static [&'static str],
     kept: &'static str,
-    /// What processes have written to, other than files.
-    held: &'static str,
+    /// What processes have written to, other than files, and the kernel's own for them.
+    held: &'static [&'static str],
+    /// The kernel's own, where that stands in a file of its own.
+    kernel: Option<&'static str>,
 }
 
 const V1: Names = Names {
@@ -24,7 +26,8 @@ const V1: Names = Names {
     above: "memory.memsw.limit_in_bytes",
     droppable: &["total_cache"],
     kept: "total_shmem",
-    held: "total_rss",
+    held: &["total_rss"],
+    kernel: Some("memory.kmem.usage_in_bytes"),
 };
 
 const V2: Names = Names {
@@ -34,7 +37,16 @@ const V2: Names = Names {
     above: "memory.high",
     droppable: &["file", "slab_reclaimable"],
     kept: "shmem",
-    held: "anon",
+    held: &[
+        "anon",
+        "kernel_stack",
+        "pagetables",
+        "percpu",
+        "sock",
+        "vmalloc",
+        "slab_unreclaimable",
+    ],
+    kernel: None,
 };
 
 /// Nobody has so many bytes: it stands for no limit.
@@ -43,22 +55,19 @@ const UNLIMITED: u64 = i64::MAX as u64 / 2;
 /// What a job cannot do without, as the kernel's figures tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needed {
-    /// In all.
-    pub bytes: u64,
-    /// What its processes have written to, other than files, or share; where that was asked for.
+    /// At most, in bytes.
+    pub most: u64,
+    /// What of it is known to be the kernel's, or what its processes have written to, other than files, or share; where that was asked
+    /// for. What is left over may be page cache that is not counted yet.
     pub held: Option<u64>,
-    /// Most of it is known to be its processes'. What is left over when page cache is taken off may be the kernel's own, or cache that
-    /// it has not counted yet.
-    pub is_known: bool,
 }
 
 impl Needed {
     /// No more than what is used in all.
-    pub fn known(bytes: u64) -> Needed {
+    pub fn unasked(used: u64) -> Needed {
         Needed {
-            bytes,
+            most: used,
             held: None,
-            is_known: true,
         }
     }
 }
@@ -111,15 +120,20 @@ impl GroupLimits {
     pub fn needed(&self) -> Option<Needed> {
         let text = std::fs::read_to_string(self.folder.join("memory.stat")).ok()?;
         let of = |name: &str| field(&text, name).unwrap_or(0);
-        let droppable = self.names.droppable.iter().map(|name| of(name));
-        let droppable = droppable.fold(0, u64::saturating_add);
+        let all = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| of(name))
+                .fold(0, u64::saturating_add)
+        };
         let kept = of(self.names.kept);
-        let bytes = self.used()?.saturating_sub(droppable.saturating_sub(kept));
-        let held = of(self.names.held).saturating_add(kept);
+        let droppable = all(self.names.droppable).saturating_sub(kept);
+        let kernel = |name| number(&self.folder.join(name));
+        let kernel = self.names.kernel.and_then(kernel).unwrap_or(0);
+        let held = [all(self.names.held), kept, kernel];
         Some(Needed {
-            bytes,
-            held: Some(held),
-            is_known: held >= bytes / 2,
+            most: self.used()?.saturating_sub(droppable),
+            held: Some(held.into_iter().fold(0, u64::saturating_add)),
         })
     }
 

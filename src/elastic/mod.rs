@@ -6,21 +6,25 @@
 #![forbid(unsafe_code)]
 
 mod limits;
+mod node;
 mod pace;
 mod pool;
+mod processes;
 mod step;
 
 use crate::clock::{Clock, WallClock};
 use crate::job::counters::{Growth, Growths};
 use crate::sampler::rest::Rest;
 use crate::text::units::MIB;
-pub use limits::{GroupLimits, Needed};
+pub use limits::GroupLimits;
+use limits::Needed;
 use pace::Pace;
 pub use pool::MemoryPool;
+use processes::Processes;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use step::{least_mark, mark, next, rest};
+use step::{least_mark, mark, near, next, rest};
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
@@ -28,6 +32,9 @@ use thread_priority::{
 
 /// After its node had nothing to lend it is asked again so much later.
 const REFUSED: Duration = Duration::from_millis(100);
+
+/// By now the kernel has counted who has what: it does so every two seconds.
+const COUNTED: Duration = Duration::from_secs(4);
 
 /// Going through a job's steps takes one part in so many of the time at most.
 const LEVEL_TIMES: u32 = 50;
@@ -56,15 +63,17 @@ pub struct GrowthTerms {
     pub times: f64,
 }
 
-/// Watches the job whose group is `folder` as long as that is there, in a thread of its own. `terms` says how far the job may grow, if it
-/// may at all; it is asked once, and may take its time.
+/// Watches the job whose group is `folder` as long as that is there, in a thread of its own; `proc` is `/proc`. `terms` says how far the
+/// job may grow, if it may at all; it is asked once, and may take its time.
 pub fn beside(
     folder: &Path,
+    proc: &Path,
     pool: MemoryPool,
     terms: impl FnOnce() -> Option<GrowthTerms> + Send + 'static,
 ) -> Ledger {
     let ledger = Ledger::default();
     let (noted, folder) = (ledger.clone(), folder.to_owned());
+    let processes = Processes::new(proc);
     std::thread::spawn(move || {
         let Some(limits) = GroupLimits::of(&folder) else {
             return;
@@ -73,7 +82,7 @@ pub fn beside(
         if let Some(terms) = terms {
             // Not before: programs that are asked would be as urgent.
             run_first();
-            let mut job = Job::new(limits, pool, terms.times, noted);
+            let mut job = Job::new(limits, processes, pool, terms.times, noted);
             watch(&mut job, &WallClock);
         }
     });
@@ -112,26 +121,35 @@ fn run_first() {
 /// A job that may grow.
 struct Job {
     limits: GroupLimits,
+    processes: Processes,
     pool: MemoryPool,
     /// Bytes.
     most: u64,
     noted: Ledger,
     is_refused: bool,
-    is_in_doubt: bool,
+    /// Since when the kernel's figures do not tell whether it is near its limit.
+    in_doubt_since: Option<Duration>,
     pace: Pace,
     /// Before this its steps are not gone through again: users have as many as they like.
     leveled_until: Duration,
 }
 
 impl Job {
-    fn new(limits: GroupLimits, pool: MemoryPool, times: f64, noted: Ledger) -> Job {
+    fn new(
+        limits: GroupLimits,
+        processes: Processes,
+        pool: MemoryPool,
+        times: f64,
+        noted: Ledger,
+    ) -> Job {
         Job {
             most: most(limits.now(), times),
             limits,
+            processes,
             pool,
             noted,
             is_refused: false,
-            is_in_doubt: false,
+            in_doubt_since: None,
             pace: Pace::default(),
             leveled_until: Duration::ZERO,
         }
@@ -149,25 +167,45 @@ impl Job {
         let used = self.limits.used()?;
         // What the kernel can drop is no reason to grow.
         let needed = match used < least_mark(now) {
-            true => Needed::known(used),
+            true => Needed::unasked(used),
             false => self.limits.needed()?,
         };
+        let needed = self.sure(needed, at);
         self.pace.look(used, needed.held, at);
         let (calm, mark) = (self.pace.calm(at), mark(now, self.pace.ahead()));
         if now >= self.most {
             return Some(rest(first, first, calm));
         }
-        if needed.bytes < mark {
-            (self.is_refused, self.is_in_doubt) = (false, false);
-            return Some(rest(mark - needed.bytes, first, calm));
+        if needed.most < mark {
+            self.is_refused = false;
+            return Some(rest(mark - needed.most, first, calm));
         }
-        // What nobody has must be there at two looks.
-        if !needed.is_known && !std::mem::replace(&mut self.is_in_doubt, true) {
-            return Some(rest(0, first, calm));
-        }
-        self.is_in_doubt = false;
         let is_lent = self.grow(at)?;
         Some(if is_lent { Duration::ZERO } else { REFUSED })
+    }
+
+    /// What is needed of that, as far as anybody knows: where the kernel's figures leave in doubt whether that is near the limit, the
+    /// job's processes are asked, until they must have been counted.
+    fn sure(&mut self, needed: Needed, at: Duration) -> Needed {
+        let now = self.limits.now();
+        let mark = mark(now, self.pace.ahead());
+        let near = near(mark);
+        if needed.most < mark || needed.held >= Some(near) {
+            self.in_doubt_since = None;
+            return needed;
+        }
+        let since = *self.in_doubt_since.get_or_insert(at);
+        if at.saturating_sub(since) >= COUNTED {
+            return needed;
+        }
+        let Some(held) = self.processes.held(self.limits.folder(), near) else {
+            return needed;
+        };
+        let held = needed.held.map_or(held, |counted| counted.max(held));
+        Needed {
+            most: if held < near { held } else { needed.most },
+            held: Some(held),
+        }
     }
 
     /// Steps begin with what Slurm gave the job.
@@ -196,7 +234,7 @@ impl Job {
             from_mib: mib(before),
             to_mib: mib(before + lent),
         });
-        self.is_refused = false;
+        (self.is_refused, self.in_doubt_since) = (false, None);
         Some(true)
     }
 }

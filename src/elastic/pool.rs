@@ -1,6 +1,7 @@
 //! The memory of a node that Slurm does not give out, and who has been lent how much of it. A loan holds as long as its job's group is
 //! there: whatever dies meanwhile, nothing is lent twice, and nothing has to be given back.
 
+use super::node::memory;
 use crate::config::ElasticLimits;
 use crate::text::units::MIB;
 use nix::fcntl::{Flock, FlockArg};
@@ -43,7 +44,7 @@ fn inode(folder: &Path) -> Option<u64> {
 #[derive(Debug, Clone)]
 pub struct MemoryPool {
     folder: PathBuf,
-    meminfo: PathBuf,
+    proc: PathBuf,
     user: u32,
     bytes: u64,
     /// What of it may be that user's.
@@ -60,7 +61,7 @@ impl MemoryPool {
         let bytes = limits.pool_mib.saturating_mul(MIB);
         MemoryPool {
             folder: folder.into(),
-            meminfo: proc.join("meminfo"),
+            proc: proc.into(),
             user,
             bytes,
             most: (bytes as f64 * limits.user_share) as u64,
@@ -84,7 +85,7 @@ impl MemoryPool {
         let left = self.bytes.saturating_sub(sum(loans.iter()));
         let left = left.min(self.most.saturating_sub(sum(own)));
         // What an admin calls a pool and is none harms nobody.
-        let there = left.min(available(&self.meminfo)?);
+        let there = left.min(memory(&self.proc, "MemAvailable")?);
         let lends = wanted.min(there) / MIB * MIB;
         if lends == 0 || lends < wanted.min(LEAST) {
             return Ok(0);
@@ -120,17 +121,6 @@ impl MemoryPool {
         file.persist(self.folder.join(LOANS))?;
         Ok(())
     }
-}
-
-/// Memory of the node that is free or can be made so, in bytes.
-fn available(meminfo: &Path) -> io::Result<u64> {
-    let text = std::fs::read_to_string(meminfo)?;
-    let kib = text.lines().find_map(|line| {
-        let value = line.strip_prefix("MemAvailable:")?.trim();
-        value.strip_suffix("kB")?.trim().parse::<u64>().ok()
-    });
-    let kib = kib.ok_or_else(|| io::Error::other("no MemAvailable in it"))?;
-    Ok(kib.saturating_mul(1024))
 }
 
 #[cfg(test)]

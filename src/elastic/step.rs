@@ -34,6 +34,11 @@ pub fn mark(limit: u64, ahead: u64) -> u64 {
     limit.saturating_sub(left).max(least_mark(limit))
 }
 
+/// A job that holds so many bytes has as good as reached this mark: the kernel counts in batches.
+pub fn near(mark: u64) -> u64 {
+    mark.saturating_sub(LEAST_LEFT)
+}
+
 /// A job that uses less, in bytes, is not near this limit, however fast it is.
 pub fn least_mark(limit: u64) -> u64 {
     limit / 2

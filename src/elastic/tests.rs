@@ -18,8 +18,8 @@ struct Node {
 impl Node {
     fn new(form: usize) -> Node {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("meminfo"), "MemAvailable: 99999999999 kB\n").unwrap();
         let node = Node { dir, form };
+        node.shares(500);
         for (group, mib) in [("job_1", 300), ("job_1/step_0", 300), ("job_1/step_1", 100)] {
             node.give(group, mib);
         }
@@ -69,10 +69,35 @@ impl Node {
         self.write("job_1/memory.stat", &text);
     }
 
-    /// So much is used, in MiB, and the kernel does not say by whom.
-    fn uses_unknown(&self, mib: u64) {
-        self.uses(mib, 0);
-        self.write("job_1/memory.stat", "pgfault 7\n");
+    /// So much is used, in MiB, of which the kernel has counted so much memory.
+    fn uses_uncounted(&self, mib: u64, counted: u64) {
+        self.uses(counted, 0);
+        self.write(
+            &format!("job_1/{}", USED[self.form]),
+            &(mib * MIB).to_string(),
+        );
+    }
+
+    /// So much memory is shared on it, in MiB.
+    fn shares(&self, mib: u64) {
+        let kib = mib * 1024;
+        self.write(
+            "meminfo",
+            &format!("MemAvailable: 99999999999 kB\nShmem: {kib} kB\n"),
+        );
+    }
+
+    /// A process of the job's step has so much memory, in MiB.
+    fn has(&self, mib: u64) {
+        let own = std::process::id().to_string();
+        self.write("job_1/step_0/cgroup.procs", &own);
+        fs::create_dir_all(self.path(&own)).unwrap();
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let lines = status.lines().map(|line| match line.split_once(':') {
+            Some(("RssAnon", _)) => format!("RssAnon: {} kB\n", mib * 1024),
+            _ => format!("{line}\n"),
+        });
+        self.write(&format!("{own}/status"), &lines.collect::<String>());
     }
 
     fn job(&self, pool_mib: u64, times: f64) -> (Job, Ledger) {
@@ -83,7 +108,9 @@ impl Node {
         };
         let pool = MemoryPool::new(&self.path("run"), self.dir.path(), limits, 7);
         let limits = GroupLimits::of(&self.path("job_1")).unwrap();
-        (Job::new(limits, pool, times, ledger.clone()), ledger)
+        let processes = Processes::new(self.dir.path());
+        let job = Job::new(limits, processes, pool, times, ledger.clone());
+        (job, ledger)
     }
 }
 
@@ -163,17 +190,57 @@ fn a_job_that_reads_fast_does_not_grow_for_it() {
 }
 
 #[test]
-fn what_nobody_is_known_to_have_must_be_there_at_two_looks() {
+fn what_the_kernel_has_not_counted_is_lent_for_once_it_must_have_been() {
     for form in [0, 1] {
         let node = Node::new(form);
         let (mut job, _) = node.job(10_000, 3.0);
-        let looks = [(290, 300), (100, 300), (290, 300), (290, 428), (290, 428)];
-        for (mib, limit) in looks {
-            node.uses_unknown(mib);
-            assert!(job.look(AT).is_some());
-            assert_eq!(node.limit("job_1"), limit, "{form}: {mib}");
+        for (uses, counted, s, limit) in [
+            (290, 0, 0.0, 300),
+            (290, 0, 3.9, 300),
+            (100, 0, 3.95, 300),
+            (290, 160, 4.0, 300),
+            (290, 160, 7.9, 300),
+            (290, 160, 8.0, 428),
+            (420, 160, 8.1, 428),
+        ] {
+            node.uses_uncounted(uses, counted);
+            let at = AT + Duration::from_secs_f64(s);
+            assert!(job.look(at).is_some());
+            assert_eq!(node.limit("job_1"), limit, "{form}: {uses} after {s} s");
         }
     }
+}
+
+#[test]
+fn what_its_processes_have_is_lent_for_at_once_whether_it_is_counted_or_not() {
+    for form in [0, 1] {
+        let node = Node::new(form);
+        let (mut job, _) = node.job(10_000, 3.0);
+        for (has, limit) in [(20, 300), (200, 300), (280, 428)] {
+            node.has(has);
+            node.uses_uncounted(290, 160);
+            assert!(job.look(AT).is_some());
+            assert_eq!(node.limit("job_1"), limit, "{form}: {has}");
+        }
+        // What nobody has mapped is the whole node's.
+        node.uses_uncounted(420, 160);
+        node.has(0);
+        for (shared, limit) in [(500, 428), (700, 428), (920, 556)] {
+            node.shares(shared);
+            assert!(job.look(AT).is_some());
+            assert_eq!(node.limit("job_1"), limit, "{form}: {shared}");
+        }
+    }
+}
+
+#[test]
+fn where_nobody_can_be_asked_who_has_it_it_is_lent_for() {
+    let node = Node::new(0);
+    node.write("meminfo", "MemAvailable: 99999999999 kB\n");
+    let (mut job, _) = node.job(10_000, 3.0);
+    node.uses_uncounted(290, 0);
+    assert!(job.look(AT).is_some());
+    assert_eq!(node.limit("job_1"), 428);
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn lend(config: &Config, group: &Group, arguments: &Job) -> Ledger {
     };
     let (job, user) = (arguments.job, arguments.user);
     let pool = MemoryPool::new(Path::new(NOTES), Path::new(PROC), limits, user);
-    elastic::beside(folder, pool, move || terms(job))
+    elastic::beside(folder, Path::new(PROC), pool, move || terms(job))
 }
 
 /// How far the job may grow, where slurmctld says so: it is asked again, ever more rarely, while it is silent.

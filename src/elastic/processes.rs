@@ -1,0 +1,130 @@
+//! What a job's processes hold, asked of themselves: the kernel counts for a group who has what up to two seconds late, and until then
+//! page cache looks like memory that a program has just filled.
+
+use super::node::memory;
+use crate::sampler::cgroup::{inside, with_all_below};
+use procfs::process::Process;
+use std::path::{Path, PathBuf};
+
+/// More are not asked: each takes some microseconds.
+const MOST: usize = 256;
+
+/// Asks the processes of one job.
+pub struct Processes {
+    proc: PathBuf,
+    /// What the whole node had of it as the job was first seen, in bytes; `None` where nobody knows.
+    shared_before: Option<u64>,
+}
+
+impl Processes {
+    /// `proc` is `/proc`.
+    pub fn new(proc: &Path) -> Processes {
+        Processes {
+            proc: proc.into(),
+            shared_before: shared(proc),
+        }
+    }
+
+    /// Bytes, other than of files, that the processes in the group `job`, and below it, hold. What several of them share by a fork counts
+    /// for each, and what others of the node wrote to shared memory since the job was first seen counts as the job's: it may be less.
+    /// Once there are `enough` the others are not asked. `None` where they are too many.
+    pub fn held(&self, job: &Path, enough: u64) -> Option<u64> {
+        let mut held = self.shared()?;
+        let mut asked = 0;
+        for process in with_all_below(job).iter().flat_map(|folder| inside(folder)) {
+            if held >= enough {
+                break;
+            }
+            asked += 1;
+            if asked > MOST {
+                return None;
+            }
+            held = held.saturating_add(self.anonymous(process));
+        }
+        Some(held)
+    }
+
+    /// What the node has more of shared memory, that of no process (tmpfs) too, than it had.
+    fn shared(&self) -> Option<u64> {
+        Some(shared(&self.proc)?.saturating_sub(self.shared_before?))
+    }
+
+    /// 0 of one that is gone.
+    fn anonymous(&self, process: u32) -> u64 {
+        let process = Process::new_with_root(self.proc.join(process.to_string()));
+        let kib = process.and_then(|process| process.status());
+        let kib = kib.ok().and_then(|status| status.rssanon);
+        kib.unwrap_or(0).saturating_mul(1024)
+    }
+}
+
+fn shared(proc: &Path) -> Option<u64> {
+    memory(proc, "Shmem").ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn node(shmem_kib: u64) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        shares(dir.path(), shmem_kib);
+        dir
+    }
+
+    fn shares(proc: &Path, kib: u64) {
+        let text = format!("MemAvailable: 9 kB\nShmem:   {kib} kB\nShmemHugePages: 7 kB\n");
+        fs::write(proc.join("meminfo"), text).unwrap();
+    }
+
+    /// A process in the group `job` below `dir`, this one's status with other figures.
+    fn runs(dir: &Path, group: &str, processes: &[(u32, u64)]) {
+        let folder = dir.join(group);
+        fs::create_dir_all(&folder).unwrap();
+        let ids: Vec<String> = processes.iter().map(|(id, _)| id.to_string()).collect();
+        fs::write(folder.join("cgroup.procs"), ids.join("\n")).unwrap();
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        for (id, kib) in processes {
+            let own = dir.join(id.to_string());
+            fs::create_dir_all(&own).unwrap();
+            let lines = status.lines().map(|line| match line.split_once(':') {
+                Some(("RssAnon", _)) => format!("RssAnon:\t{kib} kB\n"),
+                _ => format!("{line}\n"),
+            });
+            fs::write(own.join("status"), lines.collect::<String>()).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_all_of_a_jobs_processes_have_and_what_became_shared_since_is_held() {
+        let dir = node(1000);
+        let processes = Processes::new(dir.path());
+        runs(dir.path(), "job", &[(7, 100)]);
+        runs(dir.path(), "job/step_0/task_0", &[(8, 20), (9, 3)]);
+        runs(dir.path(), "another", &[(10, 5000)]);
+        let held = |enough| processes.held(&dir.path().join("job"), enough);
+        assert_eq!(held(u64::MAX), Some(123 * 1024));
+        assert_eq!(held(100 * 1024), Some(100 * 1024), "that is enough");
+        shares(dir.path(), 3000);
+        assert_eq!(held(u64::MAX), Some(2123 * 1024));
+        shares(dir.path(), 10);
+        fs::remove_dir_all(dir.path().join("8")).unwrap();
+        assert_eq!(held(u64::MAX), Some(103 * 1024), "it has ended");
+    }
+
+    #[test]
+    fn of_too_many_processes_and_of_an_unknown_node_nobody_knows() {
+        let dir = node(1000);
+        let many: Vec<(u32, u64)> = (0..=MOST as u32).map(|id| (1000 + id, 1)).collect();
+        runs(dir.path(), "job", &many);
+        let job = dir.path().join("job");
+        assert_eq!(Processes::new(dir.path()).held(&job, u64::MAX), None);
+        assert_eq!(Processes::new(dir.path()).held(&job, 1024), Some(1024));
+        runs(dir.path(), "job", &many[1..]);
+        let held = Processes::new(dir.path()).held(&job, u64::MAX);
+        assert_eq!(held, Some(MOST as u64 * 1024));
+        fs::remove_file(dir.path().join("meminfo")).unwrap();
+        assert_eq!(Processes::new(dir.path()).held(&job, u64::MAX), None);
+    }
+}
