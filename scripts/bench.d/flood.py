@@ -107,6 +107,15 @@ while :; do
 done
 """
 
+# What the hostile submit, in the order of their script, and whether Slurm takes it.
+SORTS = (
+    ("kinds without end", True),
+    ("others' script, to be measured", True),
+    ("a mark as sbatch's option", False),
+    ("a mark as the variable behind it", True),
+    ("a mark with its AdminComment, past sbatch", False),
+)
+
 
 class Flood(Bench):
     def __init__(self, cluster, folder):
@@ -202,6 +211,14 @@ def harmed_runs(runs, marks):
     return harmed
 
 
+def submitted():
+    """How often the hostile tried each sort, and how many of each were accepted."""
+    lines = ((FOLDER / f"flood-{user}.out").read_text(errors="replace").splitlines()[-1:] for user in HOSTILE)
+    counts = [[int(word) for word in line.split()] for last in lines for line in last]
+    tried, *accepted = (sum(column) for column in zip(*counts, strict=True)) if counts else [0] * (len(SORTS) + 1)
+    return tried, accepted
+
+
 def judge(bench, jobs):
     """Prints what became of the third's jobs. Returns whether all is well."""
     runs = bench.runs(jobs)
@@ -217,11 +234,13 @@ def judge(bench, jobs):
     bad = [run for run in runs if run["state"] != "COMPLETED"]
     harmed = harmed_runs(runs, marks)
     too_small = [job for job, record in records.items() if (record.get("memory") or {}).get("set", NEED_MIB) < NEED_MIB]
-    planted = {user: (FOLDER / f"flood-{user}.out").read_text(errors="replace").splitlines()[-1:] for user in HOSTILE}
     opened = sorted({line for user in HOSTILE for line in (FOLDER / f"locks-{user}.out").read_text(errors="replace").splitlines()})
-    print(
-        f"hostile submissions of each of five sorts, and how many of each were accepted: {planted}; files that they could open: {len(opened)}"
-    )
+    tried, accepted = submitted()
+    print(f"hostile submissions of each sort: {tried}; of these were accepted")
+    for (sort, _), count in zip(SORTS, accepted, strict=True):
+        print(f"  {count:5} {sort}")
+    was_tried = all(accepted[n] for n, (_, is_taken) in enumerate(SORTS) if is_taken)
+    print(f"files that they could open: {len(opened)}")
     for path in opened[:20]:
         print(f"  {path}")
     print(f"{len(jobs)} jobs: {len(lost)} lost, {len(late)} delayed beyond their window, {len(never)} of them never started")
@@ -239,7 +258,7 @@ def judge(bench, jobs):
     # Known kinds must go on being decided about, and earn the trust that it takes to be rewritten.
     undecided = [job for job in jobs if job not in records]
     print(f"not decided about: {undecided}")
-    return whole and bool(rewritten) and not (lost or late or too_small or harmed or undecided or breaker.exists())
+    return was_tried and whole and bool(rewritten) and not (lost or late or too_small or harmed or undecided or breaker.exists())
 
 
 def run(cluster, folder, project, agent, minutes, count):
