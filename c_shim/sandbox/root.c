@@ -195,9 +195,14 @@ static int cover_single_file(int from, int target)
 	char path[FD_PATH];
 
 	fd_path(from, path);
-	if (sandbox_read_only(path, READ_ONLY) < 0 || sandbox_cover_file(READ_ONLY, target) < 0)
+	if (sandbox_read_only(path, READ_ONLY) < 0)
 		return -1;
-	return umount2(READ_ONLY, MNT_DETACH);
+	int failed = sandbox_cover_file(READ_ONLY, target) < 0;
+	int error = errno;
+	if (umount2(READ_ONLY, MNT_DETACH) < 0)
+		return -1;
+	errno = error;
+	return failed ? -1 : 0;
 }
 
 /* A folder, or a single file, as containers mount /etc/hosts. */
@@ -220,6 +225,16 @@ static int can_be_covered(const struct sandbox *wish, const struct place *place,
 	return fstat(from, &kind) < 0 || !S_ISDIR(kind.st_mode) || place_bears_overlay(place, wish->overlay_over);
 }
 
+/* It may have been unmounted while it was covered: the kernel then refuses what it would have taken before. */
+static int is_gone(const struct sandbox *wish, const struct place *place)
+{
+	int file = open_place(wish, place);
+
+	if (file >= 0)
+		close(file);
+	return file < 0;
+}
+
 static int cover_place(const struct sandbox *wish, const struct place *place)
 {
 	int from = open_place(wish, place);
@@ -236,7 +251,9 @@ static int cover_place(const struct sandbox *wish, const struct place *place)
 	close(from);
 	if (target >= 0)
 		close(target);
-	return failed ? refuse(error, "overlay over %s", place->path) : 0;
+	if (!failed || is_gone(wish, place))
+		return 0;
+	return refuse(error, "overlay over %s", place->path);
 }
 
 /* A kernel without openat2 would let every mount be out of reach. */

@@ -3,6 +3,7 @@
 use crate::cluster::{Cluster, Result, checked, ensure, eventually, text};
 use crate::shadow::{counters, enable, inside, nothing_is_left, submit_new_kind, write_script};
 use libtest_mimic::Failed;
+use shadowfit_core::shadow::STUB;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How Slurm carries the option.
 const VARIABLE: &str = "_SLURM_SPANK_OPTION_shadowfit_shadowfit";
-const PRECIOUS: &str = "#!/bin/sh\nexit 64 # of root alone\nprecious\n";
+
+/// A file of root's, which begins as the only script that a node rewrites, and would be cut by that.
+fn of_root() -> String {
+    format!("{STUB}precious\n")
+}
 
 fn mark() -> String {
     mark_for(60)
@@ -45,7 +50,7 @@ impl Bait {
         let install = ["-d", "-o", "alice"];
         checked(Command::new("install").args(install).arg(&folder))?;
         let (precious, link) = (cluster.scratch.join("precious"), folder.join("link"));
-        std::fs::write(&precious, PRECIOUS)?;
+        std::fs::write(&precious, of_root())?;
         checked(Command::new("chmod").arg("600").arg(&precious))?;
         let _of_an_earlier_test = std::fs::remove_file(&link);
         std::os::unix::fs::symlink(&precious, &link)?;
@@ -66,7 +71,7 @@ impl Bait {
     fn is_unharmed(&self, attack: &str) -> Result<()> {
         let content = std::fs::read_to_string(&self.precious)?;
         ensure(
-            content == PRECIOUS,
+            content == of_root(),
             format!("{attack}: root's file is now {content:?}"),
         )?;
         ensure(!self.proof.exists(), format!("{attack}: the step ran"))
@@ -284,8 +289,6 @@ fn did_not_run(cluster: &Cluster, job: u64, why: &str) -> Result<()> {
     )
 }
 
-const STUB: &str = "#!/bin/sh\nexit 64 # only a sandbox of shadowfit runs what follows\n";
-
 /// Whoever submits it again, or puts it back into the queue: root itself does so here, and repeats the mark.
 pub fn a_shadow_runs_once_and_in_its_time(cluster: &mut Cluster) -> Result<()> {
     enable(cluster, 60, "")?;
@@ -427,7 +430,9 @@ pub fn a_shadow_and_its_jobs_steps_share_one_limit(cluster: &mut Cluster) -> Res
     ensure(small.status.success(), text(&small.stderr))?;
     let beside = step("220", "4")?;
     let seen = counters(cluster, shadow)?;
-    let both = beside.status.success() && seen["ended"] == "finished";
+    // On a busy machine its window may be over before it has ended by itself.
+    let was_kept = seen["ended"] == "finished" || seen["ended"] == "window";
+    let both = beside.status.success() && was_kept && seen["peak_mib"].as_f64() >= Some(220.0);
     ensure(!both, format!("220 + 220 MiB of 300 were held: {seen}"))
 }
 

@@ -362,6 +362,10 @@ const TESTS: &[(&str, Test)] = &[
         mounts::odd_mounts_do_not_refuse_a_shadow,
     ),
     (
+        "mounts_that_vanish_refuse_no_shadow",
+        mounts::mounts_that_vanish_refuse_no_shadow,
+    ),
+    (
         "a_shadow_works_in_what_a_file_server_shows_its_user_alone",
         mounts::a_shadow_works_in_what_a_file_server_shows_its_user_alone,
     ),

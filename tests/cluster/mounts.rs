@@ -30,6 +30,8 @@ echo x > stacked/of-shadow
 [ ! -e chroot/dev/shm/none ] || exit 9
 "#;
 
+const VANISHING_MOUNTS: &str = include_str!("vanishing_mounts.py");
+
 const FILE_SERVER: &str = include_str!("file_server.py");
 
 const ODD_FILE_SYSTEMS: &str = include_str!("odd_file_systems.py");
@@ -112,6 +114,20 @@ pub fn odd_mounts_do_not_refuse_a_shadow(cluster: &mut Cluster) -> Result<()> {
         !folder.join("triggered").exists(),
         "the automounter was woken",
     )
+}
+
+/// One in two was refused for them.
+pub fn mounts_that_vanish_refuse_no_shadow(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 30, "")?;
+    let folder = cluster.scratch.join(FOLDER);
+    let _node = Node::start(cluster, &folder, VANISHING_MOUNTS)?;
+    for kind in ["a", "b", "c", "d", "e"] {
+        let text = format!("#!/bin/bash\n: {kind}\nexit 0\n");
+        let script = write_script(cluster, &format!("{kind}.sh"), &text)?;
+        let seen = seen_there(cluster, &script)?;
+        ensure(seen["ended"] == "finished", format!("{kind}: {seen}"))?;
+    }
+    Ok(())
 }
 
 /// A home as most sites have it: on a server that takes root for nobody.
