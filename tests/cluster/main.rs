@@ -398,6 +398,10 @@ const TESTS: &[(&str, Test)] = &[
         sites::what_the_agent_changes_stays_within_its_users_limits,
     ),
     (
+        "a_job_whose_shadow_a_limit_refuses_starts_without_it",
+        sites::a_job_whose_shadow_a_limit_refuses_starts_without_it,
+    ),
+    (
         "whatever_ends_a_shadow_nothing_is_left",
         shadow::whatever_ends_a_shadow_nothing_is_left,
     ),

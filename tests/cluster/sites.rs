@@ -2,7 +2,7 @@
 //! refuse is told.
 
 use crate::cluster::{Cluster, Job, Result, ensure, eventually};
-use crate::shadow::write_script;
+use crate::shadow::{enable, write_script};
 use std::path::Path;
 use std::time::Duration;
 
@@ -42,25 +42,59 @@ fn beside_lua(
     checked
 }
 
-/// Slurm asks no limit for what an operator has set in a job.
-pub fn what_the_agent_changes_stays_within_its_users_limits(cluster: &mut Cluster) -> Result<()> {
+/// Runs `check` where slurmctld holds jobs to the limits of their associations.
+fn where_limits_hold(cluster: &Cluster, check: impl FnOnce(&Cluster) -> Result<()>) -> Result<()> {
     let conf = cluster.dir.join("etc/slurm.conf");
     let before = std::fs::read_to_string(&conf)?;
     let enforce = "AccountingStorageEnforce=associations";
     ensure(before.contains(enforce), "the cluster enforces something")?;
     std::fs::write(&conf, before.replace(enforce, &format!("{enforce},limits")))?;
-    let checked = restart(cluster).and_then(|()| keeps_within_limits(cluster));
-    let freed = ["MaxTRESPerUser", "MaxTRESPerJob"].map(|which| limit(cluster, which, "mem=-1"));
+    let checked = restart(cluster).and_then(|()| check(cluster));
     cluster.cancel_all()?;
     std::fs::write(&conf, before)?;
     restart(cluster)?;
-    let [of_users, of_jobs] = freed;
-    checked.and(of_users).and(of_jobs)
+    checked
+}
+
+/// Slurm asks no limit for what an operator has set in a job.
+pub fn what_the_agent_changes_stays_within_its_users_limits(cluster: &mut Cluster) -> Result<()> {
+    where_limits_hold(cluster, |cluster| {
+        let checked = keeps_within_limits(cluster);
+        let [of_users, of_jobs] =
+            ["MaxTRESPerUser", "MaxTRESPerJob"].map(|which| limit(cluster, which, "mem=-1"));
+        checked.and(of_users).and(of_jobs)
+    })
+}
+
+/// A shadow counts among its user's jobs.
+pub fn a_job_whose_shadow_a_limit_refuses_starts_without_it(cluster: &mut Cluster) -> Result<()> {
+    where_limits_hold(cluster, |cluster| {
+        limit(cluster, "MaxSubmitJobsPerUser", "1")?;
+        let checked = starts_without_a_shadow(cluster);
+        limit(cluster, "MaxSubmitJobsPerUser", "-1")?;
+        checked
+    })
+}
+
+fn starts_without_a_shadow(cluster: &Cluster) -> Result<()> {
+    enable(cluster, 60, "")?;
+    let script = write_script(cluster, "alone.sh", "#!/bin/bash\n: alone\nsleep 1\n")?;
+    let (job, said) = cluster.sbatch("alice", &["--mem=1000"], &script, &[])?;
+    ensure(said.contains("a new kind of job"), said)?;
+    let pass = cluster.pass_as_root()?;
+    ensure(pass.contains("shadows_started: 0"), pass)?;
+    let refused = cluster.job(job)?;
+    ensure(
+        refused.comment.contains("QOSMaxSubmitJobPerUserLimit"),
+        refused.comment,
+    )?;
+    // Long before a window would be over.
+    eventually("its end", 30, || Ok(cluster.job(job)?.state == "COMPLETED"))
 }
 
 /// What one user's running jobs may have together, or each of them.
-fn limit(cluster: &Cluster, which: &str, tres: &str) -> Result<()> {
-    let to = format!("{which}={tres}");
+fn limit(cluster: &Cluster, which: &str, most: &str) -> Result<()> {
+    let to = format!("{which}={most}");
     let words = [
         "sacctmgr", "-i", "-Q", "modify", "qos", "normal", "set", &to,
     ];
