@@ -12,6 +12,7 @@ import sys
 import time
 
 import afterwards
+import growing
 import kinds
 import licenses
 import newkind
@@ -206,6 +207,7 @@ def main():
         time.sleep(2)
         second = play("round 2: the same jobs, sized; one of them has outgrown its history", PLAN.outgrown)
         harmed = show_harmed(second["last_with_result"])
+        grown = growing.show(inside, CONFIG, SCRATCH, afterwards.wait_for_profile)
         fresh = newkind.show(inside, CONFIG, SCRATCH)
         seen = afterwards.burst(inside, SCRATCH)
         licensed = licenses.show(inside, CONFIG, SCRATCH, afterwards.wait_for_profile)
@@ -215,15 +217,19 @@ def main():
         agent.terminate()
         agent.wait()
     show([first, second])
-    summary = summarize([first, second], {"harmed": harmed, "new_kind": fresh, "burst": seen, "licenses": licensed, "replay": replayed})
+    summary = summarize(
+        [first, second], {"harmed": harmed, "grown": grown, "new_kind": fresh, "burst": seen, "licenses": licensed, "replay": replayed}
+    )
     good = (
         summary["jobs_lost"] == 0
         and second["makespan_s"] < first["makespan_s"]
         and any(f"{what} was killed for want of memory" in harmed["said"] for what in ("a step of it", "it"))
+        and growing.is_good(grown)
         and newkind.is_good(fresh)
         and afterwards.is_good(seen, replayed)
         and licenses.is_good(licensed)
     )
+    print(f"grown in place: {' '.join(grown['runs'])}, {len(grown['grown'])} times, {grown['peak_mib']:.0f} MiB at its peak")
     print(
         f"a new kind: set {fresh['set_mib']} MiB of 6144, {fresh['waited_s']} s after its submission; files untouched by its shadow: {fresh['files_untouched']}"
     )

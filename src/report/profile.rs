@@ -41,36 +41,61 @@ impl Profiled {
 
     /// For a terminal.
     pub fn text(&self) -> String {
-        let points: Vec<(f32, f32)> = self
-            .memory()
-            .into_iter()
-            .map(|(at, mib)| (at as f32, mib as f32))
-            .collect();
-        let most = points.iter().map(|point| point.1).fold(1.0, f32::max);
-        let shape = Shape::Steps(&points);
+        let [memory, limit] = [self.memory(), self.limit()].map(|points| {
+            let points = points.into_iter();
+            points
+                .map(|(at, mib)| (at as f32, mib as f32))
+                .collect::<Vec<(f32, f32)>>()
+        });
+        let all = memory.iter().chain(&limit);
+        let most = all.map(|point| point.1).fold(1.0, f32::max);
+        let [used, allowed] = [&memory, &limit].map(|points| Shape::Steps(points));
         let seconds = self.counters.wall_s.max(1.0);
         let mut chart = Chart::new_with_y_range(WIDTH, HEIGHT, 0.0, seconds, 0.0, most);
-        let plot = chart.lineplot(&shape);
+        let plot = chart.lineplot(&used);
+        let (plot, what) = match limit.is_empty() {
+            true => (plot, "memory"),
+            false => (plot.lineplot(&allowed), "memory, and its limit above it,"),
+        };
         plot.axis();
         plot.figures();
         let lines = lines(&self.counters).join("\n  ");
         format!(
-            "{}\n  {lines}\n\nmemory in MiB over seconds\n{plot}",
+            "{}\n  {lines}\n\n{what} in MiB over seconds\n{plot}",
             self.title
         )
     }
 
     /// A page of its own.
     pub fn html(&self) -> Result<String> {
-        let memory = [Plotted {
+        let mut memory = vec![Plotted {
             name: "memory",
             points: self.memory(),
         }];
+        let limit = self.limit();
+        memory.extend((!limit.is_empty()).then_some(Plotted {
+            name: "limit",
+            points: limit,
+        }));
         let body = html! {
             ul { @for line in lines(&self.counters) { li { (line) } } }
             (figure("The most memory in each slice of the time", plot::lines("seconds", "MiB", &memory))?)
         };
         Ok(page(&self.title, body))
+    }
+
+    /// Of a job that grew, the corners of its limit: seconds and MiB.
+    fn limit(&self) -> Vec<(f64, f64)> {
+        let grown = &self.counters.growths.grown;
+        let first = grown.first().map(|growth| (0.0, growth.from_mib));
+        let corners = grown.iter().flat_map(|growth| {
+            let at = f64::from(growth.at_s);
+            [(at, growth.from_mib), (at, growth.to_mib)]
+        });
+        let end = f64::from(self.counters.wall_s);
+        let last = grown.last().map(|growth| (end, growth.to_mib));
+        let all = first.into_iter().chain(corners).chain(last);
+        all.map(|(at, mib)| (at, f64::from(mib))).collect()
     }
 
     /// Seconds and MiB.
@@ -224,9 +249,28 @@ mod tests {
         assert!(text.contains(network), "{text}");
         let grown = "grown     300M -> 556M after 1.3 s, 556M -> 1G after 9.0 s\n  refused   it needed more 2 times";
         assert!(text.contains(grown), "{text}");
+        let above = "memory, and its limit above it, in MiB over seconds";
+        assert!(text.contains(above) && text.contains("1024.0"), "{text}");
+        let corners = profiled("align").limit();
+        let expected = [
+            (0.0, 300.0),
+            (1.26, 300.0),
+            (1.26, 556.0),
+            (9.0, 556.0),
+            (9.0, 1024.0),
+            (24.0, 1024.0),
+        ];
+        let is_same = |(one, other): (&(f64, f64), &(f64, f64))| {
+            (one.0 - other.0).abs() < 1e-6 && one.1 == other.1
+        };
+        assert!(
+            corners.len() == 6 && corners.iter().zip(&expected).all(is_same),
+            "{corners:?}"
+        );
+        assert!(profiled("align").html().unwrap().contains(">\nlimit\n<"));
         let is_drawn = |c: &char| ('\u{2801}'..='\u{28ff}').contains(c);
         let dots = text.chars().filter(is_drawn).count();
-        assert!(text.contains("512.0") && dots > 100, "{dots} {text}");
+        assert!(dots > 100, "{dots} {text}");
         assert!(Profiled::of(&FinishedJob::default()).is_none());
     }
 
