@@ -5,22 +5,22 @@
 //! Nothing is paused: the job's use is read so often that no allocation gets from there to its limit meanwhile.
 #![forbid(unsafe_code)]
 
+mod holders;
 mod limits;
 mod node;
 mod pace;
 mod pool;
-mod processes;
 mod step;
 
 use crate::clock::{Clock, WallClock};
 use crate::job::counters::{Growth, Growths};
 use crate::sampler::rest::Rest;
 use crate::text::units::MIB;
+use holders::Holders;
 pub use limits::GroupLimits;
 use limits::Needed;
 use pace::Pace;
 pub use pool::MemoryPool;
-use processes::Processes;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -73,7 +73,7 @@ pub fn beside(
 ) -> Ledger {
     let ledger = Ledger::default();
     let (noted, folder) = (ledger.clone(), folder.to_owned());
-    let processes = Processes::new(proc);
+    let holders = Holders::new(proc);
     std::thread::spawn(move || {
         let Some(limits) = GroupLimits::of(&folder) else {
             return;
@@ -82,7 +82,7 @@ pub fn beside(
         if let Some(terms) = terms {
             // Not before: programs that are asked would be as urgent.
             run_first();
-            let mut job = Job::new(limits, processes, pool, terms.times, noted);
+            let mut job = Job::new(limits, holders, pool, terms.times, noted);
             watch(&mut job, &WallClock);
         }
     });
@@ -121,7 +121,7 @@ fn run_first() {
 /// A job that may grow.
 struct Job {
     limits: GroupLimits,
-    processes: Processes,
+    holders: Holders,
     pool: MemoryPool,
     /// Bytes.
     most: u64,
@@ -137,7 +137,7 @@ struct Job {
 impl Job {
     fn new(
         limits: GroupLimits,
-        processes: Processes,
+        holders: Holders,
         pool: MemoryPool,
         times: f64,
         noted: Ledger,
@@ -145,7 +145,7 @@ impl Job {
         Job {
             most: most(limits.now(), times),
             limits,
-            processes,
+            holders,
             pool,
             noted,
             is_refused: false,
@@ -198,7 +198,7 @@ impl Job {
         if at.saturating_sub(since) >= COUNTED {
             return needed;
         }
-        let Some(held) = self.processes.held(self.limits.folder(), near) else {
+        let Some(held) = self.holders.held(self.limits.folder(), near) else {
             return needed;
         };
         let held = needed.held.map_or(held, |counted| counted.max(held));

@@ -108,8 +108,8 @@ impl Node {
         };
         let pool = MemoryPool::new(&self.path("run"), self.dir.path(), limits, 7);
         let limits = GroupLimits::of(&self.path("job_1")).unwrap();
-        let processes = Processes::new(self.dir.path());
-        let job = Job::new(limits, processes, pool, times, ledger.clone());
+        let holders = Holders::new(self.dir.path());
+        let job = Job::new(limits, holders, pool, times, ledger.clone());
         (job, ledger)
     }
 }

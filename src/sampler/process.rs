@@ -16,6 +16,15 @@ const MOST_REMEMBERED: usize = 16_384;
 /// Smaller files are configuration, not input, in bytes.
 const LEAST_INPUT: u64 = 1 << 20;
 
+/// Memory of a process that has no file to fall back on, in bytes, what it shares with others by a fork included; 0 of one that is gone.
+/// `proc` is `/proc`.
+pub fn anonymous(proc: &Path, process: u32) -> u64 {
+    let process = Process::new_with_root(proc.join(process.to_string()));
+    let kib = process.and_then(|process| process.status());
+    let kib = kib.ok().and_then(|status| status.rssanon);
+    kib.unwrap_or(0).saturating_mul(1024)
+}
+
 /// What a process did by itself until it was last looked at.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Deeds {

@@ -3,23 +3,23 @@
 
 use super::node::memory;
 use crate::sampler::cgroup::{inside, with_all_below};
-use procfs::process::Process;
+use crate::sampler::process::anonymous;
 use std::path::{Path, PathBuf};
 
 /// More are not asked: each takes some microseconds.
 const MOST: usize = 256;
 
 /// Asks the processes of one job.
-pub struct Processes {
+pub struct Holders {
     proc: PathBuf,
     /// What the whole node had of it as the job was first seen, in bytes; `None` where nobody knows.
     shared_before: Option<u64>,
 }
 
-impl Processes {
+impl Holders {
     /// `proc` is `/proc`.
-    pub fn new(proc: &Path) -> Processes {
-        Processes {
+    pub fn new(proc: &Path) -> Holders {
+        Holders {
             proc: proc.into(),
             shared_before: shared(proc),
         }
@@ -39,7 +39,7 @@ impl Processes {
             if asked > MOST {
                 return None;
             }
-            held = held.saturating_add(self.anonymous(process));
+            held = held.saturating_add(anonymous(&self.proc, process));
         }
         Some(held)
     }
@@ -47,14 +47,6 @@ impl Processes {
     /// What the node has more of shared memory, that of no process (tmpfs) too, than it had.
     fn shared(&self) -> Option<u64> {
         Some(shared(&self.proc)?.saturating_sub(self.shared_before?))
-    }
-
-    /// 0 of one that is gone.
-    fn anonymous(&self, process: u32) -> u64 {
-        let process = Process::new_with_root(self.proc.join(process.to_string()));
-        let kib = process.and_then(|process| process.status());
-        let kib = kib.ok().and_then(|status| status.rssanon);
-        kib.unwrap_or(0).saturating_mul(1024)
     }
 }
 
@@ -99,11 +91,11 @@ mod tests {
     #[test]
     fn what_all_of_a_jobs_processes_have_and_what_became_shared_since_is_held() {
         let dir = node(1000);
-        let processes = Processes::new(dir.path());
+        let holders = Holders::new(dir.path());
         runs(dir.path(), "job", &[(7, 100)]);
         runs(dir.path(), "job/step_0/task_0", &[(8, 20), (9, 3)]);
         runs(dir.path(), "another", &[(10, 5000)]);
-        let held = |enough| processes.held(&dir.path().join("job"), enough);
+        let held = |enough| holders.held(&dir.path().join("job"), enough);
         assert_eq!(held(u64::MAX), Some(123 * 1024));
         assert_eq!(held(100 * 1024), Some(100 * 1024), "that is enough");
         shares(dir.path(), 3000);
@@ -119,12 +111,12 @@ mod tests {
         let many: Vec<(u32, u64)> = (0..=MOST as u32).map(|id| (1000 + id, 1)).collect();
         runs(dir.path(), "job", &many);
         let job = dir.path().join("job");
-        assert_eq!(Processes::new(dir.path()).held(&job, u64::MAX), None);
-        assert_eq!(Processes::new(dir.path()).held(&job, 1024), Some(1024));
+        assert_eq!(Holders::new(dir.path()).held(&job, u64::MAX), None);
+        assert_eq!(Holders::new(dir.path()).held(&job, 1024), Some(1024));
         runs(dir.path(), "job", &many[1..]);
-        let held = Processes::new(dir.path()).held(&job, u64::MAX);
+        let held = Holders::new(dir.path()).held(&job, u64::MAX);
         assert_eq!(held, Some(MOST as u64 * 1024));
         fs::remove_file(dir.path().join("meminfo")).unwrap();
-        assert_eq!(Processes::new(dir.path()).held(&job, u64::MAX), None);
+        assert_eq!(Holders::new(dir.path()).held(&job, u64::MAX), None);
     }
 }
