@@ -85,6 +85,12 @@ static bool starts_later(const job_desc_msg_t *job)
 	return job->priority == 0 || job->begin_time > time(NULL);
 }
 
+/* sbatch names the empty file where the user names none. */
+static bool reads_a_file(const job_desc_msg_t *job)
+{
+	return job->std_in && *job->std_in && strcmp(job->std_in, "/dev/null") != 0;
+}
+
 static bool asks_for_gpus(const job_desc_msg_t *job)
 {
 	const char *const tres[] = { job->tres_per_job, job->tres_per_node, job->tres_per_socket,
@@ -144,6 +150,12 @@ static uint32_t traits_of(const job_desc_msg_t *job)
 		traits |= SHADOWFIT_CRON;
 	if (starts_later(job))
 		traits |= SHADOWFIT_LATER;
+	if (reads_a_file(job))
+		traits |= SHADOWFIT_OWN_INPUT;
+	if (runs_in_a_container(job))
+		traits |= SHADOWFIT_CONTAINER;
+	if (job->burst_buffer && *job->burst_buffer)
+		traits |= SHADOWFIT_BURST_BUFFER;
 	return traits;
 }
 

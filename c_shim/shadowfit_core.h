@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Raised by every change of this file; a core with another number is not used. */
-#define SHADOWFIT_ABI 8u
+#define SHADOWFIT_ABI 9u
 
 /* "The user did not say" in a number, whatever Slurm's NO_VAL of that width is. */
 #define SHADOWFIT_UNSET 0xffffffffffffffffu
@@ -29,6 +29,9 @@
 #define SHADOWFIT_OWN_MEMORY 512u /* --mem-update: Slurm lowers it by itself */
 #define SHADOWFIT_CRON 1024u /* by scrontab: it comes again and again, and Slurm lets nobody change it */
 #define SHADOWFIT_LATER 2048u /* is held, or waits for a time of its own */
+#define SHADOWFIT_OWN_INPUT 4096u /* --input: its script reads a file */
+#define SHADOWFIT_CONTAINER 8192u /* its script runs in a container */
+#define SHADOWFIT_BURST_BUFFER 16384u /* its files are brought to where it runs */
 
 /* Bits of shadowfit_answer.actions. */
 #define SHADOWFIT_SET_MEMORY 1u

@@ -51,6 +51,17 @@ static inline bool gives_memory_back(const job_desc_msg_t *job)
 #endif
 }
 
+/* The job's script is run by a container's runtime: of a bundle, or since 23.02 of a container that is there. */
+static inline bool runs_in_a_container(const job_desc_msg_t *job)
+{
+	bool has_bundle = job->container && *job->container;
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
+	return has_bundle || (job->container_id && *job->container_id);
+#else
+	return has_bundle;
+#endif
+}
+
 /* job_modify learned to explain itself in 23.02. */
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
 #define SHADOWFIT_JOB_MODIFY_ERR_MSG , char **err_msg

@@ -18,6 +18,7 @@ use crate::fingerprint::{Kind, Level};
 use crate::job::arguments::Arguments;
 use crate::job::evidence::Evidence;
 use crate::job::shadow::Wait;
+use crate::job::unshadowed::{Unshadowed, is_staged};
 use crate::job::{Ask, LeftAlone, Memory, Request};
 use crate::model::predict::{KnownKinds, predict};
 use crate::model::snapshot::Snapshot;
@@ -136,11 +137,11 @@ pub fn decide_reading(
     {
         return Some(record);
     }
-    Some(match Arguments::of(&request.texts.arguments) {
-        Some(arguments) => record.after_shadow(wait(config, arguments, now)),
-        None if record.rewrites() => record,
-        None => Record {
-            kept: Some(UNTOLD_ARGUMENTS.into()),
+    Some(match cloned(request) {
+        Ok(arguments) => record.after_shadow(wait(config, arguments, now)),
+        Err(_) if record.rewrites() => record,
+        Err(why) => Record {
+            kept: Some(why.text().into()),
             ..record
         },
     })
@@ -158,8 +159,14 @@ pub fn by_its_nodes(config: &Config, owner: Owner, record: Record) -> Record {
     }
 }
 
-/// A clone of the job could not be given them.
-const UNTOLD_ARGUMENTS: &str = "no shadow: blanks in its arguments change too often to be told";
+/// By what a clone of the job is known to be one; or what of the job no clone would have.
+fn cloned(request: &Request) -> Result<Arguments, Unshadowed> {
+    let staged = || is_staged(request.texts.script).then_some(Unshadowed::BurstBuffer);
+    match request.unshadowed.or_else(staged) {
+        Some(why) => Err(why),
+        None => Arguments::of(&request.texts.arguments).ok_or(Unshadowed::Arguments),
+    }
+}
 
 /// A shadow runs first where the job may wait and has enough at stake.
 fn wants_shadow(config: &Config, request: &Request) -> bool {

@@ -123,6 +123,7 @@ mod tests {
             input_bytes: None,
             left_alone: None,
             may_wait: false,
+            unshadowed: None,
             starts_later: false,
             measured: false,
         }

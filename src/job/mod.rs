@@ -10,6 +10,7 @@ pub mod licenses;
 mod request;
 mod run;
 pub mod shadow;
+pub mod unshadowed;
 
 pub use request::{Ask, Layout, LeftAlone, Memory, Request, Texts};
 pub use run::{Harmed, Named, Run, Usage};

@@ -1,5 +1,6 @@
 //! What a user asks for.
 
+use super::unshadowed::Unshadowed;
 use serde::{Deserialize, Serialize};
 
 /// The texts of a submission, borrowed for the time of one decision. Bytes, not strings: nothing
@@ -249,6 +250,8 @@ pub struct Request<'a> {
     pub left_alone: Option<LeftAlone>,
     /// A shadow may run first: the job has no begin time or reservation of its own, and no GPU.
     pub may_wait: bool,
+    /// What of it a shadow would not have.
+    pub unshadowed: Option<Unshadowed>,
     /// Others of its kind will have started before: it is held, or waits for a time.
     pub starts_later: bool,
     /// The user asked for one, however well the kind is known.

@@ -1,6 +1,6 @@
 // Made from c_shim/shadowfit_core.h by bindgen; tests/contract.rs says how.
 
-pub const SHADOWFIT_ABI: u32 = 8;
+pub const SHADOWFIT_ABI: u32 = 9;
 pub const SHADOWFIT_UNSET: i32 = -1;
 pub const SHADOWFIT_EXCLUSIVE: u32 = 1;
 pub const SHADOWFIT_HETEROGENEOUS: u32 = 2;
@@ -14,6 +14,9 @@ pub const SHADOWFIT_OWN_CPUS: u32 = 256;
 pub const SHADOWFIT_OWN_MEMORY: u32 = 512;
 pub const SHADOWFIT_CRON: u32 = 1024;
 pub const SHADOWFIT_LATER: u32 = 2048;
+pub const SHADOWFIT_OWN_INPUT: u32 = 4096;
+pub const SHADOWFIT_CONTAINER: u32 = 8192;
+pub const SHADOWFIT_BURST_BUFFER: u32 = 16384;
 pub const SHADOWFIT_SET_MEMORY: u32 = 1;
 pub const SHADOWFIT_SET_CPUS: u32 = 2;
 pub const SHADOWFIT_SET_COMMENT: u32 = 4;

@@ -2,6 +2,7 @@
 
 use super::contract::*;
 use crate::decide::sentence;
+use crate::job::unshadowed::Unshadowed;
 use crate::job::{Ask, Layout, LeftAlone, Memory, Request, Texts};
 use crate::job::{arguments, array};
 use crate::record::{Change, Record, ShadowRecord};
@@ -57,6 +58,7 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
         input_bytes,
         left_alone: left_alone(raw, option == OFF.as_bytes(), reads_all),
         may_wait: raw.traits & (SHADOWFIT_CANNOT_WAIT | SHADOWFIT_GPUS) == 0,
+        unshadowed: unshadowed(raw),
         starts_later: raw.traits & SHADOWFIT_LATER != 0,
         measured: option == MEASURE.as_bytes(),
     }
@@ -156,6 +158,16 @@ fn ask(raw: &shadowfit_request) -> Ask {
         own_cpus: raw.traits & SHADOWFIT_OWN_CPUS != 0,
         own_memory: raw.traits & SHADOWFIT_OWN_MEMORY != 0,
     }
+}
+
+fn unshadowed(raw: &shadowfit_request) -> Option<Unshadowed> {
+    [
+        (SHADOWFIT_OWN_INPUT, Unshadowed::Input),
+        (SHADOWFIT_CONTAINER, Unshadowed::Container),
+        (SHADOWFIT_BURST_BUFFER, Unshadowed::BurstBuffer),
+    ]
+    .into_iter()
+    .find_map(|(bit, why)| (raw.traits & bit != 0).then_some(why))
 }
 
 /// What of a submission was read to its end.
@@ -403,6 +415,20 @@ mod tests {
         assert_eq!(values, [None, None, None, Some(&b""[..]), Some(b"off")]);
         // SAFETY: NULL is allowed.
         assert_eq!(unsafe { value(null(), "NAME") }, None);
+    }
+
+    #[test]
+    fn what_no_shadow_would_have_is_told() {
+        for (traits, why) in [
+            (0, None),
+            (SHADOWFIT_OWN_INPUT, Some(Unshadowed::Input)),
+            (SHADOWFIT_CONTAINER, Some(Unshadowed::Container)),
+            (SHADOWFIT_BURST_BUFFER, Some(Unshadowed::BurstBuffer)),
+        ] {
+            let raw = shadowfit_request { traits, ..raw() };
+            // SAFETY: it holds no text.
+            assert_eq!(unsafe { request(&raw) }.unshadowed, why);
+        }
     }
 
     #[test]

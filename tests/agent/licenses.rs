@@ -197,6 +197,7 @@ fn licenses_after_five_runs(answers: &[&str]) -> Option<String> {
         input_bytes: None,
         left_alone: None,
         may_wait: true,
+        unshadowed: None,
         starts_later: false,
         measured: false,
     };

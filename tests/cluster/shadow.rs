@@ -242,17 +242,30 @@ pub fn a_job_that_depends_on_another_is_shadowed_when_its_input_is_there(
 pub fn what_cannot_have_a_shadow_is_not_delayed(cluster: &mut Cluster) -> Result<()> {
     enable(cluster, 60, "[[rule]]\nuser = 'bob'\nshadow = false\n")?;
     let script = write_script(cluster, "undelayed.sh", "#!/bin/bash\nexpr 2 + 2\n")?;
-    let cases: [(&str, &[&str]); 3] = [
-        ("alice", &["--mem=3000", "--begin=now+1hour"]),
-        ("alice", &["--mem=3000", "--no-requeue"]),
-        ("bob", &["--mem=3000"]),
+    let staged = write_script(
+        cluster,
+        "staged.sh",
+        "#!/bin/bash\n#BB_LUA pool=fast\nexpr 2 + 2\n",
+    )?;
+    let cases: [(&str, &[&str], &Path, &str); 7] = [
+        ("alice", &["--begin=now+1hour"], &script, ""),
+        ("alice", &["--no-requeue"], &script, "requeue"),
+        ("bob", &[], &script, ""),
+        ("alice", &["--input=/etc/passwd"], &script, "standard input"),
+        ("alice", &["--container=/bundle"], &script, "container"),
+        ("alice", &["--bb=capacity=1G"], &script, "burst buffer"),
+        ("alice", &[], &staged, "burst buffer"),
     ];
-    for (user, options) in cases {
-        let (_, said) = cluster.sbatch(user, options, &script, &[])?;
+    for (user, options, script, why) in cases {
+        let options = [&["--mem=3000", "--hold"], options].concat();
+        let (job, said) = cluster.sbatch(user, &options, script, &[])?;
         ensure(
             !said.contains("a new kind of job"),
             format!("{options:?}: {said}"),
         )?;
+        let record = cluster.job(job)?.record();
+        let kept = record["kept"].as_str().unwrap_or_default();
+        ensure(kept.contains(why), format!("{options:?}: {record}"))?;
     }
     let pass = cluster.pass_as_root()?;
     ensure(pass.contains("shadows_started: 0"), pass)

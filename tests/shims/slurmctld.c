@@ -82,7 +82,8 @@ static void release(job_desc_msg_t *job)
 		free(job->environment[at]);
 	free(job->environment);
 	char *texts[] = { job->name, job->tres_per_task, job->script, job->licenses, job->work_dir, job->admin_comment,
-			  job->account, job->partition, job->comment, job->array_inx, job->mem_per_tres };
+			  job->account, job->partition, job->comment, job->array_inx, job->mem_per_tres,
+			  job->std_in, job->container, job->burst_buffer };
 	for (size_t which = 0; which < sizeof(texts) / sizeof(*texts); which++)
 		free(texts[which]);
 }
@@ -94,7 +95,7 @@ static void put(char **text, char *other)
 	*text = other;
 }
 
-#define FORMS 12
+#define FORMS 13
 
 /* Form 0 is plain, the others have something odd each. */
 static void make(job_desc_msg_t *job, int form, const char *script)
@@ -150,6 +151,11 @@ static void make(job_desc_msg_t *job, int form, const char *script)
 		job->dependency = NULL;
 		job->mem_per_tres = strdup("gpu:1");
 		job->begin_time = (time_t)1 << 40;
+		break;
+	case 12:
+		job->std_in = text_of(1 << 16, '%');
+		job->container = strdup("");
+		job->burst_buffer = text_of(1 << 16, '\n');
 		break;
 	default:
 		break;

@@ -20,6 +20,7 @@ fn request(ask: Ask) -> Request<'static> {
         input_bytes: Some(7),
         left_alone: None,
         may_wait: true,
+        unshadowed: None,
         starts_later: false,
         measured: false,
     }
@@ -94,7 +95,7 @@ fn a_new_kind_whose_arguments_cannot_be_told_says_that_it_has_no_shadow() {
     };
     let record = decide(&measuring(), None, &restless, NOW).unwrap();
     assert_eq!(record.shadow, None);
-    assert_eq!(record.kept.as_deref(), Some(UNTOLD_ARGUMENTS));
+    assert_eq!(record.kept.as_deref(), Some(Unshadowed::Arguments.text()));
     let cannot_wait = Request {
         may_wait: false,
         starts_later: false,
@@ -102,6 +103,36 @@ fn a_new_kind_whose_arguments_cannot_be_told_says_that_it_has_no_shadow() {
     };
     let record = decide(&measuring(), None, &cannot_wait, NOW).unwrap();
     assert_eq!(record.kept.as_deref(), Some("no snapshot"));
+}
+
+#[test]
+fn a_new_kind_whose_shadow_would_see_something_else_does_not_wait_and_says_so() {
+    let whole = request(ask(Some(Memory::Node(65536)), 8, 1));
+    let staged = Texts {
+        script: b"#!/bin/sh\n#BB_LUA pool=fast\nwork $1 $2\n",
+        ..whole.texts.clone()
+    };
+    let with = |unshadowed| Request {
+        unshadowed: Some(unshadowed),
+        measured: true,
+        ..whole.clone()
+    };
+    for (request, why) in [
+        (with(Unshadowed::Input), Unshadowed::Input),
+        (with(Unshadowed::Container), Unshadowed::Container),
+        (with(Unshadowed::BurstBuffer), Unshadowed::BurstBuffer),
+        (
+            Request {
+                texts: staged,
+                ..whole.clone()
+            },
+            Unshadowed::BurstBuffer,
+        ),
+    ] {
+        let record = decide(&measuring(), None, &request, NOW).unwrap();
+        assert_eq!(record.shadow, None, "{why:?}");
+        assert_eq!(record.kept.as_deref(), Some(why.text()));
+    }
 }
 
 #[test]
@@ -257,6 +288,7 @@ fn align(toml: &str, comment: &'static [u8], left_alone: Option<LeftAlone>) -> R
         input_bytes: None,
         left_alone,
         may_wait: false,
+        unshadowed: None,
         starts_later: false,
         measured: false,
     };

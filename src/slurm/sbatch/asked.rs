@@ -6,6 +6,7 @@ use super::check::check;
 use super::options::Given;
 use super::values::{count, mib, nodes, one_of, time};
 use crate::job::Memory;
+use crate::job::unshadowed::Unshadowed;
 use crate::shadow::{MEASURE, OFF, OPTION};
 use crate::slurm::hosts::hosts;
 use anyhow::{Context, Result, bail, ensure};
@@ -35,6 +36,9 @@ pub enum Source {
 
 /// Options that a script cannot give: sbatch looks for them on its command line alone.
 const NOT_IN_SCRIPTS: [&str; 6] = ["help", "quiet", "usage", "verbose", "version", "wrap"];
+
+/// Values of `--input` by which a script reads nothing.
+const NO_INPUT: [&str; 3] = ["", "none", "/dev/null"];
 
 /// From this release on a job cannot ask for a node of its own and for a shared one.
 const SHARING_IS_CHECKED: Release = (23, 2);
@@ -100,6 +104,12 @@ pub struct Asked {
     reserved: bool,
     /// Options that ask for GPUs.
     gpus: BTreeSet<String>,
+    /// `--input` names a file that is not empty.
+    own_input: bool,
+    /// `--container` and `--container-id`, each where it names one.
+    containers: BTreeSet<String>,
+    /// `--bb` and `--bbf`, likewise.
+    burst_buffers: BTreeSet<String>,
     wraps: bool,
     /// Others of [`EXCLUDE_EACH_OTHER`] that were given.
     exclusive_options: BTreeSet<&'static str>,
@@ -211,12 +221,15 @@ impl Asked {
             "deadline" => self.deadline = Some(seconds(text, &Zoned::now())?),
             "reservation" => self.reserved = !text.is_empty(),
             "ignore-pbs" => self.ignores_foreign = true,
+            "input" => self.own_input = !NO_INPUT.contains(&&*text.to_ascii_lowercase()),
+            "container" | "container-id" => note(&mut self.containers, name, !text.is_empty()),
+            "bb" | "bbf" => note(&mut self.burst_buffers, name, !text.is_empty()),
             "gpus" | "gpus-per-node" | "gpus-per-socket" | "gpus-per-task" => {
-                self.ask_for_gpus(name, true)
+                note(&mut self.gpus, name, true)
             }
-            "gres" => self.ask_for_gpus(name, text.contains("gpu")),
+            "gres" => note(&mut self.gpus, name, text.contains("gpu")),
             "tres-per-task" => {
-                self.ask_for_gpus(name, text.contains("gpu"));
+                note(&mut self.gpus, name, text.contains("gpu"));
                 if let Some(cpus) = cpus_of_tres(text)? {
                     self.cpus_by_tres = true;
                     self.cpus = Some(cpus);
@@ -269,13 +282,6 @@ impl Asked {
             "--distribution=arbitrary wants --nodelist"
         );
         Ok(())
-    }
-
-    fn ask_for_gpus(&mut self, option: &str, asks: bool) {
-        match asks {
-            true => self.gpus.insert(option.to_owned()),
-            false => self.gpus.remove(option),
-        };
     }
 
     /// `-B sockets:cores:threads`; what is empty or a * is any number.
@@ -370,6 +376,17 @@ impl Asked {
         self.memory[2].is_some()
     }
 
+    /// What of it a shadow would not have.
+    pub fn unshadowed(&self) -> Option<Unshadowed> {
+        [
+            (self.own_input, Unshadowed::Input),
+            (!self.containers.is_empty(), Unshadowed::Container),
+            (!self.burst_buffers.is_empty(), Unshadowed::BurstBuffer),
+        ]
+        .into_iter()
+        .find_map(|(applies, why)| applies.then_some(why))
+    }
+
     /// No shadow may run first.
     pub fn cannot_wait(&self) -> bool {
         let begins_later = self
@@ -377,6 +394,14 @@ impl Asked {
             .is_some_and(|begin| begin > Timestamp::now().as_second());
         begins_later || self.reserved || !self.gpus.is_empty()
     }
+}
+
+/// The last of an option's values counts: whether it asks for something.
+fn note(options: &mut BTreeSet<String>, option: &str, asks: bool) {
+    match asks {
+        true => options.insert(option.to_owned()),
+        false => options.remove(option),
+    };
 }
 
 /// The CPUs of a task in `cpu:4,gres/gpu:1`, also with `=`.

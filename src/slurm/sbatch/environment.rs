@@ -11,8 +11,11 @@ use anyhow::Result;
 const EARLY: [(&str, &str); 1] = [("SBATCH_IGNORE_PBS", "ignore-pbs")];
 
 /// Those whose options decide something, in sbatch's order.
-const VARIABLES: [(&str, &str); 23] = [
+const VARIABLES: [(&str, &str); 27] = [
     ("SBATCH_ACCOUNT", "account"),
+    ("SBATCH_BURST_BUFFER", "bb"),
+    ("SBATCH_CONTAINER", "container"),
+    ("SBATCH_CONTAINER_ID", "container-id"),
     ("SBATCH_CORE_SPEC", "core-spec"),
     ("SBATCH_CPUS_PER_GPU", "cpus-per-gpu"),
     ("SBATCH_EXCLUSIVE", "exclusive"),
@@ -21,6 +24,7 @@ const VARIABLES: [(&str, &str); 23] = [
     ("SBATCH_GPUS_PER_NODE", "gpus-per-node"),
     ("SBATCH_GPUS_PER_SOCKET", "gpus-per-socket"),
     ("SBATCH_GPUS_PER_TASK", "gpus-per-task"),
+    ("SBATCH_INPUT", "input"),
     ("SBATCH_JOB_NAME", "job-name"),
     ("SBATCH_MEM_PER_CPU", "mem-per-cpu"),
     ("SBATCH_MEM_PER_GPU", "mem-per-gpu"),

@@ -95,6 +95,7 @@ impl Submission {
             input_bytes: input_bytes(&self.path, self.arguments.iter().map(String::as_str)),
             left_alone: self.left_alone(),
             may_wait: !asked.cannot_wait(),
+            unshadowed: asked.unshadowed(),
             starts_later: false,
             measured: asked.measured,
         }

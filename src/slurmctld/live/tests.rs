@@ -62,6 +62,7 @@ fn request() -> Request<'static> {
         input_bytes: None,
         left_alone: None,
         may_wait: true,
+        unshadowed: None,
         starts_later: false,
         measured: false,
     }

@@ -36,6 +36,7 @@ fn seen(options: &[&str]) -> String {
         (request.jobs != 1).then(|| format!("{} jobs", request.jobs)),
         request.left_alone.map(|why| format!("left alone: {why:?}")),
         (!request.may_wait).then(|| "cannot wait".into()),
+        request.unshadowed.map(|why| format!("no shadow: {why:?}")),
         request.measured.then(|| "measured".into()),
     ];
     assert_eq!(request.uid, 7);
@@ -74,6 +75,13 @@ fn of_each_option_a_decision_sees_what_it_says() {
         (&["--begin=2001-01-01", "--deadline=2001-01-02"], ""),
         (&["--reservation=maintenance"], "cannot wait"),
         (&["--reservation="], ""),
+        (&["--input=matrix.dat"], "no shadow: Input"),
+        (&["-i", "None"], ""),
+        (&["-i", "a", "-i", "/dev/null"], ""),
+        (&["--container=/bundle"], "no shadow: Container"),
+        (&["--container-id=7"], "no shadow: Container"),
+        (&["--bb=capacity=5G"], "no shadow: BurstBuffer"),
+        (&["--bbf=file"], "no shadow: BurstBuffer"),
         (&["-G", "1"], "cannot wait"),
         (&["--gpus-per-node=1"], "cannot wait"),
         (
