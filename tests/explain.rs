@@ -20,6 +20,7 @@ fn explained(started: i64, prepare: impl Fn(&Store, &Kind)) -> String {
     };
     let wait = Wait {
         since: SUBMITTED,
+        array: None,
         until: SUBMITTED + 60,
         arguments: Arguments::of(&[]).unwrap(),
     };

@@ -339,7 +339,7 @@ impl Agent<'_> {
             limits,
             &first.job.original,
             slice.at_most(room.free_mib),
-            &first.wait.arguments,
+            first.wait,
         )
     }
 

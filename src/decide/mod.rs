@@ -138,7 +138,12 @@ pub fn decide_reading(
         return Some(record);
     }
     Some(match cloned(request) {
-        Ok(arguments) => record.after_shadow(wait(config, arguments, now)),
+        Ok(arguments) => record.after_shadow(Wait {
+            since: now,
+            until: now + i64::from(config.shadow.window_s),
+            array: request.array,
+            arguments,
+        }),
         Err(_) if record.rewrites() => record,
         Err(why) => Record {
             kept: Some(why.text().into()),
@@ -162,7 +167,8 @@ pub fn by_its_nodes(config: &Config, owner: Owner, record: Record) -> Record {
 /// By what a clone of the job is known to be one; or what of the job no clone would have.
 fn cloned(request: &Request) -> Result<Arguments, Unshadowed> {
     let staged = || is_staged(request.texts.script).then_some(Unshadowed::BurstBuffer);
-    match request.unshadowed.or_else(staged) {
+    let untold = || (request.jobs != 1 && request.array.is_none()).then_some(Unshadowed::Array);
+    match request.unshadowed.or_else(untold).or_else(staged) {
         Some(why) => Err(why),
         None => Arguments::of(&request.texts.arguments).ok_or(Unshadowed::Arguments),
     }
@@ -175,14 +181,6 @@ fn wants_shadow(config: &Config, request: &Request) -> bool {
     };
     let may = request.may_wait && config.shadow.is_for(request.uid);
     may && (stake >= config.shadow.min_stake_gib_h || request.measured)
-}
-
-fn wait(config: &Config, arguments: Arguments, now: i64) -> Wait {
-    Wait {
-        since: now,
-        until: now + i64::from(config.shadow.window_s),
-        arguments,
-    }
 }
 
 /// What the request would hold until its time limit, in GiB × hours. Jobs whose memory is the site's

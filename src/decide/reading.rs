@@ -108,6 +108,7 @@ mod tests {
     fn request(script: &[u8], cpus: u32) -> Request<'_> {
         Request {
             jobs: 1,
+            array: None,
             uid: 1001,
             texts: Texts {
                 script,

@@ -1,5 +1,7 @@
 //! The tasks of an array, as users and Slurm write them: `1-9:2,12%4`.
 
+use serde::{Deserialize, Serialize};
+
 /// Longer texts are not counted, in bytes: slurmctld waits for that, and refuses most of them only later.
 pub const LONGEST: usize = 4096;
 
@@ -12,6 +14,45 @@ pub fn jobs(array: Option<&str>) -> u32 {
     let short = Some(text).filter(|text| text.len() <= LONGEST);
     let tasks = short.and_then(Tasks::parse);
     tasks.map_or(u32::MAX, |tasks| tasks.count())
+}
+
+/// What each task of an array sees of all of them, whichever wait or run: `SLURM_ARRAY_TASK_COUNT` and its like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extent {
+    /// How many tasks there are.
+    pub count: u32,
+    /// The lowest number.
+    pub min: u32,
+    /// The highest.
+    pub max: u32,
+    /// The first distance that is named, 1 where none is.
+    pub step: u32,
+}
+
+impl Extent {
+    /// Of this `--array`. `None` where that cannot be read, is too long, or perhaps names a task twice, which counts once.
+    pub fn of(array: &str) -> Option<Extent> {
+        let short = Some(array).filter(|text| text.len() <= LONGEST);
+        let Tasks(mut ranges) = short.and_then(Tasks::parse)?;
+        ranges.sort_unstable_by_key(|range| range.first);
+        let (first, last) = (*ranges.first()?, *ranges.last()?);
+        let are_apart = ranges.windows(2).all(|two| two[0].last < two[1].first);
+        are_apart.then_some(Extent {
+            count: Tasks(ranges).count(),
+            min: first.first,
+            max: last.last - (last.last - last.first) % last.step,
+            step: first_step(array)?,
+        })
+    }
+}
+
+/// Slurm tells every task of the first that stands there, of whatever range.
+fn first_step(array: &str) -> Option<u32> {
+    let Some((_, text)) = array.split_once(':') else {
+        return Some(1);
+    };
+    let digits = text.split(|c: char| !c.is_ascii_digit()).next();
+    digits?.parse().ok()
 }
 
 /// How scontrol names these tasks of array number `array`: `33_5`, or `33_[5-30]`.
@@ -94,10 +135,10 @@ impl Tasks {
         Tasks(ranges)
     }
 
-    /// Reads them; how many may run at once (`%4`) is left out. `None` for what is no list of tasks, or cut short.
+    /// Reads them; how many may run at once (`%4`, behind any of them) is left out. `None` for what is no list of tasks, or cut short.
     pub fn parse(text: &str) -> Option<Tasks> {
-        let list = text.split('%').next()?.trim_matches(['[', ']']);
-        let ranges = list.split(',').map(Range::parse);
+        let bare = |one: &'_ str| Range::parse(one.split('%').next()?.trim_matches(['[', ']']));
+        let ranges = text.split(',').map(bare);
         ranges.collect::<Option<_>>().map(Tasks)
     }
 
@@ -172,7 +213,7 @@ mod tests {
             ("7", Some(1)),
             ("1-10", Some(10)),
             ("0-9:3", Some(4)),
-            ("5-9%2,12", Some(5)),
+            ("5-9%2,12", Some(6)),
             ("5-9,12%2", Some(6)),
             ("[5-9]", Some(5)),
             ("0-4294967295", Some(u32::MAX)),
@@ -191,6 +232,27 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn what_tasks_see_of_their_array_is_what_slurm_shows_them() {
+        for (text, seen) in [
+            ("7", Some([1, 7, 7, 1])),
+            ("1-10", Some([10, 1, 10, 1])),
+            ("0-9:4%2", Some([3, 0, 8, 4])),
+            ("20,5-9%2,12", Some([7, 5, 20, 1])),
+            ("1,10-30:5,50-60:2", Some([12, 1, 60, 5])),
+            // Perhaps one task twice.
+            ("1-9:2,2-8:2", None),
+            ("7,7", None),
+            ("9-5", None),
+            ("?", None),
+            ("", None),
+        ] {
+            let of = |seen: Extent| [seen.count, seen.min, seen.max, seen.step];
+            assert_eq!(Extent::of(text).map(of), seen, "{text}");
+        }
+        assert_eq!(Extent::of(&format!("1{}", ",".repeat(LONGEST))), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a user asks for.
 
+use super::array::Extent;
 use super::unshadowed::Unshadowed;
 use serde::{Deserialize, Serialize};
 
@@ -242,6 +243,8 @@ pub struct Request<'a> {
     pub ask: Ask,
     /// How many jobs this is: the tasks of an array, else 1.
     pub jobs: u32,
+    /// What its tasks see of an array, where that is known.
+    pub array: Option<Extent>,
     /// Licenses, as Slurm writes them; empty for none.
     pub licenses: &'a str,
     /// Size of the input files that the command line names, in bytes, where it is known.

@@ -1,6 +1,7 @@
 //! What a job's shadow is awaited for, and what it showed.
 
 use super::arguments::Arguments;
+use super::array::Extent;
 use super::counters::{Ended, ShadowCounters};
 use crate::text::units::MIB;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,9 @@ pub struct Wait {
     pub since: i64,
     /// When its shadow must have reported; the job starts by itself [`START_GRACE_S`] later.
     pub until: i64,
+    /// What the tasks of its array see of that; none where it is no array, and in records of versions that did not know.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub array: Option<Extent>,
     /// What the shadow's arguments must be.
     #[serde(flatten)]
     pub arguments: Arguments,

@@ -9,6 +9,8 @@ pub enum Unshadowed {
     Container,
     /// `--bb`, `--bbf` or their like in the script: a shadow's script would not find its files.
     BurstBuffer,
+    /// An array of which it is not known what its tasks see of it: they would share their work otherwise.
+    Array,
     /// Blanks in its arguments change too often to be told.
     Arguments,
 }
@@ -20,6 +22,7 @@ impl Unshadowed {
             Unshadowed::Input => "no shadow: it reads its standard input from a file",
             Unshadowed::Container => "no shadow: it runs in a container",
             Unshadowed::BurstBuffer => "no shadow: a burst buffer holds its files",
+            Unshadowed::Array => "no shadow: what its array's tasks see of it cannot be told",
             Unshadowed::Arguments => {
                 "no shadow: blanks in its arguments change too often to be told"
             }

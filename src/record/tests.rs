@@ -316,6 +316,7 @@ fn a_job_on_probation_keeps_its_request_and_notes_what_would_be_set() {
 fn a_wait_ends_a_moment_after_its_shadow_was_due() {
     let wait = Wait {
         since: 1000,
+        array: None,
         until: 1060,
         arguments: Arguments::of(&[]).unwrap(),
     };
@@ -385,6 +386,7 @@ fn no_word_of_a_script_is_in_a_record() {
 fn a_job_that_has_started_says_that_it_waited_in_vain_and_no_other() {
     let wait = Wait {
         since: 100,
+        array: None,
         until: 160,
         arguments: Arguments::of(&[]).unwrap(),
     };

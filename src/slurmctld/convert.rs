@@ -2,6 +2,7 @@
 
 use super::contract::*;
 use crate::decide::sentence;
+use crate::job::array::Extent;
 use crate::job::unshadowed::Unshadowed;
 use crate::job::{Ask, Layout, LeftAlone, Memory, Request, Texts};
 use crate::job::{arguments, array};
@@ -44,6 +45,7 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
             option(raw).unwrap_or_default(),
         )
     };
+    let array = array.map(|text| str::from_utf8(text).unwrap_or("?"));
     let reads_all = Reads {
         arguments: has_all_arguments,
         texts: !texts.are_too_long(licenses.unwrap_or_default()),
@@ -54,7 +56,8 @@ pub unsafe fn request(raw: &shadowfit_request) -> Request<'_> {
         ask: ask(raw),
         // What is not UTF-8 names no license of ours.
         licenses: licenses.map_or("", |text| str::from_utf8(text).unwrap_or("|")),
-        jobs: array::jobs(array.map(|text| str::from_utf8(text).unwrap_or("?"))),
+        jobs: array::jobs(array),
+        array: array.and_then(Extent::of),
         input_bytes,
         left_alone: left_alone(raw, option == OFF.as_bytes(), reads_all),
         may_wait: raw.traits & (SHADOWFIT_CANNOT_WAIT | SHADOWFIT_GPUS) == 0,

@@ -66,6 +66,7 @@ mod tests {
         Wait {
             since,
             until: since + 60,
+            array: None,
             arguments: Arguments::of(&[]).unwrap(),
         }
     }

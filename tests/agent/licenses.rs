@@ -190,6 +190,7 @@ fn licenses_after_five_runs(answers: &[&str]) -> Option<String> {
     };
     let request = Request {
         jobs: 1,
+        array: None,
         uid: 7,
         texts,
         ask: record(None).asked.unwrap(),

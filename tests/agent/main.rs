@@ -371,6 +371,7 @@ fn new_kind_with(id: u32, arguments: &[&[u8]], submitted: &str) -> String {
     let kind = Kind::of(7, &texts, Layout::SINGLE);
     let wait = Wait {
         since: NOON,
+        array: None,
         until: NOON + 60,
         arguments: Arguments::of(arguments).expect("few blanks"),
     };

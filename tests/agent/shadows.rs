@@ -12,6 +12,7 @@ fn waiting(id: u32, script: &str, state: &str, restarts: u32, since: i64) -> Str
     let wait = Wait {
         since,
         until: since + 60,
+        array: None,
         arguments: Arguments::of(&[]).unwrap(),
     };
     let record = Record {

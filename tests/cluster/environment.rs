@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What differs between any two jobs.
-const OF_EACH_JOB: [&str; 14] = [
+const OF_EACH_JOB: [&str; 15] = [
     "HOSTNAME",
     "SLURMD_NODENAME",
+    "SLURM_ARRAY_JOB_ID",
     "SLURM_JOBID",
     "SLURM_JOB_END_TIME",
     "SLURM_JOB_ID",
@@ -89,11 +90,13 @@ fn pass_from_elsewhere(cluster: &Cluster) -> Result<()> {
 pub fn a_shadow_sees_what_its_job_would_see(cluster: &mut Cluster) -> Result<()> {
     enable(cluster, 60, "")?;
     let script = write_script(cluster, "wait.sh", WAIT)?;
-    let forms: [&[&str]; 4] = [
+    let forms: [&[&str]; 5] = [
         &["--mem=3000"],
         &["--mem=3000", "-N1", "--ntasks-per-node=2", "-c2"],
         &["--mem-per-cpu=500", "-n1", "-c4", "--job-name=own name"],
         &["--mem=7000", "-N1", "-n3"],
+        // One task at a time: the first.
+        &["--mem=3000", "--array=6,9-17:4%1"],
     ];
     for (number, form) in forms.iter().enumerate() {
         // Each is a kind of its own.

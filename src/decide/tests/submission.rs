@@ -8,6 +8,7 @@ const NOW: i64 = 1_000_000;
 fn request(ask: Ask) -> Request<'static> {
     Request {
         jobs: 1,
+        array: None,
         uid: 1007,
         texts: Texts {
             name: b"solve",
@@ -71,6 +72,7 @@ fn a_new_kind_waits_for_its_shadow_where_enough_is_at_stake() {
         let record = decide(&measuring(), None, &request(ask), NOW).unwrap();
         let wait = Wait {
             since: NOW,
+            array: None,
             until: NOW + 60,
             arguments: Arguments::of(&request(ask).texts.arguments).unwrap(),
         };
@@ -123,6 +125,13 @@ fn a_new_kind_whose_shadow_would_see_something_else_does_not_wait_and_says_so() 
         (with(Unshadowed::BurstBuffer), Unshadowed::BurstBuffer),
         (
             Request {
+                jobs: 5,
+                ..whole.clone()
+            },
+            Unshadowed::Array,
+        ),
+        (
+            Request {
                 texts: staged,
                 ..whole.clone()
             },
@@ -133,6 +142,18 @@ fn a_new_kind_whose_shadow_would_see_something_else_does_not_wait_and_says_so() 
         assert_eq!(record.shadow, None, "{why:?}");
         assert_eq!(record.kept.as_deref(), Some(why.text()));
     }
+}
+
+#[test]
+fn an_array_waits_with_what_its_tasks_see_of_it() {
+    let array = crate::job::array::Extent::of("1-9:2");
+    let request = Request {
+        jobs: 5,
+        array,
+        ..request(ask(Some(Memory::Node(65536)), 8, 1))
+    };
+    let record = decide(&measuring(), None, &request, NOW).unwrap();
+    assert_eq!(record.shadow.unwrap().array, array);
 }
 
 #[test]
@@ -276,6 +297,7 @@ fn rules_know_whose_job_it_is_from_the_directory_where_the_request_does_not_say(
 fn align(toml: &str, comment: &'static [u8], left_alone: Option<LeftAlone>) -> Record {
     let request = Request {
         jobs: 1,
+        array: None,
         uid: 1,
         texts: Texts {
             name: b"align",

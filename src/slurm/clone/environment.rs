@@ -1,6 +1,7 @@
 //! The environment of a shadow: its program sees what it would see in the job.
 
 use super::Original;
+use crate::job::array::Extent;
 use crate::job::licenses::Server;
 use crate::job::{Ask, Memory};
 use crate::shadow::{MOST_SERVERS, OPTION_VARIABLE, SET_PREFIX, UNSET_PREFIX};
@@ -21,8 +22,14 @@ const LIMITS: &str = "SLURM_RLIMIT_";
 /// What a job's own environment says of shadows is not for its shadow.
 const OURS: [&str; 3] = [OPTION_VARIABLE, SET_PREFIX, UNSET_PREFIX];
 
-/// The environment for a shadow of `job`, which asks for `ask` and was submitted with `stored`. Each variable is ended by NUL.
-pub(super) fn of_shadow(stored: &[u8], ask: &Ask, job: &Original) -> Vec<u8> {
+/// The environment for a shadow of `job`, which asks for `ask` and was submitted with `stored`; a task of an array sees `array`. Each
+/// variable is ended by NUL.
+pub(super) fn of_shadow(
+    stored: &[u8],
+    ask: &Ask,
+    job: &Original,
+    array: Option<Extent>,
+) -> Vec<u8> {
     let variables = || {
         stored
             .split(|&byte| byte == 0)
@@ -51,12 +58,10 @@ pub(super) fn of_shadow(stored: &[u8], ask: &Ask, job: &Original) -> Vec<u8> {
         }
     }
     add(&[format!("{SET_PREFIX}SLURM_JOB_NAME={}", job.name).as_bytes()]);
-    if let Some(task) = job.task {
-        let array = job.script_id;
-        add(&[format!(
-            "SLURM_ARRAY_TASK_ID={task}\0SLURM_ARRAY_JOB_ID={array}\0SLURM_ARRAY_TASK_COUNT=1"
-        )
-        .as_bytes()]);
+    if let (Some(task), Some(array)) = (job.task, array) {
+        for (name, value) in of_the_array(job.script_id, task, array) {
+            add(&[format!("SLURM_ARRAY_{name}={value}").as_bytes()]);
+        }
     }
     all
 }
@@ -92,6 +97,18 @@ fn of_the_allocation(ask: &Ask, names_tasks: bool) -> [(&'static str, Option<u64
         ("SLURM_JOB_CPUS_PER_NODE", Some(cpus)),
         ("SLURM_MEM_PER_NODE", per_node),
         ("SLURM_MEM_PER_CPU", per_cpu),
+    ]
+}
+
+/// What a task sees of its array, behind `SLURM_ARRAY_`: programs share their work by it.
+fn of_the_array(id: u64, task: u64, array: Extent) -> [(&'static str, u64); 6] {
+    [
+        ("TASK_ID", task),
+        ("JOB_ID", id),
+        ("TASK_COUNT", array.count.into()),
+        ("TASK_MIN", array.min.into()),
+        ("TASK_MAX", array.max.into()),
+        ("TASK_STEP", array.step.into()),
     ]
 }
 

@@ -13,13 +13,17 @@ mod unnamed;
 use super::{CommandError, Commands, Limits, site};
 use crate::config::ShadowLimits;
 use crate::job::Ask;
-use crate::job::arguments::Arguments;
+use crate::job::array::Extent;
+use crate::job::shadow::Wait;
 use crate::shadow::{MEASURE, Mark, OPTION, OPTION_VARIABLE, SERVERS_VARIABLE, STUB};
 use std::path::Path;
 use unnamed::Unnamed;
 
 /// Minutes of Slurm's own time limit beyond the window, for a node that has lost the sampler.
 const SPARE_MINUTES: u32 = 1;
+
+/// Its tasks would share their work otherwise than the job's.
+const NOT_ITS_ARRAY: &str = "its record does not say what the tasks of its array see of it";
 
 /// A script larger than the largest that a site lets slurmctld take is none.
 const SCRIPT: Limits = Limits {
@@ -101,23 +105,25 @@ impl Prepared {
     }
 }
 
-/// Prepares a shadow of `job`; `None` while Slurm does not show yet which arguments its script has, which must be
-/// `arguments`.
+/// Prepares a shadow of `job`, which waits for it; `None` while Slurm does not show yet which arguments its script has.
 pub fn prepare(
     commands: &dyn Commands,
     limits: &ShadowLimits,
     job: &Original,
     slice: Slice,
-    arguments: &Arguments,
+    wait: &Wait,
 ) -> Result<Option<Prepared>, CommandError> {
     let own = |problem: String| unreadable(&job.handle, problem);
-    let Some(arguments) = arguments::find(commands, job, arguments)? else {
+    if job.task.is_some() && wait.array.is_none() {
+        return Err(own(NOT_ITS_ARRAY.into()));
+    }
+    let Some(arguments) = arguments::find(commands, job, &wait.arguments)? else {
         return Ok(None);
     };
     let script = script(commands, job)?;
     let mark = mark(limits, job.script_id, slice);
     // With an environment of its own, sbatch does not put its SPANK options into it.
-    let mut environment = environment(commands, job, &slice.ask).map_err(own)?;
+    let mut environment = environment(commands, job, &slice.ask, wait.array).map_err(own)?;
     environment.extend_from_slice(format!("{OPTION_VARIABLE}={mark}\0").as_bytes());
     let servers = environment::license_servers(&limits.license_servers, &environment);
     environment.extend_from_slice(format!("{SERVERS_VARIABLE}={servers}\0").as_bytes());
@@ -225,7 +231,12 @@ fn script(commands: &dyn Commands, job: &Original) -> Result<Vec<u8>, CommandErr
 }
 
 /// The job's environment from where slurmctld keeps it: nothing else has that of a job that waits.
-fn environment(commands: &dyn Commands, job: &Original, ask: &Ask) -> Result<Vec<u8>, String> {
+fn environment(
+    commands: &dyn Commands,
+    job: &Original,
+    ask: &Ask,
+    array: Option<Extent>,
+) -> Result<Vec<u8>, String> {
     let settings = site::settings(commands).map_err(|error| error.to_string())?;
     let state = settings
         .get("StateSaveLocation")
@@ -234,5 +245,5 @@ fn environment(commands: &dyn Commands, job: &Original, ask: &Ask) -> Result<Vec
         .map_err(|error| format!("{state}: environment of job {}: {error}", job.script_id))?;
     // A 32-bit count, then the variables, each ended by NUL.
     let stored = bytes.get(4..).unwrap_or_default();
-    Ok(environment::of_shadow(stored, ask, job))
+    Ok(environment::of_shadow(stored, ask, job, array))
 }

@@ -2,6 +2,7 @@
 
 use super::arguments::NOT_ITS_ARGUMENTS;
 use super::*;
+use crate::job::arguments::Arguments;
 use crate::job::{Layout, Memory};
 use std::cell::RefCell;
 
@@ -58,7 +59,7 @@ impl Controller {
         job: &Original,
         limits: &ShadowLimits,
     ) -> (Result<Option<u64>, CommandError>, Given) {
-        let prepared = prepare(self, limits, job, SLICE, &arguments());
+        let prepared = prepare(self, limits, job, SLICE, &wait());
         let id = prepared.and_then(|one| one.map(|one| one.submit(self)).transpose());
         let there = std::fs::read_dir(self.state.path()).unwrap().count();
         assert_eq!(there, 1, "nothing of a user's is written anywhere");
@@ -93,8 +94,13 @@ impl Commands for Controller {
     }
 }
 
-fn arguments() -> Arguments {
-    Arguments::of(&[b"a", b"b"]).unwrap()
+fn wait() -> Wait {
+    Wait {
+        since: 1_000_000,
+        until: 1_000_060,
+        array: Extent::of("3-9:2"),
+        arguments: Arguments::of(&[b"a", b"b"]).unwrap(),
+    }
 }
 
 fn original() -> Original {
@@ -139,7 +145,8 @@ fn a_shadow_is_its_jobs_script_behind_the_stub_with_its_environment_and_the_mark
          SHADOWFIT_SET_SLURM_NPROCS=2\0SHADOWFIT_SET_SLURM_TASKS_PER_NODE=2\0\
          SHADOWFIT_SET_SLURM_CPUS_ON_NODE=8\0SHADOWFIT_SET_SLURM_JOB_CPUS_PER_NODE=8\0\
          SHADOWFIT_UNSET_SLURM_MEM_PER_NODE=\0SHADOWFIT_SET_SLURM_MEM_PER_CPU=500\0\
-         SHADOWFIT_SET_SLURM_JOB_NAME=a job\0SLURM_ARRAY_TASK_ID=5\0SLURM_ARRAY_JOB_ID=33\0SLURM_ARRAY_TASK_COUNT=1\0{OPTION_VARIABLE}={mark}\0{SERVERS_VARIABLE}=27000@lic1,27001@lic2\0"
+         SHADOWFIT_SET_SLURM_JOB_NAME=a job\0SLURM_ARRAY_TASK_ID=5\0SLURM_ARRAY_JOB_ID=33\0SLURM_ARRAY_TASK_COUNT=4\0\
+         SLURM_ARRAY_TASK_MIN=3\0SLURM_ARRAY_TASK_MAX=9\0SLURM_ARRAY_TASK_STEP=2\0{OPTION_VARIABLE}={mark}\0{SERVERS_VARIABLE}=27000@lic1,27001@lic2\0"
     );
     assert_eq!(String::from_utf8(given.environment).unwrap(), expected);
     let line = given.words.join(" ");
@@ -204,6 +211,22 @@ fn a_job_whose_arguments_are_not_reported_has_no_shadow() {
         assert_eq!(id.unwrap_err().reason(), NOT_ITS_ARGUMENTS);
         assert!(given.words.is_empty());
     }
+}
+
+#[test]
+fn a_task_of_an_array_of_which_nothing_is_known_has_no_shadow() {
+    let slurm = Controller::new("77\n");
+    let untold = Wait {
+        array: None,
+        ..wait()
+    };
+    let of = |job: &Original| prepare(&slurm, &site(), job, SLICE, &untold).map(|_| ());
+    assert_eq!(of(&original()).unwrap_err().reason(), NOT_ITS_ARRAY);
+    let single = Original {
+        task: None,
+        ..original()
+    };
+    assert!(of(&single).is_ok());
 }
 
 #[test]

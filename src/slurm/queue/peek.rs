@@ -101,6 +101,7 @@ mod tests {
         };
         let wait = Wait {
             since: 0,
+            array: None,
             until: 60,
             arguments: Arguments::of(&[]).unwrap(),
         };

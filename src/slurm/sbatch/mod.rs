@@ -92,6 +92,7 @@ impl Submission {
                 own_memory: asked.own_memory,
             },
             jobs: array::jobs(asked.array.as_deref()),
+            array: asked.array.as_deref().and_then(array::Extent::of),
             input_bytes: input_bytes(&self.path, self.arguments.iter().map(String::as_str)),
             left_alone: self.left_alone(),
             may_wait: !asked.cannot_wait(),

@@ -47,6 +47,7 @@ fn request() -> Request<'static> {
     Request {
         uid: 1,
         jobs: 1,
+        array: None,
         texts: Texts {
             name: b"align",
             script: b"#!/bin/sh\nbwa\n",

@@ -34,6 +34,9 @@ fn seen(options: &[&str]) -> String {
         ask.own_cpus.then(|| "own CPUs".into()),
         ask.own_memory.then(|| "own memory".into()),
         (request.jobs != 1).then(|| format!("{} jobs", request.jobs)),
+        request
+            .array
+            .map(|seen| format!("{} from {} to {}", seen.count, seen.min, seen.max)),
         request.left_alone.map(|why| format!("left alone: {why:?}")),
         (!request.may_wait).then(|| "cannot wait".into()),
         request.unshadowed.map(|why| format!("no shadow: {why:?}")),
@@ -57,7 +60,7 @@ fn of_each_option_a_decision_sees_what_it_says() {
         (&["-L", "matlab:2"], "licenses matlab:2"),
         (&["-D", "/scratch"], "in /scratch"),
         (&["-D", "run"], &below),
-        (&["-a", "0-9%2"], "10 jobs"),
+        (&["-a", "0-9%2"], "10 jobs, 10 from 0 to 9"),
         (&["--mem=2G"], "Node(2048)"),
         (&["--mem-update=20@5"], "own memory"),
         (&["--mem-per-cpu=300M"], "Cpu(300)"),
