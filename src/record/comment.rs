@@ -1,6 +1,6 @@
 //! What stands in AdminComment: read here, once, where squeue and sacct are read, and asked ever after.
 
-use super::{Record, VERSION};
+use super::{Later, Record, VERSION};
 use crate::job::counters::ShadowCounters;
 use crate::shadow::Mark;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,8 @@ impl Comment {
         if text.is_empty() {
             return Comment::Empty;
         }
-        if let Some(record) = ours().filter(|record| record.shadowfit == VERSION) {
+        if let Some(mut record) = ours().filter(|record| record.shadowfit == VERSION) {
+            record.later = Later::beyond(&written(&record).unwrap_or_default(), text);
             return Comment::Ours(Box::new(record));
         }
         match shadow().filter(|record| record.shadowfit == VERSION) {
@@ -57,7 +58,7 @@ impl Comment {
     pub fn text(&self) -> Cow<'_, str> {
         match self {
             Comment::Empty => "".into(),
-            Comment::Ours(record) => written(record).unwrap_or_default().into(),
+            Comment::Ours(record) => whole(record).unwrap_or_default().into(),
             Comment::Shadow(record) => record.to_comment().into(),
             Comment::Other(text) => text.into(),
         }
@@ -111,10 +112,19 @@ impl ShadowRecord {
     }
 }
 
+/// A record with what a later release wrote.
+pub(super) fn whole(record: &Record) -> serde_json::Result<String> {
+    Ok(bare(record.later.joined(written(record)?)))
+}
+
 /// JSON without a `|`, the delimiter of `sacct --parsable`: scripts of others read rows that hold this, too. Only
 /// inside its strings can JSON hold one.
 pub(super) fn written(record: &impl Serialize) -> serde_json::Result<String> {
-    Ok(serde_json::to_string(record)?.replace('|', "\\u007c"))
+    serde_json::to_string(record).map(bare)
+}
+
+fn bare(json: String) -> String {
+    json.replace('|', "\\u007c")
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 
 mod comment;
 mod finished;
+mod later;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use comment::{Comment, ShadowRecord};
 pub use finished::FinishedJob;
+pub use later::Later;
 
 use crate::config::{Manager, Mode};
 use crate::fingerprint::{Kind, Level};
@@ -159,6 +161,9 @@ pub struct Record {
     /// The job runs again, and with what its user asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub given_back: bool,
+    /// What a later release has written into it beyond that.
+    #[serde(skip)]
+    pub later: Later,
 }
 
 impl Record {
@@ -189,15 +194,19 @@ impl Record {
             profile: None,
             again: None,
             given_back: false,
+            later: Later::default(),
         }
     }
 
     /// The record of a job that has ended, `None` if nothing was decided about it, with what it did.
     pub fn with_profile(record: Option<Record>, profile: JobCounters) -> Record {
         let nothing = || Record::kept(Kind::default(), None, "nothing was decided about it");
+        let record = record.unwrap_or_else(nothing).started(None);
         Record {
             profile: Some(Box::new(profile)),
-            ..record.unwrap_or_else(nothing).started(None)
+            // Of another run's profile it would tell nothing true.
+            later: record.later.without("profile"),
+            ..record
         }
     }
 
@@ -287,12 +296,12 @@ impl Record {
         }
     }
 
-    /// The AdminComment; `None` if it would be too large.
+    /// The AdminComment; `None` if it would be too large. What a later release has written goes first.
     pub fn to_comment(&self) -> Option<String> {
         let most = MAX_SIZE + self.profile.as_ref().map_or(0, |_| MAX_PROFILE_SIZE);
-        comment::written(self)
-            .ok()
-            .filter(|text| text.len() <= most)
+        let fits = |text: &String| text.len() <= most;
+        let whole = comment::whole(self).ok().filter(fits);
+        whole.or_else(|| comment::written(self).ok().filter(fits))
     }
 
     /// It still waits for a shadow at `now`, in seconds since 1970.

@@ -348,6 +348,22 @@ fn a_comment_that_is_too_large_for_slurm_is_none_and_a_profile_has_room_of_its_o
 }
 
 #[test]
+fn where_there_is_no_room_what_a_later_release_wrote_goes_first() {
+    let comment = |length: usize| {
+        let later = format!(r#"{{"shadowfit":1,"plan":"{}","#, "|".repeat(length));
+        plain()
+            .to_comment()
+            .unwrap()
+            .replacen(r#"{"shadowfit":1,"#, &later, 1)
+    };
+    let read = |length| Comment::read(&comment(length)).into_record().unwrap();
+    let few = read(9).to_comment().unwrap();
+    assert!(few.contains("plan") && !few.contains('|'), "{few}");
+    assert_eq!(Comment::read(&few).record(), Some(&read(9)));
+    assert_eq!(read(MAX_SIZE).to_comment(), plain().to_comment());
+}
+
+#[test]
 fn a_profile_is_kept_of_a_job_about_which_nothing_was_decided_too() {
     let record = Record::with_profile(None, held(2));
     assert_eq!(record.profile.as_deref(), Some(&held(2)));

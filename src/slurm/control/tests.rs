@@ -563,6 +563,36 @@ fn a_run_that_its_memory_killed_is_put_back_by_its_own_name_where_its_record_wan
     }
 }
 
+/// The record in a job's AdminComment after its profile was joined to `comment`.
+fn joined(comment: &str) -> serde_json::Value {
+    let job = serde_json::json!({"job_id": 9, "job_state": "RUNNING", "admin_comment": comment});
+    let answer = job.to_string();
+    let answers = [("squeue", answer.as_str())];
+    let slurm = Scripted::new(&answers);
+    join_profile(&slurm, "9", Counters::nothing(Ended::Finished).into()).unwrap();
+    let asked = slurm.asked().split_off(1);
+    let (_, written) = asked[0].split_once("AdminComment=").unwrap();
+    serde_json::from_str(written).unwrap()
+}
+
+#[test]
+fn what_a_later_release_wrote_is_written_back() {
+    let asked = Some(ask(Some(Memory::Node(4000)), 1, 1));
+    let known = Record::kept(Kind::default(), asked, "nothing is known");
+    let known = known.to_comment().unwrap();
+    let mut later: serde_json::Value = serde_json::from_str(&known).unwrap();
+    later["plan"] = serde_json::json!({"node": "n1"});
+    later["asked"]["own_disk"] = true.into();
+    let mut expected = joined(&known);
+    expected["plan"] = later["plan"].clone();
+    expected["asked"]["own_disk"] = true.into();
+    assert_eq!(joined(&later.to_string()), expected);
+    // What it wrote of an earlier run's profile tells nothing of this one's.
+    let mut again = joined(&later.to_string());
+    again["profile"]["of_that_run"] = 7.into();
+    assert_eq!(joined(&again.to_string()), expected);
+}
+
 #[test]
 fn jobs_are_cancelled_requeued_and_made_to_wait_again_by_their_handle() {
     let slurm = Scripted::default();
