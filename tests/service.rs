@@ -38,6 +38,15 @@ fn exposure(drop_in: Option<&str>) -> f64 {
 }
 
 #[test]
+fn the_agent_starts_nothing_of_slurms() {
+    let unit = std::fs::read_to_string(scripts().join("shadowfitd.service")).expect("it is there");
+    let names = |line: &&str| line.contains("slurmctld.service");
+    let lines: Vec<&str> = unit.lines().filter(names).collect();
+    // An admin who has stopped slurmctld finds it stopped, whatever becomes of the agent.
+    assert_eq!(lines, ["After=slurmctld.service munge.service"]);
+}
+
+#[test]
 #[ignore = "needs systemd-analyze, which scripts/setup installs"]
 fn the_agent_is_exposed_as_little_as_its_work_allows() {
     let plain = exposure(None);
