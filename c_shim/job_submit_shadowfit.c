@@ -148,6 +148,8 @@ static uint32_t traits_of(const job_desc_msg_t *job)
 		traits |= SHADOWFIT_OWN_MEMORY;
 	if (job->bitflags != NO_VAL64 && (job->bitflags & CRON_JOB))
 		traits |= SHADOWFIT_CRON;
+	if (is_expedited(job))
+		traits |= SHADOWFIT_EXPEDITED;
 	if (starts_later(job))
 		traits |= SHADOWFIT_LATER;
 	if (reads_a_file(job))

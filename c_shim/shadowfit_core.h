@@ -32,6 +32,7 @@
 #define SHADOWFIT_OWN_INPUT 4096u /* --input: its script reads a file */
 #define SHADOWFIT_CONTAINER 8192u /* its script runs in a container */
 #define SHADOWFIT_BURST_BUFFER 16384u /* its files are brought to where it runs */
+#define SHADOWFIT_EXPEDITED 32768u /* --requeue=expedite: Slurm requeues and holds it by itself */
 
 /* Bits of shadowfit_answer.actions. */
 #define SHADOWFIT_SET_MEMORY 1u

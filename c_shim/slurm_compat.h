@@ -62,6 +62,16 @@ static inline bool runs_in_a_container(const job_desc_msg_t *job)
 #endif
 }
 
+/* A job whose script fails is requeued by Slurm itself, and held (--requeue=expedite, since 25.11). */
+static inline bool is_expedited(const job_desc_msg_t *job)
+{
+#ifdef EXPEDITED_REQUEUE
+	return job->bitflags != NO_VAL64 && (job->bitflags & EXPEDITED_REQUEUE);
+#else
+	return false;
+#endif
+}
+
 /* job_modify learned to explain itself in 23.02. */
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
 #define SHADOWFIT_JOB_MODIFY_ERR_MSG , char **err_msg

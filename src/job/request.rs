@@ -189,6 +189,8 @@ pub enum LeftAlone {
     Heterogeneous,
     /// By scrontab: Slurm starts it again and again, and lets nobody change it meanwhile.
     Scrontab,
+    /// `--requeue=expedite`: where its script fails, as of too little memory, Slurm holds it, and nobody could rescue it.
+    Expedited,
     /// `--no-requeue`, or a site that never requeues: it could not be rescued.
     NoRequeue,
     /// `--shadowfit=off`.
@@ -201,7 +203,7 @@ pub enum LeftAlone {
 
 impl LeftAlone {
     /// All for which there is a record.
-    pub const RECORDED: [LeftAlone; 10] = [
+    pub const RECORDED: [LeftAlone; 11] = [
         LeftAlone::NoRequeue,
         LeftAlone::WholeNodes,
         LeftAlone::Exclusive,
@@ -209,6 +211,7 @@ impl LeftAlone {
         LeftAlone::MemoryPerGpu,
         LeftAlone::Heterogeneous,
         LeftAlone::Scrontab,
+        LeftAlone::Expedited,
         LeftAlone::OptedOut,
         LeftAlone::ManyArguments,
         LeftAlone::LongTexts,
@@ -224,6 +227,7 @@ impl LeftAlone {
             LeftAlone::MemoryPerGpu => "--mem-per-gpu",
             LeftAlone::Heterogeneous => "heterogeneous job",
             LeftAlone::Scrontab => "scrontab",
+            LeftAlone::Expedited => "--requeue=expedite",
             LeftAlone::NoRequeue => "may not be requeued",
             LeftAlone::OptedOut => "--shadowfit=off",
             LeftAlone::ManyArguments => "more arguments than are read",

@@ -192,6 +192,7 @@ fn left_alone(raw: &shadowfit_request, opted_out: bool, reads_all: Reads) -> Opt
         (has(SHADOWFIT_MEM_PER_GPU), LeftAlone::MemoryPerGpu),
         (has(SHADOWFIT_HETEROGENEOUS), LeftAlone::Heterogeneous),
         (has(SHADOWFIT_CRON), LeftAlone::Scrontab),
+        (has(SHADOWFIT_EXPEDITED), LeftAlone::Expedited),
         (!reads_all.arguments, LeftAlone::ManyArguments),
         (!reads_all.texts, LeftAlone::LongTexts),
         (!has(SHADOWFIT_REQUEUEABLE), LeftAlone::NoRequeue),
@@ -432,6 +433,21 @@ mod tests {
             // SAFETY: it holds no text.
             assert_eq!(unsafe { request(&raw) }.unshadowed, why);
         }
+    }
+
+    #[test]
+    fn a_job_that_slurm_would_requeue_and_hold_is_left_alone() {
+        let script = CString::new("#!/bin/sh\n").unwrap();
+        let raw = shadowfit_request {
+            script: script.as_ptr(),
+            traits: SHADOWFIT_REQUEUEABLE | SHADOWFIT_EXPEDITED,
+            memory_per_node_mib: 1000,
+            memory_per_cpu_mib: u64::MAX,
+            ..raw()
+        };
+        // SAFETY: the text ends in NUL and outlives the request.
+        let found = unsafe { request(&raw) };
+        assert_eq!(found.left_alone, Some(LeftAlone::Expedited));
     }
 
     #[test]

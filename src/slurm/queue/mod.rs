@@ -332,9 +332,11 @@ fn handle(row: &QueueRow) -> Option<String> {
 fn state(shown: &str, reason: &str, restarts: u64) -> String {
     let reason = if restarts == 0 { reason } else { "" };
     match (shown, reason) {
-        ("REQUEUED" | "REQUEUE_HOLD" | "REQUEUE_FED" | "SPECIAL_EXIT" | "RESV_DEL_HOLD", _) => {
-            "PENDING"
-        }
+        (
+            "REQUEUED" | "REQUEUE_HOLD" | "REQUEUE_FED" | "SPECIAL_EXIT" | "RESV_DEL_HOLD"
+            | "EXPEDITING",
+            _,
+        ) => "PENDING",
         ("RESIZING" | "SIGNALING" | "STOPPED", _) => "RUNNING",
         ("COMPLETING" | "STAGE_OUT", "OutOfMemory") => "OUT_OF_MEMORY",
         ("COMPLETING" | "STAGE_OUT", "NonZeroExitCode") => "FAILED",

@@ -95,6 +95,7 @@ fn jobs_are_read_with_the_states_that_matter() {
         ("REQUEUE_HOLD", "None", 2, "PENDING"),
         ("SPECIAL_EXIT", "None", 2, "PENDING"),
         ("RESV_DEL_HOLD", "None", 2, "PENDING"),
+        ("EXPEDITING", "None", 1, "PENDING"),
         ("RESIZING", "None", 2, "RUNNING"),
         ("STAGE_OUT", "None", 0, "COMPLETING"),
         ("COMPLETING", "None", 0, "COMPLETING"),

@@ -284,7 +284,7 @@ fn has_ended(state: &str) -> Result<bool, &'static str> {
         _ if OVER.contains(&state) => Ok(true),
         "PENDING" | "RUNNING" | "SUSPENDED" | "RESIZING" | "COMPLETING" | "CONFIGURING"
         | "STOPPED" | "STAGE_OUT" | "SIGNALING" | "SPECIAL_EXIT" | "REQUEUE_HOLD"
-        | "REQUEUE_FED" | "RESV_DEL_HOLD" => Ok(false),
+        | "REQUEUE_FED" | "RESV_DEL_HOLD" | "EXPEDITING" => Ok(false),
         _ => Err("unknown state"),
     }
 }

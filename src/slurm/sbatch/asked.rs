@@ -68,6 +68,8 @@ pub struct Asked {
     pub exclusive: bool,
     /// `--no-requeue`.
     pub no_requeue: bool,
+    /// `--requeue=expedite`, which a later `--requeue` does not take back.
+    pub expedited: bool,
     /// `--shadowfit=off`.
     pub opted_out: bool,
     /// A shadow runs first, though its kind is known.
@@ -195,6 +197,7 @@ impl Asked {
             "requeue" => {
                 given.map_or(Ok(""), |given| one_of(Some(given), &["expedite"]))?;
                 self.no_requeue = false;
+                self.expedited |= given.is_some();
             }
             "cpus-per-task" => self.cpus = Some(count(text, 1)?),
             "distribution" => {

@@ -140,6 +140,7 @@ impl Submission {
             (asked.heterogeneous, LeftAlone::Heterogeneous),
             (!self.first_arguments().1, LeftAlone::ManyArguments),
             (self.has_long_texts(), LeftAlone::LongTexts),
+            (asked.expedited, LeftAlone::Expedited),
             (asked.no_requeue, LeftAlone::NoRequeue),
         ]
         .into_iter()

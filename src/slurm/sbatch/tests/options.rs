@@ -102,7 +102,10 @@ fn of_each_option_a_decision_sees_what_it_says() {
         (&["-m", "arbitrary", "-w", "n1"], ""),
         (&["--no-requeue"], "left alone: NoRequeue"),
         (&["--no-requeue", "--requeue"], ""),
-        (&["--no-requeue", "--requeue=expedite"], ""),
+        (
+            &["--requeue=expedite", "--requeue"],
+            "left alone: Expedited",
+        ),
         (&["--exclusive=mcs"], "left alone: Exclusive"),
         (&["-s"], ""),
         (&["--mail-type=END", "--nice=5"], ""),
