@@ -228,7 +228,7 @@ fn the_tree_of_cgroup_v2_is_read_in_every_hostile_form_and_written_where_it_must
     let nodes = folder.path().join("nodes");
     std::fs::create_dir(&nodes).expect("writable");
     let output = run(&program, &[&nodes.display().to_string()]);
-    assert_eq!(said(&output), "283 cases, 0 wrong");
+    assert_eq!(said(&output), "286 cases, 0 wrong");
     let broken = run(&program, &["overflow"]);
     assert!(String::from_utf8_lossy(&broken.stderr).contains("AddressSanitizer"));
 }

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -22,6 +23,9 @@
 /* Slurm does not know what runs in there: the step must not be over before that has ended, be it in a call to a file
  * server that does not answer. */
 #define CLEAR_S 120
+/* What Slurm's scope is called, and in how many slices within each other CgroupSlice may put it. */
+#define SCOPE_END "slurmstepd.scope"
+#define MOST_SLICES 4
 
 /* Where this process is in the tree; every job is in one group. */
 static int own_path(char *path, size_t size)
@@ -125,17 +129,48 @@ int cgroup_v2_own(const struct sandbox *wish)
 	return -1;
 }
 
-/* Slices may be nested: CgroupSlice says in which Slurm's scope is. Its name begins with the node's where several nodes
- * may be on one machine. */
+/* Its name begins with the node's where several nodes may be on one machine. */
+static bool is_scope(const char *name)
+{
+	size_t length = strlen(name), end = sizeof(SCOPE_END) - 1;
+
+	return length >= end && strcmp(name + length - end, SCOPE_END) == 0;
+}
+
+static void clear_in_scope(const char *scope, const char *name, unsigned *looks)
+{
+	char pattern[PATH_MAX];
+
+	if (snprintf(pattern, sizeof(pattern), "%s/*/step_*/user/%s", scope, name) < (int)sizeof(pattern))
+		cgroup_clear(pattern, looks);
+}
+
+/* Slices may be nested, and a user may have one of his own: what he makes there is as much as he likes, and none of Slurm's. */
+static void clear_in_slice(const char *slice, unsigned depth, const char *name, unsigned *looks)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	DIR *entries = opendir(slice);
+
+	while (entries && (entry = readdir(entries))) {
+		/* Most of what there is are files. */
+		bool may_be_folder = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
+		if (!may_be_folder || entry->d_name[0] == '.' ||
+		    snprintf(path, sizeof(path), "%s/%s", slice, entry->d_name) >= (int)sizeof(path) ||
+		    !cgroup_is_roots(path))
+			continue;
+		if (is_scope(entry->d_name))
+			clear_in_scope(path, name, looks);
+		else if (depth < MOST_SLICES)
+			clear_in_slice(path, depth + 1, name, looks);
+	}
+	if (entries)
+		closedir(entries);
+}
+
 void cgroup_v2_clear(const char *name)
 {
-	static const char *const slices[] = { "", "*/", "*/*/", "*/*/*/", "*/*/*/*/" };
-	char pattern[PATH_MAX];
 	unsigned looks = CGROUP_LOOKS(CLEAR_S);
 
-	for (size_t which = 0; which < sizeof(slices) / sizeof(*slices); which++) {
-		snprintf(pattern, sizeof(pattern), CGROUPS "/%s*slurmstepd.scope/*/step_*/user/%s", slices[which],
-			 name);
-		cgroup_clear(pattern, &looks);
-	}
+	clear_in_slice(CGROUPS, 0, name, &looks);
 }

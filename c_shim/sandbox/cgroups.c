@@ -129,7 +129,7 @@ static void kill_all(const char *group)
 }
 
 /* Where the system lets users make groups, one of theirs may have this name. */
-static bool is_roots(const char *group)
+bool cgroup_is_roots(const char *group)
 {
 	struct stat seen;
 
@@ -155,7 +155,7 @@ void cgroup_clear(const char *pattern, unsigned *looks)
 
 	if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0)
 		for (size_t group = 0; group < found.gl_pathc; group++)
-			if (is_roots(found.gl_pathv[group]))
+			if (cgroup_is_roots(found.gl_pathv[group]))
 				clear(found.gl_pathv[group], looks);
 	globfree(&found);
 }

@@ -6,6 +6,7 @@
 #ifndef SHADOWFIT_CGROUPS_H
 #define SHADOWFIT_CGROUPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "sandbox.h"
@@ -23,6 +24,9 @@ int cgroup_enter(const char *group);
 /* Calls `limit` with the number, as "8:0", of each disk of the node. */
 void cgroup_each_disk(void (*limit)(const char *group, const char *disk, uint64_t bytes_per_s), const char *group,
 		      uint64_t bytes_per_s);
+
+/* A folder that root has made: no link, and no user's. */
+bool cgroup_is_roots(const char *group);
 
 /* How often it is looked whether a group has come to its end. */
 #define CGROUP_LOOK_US 20000

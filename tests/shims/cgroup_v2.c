@@ -315,7 +315,11 @@ static void clear_its_own_alone(void)
 		{ "tree/a/n1_slurmstepd.scope/job_7/step_batch/user/" NAME "7", false },
 		{ "tree/a/n1_slurmstepd.scope/job_7/step_batch/user/task_0/" NAME, false },
 		{ "tree/a/n1_slurmstepd.scope/job_7/step_batch/" NAME, false },
+		{ "tree/a/n1_slurmstepd.scope/job_7/step_batch/user/bobs_" NAME, false },
+		/* What is in a folder of bob's is none of Slurm's, whoever made it. */
 		{ "tree/bobs/n1_slurmstepd.scope/job_7/step_batch/user/" NAME, false },
+		{ "tree/a/bobs/b/n1_slurmstepd.scope/job_7/step_batch/user/" NAME, false },
+		{ "tree/bobs_slurmstepd.scope/job_7/step_batch/user/" NAME, false },
 		{ "tree/" NAME, false },
 	};
 
@@ -328,6 +332,10 @@ static void clear_its_own_alone(void)
 			fprintf(stderr, "%s\n", rows[which].group);
 			wrong++;
 		}
+	}
+	if (bobs_opened > 0) {
+		fprintf(stderr, "%u folders of a user's are looked through\n", bobs_opened);
+		wrong++;
 	}
 }
 

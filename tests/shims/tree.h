@@ -117,8 +117,9 @@ static int kernel_rmdir(const char *group)
 static int kernel_lstat(const char *path, struct stat *seen)
 {
 	int answer = lstat(path, seen);
+	const char *last = strrchr(path, '/');
 
-	seen->st_uid = strstr(path, "bobs") ? 1002 : 0;
+	seen->st_uid = last && strncmp(last, "/bobs", 5) == 0 ? 1002 : 0;
 	return answer;
 }
 
@@ -127,8 +128,11 @@ static int kernel_open(const char *path, int flags)
 	return open(strncmp(path, "/sys/", 5) == 0 ? path + 5 : path, flags);
 }
 
+static unsigned bobs_opened; /* folders of his that were looked through */
+
 static DIR *kernel_opendir(const char *path)
 {
+	bobs_opened += strstr(path, "bobs") != NULL;
 	return opendir(strncmp(path, "/sys/", 5) == 0 ? path + 5 : path);
 }
 
