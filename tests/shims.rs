@@ -205,7 +205,7 @@ fn node_runs_a_shadow(include: &Path) {
     let sampler = folder.path().join("shadowfit-sampler");
     std::os::unix::fs::symlink(&program, sampler).expect("writable");
     let output = run(&program, &[&folder.path().display().to_string()]);
-    assert_eq!(said(&output), "69 steps, 0 wrong");
+    assert_eq!(said(&output), "70 steps, 0 wrong");
     let broken = run(&program, &["overflow"]);
     assert!(String::from_utf8_lossy(&broken.stderr).contains("AddressSanitizer"));
 }

@@ -21,6 +21,7 @@
 /* plugin.c: what plugstack.conf says. */
 struct settings {
 	const char *programs; /* the folder of shadowfit-sampler and shadowfit-standin */
+	const char *config;   /* the sampler's shadowfit.toml; empty for the one beside slurm.conf */
 	int profiles;	      /* batch jobs are watched */
 	uid_t least_uid;      /* users below have no shadows */
 	const char *overlay_over; /* types of file systems, or NULL */

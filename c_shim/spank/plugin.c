@@ -4,8 +4,10 @@
  * the agent's shadows into their sandbox, starts the sampler beside them, and sees to it that nothing of
  * them stays.
  *
- * plugstack.conf:  optional spank_shadowfit.so [programs=FOLDER] [profile=off] [least_uid=1000] [overlay_over=TYPE,...]
- * where FOLDER holds shadowfit-sampler and shadowfit-standin. Beside each batch job a sampler notes what
+ * plugstack.conf:  optional spank_shadowfit.so [programs=FOLDER] [config=FILE] [profile=off] [least_uid=1000]
+ *                                           [overlay_over=TYPE,...]
+ * where FOLDER holds shadowfit-sampler and shadowfit-standin, and FILE is the sampler's shadowfit.toml where none lies beside
+ * slurm.conf, as on a configless node. Beside each batch job a sampler notes what
  * it does, unless profile=off. Users below least_uid have no shadows. overlay_over names types
  * of file systems that bear an overlay, beside those of the kernel (sandbox/places.c).
  *
@@ -20,7 +22,7 @@
 
 SPANK_PLUGIN(shadowfit, 1);
 
-struct settings settings = { .programs = SHADOWFIT_PROGRAMS, .profiles = 1,
+struct settings settings = { .programs = SHADOWFIT_PROGRAMS, .config = "", .profiles = 1,
 			     .least_uid = SHADOWFIT_LEAST_UID };
 
 /* What is no number would be 0, and everybody's. */
@@ -39,6 +41,8 @@ static void read_setting(const char *word)
 {
 	if (strncmp(word, "programs=", 9) == 0)
 		settings.programs = word + 9;
+	else if (strncmp(word, "config=", 7) == 0)
+		settings.config = word + 7;
 	else if (strncmp(word, "least_uid=", 10) == 0)
 		read_least_uid(word + 10);
 	else if (strncmp(word, "overlay_over=", 13) == 0)

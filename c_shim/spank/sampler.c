@@ -152,7 +152,7 @@ static void become_sampler_of_job(const struct start *start)
 	/* Its end tells that the sampler has ended; each byte, that it wants to be waited for longer. */
 	pass(sampler_lives[1], output, sizeof(output));
 	execl(program(), program(), "job", "--job", job, "--pid", pid, "--user", user, "--report-fd", input,
-	      "--wait-fd", output, (char *)NULL);
+	      "--wait-fd", output, "--config", settings.config, (char *)NULL);
 }
 
 /* slurmstepd waits for the end of its tasks' output, which must not be held open by a sampler: not even by
@@ -180,7 +180,7 @@ static void become_sampler_of_node(const struct start *start)
 	snprintf(user, sizeof(user), "%u", start->user);
 	close_all();
 	execl(program(), program(), "node", "--job", job, "--pid", pid, "--user", user, "--node", start->node,
-	      (char *)NULL);
+	      "--config", settings.config, (char *)NULL);
 }
 
 /* Exits only. A grandchild, so that slurmstepd, which waits for all of its children, does not wait for it. */

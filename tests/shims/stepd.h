@@ -328,6 +328,9 @@ static void be_sampler(char **words)
 			go = atoi(*++words);
 		else if (strcmp(*words, "--pid") == 0 || strcmp(*words, "--wait-fd") == 0)
 			words++;
+		/* Nothing, where plugstack.conf says nothing. */
+		else if (strcmp(*words, "--config") == 0 && !words[1][0])
+			words++;
 		else
 			snprintf(line + strlen(line), sizeof(line) - strlen(line), " %s", *words);
 	}

@@ -149,6 +149,8 @@ static const struct step steps[] = {
 		      SAMPLER("tux", "9999999999", "27000@lic1") ", told pid 1\ncleared shadowfit_tux_7\n" },
 	/* Steps that nobody marked. */
 	{ RIGHT, .title = "a job without profile", .mark = NULL, .setting = "profile=off", .expected = "script\n" },
+	{ RIGHT, .title = "a configuration elsewhere", .mark = NULL, .setting = "config=/x.toml",
+	  .expected = "script\nsampler job --job 7 --user 1000 --config /x.toml, told exit 0\n" },
 	{ RIGHT, .title = "a script that fails", .mark = NULL, .task_ends_with = 3, .expected = "script\nsampler job --job 7 --user 1000, told exit 3\n" },
 	{ RIGHT, .title = "a job of nobody", .mark = NULL, .lacks = S_JOB_UID,
 	  .expected = "script\nsampler job --job 7 --user 4294967295, told exit 0\n" },

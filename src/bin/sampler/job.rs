@@ -40,8 +40,7 @@ pub fn run(arguments: &Job) {
     let Some(group) = group(arguments.job, arguments.pid, arguments.user) else {
         return;
     };
-    // Without a readable configuration no license is watched for.
-    let config = Config::load(&Config::default_path()).unwrap_or_default();
+    let config = super::config(&arguments.config);
     // Only then there are others beside steps, on the job's other nodes.
     let spool = config.profile.spool_dir.as_ref();
     let _alone = spool.and_then(|_| OnlySampler::beside(arguments.job, &group));

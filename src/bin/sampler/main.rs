@@ -8,10 +8,12 @@ mod news;
 mod node;
 mod shadow;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use shadowfit_core::config::Config;
 use shadowfit_core::sampler::cgroup;
 use shadowfit_core::shadow::GROUP_PREFIX;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 
@@ -84,6 +86,9 @@ struct Job {
     /// The pipe on which slurmstepd is asked to wait for longer
     #[arg(long)]
     wait_fd: u32,
+    /// Its shadowfit.toml; empty for the one beside slurm.conf
+    #[arg(long, default_value = "", value_parser = value_parser!(OsString))]
+    config: OsString,
 }
 
 #[derive(Args)]
@@ -100,6 +105,9 @@ struct Node {
     /// This node's name
     #[arg(long, value_parser = node_name)]
     node: String,
+    /// Its shadowfit.toml; empty for the one beside slurm.conf
+    #[arg(long, default_value = "", value_parser = value_parser!(OsString))]
+    config: OsString,
 }
 
 /// What is killed and removed at the end must be a shadow's.
@@ -131,6 +139,16 @@ fn main() {
     }
 }
 
+/// The configuration in `named`, or the default one. Without a readable one no license is watched for, no profile is left for
+/// others, and no memory lent.
+fn config(named: &OsStr) -> Config {
+    let path = match named.is_empty() {
+        true => Config::default_path(),
+        false => named.into(),
+    };
+    Config::load(&path).unwrap_or_default()
+}
+
 /// As many as the node allows: a file is kept open for each of a job's threads.
 fn allow_more_files() {
     let files = Resource::RLIMIT_NOFILE;
@@ -153,7 +171,7 @@ fn is_part(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arguments, group_name, node_name};
+    use super::{Arguments, What, config, group_name, node_name};
     use clap::Parser;
 
     /// As a C function calls it: texts as they stand there, and for its variables what they may hold.
@@ -184,6 +202,31 @@ mod tests {
                 panic!("{call:?}: {error}");
             }
         }
+    }
+
+    #[test]
+    fn plugstack_says_where_the_configuration_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("other.toml");
+        std::fs::write(&path, "[elastic]\npool_mib = 7\n").unwrap();
+        let path = path.display().to_string();
+        let pool = |more: &[&str]| {
+            let call = [
+                "sampler",
+                "node",
+                "--job=7",
+                "--pid=7",
+                "--user=7",
+                "--node=n1",
+            ];
+            let parsed = Arguments::try_parse_from(call.iter().chain(more)).unwrap();
+            let What::Node(node) = parsed.what else {
+                panic!("another program")
+            };
+            config(&node.config).elastic.pool_mib
+        };
+        assert_eq!(pool(&["--config", &path]), 7);
+        assert_eq!(pool(&["--config", ""]), pool(&[]));
     }
 
     #[test]

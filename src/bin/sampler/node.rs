@@ -5,7 +5,6 @@ use super::alone::OnlySampler;
 use super::job::{group, leave};
 use super::{Node, PROC};
 use shadowfit_core::clock::WallClock;
-use shadowfit_core::config::Config;
 use shadowfit_core::job::counters::Ended;
 use shadowfit_core::sampler::Sampler;
 use std::path::Path;
@@ -16,7 +15,7 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// Watches the job to its end here, unless another sampler does, or nobody would hear of it.
 pub fn run(arguments: &Node) {
-    let config = Config::load(&Config::default_path()).unwrap_or_default();
+    let config = super::config(&arguments.config);
     let Some(folder) = config.profile.spool_dir else {
         return;
     };

@@ -30,6 +30,7 @@ pub(super) fn findings(commands: &dyn Commands, config: &Config) -> Vec<Finding>
     findings.push(holds(&setting, config));
     findings.push(page_cache(&setting, Path::new(CGROUP_V2)));
     findings.push(libraries(setting("PluginDir")));
+    findings.extend(reaches_nodes(&setting, config));
     if config.wants_shadows() {
         findings.extend(shadows(&setting, config));
     }
@@ -241,6 +242,33 @@ pub(super) fn grows<'a>(setting: &impl Fn(&str) -> &'a str) -> Finding {
         problem,
         "task/cgroup in TaskPlugin, ConstrainRAMSpace=yes in cgroup.conf and no OverMemoryKill, or pool_mib = 0 under [elastic]",
     )
+}
+
+/// slurmctld hands its own files to nodes that have none, and not shadowfit.toml, which says some things to samplers.
+pub(super) fn reaches_nodes<'a>(
+    setting: &impl Fn(&str) -> &'a str,
+    config: &Config,
+) -> Option<Finding> {
+    let is_configless = setting("SlurmctldParameters").contains("enable_configless");
+    let watches = !config.license.is_empty();
+    let says = watches || config.profile.spool_dir.is_some() || config.elastic.pool_mib > 0;
+    let names_one = || {
+        let plugstack = plugstack(setting("PlugStackConfig"), setting("SLURM_CONF"));
+        let text = std::fs::read_to_string(plugstack).unwrap_or_default();
+        let mut lines = text.lines();
+        lines.any(|line| line.contains("spank_shadowfit.so") && line.contains(" config="))
+    };
+    (is_configless && says).then(|| {
+        Finding::check(
+            "shadowfit.toml on nodes",
+            (!names_one()).then(|| {
+                "enable_configless: nodes without slurm.conf have no shadowfit.toml either, and there spool_dir, [elastic] and \
+                 [[license]] are as if they were not set"
+                    .into()
+            }),
+            "put shadowfit.toml on every node, and config=FILE behind spank_shadowfit.so in plugstack.conf",
+        )
+    })
 }
 
 /// What shadows need beyond the rest.

@@ -1,4 +1,6 @@
-use super::cluster::{allots_memory, grows, holds, is_last, page_cache, plugstack, remembers};
+use super::cluster::{
+    allots_memory, grows, holds, is_last, page_cache, plugstack, reaches_nodes, remembers,
+};
 use super::state::{growth, named_kinds, shadows, snapshot, unshadowed};
 use super::*;
 use crate::agent::train::train;
@@ -60,6 +62,39 @@ fn a_pool_is_of_use_where_cgroups_alone_end_a_job() {
             let is_outside = found.what.contains("which no limit");
             assert_eq!(is_outside, enforced.contains("limits"), "{}", found.what);
         }
+    }
+}
+
+#[test]
+fn a_configless_cluster_is_told_what_its_nodes_do_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let plugstack = dir.path().join("plugstack.conf");
+    let path = plugstack.display().to_string();
+    let mut lends = Config::default();
+    lends.elastic.pool_mib = 1000;
+    let nothing = Config::default();
+    let line = "optional spank_shadowfit.so profile=off";
+    let named = "optional spank_shadowfit.so config=/etc/shadowfit.toml";
+    for (config, parameters, line, problem) in [
+        (&lends, "enable_configless", line, Some(true)),
+        (
+            &lends,
+            "enable_configless,idle_on_node_suspend",
+            named,
+            Some(false),
+        ),
+        (&lends, "", line, None),
+        (&nothing, "enable_configless", line, None),
+    ] {
+        std::fs::write(&plugstack, line).unwrap();
+        let setting = |name: &str| match name {
+            "SlurmctldParameters" => parameters,
+            "PlugStackConfig" => &path,
+            _ => "",
+        };
+        let found = reaches_nodes(&setting, config);
+        let is_told = found.map(|found| found.problem.is_some());
+        assert_eq!(is_told, problem, "{parameters} {line}");
     }
 }
 
