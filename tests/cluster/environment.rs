@@ -88,7 +88,10 @@ fn pass_from_elsewhere(cluster: &Cluster) -> Result<()> {
 }
 
 pub fn a_shadow_sees_what_its_job_would_see(cluster: &mut Cluster) -> Result<()> {
-    enable(cluster, 60, "")?;
+    // Each form's shadow is cancelled, and counts with its whole window where nobody reports what it did.
+    let often = "max_cpu_s_per_hour = 100000\nmax_cpu_s_per_hour_per_user = 100000\n";
+    let at_once = "max_running = 20\nmax_running_per_user = 20\n";
+    enable(cluster, 60, &[often, at_once].concat())?;
     let script = write_script(cluster, "wait.sh", WAIT)?;
     let forms: [&[&str]; 5] = [
         &["--mem=3000"],
@@ -110,7 +113,7 @@ pub fn a_shadow_sees_what_its_job_would_see(cluster: &mut Cluster) -> Result<()>
         })?;
         let job = submit(cluster, form, &script, &other)?;
         let mut of_shadow = None;
-        eventually("a shadow at work", 30, || {
+        eventually(&format!("{form:?}: a shadow at work"), 50, || {
             if shadow_of(cluster, job)?.is_none() {
                 pass_from_elsewhere(cluster)?;
             }
