@@ -80,11 +80,12 @@ pub fn answer(jobs: &str, arguments: &[&str]) -> Vec<u8> {
         });
         fields.collect::<String>() + "\n"
     };
+    let jobs: Vec<Value> = jobs.into_iter().filter(|job| is_wanted(&job)).collect();
     let shown = match arguments.contains(&"--array") {
         true => jobs.iter().flat_map(each_task).collect(),
         false => folded(jobs),
     };
-    let rows: String = shown.iter().filter(is_wanted).map(row).collect();
+    let rows: String = shown.iter().map(row).collect();
     rows.into_bytes()
 }
 
@@ -110,19 +111,22 @@ fn each_task(job: &Value) -> Vec<Value> {
     }
 }
 
-/// Of the tasks of an array that wait those alone that wait together, where there are some.
+/// Of the tasks of an array that wait those alone that wait together, where there are some: as the tasks of all.
 fn folded(jobs: Vec<Value>) -> Vec<Value> {
     let waits = |job: &Value| text(&job["job_state"]) == "PENDING";
     let is_together = |job: &Value| waits(job) && !text(&job["array_task_string"]).is_empty();
-    let arrays: Vec<String> = jobs
-        .iter()
-        .filter(|job| is_together(job))
-        .map(|job| text(&job["array_job_id"]))
-        .collect();
-    let is_hidden = |job: &Value| {
-        waits(job) && !is_together(job) && arrays.contains(&text(&job["array_job_id"]))
-    };
-    jobs.into_iter().filter(|job| !is_hidden(job)).collect()
+    let array = |job: &Value| text(&job["array_job_id"]);
+    let together = jobs.iter().filter(|job| is_together(job));
+    let arrays: Vec<String> = together.map(array).collect();
+    let is_hidden = |job: &Value| waits(job) && !is_together(job) && arrays.contains(&array(job));
+    let (hidden, mut shown): (Vec<Value>, Vec<Value>) = jobs.into_iter().partition(is_hidden);
+    for job in shown.iter_mut().filter(|job| is_together(job)) {
+        let theirs = hidden.iter().filter(|one| array(one) == array(job));
+        let tasks = theirs.map(|one| text(&one["array_task_id"]) + ",");
+        let tasks = tasks.collect::<String>() + &text(&job["array_task_string"]);
+        job["array_task_string"] = tasks.into();
+    }
+    shown
 }
 
 /// What scontrol prints of those of `jobs` that its lines, `show job 9`, ask for.

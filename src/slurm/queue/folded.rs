@@ -25,11 +25,11 @@ struct Together {
 
 impl Folded {
     pub fn take(&mut self, row: &QueueRow) {
-        let task = array_of(row).zip(row.number("jobid")).zip(task(row));
-        if let Some(((_, job_id), task)) = task
+        let of_array = array_of(row).zip(row.number("jobid"));
+        if let Some((_, job_id)) = of_array
             && let Some(known) = self.together.get_mut(&job_id)
         {
-            known.tasks.push(task);
+            known.tasks.extend(task(row));
             return;
         }
         let (jobs, dependents) = (self.queue.jobs.len(), self.queue.dependents.len());
@@ -39,10 +39,10 @@ impl Folded {
             Comment::Shadow(record) => self.queue.shadows.extend(read_shadow(row, *record)),
             Comment::Empty | Comment::Other(_) => {}
         }
-        if let Some(((array, job_id), task)) = task {
+        if let Some((array, job_id)) = of_array {
             let one = Together {
                 array,
-                tasks: vec![task],
+                tasks: task(row).into_iter().collect(),
                 job: (self.queue.jobs.len() > jobs).then_some(jobs),
                 dependent: (self.queue.dependents.len() > dependents).then_some(dependents),
             };
@@ -50,19 +50,26 @@ impl Folded {
         }
     }
 
+    /// A job is these tasks, whatever it was shown as.
+    pub fn are(&mut self, job_id: u64, tasks: Option<Vec<u32>>) {
+        if let Some((known, tasks)) = self.together.get_mut(&job_id).zip(tasks) {
+            known.tasks = tasks;
+        }
+    }
+
     pub fn queue(self) -> Queue {
         let mut queue = self.queue;
-        for one in self
-            .together
-            .into_values()
-            .filter(|one| one.tasks.len() > 1)
-        {
+        let known = self.together.into_values();
+        // Tasks of which no number is known stand there as they were shown.
+        for one in known.filter(|one| !one.tasks.is_empty()) {
             let first = one.tasks.iter().min().copied();
+            let alone = one.tasks.len() == 1;
             let tasks = Tasks::of(one.tasks).to_string();
             let handle = array::handle(one.array, &tasks);
             if let Some(job) = one.job.and_then(|at| queue.jobs.get_mut(at)) {
-                // None of them is meant alone.
                 job.names.truncate(2);
+                // None of several is meant alone.
+                job.names.extend(alone.then(|| handle.clone()));
                 job.original.handle.clone_from(&handle);
                 job.original.task = first.map(u64::from);
                 job.handle.clone_from(&handle);

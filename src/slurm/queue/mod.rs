@@ -3,6 +3,7 @@
 mod folded;
 mod json;
 mod now;
+mod of_array;
 mod peek;
 mod rows;
 
@@ -222,12 +223,25 @@ fn ask_with(
     marks: Marks,
     which: &[&str],
     only: fn(&[u8]) -> bool,
+    take: impl FnMut(&QueueRow),
+) -> Result<(), CommandError> {
+    // Unless asked for each, squeue shows all tasks of an array that wait as one, with what the first of them has: those
+    // that run again, or were changed by hand, too.
+    let each = [&["--array"], which].concat();
+    read(commands, &marks, &each, only, take)
+}
+
+/// The same, as squeue shows it.
+fn read(
+    commands: &dyn Commands,
+    marks: &Marks,
+    which: &[&str],
+    only: fn(&[u8]) -> bool,
     mut take: impl FnMut(&QueueRow),
 ) -> Result<(), CommandError> {
     let format = marks.format();
-    // Hidden partitions, too. Unless asked for each, squeue shows all tasks of an array that wait as one, with what the
-    // first of them has: those that run again, or were changed by hand, too.
-    let form = ["--noheader", "--all", "--states=all", "--array"];
+    // Hidden partitions, too.
+    let form = ["--noheader", "--all", "--states=all"];
     let arguments = [&form, which].concat();
     let mut is_whole = false;
     // Where anybody could read the marks, a comment that is changed just then could hold a job with a record.
@@ -257,13 +271,7 @@ pub fn query(commands: &dyn Commands) -> Result<Queue, CommandError> {
 /// Adds one job to what is known, or all tasks of an array that slurmctld has: asked for alone, it costs the same
 /// however long the queue is. One that slurmctld has forgotten adds nothing.
 pub fn query_job(commands: &dyn Commands, job: u64, queue: &mut Queue) -> Result<(), CommandError> {
-    let job = job.to_string();
-    let mut folded = Folded::default();
-    match ask(commands, &["--jobs", &job], matters, |row| folded.take(row)) {
-        Err(CommandError::Failed { said, .. }) if said.contains(FORGOTTEN) => return Ok(()),
-        other => other?,
-    }
-    let found = folded.queue();
+    let found = of_array::query(commands, &job.to_string())?;
     queue.jobs.extend(found.jobs);
     queue.dependents.extend(found.dependents);
     queue.shadows.extend(found.shadows);
@@ -310,6 +318,11 @@ fn tasks(row: &QueueRow) -> String {
 
 fn array_of(row: &QueueRow) -> Option<u64> {
     row.number("arrayjobid").filter(|_| !tasks(row).is_empty())
+}
+
+/// It is tasks of an array that wait together.
+fn is_together(row: &QueueRow) -> bool {
+    array_of(row).is_some() && task(row).is_none()
 }
 
 /// The number of the one task that a row is.

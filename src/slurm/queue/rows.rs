@@ -41,6 +41,9 @@ const FIELDS: [&str; 27] = [
 /// So many of them are asked for of each job of a whole queue, where each costs.
 const OF_MANY: usize = 22;
 
+/// So many of them say which tasks of an array are one job, and wait.
+const OF_TASKS: usize = 4;
+
 /// How squeue writes that there is nothing.
 const NOTHING: [&[u8]; 4] = [b"(null)", b"N/A", b"n/a", b"NONE"];
 
@@ -69,6 +72,15 @@ impl Marks {
     /// The same for all that is ever asked for of a job.
     pub fn of_one() -> Marks {
         Marks::between(&FIELDS)
+    }
+
+    /// For which tasks are of which job. No user has a say in any of these words: no mark need be secret, or long.
+    pub fn of_tasks() -> Marks {
+        Marks {
+            between: "|".into(),
+            end: "|.".into(),
+            fields: &FIELDS[..OF_TASKS],
+        }
     }
 
     fn between(fields: &'static [&'static str]) -> Marks {

@@ -4,6 +4,7 @@ use super::*;
 use crate::fingerprint::Kind;
 use crate::job::counters::Ended;
 use serde_json::Value;
+use std::cell::Cell;
 
 /// A job of nobody's about which nothing was decided, for the tests of every room.
 pub fn queued(job_id: u64, state: &str) -> QueuedJob {
@@ -221,13 +222,6 @@ fn one_job_is_asked_for_alone_and_one_that_is_forgotten_is_none() {
 /// The last task of an array has the number of all of it; scontrol would take that for all of them.
 #[test]
 fn one_task_is_never_named_as_its_array_and_those_that_wait_together_are_one_job() {
-    let row = |id: u64, state: &str, together: &str, task: Option<u64>, restarts: u64| {
-        let job = serde_json::json!({
-            "job_id": id, "array_job_id": 33, "array_task_string": together, "array_task_id": task, "job_state": state,
-            "restart_cnt": restarts, "user_id": 1, "group_id": 2, "admin_comment": OURS, "dependency": "afterok:7(failed)"
-        });
-        job.to_string()
-    };
     let handles = |rows: &[String]| {
         let rows = rows.join(",");
         let answers = [("squeue", rows.as_str())];
@@ -245,8 +239,8 @@ fn one_task_is_never_named_as_its_array_and_those_that_wait_together_are_one_job
         jobs
     };
     let last = [
-        row(33, "RUNNING", "", Some(9), 0),
-        row(34, "RUNNING", "", Some(8), 0),
+        of_33(33, "RUNNING", "", Some(9), 0),
+        of_33(34, "RUNNING", "", Some(8), 0),
     ];
     assert_eq!(
         handles(&last),
@@ -254,13 +248,114 @@ fn one_task_is_never_named_as_its_array_and_those_that_wait_together_are_one_job
     );
     // One of those that wait runs again: it is none of the others.
     let waiting = [
-        row(33, "PENDING", "5,8-10%2", None, 0),
-        row(38, "PENDING", "", Some(7), 1),
+        of_33(33, "PENDING", "5,8-10%2", None, 0),
+        of_33(38, "PENDING", "", Some(7), 1),
     ];
     assert_eq!(
         handles(&waiting),
         [("33_[5,8-10]".into(), 4, 0), ("33_7".into(), 1, 1)]
     );
+}
+
+/// A row of array 33, some of whose tasks run again.
+fn of_33(id: u64, state: &str, together: &str, task: Option<u64>, restarts: u64) -> String {
+    serde_json::json!({
+        "job_id": id, "array_job_id": 33, "array_task_string": together, "array_task_id": task, "job_state": state,
+        "restart_cnt": restarts, "user_id": 1, "group_id": 2, "admin_comment": OURS, "dependency": "afterok:7(failed)"
+    })
+    .to_string()
+}
+
+#[test]
+fn an_array_that_is_asked_for_alone_is_what_slurmctld_has_it_as() {
+    let run_again = |from: u64, count: u64| {
+        (from..from + count).map(|task| of_33(1000 + task, "PENDING", "", Some(task), 1))
+    };
+    let together = || of_33(33, "PENDING", "50-59%2", None, 0);
+    let running = || of_33(999, "RUNNING", "", Some(4), 0);
+    let last = of_33(33, "PENDING", "50", None, 0);
+    for rows in [
+        vec![together(), running()],
+        run_again(5, 2).chain([together(), running()]).collect(),
+        run_again(100, 50).chain([together(), running()]).collect(),
+        run_again(5, 1).chain([last]).collect(),
+        vec![of_33(33, "PENDING", "", Some(9), 0), running()],
+    ] {
+        let rows = rows.join(",");
+        let answers = [("squeue", rows.as_str())];
+        let said = |queue: Queue| {
+            let job = |job: &QueuedJob| {
+                let first = job.original.task;
+                format!("{} {:?} {} {first:?}", job.handle, job.names, job.restarts)
+            };
+            let mut jobs: Vec<String> = queue.jobs.iter().map(job).collect();
+            let dependents = queue.dependents.iter();
+            jobs.extend(dependents.map(|one| format!("{one:?}")));
+            jobs.sort();
+            jobs
+        };
+        let whole = query(&Scripted::new(&answers)).unwrap();
+        let mut alone = Queue::default();
+        query_job(&Scripted::new(&answers), 33, &mut alone).unwrap();
+        assert_eq!(said(alone), said(whole), "{rows}");
+    }
+    let hidden: Vec<String> = run_again(5, 2).chain([together()]).collect();
+    let hidden = hidden.join(",");
+    let answers = [("squeue", hidden.as_str())];
+    let slurm = Scripted::new(&answers);
+    query_job(&slurm, 33, &mut Queue::default()).unwrap();
+    let which = |line: String| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let at = words.iter().position(|word| *word == "--jobs");
+        let each = line.contains("--array");
+        (words[at.unwrap() + 1].to_owned(), each)
+    };
+    let asked: Vec<(String, bool)> = slurm.asked().into_iter().map(which).collect();
+    let asked: Vec<(&str, bool)> = asked.iter().map(|(job, each)| (&**job, *each)).collect();
+    assert_eq!(
+        asked,
+        [("33", false), ("33", true), ("1005", true), ("1006", true)]
+    );
+}
+
+#[test]
+fn of_an_array_that_goes_on_meanwhile_what_waits_no_more_is_left_out() {
+    struct GoesOn(Cell<usize>, [String; 2]);
+    impl Commands for GoesOn {
+        fn run(&self, _: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+            let at = self.0.replace(1);
+            Ok(squeue::answer(&self.1[at], arguments))
+        }
+    }
+    let seen = |then: String| {
+        let before = of_33(33, "PENDING", "50-59", None, 0);
+        let mut queue = Queue::default();
+        query_job(&GoesOn(Cell::new(0), [before, then]), 33, &mut queue).unwrap();
+        let handles = queue.jobs.iter().map(|job| job.handle.clone());
+        handles.collect::<Vec<_>>()
+    };
+    assert_eq!(seen(of_33(33, "PENDING", "52-59", None, 0)), ["33_[52-59]"]);
+    assert_eq!(seen(of_33(33, "PENDING", "59", None, 0)), ["33_59"]);
+    assert_eq!(seen(of_33(33, "RUNNING", "", Some(59), 0)), [""; 0]);
+}
+
+#[test]
+fn an_array_is_a_few_bytes_a_task_however_many_wait() {
+    struct Counts(String, Cell<usize>);
+    impl Commands for Counts {
+        fn run(&self, _: &str, arguments: &[&str]) -> Result<Vec<u8>, CommandError> {
+            let answer = squeue::answer(&self.0, arguments);
+            self.1.set(self.1.get() + answer.len());
+            Ok(answer)
+        }
+    }
+    let tasks = 20_000;
+    let all = of_33(33, "PENDING", &format!("0-{}", tasks - 1), None, 0);
+    let slurm = Counts(all, Cell::default());
+    let mut queue = Queue::default();
+    query_job(&slurm, 33, &mut queue).unwrap();
+    assert_eq!(queue.jobs[0].count(), tasks as u32);
+    assert!(slurm.1.get() < 40 * tasks, "{} bytes", slurm.1.get());
 }
 
 #[test]
