@@ -27,6 +27,9 @@ const LATE_S: i64 = 15;
 /// More jobs are not asked for one by one in a glance.
 const MOST: usize = 64;
 
+/// More new jobs are not asked for in a glance: slurmctld answers for each, and whoever waits for a rescue waits for that.
+const MOST_NEW: usize = 500;
+
 /// So many jobs of a kind are asked for while it has no shadow.
 const FEW: usize = 4;
 
@@ -198,13 +201,21 @@ impl Agent<'_> {
         }
     }
 
-    /// Of the jobs that have come those that seem to wait for a shadow.
+    /// Of the jobs that have come those that seem to wait for a shadow. Of too many for one glance it asks for the newest, which
+    /// have most of their time left; the next look at the whole queue shows all of them, and comes earlier for that.
     fn look_at_new(&mut self) -> Result<()> {
-        if self.config.wants_shadows() {
-            let waiting = that_wait_for_shadows(&self.commands, &self.events.unseen)?;
-            self.events.awaiting.extend(waiting);
+        if !self.config.wants_shadows() {
+            self.events.unseen.clear();
+            return Ok(());
         }
-        self.events.unseen.clear();
+        let newest = self.events.unseen.iter().rev();
+        let newest: BTreeSet<u64> = newest.take(MOST_NEW).copied().collect();
+        let waiting = that_wait_for_shadows(&self.commands, &newest)?;
+        self.events.awaiting.extend(waiting);
+        self.events.unseen.retain(|job| !newest.contains(job));
+        if !self.events.unseen.is_empty() {
+            self.events.want_look();
+        }
         Ok(())
     }
 

@@ -241,6 +241,29 @@ fn of_many_that_ended_badly_some_are_looked_at_and_all_in_the_next_look() {
 }
 
 #[test]
+fn of_many_new_jobs_some_are_looked_at_and_all_in_the_next_look() {
+    let site = site_with_shadows();
+    let mut agent = listening(&site, &[]);
+    let ids = 1000..3000;
+    ids.clone().for_each(|id| folder_of(&site, id));
+    let running = |id| queued(id, "RUNNING", 0, 8000, &record(None));
+    let jobs = ids.map(running).chain([new_kind(10)]);
+    shows(&site, &jobs.collect::<Vec<_>>());
+    agent.glance().unwrap();
+    let peeked = site.slurm.calls("scontrol --all").concat();
+    assert_eq!(peeked.matches("show job").count(), 500);
+    assert!(peeked.ends_with("show job 2999"), "the newest");
+    rest(&site);
+    // Nobody has seen the folder of the one that waits.
+    assert_eq!(agent.glance().unwrap().shadows_started, 1);
+    assert_eq!(asked(&site), ["all"]);
+    site.slurm.calls("");
+    agent.glance().unwrap();
+    let peeked = site.slurm.calls("scontrol --all");
+    assert_eq!(peeked, [""; 0], "none is left to be looked at");
+}
+
+#[test]
 fn where_the_folders_cannot_be_read_the_whole_queue_is_asked_for_and_doctor_says_so() {
     let site = site_with_shadows();
     site.slurm.state.replace("/no/such/folder".into());
