@@ -35,7 +35,6 @@ impl JobFolders {
             is_in_doubt: false,
             has_reported: false,
         };
-        folders.add(root.to_owned())?;
         folders.list()?;
         // What was there before is no news.
         folders.new.clear();
@@ -68,6 +67,8 @@ impl JobFolders {
     }
 
     fn list(&mut self) -> io::Result<()> {
+        // It may be another than the one that was watched.
+        self.add(self.root.clone())?;
         for folder in hash_folders(&self.root)? {
             self.add(folder)?;
         }
@@ -180,6 +181,20 @@ mod tests {
         assert_eq!(folders.take_new().unwrap(), [21]);
         let all: Vec<u64> = folders.jobs().iter().copied().collect();
         assert_eq!(all, [1, 2, 12, 13, 14, 15, 21]);
+    }
+
+    #[test]
+    fn what_comes_in_a_folder_that_was_put_in_the_place_of_the_old_one_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("state");
+        make(&root, 1..3);
+        let mut folders = JobFolders::watch(&root).unwrap();
+        std::fs::remove_dir_all(&root).unwrap();
+        make(&root, 11..13);
+        assert_eq!(folders.take_new().unwrap(), [11, 12]);
+        // In a hash folder that was not there yet.
+        make(&root, 25..26);
+        assert_eq!(folders.take_new().unwrap(), [25]);
     }
 
     #[test]
