@@ -50,8 +50,9 @@ pub(super) struct Events {
     /// They are listened to; a single pass looks at the whole queue.
     pub listens: bool,
     pub folders: Option<JobFolders>,
-    /// What slurmctld's folder seems to be, and is not, and since when that is known.
-    pub refused: Option<(PathBuf, i64)>,
+    /// Slurmctld's folder that lacked jobs, and is not believed until it has reported one, and since when it is watched for that,
+    /// in seconds since 1970.
+    pub on_trial: Option<(PathBuf, i64)>,
     /// It has been said that the folder cannot be read.
     pub is_said: bool,
     /// How many looks at the queue in a row showed a job that has no folder; the folders are watched anew since then, and have
@@ -136,7 +137,7 @@ impl Events {
 
     /// Folders show new jobs as they come.
     pub fn folders_show_jobs(&self) -> bool {
-        self.folders.is_some()
+        self.folders.is_some() && self.on_trial.is_none()
     }
 
     /// The whole queue has been looked at: what it shows is so.

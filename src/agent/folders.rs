@@ -19,7 +19,7 @@ pub struct JobFolders {
     new: BTreeSet<u64>,
     /// The kernel has lost events: what is there must be listed.
     is_in_doubt: bool,
-    /// It has reported a job: it sees who makes folders here.
+    /// It has reported a job, or a folder for some: it sees who makes folders here.
     has_reported: bool,
 }
 
@@ -122,8 +122,11 @@ impl JobFolders {
                 let Some(name) = event.name else { continue };
                 match job_of(&name) {
                     // A new hash folder, which may hold jobs already.
-                    _ if is_root => self.is_in_doubt |= is_hash(&name),
-                    Some(job) if event.mask.contains(AddWatchFlags::IN_DELETE) => {
+                    _ if is_root => {
+                        self.is_in_doubt |= is_hash(&name);
+                        self.has_reported |= is_hash(&name) && !is_gone(event.mask);
+                    }
+                    Some(job) if is_gone(event.mask) => {
                         self.jobs.remove(&job);
                         self.new.remove(&job);
                     }
@@ -142,6 +145,10 @@ fn hash_folders(root: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(root)?.flatten();
     let hashes = entries.filter(|entry| is_hash(&entry.file_name()));
     Ok(hashes.map(|entry| entry.path()).collect())
+}
+
+fn is_gone(mask: AddWatchFlags) -> bool {
+    mask.contains(AddWatchFlags::IN_DELETE)
 }
 
 fn is_hash(name: &OsStr) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! New jobs are seen by the folders that slurmctld makes for them, jobs that ended badly in accounting; both are then
 //! asked for by their numbers. What no event showed is found by the next look at the whole queue. Where the folders cannot
-//! be seen, the whole queue is all there is.
+//! be seen, new jobs are found by the whole queue alone.
 
 use super::events::{FORGOTTEN_S, LEAST_REST, RESTS, SHOWN_BY_FOLDERS, Timer, is_over, rest_after};
 use super::folders::JobFolders;
@@ -12,11 +12,11 @@ use crate::slurm::queue::{Queue, QueuedJob, query_job, that_wait_for_shadows};
 use crate::slurm::{sacct, site};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A folder that is not this slurmctld's is looked at again after so long, in seconds.
-const REFUSED_S: i64 = 3600;
+/// Folders that are not believed are watched anew after so long, in seconds: another may have been put in their place.
+const WATCHED_ANEW_S: i64 = 3600;
 
 /// Accounting is asked so often for what ended badly.
 const ENDS_EVERY: Duration = Duration::from_secs(3);
@@ -59,19 +59,12 @@ impl Agent<'_> {
     /// A short look at what cannot wait for a pass: jobs that wait for a shadow, and jobs that have ended badly.
     pub fn glance(&mut self) -> Result<Pass> {
         let mut pass = Pass::default();
-        let seen = match self.events.folders_show_jobs() {
-            true => self.follow(&mut pass),
-            false if self.config.wants_shadows() => self.look_at_shadows(&mut pass),
-            false => Ok(()),
-        };
+        let seen = self.follow(&mut pass);
         if self.is_new || pass.decided_again > 0 {
             self.publish()?;
         }
         // Last: a slurmdbd that hangs must not keep what is known from being done.
-        let asked = match self.events.folders_show_jobs() {
-            true => self.ask_for_ends(),
-            false => Ok(()),
-        };
+        let asked = self.ask_for_ends();
         seen.and(asked).map(|()| pass)
     }
 
@@ -83,7 +76,12 @@ impl Agent<'_> {
         self.hear();
         if self.events.is_look_due(now) {
             // It shows the new ones, too.
-            let queue = self.look()?;
+            let queue = self.look();
+            if !self.events.folders_show_jobs() {
+                // So does the next glance.
+                self.events.glanced = self.clock.since(began);
+            }
+            let queue = queue?;
             self.rescue(&queue, &[], pass);
             return self.tend_queue(&queue, pass);
         }
@@ -93,19 +91,12 @@ impl Agent<'_> {
         seen.and(new)
     }
 
-    fn look_at_shadows(&mut self, pass: &mut Pass) -> Result<()> {
-        let began = self.clock.elapsed();
-        let queue = self.look();
-        self.events.glanced = self.clock.since(began);
-        self.tend_shadows(&queue?, pass)
-    }
-
     fn look_at_some(&mut self, pass: &mut Pass) -> Result<()> {
-        let queue = self.ask_for_some()?;
+        let queue = self.see_some()?;
         self.rescue(&queue, &[], pass);
         self.tend_shadows(&queue, pass)?;
         self.tend_those_that_run_again(&queue, pass);
-        if pass.shadows_ended > 0 {
+        if pass.shadows_ended > 0 && !queue.is_whole {
             // Jobs that wait get what was learned before slurmctld knows of it: their kind may not be trusted with more.
             let queue = self.ask_for_some()?;
             self.tend_shadows(&queue, pass)?;
@@ -113,28 +104,39 @@ impl Agent<'_> {
         Ok(())
     }
 
+    /// The jobs that may matter now: the whole queue where nothing else shows a job that waits for a shadow.
+    fn see_some(&mut self) -> Result<Queue> {
+        match self.events.folders_show_jobs() || !self.config.wants_shadows() {
+            true => self.ask_for_some(),
+            false => self.look(),
+        }
+    }
+
     /// A pass looks at the whole queue, but where that was done a short while ago for what it costs.
     pub(super) fn is_look_due(&self) -> bool {
-        self.events.folders.is_none()
+        !self.events.folders_show_jobs()
             || self.watches_licenses()
             || self.events.is_look_due(self.clock.now())
     }
 
-    /// Finds slurmctld's folder, if it is not watched yet.
+    /// Finds slurmctld's folder, if it is not watched yet, or another than that is.
     pub(super) fn find_folders(&mut self) -> Result<()> {
-        if self.events.listens && self.events.folders.is_none() {
+        if self.events.listens && !self.events.folders_show_jobs() {
             let settings = site::settings(&self.commands)?;
             let place = settings.get("StateSaveLocation").map(PathBuf::from);
-            let now = self.clock.now();
-            let is_refused = |place: &PathBuf| {
-                let mut refused = self.events.refused.iter();
-                refused.any(|(other, at)| other == place && !is_over(*at, REFUSED_S as f64, now))
-            };
-            if let Some(place) = place.filter(|place| !is_refused(place)) {
+            if let Some(place) = place.filter(|place| !self.is_tried(place)) {
                 self.watch(place);
             }
         }
         Ok(())
+    }
+
+    /// It is watched, though not believed, and has not been for long.
+    fn is_tried(&self, place: &Path) -> bool {
+        let is_new = |since| !is_over(since, WATCHED_ANEW_S as f64, self.clock.now());
+        let mut trial = self.events.on_trial.iter();
+        self.events.folders.is_some()
+            && trial.any(|(other, since)| other == place && is_new(*since))
     }
 
     /// For whoever asks how new jobs are seen.
@@ -150,7 +152,10 @@ impl Agent<'_> {
     fn watch(&mut self, place: PathBuf) {
         match JobFolders::watch(&place) {
             Ok(folders) => {
-                tracing::info!(folder = %place.display(), "new jobs are reported here");
+                tracing::info!(folder = %place.display(), "new jobs are looked for here");
+                let trial = self.events.on_trial.take();
+                let trial = trial.filter(|(other, _)| *other == place);
+                self.events.on_trial = trial.map(|(place, _)| (place, self.clock.now()));
                 self.events.folders = Some(folders);
                 // What came before was not seen.
                 self.events.looked = Timer::default();
@@ -169,6 +174,9 @@ impl Agent<'_> {
     pub(super) fn compare(&mut self, queue: &Queue) {
         // They may have come behind the look.
         self.hear();
+        if !self.events.folders_show_jobs() {
+            return;
+        }
         let Some(folders) = &self.events.folders else {
             return;
         };
@@ -183,21 +191,38 @@ impl Agent<'_> {
             self.events.folders = None;
             if std::mem::replace(&mut self.events.is_watched_anew, true) {
                 tracing::warn!(folder = %place.display(), "new jobs are not reported here: the whole queue is asked for");
-                self.events.refused = Some((place, self.clock.now()));
+                // It may yet report some, as when slurmctld comes back to this host.
+                self.events.on_trial = Some((place.clone(), self.clock.now()));
+                self.watch(place);
             }
         }
     }
 
     /// Takes the jobs that the folders have shown; one that cannot be read is watched no more.
     fn hear(&mut self) {
-        if let Some(folders) = &mut self.events.folders {
-            match folders.take_new() {
-                Ok(new) => self.events.unseen.extend(new),
-                Err(error) => {
-                    tracing::warn!("{}: {error}", folders.root().display());
-                    self.events.folders = None;
-                }
+        let Some(folders) = &mut self.events.folders else {
+            return;
+        };
+        match folders.take_new() {
+            Ok(new) => {
+                self.events.unseen.extend(new);
+                self.believe();
             }
+            Err(error) => {
+                tracing::warn!("{}: {error}", folders.root().display());
+                self.events.folders = None;
+            }
+        }
+    }
+
+    /// Folders on trial that have reported a job are believed. What they lacked they are to know.
+    fn believe(&mut self) {
+        let folders = self.events.folders.as_ref();
+        let place = folders.filter(|folders| folders.has_reported());
+        let place = place.map(|folders| folders.root().to_owned());
+        if let Some(place) = place.filter(|_| self.events.on_trial.take().is_some()) {
+            self.events.is_watched_anew = false;
+            self.watch(place);
         }
     }
 

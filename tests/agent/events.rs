@@ -282,8 +282,30 @@ fn where_the_folders_cannot_be_read_the_whole_queue_is_asked_for_and_doctor_says
 }
 
 #[test]
-fn the_folder_of_another_slurmctld_is_not_believed_and_looked_at_again_in_an_hour() {
-    let site = Site::new();
+fn where_the_folders_cannot_be_read_ends_are_still_rescued_between_passes() {
+    for site in [Site::new(), site_with_shadows()] {
+        let killed = record(Some(1000));
+        let one = |state: &str, restarts| [queued(9, state, restarts, 1000, &killed)];
+        shows(&site, &one("RUNNING", 0));
+        site.slurm.state.replace("/no/such/folder".into());
+        let mut agent = site.agent();
+        agent.listen();
+        agent.pass(true).unwrap();
+        let comment = killed.to_comment().unwrap();
+        site.slurm.ends.replace(vec![(9, NOON, comment)]);
+        agent.glance().unwrap();
+        shows(&site, &one("OUT_OF_MEMORY", 0));
+        assert_eq!(agent.glance().unwrap().requeued, 1);
+        rest(&site);
+        shows(&site, &one("PENDING", 1));
+        assert_eq!(agent.glance().unwrap().given_back, 1);
+    }
+}
+
+/// As another slurmctld's, or one in which the kernel does not see what the slurmctld that is active makes.
+#[test]
+fn a_folder_that_lacks_jobs_is_believed_again_once_it_has_reported_one() {
+    let site = site_with_shadows();
     // Left by a slurmctld of yesterday: the job of today has no folder there.
     folder_of(&site, 5);
     let mut agent = listening(&site, &[queued(77, "PENDING", 0, 8000, &record(None))]);
@@ -291,12 +313,18 @@ fn the_folder_of_another_slurmctld_is_not_believed_and_looked_at_again_in_an_hou
     let mut pass = |after| {
         site.watch.0.set(site.watch.0.get() + after);
         agent.pass(true).unwrap();
-        problem(&site).is_none()
+        site.slurm.calls("");
+        agent.glance().unwrap();
+        (problem(&site).is_none(), asked(&site).is_empty())
     };
-    let passes: Vec<bool> = (0..6).map(|_| pass(1)).collect();
-    assert_eq!(passes, [false, true, false, false, false, false]);
+    let passes: Vec<_> = [1, 1, 1, 1, 3600, 1].map(&mut pass).into();
+    let (shown, not) = ((true, true), (false, false));
+    assert_eq!(passes, [not, shown, not, not, not, not]);
+    // Listed by the watch of an hour later, and not reported.
     folder_of(&site, 77);
-    assert!(pass(3600));
+    assert_eq!(pass(3600), not);
+    folder_of(&site, 78);
+    assert_eq!([pass(1), pass(1)], [(true, false), shown], "one look more");
 }
 
 #[test]
@@ -412,6 +440,22 @@ fn after_a_look_at_the_whole_queue_there_is_a_rest_of_many_times_what_it_took() 
         }
         assert_eq!(seconds, rest, "{ms} ms, {is_silent}");
     }
+}
+
+#[test]
+fn looks_that_take_long_are_rare_where_the_folders_cannot_be_read() {
+    let site = site_with_shadows();
+    shows(&site, &[new_kind(9)]);
+    let takes = Duration::from_millis(100);
+    let slow = Slow { site: &site, takes };
+    site.slurm.state.replace("/no/such/folder".into());
+    let mut agent = Agent::new(site.config.clone(), &slow, &site.watch).unwrap();
+    agent.listen();
+    agent.pass(true).unwrap();
+    asked(&site);
+    agent.tend(Duration::from_secs(90));
+    let looks = asked(&site).len();
+    assert!((40..=45).contains(&looks), "{looks} looks");
 }
 
 #[test]
