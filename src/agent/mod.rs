@@ -14,6 +14,7 @@ mod harm;
 mod holders;
 mod ingest;
 pub mod license_managers;
+mod names;
 mod once;
 mod queue;
 mod rescue;
@@ -28,7 +29,7 @@ mod turn;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::fingerprint::Key;
-use crate::job::directory::Directory;
+use crate::job::directory::{Directory, User};
 use crate::model::snapshot::Snapshot;
 use crate::slurm::queue::{Queue, query};
 use crate::slurm::{Commands, site};
@@ -39,6 +40,7 @@ use anyhow::{Context, Result, anyhow};
 use events::Events;
 pub use events::{MOST_REST, shown_by_folders};
 pub use ingest::{Users, import};
+use names::Names;
 use once::Once;
 pub use queue::REFUSED;
 use slurmdbd::Sparing;
@@ -52,6 +54,9 @@ use turn::Turn;
 
 /// Who is who is asked again after this many seconds.
 const DIRECTORY_AGE: i64 = 600;
+
+/// So many seconds after it was asked in vain.
+const UNKNOWN_AGE: i64 = 60;
 
 /// While jobs may be rewritten as they are submitted, it is said anew how many after so many seconds.
 const LOOK_AGE: i64 = 300;
@@ -118,7 +123,9 @@ pub struct Agent<'a> {
     read_late: Option<i64>,
     turns: Turns,
     directory: Directory,
-    directory_asked: Option<i64>,
+    /// When it was asked for, and for how long that will do, in seconds.
+    directory_asked: Option<(i64, i64)>,
+    names: Names,
     /// Slurm holds jobs to limits; `None` until slurmctld has said so or not.
     limits_hold: Option<bool>,
     /// How many seconds Slurm holds a requeued job back, as far as is known.
@@ -168,6 +175,7 @@ impl<'a> Agent<'a> {
             events: Events::default(),
             read_late: None,
             turns: Turns::default(),
+            names: Names::known(&directory.users),
             directory,
             directory_asked: None,
             limits_hold: None,
@@ -279,20 +287,38 @@ impl<'a> Agent<'a> {
         Ok(queue)
     }
 
+    /// Who and what there is, where that is due, and who is who of those that are left.
     fn ask_directory(&mut self) -> Result<()> {
         let now = self.clock.now();
-        if self
+        let is_asked = self
             .directory_asked
-            .is_some_and(|asked| (0..DIRECTORY_AGE).contains(&(now - asked)))
-        {
-            return Ok(());
+            .is_some_and(|(asked, age)| (0..age).contains(&(now - asked)));
+        if !is_asked {
+            // Whatever comes of it.
+            self.directory_asked = Some((now, UNKNOWN_AGE));
+            self.read_directory()?;
+            self.directory_asked = Some((now, DIRECTORY_AGE));
         }
+        let all = !self.events.listens;
+        let asked = self.names.ask(self.clock, all, site::number_of);
+        self.directory.users = self.names.users();
+        Ok(asked?)
+    }
+
+    fn read_directory(&mut self) -> Result<()> {
         let settings = site::settings(&self.commands)?;
         self.limits_hold = Some(site::limits_are_enforced(&settings));
         let setting = |name: &str| settings.get(name).map_or("", String::as_str);
         self.requeue_hold_s = site::requeue_hold_s(&setting);
-        self.directory = site::directory(&self.commands, &settings)?;
-        self.directory_asked = Some(now);
+        let (directory, users) = site::directory(&self.commands, &settings)?;
+        let rules = &self.config.rule;
+        let is_named = |user: &User| {
+            rules
+                .iter()
+                .any(|rule| rule.names(&user.name, user.account.as_deref()))
+        };
+        self.names.expect(users, is_named);
+        self.directory = directory;
         Ok(())
     }
 

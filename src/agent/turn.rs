@@ -44,12 +44,12 @@ impl Turn {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// What goes by is slept through.
     #[derive(Default)]
-    struct Slept(Cell<Duration>);
+    pub struct Slept(Cell<Duration>);
 
     impl Clock for Slept {
         fn now(&self) -> i64 {

@@ -195,6 +195,15 @@ impl Rule {
         self.mode == Some(Mode::Apply) || self.named().values().contains(&Some(Mode::Apply))
     }
 
+    /// It names this user, or this account.
+    pub fn names(&self, user: &str, account: Option<&str>) -> bool {
+        self.user.as_deref() == Some(user)
+            || self
+                .account
+                .as_deref()
+                .is_some_and(|own| Some(own) == account)
+    }
+
     pub(super) fn matches(&self, owner: Owner) -> bool {
         let account = |name: &String| owner.account == Some(name.as_bytes());
         let partition = |name: &String| {

@@ -10,11 +10,12 @@ use std::collections::{HashMap, HashSet};
 /// So many seconds slurmdbd may take for each answer.
 const SLURMDBD_TIMEOUT_S: u32 = 60;
 
-/// Asks slurmctld for the partitions and what they give out, and slurmdbd for the users and their default accounts.
+/// Asks slurmctld for the partitions and what they give out, and slurmdbd for the users and their default accounts. Their
+/// numbers Slurm does not say, so the directory has none of them.
 pub fn directory(
     commands: &dyn Commands,
     settings: &HashMap<String, String>,
-) -> Result<Directory, CommandError> {
+) -> Result<(Directory, Vec<User>), CommandError> {
     let partitions = commands.run("scontrol", &["show", "partition", "--oneliner"])?;
     let partitions = String::from_utf8_lossy(&partitions);
     let users = sacctmgr(commands, ["show", "user", "format=user"])?;
@@ -29,7 +30,7 @@ pub fn directory(
         .collect();
     let least = sacctmgr(commands, ["show", "qos", "format=mintres"])?;
     let licenses = commands.run("scontrol", &["show", "license", "--oneliner"])?;
-    Ok(Directory {
+    let directory = Directory {
         times_s: times_s(&partitions),
         partitions_with_cpus_by_memory: partitions_with_cpus_by_memory(&partitions, settings),
         least_memory_mib: least_of(&least, "mem", |text| Some(parse_memory(text, MIB)? / MIB)),
@@ -38,11 +39,19 @@ pub fn directory(
         default_partition: default_partition(&partitions),
         exclusive_partitions: exclusive_partitions(&partitions, settings),
         partitions_without_memory: partitions_without_memory(&partitions, settings),
-        users: users
-            .lines()
-            .filter_map(|name| user(name, &accounts).transpose())
-            .collect::<Result<_, _>>()?,
-    })
+        users: HashMap::new(),
+    };
+    let names = users.lines().filter(|name| !name.is_empty());
+    let users = names.map(|name| user(name, &accounts));
+    Ok((directory, users.collect()))
+}
+
+fn user(name: &str, accounts: &HashMap<&str, &str>) -> User {
+    let account = accounts.get(name).filter(|account| !account.is_empty());
+    User {
+        name: name.to_owned(),
+        account: account.map(|&account| account.to_owned()),
+    }
 }
 
 fn sacctmgr<'a>(
@@ -58,22 +67,17 @@ fn sacctmgr<'a>(
 /// What a name service says of a name that it does not know, beside nothing.
 const NO_SUCH: [Errno; 4] = [Errno::ENOENT, Errno::ESRCH, Errno::EBADF, Errno::EPERM];
 
-/// None whom the controller does not know. A name service that does not answer is an error: without a user no rule for that
-/// user would hold.
-fn user(name: &str, accounts: &HashMap<&str, &str>) -> Result<Option<(u32, User)>, CommandError> {
-    let found = match nix::unistd::User::from_name(name) {
-        Err(error) if NO_SUCH.contains(&error) => None,
-        other => other.map_err(|error| CommandError::Unreadable {
+/// The number of a user, from the name service; `None` for one whom the controller does not know. A name service that does not
+/// answer is an error: without a user no rule for that user would hold.
+pub fn number_of(name: &str) -> Result<Option<u32>, CommandError> {
+    match nix::unistd::User::from_name(name) {
+        Err(error) if NO_SUCH.contains(&error) => Ok(None),
+        Err(error) => Err(CommandError::Unreadable {
             command: format!("the name service's answer for {}", printable(name)),
             problem: error.to_string(),
-        })?,
-    };
-    let account = accounts.get(name).filter(|account| !account.is_empty());
-    let known = User {
-        name: name.to_owned(),
-        account: account.map(|&account| account.to_owned()),
-    };
-    Ok(found.map(|found| (found.uid.as_raw(), known)))
+        }),
+        Ok(found) => Ok(found.map(|found| found.uid.as_raw())),
+    }
 }
 
 /// What a QOS takes at least of a whole job, as `cpu=4,mem=200G`, a line each.
@@ -282,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_directory_holds_the_users_who_exist_with_the_account_that_they_have() {
+    fn the_directory_is_read_and_the_users_with_the_account_that_they_have() {
         let slurm = Scripted::new(&[
             (
                 "scontrol show config",
@@ -315,12 +319,7 @@ mod tests {
         };
         let expected = Directory {
             default_partition: Some("batch".into()),
-            users: [
-                (0, user("root", Some("physics"))),
-                (1, user("daemon", None)),
-                (2, user("bin", None)),
-            ]
-            .into(),
+            users: HashMap::new(),
             licenses: [("ansys".into(), 10)].into(),
             exclusive_partitions: ["whole".into()].into(),
             partitions_without_memory: ["whole".into()].into(),
@@ -331,7 +330,20 @@ mod tests {
         };
         let settings = settings(&slurm).unwrap();
         assert!(limits_are_enforced(&settings));
-        assert_eq!(directory(&slurm, &settings).unwrap(), expected);
+        let users = [
+            user("root", Some("physics")),
+            user("daemon", None),
+            user("bin", None),
+            user("no such user", Some("x")),
+        ];
+        let found = directory(&slurm, &settings).unwrap();
+        assert_eq!(found, (expected, users.into()));
+    }
+
+    #[test]
+    fn the_name_service_knows_who_exists() {
+        assert_eq!(number_of("root").unwrap(), Some(0));
+        assert_eq!(number_of("no such user").unwrap(), None);
     }
 
     #[test]

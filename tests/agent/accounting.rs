@@ -163,3 +163,25 @@ fn a_pass_without_slurmdbd_is_made_up_for() {
     site.agent().pass(true).unwrap();
     assert_eq!(since(&site.slurm.calls("sacct ")), [local(NOON - 900)]);
 }
+
+#[test]
+fn who_is_who_is_asked_for_again_after_ten_minutes_and_after_one_where_that_failed() {
+    let site = Site::new();
+    let mut agent = site.agent();
+    let mut asked = |after: i64, down: bool| {
+        site.watch.0.set(site.watch.0.get() + after);
+        site.slurm.slurmctld_is_down.set(down);
+        let _slurmctld_may_be_down = agent.pass(false);
+        site.slurm.calls("scontrol show config").len()
+    };
+    let passes = [
+        (0, true),
+        (30, true),
+        (30, true),
+        (60, false),
+        (60, true),
+        (540, true),
+    ];
+    let asked = passes.map(|(after, down)| asked(after, down));
+    assert_eq!(asked, [1, 0, 1, 1, 0, 1]);
+}
