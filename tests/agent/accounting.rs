@@ -79,13 +79,13 @@ fn accounting_is_read_without_gaps_across_restarts_and_clock_changes() {
     site.agent().pass(true).unwrap();
     let first = site.slurm.calls("sacct ");
     assert_eq!(first.len(), 15, "two weeks, a day at a time");
-    assert_eq!(since(&first)[0], local(NOON - 14 * DAY));
+    assert_eq!(since(&first)[0], uts(NOON - 14 * DAY));
 
     site.watch.0.set(NOON + 60);
     site.agent().pass(true).unwrap();
     assert_eq!(
         since(&site.slurm.calls("sacct ")),
-        [local(NOON - 900)],
+        [uts(NOON - 900)],
         "a new agent goes on where the old one ended"
     );
 
@@ -100,7 +100,7 @@ fn accounting_is_read_without_gaps_across_restarts_and_clock_changes() {
         agent.pass(true).unwrap();
         assert_eq!(
             since(&site.slurm.calls("sacct ")),
-            [local(NOON + begins)],
+            [uts(NOON + begins)],
             "what may come late is read now and then"
         );
     }
@@ -109,7 +109,7 @@ fn accounting_is_read_without_gaps_across_restarts_and_clock_changes() {
     site.agent().pass(true).unwrap();
     assert_eq!(
         since(&site.slurm.calls("sacct ")),
-        [local(NOON - 3600 - 900), local(NOON - 3600 - DAY)],
+        [uts(NOON - 3600 - 900), uts(NOON - 3600 - DAY)],
         "the clock was set back: all is read again"
     );
 
@@ -128,7 +128,7 @@ fn accounting_is_read_without_gaps_across_restarts_and_clock_changes() {
             "once a day everything is read again, a day in each pass: {calls:?}"
         );
         if pass < 14 {
-            assert_eq!(since(&calls)[far], local(NOON - pass * DAY));
+            assert_eq!(since(&calls)[far], uts(NOON - pass * DAY));
         }
     }
 }
@@ -161,7 +161,7 @@ fn a_pass_without_slurmdbd_is_made_up_for() {
     site.slurm.calls("");
     site.watch.0.set(NOON + 7260);
     site.agent().pass(true).unwrap();
-    assert_eq!(since(&site.slurm.calls("sacct ")), [local(NOON - 900)]);
+    assert_eq!(since(&site.slurm.calls("sacct ")), [uts(NOON - 900)]);
 }
 
 #[test]

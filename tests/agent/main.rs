@@ -298,10 +298,8 @@ fn logged(meanwhile: impl FnOnce()) -> String {
 }
 
 /// A time as sacct's options take it.
-fn local(seconds: i64) -> String {
-    let time = jiff::Timestamp::from_second(seconds).unwrap();
-    let zoned = time.to_zoned(jiff::tz::TimeZone::system());
-    zoned.strftime("%Y-%m-%dT%H:%M:%S").to_string()
+fn uts(seconds: i64) -> String {
+    format!("uts{seconds}")
 }
 
 fn since(calls: &[String]) -> Vec<&str> {

@@ -55,7 +55,7 @@ pub fn query(
     since: i64,
     until: i64,
 ) -> Result<Vec<FinishedJob>, CommandError> {
-    let (start, end) = (local_time(since), local_time(until));
+    let (start, end) = (time(since), time(until));
     let which = ["--state", ENDED, "--starttime", &start, "--endtime", &end];
     let is_short = until - since <= SHORT_S;
     let timeout_s = if is_short { SHORT_TIMEOUT_S } else { u32::MAX };
@@ -72,7 +72,7 @@ pub fn harmed(
     since: i64,
     until: i64,
 ) -> Result<Vec<(u64, i64)>, CommandError> {
-    let (start, end) = (local_time(since), local_time(until));
+    let (start, end) = (time(since), time(until));
     let mark = uuid::Uuid::new_v4().simple().to_string();
     let which = ["--state", HARMED, "--starttime", &start, "--endtime", &end];
     let form = [
@@ -145,15 +145,12 @@ fn ask(
     Ok(jobs)
 }
 
-/// A time as sacct's options want it.
-fn local_time(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds)
-        .map(|time| {
-            time.to_zoned(jiff::tz::TimeZone::system())
-                .strftime("%Y-%m-%dT%H:%M:%S")
-                .to_string()
-        })
-        .unwrap_or_else(|_| "1970-01-01".into())
+/// Slurm takes fewer seconds for no time.
+const LEAST_TIME: i64 = 1_000_000;
+
+/// A time as Slurm's options take it in every zone: an hour of local time may come twice.
+fn time(seconds: i64) -> String {
+    format!("uts{}", seconds.max(LEAST_TIME))
 }
 
 #[cfg(test)]

@@ -85,14 +85,25 @@ impl Commands for Accounting {
 fn runs_are_asked_for_by_the_states_in_which_they_are_over_or_by_their_number() {
     let slurm = Accounting(RefCell::default());
     let of_job = query_job(&slurm, "33").unwrap();
-    let of_days = query(&slurm, 86_400, 172_800).unwrap();
+    let of_days = query(&slurm, 86_400, 172_800_000).unwrap();
     assert_eq!((of_job[0].job_id, &of_job), (33, &of_days));
     let asked = slurm.0.take();
     assert_eq!(asked[0], "sacct --jobs 33");
-    let days = format!(
-        "--starttime {} --endtime {}",
-        local_time(86_400),
-        local_time(172_800)
-    );
+    // Less than a million is no time to Slurm.
+    let days = "--starttime uts1000000 --endtime uts172800000";
     assert_eq!(asked[1], format!("sacct --state {ENDED} {days}"));
+}
+
+/// In local time it would say of no hour which of two it is.
+#[test]
+fn the_hour_that_comes_twice_is_asked_for_once() {
+    let slurm = Accounting(RefCell::default());
+    // In central Europe both are at half past two.
+    let (first, second) = (1_792_888_200, 1_792_891_800);
+    query(&slurm, first, second).unwrap();
+    let asked = slurm.0.take().concat();
+    assert!(
+        asked.ends_with("--starttime uts1792888200 --endtime uts1792891800"),
+        "{asked}"
+    );
 }
