@@ -85,6 +85,36 @@ pub fn a_listening_agent_sees_new_jobs_and_rescues_between_passes(
     cluster.is_rewritten(&cluster.job(last)?)
 }
 
+/// Nine tasks of an array wait together, as one job to slurmctld. squeue hides the tenth behind them.
+pub fn an_array_is_sized_between_passes_but_for_the_task_that_was_changed(
+    cluster: &mut Cluster,
+) -> Result<()> {
+    enable(cluster, 40, "[agent]\ninterval_s = 600\n")?;
+    let _agent = Agent::start(cluster)?;
+    seen(cluster, "new jobs: shown by slurmctld's folders")?;
+    let script = new_script(cluster, "quopri")?;
+    let array = cluster.submit("alice", &["--mem=3000", "--array=0-9"], &script, &[])?;
+    let task = format!("JobId={array}_7");
+    cluster.run(
+        "alice",
+        &["scontrol", "update", &task, "MinMemoryNode=2500"],
+    )?;
+    let array = array.to_string();
+    let all = ["squeue", "--noheader", "--array", "--states=all"];
+    let form = ["--Format=arraytaskid:|,minmemory:|", "--jobs", &array];
+    let mut shown = String::new();
+    let sized = eventually("they are sized", 90, || {
+        shown = cluster.run("root", &[&all[..], &form].concat())?;
+        let is_right = |line: &str| match line.strip_prefix("7|") {
+            Some(memory) => memory == "2500M|",
+            None => !line.ends_with("|3000M|"),
+        };
+        Ok(shown.lines().count() == 10 && shown.lines().all(is_right))
+    });
+    sized.map_err(|_| format!("not sized, or not as they were changed: {shown}"))?;
+    eventually("they run", 90, || Ok(cluster.completed(&array)? == 10))
+}
+
 /// An agent that sees a folder which is not slurmctld's asks for the queue, and says so.
 pub fn an_agent_that_cannot_see_slurmctlds_folder_asks(cluster: &mut Cluster) -> Result<()> {
     let known = own_kind(cluster, "sndhdr")?;

@@ -289,6 +289,10 @@ const TESTS: &[(&str, Test)] = &[
         events::an_agent_that_cannot_see_slurmctlds_folder_asks,
     ),
     (
+        "an_array_is_sized_between_passes_but_for_the_task_that_was_changed",
+        events::an_array_is_sized_between_passes_but_for_the_task_that_was_changed,
+    ),
+    (
         "a_listening_agent_sees_new_jobs_and_rescues_between_passes",
         events::a_listening_agent_sees_new_jobs_and_rescues_between_passes,
     ),
