@@ -18,6 +18,9 @@ use std::io::BufRead;
 /// Rows that were written twice, as where dumps were put together.
 const AGAIN: &str = "the same row again";
 
+/// Rows of jobs that run, wait or are held.
+pub const NOT_ENDED: &str = "not ended yet";
+
 const NOBODYS: &str = "a step whose job does not stand before it, or was left out: its job counts without it (was the dump sorted?)";
 
 const CUT_NAME: &str = "a name that sacct cut short, so that jobs may count as of one kind that are not: add --parsable2";
@@ -153,7 +156,10 @@ impl<R: BufRead> Reader<R> {
     fn take(&mut self, row: Row, line: u64) {
         match row {
             Row::Job(job) => self.jobs.begin(*job, line),
-            Row::Running(job_id) => self.jobs.pass(job_id),
+            Row::Running(job_id, shown) => {
+                self.jobs.pass(job_id);
+                self.rejects.add(NOT_ENDED, line, shown.as_bytes());
+            }
             Row::Step(job_id, mut step) => {
                 step.line = line;
                 let between = self.jobs.step(job_id, step);

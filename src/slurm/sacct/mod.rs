@@ -134,7 +134,13 @@ fn ask(
     {
         jobs.push(job);
     }
-    for (reason, reject) in reader.rejects.iter().filter(|(_, one)| !one.corrected) {
+    // Who asks for one job by its number may ask while it runs.
+    let is_lost = |reason: &str| reason != dump::NOT_ENDED;
+    for (reason, reject) in reader
+        .rejects
+        .iter()
+        .filter(|(reason, one)| !one.corrected && is_lost(reason))
+    {
         tracing::warn!(
             reason,
             count = reject.count,

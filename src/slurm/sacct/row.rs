@@ -20,7 +20,8 @@ const NO_MACHINE_HAS: u64 = 1 << 60;
 pub enum Row {
     Job(Box<FinishedJob>),
     Step(u64, Step),
-    Running(u64),
+    /// A job that has not ended: its number, and what shows it to people.
+    Running(u64, String),
 }
 
 /// A job's number and a step's; `5.0` of a row that names its user is a job's, as pandas write it.
@@ -73,10 +74,15 @@ pub fn read_row(columns: &Columns, fields: &[&[u8]]) -> Result<Row, &'static str
             let job_id = number(id)?;
             match has_ended(state)? {
                 true => Ok(Row::Job(Box::new(read_job(&cells, id, job_id, state)?))),
-                false => Ok(Row::Running(job_id)),
+                false => Ok(Row::Running(job_id, shown(&cells, id, state))),
             }
         }
     }
+}
+
+/// A job as the example of a reason shows it.
+fn shown(cells: &Cells, id: &str, state: &str) -> String {
+    format!("{id} {} {state}", cells.lossy(Some(cells.columns.name)))
 }
 
 /// `step` is what stands behind its job's number.

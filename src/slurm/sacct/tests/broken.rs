@@ -212,3 +212,28 @@ fn a_column_that_is_missing_is_not_the_one_without_a_name() {
         assert!(error.to_string().contains(&named), "{error}");
     }
 }
+
+#[test]
+fn rows_of_jobs_that_have_not_ended_are_counted_once_a_job() {
+    let states = [
+        "RUNNING",
+        "PENDING",
+        "SUSPENDED",
+        "RESIZING",
+        "STOPPED",
+        "COMPLETING",
+        "REQUEUE_HOLD",
+        "SPECIAL_EXIT",
+    ];
+    let rows = (5..).zip(states).map(|(id, state)| {
+        job(id, state, "weave") + &step(&format!("{id}.batch"), 110, 120, state, 9, 1, 9)
+    });
+    let text = dump(&(job(4, "COMPLETED", "spin") + &rows.collect::<String>()));
+    let mut reader = Reader::new(text.as_bytes(), None).unwrap();
+    let ended = std::iter::from_fn(|| reader.next_job().unwrap());
+    assert_eq!(ended.map(|job| job.job_id).collect::<Vec<_>>(), [4]);
+    assert_eq!(
+        reader.rejects.to_string(),
+        "8 rows left out: not ended yet; first on line 3: 5 weave RUNNING\n"
+    );
+}
