@@ -5,8 +5,15 @@ use serde_json::Value;
 /// The first value of an answer: Slurm's plugins, too, write lines behind it. Names hold any bytes, and some releases write
 /// numbers that are no JSON.
 pub fn first(answer: &[u8]) -> serde_json::Result<Value> {
-    let text = String::from_utf8_lossy(answer);
-    first_of(&text).or_else(|_| first_of(&without_odd_numbers(&text)))
+    with_odd_numbers(&String::from_utf8_lossy(answer), first_of)
+}
+
+/// What `read` makes of `text`, whose numbers may be such as are no JSON.
+pub fn with_odd_numbers<T>(
+    text: &str,
+    read: impl Fn(&str) -> serde_json::Result<T>,
+) -> serde_json::Result<T> {
+    read(text).or_else(|_| read(&without_odd_numbers(text)))
 }
 
 fn first_of(text: &str) -> serde_json::Result<Value> {

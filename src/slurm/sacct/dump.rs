@@ -3,7 +3,7 @@
 use super::FIELDS;
 use super::columns::Columns;
 use super::error::DumpError;
-use super::header::{BYTE_ORDER_MARK, Header};
+use super::header::{BYTE_ORDER_MARK, DumpStart, Header, Passed};
 use super::jobs::Jobs;
 use super::json::{self, Fields};
 use super::lines::Records;
@@ -12,6 +12,7 @@ use super::row::{Row, job_id, read_row};
 use super::steps::Open;
 use crate::record::FinishedJob;
 use crate::text::rejects::Rejects;
+use crate::text::units::printable;
 use std::borrow::Cow;
 use std::io::BufRead;
 
@@ -50,33 +51,46 @@ pub struct Reader<R> {
 impl<R: BufRead> Reader<R> {
     /// Reads the header. Without a `delimiter`, it is the one that stands beside the job's number there.
     pub fn new(mut input: R, delimiter: Option<&str>) -> Result<Self, DumpError> {
-        let start = input.fill_buf()?;
-        let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
-        if matches!(start.first(), Some(b'{' | b'[')) {
-            return Reader::of_json(input);
-        }
         let mut rejects = Rejects::default();
-        let (header, passed) = Header::find(&mut input, delimiter, &mut rejects)?;
+        let (start, passed) = Header::find(&mut input, delimiter, &mut rejects)?;
+        let header = match start {
+            DumpStart::Header(header) => *header,
+            DumpStart::Json(line) => return Reader::of_json(input, line, &passed, rejects),
+        };
         header.columns.lacks().for_each(|what| rejects.note(what));
         let records = Records::new(input, header, passed);
         Ok(Reader::of(Source::Text(Box::new(records)), rejects))
     }
 
-    fn of_json(mut input: R) -> Result<Self, DumpError> {
-        let mut dump = Vec::new();
-        let bytes = input.read_to_end(&mut dump)? as u64;
-        let rows = json::rows(dump.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&dump))?.into_iter();
+    /// `line` is the first of the JSON, and the last that was read.
+    fn of_json(
+        mut input: R,
+        line: Vec<u8>,
+        passed: &Passed,
+        mut rejects: Rejects,
+    ) -> Result<Self, DumpError> {
+        // What was passed stands there as empty lines: errors name a line of the file.
+        let mut dump = vec![b'\n'; passed.lines as usize - 1];
+        dump.extend_from_slice(line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line));
+        let bytes = passed.bytes + input.read_to_end(&mut dump)? as u64;
+        let found = json::read(&dump).map_err(DumpError::Json)?;
+        for (line, text) in found.beside {
+            rejects.add("no JSON", line, text.as_bytes());
+        }
+        for error in found.errors {
+            rejects.note(format!("sacct says: {}", printable(&error)));
+        }
         let names: Vec<&[u8]> = FIELDS.split(',').map(str::as_bytes).collect();
         let columns = Columns::of(&names).map_err(|missing| DumpError::Header {
             line: 1,
             missing: missing.join(", "),
         })?;
         let rows_of = Source::Json {
-            rows,
+            rows: found.rows.into_iter(),
             columns: Box::new(columns),
             bytes,
         };
-        Ok(Reader::of(rows_of, Rejects::default()))
+        Ok(Reader::of(rows_of, rejects))
     }
 
     fn of(rows_of: Source<R>, rejects: Rejects) -> Self {

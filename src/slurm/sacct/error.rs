@@ -15,8 +15,9 @@ pub enum DumpError {
     #[error("line 1: this is no text but a packed file; unpack it first")]
     Packed,
     /// It begins like JSON, and is not what sacct prints.
+    // No source: who prints the chain would say it twice.
     #[error("this is not what 'sacct --json' prints: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
     /// No line is a header that names what is needed.
     #[error(
         "line {line}: no sacct header with {missing}; make the dump with: {command}", command = dump_command()

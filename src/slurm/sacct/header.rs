@@ -3,6 +3,7 @@
 use super::columns::Columns;
 use super::cut::Cut;
 use super::error::DumpError;
+use super::json;
 use crate::text::rejects::Rejects;
 use memchr::memmem::Finder;
 use std::io::{BufRead, Read as _};
@@ -33,6 +34,13 @@ pub struct Header {
     /// Fields of a row.
     pub count: usize,
     text: Vec<u8>,
+}
+
+/// Where a dump begins.
+pub enum DumpStart {
+    Header(Box<Header>),
+    /// In this line JSON does.
+    Json(Vec<u8>),
 }
 
 /// What a line that is no row may be.
@@ -70,13 +78,13 @@ impl Passed {
 }
 
 impl Header {
-    /// Reads up to the header and, where columns have a width each, the line of dashes below it. Without a
+    /// Reads up to the header, or to JSON, and, where columns have a width each, the line of dashes below it. Without a
     /// `delimiter` it is the one that stands beside the job's number.
     pub fn find(
         input: &mut impl BufRead,
         delimiter: Option<&str>,
         rejects: &mut Rejects,
-    ) -> Result<(Header, Passed), DumpError> {
+    ) -> Result<(DumpStart, Passed), DumpError> {
         let mut passed = Passed::default();
         let mut before: Vec<(u64, Vec<u8>)> = Vec::new();
         let mut nearest: Option<(u64, Vec<&'static str>)> = None;
@@ -87,13 +95,17 @@ impl Header {
             if passed.lines == 1 {
                 refuse(&line)?;
             }
+            if json::begins(line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line)) {
+                reject(&before, rejects);
+                return Ok((DumpStart::Json(line), passed));
+            }
             let above = before
                 .last()
                 .filter(|(number, _)| *number + 1 == passed.lines);
             match Header::in_line(&line, above.map(|(_, above)| &above[..]), delimiter) {
                 Ok(header) => {
                     header.reject_what_stands_above(&before, rejects);
-                    return Ok((header, passed));
+                    return Ok((DumpStart::Header(header.into()), passed));
                 }
                 Err(missing) => {
                     let is_nearer = |(_, other): &(_, Vec<_>)| missing.len() < other.len();
@@ -130,9 +142,7 @@ impl Header {
             Cut::Widths(_) => before.len() - 1,
             _ => before.len(),
         };
-        for (number, text) in &before[..above] {
-            rejects.add("before the header", *number, text);
-        }
+        reject(&before[..above], rejects);
     }
 
     /// The error names the columns that are missing.
@@ -185,6 +195,13 @@ impl Header {
             true => Again::Other,
             false => Again::No,
         }
+    }
+}
+
+/// Leaves out what stands before a dump.
+fn reject(before: &[(u64, Vec<u8>)], rejects: &mut Rejects) {
+    for (number, text) in before {
+        rejects.add("before the header", *number, text.trim_ascii_end());
     }
 }
 

@@ -1,41 +1,119 @@
 //! What `sacct --json` prints, as the rows of `sacct --parsable2`: one reader knows what they mean.
 
 use super::FIELDS;
-use crate::slurm::json::{number, word};
+use crate::slurm::json::{number, with_odd_numbers, word};
 use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 use std::fmt;
 
 /// A row, field by field, in the order of [`FIELDS`].
 pub type Fields = Vec<Vec<u8>>;
 
-/// All rows of a dump: what sacct printed, once or several times, or its list of jobs or jobs alone. Its bytes may be any; what
+/// What a dump holds.
+#[derive(Default)]
+pub struct JsonDump {
+    pub rows: Vec<Fields>,
+    /// What sacct says went wrong.
+    pub errors: Vec<String>,
+    /// Lines that are no JSON, by their numbers: what sacct's plugins or a shell have written beside it.
+    pub beside: Vec<(u64, String)>,
+}
+
+/// Whether JSON begins with this line, as sacct or another program writes it; a prompt may begin with `[` as well.
+pub fn begins(line: &[u8]) -> bool {
+    let mut bytes = line.iter().filter(|byte| !byte.is_ascii_whitespace());
+    match bytes.next() {
+        Some(b'{') => matches!(bytes.next(), None | Some(b'"' | b'}')),
+        Some(b'[') => matches!(bytes.next(), None | Some(b'{' | b']')),
+        _ => false,
+    }
+}
+
+/// All of a dump: what sacct printed, once or several times, or its list of jobs or jobs alone. Its bytes may be any; what
 /// is no UTF-8 in it is replaced.
-pub fn rows(dump: &[u8]) -> serde_json::Result<Vec<Fields>> {
-    let text = String::from_utf8_lossy(dump);
+pub fn read(dump: &[u8]) -> serde_json::Result<JsonDump> {
+    with_odd_numbers(&String::from_utf8_lossy(dump), read_parts)
+}
+
+fn read_parts(text: &str) -> serde_json::Result<JsonDump> {
+    let (mut found, mut rest, mut line) = (JsonDump::default(), text, 1);
+    loop {
+        let start = rest.trim_start();
+        if start.is_empty() {
+            return Ok(found);
+        }
+        let blanks = rest.len() - start.len();
+        let length = match begins(start.as_bytes()) {
+            // With the empty lines before it: errors count them.
+            true => read_part(rest, &mut found)?,
+            false => {
+                let end = start.find('\n').unwrap_or(start.len());
+                let number = line + lines(&rest[..blanks]);
+                found.beside.push((number, start[..end].into()));
+                blanks + end
+            }
+        };
+        line += lines(&rest[..length]);
+        rest = &rest[length..];
+    }
+}
+
+fn lines(text: &str) -> u64 {
+    memchr::memchr_iter(b'\n', text.as_bytes()).count() as u64
+}
+
+/// Reads the value that `text` begins with; returns where it ends.
+fn read_part(text: &str, found: &mut JsonDump) -> serde_json::Result<usize> {
     if text.trim_start().starts_with('[') {
-        return serde_json::from_str(&text).map(|Rows(rows)| rows);
+        let (Rows(rows), length) = value(text)?;
+        found.rows.extend(rows);
+        return Ok(length);
     }
-    let mut rows = Vec::new();
-    let parts = serde_json::Deserializer::from_str(&text);
-    if is_of_a_dump(&text) {
-        for dump in parts.into_iter() {
-            let Dump { jobs } = dump?;
-            rows.extend(jobs.0);
-        }
-    } else {
-        for job in parts.into_iter::<Value>() {
-            rows.extend(rows_of(&job?));
-        }
+    if !is_of_a_dump(text) {
+        let (job, length) = value(text)?;
+        found.rows.extend(rows_of(&job));
+        return Ok(length);
     }
-    Ok(rows)
+    let (dump, length) = value::<Dump>(text)?;
+    let errors = errors(&dump.errors);
+    match dump.jobs {
+        Some(Rows(rows)) => found.rows.extend(rows),
+        None if errors.is_empty() => return Err(serde_json::Error::missing_field("jobs")),
+        None => {}
+    }
+    found.errors.extend(errors);
+    Ok(length)
+}
+
+/// The first value, and where it ends.
+fn value<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<(T, usize)> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter();
+    let first = values.next();
+    let first = first.unwrap_or_else(|| serde_json::from_str(text))?;
+    Ok((first, values.byte_offset()))
 }
 
 /// What sacct prints around its list of jobs, of which any may come first; other programs write a job a line.
 fn is_of_a_dump(text: &str) -> bool {
     let first = text.split('"').nth(1).unwrap_or("jobs");
     ["meta", "jobs", "errors", "warnings"].contains(&first)
+}
+
+/// Each error in sacct's words: releases describe it, name it or do both.
+fn errors(list: &Value) -> Vec<String> {
+    let said = |error: &Value| {
+        let texts = ["description", "error"].map(|part| word(&error[part]));
+        texts
+            .into_iter()
+            .chain([word(error)])
+            .find(|text| !text.is_empty())
+    };
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(said)
+        .collect()
 }
 
 /// A job's row and those of its steps.
@@ -46,7 +124,9 @@ fn rows_of(job: &Value) -> impl Iterator<Item = Fields> {
 
 #[derive(Deserialize)]
 struct Dump {
-    jobs: Rows,
+    jobs: Option<Rows>,
+    #[serde(default)]
+    errors: Value,
 }
 
 /// One job at a time becomes rows: as a whole a dump would fill much memory.

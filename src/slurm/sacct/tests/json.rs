@@ -136,3 +136,84 @@ fn a_requeued_run_and_the_names_of_steps_are_known_in_json() {
     let waiting = vec![NOT_ENDED.to_owned()];
     assert_eq!(jobs_of(waits.as_bytes()), (Vec::new(), waiting));
 }
+
+/// The numbers of the jobs, and what was left out or noted.
+fn read_whole(text: &str) -> (Vec<u64>, String) {
+    let mut reader = Reader::new(text.as_bytes(), None).unwrap();
+    let jobs = std::iter::from_fn(|| reader.next_job().unwrap());
+    let ids = jobs.map(|job| job.job_id).collect();
+    (ids, reader.rejects.to_string())
+}
+
+#[test]
+fn lines_beside_json_and_numbers_that_are_none_cost_no_job() {
+    let whole = json(true);
+    let odd = whole.replace(
+        r#""elapsed":10"#,
+        r#""limit":Infinity,"idle":-NaN,"elapsed":10"#,
+    );
+    let before = "1 rows left out: before the header; first on line 1";
+    let beside = "1 rows left out: no JSON; first on line";
+    let behind = 1 + whole.matches('\n').count();
+    let after = 2 + whole.matches('\n').count();
+    let one = vec![1, 6];
+    for (text, ids, told) in [
+        (odd.clone(), one.clone(), String::new()),
+        (
+            format!("sacct: slow\n{whole}"),
+            one.clone(),
+            format!("{before}: sacct: slow\n"),
+        ),
+        (
+            format!("[mira@front ~]$ sacct --json\n{odd}"),
+            one.clone(),
+            format!("{before}: [mira@front ~]$ sacct --json\n"),
+        ),
+        (
+            format!("{whole}\nsacct: bye {{\n"),
+            one.clone(),
+            format!("{beside} {after}: sacct: bye {{\n"),
+        ),
+        (
+            format!("{odd} done\n"),
+            one.clone(),
+            format!("{beside} {behind}: done\n"),
+        ),
+        (
+            format!("{whole}\n[mira@front ~]$ sacct --json\n{whole}"),
+            vec![1, 6, 1, 6],
+            format!("{beside} {after}: [mira@front ~]$ sacct --json\n"),
+        ),
+        (
+            r#"{"jobs":[],"errors":[{"error":"x","description":"No way to slurmdbd"}]}"#.into(),
+            vec![],
+            "sacct says: No way to slurmdbd\n".into(),
+        ),
+        (
+            r#"{"errors":[{"error_number":7,"error":"Gone"},"plain"]}"#.into(),
+            vec![],
+            "sacct says: Gone\nsacct says: plain\n".into(),
+        ),
+    ] {
+        assert_eq!(read_whole(&text), (ids, told), "{text}");
+    }
+}
+
+#[test]
+fn a_prompt_before_a_table_is_passed_over_and_an_error_names_its_line_once() {
+    let rows = job(4, "COMPLETED", "spin");
+    for prompt in [
+        "[mira@front ~]$ sacct -P",
+        "[1]+ Done",
+        "{mira} sacct",
+        "$ sacct",
+    ] {
+        let (ids, told) = read_whole(&format!("{prompt}\n{}", dump(&rows)));
+        let right = format!("1 rows left out: before the header; first on line 1: {prompt}\n");
+        assert_eq!((ids, told), (vec![4], right));
+    }
+    let broken = Reader::new(&b"sacct: slow\n{\"jobs\":[7}"[..], None);
+    let error = anyhow::Error::from(broken.err().unwrap());
+    let told = format!("{error:#}");
+    assert_eq!(told.matches("line 2").count(), 1, "{told}");
+}
