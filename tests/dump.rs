@@ -72,3 +72,30 @@ fn a_dump_without_steps_says_that_it_tells_nothing_of_memory() {
         "{said}"
     );
 }
+
+#[test]
+fn a_dump_that_says_nothing_of_requests_has_no_waste_of_them() {
+    let header = HEADER.replace("ReqMem|", "");
+    let run = RUN.replace("|4G||", "||").replace("|||1G|", "||1G|");
+    let row_of = |table: &Output| {
+        let said = String::from_utf8(table.stdout.clone()).unwrap();
+        let total = said.lines().find(|line| line.contains("TOTAL")).unwrap();
+        let cells: Vec<_> = total.split_whitespace().map(str::to_owned).collect();
+        [cells[4].clone(), cells[7].clone()]
+    };
+    let replay = &["replay", "--sacct"][..];
+    let known = shadowfit(replay, format!("{HEADER}\n{RUN}\n"));
+    assert!(!row_of(&known).contains(&"-".to_owned()), "{known:?}");
+    let dump = format!("{header}\n{run}\n");
+    let unknown = shadowfit(replay, &dump);
+    assert_eq!(row_of(&unknown), ["-", "-"]);
+    let said = String::from_utf8(unknown.stderr).unwrap();
+    assert!(said.contains("no ReqMem in it"), "{said}");
+    let json = shadowfit(&["replay", "--json", "--sacct"], &dump).stdout;
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["request_waste_gbh"], serde_json::Value::Null);
+    assert_eq!(
+        (json["n"].as_u64(), json["asked"].as_u64()),
+        (Some(1), Some(0))
+    );
+}

@@ -14,11 +14,18 @@ use std::io::BufReader;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
+/// What a replay takes for a request where the dump has none.
+const ASSUMED: &str = "jobs of kinds that are not known yet count as if they had the largest peak so far, and what requests waste is \
+                       not told";
+
 /// Reads a whole dump. What says nothing of a job's needs is left out and counted.
 pub fn read(path: &Path) -> Result<(Vec<PastJob>, Rejects)> {
     let place = || path.display().to_string();
     let file = BufReader::with_capacity(1 << 20, open(path).with_context(place)?);
     let mut reader = Reader::new(file, None).with_context(place)?;
+    if !reader.has_requests() {
+        reader.rejects.note(ASSUMED);
+    }
     let (mut users, mut seen) = (Users::default(), HashSet::new());
     let mut jobs = Vec::new();
     loop {
@@ -136,6 +143,9 @@ mod tests {
             let (jobs, rejects) = read(file.path()).unwrap();
             assert_eq!(jobs.len(), known);
             assert_eq!(rejects.iter().next().map(|(why, _)| why), reason);
+            let notes = rejects.to_string();
+            let is_told = notes.contains("no ReqMem in it") && notes.contains(ASSUMED);
+            assert_eq!(is_told, reason.is_none(), "{notes}");
         }
     }
 }

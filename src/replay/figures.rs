@@ -14,7 +14,9 @@ pub struct Figures {
     pub cold: u64,
     /// Memory used: peak times run time.
     pub used_gbh: f64,
-    /// What the users' own requests would have wasted.
+    /// Jobs of which it is known what they asked for.
+    pub asked: u64,
+    /// What the users' own requests would have wasted; see [`Figures::of_requests`].
     pub request_waste_gbh: f64,
     /// What the decisions waste.
     pub waste_gbh: f64,
@@ -51,6 +53,11 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// A figure that stands on what jobs asked for, if that is known of any of them.
+    pub fn of_requests(&self, figure: f64) -> Option<f64> {
+        (self.asked > 0).then_some(figure)
+    }
+
     /// Shares of the jobs of known kinds that stayed under what each of [`SHARES`] was predicted to, in percent:
     /// the nearer to those shares, the better calibrated.
     pub fn coverage_pct(&self) -> [f64; SHARES.len()] {
@@ -71,6 +78,7 @@ impl Figures {
     pub(super) fn add(&mut self, job: &PastJob, outcome: &Outcome) {
         self.n += 1;
         self.cold += u64::from(outcome.cold);
+        self.asked += u64::from(job.asked.is_some());
         self.used_gbh += job.peak / GB * job.node_hours();
         self.request_waste_gbh += outcome.request_waste;
         self.waste_gbh += outcome.waste;

@@ -41,7 +41,7 @@ pub fn figure(caption: &str, svg: Result<String>) -> Result<Markup> {
 pub fn replay(name: &str, found: &Replay) -> Result<String> {
     let body = html! {
         (summary(&found.total))
-        (waste(&found.course)?)
+        (waste(&found.course, found.total.asked > 0)?)
         (given_and_used(&found.course)?)
         (coverage(&found.total)?)
         h2 { "Users, worst first" }
@@ -53,18 +53,26 @@ pub fn replay(name: &str, found: &Replay) -> Result<String> {
 }
 
 fn summary(total: &Figures) -> Markup {
-    let saved = total.request_waste_gbh - total.waste_gbh;
+    let waste = format!("{:.1}", total.waste_gbh);
+    let against = match total.of_requests(total.request_waste_gbh) {
+        Some(requested) => format!(
+            "Their requests would have wasted {requested:.1} GB·h, the decisions {waste}: {:.1} GB·h saved.",
+            requested - total.waste_gbh
+        ),
+        None => {
+            format!("The decisions would have wasted {waste} GB·h; of requests nothing is known.")
+        }
+    };
     html! {
         p {
-            (total.n) " jobs used " (format!("{:.1}", total.used_gbh)) " GB·h of memory. Their requests would have wasted "
-            (format!("{:.1}", total.request_waste_gbh)) " GB·h, the decisions " (format!("{:.1}", total.waste_gbh))
-            ": " (format!("{saved:.1}")) " GB·h saved. " (total.failed_tasks) " jobs ("
+            (total.n) " jobs used " (format!("{:.1}", total.used_gbh)) " GB·h of memory. " (against) " " (total.failed_tasks) " jobs ("
             (format!("{:.2}", total.failed_tasks_pct())) " %) would have been killed and run again."
         }
     }
 }
 
-fn waste(course: &Course) -> Result<Markup> {
+/// The requests' line is drawn where these are known.
+fn waste(course: &Course, has_requests: bool) -> Result<Markup> {
     let over_jobs = |of: fn(&CoursePoint) -> f64| {
         let points = course.points().iter();
         points.map(|p| (p.jobs as f64, of(p))).collect()
@@ -81,7 +89,7 @@ fn waste(course: &Course) -> Result<Markup> {
     ];
     figure(
         "Memory wasted, killed attempts included, summed over the jobs",
-        plot::lines("jobs", "GB·h", &waste),
+        plot::lines("jobs", "GB·h", &waste[usize::from(!has_requests)..]),
     )
 }
 

@@ -189,6 +189,8 @@ pub fn replay(json: bool, name: &str, found: &Replay, seconds: f64) -> String {
 
 fn replay_json(figures: &Figures) -> serde_json::Value {
     let mut all = serde_json::json!(figures);
+    all["request_waste_gbh"] = figures.of_requests(figures.request_waste_gbh).into();
+    all["trusted_waste_gbh"] = figures.of_requests(figures.trusted_waste_gbh).into();
     all["failed_tasks_pct"] = figures.failed_tasks_pct().into();
     all["mean_over_allocation"] = figures.mean_over_allocation().into();
     all["coverage_pct"] = figures.coverage_pct().to_vec().into();
@@ -198,16 +200,17 @@ fn replay_json(figures: &Figures) -> serde_json::Value {
 /// One line of a replay's table.
 pub fn replay_cells(name: &str, figures: &Figures) -> Vec<String> {
     let amount = |value: f64| format!("{value:.2}");
+    let of_requests = |value: f64| figures.of_requests(value).map_or("-".into(), amount);
     let within = figures.coverage_pct().map(|share| format!("{share:.0}"));
     vec![
         name.into(),
         figures.n.to_string(),
         figures.cold.to_string(),
         amount(figures.used_gbh),
-        amount(figures.request_waste_gbh),
+        of_requests(figures.request_waste_gbh),
         amount(figures.waste_gbh),
         amount(figures.at_once_waste_gbh),
-        amount(figures.trusted_waste_gbh),
+        of_requests(figures.trusted_waste_gbh),
         amount(figures.cold_waste_gbh),
         figures.failed_attempts.to_string(),
         amount(figures.failed_tasks_pct()),

@@ -115,6 +115,8 @@ impl Columns {
                 "no NTasks in it: MaxRSS, which is one task's, counts for all of a step; jobs of several tasks need more",
             ),
             no_cpus.then_some("no TotalCPU and AllocCPUS in it: of CPUs nothing is known"),
+            (!self.has_requests())
+                .then_some("no ReqMem in it: of what jobs asked for nothing is known"),
         ]
         .into_iter()
         .flatten()

@@ -403,8 +403,8 @@ fn nodes_tasks_and_peaks_are_found_where_a_dump_has_them() {
     );
     for (columns, job, busy, elapsed) in [
         (
-            "MaxRSS|TotalCPU|AllocCPUS|NTasks|NNodes|Elapsed",
-            "|00:10|2|||00:00:05",
+            "ReqMem|MaxRSS|TotalCPU|AllocCPUS|NTasks|NNodes|Elapsed",
+            "||00:10|2|||00:00:05",
             2.0,
             5,
         ),
