@@ -5,6 +5,23 @@ pub fn has_meaning(form: &[u8]) -> bool {
     words(form).any(|word| !is_common(word) && !is_interpreter(word))
 }
 
+/// A folder that a manager makes below the one of the project, as Hydra, submitit, Parsl and trackers of runs do.
+pub fn is_of_a_manager(folder: &[u8]) -> bool {
+    lower(folder, |folder| {
+        matches!(
+            folder,
+            b"multirun"
+                | b".submitit"
+                | b".hydra"
+                | b"wandb"
+                | b"mlruns"
+                | b"lightning_logs"
+                | b"ray_results"
+                | b"runinfo"
+        )
+    })
+}
+
 /// The same for files and folders.
 pub fn is_common_place(form: &[u8]) -> bool {
     words(form).all(is_common)

@@ -2,7 +2,8 @@
 
 use super::bytes::{WORD, class, next_special};
 use super::meaning::{
-    has_meaning, holds_values, is_common_place, is_common_script, lower, starts_with_interpreter,
+    has_meaning, holds_values, is_common_place, is_common_script, is_of_a_manager, lower,
+    starts_with_interpreter,
 };
 use super::models::is_size;
 use super::segments::{PARAMETER, is_number, push_segments, push_without_numbers};
@@ -299,7 +300,8 @@ pub fn push_project(folders: &[u8], out: &mut Vec<u8>) -> bool {
         let from = out.len();
         out.push(b'/');
         push_segments(folder, out);
-        if has_meaning(&out[from..]) && !out[from..].contains(&PARAMETER) {
+        let has_name = has_meaning(&out[from..]) && !is_of_a_manager(folder);
+        if has_name && !out[from..].contains(&PARAMETER) {
             return true;
         }
         out.truncate(from);
@@ -318,7 +320,7 @@ pub fn push_folders(folders: &[u8], wanted: usize, out: &mut Vec<u8>) -> usize {
         let from = out.len();
         out.push(b'/');
         push_segments(folder, out);
-        if has_meaning(&out[from..]) {
+        if has_meaning(&out[from..]) && !is_of_a_manager(folder) {
             found += 1;
         } else {
             out.truncate(from);

@@ -52,6 +52,10 @@ fn these_two_share_their_keys() {
             submitit("/scratch/u/featurize/20231102"),
         ),
         (
+            submitit("/proj/weave/multirun/2024-11-03/10-00-00/.submitit/%j"),
+            submitit("/proj/weave/multirun/2024-11-04/12-30-00/.submitit/%j"),
+        ),
+        (
             wrap("bash /proj/S01/align/run.sh"),
             wrap("bash /proj/S02/align/run.sh"),
         ),
@@ -119,6 +123,18 @@ fn these_two_share_no_key() {
         (
             submitit("/scratch/u/featurize/%j"),
             submitit("/scratch/u/train_big/%j"),
+        ),
+        (
+            submitit("/proj/weave/multirun/2024-11-03/10-00-00/.submitit/%j"),
+            submitit("/proj/spin/multirun/2024-11-03/10-00-00/.submitit/%j"),
+        ),
+        (
+            wrap("bash /proj/weave/wandb/run-20241103/run.sh"),
+            wrap("bash /proj/spin/wandb/run-20241103/run.sh"),
+        ),
+        (
+            wrap_in("./run.sh", "/proj/weave/lightning_logs/version_3"),
+            wrap_in("./run.sh", "/proj/spin/lightning_logs/version_3"),
         ),
         (
             wrap("bash /proj/align/run.sh"),
