@@ -5,6 +5,51 @@ pub fn has_meaning(form: &[u8]) -> bool {
     words(form).any(|word| !is_common(word) && !is_interpreter(word))
 }
 
+/// The same for the name or comment of a job: those that a manager gives to all of its jobs tell none apart.
+pub fn tells_jobs_apart(form: &[u8]) -> bool {
+    let is_numbered = words(form).next().is_some_and(is_before_a_hash);
+    words(form).any(|word| {
+        let is_hash = is_numbered && word.iter().all(u8::is_ascii_hexdigit);
+        !(is_common(word) || is_interpreter(word) || is_any_jobs(word) || is_hash)
+    })
+}
+
+/// What a manager puts before a hash, in which by chance no digit may be: `bl_1a2b3c` of blahp, `crew-3b1f2e-1` of R's crew.
+fn is_before_a_hash(word: &[u8]) -> bool {
+    lower(word, |word| matches!(word, b"bl" | b"crew"))
+}
+
+/// What servers, sessions and submissions by hand are called; a folder or program of that name has its own.
+fn is_any_jobs(word: &[u8]) -> bool {
+    is_before_a_hash(word)
+        || lower(word, |word| {
+            let is_mine = word.strip_prefix(b"my").is_some_and(is_common_name);
+            is_mine
+                || matches!(
+                    word,
+                    b"spawner"
+                        | b"jupyterhub"
+                        | b"dashboard"
+                        | b"sys"
+                        | b"none"
+                        | b"null"
+                        | b"undefined"
+                        | b"unnamed"
+                        | b"vscode"
+                        | b"code"
+                        | b"tunnel"
+                        | b"server"
+                        | b"session"
+                        | b"remote"
+                        | b"ssh"
+                        | b"sshd"
+                        | b"vnc"
+                        | b"desktop"
+                        | b"hostname"
+                )
+        })
+}
+
 /// A folder that a manager makes below the one of the project, as Hydra, submitit, Parsl and trackers of runs do.
 pub fn is_of_a_manager(folder: &[u8]) -> bool {
     lower(folder, |folder| {

@@ -6,6 +6,7 @@
 
 mod accessions;
 mod bytes;
+mod calendar;
 mod commands;
 mod decks;
 mod dispatch;
@@ -26,7 +27,7 @@ mod types;
 mod words;
 
 use crate::job::{Layout, Texts};
-use name::{push_any_name, push_comment, push_name};
+use name::{push_any_name, push_comment, push_name, push_parts_of_name};
 use places::{Data, Unknown, push_work_dir};
 use script::{push_arguments, push_script, push_started_by};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -307,6 +308,16 @@ pub fn common_name(name: &str, comment: &str) -> String {
     }
     if form.is_empty() {
         push_any_name(name.as_bytes(), &mut form);
+    }
+    String::from_utf8_lossy(&form).into_owned()
+}
+
+/// The same, with each part of the name that takes ever new values on its own: `qcreport_#_#`.
+pub fn parts_of_name(name: &str, comment: &str) -> String {
+    let mut form = Vec::with_capacity(name.len());
+    match comment.is_empty() || says_something(name) {
+        true => push_parts_of_name(name.as_bytes(), &mut form),
+        false => push_comment(comment.as_bytes(), &mut form),
     }
     String::from_utf8_lossy(&form).into_owned()
 }

@@ -5,10 +5,13 @@
 
 use super::accessions::{accession, is_run_elsewhere};
 use super::bytes::{DIGIT, class};
+use super::calendar::{self, MONTHS};
 use super::models::is_part_of_name;
 
 /// Stands for whatever takes ever new values.
 pub const PARAMETER: u8 = b'#';
+/// The same, while none may join with it.
+const APART: u8 = 1;
 
 /// 8-4-4-4-12 hexadecimal digits.
 const UUID: [usize; 5] = [8, 4, 4, 4, 12];
@@ -20,20 +23,31 @@ const SHORTEST_HASH: usize = 7;
 
 /// What Python calls a temporary file: so many characters behind `tmp`.
 const RANDOM: usize = 8;
-
-const MONTHS: [&[u8]; 12] = [
-    b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
-];
+/// And what C's library does.
+const RANDOM_OF_C: usize = 6;
 
 /// Appends `word` in its general form: a number becomes a parameter, else each of its segments does that
 /// varies; parameters side by side count as one.
 pub fn push_segments(word: &[u8], out: &mut Vec<u8>) {
+    push_each(word, true, out);
+}
+
+/// The same, with each parameter on its own.
+pub fn push_segments_apart(word: &[u8], out: &mut Vec<u8>) {
+    push_each(word, false, out);
+}
+
+fn push_each(word: &[u8], together: bool, out: &mut Vec<u8>) {
     if is_number(word) {
         return push_parameter(out, out.len());
     }
     let from = out.len();
     let mut at = 0;
     while at < word.len() {
+        match out[from..].last_mut() {
+            Some(last) if !together && *last == PARAMETER => *last = APART,
+            _ => {}
+        }
         if word[at].is_ascii_uppercase()
             && let Some((same, length)) = accession(&word[at..])
         {
@@ -54,13 +68,18 @@ pub fn push_segments(word: &[u8], out: &mut Vec<u8>) {
         }
         let length = parameter_of_several(&word[at..]);
         let end = at + length.unwrap_or_else(|| segment_length(&word[at..]));
-        if length.is_some() {
+        if length.is_some() || calendar::is_part_of_date(word, at..end) {
             push_parameter(out, from);
         } else {
             push_segment(&word[at..end], from, out);
         }
         at = end;
     }
+    let is_apart = |byte: &&mut u8| **byte == APART;
+    out[from..]
+        .iter_mut()
+        .filter(is_apart)
+        .for_each(|byte| *byte = PARAMETER);
 }
 
 /// As it is, but for its numbers: an option such as `-t8`, a file's type such as `h5`.
@@ -163,7 +182,14 @@ fn temporary_length(text: &[u8]) -> Option<usize> {
         .take(RANDOM + 1)
         .take_while(|byte| random(byte))
         .count();
-    (length == RANDOM && rest[0] != b'_').then_some(3 + RANDOM)
+    let random = &rest[..length];
+    let is_random = match length {
+        RANDOM => random[0] != b'_',
+        // Of letters alone it may be a word.
+        RANDOM_OF_C => !random.contains(&b'_') && random.iter().any(u8::is_ascii_digit),
+        _ => false,
+    };
+    is_random.then_some(3 + length)
 }
 
 /// Appends a parameter, unless one stands before it in the same word with nothing but a separator between.
@@ -184,7 +210,7 @@ fn push_segment(segment: &[u8], from: usize, out: &mut Vec<u8>) {
             out.extend_from_slice(&segment[..3]);
             return out.push(PARAMETER);
         }
-        let after_number = matches!(out[from..], [.., PARAMETER, _]);
+        let after_number = matches!(out[from..], [.., PARAMETER | APART, _]);
         if after_number
             && MONTHS
                 .iter()

@@ -1,6 +1,7 @@
 //! Values of which the name before them says what they are: `SAMPLE=liver` and `--subject 01` take ever new values, whatever they
 //! are made of; the numbers in `--model resnet50` and `MODEL=llama-2-7b` are part of a name, and tell kinds apart.
 
+use super::calendar;
 use super::genomes;
 use super::meaning::{has_meaning, is_common_place, lower, starts_with_interpreter, varies};
 use super::models::is_size;
@@ -226,8 +227,13 @@ fn has_hash(value: &[u8]) -> bool {
 }
 
 fn has_date(value: &[u8]) -> bool {
-    let digits = value.split(|byte| !byte.is_ascii_digit());
-    digits
-        .map(<[u8]>::len)
-        .any(|length| length >= DIGITS_OF_A_DATE)
+    let mut digits = value.split(|byte| !byte.is_ascii_digit());
+    let mut at = 0;
+    let mut words = value.split(|byte| !byte.is_ascii_alphabetic()).map(|word| {
+        let place = at..at + word.len();
+        at = place.end + 1;
+        place
+    });
+    digits.any(|digits| digits.len() >= DIGITS_OF_A_DATE)
+        || words.any(|place| !place.is_empty() && calendar::is_part_of_date(value, place))
 }
