@@ -259,6 +259,7 @@ mod tests {
         PastJob {
             kind: Kind::of_label(b"align"),
             label: "align".into(),
+            parts: String::new(),
             user: "alice".into(),
             times: Some([0.0, start, end]),
             hours: 1.0,

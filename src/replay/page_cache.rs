@@ -50,6 +50,7 @@ mod tests {
             PastJob {
                 kind: Kind::of_label(label.as_bytes()),
                 label: label.into(),
+                parts: String::new(),
                 user: "alice".into(),
                 times: None,
                 hours: 1.0,

@@ -1,6 +1,6 @@
 //! One past job, wherever it comes from.
 
-use crate::fingerprint::{Kind, common_name};
+use crate::fingerprint::{Kind, common_name, parts_of_name};
 use crate::record::FinishedJob;
 use crate::record::Record;
 
@@ -11,6 +11,8 @@ pub struct PastJob {
     pub kind: Kind,
     /// The kind's name, for reports.
     pub label: String,
+    /// The same with each part of the name on its own that takes ever new values; empty where no name is known.
+    pub parts: String,
     /// User name.
     pub user: String,
     /// Submit, start and end in seconds since an epoch; `None`: then it sees every job listed before it.
@@ -57,6 +59,7 @@ impl PastJob {
                 .map(|cores| (job.cpus, cores)),
             time_s: asked_time,
             label: common_name(&job.name, &job.user_comment),
+            parts: parts_of_name(&job.name, &job.user_comment),
             user: job.user,
         })
     }

@@ -20,19 +20,20 @@ pub fn join_alike(jobs: &mut [PastJob]) {
     let mut groups: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
     for (number, job) in jobs.iter().enumerate() {
         if job.kind.command.is_none() && job.kind.name.is_some() {
-            let separators = job.label.replace(|c| !is_separator(c), "");
+            let separators = job.parts.replace(|c| !is_separator(c), "");
             groups
                 .entry((job.user.clone(), separators))
                 .or_default()
                 .push(number);
         }
     }
-    let labels: Vec<String> = jobs.iter().map(|job| job.label.clone()).collect();
+    let parts: Vec<String> = jobs.iter().map(|job| job.parts.clone()).collect();
     for ((user, _), members) in groups {
-        let names = members.iter().map(|&n| (n, tokens(&labels[n]))).collect();
+        let names = members.iter().map(|&n| (n, tokens(&parts[n]))).collect();
         let mut templates = HashMap::new();
-        split(names, &mut templates);
+        split(names, false, &mut templates);
         for (number, template) in templates {
+            let template = template.unwrap_or_else(|| jobs[number].label.clone());
             jobs[number].kind = Kind::of_label(format!("{user}\0{template}").as_bytes());
             jobs[number].label = template;
         }
@@ -58,41 +59,89 @@ fn tokens(label: &str) -> Vec<&str> {
 
 type Names<'a> = Vec<(usize, Vec<&'a str>)>;
 
-fn split<'a>(names: Names<'a>, templates: &mut HashMap<usize, String>) {
-    let values = |part: usize| {
-        names
-            .iter()
-            .map(|(_, words)| words[part])
-            .collect::<BTreeSet<_>>()
-            .len()
-    };
-    let values: Vec<usize> = (0..names[0].1.len()).map(values).collect();
-    let is_new =
-        |&count: &usize| count >= FEWEST_VALUES && count * MOST_JOBS_A_VALUE >= names.len();
+/// What stands in one part of some names.
+#[derive(Default)]
+struct Values<'a> {
+    /// Names whose part is a mark alone: each has a value of its own.
+    marks: usize,
+    /// All others, and how many names have one.
+    words: BTreeSet<&'a str>,
+    with_word: usize,
+}
+
+impl<'a> Values<'a> {
+    fn of(names: &Names<'a>, part: usize) -> Values<'a> {
+        let mut values = Values::default();
+        for word in names.iter().map(|(_, words)| words[part]) {
+            if word.trim_start_matches(is_separator) == "#" {
+                values.marks += 1;
+            } else {
+                values.with_word += 1;
+                values.words.insert(word);
+            }
+        }
+        values
+    }
+
+    fn count(&self) -> usize {
+        self.words.len() + usize::from(self.marks > 0)
+    }
+
+    /// The part takes ever new values.
+    fn is_new(&self) -> bool {
+        let names = self.marks + self.with_word;
+        is_new(self.count(), names) || (self.count() > 1 && self.are_codes(names))
+    }
+
+    /// By chance some of the codes that become marks hold few digits or none: then what is left is ever new as well. Few are
+    /// told from steps by their letters.
+    fn are_codes(&self, names: usize) -> bool {
+        let is_ever_new = self.words.len() * MOST_JOBS_A_VALUE >= self.with_word;
+        let all = is_new(self.marks + self.words.len(), names);
+        let are_many = self.words.len() >= FEWEST_VALUES;
+        is_ever_new && all && (are_many || self.words.iter().all(|word| is_hexadecimal(word)))
+    }
+}
+
+fn is_new(values: usize, names: usize) -> bool {
+    values >= FEWEST_VALUES && values * MOST_JOBS_A_VALUE >= names
+}
+
+/// What is left of hexadecimal digits; without a mark, of a few letters that may spell a step, as `add` does, it is none.
+fn is_hexadecimal(word: &str) -> bool {
+    let word = word.trim_start_matches(is_separator);
+    let fits = |c: char| c == '#' || c.is_ascii_hexdigit();
+    word.chars().all(fits) && (word.len() > 3 || word.contains('#'))
+}
+
+/// Appends what names have in common; `None` for those that have nothing that says anything. Where they were `told` apart by a
+/// part in which most have a word that does, a common word of the others (`fold` beside `dock`) is a step as well.
+fn split<'a>(names: Names<'a>, told: bool, templates: &mut HashMap<usize, Option<String>>) {
+    let values: Vec<Values> = (0..names[0].1.len())
+        .map(|part| Values::of(&names, part))
+        .collect();
     let by = (0..values.len())
-        .filter(|&part| values[part] > 1 && !is_new(&values[part]))
-        .min_by_key(|&part| values[part]);
+        .filter(|&part| values[part].count() > 1 && !values[part].is_new())
+        .min_by_key(|&part| values[part].count());
     if let Some(part) = by {
+        let said = names
+            .iter()
+            .filter(|(_, words)| says_something(words[part]));
+        let told = told || said.count() * 2 >= names.len();
         let mut parts: BTreeMap<&'a str, Names<'a>> = BTreeMap::new();
         for name in names {
             parts.entry(name.1[part]).or_default().push(name);
         }
         return parts
             .into_values()
-            .for_each(|names| split(names, templates));
+            .for_each(|names| split(names, told, templates));
     }
-    let varies: Vec<bool> = values.iter().map(is_new).collect();
-    let template = template(&names[0].1, &varies);
-    let useful = says_something(&template);
-    for (number, words) in names {
-        templates.insert(
-            number,
-            if useful {
-                template.clone()
-            } else {
-                words.concat()
-            },
-        );
+    let varies: Vec<bool> = values.iter().map(Values::is_new).collect();
+    let is_useful =
+        |form: &String| says_something(form) || (told && form.contains(char::is_alphabetic));
+    let template = Some(template(&names[0].1, &varies)).filter(is_useful);
+    for (number, _) in names {
+        templates.insert(number, template.clone());
     }
 }
 
@@ -121,11 +170,13 @@ fn template(words: &[&str], varies: &[bool]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fingerprint::parts_of_name;
 
     fn job(name: &str) -> PastJob {
         PastJob {
             kind: Kind::of_accounting(7, name.as_bytes()),
             label: name.into(),
+            parts: parts_of_name(name, ""),
             user: "alice".into(),
             times: None,
             hours: 1.0,
@@ -205,6 +256,65 @@ mod tests {
             assert_eq!(found.keys().collect::<Vec<_>>(), expected, "{first}");
             assert!(found.values().all(|keys| keys.len() == 1), "{found:?}");
         }
+    }
+
+    /// A code of four digits to a base of 16 or more, and so by chance of letters alone.
+    fn code_to_base(base: u32, n: u32) -> String {
+        let mut rest = n.wrapping_mul(2_654_435_761) >> 7;
+        let digit = |_| {
+            let digit = rest % base;
+            rest /= base;
+            char::from_digit(digit, base)
+        };
+        (0..4).filter_map(digit).collect()
+    }
+
+    #[test]
+    fn codes_of_letters_and_digits_are_parameters_however_few_digits_they_hold() {
+        let steps = ["spin", "weave"];
+        let both = |form: fn(&str, u32) -> String| {
+            let name = |n: u32| form(steps[n as usize % 2], n);
+            kinds((0..80).map(name)).into_keys().collect::<Vec<_>>()
+        };
+        for (form, right) in [
+            (
+                (|step, n| format!("{step}_{}", code_to_base(16, n))) as fn(&str, u32) -> String,
+                ["spin_#", "weave_#"],
+            ),
+            (
+                |step, n| {
+                    let codes = [n, n + 1000].map(|n| code_to_base(16, n));
+                    format!("mill.{step}.{}.{}of99", codes.join("-"), n % 99)
+                },
+                ["mill.spin.#", "mill.weave.#"],
+            ),
+            (
+                |step, n| format!("{step}_{}{}", n % 9 + 1, code(n as usize)),
+                ["spin_#", "weave_#"],
+            ),
+            (
+                |step, n| format!("{step}_{}", code_to_base(36, n)),
+                ["spin_#", "weave_#"],
+            ),
+        ] {
+            assert_eq!(both(form), right);
+        }
+        // A common word is a step beside others, and says nothing alone or beside its like.
+        let coded = |words: [&str; 2]| {
+            let name = |n: u32| format!("{}_{}k{}", words[n as usize % 2], n % 9, code(n as usize));
+            kinds((0..80).map(name)).into_keys().collect::<Vec<_>>()
+        };
+        assert_eq!(coded(["fold", "spin"]), ["fold_#", "spin_#"]);
+        assert_eq!(coded(["fold", "run"]).len(), 80);
+        // Steps beside samples stay, and what comes again and again is no code.
+        let beside = |n: u32| match n % 10 {
+            0 => "spin_merge".to_owned(),
+            1 => "spin_add".to_owned(),
+            2 => format!("spin_batch{n}"),
+            _ => format!("spin_S{n:02}"),
+        };
+        let found: Vec<_> = kinds((0..80).map(beside)).into_keys().collect();
+        assert_eq!(found, ["spin_#", "spin_add", "spin_batch#", "spin_merge"]);
     }
 
     #[test]

@@ -136,6 +136,7 @@ fn past_job(row: TraceRow) -> Result<PastJob, String> {
     Ok(PastJob {
         kind: Kind::of_label(row.task_type.as_bytes()),
         label: row.task_type,
+        parts: String::new(),
         user: row.user,
         times,
         hours: row.runtime_s.unwrap_or(3600.0) / 3600.0,
