@@ -245,6 +245,10 @@ pub fn size<'a>(
         && !raised.as_ref().is_some_and(Change::applies)
         && cpus.is_none()
         && time.is_none();
+    let kept = match nothing {
+        true => Some(why),
+        false => terms.kept,
+    };
     Record {
         level: Some(level),
         evidence: Some(evidence),
@@ -253,7 +257,7 @@ pub fn size<'a>(
         cpus,
         time,
         limits_time: time.is_some() && config.time.limit,
-        kept: nothing.then_some(why.into()),
+        kept: kept.map(Into::into),
         ..keep("")
     }
 }

@@ -5,11 +5,16 @@ use crate::config::{Config, Manager, Mode, Modes, Owner};
 use crate::job::Ask;
 use crate::job::directory::{Directory, Place};
 
+/// Where a manager's jobs keep their request.
+const OF_A_MANAGER: &str = "its workflow manager submits again by itself ([managers])";
+
 /// The terms of one job.
 #[derive(Debug, Clone)]
 pub struct Terms<'a> {
     /// What may be done with each resource.
     pub modes: Modes,
+    /// Why it is not set what the site's modes would set.
+    pub(super) kept: Option<&'static str>,
     place: Place,
     least_memory_mib: &'a [u64],
     least_cpus: &'a [u64],
@@ -20,6 +25,7 @@ impl From<Modes> for Terms<'_> {
     fn from(modes: Modes) -> Self {
         Terms {
             modes,
+            kept: None,
             place: Place::default(),
             least_memory_mib: &[],
             least_cpus: &[],
@@ -35,8 +41,13 @@ pub fn terms<'a>(
     manager: Option<Manager>,
 ) -> Terms<'a> {
     let modes = config.modes_under(owner, manager);
+    let sizes = |modes: Modes| [modes.memory, modes.cpus, modes.time];
+    let kept = (sizes(modes) != sizes(config.modes(owner))).then_some(OF_A_MANAGER);
     let Some(directory) = directory else {
-        return modes.into();
+        return Terms {
+            kept,
+            ..modes.into()
+        };
     };
     let place = directory.place(owner.partition.unwrap_or_default());
     let memory = match place.memory_is_not_given_out {
@@ -45,6 +56,7 @@ pub fn terms<'a>(
     };
     Terms {
         modes: Modes { memory, ..modes },
+        kept,
         place,
         least_memory_mib: &directory.least_memory_mib,
         least_cpus: &directory.least_cpus,

@@ -382,6 +382,10 @@ fn a_job_of_a_workflow_manager_is_rewritten_only_where_the_site_says_so() {
         let record = submitted(toml, comment);
         assert_eq!(record.memory.unwrap().mode, mode, "{toml}");
         assert_eq!(record.manager.is_some(), !comment.is_empty());
+        // Who reads what would be set reads why it is not.
+        let told = record.kept.as_deref().unwrap_or_default();
+        let is_told = told.starts_with("its workflow manager");
+        assert_eq!(is_told, mode == Mode::Observe, "{toml}: {told}");
     }
 }
 
