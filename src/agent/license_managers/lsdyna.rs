@@ -3,12 +3,21 @@
 use super::{Answer, Checkout, Since, complaint};
 use std::collections::BTreeMap;
 
+/// What it prints without `-r`: who runs programs, and not how many seats are in use.
+const RUNNING: &str = "Running Programs";
+const WITHOUT_R: &str =
+    "this is no answer of lstc_qrun -r: only with -r it says how many seats are in use";
+
 /// Reads the table of programs, each with those who run it. Programs of one group share its seats: where a
 /// program's own figure is a dash, the list is complete if all of the group's seats are in it.
 pub fn read(text: &str) -> Answer {
     let mut answer = Answer::default();
     let mut lines = text.lines();
     if !lines.any(|line| line.starts_with("PROGRAM") && line.contains("EXPIRATION")) {
+        answer.says_too_little = text
+            .lines()
+            .any(|line| line.trim() == RUNNING)
+            .then_some(WITHOUT_R);
         return answer;
     }
     let (mut program, mut group) = (None, Group::default());
@@ -159,6 +168,18 @@ mod tests {
         ] {
             assert_eq!(shown(&read(&format!("{HEAD}{rows}"))), expected);
         }
+    }
+
+    #[test]
+    fn who_runs_programs_alone_is_too_little_and_is_told() {
+        let running = "Using server lic1\n\n            Running Programs\n\n\
+            User   Host        Program    Started     # procs\n---------------------\n\
+            mira   4711@n1     MPPDYNA    Tue Feb  5 12:13     80\nNo programs queued\n";
+        let answer = super::super::read(running);
+        assert_eq!(answer.pools().count(), 0);
+        assert_eq!(answer.why_unknown("mppdyna"), Some(WITHOUT_R));
+        let whole = format!("{HEAD}MPPDYNA  1/31/2030  0  9  9 |  0\n Running Programs\n");
+        assert_eq!(super::super::read(&whole).why_unknown("mppdyna"), None);
     }
 
     #[test]

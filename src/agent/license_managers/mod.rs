@@ -59,6 +59,8 @@ pub struct Answer {
     pools: BTreeMap<String, Pool>,
     /// Features of which a server would say nothing, and why.
     refused: BTreeMap<String, String>,
+    /// Why it says nothing of any.
+    says_too_little: Option<&'static str>,
 }
 
 impl Answer {
@@ -72,6 +74,7 @@ impl Answer {
         let pool = self.pool(feature);
         let why = pool.and_then(|pool| pool.why_unknown.as_deref());
         why.or_else(|| Some(self.refused.get(&feature.to_lowercase())?.as_str()))
+            .or(self.says_too_little)
     }
 
     /// Every feature that it speaks of, and what it says.
@@ -98,7 +101,7 @@ impl Answer {
     }
 
     fn says_nothing(&self) -> bool {
-        self.pools.is_empty() && self.refused.is_empty()
+        self.pools.is_empty() && self.refused.is_empty() && self.says_too_little.is_none()
     }
 }
 
