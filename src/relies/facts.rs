@@ -2,9 +2,11 @@
 
 use super::assignments::is_set;
 use super::forks::{STARTERS, runs_several};
+use super::helpers::file_written;
 use super::heredocs::SUBMIT;
 use super::lines::{Line, lines, words_of_line};
 use super::options::number;
+use super::printed::{Printed, Sink};
 use super::variables::{Variables, Written};
 use super::{settings, shown};
 use crate::text::contains;
@@ -30,6 +32,7 @@ pub struct Facts<'a> {
     counts: OnceCell<bool>,
     has_less_or_more: OnceCell<bool>,
     collects: OnceCell<bool>,
+    printed: OnceCell<Printed<'a>>,
     submits: OnceCell<bool>,
     has_heap: OnceCell<bool>,
     has_heap_of_nextflow: OnceCell<bool>,
@@ -54,6 +57,7 @@ impl<'a> Facts<'a> {
             counts: OnceCell::new(),
             has_less_or_more: OnceCell::new(),
             collects: OnceCell::new(),
+            printed: OnceCell::new(),
             submits: OnceCell::new(),
             has_heap: OnceCell::new(),
             has_heap_of_nextflow: OnceCell::new(),
@@ -96,6 +100,18 @@ impl<'a> Facts<'a> {
                 || shown::goes_on(script)
         };
         *self.collects.get_or_init(has)
+    }
+
+    /// Where it goes what a command of it prints that stands there; `None`: into the job's output or a log.
+    pub fn sink<'c>(&'c self, command: &'c [u8], place: &Range<usize>) -> Option<Sink<'c>> {
+        if shown::goes_to_a_file(command) {
+            return Some(Sink::File(file_written(command).unwrap_or_default()));
+        }
+        let printed = || self.printed.get_or_init(|| Printed::of(self.script));
+        if shown::goes_to_a_descriptor(command) {
+            return printed().by_descriptor();
+        }
+        self.collects().then(|| printed().at(place)).flatten()
     }
 
     /// It hands a script to a scheduler: what it writes may be another job's.

@@ -5,6 +5,7 @@ use super::facts::Facts;
 use super::floor::{AskedCpus, Floor, LineNeed, Reliance, Taken};
 use super::lines::{self, Has, Line};
 use super::pipes::{self, Pipe};
+use super::printed::Sink;
 use super::several::Several;
 use super::signs::{self, Signs};
 use super::variables::{Variables, Written};
@@ -53,6 +54,8 @@ pub struct Found<'a> {
     background: Cell<Option<(Range<usize>, bool)>>,
     /// Of the command that is being read.
     words: Vec<&'a [u8]>,
+    /// It writes its own words where others may start them.
+    writes: bool,
     pipe: Pipe,
     memory: Option<(Option<u64>, Line<'a>)>,
     cpus: Option<(Option<u64>, Line<'a>)>,
@@ -75,6 +78,7 @@ impl<'a> Found<'a> {
             known: Vec::new(),
             background: Cell::new(None),
             words: Vec::new(),
+            writes: false,
             pipe: Pipe::default(),
             memory: None,
             cpus: None,
@@ -240,7 +244,7 @@ impl<'a> Found<'a> {
     #[inline]
     fn only_shows(&self, line: &Line, command: &Range<usize>) -> bool {
         let facts = &self.facts;
-        line.only_shows(command, || facts.collects())
+        line.only_shows(command, facts)
             && !(facts.starts_several() && self.several().has(line.place()))
     }
 
@@ -261,11 +265,19 @@ impl<'a> Found<'a> {
         if signs == Signs::SORT && !programs::may_name_a_buffer(command) {
             return;
         }
-        let writes = signs.has(Signs::IN_WORDS) && shown::writes(command);
-        let is_started = || helpers::file_written(command).is_some_and(|name| self.starts(name));
-        let is_for_others =
-            || shown::is_directive(command) || self.facts.submits() && !is_started();
-        if writes && !shown::is_input(command) && is_for_others() {
+        let sink = match signs.has(Signs::IN_WORDS) && shown::shows(command) {
+            true => {
+                let place = line.start + place.start..end;
+                self.facts.sink(command, &place)
+            }
+            false => None,
+        };
+        let writes = sink.is_some();
+        self.writes = writes;
+        if let Some(sink) = sink
+            && !shown::is_input(command)
+            && (shown::is_directive(command) || self.facts.submits() && !self.is_started(sink))
+        {
             signs = signs.without_programs();
         }
         if signs.has(Signs::NAMES_MEMORY)
@@ -308,6 +320,15 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// What goes there the script starts itself.
+    fn is_started(&self, sink: Sink) -> bool {
+        match sink {
+            Sink::File(name) => self.starts(name),
+            Sink::Command => true,
+            Sink::Scheduler => false,
+        }
+    }
+
     /// A command with its variables written out; an export of another shell as bash writes it.
     fn written(&mut self, command: &[u8]) -> Written {
         let Some(export) = assignments::as_export(command) else {
@@ -347,7 +368,7 @@ impl<'a> Found<'a> {
             }
             let command = user.command_at(from + at, self.has);
             if user.text.trim_ascii_start().starts_with(b"#")
-                || user.only_shows(&command, || self.facts.collects())
+                || user.only_shows(&command, &self.facts)
             {
                 continue;
             }
@@ -396,7 +417,7 @@ impl<'a> Found<'a> {
             background.set(Some((place, has)));
             has
         };
-        let pipe = &mut self.pipe;
+        let (pipe, writes) = (&mut self.pipe, self.writes);
         let mut taken = Taken::default();
         let mut note = |need: LineNeed| match need {
             LineNeed::Memory(_) | LineNeed::Beside(_) => {
@@ -411,7 +432,7 @@ impl<'a> Found<'a> {
         let is_kept = || {
             let variable = assignments::set_by(command);
             variable.is_some_and(|name| places().uses(name))
-                || (variable.is_some() || shown::writes(command)) && facts.starts_several()
+                || (variable.is_some() || writes) && facts.starts_several()
         };
         let is_several = || {
             *several.get_or_init(|| {

@@ -40,7 +40,11 @@ pub fn started(script: &[u8]) -> Vec<&[u8]> {
     let mut names = Vec::new();
     for line in lines(script) {
         for command in line.commands(has) {
-            let mut words = words(&line.text[command])
+            let text = &line.text[command];
+            if is_redirection(text) {
+                continue;
+            }
+            let mut words = words(text)
                 .skip_while(|word| BEFORE.contains(word) || is_assignment(word))
                 .peekable();
             let Some(first) = words.peek() else {
@@ -56,6 +60,23 @@ pub fn started(script: &[u8]) -> Vec<&[u8]> {
     }
     names.sort_unstable();
     names
+}
+
+/// A command that starts nothing, and only says where others print: `exec > a`, or what stands behind a block, `} > a`.
+fn is_redirection(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let ends = [&b"exec "[..], b"}", b")"];
+    let behind = ends.iter().find_map(|end| text.strip_prefix(*end));
+    let text = behind.unwrap_or(text).trim_ascii_start();
+    text[descriptor_length(text)..].starts_with(b">")
+}
+
+/// How long the descriptor is that stands before an arrow: `3`, `{fd}`.
+pub fn descriptor_length(text: &[u8]) -> usize {
+    match text.strip_prefix(b"{") {
+        Some(name) => (2 + name_length(name)).min(text.len()),
+        None => text.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+    }
 }
 
 fn is_assignment(word: &[u8]) -> bool {

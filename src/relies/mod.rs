@@ -8,6 +8,7 @@
 mod arithmetic;
 mod assigned;
 mod assignments;
+mod blocks;
 mod clusters;
 mod comparing;
 mod each;
@@ -35,6 +36,7 @@ mod nesting;
 mod options;
 mod other_jobs;
 mod pipes;
+mod printed;
 mod programs;
 mod properties;
 mod settings;

@@ -1,5 +1,6 @@
 //! Commands that only show something, or write it into a file: what they name is nothing that the job relies on.
 
+use super::facts::Facts;
 use super::lines::Line;
 use super::names::is_in_name;
 use std::ops::Range;
@@ -12,8 +13,9 @@ const SHOW: [&[u8]; 2] = [b"echo", b"printf"];
 
 impl Line<'_> {
     /// This command of it does nothing with what it reads but print it into the job's output, or forget it. A bare value may be
-    /// what a function of the script returns, or a block whose output goes on: `collects` says whether it may have such.
-    pub fn only_shows(&self, command: &Range<usize>, collects: impl Fn() -> bool) -> bool {
+    /// what a function of the script returns, or a block whose output goes on; words of its own are started only where they do.
+    pub fn only_shows(&self, command: &Range<usize>, facts: &Facts) -> bool {
+        let collects = || facts.collects();
         let text = self.text[command.clone()].trim_ascii_start();
         // Most commands begin with another letter than those that show.
         if !matches!(
@@ -22,7 +24,7 @@ impl Line<'_> {
         ) {
             return false;
         }
-        let Some(text) = without_keyword(text, &collects) else {
+        let Some(text) = without_keyword(text, collects) else {
             return false;
         };
         let text = text.strip_prefix(b">&2").unwrap_or(text).trim_ascii_start();
@@ -48,7 +50,8 @@ impl Line<'_> {
             || asks_with_values(text)
             || self.text[command.end..].starts_with(b"|")
                 && !is_only_copied(&self.text[command.end..]);
-        !(is_kept || shows && is_bare)
+        let place = self.start + command.start..self.start + command.end;
+        !(is_kept || shows && (is_bare || facts.sink(text, &place).is_some()))
     }
 
     /// What stands before a command may read what it prints, as in `M=$(cd a; echo $N)`.
@@ -61,7 +64,7 @@ impl Line<'_> {
 }
 
 /// The bytes that stand outside of quotes, and where.
-fn unquoted(text: &[u8]) -> impl Iterator<Item = (usize, u8)> + '_ {
+pub fn unquoted(text: &[u8]) -> impl Iterator<Item = (usize, u8)> + '_ {
     let mut quote = None;
     text.iter().enumerate().filter_map(move |(at, &byte)| {
         let is_quote = matches!(byte, b'\'' | b'"');
@@ -95,17 +98,33 @@ fn without_options(mut text: &[u8]) -> &[u8] {
 }
 
 /// What a command prints goes elsewhere than to the job's own output, and not into a log.
-fn goes_to_a_file(command: &[u8]) -> bool {
+pub fn goes_to_a_file(command: &[u8]) -> bool {
+    arrow_target(command).is_some()
+}
+
+/// The file into which it goes then.
+pub fn arrow_target(command: &[u8]) -> Option<&[u8]> {
     let mut arrows = unquoted(command).filter(|&(_, byte)| byte == b'>');
-    arrows.any(|(at, _)| {
+    arrows.find_map(|(at, _)| {
         let target = command[at + 1..].trim_ascii_start();
         // Of `>>` the second one counts.
         if matches!(target.first(), Some(b'>' | b'&')) {
-            return false;
+            return None;
         }
-        let mut words = target[..target.len().min(LONGEST_NAME)].split(u8::is_ascii_whitespace);
-        let name = words.next().unwrap_or_default();
-        !name.starts_with(b"/dev/") && !is_log(name)
+        let target = &target[..target.len().min(LONGEST_NAME)];
+        let ends = |byte: &u8| byte.is_ascii_whitespace();
+        let name = target.split(ends).next().unwrap_or_default();
+        (!name.starts_with(b"/dev/") && !is_log(name)).then_some(name)
+    })
+}
+
+/// What a command prints goes into a descriptor that is none of the job's own: `>&3`, `>&$fd`.
+pub fn goes_to_a_descriptor(command: &[u8]) -> bool {
+    let mut arrows = unquoted(command).filter(|&(_, byte)| byte == b'>');
+    arrows.any(|(at, _)| match command[at + 1..] {
+        [b'&', b'1' | b'2' | b'-', ..] => false,
+        [b'&', ..] => true,
+        _ => false,
     })
 }
 
@@ -147,7 +166,7 @@ pub fn asks_with_values(text: &[u8]) -> bool {
 }
 
 /// The pipe with which `text` begins leads to `tee` and a log.
-fn is_only_copied(text: &[u8]) -> bool {
+pub fn is_only_copied(text: &[u8]) -> bool {
     let text = text.strip_prefix(b"|").unwrap_or(text);
     let text = text.strip_prefix(b"&").unwrap_or(text).trim_ascii_start();
     let end = memchr::memchr3(b'|', b';', b'\n', text).unwrap_or(text.len());
@@ -179,15 +198,12 @@ fn is_loops(text: &[u8]) -> bool {
     memchr::memchr2(b'>', b'|', &text[..end]).is_some()
 }
 
-/// It writes its own words into a file: what they name is nothing that this command starts.
-pub fn writes(command: &[u8]) -> bool {
-    let command = command.trim_ascii_start();
-    let shows = |name: &&[u8]| command.strip_prefix(*name).is_some_and(starts_with_blank);
-    SHOW.iter().any(shows) && goes_to_a_file(command)
-}
-
-fn starts_with_blank(text: &[u8]) -> bool {
-    text.first().is_none_or(u8::is_ascii_whitespace)
+/// It prints its own words: what they name is nothing that this command starts. A block may begin in front of it.
+pub fn shows(command: &[u8]) -> bool {
+    const OPEN: [&[u8]; 7] = [b"do", b"then", b"else", b"{", b"(", b"function", b""];
+    let mut words = command.split(u8::is_ascii_whitespace);
+    let first = words.find(|word| !OPEN.contains(word) && !word.ends_with(b")"));
+    first.is_some_and(|word| SHOW.contains(&word))
 }
 
 /// It writes a line of an input such as `%mem=8GB`.

@@ -6,6 +6,7 @@ mod hostile;
 mod memory;
 mod named;
 mod no_floor;
+mod printed;
 mod programs;
 mod several;
 mod shares;
