@@ -26,7 +26,33 @@ pub fn assigned(text: &[u8]) -> &[u8] {
         byte.is_ascii_whitespace()
             || matches!(byte, b';' | b'&' | b'|' | b')' | b'"' | b'\'' | b'`')
     };
-    &text[..text.iter().position(ends).unwrap_or(text.len())]
+    let braces = braces_length(text);
+    let end = text[braces..].iter().position(ends);
+    &text[..end.map_or(text.len(), |end| braces + end)]
+}
+
+/// What stands in the braces with which `text` begins, as in `${A:-${B}}`.
+pub fn in_braces(text: &[u8]) -> Option<&[u8]> {
+    let end = braces_length(text).checked_sub(1)?;
+    text.get(2..end)
+}
+
+/// Up to the brace that closes the one with which `${A:-"b c"}` begins; 0 where none does on its line.
+fn braces_length(text: &[u8]) -> usize {
+    if !text.starts_with(b"${") {
+        return 0;
+    }
+    let mut depth = 0;
+    for (at, &byte) in text.iter().enumerate().take(LONGEST_VALUE) {
+        match byte {
+            b'{' => depth += 1,
+            b'}' if depth == 1 => return at + 1,
+            b'}' => depth -= 1,
+            b'\n' => return 0,
+            _ => {}
+        }
+    }
+    0
 }
 
 /// What stands before byte `at` on its line, as far as a command reaches.

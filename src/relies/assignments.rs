@@ -95,6 +95,9 @@ pub fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [
         };
         last = at;
         for value in values.filter(|value| !value.is_empty()) {
+            if refers_to(value, name) {
+                return None;
+            }
             // An array's elements are not told apart.
             best = Some(more(best, value).filter(|value| !value.starts_with(b"("))?);
             if best.is_some_and(is_of_slurm) {
@@ -108,9 +111,50 @@ pub fn set_in<'a>(script: &'a [u8], name: &[u8], sourced: usize) -> Option<&'a [
 /// So many times a variable is given options at most.
 const MOST_OPTIONS: usize = 32;
 
-/// The options that `script` puts into `name`: all elements of an array, and texts that hold options, also where it appends them.
+/// A script appends words to what `name` holds: `N+=" x"`, `N="$N x"`. What is appended without a blank is part of a word.
+pub fn grows(script: &[u8], name: &[u8]) -> bool {
+    memchr::memmem::find_iter(script, name).any(|at| {
+        let is_inside = script[..at].last().is_some_and(|byte| is_in_name(*byte));
+        !is_inside
+            && match &script[at + name.len()..] {
+                [b'+', b'=', b'(', ..] => true,
+                [b'+', b'=', value @ ..] => assigned(value).starts_with(b" "),
+                [b'=', value @ ..] => has_own_word(assigned(value), name),
+                _ => false,
+            }
+    })
+}
+
+/// A value holds the variable's own one: `$N x`, but not `${N:-x}`.
+fn refers_to(value: &[u8], name: &[u8]) -> bool {
+    memchr::memchr_iter(b'$', value).any(|at| own_length(&value[at..], name) > 0)
+}
+
+/// The variable's own value is a word of this one, beside others.
+fn has_own_word(value: &[u8], name: &[u8]) -> bool {
+    memchr::memchr_iter(b'$', value).any(|at| {
+        let length = own_length(&value[at..], name);
+        length > 0 && (value[at + length..].starts_with(b" ") || value[..at].ends_with(b" "))
+    })
+}
+
+/// How much of `text` is that variable, with which it begins.
+fn own_length(text: &[u8], name: &[u8]) -> usize {
+    let is_whole = |end: usize| text.get(end).is_none_or(|byte| !is_in_name(*byte));
+    match text.get(1..).unwrap_or_default() {
+        [b'{', inner @ ..] if inner.starts_with(name) && inner.get(name.len()) == Some(&b'}') => {
+            name.len() + 3
+        }
+        inner if inner.starts_with(name) && is_whole(1 + name.len()) => 1 + name.len(),
+        _ => 0,
+    }
+}
+
+/// The options that `script` puts into `name`: all elements of an array, and texts that hold options, also where it appends
+/// them; of a command to which it appends others, all.
 pub fn options<'a>(script: &'a [u8], name: &[u8]) -> Vec<&'a [u8]> {
     let mut found = Vec::new();
+    let grows = grows(script, name);
     for at in memchr::memmem::find_iter(script, name) {
         let is_inside = script[..at]
             .last()
@@ -126,7 +170,16 @@ pub fn options<'a>(script: &'a [u8], name: &[u8]) -> Vec<&'a [u8]> {
         };
         match value.strip_prefix(b"(") {
             Some(list) => found.extend(without_comments(&list[..list_length(list)])),
-            None => found.extend(Some(assigned(value)).filter(|text| holds_options(text))),
+            None => {
+                let text = assigned(value);
+                let text = match text.starts_with(b"$") {
+                    true => &text[own_length(text, name)..],
+                    false => text,
+                };
+                let is_number = || text.trim_ascii().first().is_some_and(u8::is_ascii_digit);
+                let is_one = holds_options(text) || grows && !is_number();
+                found.extend(Some(text).filter(|_| is_one))
+            }
         }
         if found.len() >= MOST_OPTIONS {
             break;

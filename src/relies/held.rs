@@ -1,10 +1,12 @@
 //! Programs that are started by variables: `RUN=/opt/bin/mpirun; $RUN -np 4 ./a`. Where such a variable is used stands no sign
 //! of what it starts, so its own is put there.
 
-use super::assigned::{assigned, enclosed, line_before};
-use super::assignments::{begins_command, set_by};
-use super::names::name_length;
+use super::assigned::{LONGEST_LIST, assigned, enclosed, line_before};
+use super::assignments::{self, begins_command, set_by};
+use super::names::{is_in_name, name_length};
 use super::signs::Signs;
+use crate::text::contains;
+use std::cell::OnceCell;
 
 /// Of more variables nobody asks where they are used.
 const MOST: usize = 16;
@@ -26,16 +28,29 @@ const ASK: [&[u8]; 4] = [b"which ", b"command -v ", b"type -P ", b"type -p "];
 pub fn add_signs(script: &[u8], found: &mut Vec<(usize, Signs)>) {
     let count = found.len();
     let held = held(script, found);
+    let whole = |text: &[u8]| {
+        [&b"[@]}"[..], b"[*]}"]
+            .iter()
+            .any(|end| text.starts_with(end))
+    };
     for at in memchr::memchr_iter(b'$', script) {
         let text = &script[at + 1..];
         let brace = usize::from(text.first() == Some(&b'{'));
         let name = &text[brace..];
         let name = &name[..name_length(name)];
         let end = at + 1 + 2 * brace + name.len();
-        let of_script = || held.iter().find(|(known, _)| *known == name);
+        let end = match brace == 1 && whole(&text[1 + name.len()..]) {
+            true => end + b"[@]".len(),
+            false => end,
+        };
+        let of_script = held.iter().find(|held| held.name == name);
+        let is_started = || match of_script {
+            Some(held) if held.is_command => is_not_set_by(script, at),
+            _ => is_started(script, at, end),
+        };
         let of_others = || usual(name).map(|&(_, sign)| sign);
-        let sign = of_script().map(|&(_, sign)| sign).or_else(of_others);
-        if let Some(sign) = sign.filter(|_| is_started(script, at, end)) {
+        let sign = of_script.map(|held| held.sign).or_else(of_others);
+        if let Some(sign) = sign.filter(|_| is_started()) {
             found.push((end, sign));
         }
     }
@@ -62,20 +77,49 @@ fn usual(name: &[u8]) -> Option<&'static (&'static str, Signs)> {
     USUAL.iter().find(is_it)
 }
 
+/// A variable that holds a program.
+struct Held<'a> {
+    name: &'a [u8],
+    sign: Signs,
+    /// Its options too: an array over several lines, what others are appended to, a default. Where that is set nobody sees all.
+    is_command: bool,
+}
+
 /// Variables that `script` sets to a program of which a sign was `found`.
-fn held<'a>(script: &'a [u8], found: &[(usize, Signs)]) -> Vec<(&'a [u8], Signs)> {
-    let mut held = Vec::new();
+fn held<'a>(script: &'a [u8], found: &[(usize, Signs)]) -> Vec<Held<'a>> {
+    let mut held: Vec<Held> = Vec::new();
+    let has_lists = OnceCell::new();
+    let has_lists = || *has_lists.get_or_init(|| contains(script, b"=("));
     for &(end, sign) in found {
         let starts = [Signs::LAUNCHER, Signs::JAVA, Signs::SIZED, Signs::SORT];
         if held.len() == MOST || !starts.iter().any(|&one| sign.has(one)) {
             continue;
         }
-        let Some((name, program)) = program_set(script, end) else {
+        let set = program_set(script, end).map(|(name, program)| (name, &script[end..program]));
+        let in_list = || {
+            Some((
+                has_lists().then(|| list_around(script, end)).flatten()?,
+                &b" "[..],
+            ))
+        };
+        let Some((name, behind)) = set.or_else(in_list) else {
             continue;
         };
-        let is_last = !script[end..program].contains(&b'/');
-        if is_last && !held.iter().any(|&(known, _)| known == name) {
-            held.push((name, sign));
+        let is_last = !behind.contains(&b'/');
+        let is_command = behind.contains(&b' ') || assignments::grows(script, name);
+        if !is_last && !is_command {
+            continue;
+        }
+        match held.iter_mut().find(|held| held.name == name) {
+            Some(known) => {
+                known.sign = Signs::all(&[(0, known.sign), (0, sign)]);
+                known.is_command |= is_command;
+            }
+            None => held.push(Held {
+                name,
+                sign,
+                is_command,
+            }),
         }
     }
     held
@@ -97,8 +141,31 @@ fn program_set(script: &[u8], at: usize) -> Option<(&[u8], usize)> {
         None => (start, value),
     };
     let end = start + program.len();
-    let is_word = !program.contains(&b' ') && (start..=end).contains(&at);
-    is_word.then_some((name, end))
+    let is_word =
+        || !program.contains(&b' ') || value.starts_with(b"${") || assignments::grows(script, name);
+    ((start..=end).contains(&at) && is_word()).then_some((name, end))
+}
+
+/// The array whose elements stand around byte `at`, which began on a line above.
+fn list_around(script: &[u8], at: usize) -> Option<&[u8]> {
+    let before = &script[at.saturating_sub(LONGEST_LIST)..at];
+    let open = memchr::memrchr2(b'(', b')', before)?;
+    let name = before[..open]
+        .strip_suffix(b"=")
+        .filter(|_| before[open] == b'(')?;
+    let name = name.strip_suffix(b"+").unwrap_or(name);
+    let start = name.iter().rposition(|byte| !is_in_name(*byte));
+    let name = &name[start.map_or(0, |start| start + 1)..];
+    let end = memchr::memchr2(b')', b'\n', &script[at..]);
+    let goes_on = || end.is_some_and(|end| script[at + end] == b'\n');
+    (!name.is_empty() && (before[open..].contains(&b'\n') || goes_on())).then_some(name)
+}
+
+/// A use of a variable at that byte is no value of another one, nor its own.
+fn is_not_set_by(script: &[u8], at: usize) -> bool {
+    let before = line_before(script, at);
+    let before = before.strip_suffix(b"\"").unwrap_or(before);
+    !before.ends_with(b"=") && !before.trim_ascii_start().starts_with(b"#")
 }
 
 /// A use of a variable between these bytes starts what it holds: it begins a command, or options stand behind it.

@@ -3,7 +3,7 @@
 //! are used: most scripts pay nothing for it.
 
 use super::arithmetic::{exceeds_counts, number};
-use super::assigned::enclosed;
+use super::assigned::{enclosed, in_braces};
 use super::assignments::{arguments, is_nproc, is_set, options, set_in, sourced};
 use super::held;
 use super::names::{is_in_name, name_length};
@@ -126,7 +126,7 @@ impl<'a> Variables<'a> {
         if text[0] == b'`' {
             return self.push_answer(text, depth, out);
         }
-        let (name, after) = match enclosed(text, b"${", b"}") {
+        let (name, after) = match in_braces(text) {
             Some(inner) => (inner, &text[inner.len() + 3..]),
             None if text[0] == b'$' => text[1..].split_at(name_length(&text[1..])),
             None => (&text[..0], text),
@@ -142,7 +142,11 @@ impl<'a> Variables<'a> {
         match (self.value(plain, depth), otherwise) {
             (Some(value), _) => self.push(value, depth + 1, out)?,
             (None, Some(otherwise)) if depth <= DEEPEST && !is_slurms => {
-                self.push(otherwise, depth + 1, out)?
+                let quoted = [&b"\""[..], b"'"];
+                let inner = quoted
+                    .iter()
+                    .find_map(|quote| otherwise.strip_prefix(*quote)?.strip_suffix(*quote));
+                self.push(inner.unwrap_or(otherwise), depth + 1, out)?
             }
             _ if !is_slurms && !is_element(name) && self.push_options(plain, depth, out)? => {}
             _ => match held::usual_program(plain) {

@@ -8,6 +8,7 @@ mod named;
 mod no_floor;
 mod printed;
 mod programs;
+mod put_together;
 mod several;
 mod shares;
 mod shell_words;
