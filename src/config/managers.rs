@@ -17,6 +17,8 @@ pub enum Manager {
     Toil,
     /// Its tasks.
     Cylc,
+    /// The job's own script, which submits or requeues itself where what it runs fails.
+    Itself,
 }
 
 /// How far its jobs are served.
@@ -52,6 +54,8 @@ pub struct Managers {
     pub toil: Option<Care>,
     /// Cylc.
     pub cylc: Option<Care>,
+    /// Scripts that run again by themselves.
+    pub itself: Option<Care>,
 }
 
 impl Default for Managers {
@@ -64,6 +68,7 @@ impl Default for Managers {
             cromwell: None,
             toil: None,
             cylc: None,
+            itself: None,
         }
     }
 }
@@ -78,6 +83,7 @@ impl Managers {
             Some(Manager::Cromwell) => self.cromwell,
             Some(Manager::Toil) => self.toil,
             Some(Manager::Cylc) => self.cylc,
+            Some(Manager::Itself) => self.itself,
         };
         named.unwrap_or(self.default)
     }

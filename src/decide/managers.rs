@@ -1,7 +1,8 @@
 //! Which workflow manager has submitted a job, by what it writes into scripts, names, comments and folders. One that is
 //! taken for a manager's wrongly keeps its request: the safe side.
 
-use crate::config::Manager::{self, Cromwell, Cylc, Nextflow, Snakemake, Toil};
+use super::resubmits::resubmits;
+use crate::config::Manager::{self, Cromwell, Cylc, Itself, Nextflow, Snakemake, Toil};
 use crate::job::Texts;
 use aho_corasick::{AhoCorasick, MatchKind};
 use std::sync::OnceLock;
@@ -39,9 +40,10 @@ pub fn manager(texts: &Texts, in_script: Option<Manager>) -> Option<Manager> {
         .or(in_script)
 }
 
-/// The manager that has written a script.
+/// The manager that has written a script, or the script itself where it does what a manager would.
 pub fn of_script(script: &[u8]) -> Option<Manager> {
-    within(&script[..script.len().min(LOOKED_AT)])
+    let script = &script[..script.len().min(LOOKED_AT)];
+    within(script).or_else(|| resubmits(script).then_some(Itself))
 }
 
 /// The same by what squeue shows.
@@ -99,6 +101,10 @@ mod tests {
                 Some(Cromwell),
             ),
             (texts(b"toil_job_3", none, None, sh), Some(Toil)),
+            (
+                texts(b"a", none, None, b"./solve || sbatch $0"),
+                Some(Itself),
+            ),
             (texts(b"a", none, None, b"_toil_worker f"), Some(Toil)),
             (
                 texts(

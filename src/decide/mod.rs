@@ -7,6 +7,7 @@
 mod licenses;
 mod managers;
 mod reading;
+mod resubmits;
 mod sentence;
 mod terms;
 #[cfg(test)]
