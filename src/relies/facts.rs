@@ -4,6 +4,7 @@ use super::assignments::is_set;
 use super::forks::{STARTERS, runs_several};
 use super::helpers::file_written;
 use super::heredocs::SUBMIT;
+use super::launchers::names_a_launcher;
 use super::lines::{Line, lines, words_of_line};
 use super::options::number;
 use super::printed::{Printed, Sink};
@@ -136,6 +137,11 @@ impl<'a> Facts<'a> {
     pub fn has_heap_of_maven(&self) -> bool {
         let sets = || sets_heap(self.script, &MAVENS);
         *self.has_heap_of_maven.get_or_init(sets)
+    }
+
+    /// It may start a step.
+    pub fn names_a_launcher(&self) -> bool {
+        names_a_launcher(self.script)
     }
 
     /// It has functions.

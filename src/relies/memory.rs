@@ -18,8 +18,12 @@ const IN_MIB: [&[u8]; 4] = [b"plink", b"plink1.9", b"plink2", b"fastqc"];
 /// Programs whose `memory=` counts GiB.
 const COUNT_GIB: [&[u8]; 2] = [b"canu", b"meryl"];
 
-/// Options whose plain numbers are MiB, of whichever program: those of Node.js.
-const ARE_MIB: [&[u8]; 2] = [b"--max-old-space-size", b"--max_old_space_size"];
+/// Names whose plain numbers are MiB, of whichever program: Node.js' options, and GDAL's variable.
+const ARE_MIB: [&[u8]; 3] = [
+    b"--max-old-space-size",
+    b"--max_old_space_size",
+    b"GDAL_CACHEMAX",
+];
 
 /// How the executables of LS-Dyna are called, which count words of memory, of eight bytes each where they are exact.
 const LS_DYNA: [&[u8]; 7] = [
@@ -197,9 +201,18 @@ fn written(facts: &Facts, command: &Command, at: usize, text: &[u8]) -> Option<L
         _ if is_mode(name) => None,
         (None, Some(mib)) => Some(memory(mib)),
         _ if word.starts_with(b"-D") => None,
+        // Another line says how much each of Dask's workers may take.
+        _ if name == b"memory_limit" && is_said_elsewhere(text) && facts.has_dask() => {
+            Some(LineNeed::AllMemory)
+        }
         // Of small numbers only the program knows the unit.
         _ => (command.is_number(at, text) || text.ends_with(b"%")).then_some(LineNeed::AllMemory),
     }
+}
+
+/// A variable of another language's, or `auto`, which is a share of what there is.
+fn is_said_elsewhere(text: &[u8]) -> bool {
+    text.first().is_some_and(u8::is_ascii_alphabetic) && text != b"None"
 }
 
 /// A number without unit, in MiB: its option's name says the unit, or it is bytes for sure.
@@ -265,7 +278,8 @@ impl Command<'_> {
     /// `name=value` reaches a program; a variable that only the script knows, as in `MEM=6G`, does not.
     fn reaches_program(&self, name: &[u8]) -> bool {
         let is_scripts = || OF_THE_SCRIPT.iter().any(|part| name.starts_with(part));
-        !self.is_rules && (!self.is_export || name.contains(&b'_') && !is_scripts())
+        let is_tools = || name.contains(&b'_') && !is_scripts() || name == b"GOMEMLIMIT";
+        !self.is_rules && (!self.is_export || is_tools())
     }
 
     /// Word `at` stands behind the program, and its `name` is one of memory itself.

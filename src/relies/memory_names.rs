@@ -88,10 +88,18 @@ pub fn speaks_of_memory(name: &[u8]) -> bool {
         || part(b"max-ram")
         || part(b"limitbamsortram")
         || part(b"genomegenerateram")
-        || name == b"--ram"
+        || has_ram(&name)
+        || part(b"gomemlimit")
+        || part(b"cachemax")
         || part(b"old-space")
         || part(b"old_space")
         || is_heap(&name)
+}
+
+/// `--ram-gb`, `-RAM`, `--max_ram`, `--ramMax`: a word of the name.
+fn has_ram(name: &[u8]) -> bool {
+    let mut words = name.split(|byte| matches!(byte, b'-' | b'_' | b'.'));
+    words.any(|word| matches!(word, b"ram" | b"rammax" | b"ramgb" | b"rammb" | b"ramlimit"))
 }
 
 /// `--heap`, `--max-heap`, `heap_size`.

@@ -17,6 +17,7 @@ enum Pair {
 /// `.config("spark.driver.memory", "48g")`, `SET memory_limit = '40GB'`, `memory: 40GB`; `memory="40 gb"`, with a blank before
 /// its unit.
 pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
+    inputs(facts, words, note);
     for (at, word) in words.iter().enumerate() {
         let (name, pair, behind) = match (word.strip_suffix(b":"), &words[at + 1..]) {
             (Some(name), behind) => (name, Pair::Joined, behind),
@@ -25,7 +26,10 @@ pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
         };
         let found = match behind {
             [value, rest @ ..] if is_property(name, pair) => {
-                sized(value, rest).map(|mib| property(facts, name, mib))
+                let counted = || number(value).filter(|_| pair == Pair::Joined);
+                let by_name = || unit_of_name(name)?.checked_mul(counted()?);
+                let mib = sized(value, rest).or_else(by_name);
+                mib.map(|mib| property(facts, name, mib))
             }
             [count, unit, ..] if name.ends_with(b"=") && speaks_of_memory(name) => {
                 size_apart(count, unit)
@@ -44,6 +48,48 @@ fn is_property(name: &[u8], pair: Pair) -> bool {
     let is_name = |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'-' | b'.');
     let is_setting = || pair == Pair::Joined && name.iter().all(is_name);
     speaks_of_memory(name) && (is_sparks() || is_limit() || is_setting())
+}
+
+/// How many MiB a plain number counts by the name: `memory_mb`, `max-memory-gb`.
+fn unit_of_name(name: &[u8]) -> Option<u64> {
+    match name
+        .rsplit(|byte| matches!(byte, b'_' | b'-' | b'.'))
+        .next()?
+    {
+        b"mb" | b"mib" => Some(1),
+        b"gb" | b"gib" => Some(1 << 10),
+        _ => None,
+    }
+}
+
+/// Psi4's `memory 6 GB`, and NWChem's `memory total 6000 mb`, which each of its processes takes. A letter alone is a unit of
+/// words, of which nobody says how many processes take them.
+fn inputs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
+    let [name, behind @ ..] = words else {
+        return;
+    };
+    let (of_each, behind) = match behind {
+        [b"total" | b"stack" | b"heap" | b"global", ..] => (true, behind),
+        _ => (false, behind),
+    };
+    if !name.eq_ignore_ascii_case(b"memory") {
+        return;
+    }
+    let pairs = behind.windows(2);
+    let sizes = pairs.filter_map(|pair| Some((size_apart(pair[0], pair[1])?, pair[1].len() == 1)));
+    let mut all = 0u64;
+    for (need, is_of_words) in sizes {
+        match need {
+            LineNeed::Memory(mib) if !is_of_words => all = all.saturating_add(mib),
+            _ => return note(LineNeed::AllMemory),
+        }
+    }
+    if all > 0 {
+        note(match of_each && facts.names_a_launcher() {
+            true => LineNeed::AllMemory,
+            false => LineNeed::Memory(all),
+        });
+    }
 }
 
 /// `40GB`, `40 GB`.

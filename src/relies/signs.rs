@@ -171,8 +171,9 @@ const ALL: [(&str, Signs); 64] = [
 ];
 
 /// More than can be looked for together with those: they are looked for once more.
-const MORE: [(&str, Signs); 63] = [
+const MORE: [(&str, Signs); 64] = [
     ("_MEM", Signs::NAMES_MEMORY),
+    ("MEMLIMIT", Signs::NAMES_MEMORY),
     ("ibrun", Signs::LAUNCHER),
     ("flux ", Signs::LAUNCHER),
     ("hq submit", Signs::LAUNCHER),
@@ -195,8 +196,8 @@ const MORE: [(&str, Signs); 63] = [
     ("availableCores", Signs::CPU_VARIABLE),
     ("map_cpu", Signs::SIZED),
     ("mask_cpu", Signs::SIZED),
-    ("--cpu-set", Signs::SIZED),
-    ("--cpu-list", Signs::SIZED),
+    ("--cpu-", Signs::SIZED),
+    ("CACHEMAX", Signs::NAMES_MEMORY),
     ("likwid-", Signs::SIZED),
     ("hwloc-bind", Signs::SIZED),
     ("PROCESSOR_LIST", Signs::SIZED),

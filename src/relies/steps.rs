@@ -122,6 +122,14 @@ fn any_step(facts: &Facts, command: &[u8], mut is_one: impl FnMut(&Step) -> bool
             of_shell = ShellWords::behind(behind, is_launcher);
             of_shell.iter().collect()
         };
+        let parted;
+        let words = match launcher == b"srun" && words.iter().any(|word| flags_before(word) > 0) {
+            true => {
+                parted = without_flags(&words);
+                parted.iter().map(Vec::as_slice).collect()
+            }
+            false => words,
+        };
         let mut step = Step::read(facts, launcher, &words);
         step.cpus = step.cpus.or_else(|| exported(facts.cpus_of_steps()));
         step.tasks = step.tasks.or_else(|| exported(facts.tasks_of_steps()));
@@ -142,6 +150,31 @@ fn launcher(command: &[u8], place: Range<usize>) -> Option<(&[u8], usize)> {
     let next = place.end + next.start..place.end + next.end;
     let is_known = WITH_COMMAND.contains(&(name, &command[next.clone()]));
     is_known.then_some((name, next.end))
+}
+
+/// How many letters without a value stand before one with a count in srun's options that are written as one: `-lc4`, `-un 4`.
+fn flags_before(word: &[u8]) -> usize {
+    let Some(letters) = word.strip_prefix(b"-") else {
+        return 0;
+    };
+    let flags = letters
+        .iter()
+        .take_while(|byte| b"EHKOQXZklqsuv".contains(byte));
+    let flags = flags.count();
+    match letters[flags..] {
+        [b'c' | b'n' | b'N' | b'B'] => flags,
+        [b'c' | b'n' | b'N' | b'B', b'0'..=b'9' | b'$' | b'=', ..] => flags,
+        _ => 0,
+    }
+}
+
+/// The words of srun's, each of such options without those letters.
+fn without_flags(words: &[&[u8]]) -> Vec<Vec<u8>> {
+    let without = |word: &&[u8]| match flags_before(word) {
+        0 => word.to_vec(),
+        flags => [b"-", &word[1 + flags..]].concat(),
+    };
+    words.iter().map(without).collect()
 }
 
 /// It stands in a list of another language, as in `["srun", "-n", "4"]`.

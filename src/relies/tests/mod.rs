@@ -2,6 +2,7 @@
 
 mod commands;
 mod comparing;
+mod forms;
 mod hostile;
 mod memory;
 mod named;
