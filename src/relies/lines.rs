@@ -29,13 +29,18 @@ pub struct Line<'a> {
 /// Every line that is no comment.
 pub fn lines(script: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let (mut start, mut next) = (0, 1);
+    let is_shells = is_shells(script);
     std::iter::from_fn(move || {
         while start < script.len() {
             let rest = &script[start..];
             // Blank lines are not looked through for what stands below them.
             let first = rest.iter().find(|byte| !b" \t\r\x0c".contains(byte));
             let is_comment = first == Some(&b'#');
-            let (length, newlines) = logical(rest, is_comment);
+            let (length, newlines) = match is_shells || is_comment {
+                true => None,
+                false => bracketed(rest),
+            }
+            .unwrap_or_else(|| logical(rest, is_comment));
             let line = Line {
                 number: next,
                 start,
@@ -63,6 +68,48 @@ fn logical(text: &[u8], is_comment: bool) -> (usize, u32) {
         }
     }
     (text.len(), newlines)
+}
+
+/// No list of another language over several lines is longer, in bytes.
+const LONGEST_LIST: usize = 512;
+
+/// It says that no other language's interpreter reads it.
+fn is_shells(script: &[u8]) -> bool {
+    const OTHERS: [&[u8]; 5] = [b"python", b"perl", b"Rscript", b"julia", b"ruby"];
+    let Some(rest) = script.strip_prefix(b"#!") else {
+        return true;
+    };
+    let rest = &rest[..rest.len().min(LONGEST_LIST)];
+    let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+    let mut words = rest[..end].split(|byte| matches!(byte, b' ' | b'/'));
+    !words.any(|word| OTHERS.iter().any(|other| word.starts_with(other)))
+}
+
+/// Bytes and newlines up to the end of the line on which the brackets are closed that the first one opens; `None` where it opens
+/// none, or a comment stands in them.
+fn bracketed(text: &[u8]) -> Option<(usize, u32)> {
+    let (mut depth, mut newlines, mut quote) = (0u32, 0, None);
+    for (at, &byte) in text.iter().enumerate().take(LONGEST_LIST) {
+        match (quote, byte) {
+            // No quote goes on below: one that seems to was none.
+            (_, b'\n') if newlines == 0 && depth == 0 => return None,
+            (_, b'\n') => {
+                newlines += 1;
+                quote = None;
+                if depth == 0 {
+                    return Some((at + 1, newlines));
+                }
+            }
+            (Some(open), _) if open == byte => quote = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'(' | b'[') => depth += 1,
+            (None, b')' | b']') => depth = depth.saturating_sub(1),
+            (None, b'#') => return None,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// It stands between two words.

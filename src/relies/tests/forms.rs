@@ -68,3 +68,36 @@ fn settings_and_inputs_name_their_unit_beside_the_number() {
         .collect();
     assert_floors(&cases);
 }
+
+#[test]
+fn a_list_of_another_language_over_several_lines_is_one_command() {
+    let python = |script: &str| {
+        let script = format!("#!/usr/bin/env python3\n{script}\n");
+        let floor = Floor::of(script.as_bytes(), FOUR);
+        let least = |reliance: Option<crate::relies::Reliance>| reliance.map(|one| one.least);
+        (least(floor.memory), least(floor.cpus))
+    };
+    for (script, right) in [
+        (
+            "run(\n    [\n        \"mpiexec\",\n        \"-n\",\n        \"3\",\n    ]\n)",
+            cpus(3),
+        ),
+        (
+            "run([\n  'samtools', 'sort',\n  '-m', '1G',\n  '-@', '2'], check=True)",
+            mib(2048),
+        ),
+        ("run([\n  'sort',\n  '-S', '3G',\n])", mib(3072)),
+        (
+            "import dask\nc = LocalCluster(\n  n_workers=2,\n  memory_limit=args.limit,\n)",
+            ALL_MEMORY,
+        ),
+        ("print('a (')\nrun(['sort', '-S', '3G'])", mib(3072)),
+        (
+            "\"\"\"It's (old\n\"\"\"\nrun(['sort', '-S', '3G'])",
+            mib(3072),
+        ),
+        ("run([\n  'ls',\n  '-S'])\nx = '3G'", NOTHING),
+    ] {
+        assert_eq!(python(script), right, "{script}");
+    }
+}
