@@ -10,7 +10,8 @@ use super::several::Several;
 use super::signs::{self, Signs};
 use super::variables::{Variables, Written};
 use super::{
-    assignments, edits, forks, helpers, inner, inputs, java, programs, shares, shown, sizes, steps,
+    appended, assignments, edits, forks, helpers, inner, inputs, java, programs, shares, shown,
+    sizes, steps,
 };
 use crate::text::units::printable_part;
 use std::cell::{Cell, OnceCell};
@@ -31,6 +32,9 @@ const DEEPEST: u32 = 3;
 /// Variables that hold how many CPUs there are are followed so many times: what is behind is read each time.
 const MOST_FOLLOWED: u32 = 64;
 
+/// Of more lists nobody asks whether they grow: for each all of the script is read.
+const MOST_LISTS: u32 = 16;
+
 /// What has been found so far: the line that needs most, of memory and of CPUs.
 pub struct Found<'a> {
     /// As it is written.
@@ -48,6 +52,8 @@ pub struct Found<'a> {
     started: OnceCell<Vec<&'a [u8]>>,
     variables: Variables<'a>,
     followed: u32,
+    /// Lists of which it was asked whether they grow.
+    lists: u32,
     /// Variables that have been followed, and from where on.
     known: Vec<(&'a [u8], usize)>,
     /// Whether a line has a command in the background: the last one of which that was asked, by where it begins and ends.
@@ -75,6 +81,7 @@ impl<'a> Found<'a> {
             started: OnceCell::new(),
             variables: Variables::of(script),
             followed: 0,
+            lists: 0,
             known: Vec::new(),
             background: Cell::new(None),
             words: Vec::new(),
@@ -262,7 +269,10 @@ impl<'a> Found<'a> {
     fn read(&mut self, line: &Line<'a>, place: Range<usize>, mut signs: Signs) {
         let command = &line.text[place.clone()];
         let end = line.start + place.end;
-        if signs == Signs::SORT && !programs::may_name_a_buffer(command) {
+        if signs == Signs::SORT
+            && !programs::may_name_a_buffer(command)
+            && !appended::is_list(command)
+        {
             return;
         }
         let sink = match signs.has(Signs::IN_WORDS) && shown::shows(command) {
@@ -329,8 +339,15 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// A command with its variables written out; an export of another shell as bash writes it.
+    /// A command with its variables written out; an export of another shell as bash writes it, a list of another language with what
+    /// is appended to it.
     fn written(&mut self, command: &[u8]) -> Written {
+        if self.lists < MOST_LISTS && appended::is_list(command) {
+            self.lists += 1;
+            if let Some(list) = appended::put_together(self.script, command) {
+                return Written::Out(list);
+            }
+        }
         let Some(export) = assignments::as_export(command) else {
             return self.variables.write_out(command);
         };

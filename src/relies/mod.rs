@@ -5,6 +5,7 @@
 //! Scripts are hostile: they are read as bytes, once, up to a bound, and nothing in them is an error.
 #![forbid(unsafe_code)]
 
+mod appended;
 mod arithmetic;
 mod assigned;
 mod assignments;

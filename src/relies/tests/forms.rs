@@ -91,6 +91,15 @@ fn a_list_of_another_language_over_several_lines_is_one_command() {
             "import dask\nc = LocalCluster(\n  n_workers=2,\n  memory_limit=args.limit,\n)",
             ALL_MEMORY,
         ),
+        (
+            "cmd = ['srun', '--label']\ncmd += ['-n', '3']\ncmd.append('./a')\nrun(cmd)",
+            cpus(3),
+        ),
+        (
+            "cmd = [\n  'samtools', 'sort',\n]\nif x:\n  cmd.extend(['-m', '1G'])\ncmd += ['-@', '2']",
+            mib(2048),
+        ),
+        ("cmd = ['sort']\nmycmd += ['-S', '3G']", NOTHING),
         ("print('a (')\nrun(['sort', '-S', '3G'])", mib(3072)),
         (
             "\"\"\"It's (old\n\"\"\"\nrun(['sort', '-S', '3G'])",
