@@ -85,9 +85,32 @@ struct Held<'a> {
     is_command: bool,
 }
 
+/// Which variables of a script are appended to: for each of them all of it is read, so of more than a few nobody asks.
+struct Growing<'a> {
+    script: &'a [u8],
+    known: Vec<(&'a [u8], bool)>,
+}
+
+impl<'a> Growing<'a> {
+    fn has(&mut self, name: &'a [u8]) -> bool {
+        if let Some((_, grows)) = self.known.iter().find(|(known, _)| *known == name) {
+            return *grows;
+        }
+        let grows = self.known.len() < MOST && assignments::grows(self.script, name);
+        if self.known.len() < MOST {
+            self.known.push((name, grows));
+        }
+        grows
+    }
+}
+
 /// Variables that `script` sets to a program of which a sign was `found`.
 fn held<'a>(script: &'a [u8], found: &[(usize, Signs)]) -> Vec<Held<'a>> {
     let mut held: Vec<Held> = Vec::new();
+    let mut growing = Growing {
+        script,
+        known: Vec::new(),
+    };
     let has_lists = OnceCell::new();
     let has_lists = || *has_lists.get_or_init(|| contains(script, b"=("));
     for &(end, sign) in found {
@@ -95,7 +118,8 @@ fn held<'a>(script: &'a [u8], found: &[(usize, Signs)]) -> Vec<Held<'a>> {
         if held.len() == MOST || !starts.iter().any(|&one| sign.has(one)) {
             continue;
         }
-        let set = program_set(script, end).map(|(name, program)| (name, &script[end..program]));
+        let set = program_set(script, end, &mut growing)
+            .map(|(name, program)| (name, &script[end..program]));
         let in_list = || {
             Some((
                 has_lists().then(|| list_around(script, end)).flatten()?,
@@ -106,7 +130,7 @@ fn held<'a>(script: &'a [u8], found: &[(usize, Signs)]) -> Vec<Held<'a>> {
             continue;
         };
         let is_last = !behind.contains(&b'/');
-        let is_command = behind.contains(&b' ') || assignments::grows(script, name);
+        let is_command = behind.contains(&b' ') || growing.has(name);
         if !is_last && !is_command {
             continue;
         }
@@ -126,7 +150,11 @@ fn held<'a>(script: &'a [u8], found: &[(usize, Signs)]) -> Vec<Held<'a>> {
 }
 
 /// The variable that is set to a program around byte `at`, and where the program's name ends.
-fn program_set(script: &[u8], at: usize) -> Option<(&[u8], usize)> {
+fn program_set<'a>(
+    script: &'a [u8],
+    at: usize,
+    growing: &mut Growing<'a>,
+) -> Option<(&'a [u8], usize)> {
     let before = line_before(script, at);
     let command = memchr::memrchr2(b';', b'&', before).map_or(before, |end| &before[end + 1..]);
     let equals = at - command.len() + memchr::memchr(b'=', command)?;
@@ -141,9 +169,11 @@ fn program_set(script: &[u8], at: usize) -> Option<(&[u8], usize)> {
         None => (start, value),
     };
     let end = start + program.len();
-    let is_word =
-        || !program.contains(&b' ') || value.starts_with(b"${") || assignments::grows(script, name);
-    ((start..=end).contains(&at) && is_word()).then_some((name, end))
+    if !(start..=end).contains(&at) {
+        return None;
+    }
+    let is_word = !program.contains(&b' ') || value.starts_with(b"${") || growing.has(name);
+    is_word.then_some((name, end))
 }
 
 /// The array whose elements stand around byte `at`, which began on a line above.
