@@ -251,7 +251,7 @@ impl<'a> Found<'a> {
     #[inline]
     fn only_shows(&self, line: &Line, command: &Range<usize>) -> bool {
         let facts = &self.facts;
-        line.only_shows(command, facts)
+        prints_only(facts, line, command)
             && !(facts.starts_several() && self.several().has(line.place()))
     }
 
@@ -385,7 +385,7 @@ impl<'a> Found<'a> {
             }
             let command = user.command_at(from + at, self.has);
             if user.text.trim_ascii_start().starts_with(b"#")
-                || user.only_shows(&command, &self.facts)
+                || prints_only(&self.facts, &user, &command)
             {
                 continue;
             }
@@ -498,6 +498,12 @@ impl<'a> Found<'a> {
             cpus: self.cpus.map(reliance),
         }
     }
+}
+
+/// A command of a line only shows something, as far as that is known of the script.
+fn prints_only(facts: &Facts, line: &Line, command: &Range<usize>) -> bool {
+    let goes_on = |text: &[u8], place: &Range<usize>| facts.sink(text, place).is_some();
+    line.only_shows(command, || facts.collects(), goes_on)
 }
 
 /// Keeps what needs more; all that was asked for is the most.

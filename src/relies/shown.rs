@@ -1,6 +1,5 @@
 //! Commands that only show something, or write it into a file: what they name is nothing that the job relies on.
 
-use super::facts::Facts;
 use super::lines::Line;
 use super::names::is_in_name;
 use std::ops::Range;
@@ -13,9 +12,14 @@ const SHOW: [&[u8]; 2] = [b"echo", b"printf"];
 
 impl Line<'_> {
     /// This command of it does nothing with what it reads but print it into the job's output, or forget it. A bare value may be
-    /// what a function of the script returns, or a block whose output goes on; words of its own are started only where they do.
-    pub fn only_shows(&self, command: &Range<usize>, facts: &Facts) -> bool {
-        let collects = || facts.collects();
+    /// what a function of the script returns, or a block whose output goes on: `collects` says whether it may have such. Words of
+    /// its own are started only where `goes_on` says that they do.
+    pub fn only_shows(
+        &self,
+        command: &Range<usize>,
+        collects: impl Fn() -> bool,
+        goes_on: impl Fn(&[u8], &Range<usize>) -> bool,
+    ) -> bool {
         let text = self.text[command.clone()].trim_ascii_start();
         // Most commands begin with another letter than those that show.
         if !matches!(
@@ -24,7 +28,7 @@ impl Line<'_> {
         ) {
             return false;
         }
-        let Some(text) = without_keyword(text, collects) else {
+        let Some(text) = without_keyword(text, &collects) else {
             return false;
         };
         let text = text.strip_prefix(b">&2").unwrap_or(text).trim_ascii_start();
@@ -51,7 +55,7 @@ impl Line<'_> {
             || self.text[command.end..].starts_with(b"|")
                 && !is_only_copied(&self.text[command.end..]);
         let place = self.start + command.start..self.start + command.end;
-        !(is_kept || shows && (is_bare || facts.sink(text, &place).is_some()))
+        !(is_kept || shows && (is_bare || goes_on(text, &place)))
     }
 
     /// What stands before a command may read what it prints, as in `M=$(cd a; echo $N)`.
