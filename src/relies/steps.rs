@@ -117,7 +117,9 @@ fn any_step(facts: &Facts, command: &[u8], mut is_one: impl FnMut(&Step) -> bool
         let behind = &command[end..];
         let of_shell;
         let words: Vec<&[u8]> = if is_listed(behind) {
-            words(behind).collect()
+            // R's `system2("srun", args = c("-n", "4"))`.
+            let is_of_r = |word: &&[u8]| matches!(*word, b"args" | b"=" | b"args=" | b"c");
+            words(behind).skip_while(is_of_r).collect()
         } else {
             of_shell = ShellWords::behind(behind, is_launcher);
             of_shell.iter().collect()

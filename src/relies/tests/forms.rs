@@ -100,6 +100,11 @@ fn a_list_of_another_language_over_several_lines_is_one_command() {
             mib(2048),
         ),
         ("cmd = ['sort']\nmycmd += ['-S', '3G']", NOTHING),
+        ("system2('srun', c('-n', '3', './a'))", cpus(3)),
+        (
+            "system2(\n  'mpirun',\n  args = c('-np', '3', './a')\n)",
+            cpus(3),
+        ),
         ("print('a (')\nrun(['sort', '-S', '3G'])", mib(3072)),
         (
             "\"\"\"It's (old\n\"\"\"\nrun(['sort', '-S', '3G'])",
