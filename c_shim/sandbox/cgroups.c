@@ -153,7 +153,8 @@ void cgroup_clear(const char *pattern, unsigned *looks)
 {
 	glob_t found = { 0 };
 
-	if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0)
+	/* systemd's own names hold backslashes. */
+	if (glob(pattern, GLOB_NOSORT | GLOB_NOESCAPE, NULL, &found) == 0)
 		for (size_t group = 0; group < found.gl_pathc; group++)
 			if (cgroup_is_roots(found.gl_pathv[group]))
 				clear(found.gl_pathv[group], looks);

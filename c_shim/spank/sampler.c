@@ -141,6 +141,12 @@ static void become_sampler_of_shadow(const struct start *start)
 	      (char *)NULL);
 }
 
+/* The option, or the end of all: a sampler of an earlier release knows none. */
+static const char *config(void)
+{
+	return settings.config[0] ? "--config" : NULL;
+}
+
 static void become_sampler_of_job(const struct start *start)
 {
 	char job[32], pid[16], user[16], input[16], output[16];
@@ -152,7 +158,7 @@ static void become_sampler_of_job(const struct start *start)
 	/* Its end tells that the sampler has ended; each byte, that it wants to be waited for longer. */
 	pass(sampler_lives[1], output, sizeof(output));
 	execl(program(), program(), "job", "--job", job, "--pid", pid, "--user", user, "--report-fd", input,
-	      "--wait-fd", output, "--config", settings.config, (char *)NULL);
+	      "--wait-fd", output, config(), settings.config, (char *)NULL);
 }
 
 /* slurmstepd waits for the end of its tasks' output, which must not be held open by a sampler: not even by
@@ -180,7 +186,7 @@ static void become_sampler_of_node(const struct start *start)
 	snprintf(user, sizeof(user), "%u", start->user);
 	close_all();
 	execl(program(), program(), "node", "--job", job, "--pid", pid, "--user", user, "--node", start->node,
-	      "--config", settings.config, (char *)NULL);
+	      config(), settings.config, (char *)NULL);
 }
 
 /* Exits only. A grandchild, so that slurmstepd, which waits for all of its children, does not wait for it. */

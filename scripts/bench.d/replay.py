@@ -72,7 +72,12 @@ def chronological(replay, traces):
         best, simple = published(rows), rows["max-seen x1.1"]["warm_GBh"]
         ratios.append(warm(ours) / simple)
         at_once.append((ours["at_once_waste_gbh"] - ours["cold_waste_gbh"]) / simple)
-        trusted.append((ours["trusted_waste_gbh"] - ours["cold_waste_gbh"]) / simple)
+        # Kinds earn trust by requests, and some traces have none.
+        if ours["trusted_waste_gbh"] is None:
+            trust = "-"
+        else:
+            trusted.append((ours["trusted_waste_gbh"] - ours["cold_waste_gbh"]) / simple)
+            trust = f"{trusted[-1]:.3f}"
         failed.append(ours["failed_tasks_pct"])
         if ours["raised_failed_tasks"] != ours["failed_tasks"]:
             killed = [100 * ours[tasks] / ours["n"] for tasks in ("failed_tasks", "raised_failed_tasks")]
@@ -80,13 +85,14 @@ def chronological(replay, traces):
         above += warm(ours) >= best[0]
         within = "/".join(f"{share:.0f}" for share in ours["coverage_pct"])
         print(
-            f"{ours['trace']:20} {ours['n']:6} {warm(ours):10.2f} {simple:10.2f} {ratios[-1]:6.3f} {at_once[-1]:7.3f} {trusted[-1]:6.3f} {warm(blind) / simple:6.3f} "
+            f"{ours['trace']:20} {ours['n']:6} {warm(ours):10.2f} {simple:10.2f} {ratios[-1]:6.3f} {at_once[-1]:7.3f} {trust:>6} {warm(blind) / simple:6.3f} "
             f"{f'{best[0]:.2f} {best[1]}':>26} {warm(ours) / best[0]:6.3f} {failed[-1]:8.2f} {within:>12} {ours['seconds']:6.2f}",
             flush=True,
         )
     mean = statistics.geometric_mean(ratios)
     print(f"geometric mean of the ratios, were all that was asked for given back at once: {statistics.geometric_mean(at_once):.3f}")
-    print(f"geometric mean of the ratios, had kinds to earn trust: {statistics.geometric_mean(trusted):.3f}")
+    if trusted:
+        print(f"geometric mean of the ratios of those with requests, had kinds to earn trust: {statistics.geometric_mean(trusted):.3f}")
     if raised:
         print("raised: killed jobs in %, GB·h wasted, as users asked and as `[memory] raise` would set")
         for line in raised:

@@ -187,9 +187,12 @@ impl Job {
     /// What is needed of that, as far as anybody knows: where the kernel's figures leave in doubt whether that is near the limit, the
     /// job's processes are asked, until they must have been counted.
     fn sure(&mut self, needed: Needed, at: Duration) -> Needed {
+        if needed.held.is_some() {
+            self.holders.look(at);
+        }
         let now = self.limits.now();
         let mark = mark(now, self.pace.ahead());
-        let near = near(mark);
+        let near = near(mark, self.holders.batched());
         if needed.most < mark || needed.held >= Some(near) {
             self.in_doubt_since = None;
             return needed;

@@ -34,9 +34,16 @@ pub fn mark(limit: u64, ahead: u64) -> u64 {
     limit.saturating_sub(left).max(least_mark(limit))
 }
 
-/// A job that holds so many bytes has as good as reached this mark: the kernel counts in batches.
-pub fn near(mark: u64) -> u64 {
-    mark.saturating_sub(LEAST_LEFT)
+/// Bytes that the kernel may not have counted yet, on so many CPUs: it counts in batches for each, the larger the more there are
+/// (before Linux 6.16 in a process's own figures, too).
+pub fn batched(cpus: u64) -> u64 {
+    let pages = cpus.saturating_mul(cpus.saturating_mul(2).max(64));
+    pages.saturating_mul(4096).max(LEAST_LEFT)
+}
+
+/// A job that holds so many bytes has as good as reached this mark, where so many may not be counted yet; all in bytes.
+pub fn near(mark: u64, batched: u64) -> u64 {
+    mark.saturating_sub(batched).max(mark / 2)
 }
 
 /// A job that uses less, in bytes, is not near this limit, however fast it is.
@@ -79,6 +86,16 @@ mod tests {
         let fast = [100, 1000].map(|ahead| mark(1024 * MIB, ahead * MIB) / MIB);
         assert_eq!(fast, [924, 896], "a job that rises fast");
         assert_eq!(mark(256 * MIB, 1000 * MIB) / MIB, 192);
+    }
+
+    #[test]
+    fn the_more_cpus_the_more_may_not_be_counted_yet() {
+        for (cpus, mib) in [(1, 24), (64, 32), (128, 128)] {
+            assert_eq!(batched(cpus) / MIB, mib, "{cpus} CPUs");
+        }
+        let near = [2, 128, 1024].map(|cpus| near(480 * MIB, batched(cpus)) / MIB);
+        assert_eq!(near, [456, 352, 240]);
+        assert_eq!(batched(u64::MAX), u64::MAX / 4096 * 4096 | 4095);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::descriptors::{Descriptors, MAX_PROCESSES};
 use super::folder::open;
 use super::stats::total;
+use nix::errno::Errno;
 use procfs::process::Process;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -16,13 +17,29 @@ const MOST_REMEMBERED: usize = 16_384;
 /// Smaller files are configuration, not input, in bytes.
 const LEAST_INPUT: u64 = 1 << 20;
 
-/// Memory of a process that has no file to fall back on, in bytes, what it shares with others by a fork included; 0 of one that is gone.
-/// `proc` is `/proc`.
-pub fn anonymous(proc: &Path, process: u32) -> u64 {
-    let process = Process::new_with_root(proc.join(process.to_string()));
-    let kib = process.and_then(|process| process.status());
-    let kib = kib.ok().and_then(|status| status.rssanon);
-    kib.unwrap_or(0).saturating_mul(1024)
+/// Memory of a process that has no file to fall back on, in bytes, what it shares with others by a fork included; 0 of one that is gone,
+/// `None` where it does not tell. `proc` is `/proc`.
+pub fn anonymous(proc: &Path, process: u32) -> Option<u64> {
+    let status = match std::fs::read(proc.join(process.to_string()).join("status")) {
+        Err(error) if is_end(&error) => return Some(0),
+        // A name in it may be cut in the middle of a character.
+        read => String::from_utf8_lossy(&read.ok()?).into_owned(),
+    };
+    // One that has ended has none.
+    let Some(value) = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"))
+    else {
+        return Some(0);
+    };
+    let kib: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib.saturating_mul(1024))
+}
+
+fn is_end(error: &std::io::Error) -> bool {
+    [Errno::ENOENT, Errno::ESRCH]
+        .iter()
+        .any(|end| error.raw_os_error() == Some(*end as i32))
 }
 
 /// What a process did by itself until it was last looked at.

@@ -12,15 +12,19 @@ LAZILY = 2
 
 
 def come_and_go(folder, place):
+    """`ready` appears after the first round."""
     names = [f"{place}/{number}".encode() for number in range(60)]
-    os.makedirs(place)
+    os.makedirs(place, exist_ok=True)
     while os.path.exists(folder):
         for name in names:
-            os.mkdir(name)
-            LIBC.mount(b"none", name, b"tmpfs", 0, None)
+            os.makedirs(name, exist_ok=True)
+            if LIBC.mount(b"none", name, b"tmpfs", 0, None) != 0:
+                raise OSError(ctypes.get_errno(), name)
         for name in names:
             LIBC.umount2(name, LAZILY)
             os.rmdir(name)
+        with open(f"{folder}/ready", "w") as file:
+            file.write("it is\n")
 
 
 def main(folder, node):
@@ -28,8 +32,6 @@ def main(folder, node):
         os.setsid()
         come_and_go(folder, f"{folder}/vanish")
         os._exit(0)
-    with open(f"{folder}/ready", "w") as file:
-        file.write("it is\n")
     os.execvp("slurmd", ["slurmd", "-D", "-N", node])
 
 
