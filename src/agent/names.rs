@@ -51,7 +51,8 @@ impl Names {
         self.users = users;
     }
 
-    /// Asks `number_of` for as many as there is time for, or for all. After an error the rest is asked for later.
+    /// Asks `number_of` for as many as there is time for, or for all. After an error the rest is asked for later, and the name
+    /// that failed last of all: it may do so always.
     pub fn ask(
         &mut self,
         clock: &dyn Clock,
@@ -70,9 +71,15 @@ impl Names {
         let mut asked = Ok(());
         while asked.is_ok()
             && clock.since(began) <= most
-            && let Some(name) = self.to_ask.last()
+            && let Some(name) = self.to_ask.pop()
         {
-            asked = number_of(name).map(|number| self.is(number));
+            match number_of(&name) {
+                Ok(number) => self.is(name, number),
+                Err(error) => {
+                    self.to_ask.insert(0, name);
+                    asked = Err(error);
+                }
+            }
         }
         if !self.to_ask.is_empty() {
             self.rests_until = clock.elapsed() + clock.since(began) * RESTS;
@@ -80,11 +87,8 @@ impl Names {
         asked
     }
 
-    /// The one that was asked for is this, or nobody.
-    fn is(&mut self, number: Option<u32>) {
-        let Some(name) = self.to_ask.pop() else {
-            return;
-        };
+    /// The one of that name is this, or nobody.
+    fn is(&mut self, name: String, number: Option<u32>) {
         match number {
             Some(number) => drop(self.numbers.insert(name, number)),
             None => drop(self.numbers.remove(&name)),
@@ -210,5 +214,25 @@ mod tests {
         assert!(fail().is_err());
         assert_eq!(asked.get(), 2);
         assert_eq!(names.users(), by_number(users(3)));
+    }
+    #[test]
+    fn a_name_that_always_fails_keeps_no_other_one_unasked() {
+        let clock = Slept::default();
+        let mut names = Names::default();
+        names.expect(users(5), |user| user.name == "3");
+        let fails = |name: &str| match name {
+            "3" => Err(CommandError::Failed {
+                command: "the name service".into(),
+                said: String::new(),
+            }),
+            name => Ok(name.parse().ok()),
+        };
+        assert!(names.ask(&clock, false, fails).is_err(), "it comes first");
+        assert!(names.ask(&clock, false, fails).is_err(), "and last");
+        let mut others = by_number(users(5));
+        others.remove(&3);
+        assert_eq!(names.users(), others);
+        assert!(names.ask(&clock, false, |_| Ok(Some(3))).is_ok());
+        assert_eq!(names.users(), by_number(users(5)));
     }
 }
