@@ -30,8 +30,8 @@ impl Unshadowed {
     }
 }
 
-/// How a script's lines begin that tell burst buffers (DataWarp, Lua) what to bring.
-const STAGING: [&[u8]; 2] = [b"#BB", b"#DW"];
+/// The first words of a script's lines that tell burst buffers (DataWarp, Lua) what to bring.
+const STAGING: [&[u8]; 3] = [b"#BB", b"#BB_LUA", b"#DW"];
 
 /// A burst buffer reads what it is to bring in the comments that a script begins with. Slurm reads them only after job_submit.
 pub fn is_staged(script: &[u8]) -> bool {
@@ -39,7 +39,13 @@ pub fn is_staged(script: &[u8]) -> bool {
         .split(|&byte| byte == b'\n')
         .filter(|line| !line.is_empty())
         .take_while(|line| line.starts_with(b"#"))
-        .any(|line| STAGING.iter().any(|begin| line.starts_with(begin)))
+        .any(|line| STAGING.contains(&first_word(line)))
+}
+
+/// Programs' names begin like a burst buffer's word (`#BBMap 39`).
+fn first_word(line: &[u8]) -> &[u8] {
+    let is_blank = |byte: &u8| byte.is_ascii_whitespace();
+    line.split(is_blank).next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -52,6 +58,10 @@ mod tests {
             ("#!/bin/sh\n#BB create_persistent name=a\nwork\n", true),
             ("#!/bin/sh\n\n# what it does\n#BB_LUA pool=a", true),
             ("#DW jobdw type=scratch\n", true),
+            ("#BB\tcapacity=1G\n", true),
+            ("#!/bin/sh\n#DW", true),
+            ("#!/bin/sh\n#BBMap 39, paired ends\nwork\n", false),
+            ("#!/bin/sh\n#BBDuk\n#DWI of the head\nwork\n", false),
             ("#!/bin/sh\nwork\n#BB a\n", false),
             ("#!/bin/sh\n #BB a\n", false),
             ("#!/bin/sh\n#SBATCH --mem=1G\nwork '#BB'\n", false),
