@@ -255,8 +255,8 @@ pub(super) fn reaches_nodes<'a>(
     let names_one = || {
         let plugstack = plugstack(setting("PlugStackConfig"), setting("SLURM_CONF"));
         let text = std::fs::read_to_string(plugstack).unwrap_or_default();
-        let mut lines = text.lines();
-        lines.any(|line| line.contains("spank_shadowfit.so") && line.contains(" config="))
+        let mut words = plugin_lines(&text).flat_map(str::split_whitespace);
+        words.any(|word| word.starts_with("config="))
     };
     (is_configless && says).then(|| {
         Finding::check(
@@ -271,11 +271,17 @@ pub(super) fn reaches_nodes<'a>(
     })
 }
 
+/// The lines of plugstack.conf that load the plugin; one that is commented out does not.
+fn plugin_lines(plugstack: &str) -> impl Iterator<Item = &str> {
+    let loads = |line: &&str| !line.starts_with('#') && line.contains("spank_shadowfit.so");
+    plugstack.lines().map(str::trim).filter(loads)
+}
+
 /// What shadows need beyond the rest.
 fn shadows<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> Vec<Finding> {
     let plugstack = plugstack(setting("PlugStackConfig"), setting("SLURM_CONF"));
-    let loaded = std::fs::read_to_string(&plugstack)
-        .is_ok_and(|text| text.lines().any(|line| line.contains("spank_shadowfit.so")));
+    let loaded =
+        std::fs::read_to_string(&plugstack).is_ok_and(|text| plugin_lines(&text).next().is_some());
     let agent = agent_uid(config);
     let applies = config.modes.default == Mode::Apply
         || [config.modes.memory, config.modes.cpus].contains(&Some(Mode::Apply))

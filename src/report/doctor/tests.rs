@@ -75,6 +75,8 @@ fn a_configless_cluster_is_told_what_its_nodes_do_not_read() {
     let nothing = Config::default();
     let line = "optional spank_shadowfit.so profile=off";
     let named = "optional spank_shadowfit.so config=/etc/shadowfit.toml";
+    let behind_a_tab = "optional\tspank_shadowfit.so\tconfig=/etc/shadowfit.toml";
+    let commented_out = "  # optional spank_shadowfit.so config=/etc/shadowfit.toml";
     for (config, parameters, line, problem) in [
         (&lends, "enable_configless", line, Some(true)),
         (
@@ -83,6 +85,8 @@ fn a_configless_cluster_is_told_what_its_nodes_do_not_read() {
             named,
             Some(false),
         ),
+        (&lends, "enable_configless", behind_a_tab, Some(false)),
+        (&lends, "enable_configless", commented_out, Some(true)),
         (&lends, "", line, None),
         (&nothing, "enable_configless", line, None),
     ] {
