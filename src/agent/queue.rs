@@ -129,6 +129,7 @@ impl Agent<'_> {
             manager: job.manager,
             no_requeue: job.record.no_requeue,
             steps: job.record.steps,
+            later: job.record.later.decided_anew(),
             ..sized
         };
         Some(by_its_nodes(&self.config, owner, today))

@@ -49,6 +49,15 @@ impl Later {
         self
     }
 
+    /// The same for a record that is decided anew: in what is another object then it would tell nothing true.
+    pub fn decided_anew(&self) -> Later {
+        let mut later = self.clone();
+        for name in ["evidence", "memory", "raised", "cpus", "time"] {
+            later.inner.remove(name);
+        }
+        later
+    }
+
     /// The record that is written as `known`, with these fields.
     pub(super) fn joined(&self, known: String) -> String {
         let all = object(&known).filter(|_| *self != Later::default());

@@ -116,6 +116,35 @@ fn a_job_that_leaves_memory_to_the_site_is_as_we_left_it() {
 }
 
 #[test]
+fn what_a_later_release_has_written_into_a_record_stays_where_it_is_decided_anew() {
+    let site = site_with("");
+    let has_more = record(Some(7999));
+    let job = queued(9, "PENDING", 0, 7999, &has_more);
+    let mut job: serde_json::Value = serde_json::from_str(&job).unwrap();
+    let comment = job["admin_comment"].as_str().unwrap();
+    let later = [
+        (r#"{"shadowfit":1,"#, r#"{"shadowfit":1,"plan":7,"#),
+        (r#""asked":8000,"#, r#""asked":8000,"grounds":8,"#),
+    ];
+    let later = later.iter().fold(comment.to_owned(), |text, (from, to)| {
+        text.replacen(from, to, 1)
+    });
+    assert!(
+        later.contains("plan") && later.contains("grounds"),
+        "{later}"
+    );
+    job["admin_comment"] = later.into();
+    site.slurm.queue.replace(vec![job.to_string()]);
+    site.agent().pass(true).unwrap();
+    let set = site.slurm.calls("scontrol update");
+    assert!(set[0].contains(r#""plan":7"#), "{set:?}");
+    assert!(
+        !set[0].contains("grounds"),
+        "it is about another change: {set:?}"
+    );
+}
+
+#[test]
 fn licenses_that_were_decided_at_submission_stay() {
     let record = Record {
         licenses: Some(Relicensed {
