@@ -2,7 +2,7 @@
 
 use super::page::{figure, page};
 use super::plot::{self, Plotted};
-use crate::job::counters::{Growth, JobCounters};
+use crate::job::counters::{Growth, Growths, JobCounters};
 use crate::record::FinishedJob;
 use crate::text::units::{MIB, memory_text, printable, printable_json};
 use anyhow::Result;
@@ -53,9 +53,13 @@ impl Profiled {
         let seconds = self.counters.wall_s.max(1.0);
         let mut chart = Chart::new_with_y_range(WIDTH, HEIGHT, 0.0, seconds, 0.0, most);
         let plot = chart.lineplot(&used);
-        let (plot, what) = match limit.is_empty() {
-            true => (plot, "memory"),
-            false => (plot.lineplot(&allowed), "memory, and its limit above it,"),
+        let (plot, what) = match (limit.is_empty(), self.notes_all_growths()) {
+            (true, _) => (plot, "memory"),
+            (false, true) => (plot.lineplot(&allowed), "memory, and its limit above it,"),
+            (false, false) => (
+                plot.lineplot(&allowed),
+                "memory, and its limit above it as far as each growth was noted,",
+            ),
         };
         plot.axis();
         plot.figures();
@@ -74,7 +78,10 @@ impl Profiled {
         }];
         let limit = self.limit();
         memory.extend((!limit.is_empty()).then_some(Plotted {
-            name: "limit",
+            name: match self.notes_all_growths() {
+                true => "limit",
+                false => "limit, as far as noted",
+            },
             points: limit,
         }));
         let body = html! {
@@ -84,18 +91,36 @@ impl Profiled {
         Ok(page(&self.title, body))
     }
 
-    /// Of a job that grew, the corners of its limit: seconds and MiB.
+    /// Of a job that grew, the corners of its limit: seconds and MiB. Empty for one of several nodes: each has a limit of its own,
+    /// and whose a growth was is not noted.
     fn limit(&self) -> Vec<(f64, f64)> {
         let grown = &self.counters.growths.grown;
-        let first = grown.first().map(|growth| (0.0, growth.from_mib));
+        let rises = grown.is_sorted_by_key(|growth| growth.at_s);
+        if grown.is_empty() || !rises || self.counters.nodes > 1 {
+            return Vec::new();
+        }
         let corners = grown.iter().flat_map(|growth| {
             let at = f64::from(growth.at_s);
             [(at, growth.from_mib), (at, growth.to_mib)]
         });
-        let end = f64::from(self.counters.wall_s);
-        let last = grown.last().map(|growth| (end, growth.to_mib));
-        let all = first.into_iter().chain(corners).chain(last);
-        all.map(|(at, mib)| (at, f64::from(mib))).collect()
+        let last = (
+            f64::from(self.counters.wall_s),
+            grown[grown.len() - 1].to_mib,
+        );
+        let mut all = vec![(0.0, grown[0].from_mib)];
+        all.extend(corners.chain([last]));
+        if !self.notes_all_growths() {
+            // Where the last one that was noted led to, and what came after it, stands in one figure.
+            all.truncate(all.len() - 2);
+        }
+        all.into_iter()
+            .map(|(at, mib)| (at, f64::from(mib)))
+            .collect()
+    }
+
+    /// There were no more growths than are noted each by itself.
+    fn notes_all_growths(&self) -> bool {
+        self.counters.growths.grown.len() < Growths::MOST
     }
 
     /// Seconds and MiB.
@@ -201,7 +226,7 @@ fn io(counters: &JobCounters, most: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::counters::{Counters, Ended, Growths};
+    use crate::job::counters::{Counters, Ended};
     use crate::record::Record;
 
     fn profiled(name: &str) -> Profiled {
@@ -272,6 +297,44 @@ mod tests {
         let dots = text.chars().filter(is_drawn).count();
         assert!(dots > 100, "{dots} {text}");
         assert!(Profiled::of(&FinishedJob::default()).is_none());
+    }
+
+    /// The same job, grown by 10 MiB at each of these times.
+    fn grown_at(times: impl IntoIterator<Item = u16>) -> Profiled {
+        let mut profiled = profiled("align");
+        let mut growths = Growths::default();
+        for (from_mib, at_s) in (300..).step_by(10).zip(times) {
+            growths.note(Growth {
+                at_s: at_s.into(),
+                from_mib,
+                to_mib: from_mib + 10,
+            });
+        }
+        profiled.counters.growths = growths;
+        profiled
+    }
+
+    #[test]
+    fn a_limit_is_drawn_no_further_than_each_growth_of_it_was_noted() {
+        let noted = "as far as each growth was noted";
+        let few = grown_at(1..=7);
+        assert_eq!(few.limit().last(), Some(&(24.0, 370.0)));
+        assert!(!few.text().contains(noted));
+        let many = grown_at(1..=12);
+        assert_eq!(many.limit().last(), Some(&(8.0, 370.0)));
+        assert!(many.text().contains(noted));
+        assert!(many.html().unwrap().contains("limit, as far as noted"));
+    }
+
+    #[test]
+    fn of_a_job_on_several_nodes_no_limit_is_drawn() {
+        let mut two_nodes = grown_at([2, 4]);
+        assert!(!two_nodes.limit().is_empty());
+        two_nodes.counters.nodes = 2;
+        for profiled in [two_nodes, grown_at([2, 4, 1])] {
+            assert_eq!(profiled.limit(), []);
+            assert!(profiled.text().contains("\n\nmemory in MiB over seconds"));
+        }
     }
 
     #[test]
