@@ -57,6 +57,7 @@ fuzz_target!(|input: &[u8]| {
         own_time_min: fields.number("own_time_min").is_some(),
         own_cpus: fields.number("own_cpus").is_some(),
         own_memory: fields.number("own_memory").is_some(),
+        no_shadow: fields.number("no_shadow").is_some(),
     };
     let tasks = u64::from(ask.layout.tasks);
     let asked = AskedCpus {

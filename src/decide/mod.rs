@@ -109,12 +109,17 @@ pub fn decide_reading(
     if let Some(reason) = own_reason.or(whole_nodes) {
         return Some(Record::kept(kind, None, reason.text()));
     }
+    let lacks = lacking(request);
+    let ask = Ask {
+        no_shadow: lacks.is_some(),
+        ..request.ask
+    };
     let sized = size(
         config,
         terms,
         known(snapshot),
         kind,
-        request.ask,
+        ask,
         request.input_bytes,
         &script.floor,
     );
@@ -138,7 +143,7 @@ pub fn decide_reading(
     {
         return Some(record);
     }
-    Some(match cloned(request) {
+    Some(match cloned(request, lacks) {
         Ok(arguments) => record.after_shadow(Wait {
             since: now,
             until: now + i64::from(config.shadow.window_s),
@@ -165,11 +170,16 @@ pub fn by_its_nodes(config: &Config, owner: Owner, record: Record) -> Record {
     }
 }
 
-/// By what a clone of the job is known to be one; or what of the job no clone would have.
-fn cloned(request: &Request) -> Result<Arguments, Unshadowed> {
+/// What of the job a shadow would not have, and neither had one of another job of its kind.
+fn lacking(request: &Request) -> Option<Unshadowed> {
     let staged = || is_staged(request.texts.script).then_some(Unshadowed::BurstBuffer);
+    request.unshadowed.or_else(staged)
+}
+
+/// By what a clone of the job is known to be one; or what of the job no clone would have, which it `lacks` or cannot be told.
+fn cloned(request: &Request, lacks: Option<Unshadowed>) -> Result<Arguments, Unshadowed> {
     let untold = || (request.jobs != 1 && request.array.is_none()).then_some(Unshadowed::Array);
-    match request.unshadowed.or_else(untold).or_else(staged) {
+    match lacks.or_else(untold) {
         Some(why) => Err(why),
         None => Arguments::of(&request.texts.arguments).ok_or(Unshadowed::Arguments),
     }
@@ -219,7 +229,8 @@ pub fn size<'a>(
     let Some(known) = known else {
         return keep("no snapshot");
     };
-    let Some((level, evidence)) = predict(known, &kind, input_bytes, &config.evidence) else {
+    let limits = &config.evidence;
+    let Some((level, evidence)) = predict(known, &kind, input_bytes, !ask.no_shadow, limits) else {
         return keep("too few runs of this kind");
     };
     let measured = node_need(config, level, &evidence).max(named_on_node(&ask, &evidence));

@@ -157,6 +157,10 @@ pub struct Ask {
     /// Slurm is to give back what the job does not use while it runs (`--mem-update`): its memory stays as it is.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub own_memory: bool,
+    /// A shadow would not have all that the job has ([`Unshadowed`]): what one showed is not about it. The decision says so, for
+    /// the agent that decides again.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub no_shadow: bool,
 }
 
 impl Ask {
@@ -169,6 +173,7 @@ impl Ask {
         own_time_min: false,
         own_cpus: false,
         own_memory: false,
+        no_shadow: false,
     };
 }
 

@@ -15,11 +15,12 @@ const BELIEVED_HALF: f64 = 8.0;
 
 /// The evidence of the most specific of its user's kinds that has enough completed runs, shrunk towards
 /// the next more general one with more of them while it is young; where there is none, that of a shadow
-/// of this very command, or else what others saw who ran the same script.
+/// of this very command, if `shadows` show what the job does, or else what others saw who ran the same script.
 pub fn predict(
     known: &dyn KnownKinds,
     kind: &Kind,
     input_bytes: Option<u64>,
+    shadows: bool,
     limits: &EvidenceLimits,
 ) -> Option<(Level, Evidence)> {
     let find = |level, key, least| {
@@ -40,7 +41,8 @@ pub fn predict(
         let shrunk = general.map_or(evidence, |(_, general)| shrunk(evidence, &general));
         return Some((level, shrunk));
     }
-    let shadow = kind.command.and_then(|key| find(Level::Shadow, key, 0));
+    let command = kind.command.filter(|_| shadows);
+    let shadow = command.and_then(|key| find(Level::Shadow, key, 0));
     shadow
         .filter(|(_, evidence)| evidence.shadow_mib > 0)
         .or_else(others)
@@ -94,7 +96,7 @@ mod tests {
 
     fn predicted(site: &[(Key, Evidence)]) -> Option<(Level, u32)> {
         let site = Site(site.iter().copied().collect());
-        predict(&site, &KIND, None, &EvidenceLimits::default())
+        predict(&site, &KIND, None, true, &EvidenceLimits::default())
             .map(|(level, evidence)| (level, evidence.enough_mib))
     }
 
@@ -138,7 +140,7 @@ mod tests {
             ..evidence((runs, 1000))
         };
         let site = Site([(Key(1), timed(3, 600)), (Key(3), timed(100, 2400))].into());
-        let (_, young) = predict(&site, &KIND, None, &EvidenceLimits::default()).unwrap();
+        let (_, young) = predict(&site, &KIND, None, true, &EvidenceLimits::default()).unwrap();
         assert!((1200..2000).contains(&young.enough_s), "{young:?}");
     }
 
@@ -150,7 +152,7 @@ mod tests {
                 application_min_runs,
                 ..EvidenceLimits::default()
             };
-            predict(&site, &KIND, None, &limits).map(|(level, _)| level)
+            predict(&site, &KIND, None, true, &limits).map(|(level, _)| level)
         };
         assert_eq!(level(0), None);
         assert_eq!(level(1), Some(Level::Application));

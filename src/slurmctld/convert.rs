@@ -160,6 +160,7 @@ fn ask(raw: &shadowfit_request) -> Ask {
         own_time_min: raw.traits & SHADOWFIT_OWN_TIME_MIN != 0,
         own_cpus: raw.traits & SHADOWFIT_OWN_CPUS != 0,
         own_memory: raw.traits & SHADOWFIT_OWN_MEMORY != 0,
+        ..Ask::LEAST
     }
 }
 

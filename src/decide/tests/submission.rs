@@ -145,6 +145,52 @@ fn a_new_kind_whose_shadow_would_see_something_else_does_not_wait_and_says_so() 
 }
 
 #[test]
+fn what_a_shadow_of_its_kind_showed_is_nothing_to_a_job_that_has_what_no_shadow_has() {
+    let whole = request(ask(Some(Memory::Node(65536)), 1, 1));
+    let kind = Kind::of(1007, &whole.texts, whole.ask.layout);
+    let shown = Evidence {
+        runs: 0,
+        shadow_mib: 700,
+        ..SEEN
+    };
+    let by_command = Kind {
+        name: kind.command,
+        ..kind
+    };
+    let knows = snapshot(&by_command, shown, &Directory::default());
+    let decided = |request: &Request| decide(&measuring(), Some(&knows), request, NOW).unwrap();
+    let record = decided(&whole);
+    assert_eq!(record.level, Some(Level::Shadow));
+    assert!(record.rewrites());
+    for why in [
+        Unshadowed::Input,
+        Unshadowed::Container,
+        Unshadowed::BurstBuffer,
+    ] {
+        let record = decided(&Request {
+            unshadowed: Some(why),
+            ..whole.clone()
+        });
+        assert_eq!((record.level, record.rewrites()), (None, false), "{why:?}");
+        assert_eq!(record.kept.as_deref(), Some(why.text()));
+        // Whoever decides again has this and not the request.
+        let asked = record.asked.unwrap();
+        let modes = Modes::all(Mode::Apply);
+        let floor = Floor::default();
+        let again = size(
+            &measuring(),
+            modes,
+            known(Some(&knows)),
+            kind,
+            asked,
+            None,
+            &floor,
+        );
+        assert_eq!(again.level, None, "{why:?}");
+    }
+}
+
+#[test]
 fn an_array_waits_with_what_its_tasks_see_of_it() {
     let array = crate::job::array::Extent::of("1-9:2");
     let request = Request {

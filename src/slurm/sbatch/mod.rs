@@ -90,6 +90,7 @@ impl Submission {
                 own_time_min: asked.own_time_min,
                 own_cpus: asked.min_cpus > Some(asked.cpus.unwrap_or(1)),
                 own_memory: asked.own_memory,
+                ..Ask::LEAST
             },
             jobs: array::jobs(asked.array.as_deref()),
             array: asked.array.as_deref().and_then(array::Extent::of),
