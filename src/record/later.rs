@@ -60,8 +60,11 @@ impl Later {
 
     /// The record that is written as `known`, with these fields.
     pub(super) fn joined(&self, known: String) -> String {
-        let all = object(&known).filter(|_| *self != Later::default());
-        match all {
+        // Nearly always; slurmctld is not to read what it has just written.
+        if *self == Later::default() {
+            return known;
+        }
+        match object(&known) {
             None => known,
             Some(mut all) => {
                 self.join(&mut all);
