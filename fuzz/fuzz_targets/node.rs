@@ -9,7 +9,7 @@ use shadowfit_core::job::counters::JobCounters;
 use shadowfit_core::record::FinishedJob;
 use shadowfit_core::sampler::cgroup::{Group, Tree};
 use shadowfit_core::sampler::descriptors::Descriptors;
-use shadowfit_core::sampler::process::Processes;
+use shadowfit_core::sampler::process::{Processes, anonymous};
 use shadowfit_core::sampler::spool::{NodeProfile, Spool, leave};
 use shadowfit_core::sampler::threads::Threads;
 use shadowfit_core::slurm::notes::Notes;
@@ -149,6 +149,7 @@ const LIMITS: [&[&str]; 2] = [
         "memory.limit_in_bytes",
         "memory.memsw.limit_in_bytes",
         "memory.usage_in_bytes",
+        "memory.kmem.usage_in_bytes",
         "memory.stat",
     ],
     &["memory.max", "memory.high", "memory.current", "memory.stat"],
@@ -169,7 +170,7 @@ fn read_limits(fields: &Fields, form: &str, names: &[&str]) {
     let (first, used) = (limits.first(), limits.used());
     assert_eq!(limits.now(), first);
     if let Some(needed) = limits.needed() {
-        assert!(used.is_some_and(|used| needed.bytes <= used), "{needed:?}");
+        assert!(used.is_some_and(|used| needed.most <= used), "{needed:?}");
     }
     let number = |bytes: &[u8]| str::from_utf8(bytes).ok()?.parse::<u64>().ok();
     for more in fields.all("lent").filter_map(number) {
@@ -245,6 +246,7 @@ fuzz_target!(|input: &[u8]| {
         processes.count_in_parent_of(PID);
         processes.look(&Descriptors::of(&proc, &ids));
         processes.look_at_transfers(&ids);
+        let _bytes = anonymous(&proc, PID as u32);
     }
     let _waited = threads.waited_s();
     let _done = (processes.deeds(), processes.moved(), processes.mapped());
