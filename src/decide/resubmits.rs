@@ -2,6 +2,7 @@
 //! rescue of a job that a rewrite harmed, and two jobs would write the same files.
 
 use crate::text::contains;
+use std::cell::OnceCell;
 
 /// How a script calls itself.
 const ITSELF: [&[u8]; 5] = [
@@ -12,62 +13,136 @@ const ITSELF: [&[u8]; 5] = [
     b"$SLURM_JOB_SCRIPT",
 ];
 
-/// How it asks whether it runs as a job at all.
-const ASKS: [&[u8]; 6] = [b"-z ", b"-n ", b"-v ", b" == ", b" = ", b" != "];
-
 /// The guard of a submission stands so near before it, in bytes.
 const NEAR: usize = 160;
 
 /// No command that does so is longer, in bytes.
 const LONGEST: usize = 512;
 
-/// One line's part up to a command, and what stands behind it.
-struct Place<'a> {
+/// So many names for itself are looked for, and so many commands that may be one.
+const MOST_NAMES: usize = 4;
+const MOST_COMMANDS: usize = 256;
+
+/// A command in a script that starts a job.
+struct Command<'a> {
+    /// Its line up to it.
     before: &'a [u8],
+    /// What stands behind it.
     behind: &'a [u8],
     /// What stands before it in the script.
     above: &'a [u8],
 }
 
-/// `script` runs again by itself when something in it has failed.
+/// `script` runs again by itself when something in it has failed. Of one that does so in very many places it is taken to be true.
 pub fn resubmits(script: &[u8]) -> bool {
-    let submits = |place: &Place| names_itself(place.behind) && !is_outside_of_a_job(place.above);
-    let requeues = |place: &Place| contains(place.behind, b"$");
-    // What waits for a signal is not started by a failure.
-    let waits =
-        || contains(script, b"trap ") && !contains(script, b" ERR") && !contains(script, b" EXIT");
-    let runs = |place: &Place| contains(place.before, b"||") || !waits();
-    places(script, b"sbatch ").any(|place| submits(&place) && runs(&place))
-        || places(script, b"scontrol requeue").any(|place| requeues(&place) && runs(&place))
+    let names = OnceCell::new();
+    let names = || names.get_or_init(|| own_names(script));
+    let waiting = OnceCell::new();
+    let waits = || *waiting.get_or_init(|| waits(script));
+    let submits = |command: &Command| {
+        names_itself(command.behind, names()) && !is_outside_of_a_job(command.above)
+    };
+    let requeues = |command: &Command| contains(command.behind, b"$");
+    let runs = |command: &Command| {
+        !only_says(command.before)
+            && !command.before.trim_ascii_end().ends_with(b"&&")
+            && (contains(command.before, b"||") || !waits())
+    };
+    let any = |name: &'static [u8], starts: &dyn Fn(&Command) -> bool| {
+        let mut all = commands(script, name).enumerate();
+        all.any(|(n, command)| n >= MOST_COMMANDS || starts(&command) && runs(&command))
+    };
+    any(b"sbatch ", &submits) || any(b"scontrol requeue", &requeues)
 }
 
-/// Where a command stands in lines that are no comments.
-fn places<'a>(script: &'a [u8], command: &'static [u8]) -> impl Iterator<Item = Place<'a>> {
-    let all = memchr::memmem::find_iter(script, command).map(move |at| {
+/// Commands of this name in lines that are no comments.
+fn commands<'a>(script: &'a [u8], name: &'static [u8]) -> impl Iterator<Item = Command<'a>> {
+    let all = memchr::memmem::find_iter(script, name).map(move |at| {
         let line = &script[at.saturating_sub(LONGEST)..at];
-        let behind = &script[at + command.len()..script.len().min(at + LONGEST)];
-        let end = memchr::memchr2(b'\n', b';', behind).unwrap_or(behind.len());
-        Place {
+        let behind = &script[at + name.len()..];
+        Command {
             before: memchr::memrchr(b'\n', line).map_or(line, |start| &line[start + 1..]),
-            behind: &behind[..end],
+            behind: &behind[..end(&behind[..behind.len().min(LONGEST)])],
             above: &script[at.saturating_sub(NEAR)..at],
         }
     });
-    all.filter(|place| !place.before.trim_ascii_start().starts_with(b"#"))
+    all.filter(|command| !command.before.trim_ascii_start().starts_with(b"#"))
 }
 
-fn names_itself(text: &[u8]) -> bool {
-    ITSELF.iter().any(|name| contains(text, name))
+/// Where the command ends with which `text` begins; it may go on below.
+fn end(text: &[u8]) -> usize {
+    let mut ends = memchr::memchr2_iter(b'\n', b';', text);
+    let end = ends.find(|&at| text[at] == b';' || !text[..at].ends_with(b"\\"));
+    end.unwrap_or(text.len())
 }
 
-/// It stands behind a question whether this is a job: `[ -n "$SLURM_JOB_ID" ] || exec sbatch "$0"` is how a script is submitted
-/// by its user.
-fn is_outside_of_a_job(above: &[u8]) -> bool {
-    let Some(at) = memchr::memmem::rfind(above, b"SLURM_") else {
+/// What it only prints, or notes behind a command.
+fn only_says(before: &[u8]) -> bool {
+    let begin = before.iter().rposition(|byte| b";&|{(".contains(byte));
+    let command = &before[begin.map_or(0, |at| at + 1)..];
+    let says = [&b"echo "[..], b"printf "];
+    says.iter()
+        .any(|name| command.trim_ascii_start().starts_with(name))
+        || contains(before, b" #")
+}
+
+/// Names of variables that hold the script's own.
+fn own_names(script: &[u8]) -> Vec<&[u8]> {
+    let assigned = ITSELF
+        .iter()
+        .flat_map(|name| memchr::memmem::find_iter(script, name));
+    let names = assigned.take(MOST_COMMANDS).filter_map(|at| {
+        let line = &script[at.saturating_sub(NEAR)..at];
+        let line = memchr::memrchr(b'\n', line).map_or(line, |start| &line[start + 1..]);
+        let equals = memchr::memchr(b'=', line)?;
+        let name = line[..equals].trim_ascii_start();
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        (!name.is_empty() && name.iter().all(is_name)).then_some(name)
+    });
+    names.take(MOST_NAMES).collect()
+}
+
+fn names_itself(text: &[u8], own: &[&[u8]]) -> bool {
+    // There `$0` is a whole record, or another program's name.
+    if contains(text, b"awk") || contains(text, b"--wrap") {
         return false;
+    }
+    let is_own = |name: &[u8]| {
+        let mut places = memchr::memmem::find_iter(text, name);
+        places.any(|at| matches!(text[..at].last(), Some(b'$' | b'{')))
     };
-    let line = memchr::memrchr(b'\n', &above[..at]).map_or(0, |start| start + 1);
-    ASKS.iter().any(|ask| contains(&above[line..], ask))
+    ITSELF.iter().any(|name| contains(text, name)) || own.iter().any(|name| is_own(name))
+}
+
+/// What waits for a signal is not started by a failure.
+fn waits(script: &[u8]) -> bool {
+    let mut traps = memchr::memmem::find_iter(script, b"trap ").peekable();
+    let ends = |at: usize| {
+        let line = &script[at..];
+        let line = &line[..memchr::memchr(b'\n', line)
+            .unwrap_or(line.len())
+            .min(LONGEST)];
+        let resubmits = [&b"submit"[..], b"sbatch", b"requeue"];
+        contains(line, b" ERR")
+            || contains(line, b" EXIT") && resubmits.iter().any(|word| contains(line, word))
+    };
+    traps.peek().is_some() && !traps.take(MOST_COMMANDS).any(ends)
+}
+
+/// It stands behind a question whether this is a job, or which argument it has: `[ -n "$SLURM_JOB_ID" ] || exec sbatch "$0"` is how a
+/// script is submitted by its user.
+fn is_outside_of_a_job(above: &[u8]) -> bool {
+    let is_question = |at: usize| {
+        let line = &above[..at];
+        let begin = line.iter().rposition(|byte| b";&|\n".contains(byte));
+        let command = &line[begin.map_or(0, |at| at + 1)..];
+        contains(command, b"[") || contains(command, b"test ")
+    };
+    let asked = [&b"SLURM_JOB"[..], b"$1", b"$#", b"${1"];
+    let last = asked
+        .iter()
+        .filter_map(|name| memchr::memmem::rfind(above, name));
+    last.max().is_some_and(is_question)
 }
 
 #[cfg(test)]
@@ -108,9 +183,48 @@ mod tests {
             ),
             ("# ./solve || sbatch $0\n./solve", false),
             ("./solve && sbatch next.sh", false),
+            ("srun -n $SLURM_NTASKS ./solve || sbatch $0", true),
+            (
+                "echo \"job = $SLURM_JOB_ID\"\nsrun -n 4 ./solve\nif [ $? -ne 0 ]; then sbatch $0; fi",
+                true,
+            ),
+            (
+                "./solve || sbatch --dependency=singleton \\\n  \"$0\"",
+                true,
+            ),
+            ("ME=$(realpath \"$0\")\n./solve || sbatch $ME", true),
+            ("ME=$(realpath \"$0\")\n./solve || sbatch ${ME} 5", true),
+            ("ME=$(realpath \"$0\")\n./solve || sbatch SOME.sh", false),
+            ("./solve || { echo failed; sbatch $0; }", true),
+            (
+                "usage() { echo \"Usage: sbatch $0 FILE\"; exit 1; }\n./solve",
+                false,
+            ),
+            ("./solve # again: sbatch $0", false),
+            ("sbatch --wrap=\"awk '{print $0}' a\"\n./solve", false),
+            ("./solve && sbatch $0", false),
+            ("[[ $SLURM_JOB_ID ]] || exec sbatch $0\n./solve", false),
+            (
+                "if [ \"$1\" != in ]; then exec sbatch $0 in; fi\n./solve",
+                false,
+            ),
+            (
+                "trap 'rm -rf $T' EXIT\ntrap 'scontrol requeue $SLURM_JOB_ID' USR1\n./solve & wait",
+                false,
+            ),
+            ("trap 'sbatch $0' EXIT\n./solve", true),
             ("./solve", false),
         ] {
             assert_eq!(resubmits(script.as_bytes()), right, "{script}");
+        }
+        for hostile in [
+            "trap x\nsbatch $0 &&\n",
+            "sbatch $0;",
+            "A=$0 ",
+            "sbatch \\\n",
+        ] {
+            let script = hostile.repeat((1 << 16) / hostile.len());
+            let _either = resubmits(script.as_bytes());
         }
     }
 }

@@ -5,6 +5,7 @@ use super::forks;
 use super::launchers::is_launcher;
 use super::lines::{Has, Line, lines, name_of, words, words_of_line};
 use super::names::name_length;
+use super::shown::arrow_target;
 use std::ops::Range;
 
 /// Programs that start what stands behind them.
@@ -40,8 +41,10 @@ pub fn started(script: &[u8]) -> Vec<&[u8]> {
     let mut names = Vec::new();
     for line in lines(script) {
         for command in line.commands(has) {
-            let text = &line.text[command];
+            let text = &line.text[command.clone()];
+            let behind = &line.text[command.end..];
             if is_redirection(text) {
+                names.extend(read_by(text).map(name_of));
                 continue;
             }
             let mut words = words(text)
@@ -51,7 +54,11 @@ pub fn started(script: &[u8]) -> Vec<&[u8]> {
                 continue;
             };
             let name = name_of(first);
-            let starts = STARTERS.contains(&name) || is_launcher(name) || forks::runs(name);
+            let is_handed_on = || name == b"cat" && behind.trim_ascii_start().starts_with(b"|");
+            let starts = STARTERS.contains(&name)
+                || is_launcher(name)
+                || forks::runs(name)
+                || is_handed_on();
             let count = if starts { usize::MAX } else { 1 };
             let started = words.take(count).map(name_of);
             // The name of a variable in braces is another word.
@@ -62,13 +69,20 @@ pub fn started(script: &[u8]) -> Vec<&[u8]> {
     names
 }
 
+/// What a loop reads line by line, perhaps to start it: `done < cmds`.
+fn read_by(text: &[u8]) -> Option<&[u8]> {
+    let arrow = text.trim_ascii_start().strip_prefix(b"done")?;
+    words(arrow.trim_ascii_start().strip_prefix(b"<")?).last()
+}
+
 /// A command that starts nothing, and only says where others print: `exec > a`, or what stands behind a block, `} > a`.
 fn is_redirection(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
-    let ends = [&b"exec "[..], b"}", b")"];
+    let ends = [&b"exec "[..], b"}", b")", b"done"];
     let behind = ends.iter().find_map(|end| text.strip_prefix(*end));
     let text = behind.unwrap_or(text).trim_ascii_start();
-    text[descriptor_length(text)..].starts_with(b">")
+    let arrow = &text[descriptor_length(text)..];
+    arrow.starts_with(b">") || arrow.starts_with(b"<") && behind.is_some()
 }
 
 /// How long the descriptor is that stands before an arrow: `3`, `{fd}`.
@@ -152,6 +166,11 @@ pub fn file_of(head: &[u8]) -> Option<&[u8]> {
 
 /// The file into which a command writes its own words: `echo "a > b" > one.sh`.
 pub fn file_written(command: &[u8]) -> Option<&[u8]> {
-    let arrow = memchr::memrchr(b'>', command)?;
-    words(&command[arrow + 1..]).next().map(name_of)
+    let last = || Some(&command[memchr::memrchr(b'>', command)? + 1..]);
+    // `> run.sh 2>&1`, and a log where it goes nowhere else.
+    match arrow_target(command) {
+        Some(target) => words(target).last(),
+        None => words(last()?).next(),
+    }
+    .map(name_of)
 }

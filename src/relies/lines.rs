@@ -30,17 +30,18 @@ pub struct Line<'a> {
 pub fn lines(script: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let (mut start, mut next) = (0, 1);
     let is_shells = is_shells(script);
+    let mut lists = MOST_LISTS;
     std::iter::from_fn(move || {
         while start < script.len() {
             let rest = &script[start..];
             // Blank lines are not looked through for what stands below them.
             let first = rest.iter().find(|byte| !b" \t\r\x0c".contains(byte));
             let is_comment = first == Some(&b'#');
-            let (length, newlines) = match is_shells || is_comment {
+            let list = match is_shells || is_comment || lists == 0 {
                 true => None,
-                false => bracketed(rest),
-            }
-            .unwrap_or_else(|| logical(rest, is_comment));
+                false => bracketed(rest, &mut lists),
+            };
+            let (length, newlines) = list.unwrap_or_else(|| logical(rest, is_comment));
             let line = Line {
                 number: next,
                 start,
@@ -73,6 +74,9 @@ fn logical(text: &[u8], is_comment: bool) -> (usize, u32) {
 /// No list of another language over several lines is longer, in bytes.
 const LONGEST_LIST: usize = 512;
 
+/// So many brackets that are not closed in time are looked into: each is looked through as far as that.
+const MOST_LISTS: u32 = 64;
+
 /// It says that no other language's interpreter reads it.
 fn is_shells(script: &[u8]) -> bool {
     const OTHERS: [&[u8]; 5] = [b"python", b"perl", b"Rscript", b"julia", b"ruby"];
@@ -81,13 +85,13 @@ fn is_shells(script: &[u8]) -> bool {
     };
     let rest = &rest[..rest.len().min(LONGEST_LIST)];
     let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-    let mut words = rest[..end].split(|byte| matches!(byte, b' ' | b'/'));
+    let mut words = rest[..end].split(|&byte| byte == b' ').map(name_of);
     !words.any(|word| OTHERS.iter().any(|other| word.starts_with(other)))
 }
 
 /// Bytes and newlines up to the end of the line on which the brackets are closed that the first one opens; `None` where it opens
-/// none, or a comment stands in them.
-fn bracketed(text: &[u8]) -> Option<(usize, u32)> {
+/// none, or a comment stands in them. One that is not closed counts against `lists`.
+fn bracketed(text: &[u8], lists: &mut u32) -> Option<(usize, u32)> {
     let (mut depth, mut newlines, mut quote) = (0u32, 0, None);
     for (at, &byte) in text.iter().enumerate().take(LONGEST_LIST) {
         match (quote, byte) {
@@ -109,6 +113,7 @@ fn bracketed(text: &[u8]) -> Option<(usize, u32)> {
             _ => {}
         }
     }
+    *lists -= 1;
     None
 }
 

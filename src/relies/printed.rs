@@ -2,6 +2,7 @@
 //! descriptor that the script has opened. What is printed there may be started:
 //! `for f in a b; do echo "./align $f"; done > run.sh; bash run.sh`.
 
+use super::LONGEST_LINE;
 use super::blocks::{Block, blocks};
 use super::helpers;
 use super::heredocs::SUBMIT;
@@ -12,6 +13,12 @@ use std::ops::Range;
 
 /// Of more functions nobody asks how they are called.
 const MOST_FUNCTIONS: usize = 32;
+
+/// Of more places all of a script is taken to go on.
+const MOST_PLACES: usize = 256;
+
+/// Where what a command prints goes is said so near behind it, in bytes.
+const NEAR: usize = 512;
 
 /// Functions that call each other are followed so deep.
 const DEEPEST: u32 = 4;
@@ -32,7 +39,7 @@ pub enum Sink<'a> {
 pub struct Printed<'a> {
     places: Vec<(Range<usize>, Sink<'a>)>,
     /// A file that it opens under a descriptor of its own: `exec 3> run.sh`.
-    opened: Option<&'a [u8]>,
+    opened: Option<Sink<'a>>,
 }
 
 impl<'a> Printed<'a> {
@@ -41,13 +48,17 @@ impl<'a> Printed<'a> {
         let mut printed = Printed::default();
         printed.add_opened(script);
         let blocks = blocks(script);
-        for block in &blocks {
+        for block in blocks.iter().take(MOST_PLACES + 1) {
             if let Some(sink) = sink(&block.line.text[block.behind..]) {
                 printed.places.push((block.place.clone(), sink));
             }
         }
         let functions: Vec<&Block> = blocks.iter().filter(|one| one.function.is_some()).collect();
         printed.add_functions(script, &functions[..functions.len().min(MOST_FUNCTIONS)]);
+        printed.leave_out_what_nobody_starts(script);
+        if printed.places.len() > MOST_PLACES {
+            printed.places = vec![(0..script.len(), Sink::Command)];
+        }
         printed
     }
 
@@ -60,7 +71,20 @@ impl<'a> Printed<'a> {
 
     /// Where it goes what a command prints into a descriptor that is none of the job's own.
     pub fn by_descriptor(&self) -> Option<Sink<'a>> {
-        self.opened.map(Sink::File)
+        self.opened
+    }
+
+    /// A file that the script does not start is rather its result, or a log.
+    fn leave_out_what_nobody_starts(&mut self, script: &'a [u8]) {
+        let is_file = |sink: &Sink| matches!(sink, Sink::File(_));
+        if !self.places.iter().any(|(_, sink)| is_file(sink)) {
+            return;
+        }
+        let started = helpers::started(script);
+        self.places.retain(|(_, sink)| match sink {
+            Sink::File(name) => started.binary_search(name).is_ok(),
+            Sink::Command | Sink::Scheduler => true,
+        });
     }
 
     /// What the script itself prints from some line on goes into a file only where it starts that: else it is rather a log.
@@ -70,15 +94,19 @@ impl<'a> Printed<'a> {
             let names = started.get_or_init(|| helpers::started(script));
             names.binary_search(&name).is_ok()
         };
-        for at in memchr::memmem::find_iter(script, b"exec ") {
+        for at in memchr::memmem::find_iter(script, b"exec ").take(MOST_PLACES) {
             let text = &script[at + b"exec ".len()..];
+            let text = &text[..text.len().min(NEAR)];
             let text = &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())];
             let arrow = helpers::descriptor_length(text);
             if text.get(arrow) != Some(&b'>') {
                 continue;
             }
             match arrow_target(&text[arrow..]).map(file_name) {
-                Some(name) if arrow > 0 => self.opened = Some(name),
+                // Which of several it is written to nobody asks.
+                Some(name) if arrow > 0 => {
+                    self.opened = Some(self.opened.map_or(Sink::File(name), |_| Sink::Command));
+                }
                 Some(name) if is_started(name) => {
                     self.places.push((at..script.len(), Sink::File(name)));
                     return;
@@ -98,8 +126,10 @@ impl<'a> Printed<'a> {
         for _ in 0..DEEPEST {
             let count = self.places.len();
             for call in &calls {
-                let sink = call.sink.or_else(|| self.at(&call.place));
-                if let Some(sink) = sink.filter(|_| !known[call.function]) {
+                if known[call.function] {
+                    continue;
+                }
+                if let Some(sink) = call.sink.or_else(|| self.at(&call.place)) {
                     known[call.function] = true;
                     self.places
                         .push((functions[call.function].place.clone(), sink));
@@ -122,7 +152,8 @@ struct Call<'a> {
 /// The calls of `functions` in a script.
 fn calls<'a>(script: &'a [u8], functions: &[&Block<'a>]) -> Vec<Call<'a>> {
     let mut calls = Vec::new();
-    for line in lines(script) {
+    // A longer line is kept for as a whole where it is read.
+    for line in lines(script).filter(|line| line.text.len() <= LONGEST_LINE) {
         for word in super::lines::word_places(line.text) {
             let name = &line.text[word.clone()];
             let after = &line.text[word.end..];
@@ -151,6 +182,7 @@ fn is_read(before: &[u8]) -> bool {
 
 /// Where it goes what is printed in front of `text`, up to the end of the command; `None`: into the job's output or a log.
 fn sink(text: &[u8]) -> Option<Sink<'_>> {
+    let text = &text[..text.len().min(NEAR)];
     let parts = |&(at, byte): &(usize, u8)| match byte {
         b';' | b'\n' | b'|' => true,
         b'&' => !matches!(text[..at].last(), Some(b'>' | b'<')) && text.get(at + 1) != Some(&b'>'),
@@ -172,7 +204,7 @@ fn sink(text: &[u8]) -> Option<Sink<'_>> {
     })
 }
 
-/// The name of a file as an arrow names it, perhaps in quotes.
+/// The name of a file as an arrow names it, perhaps in quotes and behind a folder in a variable.
 fn file_name(target: &[u8]) -> &[u8] {
-    words(target).next().map(name_of).unwrap_or_default()
+    words(target).last().map(name_of).unwrap_or_default()
 }

@@ -17,18 +17,18 @@ const MOST_JOBS_A_VALUE: usize = 2;
 /// Gives jobs that differ in nothing but such parts of their names one label and one kind. Kinds that are
 /// known by more than the name stay.
 pub fn join_alike(jobs: &mut [PastJob]) {
-    let mut groups: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, String, usize), Vec<usize>> = BTreeMap::new();
     for (number, job) in jobs.iter().enumerate() {
         if job.kind.command.is_none() && job.kind.name.is_some() {
             let separators = job.parts.replace(|c| !is_separator(c), "");
             groups
-                .entry((job.user.clone(), separators))
+                .entry((job.user.clone(), separators, tokens(&job.parts).len()))
                 .or_default()
                 .push(number);
         }
     }
     let parts: Vec<String> = jobs.iter().map(|job| job.parts.clone()).collect();
-    for ((user, _), members) in groups {
+    for ((user, ..), members) in groups {
         let names = members.iter().map(|&n| (n, tokens(&parts[n]))).collect();
         let mut templates = HashMap::new();
         split(names, false, &mut templates);
@@ -315,6 +315,12 @@ mod tests {
         };
         let found: Vec<_> = kinds((0..80).map(beside)).into_keys().collect();
         assert_eq!(found, ["spin_#", "spin_add", "spin_batch#", "spin_merge"]);
+    }
+
+    #[test]
+    fn names_that_begin_or_end_with_a_separator_have_parts_of_their_own() {
+        let names = [":weave", "weave:", ":", "_a_", "a__"];
+        assert_eq!(kinds(names.map(String::from)).len(), names.len());
     }
 
     #[test]

@@ -153,6 +153,15 @@ fn hostile_scripts_are_read_in_linear_time() {
         behind("f() {\necho java\n}\n", "f > a;"),
         behind("exec 3> a;f() { f; }\necho java >&3\n", "exec > a\n"),
         behind("{\necho java\n", "} > a\n"),
+        // On one line, which commands of no bound follow.
+        behind("f(){\n:\n}\necho java\n", "f "),
+        format!(
+            "echo java\nf(){{\n:\n}}\n{}{}",
+            format!("{}>a\n", ")".repeat(4000)).repeat(8),
+            "f ".repeat(16_000)
+        ),
+        behind("f(){\n:\n}\necho java\n", "exec >a.log "),
+        behind("f(){\n:\n}\necho java\n", "exec >& "),
         times("\n"),
         times(" \n"),
         times("#\n"),
@@ -224,7 +233,11 @@ fn hostile_scripts_are_read_in_linear_time() {
             let _whatever_it_is = floor(&format!("{sign}{script}"));
         }
     }
-
+    // Only other languages' brackets go on below.
+    for text in ["(\n", "a=[\n1,\n"] {
+        let script = behind("#!/usr/bin/python3\nsrun x\n", text);
+        let _whatever_it_is = Floor::of(script.as_bytes(), FOUR);
+    }
     // Lines as long as are read, each.
     for text in [
         "-mem=1G ",

@@ -76,6 +76,21 @@ fn of_what_is_printed_for_several_nobody_says_how_many_run_at_once() {
 }
 
 #[test]
+fn what_is_started_is_read_where_another_job_is_submitted_too() {
+    let step = (Some(Some(3072)), Some(Some(3)));
+    for started in [
+        "{ echo 'srun -n 3 --mem=3G ./a'; } > ${TMPDIR}/b.sh\nbash ${TMPDIR}/b.sh",
+        "{ echo 'srun -n 3 --mem=3G ./a'; } > \"$TMPDIR/b.sh\"\nbash \"$TMPDIR/b.sh\"",
+        "echo 'srun -n 3 --mem=3G ./a' > ${TMPDIR}/b.sh 2>&1\nbash ${TMPDIR}/b.sh",
+        "{ echo 'srun -n 3 --mem=3G ./a'; } > all\ncat all | bash",
+        "{ echo 'srun -n 3 --mem=3G ./a'; } > all\nwhile read one; do $one; done < all",
+        "exec 3> b.sh\nexec 4> notes.txt\necho 'srun -n 3 --mem=3G ./a' >&3\nbash b.sh",
+    ] {
+        assert_floors(&[(&format!("{started}\nsbatch next.sh"), step)]);
+    }
+}
+
+#[test]
 fn what_is_only_shown_or_written_for_another_job_is_not() {
     assert_floors(&[
         ("for s in 1 2; do\n echo \"sort -S 3G $s\"\ndone", NOTHING),
@@ -106,5 +121,13 @@ fn what_is_only_shown_or_written_for_another_job_is_not() {
             NOTHING,
         ),
         ("{\n echo 'srun -n 3 ./b'\n} | sh\nsbatch next.sh", cpus(3)),
+        (
+            "{\n echo \"memory $SLURM_MEM_PER_NODE\"\n ./a\n} > result.txt",
+            NOTHING,
+        ),
+        (
+            "echo \"memory $SLURM_MEM_PER_NODE\"\ncase $1 in\na) ./a > b.txt;;\nesac",
+            NOTHING,
+        ),
     ]);
 }
