@@ -45,7 +45,7 @@ pub fn resubmits(script: &[u8]) -> bool {
     let requeues = |command: &Command| contains(command.behind, b"$");
     let runs = |command: &Command| {
         !only_says(command.before)
-            && !command.before.trim_ascii_end().ends_with(b"&&")
+            && !only_after_success(command.before)
             && (contains(command.before, b"||") || !waits())
     };
     let any = |name: &'static [u8], starts: &dyn Fn(&Command) -> bool| {
@@ -76,14 +76,50 @@ fn end(text: &[u8]) -> usize {
     end.unwrap_or(text.len())
 }
 
+/// Words behind which a command begins.
+const BEGIN: [&[u8]; 7] = [
+    b"if ", b"elif ", b"while ", b"then ", b"else ", b"do ", b"! ",
+];
+
+/// The last command that `line` holds, or begins.
+fn last_command(line: &[u8]) -> &[u8] {
+    let parts = |&at: &usize| match line[at] {
+        b'&' => !line[..at].ends_with(b">"),
+        byte => b";|{(\n".contains(&byte),
+    };
+    let begin = (0..line.len()).rev().find(parts);
+    let mut command = line[begin.map_or(0, |at| at + 1)..].trim_ascii_start();
+    while let Some(rest) = BEGIN.iter().find_map(|word| command.strip_prefix(*word)) {
+        command = rest.trim_ascii_start();
+    }
+    command
+}
+
 /// What it only prints, or notes behind a command.
 fn only_says(before: &[u8]) -> bool {
-    let begin = before.iter().rposition(|byte| b";&|{(".contains(byte));
-    let command = &before[begin.map_or(0, |at| at + 1)..];
+    let command = last_command(before);
     let says = [&b"echo "[..], b"printf "];
-    says.iter()
-        .any(|name| command.trim_ascii_start().starts_with(name))
-        || contains(before, b" #")
+    let is_outside = |at: usize| {
+        let quotes = |quote: u8| before[..at].iter().filter(|&&byte| byte == quote).count();
+        quotes(b'"') % 2 == 0 && quotes(b'\'') % 2 == 0
+    };
+    says.iter().any(|name| command.starts_with(name))
+        || memchr::memmem::find_iter(before, b" #").any(is_outside)
+}
+
+/// It stands behind `&&`, and that behind what is no question and no wait.
+fn only_after_success(before: &[u8]) -> bool {
+    let Some(line) = before.trim_ascii_end().strip_suffix(b"&&") else {
+        return false;
+    };
+    let command = last_command(line);
+    let asks = [&b"["[..], b"test ", b"sleep "];
+    let is_denied = line.trim_ascii_start().starts_with(b"!") || contains(line, b" ! ");
+    let computes = line.trim_ascii_end().ends_with(b"))");
+    !asks.iter().any(|word| command.starts_with(word))
+        && !is_denied
+        && !computes
+        && !contains(line, b"||")
 }
 
 /// Names of variables that hold the script's own.
@@ -94,6 +130,10 @@ fn own_names(script: &[u8]) -> Vec<&[u8]> {
     let names = assigned.take(MOST_COMMANDS).filter_map(|at| {
         let line = &script[at.saturating_sub(NEAR)..at];
         let line = memchr::memrchr(b'\n', line).map_or(line, |start| &line[start + 1..]);
+        // A part of it is another name.
+        if contains(line, b"dirname") || contains(line, b"basename") {
+            return None;
+        }
         let equals = memchr::memchr(b'=', line)?;
         let name = line[..equals].trim_ascii_start();
         let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
@@ -109,36 +149,55 @@ fn names_itself(text: &[u8], own: &[&[u8]]) -> bool {
     }
     let is_own = |name: &[u8]| {
         let mut places = memchr::memmem::find_iter(text, name);
-        places.any(|at| matches!(text[..at].last(), Some(b'$' | b'{')))
+        places.any(|at| {
+            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_/%.#:".contains(byte);
+            matches!(text[..at].last(), Some(b'$' | b'{'))
+                && !text.get(at + name.len()).is_some_and(is_part)
+        })
     };
     ITSELF.iter().any(|name| contains(text, name)) || own.iter().any(|name| is_own(name))
 }
 
-/// What waits for a signal is not started by a failure.
+/// It waits for a signal, which no failure sends, and nothing else.
 fn waits(script: &[u8]) -> bool {
-    let mut traps = memchr::memmem::find_iter(script, b"trap ").peekable();
-    let ends = |at: usize| {
-        let line = &script[at..];
+    let mut waits = false;
+    for at in memchr::memmem::find_iter(script, b"trap ").take(MOST_COMMANDS) {
+        let line = &script[at + b"trap ".len()..];
         let line = &line[..memchr::memchr(b'\n', line)
             .unwrap_or(line.len())
             .min(LONGEST)];
-        let resubmits = [&b"submit"[..], b"sbatch", b"requeue"];
-        contains(line, b" ERR")
-            || contains(line, b" EXIT") && resubmits.iter().any(|word| contains(line, word))
-    };
-    traps.peek().is_some() && !traps.take(MOST_COMMANDS).any(ends)
+        let at_the_end = contains(line, b" EXIT");
+        if contains(line, b" ERR") || at_the_end && may_resubmit(line) {
+            return false;
+        }
+        waits |= !at_the_end;
+    }
+    waits
+}
+
+/// What a trap does: what it names, or what a function does.
+fn may_resubmit(action: &[u8]) -> bool {
+    let names = [&b"submit"[..], b"sbatch", b"requeue"];
+    let is_quoted = matches!(action.trim_ascii_start().first(), Some(b'\'' | b'"'));
+    !is_quoted || names.iter().any(|name| contains(action, name))
 }
 
 /// It stands behind a question whether this is a job, or which argument it has: `[ -n "$SLURM_JOB_ID" ] || exec sbatch "$0"` is how a
 /// script is submitted by its user.
 fn is_outside_of_a_job(above: &[u8]) -> bool {
+    // Of a file's name, or of how often it has run, something else is asked.
+    const OTHERS: [&[u8]; 7] = [b"-f ", b"-e ", b"-s ", b"-lt ", b"-le ", b"-gt ", b"-ge "];
     let is_question = |at: usize| {
-        let line = &above[..at];
-        let begin = line.iter().rposition(|byte| b";&|\n".contains(byte));
-        let command = &line[begin.map_or(0, |at| at + 1)..];
-        contains(command, b"[") || contains(command, b"test ")
+        let command = last_command(&above[..at]);
+        let begins = command.starts_with(b"[") || command.starts_with(b"test ");
+        let rest = &above[at..];
+        let is_over = contains(rest, b"exit") || contains(rest, b"fi\n");
+        let asks_else = OTHERS
+            .iter()
+            .any(|word| contains(command, word) || contains(rest, word));
+        begins && !is_over && !asks_else
     };
-    let asked = [&b"SLURM_JOB"[..], b"$1", b"$#", b"${1"];
+    let asked = [&b"SLURM_JOB_ID"[..], b"SLURM_JOBID", b"$1", b"$#", b"${1"];
     let last = asked
         .iter()
         .filter_map(|name| memchr::memmem::rfind(above, name));
@@ -213,6 +272,37 @@ mod tests {
                 false,
             ),
             ("trap 'sbatch $0' EXIT\n./solve", true),
+            (
+                "trap 'rm -rf $T' EXIT\nif ! ./solve; then\n  sbatch $0\nfi",
+                true,
+            ),
+            (
+                "on_exit() {\n sbatch $0\n}\ntrap on_exit EXIT\n./solve",
+                true,
+            ),
+            ("./solve\n[ $? -ne 0 ] && sbatch $0", true),
+            ("! ./solve && sbatch $0", true),
+            ("(( RC )) && scontrol requeue $SLURM_JOB_ID", true),
+            ("[ -f done ] || { sleep 5 && sbatch $0; }", true),
+            ("echo \"[$SLURM_JOB_ID] failed, again\"\nsbatch $0", true),
+            ("if [ ! -f $SLURM_JOB_ID.done ]; then\nsbatch $0\nfi", true),
+            (
+                "./solve || { [ $1 -lt 5 ] || exit 1; sbatch $0 $(($1+1)); }",
+                true,
+            ),
+            (
+                "if [ -z \"$1\" ]; then exit 1; fi\n./solve || sbatch $0 a",
+                true,
+            ),
+            ("./solve || { echo \"try #2\"; sbatch $0; }", true),
+            ("DIR=$(dirname $0)\n./solve\nsbatch $DIR/next.sh", false),
+            ("X=$(basename $0); ./solve; sbatch ${X%.sh}_next.sh", false),
+            ("ME=$(realpath $0)\n./solve\nsbatch $MEM next.sh", false),
+            (
+                "if x; then echo \"Usage: sbatch $0 IN\"; fi\n./solve",
+                false,
+            ),
+            ("echo >&2 \"Usage: sbatch $0\"\n./solve", false),
             ("./solve", false),
         ] {
             assert_eq!(resubmits(script.as_bytes()), right, "{script}");

@@ -71,8 +71,12 @@ pub fn started(script: &[u8]) -> Vec<&[u8]> {
 
 /// What a loop reads line by line, perhaps to start it: `done < cmds`.
 fn read_by(text: &[u8]) -> Option<&[u8]> {
-    let arrow = text.trim_ascii_start().strip_prefix(b"done")?;
-    words(arrow.trim_ascii_start().strip_prefix(b"<")?).last()
+    let text = text
+        .trim_ascii_start()
+        .strip_prefix(b"done")?
+        .trim_ascii_start();
+    let file = text[descriptor_length(text)..].strip_prefix(b"<")?;
+    words(file.split(|&byte| byte == b'>').next()?).last()
 }
 
 /// A command that starts nothing, and only says where others print: `exec > a`, or what stands behind a block, `} > a`.

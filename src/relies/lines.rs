@@ -109,11 +109,11 @@ fn bracketed(text: &[u8], lists: &mut u32) -> Option<(usize, u32)> {
             (None, b'"' | b'\'') => quote = Some(byte),
             (None, b'(' | b'[') => depth += 1,
             (None, b')' | b']') => depth = depth.saturating_sub(1),
-            (None, b'#') => return None,
+            (None, b'#') => break,
             _ => {}
         }
     }
-    *lists -= 1;
+    *lists -= u32::from(newlines > 0 || depth > 0);
     None
 }
 

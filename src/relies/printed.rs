@@ -48,17 +48,18 @@ impl<'a> Printed<'a> {
         let mut printed = Printed::default();
         printed.add_opened(script);
         let blocks = blocks(script);
-        for block in blocks.iter().take(MOST_PLACES + 1) {
-            if let Some(sink) = sink(&block.line.text[block.behind..]) {
+        for block in &blocks {
+            let behind = &block.line.text[block.behind..];
+            if let Some(sink) = Some(behind).filter(|text| goes_on(text)).and_then(sink) {
                 printed.places.push((block.place.clone(), sink));
+            }
+            if printed.places.len() > MOST_PLACES {
+                printed.places = vec![(0..script.len(), Sink::Command)];
+                return printed;
             }
         }
         let functions: Vec<&Block> = blocks.iter().filter(|one| one.function.is_some()).collect();
         printed.add_functions(script, &functions[..functions.len().min(MOST_FUNCTIONS)]);
-        printed.leave_out_what_nobody_starts(script);
-        if printed.places.len() > MOST_PLACES {
-            printed.places = vec![(0..script.len(), Sink::Command)];
-        }
         printed
     }
 
@@ -74,19 +75,6 @@ impl<'a> Printed<'a> {
         self.opened
     }
 
-    /// A file that the script does not start is rather its result, or a log.
-    fn leave_out_what_nobody_starts(&mut self, script: &'a [u8]) {
-        let is_file = |sink: &Sink| matches!(sink, Sink::File(_));
-        if !self.places.iter().any(|(_, sink)| is_file(sink)) {
-            return;
-        }
-        let started = helpers::started(script);
-        self.places.retain(|(_, sink)| match sink {
-            Sink::File(name) => started.binary_search(name).is_ok(),
-            Sink::Command | Sink::Scheduler => true,
-        });
-    }
-
     /// What the script itself prints from some line on goes into a file only where it starts that: else it is rather a log.
     fn add_opened(&mut self, script: &'a [u8]) {
         let started = OnceCell::new();
@@ -94,7 +82,7 @@ impl<'a> Printed<'a> {
             let names = started.get_or_init(|| helpers::started(script));
             names.binary_search(&name).is_ok()
         };
-        for at in memchr::memmem::find_iter(script, b"exec ").take(MOST_PLACES) {
+        for at in memchr::memmem::find_iter(script, b"exec ") {
             let text = &script[at + b"exec ".len()..];
             let text = &text[..text.len().min(NEAR)];
             let text = &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())];
@@ -178,6 +166,12 @@ fn calls<'a>(script: &'a [u8], functions: &[&Block<'a>]) -> Vec<Call<'a>> {
 fn is_read(before: &[u8]) -> bool {
     let before = before.trim_ascii_end();
     before.ends_with(b"$(") || before.ends_with(b"<(") || before.ends_with(b"`")
+}
+
+/// An arrow or another command follows at once, as behind a block.
+fn goes_on(text: &[u8]) -> bool {
+    let first = text.iter().take(NEAR).find(|byte| !b" \t".contains(byte));
+    first.is_some_and(|byte| b"><|&{".contains(byte) || byte.is_ascii_digit())
 }
 
 /// Where it goes what is printed in front of `text`, up to the end of the command; `None`: into the job's output or a log.

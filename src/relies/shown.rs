@@ -111,8 +111,8 @@ pub fn arrow_target(command: &[u8]) -> Option<&[u8]> {
     let mut arrows = unquoted(command).filter(|&(_, byte)| byte == b'>');
     arrows.find_map(|(at, _)| {
         let target = command[at + 1..].trim_ascii_start();
-        // Of `>>` the second one counts.
-        if matches!(target.first(), Some(b'>' | b'&')) {
+        // Of `>>` the second one counts; errors are nothing that is printed.
+        if matches!(target.first(), Some(b'>' | b'&')) || command[..at].ends_with(b" 2") {
             return None;
         }
         let target = &target[..target.len().min(LONGEST_NAME)];
