@@ -53,13 +53,13 @@ time.sleep(2)
 PYTHON
 ";
 
-/// 200 MiB in pieces of 4 KiB.
+/// 200 MiB in pieces of 4 KiB, and then time for the kernel to count who has what.
 const WRITES: &str = "#!/bin/bash\npython3 -c '
 import os
 file = os.open(\"'$(mktemp -p /var/tmp)'\", os.O_WRONLY)
 for n in range(51200): os.write(file, bytes(4096))
 import time
-time.sleep(1.2)'\nrm -f /var/tmp/tmp.*\n";
+time.sleep(3)'\nrm -f /var/tmp/tmp.*\n";
 
 /// 2.5 CPUs in bursts of three seconds: two that never rest and one that rests half of the time. It writes
 /// down what the kernel says that it used.

@@ -180,6 +180,8 @@ mod tests {
             Some(text) => text.trim_end_matches('"').to_owned(),
             None if argument.ends_with("group") => "shadowfit_1".into(),
             None if argument.ends_with("node") => "n1".into(),
+            // Where plugstack.conf says which.
+            None if argument == "config()" => "--config".into(),
             None => "7".into(),
         };
         let arguments = call.split(',').map(str::trim);
