@@ -34,6 +34,7 @@ pub struct Facts<'a> {
     has_less_or_more: OnceCell<bool>,
     collects: OnceCell<bool>,
     printed: OnceCell<Printed<'a>>,
+    names_a_launcher: OnceCell<bool>,
     submits: OnceCell<bool>,
     has_heap: OnceCell<bool>,
     has_heap_of_nextflow: OnceCell<bool>,
@@ -59,6 +60,7 @@ impl<'a> Facts<'a> {
             has_less_or_more: OnceCell::new(),
             collects: OnceCell::new(),
             printed: OnceCell::new(),
+            names_a_launcher: OnceCell::new(),
             submits: OnceCell::new(),
             has_heap: OnceCell::new(),
             has_heap_of_nextflow: OnceCell::new(),
@@ -141,7 +143,8 @@ impl<'a> Facts<'a> {
 
     /// It may start a step.
     pub fn names_a_launcher(&self) -> bool {
-        names_a_launcher(self.script)
+        let names = || names_a_launcher(self.script);
+        *self.names_a_launcher.get_or_init(names)
     }
 
     /// It has functions.
