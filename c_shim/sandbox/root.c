@@ -87,14 +87,15 @@ static int build_stage(const struct sandbox *wish)
 	return 0;
 }
 
-/* Where the kernel can tell, a descriptor of another mount is that of one which hides this one, or of the
- * folder below it once it is gone. */
-static int is_of_mount(int file, const struct place *place)
+/* 1 where the kernel says that a descriptor is of another mount, one which hides this one, or of the folder below it once it is
+ * gone; 0 where it is not, or the kernel cannot tell; -1 where nobody answers. */
+static int is_of_another_mount(int file, const struct place *place)
 {
 	struct statx mounted;
 
-	return statx(file, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, &mounted) == 0 &&
-	       (!(mounted.stx_mask & STATX_MNT_ID) || mounted.stx_mnt_id == place->id);
+	if (statx(file, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, &mounted) < 0)
+		return -1;
+	return (mounted.stx_mask & STATX_MNT_ID) && mounted.stx_mnt_id != place->id;
 }
 
 /* Others' FUSE mounts can be opened, but not entered. */
@@ -120,7 +121,7 @@ static int open_place(const struct sandbox *wish, const struct place *place)
 	if (sandbox_as_user(wish))
 		return -1;
 	int file = sandbox_open(AT_FDCWD, place->path, O_PATH, RESOLVE_NO_SYMLINKS);
-	if (file >= 0 && !(is_of_mount(file, place) && can_be_entered(file))) {
+	if (file >= 0 && !(is_of_another_mount(file, place) == 0 && can_be_entered(file))) {
 		close(file);
 		file = -1;
 	}
@@ -228,12 +229,9 @@ static int can_be_covered(const struct sandbox *wish, const struct place *place,
 /* Nothing is at the place any more, or something else. What only fails to answer is there. */
 static int has_left(int file, const struct place *place)
 {
-	struct statx now;
-
 	if (file < 0)
 		return errno == ENOENT || errno == ENOTDIR;
-	return statx(file, "", AT_EMPTY_PATH, STATX_MNT_ID, &now) == 0 && (now.stx_mask & STATX_MNT_ID) &&
-	       now.stx_mnt_id != place->id;
+	return is_of_another_mount(file, place) == 1;
 }
 
 /* It may have been unmounted while it was covered: the kernel then refuses what it would have taken before. */
