@@ -1,6 +1,7 @@
 //! Scripts that submit or requeue themselves where what they run fails: like a workflow manager they would do so beside the
 //! rescue of a job that a rewrite harmed, and two jobs would write the same files.
 
+use crate::relies::is_in_name;
 use crate::text::contains;
 use std::cell::OnceCell;
 
@@ -136,8 +137,7 @@ fn own_names(script: &[u8]) -> Vec<&[u8]> {
         }
         let equals = memchr::memchr(b'=', line)?;
         let name = line[..equals].trim_ascii_start();
-        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        (!name.is_empty() && name.iter().all(is_name)).then_some(name)
+        (!name.is_empty() && name.iter().all(|byte| is_in_name(*byte))).then_some(name)
     });
     names.take(MOST_NAMES).collect()
 }
@@ -150,7 +150,7 @@ fn names_itself(text: &[u8], own: &[&[u8]]) -> bool {
     let is_own = |name: &[u8]| {
         let mut places = memchr::memmem::find_iter(text, name);
         places.any(|at| {
-            let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_/%.#:".contains(byte);
+            let is_part = |byte: &u8| is_in_name(*byte) || b"/%.#:".contains(byte);
             matches!(text[..at].last(), Some(b'$' | b'{'))
                 && !text.get(at + name.len()).is_some_and(is_part)
         })

@@ -23,7 +23,7 @@ pub fn is_part_of_date(word: &[u8], place: Range<usize>) -> bool {
         segment[0].is_ascii_uppercase() && segment[1..].iter().all(u8::is_ascii_lowercase);
     match is_printed {
         true => lower(segment, is_month) || lower(segment, is_day_of_week),
-        false => lower(segment, is_month) && has_number(&word[place.end..]),
+        false => has_number(&word[place.end..]) && lower(segment, is_month),
     }
 }
 

@@ -4,6 +4,9 @@ use super::LONGEST_LINE;
 use super::lines::{Line, lines, words_of_line};
 use std::ops::Range;
 
+/// Of more functions nobody asks how they are called.
+pub const MOST_FUNCTIONS: usize = 32;
+
 /// No function's name is longer, in bytes.
 const LONGEST_NAME: usize = 256;
 
@@ -68,6 +71,12 @@ pub fn blocks(script: &[u8]) -> Vec<Block<'_>> {
         }
     }
     blocks.closed
+}
+
+/// Those that are a function's body.
+pub fn functions<'b, 'a>(blocks: &'b [Block<'a>]) -> Vec<&'b Block<'a>> {
+    let is_body = |block: &&Block| block.function.is_some();
+    blocks.iter().filter(is_body).collect()
 }
 
 struct Blocks<'a> {

@@ -2,12 +2,11 @@
 
 use super::assignments::is_set;
 use super::forks::{STARTERS, runs_several};
-use super::helpers::file_written;
 use super::heredocs::SUBMIT;
 use super::launchers::names_a_launcher;
 use super::lines::{Line, lines, words_of_line};
 use super::options::number;
-use super::printed::{Printed, Sink};
+use super::printed::{Printed, Sink, file_name};
 use super::variables::{Variables, Written};
 use super::{settings, shown};
 use crate::text::contains;
@@ -107,8 +106,8 @@ impl<'a> Facts<'a> {
 
     /// Where it goes what a command of it prints that stands there; `None`: into the job's output or a log.
     pub fn sink<'c>(&'c self, command: &'c [u8], place: &Range<usize>) -> Option<Sink<'c>> {
-        if shown::goes_to_a_file(command) {
-            return Some(Sink::File(file_written(command).unwrap_or_default()));
+        if let Some(target) = shown::arrow_target(command) {
+            return Some(Sink::File(file_name(target)));
         }
         let printed = || self.printed.get_or_init(|| Printed::of(self.script));
         if shown::goes_to_a_descriptor(command) {

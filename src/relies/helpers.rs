@@ -5,7 +5,6 @@ use super::forks;
 use super::launchers::is_launcher;
 use super::lines::{Has, Line, lines, name_of, words, words_of_line};
 use super::names::name_length;
-use super::shown::arrow_target;
 use std::ops::Range;
 
 /// Programs that start what stands behind them.
@@ -166,15 +165,4 @@ pub fn file_of(head: &[u8]) -> Option<&[u8]> {
         words.find(|word| !word.starts_with(b"-"))
     };
     arrow.or_else(tee).map(name_of)
-}
-
-/// The file into which a command writes its own words: `echo "a > b" > one.sh`.
-pub fn file_written(command: &[u8]) -> Option<&[u8]> {
-    let last = || Some(&command[memchr::memrchr(b'>', command)? + 1..]);
-    // `> run.sh 2>&1`, and a log where it goes nowhere else.
-    match arrow_target(command) {
-        Some(target) => words(target).last(),
-        None => words(last()?).next(),
-    }
-    .map(name_of)
 }

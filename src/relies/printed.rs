@@ -3,16 +3,13 @@
 //! `for f in a b; do echo "./align $f"; done > run.sh; bash run.sh`.
 
 use super::LONGEST_LINE;
-use super::blocks::{Block, blocks};
+use super::blocks::{Block, MOST_FUNCTIONS, blocks, functions};
 use super::helpers;
 use super::heredocs::SUBMIT;
 use super::lines::{lines, name_of, words};
 use super::shown::{arrow_target, is_only_copied, unquoted};
 use std::cell::OnceCell;
 use std::ops::Range;
-
-/// Of more functions nobody asks how they are called.
-const MOST_FUNCTIONS: usize = 32;
 
 /// Of more places all of a script is taken to go on.
 const MOST_PLACES: usize = 256;
@@ -58,7 +55,7 @@ impl<'a> Printed<'a> {
                 return printed;
             }
         }
-        let functions: Vec<&Block> = blocks.iter().filter(|one| one.function.is_some()).collect();
+        let functions = functions(&blocks);
         printed.add_functions(script, &functions[..functions.len().min(MOST_FUNCTIONS)]);
         printed
     }
@@ -199,6 +196,6 @@ fn sink(text: &[u8]) -> Option<Sink<'_>> {
 }
 
 /// The name of a file as an arrow names it, perhaps in quotes and behind a folder in a variable.
-fn file_name(target: &[u8]) -> &[u8] {
+pub fn file_name(target: &[u8]) -> &[u8] {
     words(target).last().map(name_of).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! Which parts of a script may run several times at once: blocks that go on in the background or into `parallel`, and functions
 //! that are started so. How many of them do is the script's own secret.
 
-use super::blocks::{Block, blocks};
+use super::blocks::{Block, MOST_FUNCTIONS, blocks, functions};
 use super::facts::Facts;
 use super::forks::{self, DETACHERS, STARTERS, detaches, runs_several};
 use super::lines::{Line, last_background, lines, words_of_line};
@@ -9,9 +9,6 @@ use super::names::name_length;
 use super::steps::have_several_tasks;
 use super::{helpers, heredocs};
 use std::ops::Range;
-
-/// Of more functions nobody asks how they are called.
-const MOST_FUNCTIONS: usize = 32;
 
 /// Where such parts stand, and what they use.
 #[derive(Debug, Default)]
@@ -45,7 +42,7 @@ impl<'a> Several<'a> {
             several.is_one(line) || have_several_tasks(facts, line.text)
         });
         several.add(started);
-        let functions: Vec<&Block> = blocks.iter().filter(|one| one.function.is_some()).collect();
+        let functions = functions(&blocks);
         if functions.len() > MOST_FUNCTIONS || several.starts_any(script, &functions) {
             several.add(functions.iter().map(|function| function.place.clone()));
         }

@@ -102,7 +102,7 @@ fn without_options(mut text: &[u8]) -> &[u8] {
 }
 
 /// What a command prints goes elsewhere than to the job's own output, and not into a log.
-pub fn goes_to_a_file(command: &[u8]) -> bool {
+fn goes_to_a_file(command: &[u8]) -> bool {
     arrow_target(command).is_some()
 }
 
