@@ -29,7 +29,7 @@ impl Comment {
             return Comment::Empty;
         }
         if let Some(mut record) = ours().filter(|record| record.shadowfit == VERSION) {
-            record.later = Later::beyond(&written(&record).unwrap_or_default(), text);
+            record.later = later(&record, text);
             return Comment::Ours(Box::new(record));
         }
         match shadow().filter(|record| record.shadowfit == VERSION) {
@@ -109,6 +109,22 @@ impl ShadowRecord {
     /// The AdminComment.
     pub fn to_comment(&self) -> String {
         written(self).unwrap_or_default()
+    }
+}
+
+/// What a later release has written into the record that was read of `text`. What was left out of it though it is known, as keys
+/// of an earlier scheme are, is nothing later: it would come back as if it were of this one.
+fn later(record: &Record, text: &str) -> Later {
+    let known = written(record).unwrap_or_default();
+    let later = Later::beyond(&known, text);
+    // Nearly always.
+    if later == Later::default() {
+        return later;
+    }
+    let read = |text: &str| serde_json::from_str::<Record>(text).ok();
+    match read(&later.joined(known.clone())) == read(&known) {
+        true => later,
+        false => Later::default(),
     }
 }
 
@@ -194,6 +210,27 @@ mod tests {
             Comment::read(&record.to_comment().unwrap()).record(),
             Some(&record)
         );
+    }
+
+    #[test]
+    fn keys_of_another_scheme_do_not_come_back_as_keys_of_this_one() {
+        let keys = r#""command":"f7833ad0a0e39ce1""#;
+        for kind in [
+            keys.into(),
+            format!(r#""scheme":1,{keys}"#),
+            format!(r#""scheme":250,{keys}"#),
+        ] {
+            let text = format!(r#"{{"shadowfit":1,"kind":{{{kind}}},"kept":"nothing"}}"#);
+            let written = Comment::read(&text).text().into_owned();
+            let again = Comment::read(&written).into_record().unwrap();
+            assert_eq!(again.kind, Kind::default(), "{written}");
+        }
+        // What is new beside keys of this scheme stays.
+        let ours = Record::kept(Kind::default(), None, "nothing")
+            .to_comment()
+            .unwrap();
+        let text = ours.replacen('{', r#"{"new":7,"#, 1);
+        assert!(Comment::read(&text).text().contains(r#""new":7"#));
     }
 
     #[test]
