@@ -121,6 +121,7 @@ fn snapshot(fingerprints: u64, known: &[Submission]) -> Vec<u8> {
         longest_s: 3000,
         shadow_mib: 0,
         enough_mib: 9124,
+        lent_to_mib: 0,
         half_mib: 0,
         goes_on: false,
         named_mib: 0,

@@ -38,7 +38,7 @@ fn run(number: u64) -> Run {
 }
 
 fn trained() -> KindModel {
-    let mut model = KindModel::new(&Config::default());
+    let mut model = KindModel::new(&Config::default(), None);
     (0..WINDOW).for_each(|number| model.learn(&run(number)));
     model
 }

@@ -103,6 +103,23 @@ def chronological(replay, traces):
     goal(f"most failed tasks {max(failed):.2f} %, at most 2.5", max(failed) <= 2.5)
 
 
+def lent(replay, traces):
+    baselines = json.loads((traces / "baselines.json").read_text())
+    print("\nwere nodes to lend memory to all in need of more but this share of them: waste on known kinds, geometric mean of the ratios")
+    for refused in ("0", "0.1", "0.3", "1"):
+        ratios, of_used, killed = [], [], []
+        for trace in sorted((traces / "jobs").glob("*.csv.gz")):
+            ours = replay("--trace", trace, "--elastic", refused)
+            rows = {row["method"]: row for row in baselines[ours["trace"]]["rows"]}
+            ratios.append((ours["lent_waste_gbh"] - ours["cold_waste_gbh"]) / rows["max-seen x1.1"]["warm_GBh"])
+            of_used.append(100 * ours["lent_gbh"] / ours["used_gbh"])
+            killed.append(100 * ours["lent_killed"] / ours["n"])
+        print(
+            f"  {refused:>4} {statistics.geometric_mean(ratios):.3f}, lent {min(of_used):.0f} to {max(of_used):.0f} % of what is used, killed {min(killed):.2f} to {max(killed):.2f} %",
+            flush=True,
+        )
+
+
 def random_split(rows, seed):
     """History and the rest, as the Sizey paper splits them: by kind, at random."""
     kinds = {}
@@ -194,6 +211,7 @@ def run(program, traces, write_dump):
     with tempfile.TemporaryDirectory() as folder:
         replay = Replay(program, folder)
         chronological(replay, traces)
+        lent(replay, traces)
         sizey(replay, traces)
         series(replay, traces)
         features(replay, traces)

@@ -3,7 +3,7 @@
 use super::turn::Turn;
 use super::{Agent, Pass, Turns};
 use crate::config::{Mode, Modes, Owner};
-use crate::decide::{by_its_nodes, known, size, terms};
+use crate::decide::{by_its_nodes, is_lent, known, size, terms};
 use crate::record::{Change, Record};
 use crate::slurm::CommandError;
 use crate::slurm::control::{self, How};
@@ -114,12 +114,14 @@ impl Agent<'_> {
             true => Modes::all(Mode::Off).into(),
             false => terms(&self.config, Some(&self.directory), owner, job.manager),
         };
+        let (ask, steps) = (job.record.asked?, job.record.steps);
+        let is_lent = is_lent(&self.config, owner, &ask, steps, job.record.no_requeue);
         let sized = size(
             &self.config,
-            terms,
+            terms.lent(is_lent),
             known(self.snapshot.as_ref()),
             job.record.kind,
-            job.record.asked?,
+            ask,
             job.record.input_bytes,
             &job.record.floor.clone().unwrap_or_default(),
         );

@@ -114,9 +114,11 @@ pub fn decide_reading(
         no_shadow: lacks.is_some(),
         ..request.ask
     };
+    let steps = config.lends(owner) && names_a_launcher(request.texts.script);
+    let is_lent = is_lent(config, owner, &ask, steps, no_requeue);
     let sized = size(
         config,
-        terms,
+        terms.lent(is_lent),
         known(snapshot),
         kind,
         ask,
@@ -132,7 +134,6 @@ pub fn decide_reading(
         no_requeue,
         ..sized
     };
-    let steps = config.lends(owner) && names_a_launcher(request.texts.script);
     let record = by_its_nodes(config, owner, Record { steps, ..record });
     // What a shadow of a job without a kind shows, no other job could use, and the agent finds no shadow by.
     let is_new = record.level.is_none() || request.measured;
@@ -156,6 +157,12 @@ pub fn decide_reading(
             ..record
         },
     })
+}
+
+/// Its node will lend the job more where it needs that, as nodes do for jobs of one node that start no `steps`. What nobody can run
+/// again has no use for that.
+pub fn is_lent(config: &Config, owner: Owner, ask: &Ask, steps: bool, no_requeue: bool) -> bool {
+    config.lends(owner) && !steps && !no_requeue && ask.layout.nodes == 1
 }
 
 /// The record of a job with what its nodes do where the memory that it was given is too little: lend it more, put it back
@@ -233,18 +240,23 @@ pub fn size<'a>(
     let Some((level, evidence)) = predict(known, &kind, input_bytes, !ask.no_shadow, limits) else {
         return keep("too few runs of this kind");
     };
-    let measured = node_need(config, level, &evidence).max(named_on_node(&ask, &evidence));
     let brings_cpus = terms.memory_brings_cpus(&ask, evidence.cores);
-    let need = Reliance::raised(floor.memory.as_ref(), measured)
-        .filter(|_| !ask.own_memory && !brings_cpus)
-        .map(|need| need.max(terms.least_on_node(&ask).unwrap_or(0)));
+    let needs = |evidence: &Evidence| {
+        let measured = node_need(config, level, evidence).max(named_on_node(&ask, evidence));
+        Reliance::raised(floor.memory.as_ref(), measured)
+            .filter(|_| !ask.own_memory && !brings_cpus)
+            .map(|need| need.max(terms.least_on_node(&ask).unwrap_or(0)))
+    };
+    let need = needs(&terms.counted(&evidence));
     let cpus = cpus(config, &terms, &ask, &evidence, need, floor);
     let cpus_in_force = cpus
         .filter(Change::applies)
         .map_or(ask.cpus, |change| change.set as u32);
     let memory = need.and_then(|need| memory(config, modes.memory, &ask, need, cpus_in_force));
     let time = time(config, modes.time, &ask, &evidence, &cpus);
-    let raised = need.and_then(|need| raised(config, modes.memory, &ask, level, &evidence, need));
+    // Nobody is lent more than was asked for.
+    let raised = needs(&evidence)
+        .and_then(|need| raised(config, modes.memory, &ask, level, &evidence, need));
     let why = match ask.layout.tasks_on_a_node() {
         None => "Slurm is free to spread its tasks over nodes",
         Some(_) if brings_cpus => "its CPUs come with its memory (MaxMemPerCPU)",

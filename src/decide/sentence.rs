@@ -155,6 +155,7 @@ mod tests {
         longest_s: 100,
         enough_s: 0,
         shadow_mib: 700,
+        lent_to_mib: 0,
         enough_mib: 2100,
         trust: Trust::ALL,
         half_mib: 0,

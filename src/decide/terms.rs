@@ -4,6 +4,7 @@ use super::SERIAL;
 use crate::config::{Config, Manager, Mode, Modes, Owner};
 use crate::job::Ask;
 use crate::job::directory::{Directory, Place};
+use crate::job::evidence::Evidence;
 
 /// Where a manager's jobs keep their request.
 const OF_A_MANAGER: &str = "its workflow manager submits again by itself ([managers])";
@@ -18,6 +19,7 @@ pub struct Terms<'a> {
     place: Place,
     least_memory_mib: &'a [u64],
     least_cpus: &'a [u64],
+    is_lent: bool,
 }
 
 /// Of a job of which nothing is known but this.
@@ -29,6 +31,7 @@ impl From<Modes> for Terms<'_> {
             place: Place::default(),
             least_memory_mib: &[],
             least_cpus: &[],
+            is_lent: false,
         }
     }
 }
@@ -60,10 +63,28 @@ pub fn terms<'a>(
         place,
         least_memory_mib: &directory.least_memory_mib,
         least_cpus: &directory.least_cpus,
+        is_lent: false,
     }
 }
 
 impl Terms<'_> {
+    /// The same for a job that its node lends more memory while it runs, if it `is_lent` any: only one whose memory is really set is.
+    pub fn lent(self, is_lent: bool) -> Self {
+        Terms {
+            is_lent: is_lent && self.modes.memory == Mode::Apply,
+            ..self
+        }
+    }
+
+    /// What is known of a job's kind, as it counts where it is lent memory.
+    pub(super) fn counted(&self, evidence: &Evidence) -> Evidence {
+        let lent_to = Some(evidence.lent_to_mib).filter(|&mib| self.is_lent && mib > 0);
+        Evidence {
+            enough_mib: lent_to.unwrap_or(evidence.enough_mib),
+            ..*evidence
+        }
+    }
+
     /// The time that it has, in seconds; `None` where there is no limit, or none is known.
     pub(super) fn time_s(&self, ask: &Ask) -> Option<u64> {
         ask.time_s.or(self.place.time_s)
@@ -102,7 +123,6 @@ mod tests {
     use crate::config::Mode;
     use crate::decide::tests::{ask, sized_on};
     use crate::job::Memory;
-    use crate::job::evidence::Evidence;
 
     /// What is set of memory and CPUs in a partition of this directory, for runs that kept so many CPUs busy for 2000 s at most.
     fn set(

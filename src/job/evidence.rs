@@ -25,6 +25,9 @@ pub struct Evidence {
     /// Memory on a node that the model says is enough for this job, in MiB; 0 where it says nothing.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub enough_mib: u32,
+    /// The same for a job that its node lends more while it runs; 0 where nodes lend nothing, or it says nothing.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub lent_to_mib: u32,
     /// Half of the runs or more needed at least this on a node, in MiB: those that died of their limit, more than it.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub half_mib: u32,

@@ -4,7 +4,7 @@
 //!
 //! The constants: data, objective and command stand in `model/mod.rs`.
 
-use super::margin::{Margin, Ratio, SHARES, margin};
+use super::margin::{Margin, Price, Ratio, SHARES, margin};
 use linfa::Dataset;
 use linfa::traits::Fit;
 use linfa_linear::LinearRegression;
@@ -73,6 +73,8 @@ const LEAST_DISTANCE: f64 = 0.03;
 pub struct Prediction {
     /// Enough for it, as little as costs least.
     pub enough: f64,
+    /// The same where it is lent more while it runs; elsewhere `enough`.
+    pub lent_to: f64,
     /// What each of [`SHARES`] of such jobs stay under.
     pub quantiles: [f64; SHARES.len()],
 }
@@ -81,6 +83,7 @@ impl Prediction {
     fn new(estimate: f64, margin: &Margin) -> Prediction {
         Prediction {
             enough: estimate * margin.enough.exp(),
+            lent_to: estimate * margin.lent_to.exp(),
             quantiles: margin.quantiles.map(|ln| estimate * ln.exp()),
         }
     }
@@ -91,13 +94,12 @@ pub enum Fitted<'a> {
     /// Of one trend everywhere: the margin on top of it is the same everywhere, too.
     Trend(Trend, Margin),
     /// To be fitted anew around each input.
-    Around(&'a [Sample], Estimator, f64),
+    Around(&'a [Sample], Estimator, Price),
 }
 
 impl Estimator {
-    /// Fits it to `samples`; `None` where they are too few. `price` is that of a failure, as [`margin`]
-    /// takes it.
-    pub fn fitted(self, samples: &[Sample], price: f64) -> Option<Fitted<'_>> {
+    /// Fits it to `samples`; `None` where they are too few.
+    pub fn fitted(self, samples: &[Sample], price: Price) -> Option<Fitted<'_>> {
         samples.first()?;
         let trend = match self {
             Estimator::Constant => Trend::CONSTANT,
@@ -124,7 +126,12 @@ impl Fitted<'_> {
     }
 }
 
-fn around(samples: &[Sample], estimator: Estimator, input: f64, price: f64) -> Option<Prediction> {
+fn around(
+    samples: &[Sample],
+    estimator: Estimator,
+    input: f64,
+    price: Price,
+) -> Option<Prediction> {
     let width = match estimator {
         Estimator::Bend(width) | Estimator::Near(width) => width,
         _ => return None,
@@ -268,7 +275,7 @@ impl Trend {
     }
 
     /// By how much what is set must lie above it.
-    fn margin(&self, samples: &[Sample], weight: impl Fn(&Sample) -> f64, price: f64) -> Margin {
+    fn margin(&self, samples: &[Sample], weight: impl Fn(&Sample) -> f64, price: Price) -> Margin {
         let against = |sample: &Sample| {
             let (predicted, ln) = (self.at(sample.input)?, self.residual(sample)?);
             // Outliers below it say nothing of what is needed above it.
@@ -305,10 +312,17 @@ mod tests {
             .collect()
     }
 
+    fn price(killed: f64) -> Price {
+        Price {
+            killed,
+            refused: None,
+        }
+    }
+
     fn predicted(estimator: Estimator, samples: &[Sample], input: f64) -> Option<f64> {
         Some(
             estimator
-                .fitted(samples, 1.7)?
+                .fitted(samples, price(1.7))?
                 .predict(Some(input.ln()))?
                 .enough,
         )
@@ -350,7 +364,7 @@ mod tests {
         for estimator in &ESTIMATORS[1..] {
             assert!(
                 estimator
-                    .fitted(&all, 1.0)
+                    .fitted(&all, price(1.0))
                     .is_none_or(|f| f.predict(None).is_none())
             );
             assert!(
@@ -359,8 +373,8 @@ mod tests {
             );
         }
         let same: Vec<Sample> = vec![all[3]; 9];
-        assert!(Estimator::Line.fitted(&same, 1.0).is_none());
-        assert!(Estimator::Power.fitted(&same, 1.0).is_none());
+        assert!(Estimator::Line.fitted(&same, price(1.0)).is_none());
+        assert!(Estimator::Power.fitted(&same, price(1.0)).is_none());
         assert!(predicted(Estimator::Near(0.07), &all, 99f64.exp()).is_none());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::estimator::{Prediction, Sample};
 use super::learned::Learned;
-use super::margin::SHARES;
+use super::margin::{Price, SHARES};
 use super::seats::{SeatUse, id};
 use super::second::{Second, second};
 use super::selection::Selection;
@@ -22,6 +22,7 @@ const OUTGROWN: f64 = 1.2;
 /// What is known about one kind of job.
 pub struct KindModel {
     window: usize,
+    lends: bool,
     runs: VecDeque<Run>,
     memory: Selection,
     time: Selection,
@@ -29,14 +30,17 @@ pub struct KindModel {
 }
 
 impl KindModel {
-    /// Nothing is known yet.
-    pub fn new(config: &Config) -> KindModel {
+    /// Nothing is known yet. `refused` is the share of jobs in need of more memory to which their node lends nothing; `None`
+    /// where no node lends.
+    pub fn new(config: &Config, refused: Option<f64>) -> KindModel {
         let window = config.evidence.window;
+        let price = |killed, refused| Price { killed, refused };
         KindModel {
             window: window as usize,
+            lends: refused.is_some(),
             runs: VecDeque::new(),
-            memory: Selection::new(window, config.memory.failure_price),
-            time: Selection::new(window, config.time.failure_price),
+            memory: Selection::new(window, price(config.memory.failure_price, refused)),
+            time: Selection::new(window, price(config.time.failure_price, None)),
             earned: Earned::new(&config.trust, config.evidence.min_runs),
         }
     }
@@ -102,18 +106,21 @@ impl KindModel {
 
     /// All that is known by now; `shadow` is what a shadow of this kind predicted.
     pub fn learned(&self, shadow: Option<Need>) -> Learned {
-        let enough = |predicted: Option<Prediction>| {
-            predicted.map_or(0, |predicted| predicted.enough.ceil() as u32)
+        let figure = |predicted: Option<Prediction>, of: fn(&Prediction) -> f64| {
+            predicted.map_or(0, |predicted| of(&predicted).ceil() as u32)
         };
-        let (any_memory, memory) = self.memory.learned();
-        let (any_time, time) = self.time.learned();
+        let (any_memory, memory, lent_share) = self.memory.learned();
+        let (any_time, time, _) = self.time.learned();
+        let lent_to = any_memory.filter(|_| self.lends);
         Learned {
             evidence: Evidence {
-                enough_mib: enough(any_memory),
-                enough_s: enough(any_time),
+                enough_mib: figure(any_memory, |memory| memory.enough),
+                lent_to_mib: figure(lent_to, |memory| memory.lent_to),
+                enough_s: figure(any_time, |time| time.enough),
                 ..self.evidence(shadow)
             },
             memory,
+            lent_share: lent_share as f32,
             time,
             seats: self.seats(),
             ..Learned::default()
@@ -149,6 +156,7 @@ impl KindModel {
             longest_s: longest.unwrap_or(0).min(u64::from(u32::MAX)) as u32,
             shadow_mib: shadow.map_or(0, |need| need.memory_mib),
             enough_mib: 0,
+            lent_to_mib: 0,
             enough_s: 0,
             trust: self.earned.trust(),
             half_mib: half(self.runs.iter().filter_map(at_least).collect()),
@@ -222,7 +230,7 @@ mod tests {
     }
 
     fn after(runs: impl IntoIterator<Item = Run>) -> Learned {
-        let mut model = KindModel::new(&Config::default());
+        let mut model = KindModel::new(&Config::default(), None);
         runs.into_iter().for_each(|run| model.learn(&run));
         model.learned(None)
     }

@@ -12,6 +12,8 @@ pub struct Learned {
     pub evidence: Evidence,
     /// Memory in MiB that is enough, by the input's size.
     pub memory: Curve,
+    /// The share of `memory` that is enough for a job that its nodes lend more.
+    pub lent_share: f32,
     /// Run time in seconds that is enough, by the input's size.
     pub time: Curve,
     /// Licenses that its runs were watched for.
@@ -34,8 +36,17 @@ impl Learned {
             let enough = input_bytes.and_then(|bytes| curve.at(bytes));
             enough.map_or(usual, |enough| enough.ceil() as u32)
         };
+        let lent_to_mib = || match (
+            self.evidence.lent_to_mib,
+            input_bytes.and_then(|bytes| self.memory.at(bytes)),
+        ) {
+            (0, _) => 0,
+            (usual, None) => usual,
+            (_, Some(enough)) => (enough * f64::from(self.lent_share)).ceil() as u32,
+        };
         Evidence {
             enough_mib: by_input(&self.memory, self.evidence.enough_mib),
+            lent_to_mib: lent_to_mib(),
             enough_s: by_input(&self.time, self.evidence.enough_s),
             ..self.evidence
         }

@@ -31,6 +31,10 @@ const YOUNG: f64 = 20.0;
 /// At most this share of the smeared ratios may lie above what is set.
 pub const MOST_ABOVE: f64 = 0.029;
 
+/// What a job is lent costs so much of what it is set: a pool is kept out of Slurm's sight whether it is lent or not, and to lend
+/// when it is asked it must be larger than what is lent. A judgement: more sets what more of the runs needed.
+const LENT: f64 = 2.0;
+
 /// The shares of jobs for which it is predicted what they stay under.
 pub const SHARES: [f64; 3] = [0.5, 0.9, 0.99];
 
@@ -39,8 +43,25 @@ pub const SHARES: [f64; 3] = [0.5, 0.9, 0.99];
 pub struct Margin {
     /// What is to be set: ln(set / estimate).
     pub enough: f64,
+    /// The same where nodes lend jobs more while they run; elsewhere `enough`.
+    pub lent_to: f64,
     /// What each of [`SHARES`] stays under: ln(peak / estimate).
     pub quantiles: [f64; SHARES.len()],
+}
+
+/// What it costs to set too little.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Price {
+    /// What a killed run costs beyond its memory, as a share of that.
+    pub killed: f64,
+    /// The share of jobs in need of more to which their node lends nothing; `None`: no node lends.
+    pub refused: Option<f64>,
+}
+
+/// What [`Price::refused`] is where `died` of so many `runs` that needed more than they were given died of that; before any did, one
+/// in four, which counts as four runs.
+pub fn refused(runs: u32, died: u32) -> f64 {
+    (f64::from(died) + 1.0) / (f64::from(runs) + 4.0)
 }
 
 /// A past job against its estimate.
@@ -57,31 +78,46 @@ pub struct Ratio {
 /// The margin that costs least for a job like those of `ratios`, of which there is at least one.
 ///
 /// `retry` is what a second run gets as a share of the estimate; where it is missing or smaller than what
-/// is set, that is doubled. `price` is what a killed run costs beyond its memory, as a share of that.
-pub fn margin(mut ratios: Vec<Ratio>, retry: Option<f64>, price: f64) -> Margin {
+/// is set, that is doubled.
+pub fn margin(mut ratios: Vec<Ratio>, retry: Option<f64>, price: Price) -> Margin {
     ratios.sort_by(|a, b| a.ln.total_cmp(&b.ln));
     let possible = smeared(&ratios);
     let count: f64 = possible.iter().map(|r| r.count).sum();
     let cost: f64 = possible.iter().map(|r| r.cost).sum();
     let used: f64 = possible.iter().map(|r| r.cost * r.ln.exp()).sum();
-    let (mut count_below, mut cost_below) = (0.0, 0.0);
-    let mut best = (f64::INFINITY, 0.0);
+    // As if every job in need of more were refused that, and with what is lent.
+    let refused = [Some(1.0), price.refused];
+    let mut best = refused.map(|_| (f64::INFINITY, 0.0));
+    let (mut count_below, mut cost_below, mut used_below) = (0.0, 0.0, 0.0);
     for ratio in &possible {
         count_below += ratio.count;
         cost_below += ratio.cost;
-        if count - count_below > MOST_ABOVE * count {
-            continue;
-        }
+        used_below += ratio.cost * ratio.ln.exp();
         let set = ratio.ln.exp();
+        let (count_above, cost_above) = (count - count_below, (cost - cost_below).max(0.0));
         let again = retry.filter(|&retry| retry > set).unwrap_or(2.0 * set);
-        let killed = (cost - cost_below).max(0.0);
-        let expected = set * cost - used + killed * (again + price * set);
-        if expected < best.0 {
-            best = (expected, ratio.ln);
+        let unused = set * cost_below - used_below;
+        let lacking = used - used_below - set * cost_above;
+        let killed = cost_above * (again + price.killed * set) - lacking;
+        for (best, refused) in best.iter_mut().zip(refused) {
+            let Some(refused) =
+                refused.filter(|refused| refused * count_above <= MOST_ABOVE * count)
+            else {
+                continue;
+            };
+            let expected = unused + (1.0 - refused) * LENT * lacking + refused * killed;
+            if expected < best.0 {
+                *best = (expected, ratio.ln);
+            }
         }
     }
+    let [enough, lent_to] = best.map(|(_, ln)| ln);
     Margin {
-        enough: best.1,
+        enough,
+        lent_to: match price.refused {
+            Some(_) => lent_to.min(enough),
+            None => enough,
+        },
         quantiles: SHARES.map(|share| ln_at(&possible, share)),
     }
 }
@@ -145,14 +181,20 @@ mod tests {
         values.into_iter().map(ratio).collect()
     }
 
-    fn set(values: impl IntoIterator<Item = f64>, retry: f64, price: f64) -> f64 {
-        margin(ratios(values), Some(retry), price).enough.exp()
+    fn price(killed: f64, refused: Option<f64>) -> Price {
+        Price { killed, refused }
+    }
+
+    fn set(values: impl IntoIterator<Item = f64>, retry: f64, killed: f64) -> f64 {
+        margin(ratios(values), Some(retry), price(killed, None))
+            .enough
+            .exp()
     }
 
     #[test]
     fn quantiles_leave_their_share_above() {
         let values = (0..1000).map(|n| 1.0 + f64::from((n * 7919) % 1000) / 1000.0);
-        let found = margin(ratios(values), Some(4.0), 2.0)
+        let found = margin(ratios(values), Some(4.0), price(2.0, None))
             .quantiles
             .map(f64::exp);
         for (found, right) in found.into_iter().zip([1.5, 1.9, 1.99]) {
@@ -178,6 +220,35 @@ mod tests {
         let values = || (0..200).map(|n| if n == 77 { 8.0 } else { 1.0 });
         assert!(set(values(), 9.0, 1.0) < 1.2);
         assert!(set(values(), 5000.0, 1.0) > 7.9);
+    }
+
+    #[test]
+    fn less_is_set_the_more_surely_a_node_lends_and_few_are_killed() {
+        let values = || (0..200).map(|n| 1.0 + f64::from((n * 7919) % 200) / 200.0);
+        let lent_to = |refused| {
+            let found = margin(ratios(values()), Some(4.0), price(2.0, refused));
+            assert!(found.lent_to <= found.enough);
+            found.lent_to.exp()
+        };
+        let sets = [Some(0.0), Some(0.05), Some(0.2), Some(1.0), None].map(lent_to);
+        assert!(
+            sets.is_sorted() && sets[0] < 1.7 && sets[3] > 1.95,
+            "{sets:?}"
+        );
+        assert_eq!(sets[3], sets[4]);
+        for (refused, set) in [0.05, 0.2].into_iter().zip(&sets[1..]) {
+            let above = values().filter(|value| value > set).count();
+            assert!(refused * above as f64 <= 0.03 * 200.0, "{refused}: {set}");
+        }
+    }
+
+    #[test]
+    fn refusals_are_believed_as_they_come() {
+        let shares = [(0, 0), (40, 0), (40, 40)].map(|(runs, died)| refused(runs, died));
+        assert!(
+            shares[0] == 0.25 && shares[1] < 0.03 && shares[2] > 0.9,
+            "{shares:?}"
+        );
     }
 
     #[test]

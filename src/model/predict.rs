@@ -59,8 +59,11 @@ fn shrunk(own: Evidence, general: &Evidence) -> Evidence {
         let ln = weight * f64::from(own).ln() + (1.0 - weight) * f64::from(general).ln();
         ln.exp().ceil() as u32
     };
+    let enough_mib = mixed(own.enough_mib, general.enough_mib);
+    let raised = f64::from(enough_mib) / f64::from(own.enough_mib.max(1));
     Evidence {
-        enough_mib: mixed(own.enough_mib, general.enough_mib),
+        enough_mib,
+        lent_to_mib: (f64::from(own.lent_to_mib) * raised).ceil() as u32,
         enough_s: mixed(own.enough_s, general.enough_s),
         ..own
     }

@@ -9,6 +9,7 @@
 
 use super::curve::{Curve, Knot};
 use super::estimator::{ESTIMATORS, Fitted, Prediction, Sample};
+use super::margin::Price;
 use std::cell::OnceCell;
 use std::collections::VecDeque;
 
@@ -35,7 +36,7 @@ type Scores = [f64; ESTIMATORS.len()];
 /// One quantity of one kind.
 pub struct Selection {
     window: usize,
-    price: f64,
+    price: Price,
     samples: VecDeque<Sample>,
     largest_input: Option<f64>,
     within: Scores,
@@ -43,9 +44,8 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Remembers the latest `window` runs. `price` is what a killed run costs beyond what it was given, as a
-    /// share of that.
-    pub fn new(window: u32, price: f64) -> Selection {
+    /// Remembers the latest `window` runs.
+    pub fn new(window: u32, price: Price) -> Selection {
         Selection {
             window: window as usize,
             price,
@@ -75,17 +75,19 @@ impl Selection {
         self.fitted().predict(input)
     }
 
-    /// What is enough for a job of unknown input, and by the input's size, in the unit of the samples.
-    pub fn learned(&self) -> (Option<Prediction>, Curve) {
+    /// What is enough for a job of unknown input, and by the input's size, in the unit of the samples; and the share of the latter
+    /// that is enough where a job is lent more, on average.
+    pub fn learned(&self) -> (Option<Prediction>, Curve, f64) {
         let fitted = self.fitted();
-        (fitted.predict(None), self.curve(&fitted))
+        let (curve, lent_to) = self.curve(&fitted);
+        (fitted.predict(None), curve, lent_to)
     }
 
-    fn curve(&self, fitted: &All) -> Curve {
+    fn curve(&self, fitted: &All) -> (Curve, f64) {
         let mut inputs: Vec<f64> = self.samples.iter().filter_map(|s| s.input).collect();
         inputs.sort_by(f64::total_cmp);
         let (Some(&smallest), Some(largest)) = (inputs.first(), self.largest_input) else {
-            return Curve::default();
+            return (Curve::default(), 1.0);
         };
         let last = inputs.len() - 1;
         let ranks = (0..KNOTS).map(|n| (n * last + (KNOTS - 1) / 2) / (KNOTS - 1));
@@ -94,12 +96,19 @@ impl Selection {
         at.push(smallest - BELOW);
         at.sort_by(f64::total_cmp);
         at.dedup_by(|a, b| *a - *b < 1e-4);
-        let knot = |input: f64| {
-            let enough = fitted.predict(Some(input))?.enough.ln() as f32;
-            let input = input as f32;
-            Some(Knot { input, enough })
-        };
-        Curve(at.into_iter().filter_map(knot).collect()).simplified()
+        let predicted: Vec<(f64, Prediction)> = at
+            .into_iter()
+            .filter_map(|input| Some((input, fitted.predict(Some(input))?)))
+            .collect();
+        let knots = predicted.iter().map(|(input, predicted)| Knot {
+            input: *input as f32,
+            enough: predicted.enough.ln() as f32,
+        });
+        let curve = Curve(knots.collect()).simplified();
+        let shares = predicted
+            .iter()
+            .map(|(_, predicted)| predicted.lent_to / predicted.enough);
+        (curve, shares.sum::<f64>() / predicted.len().max(1) as f64)
     }
 
     fn fitted(&self) -> All<'_> {

@@ -409,7 +409,7 @@ impl Record {
     }
 
     /// Its nodes lent it all that its user asked for: what killed it then was not the rewrite.
-    fn had_all(&self) -> bool {
+    pub fn had_all(&self) -> bool {
         let lent = self
             .profile
             .as_ref()

@@ -38,6 +38,14 @@ pub struct Figures {
     pub raised_failed_tasks: u64,
     /// Jobs with such an attempt.
     pub failed_tasks: u64,
+    /// What the decisions would waste if nodes lent memory, if that was asked.
+    pub lent_waste_gbh: f64,
+    /// What they would lend, as if from a job's beginning to its end.
+    pub lent_gbh: f64,
+    /// Jobs that would outgrow what they were given.
+    pub lent_to: u64,
+    /// Jobs that would be killed all the same, on average.
+    pub lent_killed: f64,
     /// CPUs set and not kept busy, in core hours.
     pub cpu_waste_core_h: f64,
     /// Jobs of kinds that were known, and how many of them stayed under what each of [`SHARES`] was predicted to.
@@ -91,6 +99,11 @@ impl Figures {
         self.raised_failed_attempts += outcome.raised_failed_attempts;
         self.raised_failed_tasks += u64::from(outcome.raised_failed_attempts > 0);
         self.failed_tasks += u64::from(outcome.failed_attempts > 0);
+        self.lent_waste_gbh += outcome.lent.map_or(outcome.waste, |lent| lent.waste);
+        self.lent_gbh += outcome.lent.map_or(0.0, |lent| lent.lent);
+        self.lent_to += u64::from(outcome.lent.is_some_and(|lent| lent.grows));
+        let killed = (outcome.failed_attempts.min(1)) as f64;
+        self.lent_killed += outcome.lent.map_or(killed, |lent| lent.killed);
         self.cpu_waste_core_h += outcome.cpu_waste;
         if let Some(quantiles) = outcome.quantiles {
             self.predicted += 1;

@@ -16,6 +16,7 @@ use std::collections::{BinaryHeap, HashMap};
 /// Jobs that ended, by kind, and jobs that still run.
 pub struct History<'a> {
     config: &'a Config,
+    refused: Option<f64>,
     kinds: HashMap<Key, RefCell<Remembered>>,
     running: BinaryHeap<Reverse<Running>>,
     /// Running jobs with less than they asked for, by kind, where kinds had to earn that.
@@ -66,10 +67,11 @@ impl Ord for Running {
 }
 
 impl History<'_> {
-    /// Nothing is known yet.
-    pub fn new(config: &Config) -> History<'_> {
+    /// Nothing is known yet; of jobs in need of more memory that share is `refused` it, where nodes lend.
+    pub fn new(config: &Config, refused: Option<f64>) -> History<'_> {
         History {
             config,
+            refused,
             kinds: HashMap::new(),
             running: BinaryHeap::new(),
             under_way: HashMap::new(),
@@ -148,7 +150,7 @@ impl History<'_> {
         for (_, key) in job.kind.keys() {
             let kind = self.kinds.entry(key).or_insert_with(|| {
                 RefCell::new(Remembered {
-                    model: KindModel::new(self.config),
+                    model: KindModel::new(self.config, self.refused),
                     learned: None,
                 })
             });

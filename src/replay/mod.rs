@@ -11,6 +11,7 @@ mod course;
 pub mod dump;
 mod figures;
 mod history;
+mod lent;
 pub mod page_cache;
 mod past;
 pub mod series;
@@ -18,7 +19,7 @@ mod templates;
 pub mod trace;
 
 use crate::config::{Config, Mode, Modes};
-use crate::decide::size;
+use crate::decide::{Terms, size};
 use crate::fingerprint::Key;
 use crate::job::{Ask, Layout, Memory};
 use crate::model::margin::SHARES;
@@ -28,6 +29,7 @@ use crate::text::units::MIB;
 pub use course::{Course, CoursePoint};
 pub use figures::Figures;
 use history::{History, Trial};
+use lent::Lent;
 pub use past::{PastJob, Split};
 use std::collections::BTreeMap;
 
@@ -79,15 +81,18 @@ struct Outcome {
     time: Option<Change>,
     /// Bytes given at first.
     set: f64,
+    /// The same, were its node to lend it more; `None` where that is not asked, or nothing is set.
+    lent: Option<Lent>,
 }
 
-/// Replays `jobs` in the order of their decisions, with what the jobs `before` them taught. Calls
-/// `advance` after each.
+/// Replays `jobs` in the order of their decisions, with what the jobs `before` them taught; and as if nodes lent memory to all in need
+/// of more but the share `refused`, 0 to 1, of them, unless that is `None`. Calls `advance` after each.
 pub fn replay(
     config: &Config,
     before: &[PastJob],
     mut jobs: Vec<PastJob>,
     at: DecideAt,
+    refused: Option<f64>,
     mut advance: impl FnMut(),
 ) -> Replay {
     let decided_at = |job: &PastJob| {
@@ -103,14 +108,14 @@ pub fn replay(
             .unwrap_or(std::cmp::Ordering::Equal)
     });
     let ceiling = ceiling(&jobs);
-    let mut history = History::new(config);
+    let mut history = History::new(config, refused);
     before
         .iter()
         .for_each(|job| history.learn(job, Trial::default()));
     let mut found = Replay::default();
     for job in jobs {
         history.catch_up(decided_at(&job));
-        let outcome = attempt(config, &history, &job, ceiling);
+        let outcome = attempt(config, &history, &job, ceiling, refused);
         found.total.add(&job, &outcome);
         found
             .kinds
@@ -137,12 +142,18 @@ fn ceiling(jobs: &[PastJob]) -> f64 {
 }
 
 /// Decides about one job and lets it run, again and again if it must.
-fn attempt(config: &Config, history: &History, job: &PastJob, ceiling: f64) -> Outcome {
+fn attempt(
+    config: &Config,
+    history: &History,
+    job: &PastJob,
+    ceiling: f64,
+    refused: Option<f64>,
+) -> Outcome {
     let unsized_by_user = || history.usual_request(job.peak);
     let request = job.asked.unwrap_or_else(unsized_by_user).min(ceiling);
     // Without a request of its own, a known kind may be given anything up to the ceiling.
     let limit = job.asked.unwrap_or(ceiling);
-    let record = decide(config, history, job, limit);
+    let record = decide(config, history, job, limit, false);
     let cold = record.evidence.is_none();
     let unchanged = if cold { request } else { limit };
     let set = record.memory.map_or(unchanged, bytes).min(ceiling);
@@ -158,6 +169,8 @@ fn attempt(config: &Config, history: &History, job: &PastJob, ceiling: f64) -> O
     };
     Outcome {
         quantiles: key.and_then(|key| history.memory_quantiles(key, job.input_bytes)),
+        lent: refused
+            .and_then(|refused| lent::attempt(config, history, job, limit, ceiling, refused)),
         time: record.time,
         set,
         cold,
@@ -199,7 +212,7 @@ fn second(history: &History, key: Key, set: f64, limit: f64) -> Option<f64> {
     Some(second.round() * mib)
 }
 
-fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Record {
+fn decide(config: &Config, history: &History, job: &PastJob, asked: f64, is_lent: bool) -> Record {
     let ask = Ask {
         memory: Some(Memory::Node((asked / MIB as f64).ceil() as u64)),
         cpus: job.cpus.map_or(1, |(asked, _)| asked),
@@ -217,7 +230,7 @@ fn decide(config: &Config, history: &History, job: &PastJob, asked: f64) -> Reco
     let floor = Floor::default();
     size(
         config,
-        modes,
+        Terms::from(modes).lent(is_lent),
         Some(history),
         job.kind,
         ask,
@@ -273,7 +286,7 @@ mod tests {
     }
 
     fn run(jobs: Vec<PastJob>, at: DecideAt) -> Figures {
-        replay(&Config::default(), &[], jobs, at, || ()).total
+        replay(&Config::default(), &[], jobs, at, None, || ()).total
     }
 
     #[test]
@@ -298,7 +311,7 @@ mod tests {
             .collect();
         let (before, rest) = jobs.split_at(3);
         let config = Config::default();
-        let found = replay(&config, before, rest.to_vec(), DecideAt::Start, || ()).total;
+        let found = replay(&config, before, rest.to_vec(), DecideAt::Start, None, || ()).total;
         assert_eq!((found.n, found.cold), (1, 0));
     }
 
@@ -365,6 +378,31 @@ mod tests {
         let kept = burst.trusted_waste_gbh - burst.waste_gbh;
         let saved_by_one = 64.0 - 1.1;
         assert!((9.0 * saved_by_one - kept).abs() < 9.0, "{kept}");
+    }
+
+    #[test]
+    fn what_nodes_lend_is_set_for_nobody_and_who_is_refused_is_killed() {
+        let gib = (1u64 << 30) as f64;
+        // Every tenth job needs four times what the others need.
+        let peak = |n: u32| if n % 10 == 9 { 4.0 } else { 1.0 };
+        let jobs: Vec<_> = (0..200)
+            .map(|n| job(f64::from(n), f64::from(n) + 0.5, Some(64.0 * gib), peak(n)))
+            .collect();
+        let lending = |refused| {
+            let config = Config::default();
+            replay(&config, &[], jobs.clone(), DecideAt::Start, refused, || ()).total
+        };
+        let all = lending(Some(0.0));
+        assert!(
+            all.lent_waste_gbh < 0.7 * all.waste_gbh && all.lent_killed < 1.0,
+            "{all:?}"
+        );
+        assert!(all.lent_to >= 15 && all.lent_gbh > 15.0 * 2.0, "{all:?}");
+        for nothing in [lending(Some(1.0)), lending(None)] {
+            assert_eq!(nothing.lent_waste_gbh, nothing.waste_gbh);
+            assert_eq!(nothing.lent_gbh, 0.0);
+            assert_eq!(nothing.lent_killed, nothing.failed_tasks as f64);
+        }
     }
 
     #[test]

@@ -177,6 +177,17 @@ pub fn replay(json: bool, name: &str, found: &Replay, seconds: f64) -> String {
             total.raised_waste_gbh, total.waste_gbh, total.raised_failed_tasks, total.failed_tasks
         ));
     }
+    if total.lent_waste_gbh != total.waste_gbh {
+        text.push(format!(
+            "were nodes to lend memory ([elastic]): {:.2} instead of {:.2} GB·h wasted, {} jobs lent {:.2} GB·h, {:.0} instead of {} killed",
+            total.lent_waste_gbh,
+            total.waste_gbh,
+            total.lent_to,
+            total.lent_gbh,
+            total.lent_killed,
+            total.failed_tasks
+        ));
+    }
     if total.time_set > 0 {
         let [asked, set, used] = total.time_h;
         text.push(format!(

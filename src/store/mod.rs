@@ -9,6 +9,7 @@
 mod ends;
 mod filter;
 mod harms;
+mod lent;
 mod measured_later;
 mod others;
 pub mod private;
@@ -25,6 +26,7 @@ use anyhow::{Context, Result, bail};
 pub use ends::PastEnd;
 pub use filter::Filter;
 pub use harms::{Harm, RunOfJob};
+pub use lent::Lent;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use schema::MIGRATIONS;
 pub use shadows::Shadow;

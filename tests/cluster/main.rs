@@ -79,6 +79,10 @@ const TESTS: &[(&str, Test)] = &[
         elastic::a_job_that_outgrows_its_memory_goes_on,
     ),
     (
+        "jobs_that_can_grow_start_with_less",
+        elastic::jobs_that_can_grow_start_with_less,
+    ),
+    (
         "no_more_is_lent_than_a_node_has",
         elastic::no_more_is_lent_than_a_node_has,
     ),

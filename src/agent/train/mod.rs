@@ -1,6 +1,7 @@
 //! From the store to a new snapshot. Only kinds with new runs are computed again, each from its
 //! latest runs alone, so that a pass costs in proportion to what is new; training from nothing
-//! gives the same snapshot bit for bit.
+//! gives the same snapshot bit for bit, but where nodes lend memory: how often they refused it counts as it was when a kind
+//! last changed.
 
 use crate::config::{Config, EvidenceLimits, KindNumber, Stage, TrustLimits};
 use crate::fingerprint::{Key, Level};
@@ -11,9 +12,10 @@ use crate::job::shadow::Need;
 use crate::model::agreement::disagrees;
 use crate::model::kind::KindModel;
 use crate::model::learned::{Learned, owner};
+use crate::model::margin;
 use crate::model::snapshot::Snapshot;
 use crate::model::users::cover_each;
-use crate::store::Store;
+use crate::store::{Lent, Store};
 use anyhow::Result;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -58,13 +60,14 @@ pub fn train(
         return Ok(None);
     }
     let mut changed = BTreeMap::new();
+    let refused = refused(store, config)?;
     for level in LEVELS {
         let mut keys = store.keys_after(watermark.jobs, level)?;
         if level == Level::Command {
             keys.extend(store.shadowed_after(watermark.shadows)?);
         }
         for key in keys {
-            changed.insert(key, learned(store, config, level, key, last)?);
+            changed.insert(key, learned(store, config, refused, level, key, last)?);
         }
     }
     let mut entries = bounded(merge(previous, changed), &config.evidence, now);
@@ -74,6 +77,15 @@ pub fn train(
         }
     });
     Ok(Some(Snapshot::encode(entries.iter(), last, directory)))
+}
+
+/// What nodes have refused to lend to jobs in need of it, as a share of those; `None` where they lend nothing.
+fn refused(store: &Store, config: &Config) -> Result<Option<f64>> {
+    if config.elastic.pool_mib == 0 {
+        return Ok(None);
+    }
+    let Lent { runs, died } = store.lent()?;
+    Ok(Some(margin::refused(runs, died)))
 }
 
 /// How far an admin trusts a kind, whatever its runs have earned.
@@ -154,6 +166,7 @@ fn keep_latest(
 fn learned(
     store: &Store,
     config: &Config,
+    refused: Option<f64>,
     level: Level,
     key: Key,
     watermark: Watermark,
@@ -166,7 +179,7 @@ fn learned(
     if level != Level::Command && disagrees(&runs) {
         return Ok(None);
     }
-    let mut model = KindModel::new(config);
+    let mut model = KindModel::new(config, refused.filter(|_| level != Level::Application));
     runs.iter().rev().for_each(|run| model.learn(run));
     let mut learned = model.learned(shadow);
     if level == Level::Application {

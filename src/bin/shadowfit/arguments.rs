@@ -141,6 +141,9 @@ pub struct ReplayArguments {
     /// With --trace: divide jobs into kinds by this, too, to see what it brings
     #[arg(long, value_enum, requires = "trace")]
     pub split: Option<Split>,
+    /// As if nodes lent memory ([elastic]) to all jobs in need of more but this share of them; 0 to 1
+    #[arg(long, value_name = "REFUSED", conflicts_with = "series")]
+    pub elastic: Option<f64>,
     /// When a request is decided
     #[arg(long, value_enum, default_value = "start")]
     pub decide: DecideAt,

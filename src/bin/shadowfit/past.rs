@@ -26,8 +26,23 @@ pub fn replay_jobs(config: &Config, arguments: &ReplayArguments) -> Result<()> {
     }
     let before = arguments.history.as_deref().map(read_trace).transpose()?;
     let before = before.unwrap_or_default();
+    if let Some(refused) = arguments
+        .elastic
+        .filter(|refused| !(0.0..=1.0).contains(refused))
+    {
+        bail!("--elastic {refused}: a share of refusals is a number from 0 to 1");
+    }
     let bar = ProgressBar::new(jobs.len() as u64);
-    let found = replay(config, &before, jobs, arguments.decide, || bar.inc(1));
+    let found = replay(
+        config,
+        &before,
+        jobs,
+        arguments.decide,
+        arguments.elastic,
+        || {
+            bar.inc(1);
+        },
+    );
     bar.finish_and_clear();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.trim_end_matches(".gz").trim_end_matches(".csv");

@@ -30,6 +30,41 @@ fn a_request_is_never_raised_and_small_savings_are_left() {
 }
 
 #[test]
+fn a_job_that_is_lent_more_starts_with_less_where_that_is_really_set() {
+    let seen = |shadow_mib, lent_to_mib, half_mib| Evidence {
+        shadow_mib,
+        lent_to_mib,
+        half_mib,
+        ..SEEN
+    };
+    let set = |mode, is_lent, evidence| {
+        let terms = Terms::from(Modes::all(mode)).lent(is_lent);
+        let record = sized_on(terms, ask(Some(Memory::Node(65_536)), 1, 1), evidence);
+        record.memory.unwrap().set
+    };
+    assert_eq!(set(Mode::Apply, true, seen(0, 5000, 0)), 5000);
+    assert_eq!(set(Mode::Apply, false, seen(0, 5000, 0)), 9124);
+    assert_eq!(set(Mode::Advise, true, seen(0, 5000, 0)), 9124);
+    assert_eq!(
+        set(Mode::Apply, true, seen(0, 0, 0)),
+        9124,
+        "nothing is known of that"
+    );
+    let named = Evidence {
+        named_mib: 7000,
+        ..seen(0, 5000, 0)
+    };
+    assert_eq!(set(Mode::Apply, true, named), 7000);
+    // Half of its runs needed more than it asks for, and nobody is lent that.
+    let config = Config::parse("f".as_ref(), b"memory.raise = 'advise'").unwrap();
+    let asks = ask(Some(Memory::Node(6000)), 1, 1);
+    let terms = Terms::from(Modes::all(Mode::Apply)).lent(true);
+    let evidence = seen(0, 6500, 7000);
+    let raised = sized_by(&config, terms, asks, evidence, &Floor::default()).raised;
+    assert_eq!(raised.unwrap().set, 9124);
+}
+
+#[test]
 fn a_job_is_never_set_below_what_steps_of_its_kind_named() {
     let seen = |named_mib, named_cpus| Evidence {
         named_mib,

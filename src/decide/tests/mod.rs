@@ -20,6 +20,7 @@ const SEEN: Evidence = Evidence {
     cores: 1.02,
     longest_s: 100,
     shadow_mib: 0,
+    lent_to_mib: 0,
     enough_mib: 9124,
     enough_s: 0,
     trust: Trust::ALL,

@@ -416,6 +416,26 @@ fn a_job_that_is_sized_may_be_lent_more_where_nodes_have_a_pool() {
 }
 
 #[test]
+fn only_jobs_that_nodes_lend_to_and_that_can_run_again_start_with_less() {
+    let lends = Config::parse("f".as_ref(), b"elastic.pool_mib = 100").unwrap();
+    let alone = ask(None, 1, 1);
+    let on_two = Ask {
+        layout: Layout::new(Some(2), None, Some(2), Some(2)),
+        ..alone
+    };
+    for (config, ask, steps, no_requeue, right) in [
+        (&lends, alone, false, false, true),
+        (&Config::default(), alone, false, false, false),
+        (&lends, on_two, false, false, false),
+        (&lends, alone, true, false, false),
+        (&lends, alone, false, true, false),
+    ] {
+        let is_lent = is_lent(config, Owner::default(), &ask, steps, no_requeue);
+        assert_eq!(is_lent, right, "{ask:?} {steps} {no_requeue}");
+    }
+}
+
+#[test]
 fn a_job_of_a_workflow_manager_is_rewritten_only_where_the_site_says_so() {
     let submitted = |toml, comment| align(toml, comment, None);
     let rule: &[u8] = b"rule_align_wildcards_7";

@@ -10,7 +10,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 pub const MAGIC: [u8; 8] = *b"shadowft";
 /// A snapshot of another version is not read.
-pub const VERSION: u32 = 9;
+pub const VERSION: u32 = 10;
 
 /// The beginning of the file.
 #[derive(Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -44,6 +44,8 @@ pub struct Entry {
     longest_s: U32,
     shadow_mib: U32,
     enough_mib: U32,
+    lent_to_mib: U32,
+    lent_share: F32,
     enough_s: U32,
     half_mib: U32,
     named_mib: U32,
@@ -97,6 +99,8 @@ impl Entry {
             longest_s: evidence.longest_s.into(),
             shadow_mib: evidence.shadow_mib.into(),
             enough_mib: evidence.enough_mib.into(),
+            lent_to_mib: evidence.lent_to_mib.into(),
+            lent_share: learned.lent_share.into(),
             enough_s: evidence.enough_s.into(),
             half_mib: evidence.half_mib.into(),
             named_mib: evidence.named_mib.into(),
@@ -129,6 +133,7 @@ impl Entry {
         Learned {
             evidence: self.evidence(),
             memory: curve(memory),
+            lent_share: finite(self.lent_share),
             time: curve(time),
             seats: own.iter().take(seats).map(Cell::seats).collect(),
             last: self.last.get(),
@@ -141,13 +146,11 @@ impl Entry {
             runs: self.runs.get(),
             max_mib: self.max_mib.get(),
             p99_mib: self.p99_mib.get(),
-            // What is no number would make a record that nobody can read.
-            cores: Some(self.cores.get())
-                .filter(|cores| cores.is_finite())
-                .unwrap_or(0.0),
+            cores: finite(self.cores),
             longest_s: self.longest_s.get(),
             shadow_mib: self.shadow_mib.get(),
             enough_mib: self.enough_mib.get(),
+            lent_to_mib: self.lent_to_mib.get(),
             enough_s: self.enough_s.get(),
             half_mib: self.half_mib.get(),
             named_mib: self.named_mib.get(),
@@ -164,6 +167,13 @@ impl Entry {
             open: self.open.get(),
         }
     }
+}
+
+/// What is no number would make a record that nobody can read.
+fn finite(number: F32) -> f32 {
+    Some(number.get())
+        .filter(|number| number.is_finite())
+        .unwrap_or(0.0)
 }
 
 impl Cell {

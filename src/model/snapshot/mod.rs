@@ -28,7 +28,7 @@ const HEADER: usize = size_of::<SnapshotHeader>();
 const ENTRY: usize = size_of::<Entry>();
 const CELL: usize = size_of::<Cell>();
 const HASH_AT: usize = offset_of!(SnapshotHeader, hash);
-const _: () = assert!(HEADER == 88 && ENTRY == 84 && CELL == 8);
+const _: () = assert!(HEADER == 88 && ENTRY == 92 && CELL == 8);
 /// A larger file is no snapshot of ours, whatever its header says: 256 MiB.
 const MAX_SIZE: u64 = 256 << 20;
 
@@ -237,6 +237,7 @@ mod tests {
                     cores: 1.5,
                     shadow_mib: 2 * n as u32,
                     enough_mib: 3 * n as u32,
+                    lent_to_mib: 2 * n as u32,
                     enough_s: 4 * n as u32,
                     half_mib: 7 * n as u32,
                     named_mib: 8 * n as u32,
@@ -247,6 +248,7 @@ mod tests {
                 let learned = Learned {
                     evidence,
                     memory: Curve((0..n % 3).map(knot).collect()),
+                    lent_share: 0.25 * n as f32,
                     time: Curve((0..n % 5).map(knot).collect()),
                     seats: vec![
                         SeatUse {
