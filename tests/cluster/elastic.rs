@@ -180,7 +180,7 @@ pub fn jobs_that_can_grow_start_with_less(cluster: &mut Cluster) -> Result<()> {
     let first = outgrow(cluster, &script, &large)?;
     cluster.wait_for(first, "COMPLETED")?;
     cluster.books_agree()?;
-    let given = |cluster: &mut Cluster, toml| {
+    let given = |cluster: &mut Cluster, toml| -> Result<(u64, u64, String)> {
         cluster.configure(toml)?;
         cluster.let_the_plugin_look();
         let job = outgrow(cluster, &script, &large)?;
