@@ -47,6 +47,33 @@ fn the_agent_starts_nothing_of_slurms() {
 }
 
 #[test]
+fn a_broken_configuration_is_what_the_unit_does_not_start_again_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("shadowfit.toml");
+    let ends = |settings: String| {
+        std::fs::write(&path, settings).expect("ours");
+        let mut agent = Command::new(env!("CARGO_BIN_EXE_shadowfitd"));
+        let ended = agent
+            .arg("--config")
+            .arg(&path)
+            .output()
+            .expect("it starts");
+        (
+            ended.status.code(),
+            String::from_utf8_lossy(&ended.stderr).into_owned(),
+        )
+    };
+    let (code, said) = ends("[agent]\nno_such_setting = 1\n".into());
+    let place = format!("{}: line 2: ", path.display());
+    assert!(code == Some(78) && said.contains(&place), "{code:?} {said}");
+    let unit = std::fs::read_to_string(scripts().join("shadowfitd.service")).expect("it is there");
+    assert!(unit.contains("\nRestartPreventExitStatus=78\n"));
+    // What may be another by and by: a folder that is not there yet.
+    let (code, said) = ends("state_dir = '/proc/none'\n".into());
+    assert_eq!(code, Some(1), "{said}");
+}
+
+#[test]
 #[ignore = "needs systemd-analyze, which scripts/setup installs"]
 fn the_agent_is_exposed_as_little_as_its_work_allows() {
     let plain = exposure(None);

@@ -2,7 +2,7 @@
 //! until the first has ended, and touches nothing meanwhile.
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::store::private::{make_folder, make_for_owner_of_folder, open_to_lock};
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
@@ -26,22 +26,32 @@ pub fn alone(config: &Config) -> Result<Alone> {
     }
 }
 
-/// The same, once no other does.
+/// The same, once no other does. One that waits waits for a file that was broken meanwhile to be mended, too, as one at work
+/// goes on with what it has read before.
 pub fn alone_at_last(config_path: &Path, clock: &dyn Clock) -> Result<Alone> {
-    let mut is_said = false;
+    let mut config = Ok::<_, ConfigError>(Config::load(config_path)?);
+    let mut said = String::new();
     loop {
-        // The folder may be another one by now.
-        let lock = lock_of(&Config::load(config_path)?)?;
-        if let Some(alone) = try_to_hold(&lock)? {
-            return Ok(alone);
-        }
-        if !std::mem::replace(&mut is_said, true) {
-            tracing::info!(
-                lock = %lock.display(),
-                "another shadowfitd is at work here: this one waits until that has ended"
-            );
+        let waits_for = match config {
+            Ok(config) => {
+                let lock = lock_of(&config)?;
+                if let Some(alone) = try_to_hold(&lock)? {
+                    return Ok(alone);
+                }
+                let lock = lock.display();
+                format!(
+                    "{lock}: another shadowfitd is at work here: this one waits until that has ended"
+                )
+            }
+            Err(broken) => broken.to_string(),
+        };
+        if said != waits_for {
+            tracing::info!("{waits_for}");
+            said = waits_for;
         }
         clock.sleep(LOOK_EVERY);
+        // The folder may be another one by now.
+        config = Config::load(config_path);
     }
 }
 
@@ -68,13 +78,15 @@ mod tests {
     use super::*;
     use std::cell::{Cell, RefCell};
 
-    /// The other agent ends when this has been slept twice.
-    struct Other {
-        alone: RefCell<Option<Alone>>,
+    /// While the second agent sleeps for the first time somebody breaks the file, the next time the first agent ends, and the
+    /// third time the file is mended.
+    struct Meanwhile<'a> {
+        first: RefCell<Option<Alone>>,
+        config: &'a Path,
         slept: Cell<u32>,
     }
 
-    impl Clock for Other {
+    impl Clock for Meanwhile<'_> {
         fn now(&self) -> i64 {
             0
         }
@@ -85,14 +97,18 @@ mod tests {
 
         fn sleep(&self, _: Duration) {
             self.slept.set(self.slept.get() + 1);
-            if self.slept.get() == 2 {
-                self.alone.take();
+            match self.slept.get() {
+                1 => std::fs::rename(self.config, self.config.with_extension("good"))
+                    .and_then(|()| std::fs::write(self.config, "state_dir = 7\n"))
+                    .unwrap(),
+                2 => drop(self.first.take()),
+                _ => std::fs::rename(self.config.with_extension("good"), self.config).unwrap(),
             }
         }
     }
 
     #[test]
-    fn a_second_agent_waits_for_the_first_and_touches_nothing_meanwhile() {
+    fn a_second_agent_waits_for_the_first_and_a_good_file_and_touches_nothing_meanwhile() {
         let dir = tempfile::tempdir().unwrap();
         let (config, state) = (dir.path().join("shadowfit.toml"), dir.path().join("state"));
         std::fs::write(&config, format!("state_dir = '{}'\n", state.display())).unwrap();
@@ -103,12 +119,13 @@ mod tests {
             said.contains("another shadowfitd is at work here"),
             "{said}"
         );
-        let other = Other {
-            alone: RefCell::new(Some(first)),
+        let meanwhile = Meanwhile {
+            first: RefCell::new(Some(first)),
+            config: &config,
             slept: Cell::new(0),
         };
-        let second = alone_at_last(&config, &other).unwrap();
-        assert_eq!(other.slept.get(), 2);
+        let second = alone_at_last(&config, &meanwhile).unwrap();
+        assert_eq!(meanwhile.slept.get(), 3);
         let there: Vec<_> = std::fs::read_dir(&state).unwrap().flatten().collect();
         assert_eq!(there.len(), 1, "{there:?}");
         drop(second);

@@ -5,9 +5,13 @@ use anyhow::Result;
 use clap::Parser;
 use shadowfit_core::agent::{Agent, alone, alone_at_last};
 use shadowfit_core::clock::WallClock;
-use shadowfit_core::config::Config;
+use shadowfit_core::config::{Config, ConfigError};
 use shadowfit_core::slurm::System;
 use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// sysexits' EX_CONFIG: no start will do better until somebody has mended the file, and the unit tries none.
+const BROKEN_CONFIGURATION: u8 = 78;
 
 /// Learns from finished jobs, publishes what slurmctld decides with, and tends the queue.
 #[derive(Parser)]
@@ -21,8 +25,18 @@ struct Arguments {
     once: bool,
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    let Err(error) = run(Arguments::parse()) else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("Error: {error:?}");
+    match error.downcast_ref() {
+        Some(ConfigError::Invalid { .. }) => BROKEN_CONFIGURATION.into(),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn run(arguments: Arguments) -> Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
