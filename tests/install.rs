@@ -92,8 +92,31 @@ fn what_was_installed_is_taken_away_again() {
     ] {
         assert!(files.iter().any(|one| one == file), "{file}: {files:?}");
     }
+    // As install says for agents that must be root, and one of the admin's own.
+    let drop_ins = machine
+        .root()
+        .join("etc/systemd/system/shadowfitd.service.d");
+    std::fs::create_dir(&drop_ins).expect("it is writable");
+    let shared = machine.root().join("usr/local/share/shadowfit");
+    let for_root = drop_ins.join("shadowfitd-root.conf");
+    std::fs::copy(shared.join("shadowfitd-root.conf"), for_root).expect("it is there");
+    let own = drop_ins.join("own.conf");
+    std::fs::write(&own, "[Service]\nNice=19\n").expect("it is writable");
+    let uninstalled = machine.install(&["--uninstall"]);
+    assert!(uninstalled.status.success());
+    let words = String::from_utf8_lossy(&uninstalled.stdout).into_owned();
+    assert!(
+        words.contains("etc/systemd/system/shadowfitd.service.d"),
+        "{words}"
+    );
+    let left = [
+        "etc/slurm/shadowfit.toml",
+        "etc/systemd/system/shadowfitd.service.d/own.conf",
+    ];
+    assert_eq!(machine.files(), left);
+    std::fs::remove_file(own).expect("it is there");
     assert!(machine.install(&["--uninstall"]).status.success());
-    assert_eq!(machine.files(), ["etc/slurm/shadowfit.toml"]);
+    assert!(!drop_ins.exists());
 }
 
 #[test]
