@@ -1,6 +1,7 @@
 //! What accounting knows and what the store has: the same runs, each exactly once.
 
 use crate::cluster::{Cluster, Result, eventually};
+use std::path::Path;
 
 /// Runs that ended, each named by its job and when it was submitted, sorted.
 #[derive(Default)]
@@ -48,18 +49,23 @@ impl Cluster {
     /// Passes until the store has every ended run that accounting knows, each exactly once. The last
     /// records reach slurmdbd a moment after the queue is empty.
     pub fn books_agree(&self) -> Result<()> {
+        self.books_agree_in(&self.dir.join("shadowfit"), || self.pass().map(drop))
+    }
+
+    /// The same of the store in another folder, where something else passes.
+    pub fn books_agree_in(&self, state: &Path, mut pass: impl FnMut() -> Result<()>) -> Result<()> {
         let mut books = Books::default();
         let agreed = eventually("books that agree", 20, || {
-            self.pass()?;
-            books = self.books()?;
+            pass()?;
+            books = self.books(state)?;
             Ok(books.agree())
         });
         agreed.map_err(|_| books.difference().into())
     }
 
     /// For tests without shadows, which are nobody's jobs.
-    fn books(&self) -> Result<Books> {
-        let database = rusqlite::Connection::open(self.dir.join("shadowfit/jobs.db"))?;
+    fn books(&self, state: &Path) -> Result<Books> {
+        let database = rusqlite::Connection::open(state.join("jobs.db"))?;
         let stored = |tables: &str| -> Result<Vec<String>> {
             let mut query = database.prepare(&format!("SELECT job_id, submitted FROM {tables}"))?;
             let runs = query.query_map([], |row| Ok(run(row.get(0)?, row.get(1)?)))?;

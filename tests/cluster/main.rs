@@ -23,6 +23,7 @@ mod private;
 mod profile;
 mod remembered;
 mod restricted;
+mod service;
 mod shadow;
 mod sites;
 mod spine;
@@ -413,6 +414,11 @@ const TESTS: &[(&str, Test)] = &[
         "whatever_ends_a_shadow_nothing_is_left",
         shadow::whatever_ends_a_shadow_nothing_is_left,
     ),
+    // The last of all: it leaves a cluster without shadowfit.
+    (
+        "admins_install_start_upgrade_and_remove_the_agent",
+        service::admins_install_start_upgrade_and_remove_the_agent,
+    ),
 ];
 
 /// What is run on other releases than the installed one, too.
@@ -444,10 +450,11 @@ const ON_CGROUP_V2: [&str; 6] = [
     "whatever_ends_a_shadow_nothing_is_left",
 ];
 
-/// These want modules of the kernel, and are run in a machine of its own alone.
-const IN_A_MACHINE: [&str; 2] = [
+/// These want modules of the kernel or a systemd that is theirs, and are run in a machine of its own alone.
+const IN_A_MACHINE: [&str; 3] = [
     "a_shadow_works_in_what_a_file_server_shows_its_user_alone",
     "no_overlay_is_tried_over_a_file_system_that_is_not_known_to_bear_one",
+    "admins_install_start_upgrade_and_remove_the_agent",
 ];
 
 /// scripts/machine says so.
