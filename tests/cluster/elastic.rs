@@ -245,7 +245,7 @@ pub fn a_job_that_only_reads_does_not_grow(cluster: &mut Cluster) -> Result<()> 
         cluster.wait_for(job, "COMPLETED")?;
     }
     cluster.books_agree()?;
-    for (holds, mark) in [("1", "read"), ("145", "read-and-held")] {
+    for (holds, mark) in [("1", "read"), ("160", "read-and-held")] {
         cluster.let_the_plugin_look();
         let job = outgrow(cluster, &script, &["20", "1", "0", mark, holds])?;
         cluster.wait_for(job, "COMPLETED")?;
