@@ -91,6 +91,17 @@ static bool reads_a_file(const job_desc_msg_t *job)
 	return job->std_in && *job->std_in && strcmp(job->std_in, "/dev/null") != 0;
 }
 
+/* Slurm tells each job its own number. */
+static bool comes_from_a_job(const job_desc_msg_t *job)
+{
+	static const char name[] = "SLURM_JOB_ID=";
+
+	for (uint32_t which = 0; job->environment && which < job->env_size; which++)
+		if (job->environment[which] && strncmp(job->environment[which], name, sizeof(name) - 1) == 0)
+			return true;
+	return false;
+}
+
 static bool asks_for_gpus(const job_desc_msg_t *job)
 {
 	const char *const tres[] = { job->tres_per_job, job->tres_per_node, job->tres_per_socket,
@@ -158,6 +169,8 @@ static uint32_t traits_of(const job_desc_msg_t *job)
 		traits |= SHADOWFIT_CONTAINER;
 	if (job->burst_buffer && *job->burst_buffer)
 		traits |= SHADOWFIT_BURST_BUFFER;
+	if (comes_from_a_job(job))
+		traits |= SHADOWFIT_FROM_A_JOB;
 	return traits;
 }
 

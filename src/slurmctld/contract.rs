@@ -1,6 +1,6 @@
 // Made from c_shim/shadowfit_core.h by bindgen; tests/contract.rs says how.
 
-pub const SHADOWFIT_ABI: u32 = 9;
+pub const SHADOWFIT_ABI: u32 = 10;
 pub const SHADOWFIT_UNSET: i32 = -1;
 pub const SHADOWFIT_EXCLUSIVE: u32 = 1;
 pub const SHADOWFIT_HETEROGENEOUS: u32 = 2;
@@ -18,6 +18,7 @@ pub const SHADOWFIT_OWN_INPUT: u32 = 4096;
 pub const SHADOWFIT_CONTAINER: u32 = 8192;
 pub const SHADOWFIT_BURST_BUFFER: u32 = 16384;
 pub const SHADOWFIT_EXPEDITED: u32 = 32768;
+pub const SHADOWFIT_FROM_A_JOB: u32 = 65536;
 pub const SHADOWFIT_SET_MEMORY: u32 = 1;
 pub const SHADOWFIT_SET_CPUS: u32 = 2;
 pub const SHADOWFIT_SET_COMMENT: u32 = 4;

@@ -1,6 +1,7 @@
 //! Between the contract's structs and the project's nouns.
 
 use super::contract::*;
+use crate::config::Manager;
 use crate::decide::sentence;
 use crate::job::array::Extent;
 use crate::job::unshadowed::Unshadowed;
@@ -211,9 +212,22 @@ pub unsafe fn has_comment(raw: &shadowfit_request) -> bool {
     unsafe { beginning(raw.admin_comment, 1) }.is_some_and(|comment| !comment.is_empty())
 }
 
-/// Writes a decision. A job whose AdminComment is taken is not rewritten: without the record
-/// nobody could explain the rewrite, nor undo it.
-pub fn answer(record: &Record, comment_is_taken: bool, answer: &mut shadowfit_answer) {
+/// Somebody reads what sbatch prints: no other job, whose own output it would be in, and no workflow manager.
+pub fn is_read(raw: &shadowfit_request, record: &Record) -> bool {
+    let by_a_program = record
+        .manager
+        .is_some_and(|manager| manager != Manager::Itself);
+    raw.traits & SHADOWFIT_FROM_A_JOB == 0 && !by_a_program
+}
+
+/// Writes a decision, with a line for the user if that `is_read`. A job whose AdminComment is taken is not rewritten: without the
+/// record nobody could explain the rewrite, nor undo it.
+pub fn answer(
+    record: &Record,
+    comment_is_taken: bool,
+    is_read: bool,
+    answer: &mut shadowfit_answer,
+) {
     let Some(comment) = record.to_comment().filter(|_| !comment_is_taken) else {
         return;
     };
@@ -244,7 +258,7 @@ pub fn answer(record: &Record, comment_is_taken: bool, answer: &mut shadowfit_an
         answer.delay_s = wait.delay_s();
         answer.actions |= SHADOWFIT_DELAY;
     }
-    if let Some(line) = sentence(record) {
+    if let Some(line) = sentence(record).filter(|_| is_read) {
         text(&line, &mut answer.text);
         answer.actions |= SHADOWFIT_NOTIFY_USER;
     }
@@ -325,6 +339,7 @@ unsafe fn pointers(array: *const *const c_char, count: u32) -> impl Iterator<Ite
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fingerprint::Kind;
     use std::ffi::CString;
     use std::ptr::null;
 
@@ -462,6 +477,24 @@ mod tests {
             };
             // SAFETY: the text ends in NUL and outlives the request.
             assert_eq!(unsafe { request(&raw) }.jobs, jobs, "{count}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_where_nobody_reads_it() {
+        for (traits, manager, right) in [
+            (0, None, true),
+            (0, Some(Manager::Itself), true),
+            (0, Some(Manager::Snakemake), false),
+            (SHADOWFIT_FROM_A_JOB, None, false),
+            (SHADOWFIT_FROM_A_JOB, Some(Manager::Itself), false),
+        ] {
+            let raw = shadowfit_request { traits, ..raw() };
+            let record = Record {
+                manager,
+                ..Record::kept(Kind::default(), None, "")
+            };
+            assert_eq!(is_read(&raw, &record), right, "{traits} {manager:?}");
         }
     }
 

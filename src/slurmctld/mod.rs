@@ -66,7 +66,12 @@ pub unsafe extern "C" fn shadowfit_decide(
             let decision = live().decide(&request);
             convert::log(live().take_problem(), answer);
             if let Some(record) = decision {
-                convert::answer(&record, convert::has_comment(raw), answer);
+                convert::answer(
+                    &record,
+                    convert::has_comment(raw),
+                    convert::is_read(raw, &record),
+                    answer,
+                );
             }
         });
     }

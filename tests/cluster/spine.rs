@@ -1,6 +1,7 @@
 //! The loop: submit, decide, run, learn, decide better.
 
 use crate::cluster::{Cluster, Result, ensure, eventually, folder_for_all, other_release};
+use std::path::Path;
 
 pub fn a_known_kind_of_job_gets_what_it_needs(cluster: &mut Cluster) -> Result<()> {
     let known = cluster.known.clone();
@@ -19,12 +20,34 @@ pub fn a_known_kind_of_job_gets_what_it_needs(cluster: &mut Cluster) -> Result<(
         printed.is_empty(),
         format!("the job prints nothing, and its output holds: {printed}"),
     )?;
+    let own = own_output_of_a_job_that_submits(cluster, &known)?;
+    ensure(
+        !own.contains("shadowfit"),
+        format!("a job's own output: {own}"),
+    )?;
     let stranger = cluster.submit("bob", &["--mem=4000", "-c2"], &known, &["125"])?;
     cluster.is_as_written(&cluster.job(stranger)?)?;
     if other_release().as_deref() == Some("26.05") {
         memory_that_slurm_lowers_stays(cluster)?;
     }
     Ok(())
+}
+
+/// What stands there, the answer to its sbatch of a known kind included.
+fn own_output_of_a_job_that_submits(cluster: &Cluster, known: &Path) -> Result<String> {
+    let output = folder_for_all(cluster, "submits")?.join("output");
+    let script = cluster.scratch.join("submits.sh");
+    let submits = format!(
+        "#!/bin/sh\nsbatch --mem=4000 -c2 --wait -o /dev/null {} 125\n",
+        known.display()
+    );
+    std::fs::write(&script, submits)?;
+    let output_option = format!("--output={}", output.display());
+    let job = cluster.submit("alice", &["--mem=100", &output_option], &script, &[])?;
+    cluster.wait_for(job, "COMPLETED")?;
+    let own = std::fs::read_to_string(&output)?;
+    ensure(own.contains("Submitted batch job"), own.clone())?;
+    Ok(own)
 }
 
 /// 26.05 takes it back itself from a job that runs, where its user says so.
