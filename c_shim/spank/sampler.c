@@ -161,14 +161,19 @@ static void become_sampler_of_job(const struct start *start)
 	      "--wait-fd", output, config(), settings.config, (char *)NULL);
 }
 
-/* slurmstepd waits for the end of its tasks' output, which must not be held open by a sampler: not even by
- * its standard files, any of which may be an end of a pipe to a task. */
-static void close_all(void)
+/* What slurmstepd has as its standard error is the job's output: a sampler writes nothing there, least of all one of another
+ * release, which knows other options. */
+static void leave_standard_files(void)
 {
-	int nothing = open("/dev/null", O_RDWR);
+	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	for (int file = 0; file <= 2; file++)
 		dup2(nothing, file);
+}
+
+/* slurmstepd waits for the end of its tasks' output, which must not be held open by a sampler. */
+static void close_all(void)
+{
 #ifdef SYS_close_range
 	if (syscall(SYS_close_range, 3U, ~0U, 0U) == 0)
 		return;
@@ -194,6 +199,7 @@ static void become_sampler(const struct start *start, int of_shadow)
 {
 	if (fork() != 0)
 		_exit(0);
+	leave_standard_files();
 	if (of_shadow)
 		become_sampler_of_shadow(start);
 	else if (start->node[0])

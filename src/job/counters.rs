@@ -318,7 +318,7 @@ impl ShadowCounters {
     /// Of a shadow that ended in this state, and of which nobody reported what it did.
     pub fn lost(state: &str) -> ShadowCounters {
         let seen = Counters {
-            why: Some(state.to_owned()),
+            why: Some(format!("{state}, and its node reported nothing")),
             ..Counters::nothing(Ended::Failed)
         };
         seen.into()
@@ -326,7 +326,11 @@ impl ShadowCounters {
 
     /// Of a shadow that still waited when its window was over.
     pub fn never_started() -> ShadowCounters {
-        ShadowCounters::lost(NOT_STARTED)
+        let seen = Counters {
+            why: Some(NOT_STARTED.to_owned()),
+            ..Counters::nothing(Ended::Failed)
+        };
+        seen.into()
     }
 
     /// It may have run, and what it did is not known: whoever reports has watched it for a moment.

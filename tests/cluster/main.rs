@@ -18,6 +18,7 @@ mod harm;
 mod hostile;
 mod leaves_nothing;
 mod mounts;
+mod nodes;
 mod policy;
 mod private;
 mod profile;
@@ -233,6 +234,10 @@ const TESTS: &[(&str, Test)] = &[
         profile::a_job_outlives_its_sampler,
     ),
     (
+        "samplers_of_other_releases_harm_no_job",
+        nodes::samplers_of_other_releases_harm_no_job,
+    ),
+    (
         "a_foreign_comment_outlives_the_sampler",
         profile::a_foreign_comment_outlives_the_sampler,
     ),
@@ -367,6 +372,14 @@ const TESTS: &[(&str, Test)] = &[
         forgery::a_shadow_runs_once_and_in_its_time,
     ),
     (
+        "why_a_node_refuses_a_shadow_stands_in_both_records",
+        nodes::why_a_node_refuses_a_shadow_stands_in_both_records,
+    ),
+    (
+        "a_shadow_of_which_its_node_says_nothing_is_given_up",
+        nodes::a_shadow_of_which_its_node_says_nothing_is_given_up,
+    ),
+    (
         "odd_mounts_do_not_refuse_a_shadow",
         mounts::odd_mounts_do_not_refuse_a_shadow,
     ),
@@ -422,7 +435,7 @@ const TESTS: &[(&str, Test)] = &[
 ];
 
 /// What is run on other releases than the installed one, too.
-const ON_EVERY_RELEASE: [&str; 15] = [
+const ON_EVERY_RELEASE: [&str; 16] = [
     "every_form_is_read_as_sbatch_reads_it",
     "what_a_job_does_is_counted_right",
     "a_dump_as_json_says_what_the_other_one_says",
@@ -438,6 +451,7 @@ const ON_EVERY_RELEASE: [&str; 15] = [
     "a_new_kind_of_job_is_measured_and_starts_sized",
     "a_shadow_has_exactly_the_arguments_of_its_job",
     "a_shadow_sees_what_its_job_would_see",
+    "why_a_node_refuses_a_shadow_stands_in_both_records",
 ];
 
 /// Under cgroup v2, these as well: what a sandbox is made of is another there.

@@ -15,6 +15,7 @@ use shadowfit_core::sampler::cgroup;
 use shadowfit_core::shadow::GROUP_PREFIX;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
+use std::io::IsTerminal;
 use std::path::Path;
 
 const CGROUPS: &str = "/sys/fs/cgroup";
@@ -129,7 +130,7 @@ fn node_name(text: &str) -> Result<String, String> {
 }
 
 fn main() {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| refuse(&error));
     cgroup::leave(Path::new(CGROUPS));
     allow_more_files();
     match arguments.what {
@@ -137,6 +138,14 @@ fn main() {
         What::Job(job) => job::run(&job),
         What::Node(node) => node::run(&node),
     }
+}
+
+/// A plugin of another release calls it in another way, and one of an earlier release lets it write into the job's own output.
+fn refuse(error: &clap::Error) -> ! {
+    if error.use_stderr() && !std::io::stderr().is_terminal() {
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
 }
 
 /// The configuration in `named`, or the default one. Without a readable one no license is watched for, no profile is left for

@@ -147,7 +147,7 @@ fn new_jobs(config: &Config) -> Option<Finding> {
     })
 }
 
-/// So many shadows in a row that no node would run are no accident of one node's.
+/// So many shadows in a row that no node would run, or of which no sampler reported, are no accident of one node's.
 const REFUSED_IN_A_ROW: usize = 5;
 
 /// Whether the last shadows ran; nothing where the site has none, or had none of late. Where none ever runs, jobs of new kinds
@@ -164,17 +164,20 @@ pub(super) fn shadows(config: &Config) -> Option<Finding> {
         .rev()
         .filter_map(|one| one.counters.as_ref())
         .collect();
-    let refused = ended.iter().take_while(|seen| seen.ended == Ended::Refused);
-    let (count, last) = (refused.count(), ended.first()?);
+    let in_vain = ended
+        .iter()
+        .take_while(|seen| seen.ended == Ended::Refused || seen.was_lost());
+    let (count, last) = (in_vain.count(), ended.first()?);
     let problem = (count >= REFUSED_IN_A_ROW).then(|| {
         let why = last.why.as_deref().unwrap_or("no reason is known");
         format!(
-            "the last {count} did not run, and their jobs waited for nothing: {}",
+            "the last {count} did not run, or reported nothing, and their jobs waited in vain: {}",
             printable(why)
         )
     });
     let what = format!("shadows: {} in {SHADOWS_OF_DAYS} days", ended.len());
-    let fix = "mend that on the nodes, see docs/limits.md for overlay_over=, or set enabled = false under [shadow]";
+    let fix = "mend that on the nodes (shadowfit-sampler and shadowfit-standin of this release, docs/limits.md for overlay_over=), or set \
+               enabled = false under [shadow]";
     Some(Finding::check(what, problem, fix))
 }
 
