@@ -11,6 +11,9 @@ fn it_says_nothing_where_it_is_called_in_a_way_that_it_does_not_know() {
         let mut sampler = Command::new(env!("CARGO_BIN_EXE_shadowfit-sampler"));
         let output = sampler.args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
+        assert!(
+            output.stdout.is_empty() && output.stderr.is_empty(),
+            "{output:?}"
+        );
     }
 }

@@ -34,6 +34,8 @@ pub const SET_PREFIX: &str = text(contract::SHADOWFIT_SET_PREFIX);
 pub const UNSET_PREFIX: &str = text(contract::SHADOWFIT_UNSET_PREFIX);
 /// Most servers that are stood in for.
 pub const MOST_SERVERS: usize = contract::SHADOWFIT_MOST_SERVERS as usize;
+/// Where a node's programs are, unless plugstack.conf says otherwise.
+pub const PROGRAMS: &str = text(contract::SHADOWFIT_PROGRAMS);
 /// What a shadow's script begins with.
 pub const STUB: &str = text(contract::SHADOWFIT_STUB);
 /// Where the stand-ins write what they were asked for, as a shadow sees it.

@@ -190,7 +190,11 @@ fn a_job_whose_shadow_showed_nothing_starts_and_its_record_says_why() {
             hardly_ran(0.1, 0.0),
             "it did next to nothing while its shadow ran",
         ),
-        ("NODE_FAIL", None, "its shadow failed: NODE_FAIL, and its node reported nothing"),
+        (
+            "NODE_FAIL",
+            None,
+            "its shadow failed: NODE_FAIL, and its node reported nothing",
+        ),
         (
             "FAILED",
             Some(ShadowCounters::refused("overlay over /home")),

@@ -384,6 +384,10 @@ const TESTS: &[(&str, Test)] = &[
         mounts::odd_mounts_do_not_refuse_a_shadow,
     ),
     (
+        "slurmd_in_a_container_is_a_node_as_others_are",
+        mounts::slurmd_in_a_container_is_a_node_as_others_are,
+    ),
+    (
         "mounts_that_vanish_refuse_no_shadow",
         mounts::mounts_that_vanish_refuse_no_shadow,
     ),

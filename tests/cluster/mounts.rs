@@ -1,7 +1,7 @@
 //! A node whose table of mounts is as nodes' are: hidden, stacked, odd and vanishing ones, an automounter, and a file server.
 
 use crate::cluster::{Cluster, Result, ensure, eventually};
-use crate::shadow::{counters, enable, shadow_alone, write_script};
+use crate::shadow::{counters, enable, shadow_alone, submit_new_kind, write_script};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -34,6 +34,8 @@ const VANISHING_MOUNTS: &str = include_str!("vanishing_mounts.py");
 
 const FILE_SERVER: &str = include_str!("file_server.py");
 
+const CONTAINER: &str = include_str!("container.py");
+
 const ODD_FILE_SYSTEMS: &str = include_str!("odd_file_systems.py");
 
 /// Of a folder that its server lets alice alone read and write: what her job would do there.
@@ -43,6 +45,13 @@ cd FOLDER/alice || exit 2
 echo more >> private && [ "$(tail -n 1 private)" = more ] || exit 4
 mkdir deep && echo x > deep/file && rm other && [ ! -e other ] || exit 5
 mv private deep/moved && [ "$(head -n 1 deep/moved)" = seen ] || exit 6
+"#;
+
+/// It fails where it is in no container.
+const CONTAINED: &str = r#"#!/bin/bash
+[[ $(hostname) = pod-* ]] || exit 2
+[ "$(findmnt -n -o FSTYPE /)" = overlay ] || exit 3
+python3 -c 'import time; contained = bytearray(150 << 20); time.sleep(3)'
 "#;
 
 /// slurmd of one node in a mount namespace of its own, until it is dropped.
@@ -113,6 +122,26 @@ pub fn odd_mounts_do_not_refuse_a_shadow(cluster: &mut Cluster) -> Result<()> {
     ensure(
         !folder.join("triggered").exists(),
         "the automounter was woken",
+    )
+}
+
+/// In a container with all privileges nothing is lacking: its job is measured, starts sized and is profiled.
+pub fn slurmd_in_a_container_is_a_node_as_others_are(cluster: &mut Cluster) -> Result<()> {
+    enable(cluster, 30, "")?;
+    let script = write_script(cluster, "contained.sh", CONTAINED)?;
+    let _node = Node::start(cluster, &cluster.scratch.join(FOLDER), CONTAINER)?;
+    let options = ["--mem=3000", "-c2", &cluster.on_first_node()];
+    let (job, shadow) = submit_new_kind(cluster, &options, &script, &[])?;
+    let seen = counters(cluster, shadow)?;
+    ensure(seen["ended"] == "finished", seen.to_string())?;
+    cluster.pass_as_root()?;
+    cluster.wait_for(job, "COMPLETED")?;
+    let seen = cluster.job(job)?;
+    let peak = &seen.record()["profile"]["peak_mib"];
+    ensure(
+        peak.as_f64().is_some_and(|peak| peak > 150.0)
+            && seen.memory_mib.is_some_and(|mib| mib < 400),
+        format!("{:?} MB: {}", seen.memory_mib, seen.comment),
     )
 }
 

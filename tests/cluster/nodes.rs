@@ -44,7 +44,10 @@ impl<'a> Programs<'a> {
         }
         let path = cluster.dir.join("etc/plugstack.conf");
         let plugstack = std::fs::read_to_string(&path)?;
-        let elsewhere = format!("optional spank_shadowfit.so programs={}\n", folder.display());
+        let elsewhere = format!(
+            "optional spank_shadowfit.so programs={}\n",
+            folder.display()
+        );
         std::fs::write(path, elsewhere)?;
         Ok(Programs { cluster, plugstack })
     }

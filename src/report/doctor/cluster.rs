@@ -1,8 +1,9 @@
 //! What of Slurm's own configuration keeps jobs from being sized, measured or rescued.
 
-use super::Finding;
+use super::{Finding, node};
 use crate::agent::{AGENT_UID, MOST_REST};
 use crate::config::{Config, Mode};
+use crate::shadow::PROGRAMS;
 use crate::slurm::{Commands, site};
 use crate::store::Store;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -280,13 +281,13 @@ fn plugin_lines(plugstack: &str) -> impl Iterator<Item = &str> {
 /// What shadows need beyond the rest.
 fn shadows<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> Vec<Finding> {
     let plugstack = plugstack(setting("PlugStackConfig"), setting("SLURM_CONF"));
-    let loaded =
-        std::fs::read_to_string(&plugstack).is_ok_and(|text| plugin_lines(&text).next().is_some());
+    let text = std::fs::read_to_string(&plugstack).unwrap_or_default();
+    let loaded = plugin_lines(&text).next().is_some();
     let agent = agent_uid(config);
     let applies = config.modes.default == Mode::Apply
         || [config.modes.memory, config.modes.cpus].contains(&Some(Mode::Apply))
         || config.rule.iter().any(|rule| rule.applies());
-    vec![
+    let mut findings = vec![
         Finding::check(
             "shadows: SPANK plugin",
             (!loaded).then(|| format!("{} does not load spank_shadowfit.so", plugstack.display())),
@@ -305,7 +306,16 @@ fn shadows<'a>(setting: &impl Fn(&str) -> &'a str, config: &Config) -> Vec<Findi
                 .then(|| "nothing is applied anywhere, so no job is delayed for a shadow".into()),
             "set mode \"apply\" somewhere, or [shadow] enabled = false",
         ),
-    ]
+    ];
+    findings.extend(node::shadows(Path::new("/proc"), programs(&text)));
+    findings
+}
+
+/// Where the nodes' programs are, by plugstack.conf.
+fn programs(plugstack: &str) -> &Path {
+    let mut words = plugin_lines(plugstack).flat_map(str::split_whitespace);
+    let named = words.find_map(|word| word.strip_prefix("programs="));
+    Path::new(named.unwrap_or(PROGRAMS))
 }
 
 /// plugstack.conf, which lies beside slurm.conf where nothing else is set.

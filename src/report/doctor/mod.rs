@@ -1,6 +1,7 @@
 //! Is everything loaded, fresh and readable? Each finding with the command that fixes it.
 
 mod cluster;
+mod node;
 mod state;
 
 use crate::config::{Config, Mode};

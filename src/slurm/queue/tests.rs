@@ -460,7 +460,10 @@ fn a_shadow_that_ended_without_a_report_says_how() {
     let lost = shadow_in("NODE_FAIL", None).outcome().unwrap();
     assert_eq!(
         (lost.ended, lost.why.as_deref()),
-        (Ended::Failed, Some("NODE_FAIL"))
+        (
+            Ended::Failed,
+            Some("NODE_FAIL, and its node reported nothing")
+        )
     );
     let reported = ShadowCounters::refused("no overlay");
     let found = shadow_in("RUNNING", Some(reported.clone())).outcome();
