@@ -91,13 +91,11 @@ static bool reads_a_file(const job_desc_msg_t *job)
 	return job->std_in && *job->std_in && strcmp(job->std_in, "/dev/null") != 0;
 }
 
-/* Slurm tells each job its own number. */
+/* slurmd gives this to batch scripts; a shell of salloc or srun --pty has somebody before it. */
 static bool comes_from_a_job(const job_desc_msg_t *job)
 {
-	static const char name[] = "SLURM_JOB_ID=";
-
 	for (uint32_t which = 0; job->environment && which < job->env_size; which++)
-		if (job->environment[which] && strncmp(job->environment[which], name, sizeof(name) - 1) == 0)
+		if (job->environment[which] && strcmp(job->environment[which], "ENVIRONMENT=BATCH") == 0)
 			return true;
 	return false;
 }

@@ -33,7 +33,7 @@
 #define SHADOWFIT_CONTAINER 8192u /* its script runs in a container */
 #define SHADOWFIT_BURST_BUFFER 16384u /* its files are brought to where it runs */
 #define SHADOWFIT_EXPEDITED 32768u /* --requeue=expedite: Slurm requeues and holds it by itself */
-#define SHADOWFIT_FROM_A_JOB 65536u /* by an sbatch in a job, whose own output is what that prints */
+#define SHADOWFIT_FROM_A_JOB 65536u /* by an sbatch in a batch job, whose own output is what that prints */
 
 /* Bits of shadowfit_answer.actions. */
 #define SHADOWFIT_SET_MEMORY 1u

@@ -167,8 +167,12 @@ static void leave_standard_files(void)
 {
 	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	/* Where slurmstepd has one of them closed, it is that one, and closed again when another program begins. */
 	for (int file = 0; file <= 2; file++)
-		dup2(nothing, file);
+		if (file != nothing)
+			dup2(nothing, file);
+		else
+			fcntl(file, F_SETFD, 0);
 }
 
 /* slurmstepd waits for the end of its tasks' output, which must not be held open by a sampler. */

@@ -46,7 +46,7 @@ pub fn alone_at_last(config_path: &Path, clock: &dyn Clock) -> Result<Alone> {
             Err(broken) => broken.to_string(),
         };
         if said != waits_for {
-            tracing::info!("{waits_for}");
+            tracing::warn!("{waits_for}");
             said = waits_for;
         }
         clock.sleep(LOOK_EVERY);

@@ -3,7 +3,7 @@
 use super::turn::Turn;
 use super::{Agent, Pass, Turns};
 use crate::config::{Mode, Modes, Owner};
-use crate::decide::{by_its_nodes, is_lent, known, size, terms};
+use crate::decide::{by_its_nodes, known, lent_mib, size, terms};
 use crate::record::{Change, Record};
 use crate::slurm::CommandError;
 use crate::slurm::control::{self, How};
@@ -115,10 +115,13 @@ impl Agent<'_> {
             false => terms(&self.config, Some(&self.directory), owner, job.manager),
         };
         let (ask, steps) = (job.record.asked?, job.record.steps);
-        let is_lent = is_lent(&self.config, owner, &ask, steps, job.record.no_requeue);
+        let lent_mib = match job.record.no_requeue {
+            true => 0,
+            false => lent_mib(&self.config, owner, job.manager, &ask, steps),
+        };
         let sized = size(
             &self.config,
-            terms.lent(is_lent),
+            terms.lent(lent_mib),
             known(self.snapshot.as_ref()),
             job.record.kind,
             ask,

@@ -14,7 +14,7 @@ mod terms;
 pub mod tests;
 mod trust;
 
-use crate::config::{Care, Config, Mode, Owner};
+use crate::config::{Care, Config, Manager, Mode, Owner};
 use crate::fingerprint::{Kind, Level};
 use crate::job::arguments::Arguments;
 use crate::job::evidence::Evidence;
@@ -114,11 +114,14 @@ pub fn decide_reading(
         no_shadow: lacks.is_some(),
         ..request.ask
     };
-    let steps = config.lends(owner) && names_a_launcher(request.texts.script);
-    let is_lent = is_lent(config, owner, &ask, steps, no_requeue);
+    let steps = names_a_launcher(request.texts.script);
+    let lent_mib = match no_requeue {
+        true => 0,
+        false => lent_mib(config, owner, manager, &ask, steps),
+    };
     let sized = size(
         config,
-        terms.lent(is_lent),
+        terms.lent(lent_mib),
         known(snapshot),
         kind,
         ask,
@@ -159,10 +162,24 @@ pub fn decide_reading(
     })
 }
 
-/// Its node will lend the job more where it needs that, as nodes do for jobs of one node that start no `steps`. What nobody can run
-/// again has no use for that.
-pub fn is_lent(config: &Config, owner: Owner, ask: &Ask, steps: bool, no_requeue: bool) -> bool {
-    config.lends(owner) && !steps && !no_requeue && ask.layout.nodes == 1
+/// What its node may lend the job beyond what it is given, in MiB: nodes lend jobs of one node that start no `steps`. Nothing counts
+/// where nobody here runs it again if it is refused.
+pub fn lent_mib(
+    config: &Config,
+    owner: Owner,
+    manager: Option<Manager>,
+    ask: &Ask,
+    steps: bool,
+) -> u64 {
+    let runs_again = config.managers.care(manager) >= Care::Rescue;
+    match grows(config, owner, steps) && runs_again && ask.layout.nodes == 1 {
+        true => (config.elastic.pool_mib as f64 * config.elastic.user_share) as u64,
+        false => 0,
+    }
+}
+
+fn grows(config: &Config, owner: Owner, steps: bool) -> bool {
+    config.lends(owner) && !steps
 }
 
 /// The record of a job with what its nodes do where the memory that it was given is too little: lend it more, put it back
@@ -172,7 +189,7 @@ pub fn by_its_nodes(config: &Config, owner: Owner, record: Record) -> Record {
     let may = config.managers.care(record.manager) >= Care::Early && !record.no_requeue;
     Record {
         early: may && is_sized,
-        elastic: is_sized && config.lends(owner) && !record.steps,
+        elastic: is_sized && grows(config, owner, record.steps),
         ..record
     }
 }
@@ -247,16 +264,24 @@ pub fn size<'a>(
             .filter(|_| !ask.own_memory && !brings_cpus)
             .map(|need| need.max(terms.least_on_node(&ask).unwrap_or(0)))
     };
-    let need = needs(&terms.counted(&evidence));
+    let need = needs(&evidence);
     let cpus = cpus(config, &terms, &ask, &evidence, need, floor);
     let cpus_in_force = cpus
         .filter(Change::applies)
         .map_or(ask.cpus, |change| change.set as u32);
-    let memory = need.and_then(|need| memory(config, modes.memory, &ask, need, cpus_in_force));
-    let time = time(config, modes.time, &ask, &evidence, &cpus);
+    let set = |need| memory(config, modes.memory, &ask, need, cpus_in_force);
+    let raised = need.and_then(|need| raised(config, modes.memory, &ask, level, &evidence, need));
     // Nobody is lent more than was asked for.
-    let raised = needs(&evidence)
-        .and_then(|need| raised(config, modes.memory, &ask, level, &evidence, need));
+    let lent = terms
+        .with_the_rest_lent(&evidence)
+        .filter(|_| raised.is_none());
+    let lent = lent.and_then(|evidence| set(needs(&evidence)?));
+    let evidence = Evidence {
+        lent_to_mib: lent.map_or(0, |_| evidence.lent_to_mib),
+        ..evidence
+    };
+    let memory = lent.or_else(|| set(need?));
+    let time = time(config, modes.time, &ask, &evidence, &cpus);
     let why = match ask.layout.tasks_on_a_node() {
         None => "Slurm is free to spread its tasks over nodes",
         Some(_) if brings_cpus => "its CPUs come with its memory (MaxMemPerCPU)",

@@ -128,12 +128,16 @@ fn seen(level: Option<Level>, evidence: &Evidence, memory: bool, cpus: bool) -> 
     let memory =
         memory.then(|| format!(", 99% were under {}", memory_text(evidence.p99_mib.into())));
     let cpus = cpus.then(|| format!(", {:.1} CPUs busy at most", evidence.cores));
+    let lent = match evidence.lent_to_mib {
+        0 => "",
+        _ => ", more is lent",
+    };
     let whose = match level {
         Some(Level::Application) => " of this script by all users",
         _ => "",
     };
     format!(
-        "{} runs{whose}{}{}",
+        "{} runs{whose}{}{lent}{}",
         evidence.runs,
         memory.unwrap_or_default(),
         cpus.unwrap_or_default()

@@ -19,7 +19,8 @@ pub struct Terms<'a> {
     place: Place,
     least_memory_mib: &'a [u64],
     least_cpus: &'a [u64],
-    is_lent: bool,
+    /// What its node may lend it, in MiB.
+    lent_mib: u64,
 }
 
 /// Of a job of which nothing is known but this.
@@ -31,7 +32,7 @@ impl From<Modes> for Terms<'_> {
             place: Place::default(),
             least_memory_mib: &[],
             least_cpus: &[],
-            is_lent: false,
+            lent_mib: 0,
         }
     }
 }
@@ -63,26 +64,31 @@ pub fn terms<'a>(
         place,
         least_memory_mib: &directory.least_memory_mib,
         least_cpus: &directory.least_cpus,
-        is_lent: false,
+        lent_mib: 0,
     }
 }
 
 impl Terms<'_> {
-    /// The same for a job that its node lends more memory while it runs, if it `is_lent` any: only one whose memory is really set is.
-    pub fn lent(self, is_lent: bool) -> Self {
+    /// The same for a job that its node lends up to `lent_mib` more memory while it runs: only one whose memory is really set.
+    pub fn lent(self, lent_mib: u64) -> Self {
         Terms {
-            is_lent: is_lent && self.modes.memory == Mode::Apply,
+            lent_mib: match self.modes.memory {
+                Mode::Apply => lent_mib,
+                _ => 0,
+            },
             ..self
         }
     }
 
-    /// What is known of a job's kind, as it counts where it is lent memory.
-    pub(super) fn counted(&self, evidence: &Evidence) -> Evidence {
-        let lent_to = Some(evidence.lent_to_mib).filter(|&mib| self.is_lent && mib > 0);
-        Evidence {
-            enough_mib: lent_to.unwrap_or(evidence.enough_mib),
+    /// What is known of a kind as it counts for a job that is lent the rest, if it is: never more than its node may lend.
+    pub(super) fn with_the_rest_lent(&self, evidence: &Evidence) -> Option<Evidence> {
+        let lent = self.lent_mib.min(u32::MAX.into()) as u32;
+        let least = evidence.enough_mib.saturating_sub(lent);
+        let lent_to = evidence.lent_to_mib.max(least);
+        (evidence.lent_to_mib > 0 && lent_to < evidence.enough_mib).then_some(Evidence {
+            enough_mib: lent_to,
             ..*evidence
-        }
+        })
     }
 
     /// The time that it has, in seconds; `None` where there is no limit, or none is known.

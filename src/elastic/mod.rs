@@ -24,7 +24,8 @@ pub use pool::MemoryPool;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use step::{least_mark, mark, near, next, rest};
+use step::{least_mark, near, rest};
+pub use step::{mark, next};
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,

@@ -83,43 +83,50 @@ pub fn margin(mut ratios: Vec<Ratio>, retry: Option<f64>, price: Price) -> Margi
     ratios.sort_by(|a, b| a.ln.total_cmp(&b.ln));
     let possible = smeared(&ratios);
     let count: f64 = possible.iter().map(|r| r.count).sum();
-    let cost: f64 = possible.iter().map(|r| r.cost).sum();
-    let used: f64 = possible.iter().map(|r| r.cost * r.ln.exp()).sum();
-    // As if every job in need of more were refused that, and with what is lent.
-    let refused = [Some(1.0), price.refused];
-    let mut best = refused.map(|_| (f64::INFINITY, 0.0));
+    let cheapest = |refused, most| cheapest(&possible, retry, price.killed, refused, most);
+    let enough = cheapest(1.0, MOST_ABOVE * count);
+    let above: f64 = possible
+        .iter()
+        .filter(|r| r.ln > enough)
+        .map(|r| r.count)
+        .sum();
+    Margin {
+        enough,
+        // No more are killed than without what is lent.
+        lent_to: price
+            .refused
+            .map_or(enough, |refused| cheapest(refused, above).min(enough)),
+        quantiles: SHARES.map(|share| ln_at(&possible, share)),
+    }
+}
+
+/// ln(set / estimate) that costs least for a job like those of `possible`, which are in order, where in the share `refused` of all
+/// cases nothing is lent to one that needs more; no more of them than `most`, as they are counted, may die of that.
+fn cheapest(possible: &[Ratio], retry: Option<f64>, price: f64, refused: f64, most: f64) -> f64 {
+    let sum = |of: fn(&Ratio) -> f64| possible.iter().map(of).sum::<f64>();
+    let (count, cost) = (sum(|r| r.count), sum(|r| r.cost));
+    let used = sum(|r| r.cost * r.ln.exp());
     let (mut count_below, mut cost_below, mut used_below) = (0.0, 0.0, 0.0);
-    for ratio in &possible {
+    let mut best = (f64::INFINITY, 0.0);
+    for ratio in possible {
         count_below += ratio.count;
         cost_below += ratio.cost;
         used_below += ratio.cost * ratio.ln.exp();
+        if refused * (count - count_below) > most {
+            continue;
+        }
         let set = ratio.ln.exp();
-        let (count_above, cost_above) = (count - count_below, (cost - cost_below).max(0.0));
         let again = retry.filter(|&retry| retry > set).unwrap_or(2.0 * set);
+        let cost_above = (cost - cost_below).max(0.0);
         let unused = set * cost_below - used_below;
         let lacking = used - used_below - set * cost_above;
-        let killed = cost_above * (again + price.killed * set) - lacking;
-        for (best, refused) in best.iter_mut().zip(refused) {
-            let Some(refused) =
-                refused.filter(|refused| refused * count_above <= MOST_ABOVE * count)
-            else {
-                continue;
-            };
-            let expected = unused + (1.0 - refused) * LENT * lacking + refused * killed;
-            if expected < best.0 {
-                *best = (expected, ratio.ln);
-            }
+        let killed = cost_above * (again + price * set) - lacking;
+        let expected = unused + (1.0 - refused) * LENT * lacking + refused * killed;
+        if expected < best.0 {
+            best = (expected, ratio.ln);
         }
     }
-    let [enough, lent_to] = best.map(|(_, ln)| ln);
-    Margin {
-        enough,
-        lent_to: match price.refused {
-            Some(_) => lent_to.min(enough),
-            None => enough,
-        },
-        quantiles: SHARES.map(|share| ln_at(&possible, share)),
-    }
+    best.1
 }
 
 /// What `share` of these ratios, which are in order, do not exceed, as ln(peak / estimate).
@@ -238,7 +245,10 @@ mod tests {
         assert_eq!(sets[3], sets[4]);
         for (refused, set) in [0.05, 0.2].into_iter().zip(&sets[1..]) {
             let above = values().filter(|value| value > set).count();
-            assert!(refused * above as f64 <= 0.03 * 200.0, "{refused}: {set}");
+            assert!(
+                refused * above as f64 <= MOST_ABOVE * 201.0,
+                "{refused}: {set}"
+            );
         }
     }
 

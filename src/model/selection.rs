@@ -76,7 +76,7 @@ impl Selection {
     }
 
     /// What is enough for a job of unknown input, and by the input's size, in the unit of the samples; and the share of the latter
-    /// that is enough where a job is lent more, on average.
+    /// that is enough where a job is lent more, whatever its input.
     pub fn learned(&self) -> (Option<Prediction>, Curve, f64) {
         let fitted = self.fitted();
         let (curve, lent_to) = self.curve(&fitted);
@@ -108,7 +108,7 @@ impl Selection {
         let shares = predicted
             .iter()
             .map(|(_, predicted)| predicted.lent_to / predicted.enough);
-        (curve, shares.sum::<f64>() / predicted.len().max(1) as f64)
+        (curve, shares.fold(0.0, f64::max))
     }
 
     fn fitted(&self) -> All<'_> {

@@ -140,7 +140,7 @@ pub struct Record {
     /// Its nodes lend the job more than it was given, up to what its user asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub elastic: bool,
-    /// Its script may start steps, each of which takes back what the job was lent. Noted where nodes lend.
+    /// Its script may start steps, each of which takes back what the job was lent.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub steps: bool,
     /// Its node has done so with the run that began then, in seconds since 1970.

@@ -2,12 +2,7 @@
 
 use super::{GB, History, PastJob, bytes, cost, decide, deciding_key, second};
 use crate::config::Config;
-use crate::text::units::MIB;
-
-/// A node lends an eighth of a job's limit, this many bytes at least, once less than a sixteenth is left.
-const STEP: f64 = 0.125;
-const LEAST_STEP: f64 = (128 * MIB) as f64;
-const LEFT: f64 = 1.0 / 16.0;
+use crate::elastic::{mark, next};
 
 /// How one job fares, on average over whether its node has something to lend.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,16 +50,17 @@ pub fn attempt(
 
 /// What a job's limit becomes, step by step, where it uses `peak`; all in bytes.
 fn reached(set: f64, peak: f64, most: f64) -> f64 {
-    let mut limit = set;
-    while limit < most && peak > limit * (1.0 - LEFT) {
-        limit = (limit + (STEP * limit).max(LEAST_STEP)).min(most);
+    let (mut limit, most) = (set as u64, most as u64);
+    while limit < most && peak > mark(limit, 0) as f64 {
+        limit = next(limit, most, 0);
     }
-    limit
+    limit as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::units::MIB;
 
     #[test]
     fn a_limit_follows_what_is_used_and_goes_no_further_than_what_was_asked() {

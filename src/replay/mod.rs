@@ -230,7 +230,7 @@ fn decide(config: &Config, history: &History, job: &PastJob, asked: f64, is_lent
     let floor = Floor::default();
     size(
         config,
-        Terms::from(modes).lent(is_lent),
+        Terms::from(modes).lent(if is_lent { u64::MAX } else { 0 }),
         Some(history),
         job.kind,
         ask,

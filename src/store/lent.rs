@@ -8,7 +8,7 @@ use anyhow::Result;
 use rusqlite::Row;
 
 /// Of the latest so many runs, as nodes may have more to lend by now than they had.
-const LATEST: i64 = 5000;
+const LATEST: i64 = 1000;
 
 /// Runs that needed more than they were given, while nodes were to lend it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

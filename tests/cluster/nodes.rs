@@ -91,7 +91,10 @@ pub fn samplers_of_other_releases_harm_no_job(cluster: &mut Cluster) -> Result<(
         let options = ["--mem=4000", "-c2", &to];
         let job = cluster.submit("alice", &options, &cluster.known, &["105"])?;
         cluster.wait_for(job, "COMPLETED")?;
-        cluster.is_rewritten(&cluster.job(job)?)?;
+        let seen = cluster.job(job)?;
+        cluster.is_rewritten(&seen)?;
+        let has_written = seen.comment.contains("\"shadowfit\":2");
+        ensure(has_written == (sampler == OF_OTHER_RECORDS), seen.comment)?;
         let said = std::fs::read_to_string(&output)?;
         ensure(said.is_empty(), format!("the job's output: {said}"))?;
         drop(other);

@@ -70,9 +70,10 @@ BURSTS, BURST, SECOND, STEP = 2, 3, 1, 0.02
 def wanted():
     ran, waited, _ = open('/proc/self/schedstat').read().split()
     return (int(ran) + int(waited)) / 1e9
-def burn(rests, noted):
+def burn(rests, noted, all):
     bursts = []
     for burst in range(BURSTS):
+        all.wait()
         end = time.monotonic() + BURST
         bursts.append([(time.monotonic(), wanted())])
         while time.monotonic() < end:
@@ -86,8 +87,8 @@ def until(marks, at):
     after = min(max(bisect.bisect(marks, (at,)), 1), len(marks) - 1)
     (t0, w0), (t1, w1) = marks[after - 1:after + 1]
     return w0 + (w1 - w0) * (at - t0) / (t1 - t0)
-noted = multiprocessing.Queue()
-burners = [multiprocessing.Process(target=burn, args=(n == 2, noted)) for n in range(3)]
+noted, all = multiprocessing.Queue(), multiprocessing.Barrier(3)
+burners = [multiprocessing.Process(target=burn, args=(n == 2, noted, all)) for n in range(3)]
 for burner in burners: burner.start()
 bursts = list(zip(*[noted.get() for burner in burners]))
 for burner in burners: burner.join()

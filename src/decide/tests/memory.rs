@@ -38,7 +38,7 @@ fn a_job_that_is_lent_more_starts_with_less_where_that_is_really_set() {
         ..SEEN
     };
     let set = |mode, is_lent, evidence| {
-        let terms = Terms::from(Modes::all(mode)).lent(is_lent);
+        let terms = Terms::from(Modes::all(mode)).lent(if is_lent { 9000 } else { 0 });
         let record = sized_on(terms, ask(Some(Memory::Node(65_536)), 1, 1), evidence);
         record.memory.unwrap().set
     };
@@ -55,13 +55,53 @@ fn a_job_that_is_lent_more_starts_with_less_where_that_is_really_set() {
         ..seen(0, 5000, 0)
     };
     assert_eq!(set(Mode::Apply, true, named), 7000);
+    // No more than its node may lend.
+    let lent = |mib| {
+        sized_on(
+            Terms::from(Modes::all(Mode::Apply)).lent(mib),
+            ask(Some(Memory::Node(65_536)), 1, 1),
+            seen(0, 5000, 0),
+        )
+    };
+    assert_eq!(
+        [1000, 124].map(|mib| lent(mib).memory.unwrap().set),
+        [8124, 9000]
+    );
+    assert_eq!(lent(9000).evidence.unwrap().lent_to_mib, 5000);
+    assert_eq!(
+        lent(0).evidence.unwrap().lent_to_mib,
+        0,
+        "nobody would know what was set"
+    );
     // Half of its runs needed more than it asks for, and nobody is lent that.
-    let config = Config::parse("f".as_ref(), b"memory.raise = 'advise'").unwrap();
-    let asks = ask(Some(Memory::Node(6000)), 1, 1);
-    let terms = Terms::from(Modes::all(Mode::Apply)).lent(true);
-    let evidence = seen(0, 6500, 7000);
-    let raised = sized_by(&config, terms, asks, evidence, &Floor::default()).raised;
-    assert_eq!(raised.unwrap().set, 9124);
+    for raise in ["advise", "apply' \nmemory.raise_to_mib = 90000 #"] {
+        let config =
+            Config::parse("f".as_ref(), format!("memory.raise = '{raise}'").as_bytes()).unwrap();
+        let asks = ask(Some(Memory::Node(6000)), 1, 1);
+        let terms = Terms::from(Modes::all(Mode::Apply)).lent(9000);
+        let record = sized_by(&config, terms, asks, seen(0, 2000, 7000), &Floor::default());
+        assert_eq!(
+            (record.raised.unwrap().set, record.memory),
+            (9124, None),
+            "{raise}"
+        );
+    }
+}
+
+#[test]
+fn what_is_lent_takes_no_cpus_that_bring_memory() {
+    let evidence = Evidence {
+        lent_to_mib: 5000,
+        ..SEEN
+    };
+    for mib in [4000, 4500, 8200] {
+        let asks = ask(Some(Memory::Cpu(mib)), 8, 1);
+        let cpus = |lent| {
+            let terms = Terms::from(Modes::all(Mode::Apply)).lent(lent);
+            sized_on(terms, asks, evidence).cpus.unwrap().set
+        };
+        assert_eq!(cpus(9000), cpus(0), "{mib}");
+    }
 }
 
 #[test]

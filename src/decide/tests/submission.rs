@@ -416,22 +416,22 @@ fn a_job_that_is_sized_may_be_lent_more_where_nodes_have_a_pool() {
 }
 
 #[test]
-fn only_jobs_that_nodes_lend_to_and_that_can_run_again_start_with_less() {
+fn only_jobs_that_nodes_lend_to_and_that_somebody_here_runs_again_count_on_it() {
     let lends = Config::parse("f".as_ref(), b"elastic.pool_mib = 100").unwrap();
     let alone = ask(None, 1, 1);
     let on_two = Ask {
         layout: Layout::new(Some(2), None, Some(2), Some(2)),
         ..alone
     };
-    for (config, ask, steps, no_requeue, right) in [
-        (&lends, alone, false, false, true),
-        (&Config::default(), alone, false, false, false),
-        (&lends, on_two, false, false, false),
-        (&lends, alone, true, false, false),
-        (&lends, alone, false, true, false),
+    for (config, manager, ask, steps, right) in [
+        (&lends, None, alone, false, 50),
+        (&Config::default(), None, alone, false, 0),
+        (&lends, Some(Manager::Nextflow), alone, false, 0),
+        (&lends, None, on_two, false, 0),
+        (&lends, None, alone, true, 0),
     ] {
-        let is_lent = is_lent(config, Owner::default(), &ask, steps, no_requeue);
-        assert_eq!(is_lent, right, "{ask:?} {steps} {no_requeue}");
+        let mib = lent_mib(config, Owner::default(), manager, &ask, steps);
+        assert_eq!(mib, right, "{ask:?} {steps} {manager:?}");
     }
 }
 

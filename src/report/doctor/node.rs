@@ -1,6 +1,8 @@
 //! Whether a shadow can run on this host, where slurmd runs on it.
 
 use super::Finding;
+use std::fs::DirEntry;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The capability, by its number, without which slurmd has no namespaces and no mounts to give.
@@ -27,10 +29,12 @@ pub(super) fn shadows(proc: &Path, programs: &Path) -> Option<Finding> {
     Some(Finding::check("shadows: this node", problem, fix))
 }
 
-/// Its folder in /proc.
+/// Its folder in /proc. A user may call anything by that name.
 fn slurmd(proc: &Path) -> Option<PathBuf> {
+    let is_roots = |process: &DirEntry| process.metadata().is_ok_and(|meta| meta.uid() == 0);
     let processes = std::fs::read_dir(proc).ok()?.flatten();
     processes
+        .filter(is_roots)
         .map(|process| process.path())
         .find(|process| read(&process.join("comm")).trim() == "slurmd")
 }

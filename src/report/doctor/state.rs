@@ -5,7 +5,7 @@ use crate::agent::{REFUSED, shown_by_folders};
 use crate::clock::{Clock as _, WallClock};
 use crate::config::Config;
 use crate::fingerprint::Key;
-use crate::job::counters::Ended;
+use crate::job::counters::{Ended, ShadowCounters};
 use crate::model::snapshot::Snapshot;
 use crate::store::Store;
 use crate::text::units::{MIB, printable};
@@ -166,7 +166,7 @@ pub(super) fn shadows(config: &Config) -> Option<Finding> {
         .collect();
     let in_vain = ended
         .iter()
-        .take_while(|seen| seen.ended == Ended::Refused || seen.was_lost());
+        .take_while(|seen| seen.ended == Ended::Refused || failed_unseen(seen));
     let (count, last) = (in_vain.count(), ended.first()?);
     let problem = (count >= REFUSED_IN_A_ROW).then(|| {
         let why = last.why.as_deref().unwrap_or("no reason is known");
@@ -179,6 +179,12 @@ pub(super) fn shadows(config: &Config) -> Option<Finding> {
     let fix = "mend that on the nodes (shadowfit-sampler and shadowfit-standin of this release, docs/limits.md for overlay_over=), or set \
                enabled = false under [shadow]";
     Some(Finding::check(what, problem, fix))
+}
+
+/// Its node reported nothing of it; nor does one of a shadow that was cancelled or preempted, which is no fault.
+fn failed_unseen(seen: &ShadowCounters) -> bool {
+    let why = seen.why.as_deref().unwrap_or_default();
+    seen.was_lost() && why.starts_with("FAILED")
 }
 
 /// So many kinds that wait in vain are no accident of a full hour's.
