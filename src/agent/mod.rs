@@ -157,10 +157,6 @@ impl<'a> Agent<'a> {
             .as_ref()
             .map(|old| old.directory().clone())
             .unwrap_or_default();
-        // What ended before this agent's time is history.
-        if store.progress(JUDGED)?.is_none() {
-            store.set_progress(JUDGED, store.watermark()?.jobs)?;
-        }
         Ok(Agent {
             config_path,
             config,

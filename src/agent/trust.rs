@@ -80,8 +80,8 @@ impl Agent<'_> {
         for job in queue.jobs.iter().filter(|job| job.record.is_tried()) {
             let kinds: Vec<Key> = keys(&job.record.kind).filter(may_be_on_probation).collect();
             let has_ended = ENDED.contains(&job.state.as_str());
-            let is_known =
-                !kinds.is_empty() && has_ended && self.store.has_run(job.job_id, job.started)?;
+            let ended = || self.store.end_of_run(job.job_id, job.started);
+            let is_known = !kinds.is_empty() && has_ended && ended()?.is_some();
             if !is_known {
                 under_way.add(kinds.into_iter(), job.count());
             }

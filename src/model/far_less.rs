@@ -3,21 +3,25 @@
 //! The constants are judgements: no data that we have tells which runs did not do their work.
 
 use crate::job::Usage;
-use crate::job::counters::JobCounters;
+use crate::job::counters::Counters;
 use crate::text::units::MIB;
 
 /// A kind is known to end well from so many completed runs on: as many as it is sized from where `min_runs` is the default.
 /// With more, harm to the first jobs that are sized would be left alone; with fewer, one lucky run would prove it.
 pub const LEAST_COMPLETED: usize = 3;
 
-/// A job has ended far too soon with less than this share of the time, the CPU time and the memory of every
+/// A job has ended far too soon with less than this share of the time, the CPU time and the memory of nearly every
 /// run of its kind. A larger share runs jobs again that only had less to do; a smaller one misses those that die late.
 pub const FAR_LESS: f64 = 0.25;
+
+/// Of so many runs of a kind one may have been an odd one, that had nothing to do. With fewer, kinds whose work varies are judged
+/// by what most of them do; with more, a few odd runs hide all harm.
+const ONE_ODD_IN: usize = 20;
 
 /// A number of steps that so many completed runs of a kind had in a row is no chance. A judgement.
 const ALWAYS: usize = 10;
 
-/// Kinds whose shortest run took less, in seconds, cannot end far too soon: a quarter of that is two of accounting's whole
+/// Kinds whose runs take less, in seconds, cannot end far too soon: a quarter of that is two of accounting's whole
 /// seconds. A shorter job that goes wrong is cheap to run again by hand.
 const LEAST_TIME_S: f64 = 8.0;
 
@@ -31,12 +35,12 @@ pub struct Done {
     launched: Option<u32>,
 }
 
-impl From<&JobCounters> for Done {
-    fn from(profile: &JobCounters) -> Done {
+impl From<&Counters> for Done {
+    fn from(seen: &Counters) -> Done {
         Done {
-            time_s: profile.wall_s.into(),
-            cpu_s: profile.cpu_s.into(),
-            peak_mib: profile.peak_mib.into(),
+            time_s: seen.wall_s.into(),
+            cpu_s: seen.cpu_s.into(),
+            peak_mib: seen.peak_mib.into(),
             launched: None,
         }
     }
@@ -54,15 +58,15 @@ impl From<&Usage> for Done {
     }
 }
 
-/// What completed runs of one kind did at least.
+/// What nearly all completed runs of one kind did at least.
 #[derive(Debug)]
 pub struct Usual {
     time_s: f64,
     cpu_s: f64,
     peak_mib: f64,
-    /// Each of them had a step.
+    /// They had a step.
     has_steps: bool,
-    /// How many steps each of them had, where that is always the same.
+    /// How many steps they had, where that is always the same.
     always: Option<u32>,
 }
 
@@ -73,18 +77,31 @@ impl Usual {
         if runs.len() < LEAST_COMPLETED {
             return None;
         }
-        let least = |of: fn(&Done) -> f64| runs.iter().map(of).fold(f64::INFINITY, f64::min);
-        let first = runs.first()?.launched;
-        let is_always = runs.len() >= ALWAYS && runs.iter().all(|run| run.launched == first);
+        let least = |of: fn(&Done) -> f64| nearly_least(runs.iter().map(of).collect());
+        let nearly_all = |is: &dyn Fn(Option<u32>) -> bool| {
+            let odd = runs.iter().filter(|run| !is(run.launched)).count();
+            odd <= runs.len() / ONE_ODD_IN
+        };
+        let steps = usual_steps(&runs);
+        let is_always = runs.len() >= ALWAYS && nearly_all(&|launched| launched == steps);
         Some(Usual {
             time_s: least(|run| run.time_s),
             cpu_s: least(|run| run.cpu_s),
             peak_mib: least(|run| run.peak_mib),
-            has_steps: runs
-                .iter()
-                .all(|run| run.launched.is_some_and(|steps| steps > 0)),
-            always: first.filter(|_| is_always),
+            has_steps: nearly_all(&|launched| launched.is_some_and(|steps| steps > 0)),
+            always: steps.filter(|_| is_always),
         })
+    }
+
+    /// Of one run alone, as of a shadow that did part of its job's work: without steps.
+    pub fn of_one(done: Done) -> Usual {
+        Usual {
+            time_s: done.time_s,
+            cpu_s: done.cpu_s,
+            peak_mib: done.peak_mib,
+            has_steps: false,
+            always: None,
+        }
     }
 
     /// Why a run that did `done` has hardly done the work of these; `None` where it may have.
@@ -92,10 +109,10 @@ impl Usual {
         // Work may have begun to go by another way than steps, or accounting may have lost them: then CPU time was used.
         let did_nothing = done.cpu_s <= FAR_LESS * self.cpu_s;
         if done.launched == Some(0) && did_nothing && self.has_steps {
-            return Some("none of its steps started, and each run of its kind has some");
+            return Some("none of its steps started, and runs of its kind have some");
         }
         if self.lacks_a_step(done) {
-            return Some("fewer of its steps started than in each run of its kind");
+            return Some("fewer of its steps started than in runs of its kind");
         }
         let all_less = done.time_s < FAR_LESS * self.time_s
             && done.cpu_s < FAR_LESS * self.cpu_s
@@ -111,6 +128,20 @@ impl Usual {
         };
         launched < usual && done.cpu_s <= self.cpu_s * f64::from(launched) / f64::from(usual)
     }
+}
+
+/// The smallest of these values but for the odd ones; infinite where there is none.
+pub fn nearly_least(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let odd = values.len() / ONE_ODD_IN;
+    values.get(odd).copied().unwrap_or(f64::INFINITY)
+}
+
+/// How many steps the middle one of these runs had.
+fn usual_steps(runs: &[Done]) -> Option<u32> {
+    let mut steps: Vec<Option<u32>> = runs.iter().map(|run| run.launched).collect();
+    steps.sort_unstable();
+    steps.get(steps.len() / 2).copied().flatten()
 }
 
 #[cfg(test)]
@@ -153,6 +184,51 @@ mod tests {
         ] {
             assert_eq!(is_undercut(did, runs), right, "{did:?} {runs:?}");
         }
+    }
+
+    #[test]
+    fn one_odd_run_in_twenty_hides_no_harm_and_kinds_that_vary_or_are_short_are_left() {
+        let long = |time_s| Done { time_s, ..USUAL };
+        let done = |time_s, cpu_s, peak_mib| Done {
+            time_s,
+            cpu_s,
+            peak_mib,
+            launched: Some(0),
+        };
+        let odd = done(0.5, 0.1, 3.0);
+        let with_steps = Done {
+            launched: Some(3),
+            ..USUAL
+        };
+        let lacks_one = Done {
+            launched: Some(2),
+            cpu_s: 50.0,
+            ..USUAL
+        };
+        // How many runs there were of which sort, how many odd ones, and what was done then.
+        for (sort, usual, odds, did, right) in [
+            (USUAL, 19, 1, odd, true),
+            (USUAL, 18, 1, odd, false),
+            (USUAL, 18, 2, odd, false),
+            (USUAL, 48, 2, odd, true),
+            (USUAL, 47, 3, odd, false),
+            (long(7.0), 19, 1, odd, false),
+            (with_steps, 19, 1, done(90.0, 0.1, 700.0), true),
+            (with_steps, 18, 2, done(90.0, 0.1, 700.0), false),
+            (with_steps, 19, 1, lacks_one, true),
+            (with_steps, 18, 2, lacks_one, false),
+        ] {
+            // Wherever in the order they came.
+            for odd_first in [true, false] {
+                let mut runs = vec![sort; usual];
+                let at = if odd_first { 0 } else { usual };
+                runs.splice(at..at, vec![odd; odds]);
+                assert_eq!(is_undercut(did, &runs), right, "{usual} {odds} {did:?}");
+            }
+        }
+        // Runs that all differ.
+        let runs: Vec<Done> = (1..=40).map(|n| done(f64::from(n * n), 1.0, 9.0)).collect();
+        assert!(!is_undercut(odd, &runs[..30]));
     }
 
     #[test]

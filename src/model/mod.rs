@@ -25,6 +25,8 @@ pub mod kind;
 pub mod learned;
 #[cfg(feature = "programs")]
 pub mod margin;
+#[cfg(feature = "programs")]
+pub mod own_way;
 pub mod predict;
 #[cfg(feature = "programs")]
 mod quantile;

@@ -1,32 +1,42 @@
 //! How the latest runs of a kind ended.
 
-use super::runs::{column, usage};
+use super::others::{LOOKED_AT, fair};
+use super::runs::{OPTED_OUT, column, usage};
 use super::{RunOfJob, Store};
 use crate::fingerprint::{Key, Level};
 use crate::job::Usage;
 use crate::model::excess::{AsAsked, Ends};
 use crate::record::{Comment, Record};
 use anyhow::Result;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
+use std::cmp::Reverse;
 
 /// How one run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PastEnd {
+    /// When, in seconds since 1970.
+    pub ended: i64,
     /// State without its details.
     pub state: String,
     /// It had not what its user asked for.
     pub was_rewritten: bool,
     /// It had, after an earlier run of the job had been harmed.
     pub was_given_back: bool,
+    /// The rewrite harmed it.
+    pub was_harmed: bool,
     /// What it used.
     pub usage: Usage,
 }
 
-/// A rewritten run that Slurm calls COMPLETED.
+/// A rewritten run whose end has to be judged.
 #[derive(Debug, Clone)]
-pub struct CompletedRun {
+pub struct EndedRun {
     /// Which it is.
     pub run: RunOfJob,
+    /// State without its details.
+    pub state: String,
+    /// When it ended, in seconds since 1970.
+    pub ended: i64,
     /// What was decided about it, and what it did where that is known.
     pub record: Record,
     /// What it used.
@@ -34,8 +44,9 @@ pub struct CompletedRun {
 }
 
 impl Store {
-    /// The latest `limit` runs of a kind, without those of `job_id`, those that a rewrite harmed, and those that ended at or
-    /// after `before`, in seconds since 1970.
+    /// The latest `limit` runs of a kind, the latest first, without those of `job_id`, those that ended at or after `before`, in
+    /// seconds since 1970, and those whose users wanted to be left alone; of several users' runs a fair part of each. Runs that
+    /// a rewrite harmed do not count among them: of those that ended since the first of them there are `limit`, too.
     pub fn past_ends(
         &self,
         (level, key): (Level, Key),
@@ -43,38 +54,65 @@ impl Store {
         before: i64,
         limit: u32,
     ) -> Result<Vec<PastEnd>> {
+        let looked_at = match level {
+            Level::Application => limit.saturating_mul(LOOKED_AT),
+            _ => limit,
+        };
         let mut query = self.db.prepare_cached(&format!(
-                "SELECT peak, peak_is_bound, cores, elapsed, state, coalesce(comment, ''), launched FROM jobs \
-                 JOIN usages ON job = id WHERE {} = ? AND job_id <> ? AND ended < ? AND NOT harmed ORDER BY ended DESC, id DESC LIMIT ?",
-                column(level)
-            ))?;
-        let ends = query.query_map(params![key.0 as i64, job_id as i64, before, limit], |row| {
-            let comment = Comment::read(row.get_ref(5)?.as_str()?);
-            let record = comment.record();
-            Ok(PastEnd {
-                state: row.get(4)?,
-                was_rewritten: record.is_some_and(Record::rewrites),
-                was_given_back: record.is_some_and(|record| record.given_back),
-                usage: Usage {
-                    launched: row.get(6)?,
-                    ..usage(row, 0)?
-                },
-            })
-        })?;
-        Ok(ends.collect::<rusqlite::Result<_>>()?)
+            "SELECT peak, peak_is_bound, cores, elapsed, state, coalesce(comment, ''), launched, ended, user FROM jobs \
+             JOIN usages ON job = id WHERE {} = ? AND job_id <> ? AND ended >= ? AND ended < ? AND harmed = ? AND NOT {OPTED_OUT} \
+             ORDER BY ended DESC, id DESC LIMIT ?",
+            column(level)
+        ))?;
+        let mut ends = |since: i64, was_harmed: bool| -> Result<Vec<PastEnd>> {
+            let row = params![
+                key.0 as i64,
+                job_id as i64,
+                since,
+                before,
+                was_harmed,
+                looked_at
+            ];
+            let ends = query.query_map(row, |row| {
+                let comment = Comment::read(row.get_ref(5)?.as_str()?);
+                let record = comment.record();
+                let end = PastEnd {
+                    ended: row.get(7)?,
+                    state: row.get(4)?,
+                    was_rewritten: record.is_some_and(Record::rewrites),
+                    was_given_back: record.is_some_and(|record| record.given_back),
+                    was_harmed,
+                    usage: Usage {
+                        launched: row.get(6)?,
+                        ..usage(row, 0)?
+                    },
+                };
+                Ok((row.get::<_, String>(8)?, end))
+            })?;
+            let ends = ends.collect::<rusqlite::Result<_>>()?;
+            Ok(fair(ends, 1, limit as usize))
+        };
+        let mut found = ends(i64::MIN, false)?;
+        let since = found.last().map_or(i64::MIN, |first| first.ended);
+        found.extend(ends(since, true)?);
+        found.sort_by_key(|end| Reverse(end.ended));
+        Ok(found)
     }
 
-    /// Rewritten runs after row `row` that are COMPLETED, as far as is known without harm, in the order in which they started.
-    pub fn completed_after(&self, row: i64) -> Result<Vec<CompletedRun>> {
+    /// Rewritten runs after row `row` that completed, failed or ran out of time, as far as is known without harm, in the order in
+    /// which they started.
+    pub fn ended_after(&self, row: i64) -> Result<Vec<EndedRun>> {
         let mut query = self.db.prepare_cached(
-            "SELECT peak, peak_is_bound, cores, elapsed, job_id, started, comment, launched FROM jobs JOIN usages ON job = id \
-             WHERE id > ? AND state = 'COMPLETED' AND NOT harmed AND instr(comment, '\"mode\":\"apply\"') > 0 ORDER BY started, id",
+            "SELECT peak, peak_is_bound, cores, elapsed, job_id, started, comment, launched, state, ended FROM jobs \
+             JOIN usages ON job = id WHERE id > ? AND state IN ('COMPLETED', 'FAILED', 'TIMEOUT') AND NOT harmed AND instr(comment, '\"mode\":\"apply\"') > 0 ORDER BY started, id",
         )?;
         let runs = query.query_map([row], |row| {
             let Some(record) = Comment::read(row.get_ref(6)?.as_str()?).record().cloned() else {
                 return Ok(None);
             };
-            Ok(Some(CompletedRun {
+            Ok(Some(EndedRun {
+                state: row.get(8)?,
+                ended: row.get(9)?,
                 run: RunOfJob {
                     job_id: row.get::<_, i64>(4)? as u64,
                     restarts: record.again.map_or(0, |again| again.restarts),
@@ -92,12 +130,13 @@ impl Store {
             .collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Jobs with a run after row `row` that is COMPLETED though a part of it was killed: what is known of its harm as it is stored.
-    pub fn completed_harmed_after(&self, row: i64) -> Result<Vec<u64>> {
+    /// Jobs with a run after row `row` that is COMPLETED though a part of it was killed, and that ended at or after `since`, in
+    /// seconds since 1970: what is known of its harm as it is stored.
+    pub fn completed_harmed_after(&self, row: i64, since: i64) -> Result<Vec<u64>> {
         let mut query = self.db.prepare_cached(
-            "SELECT job_id FROM jobs WHERE id > ? AND state = 'COMPLETED' AND harmed",
+            "SELECT job_id FROM jobs WHERE id > ? AND ended >= ? AND state = 'COMPLETED' AND harmed",
         )?;
-        let jobs = query.query_map([row], |row| row.get::<_, i64>(0))?;
+        let jobs = query.query_map([row, since], |row| row.get::<_, i64>(0))?;
         Ok(jobs
             .map(|job| job.map(|job| job as u64))
             .collect::<rusqlite::Result<_>>()?)
@@ -145,12 +184,13 @@ impl Store {
         Ok(ends.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Accounting has reported the run of `job_id` that started at that time, in seconds since 1970.
-    pub fn has_run(&self, job_id: u64, started: i64) -> Result<bool> {
+    /// When the run of `job_id` that started at that time ended, both in seconds since 1970, once accounting has reported it.
+    pub fn end_of_run(&self, job_id: u64, started: i64) -> Result<Option<i64>> {
         let mut query = self
             .db
-            .prepare_cached("SELECT 1 FROM jobs WHERE job_id = ? AND started = ?")?;
-        Ok(query.exists([job_id as i64, started])?)
+            .prepare_cached("SELECT ended FROM jobs WHERE job_id = ? AND started = ?")?;
+        let ended = query.query_row([job_id as i64, started], |row| row.get(0));
+        Ok(ended.optional()?)
     }
 
     /// A run that was taken for well and was not runs again: it is no example for others.

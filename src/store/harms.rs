@@ -218,7 +218,8 @@ mod tests {
         let told = store.watermark().unwrap().jobs;
         store.note_harm(late, &harm).unwrap();
         assert_eq!(store.watermark().unwrap().jobs, told);
-        assert!(store.has_run(5, 501).unwrap() && !store.has_run(5, 502).unwrap());
+        let ended = |started| store.end_of_run(5, started).unwrap();
+        assert!(ended(501).is_some() && ended(502).is_none());
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Runs of a script by several users, as they may teach one who is new to it: one user's word counts little.
 
 use super::Store;
-use super::runs::{LEARNED_FROM, RUN, run};
-use crate::fingerprint::Key;
+use super::runs::{column, learned_from, run};
+use crate::fingerprint::{Key, Level};
 use crate::job::Run;
-use crate::model::far_less::{Done, Usual};
+use crate::model::far_less::{Done, Usual, nearly_least};
 use anyhow::Result;
 use rusqlite::params;
 use std::collections::{BTreeMap, HashMap};
@@ -25,10 +25,8 @@ impl Store {
     /// fewer users. Runs that did not end well are there for what they needed and as harm, and speak for no user.
     /// Runs whose user wanted to be left alone are not among them.
     pub fn runs_of_others(&self, key: Key, row: i64, limit: u32, users: u32) -> Result<Vec<Run>> {
-        let mut query = self.db.prepare_cached(&format!(
-            "{RUN} FROM jobs JOIN usages ON job = id WHERE application_key = ? AND id <= ? AND {LEARNED_FROM} \
-             ORDER BY ended DESC, id DESC LIMIT ?"
-        ))?;
+        let learned_from = learned_from(column(Level::Application));
+        let mut query = self.db.prepare_cached(&learned_from)?;
         let looked_at = limit.saturating_mul(LOOKED_AT);
         let runs = query.query_map(params![key.0 as i64, row, looked_at], |row| {
             Ok((row.get::<_, String>("user")?, run(row)?))
@@ -63,16 +61,13 @@ fn teaching(mut runs: Vec<(String, (usize, Run))>) -> Vec<(String, (usize, Run))
     for (user, (_, run)) in &runs {
         each.entry(user).or_default().push(run);
     }
-    let usual: Vec<(String, Usual, Option<u64>)> = each
+    let usual: Vec<(String, Usual, Option<f64>)> = each
         .into_iter()
         .filter_map(|(user, runs)| {
             let usual = Usual::of(runs.iter().map(|run| Done::from(&run.usage)))?;
-            let inputs: Option<Vec<u64>> = runs.iter().map(|run| run.input_bytes).collect();
-            Some((
-                user.to_owned(),
-                usual,
-                inputs.and_then(|inputs| inputs.into_iter().min()),
-            ))
+            let input = |run: &&Run| run.input_bytes.map(|bytes| bytes as f64);
+            let inputs: Option<Vec<f64>> = runs.iter().map(input).collect();
+            Some((user.to_owned(), usual, inputs.map(nearly_least)))
         })
         .collect();
     runs.retain(|(user, (_, run))| {
@@ -82,7 +77,7 @@ fn teaching(mut runs: Vec<(String, (usize, Run))>) -> Vec<(String, (usize, Run))
             let has_less = run
                 .input_bytes
                 .zip(*least_input)
-                .is_some_and(|(own, least)| own < least);
+                .is_some_and(|(own, least)| (own as f64) < least);
             other != user && !has_less && usual.amiss(&done).is_some()
         })
     });
@@ -334,6 +329,30 @@ mod tests {
             let jobs: Vec<_> = (1..).zip(jobs).map(run).collect();
             store.insert(&jobs).unwrap();
             assert_eq!(taught(&store, 3), right, "{what}");
+        }
+    }
+
+    #[test]
+    fn one_odd_run_of_another_user_hides_neither_what_it_does_nor_how_much_it_reads() {
+        let of = |user: char, id: u64, mib: u64, seconds: u64, input_mib: u64| {
+            let (mut job, kind) = owned(user, id, mib, seconds);
+            job.comment = Record {
+                input_bytes: Some(input_mib << 20),
+                ..Record::kept(kind, None, "")
+            }
+            .into();
+            (job, kind)
+        };
+        // Three users' short runs read so much; one of the fourth's twenty does next to nothing.
+        for (input_mib, right) in [(900, 0), (5, 9)] {
+            let (_dir, mut store) = store();
+            let short = (0..9).map(|n| of(['a', 'b', 'c'][n as usize % 3], n, 4, 2, input_mib));
+            let long = (9..28).map(|n| of('d', n, 600, 60, 900));
+            let odd = [of('d', 28, 5, 1, 1)];
+            let jobs: Vec<_> = short.chain(long).chain(odd).collect();
+            store.insert(&jobs).unwrap();
+            let of_short = taught(&store, 3).into_iter().filter(|&mib| mib == 4);
+            assert_eq!(of_short.count(), right, "{input_mib}");
         }
     }
 

@@ -33,11 +33,7 @@ impl Store {
 
     /// The latest `limit` runs of a kind up to row `row`, the latest first.
     pub fn runs(&self, level: Level, key: Key, row: i64, limit: u32) -> Result<Vec<Run>> {
-        let column = column(level);
-        let mut query = self.db.prepare_cached(&format!(
-            "{RUN} FROM jobs JOIN usages ON job = id WHERE {column} = ? AND id <= ? AND {LEARNED_FROM} \
-             ORDER BY ended DESC, id DESC LIMIT ?"
-        ))?;
+        let mut query = self.db.prepare_cached(&learned_from(column(level)))?;
         let runs = query.query_map(params![key.0 as i64, row, limit], run)?;
         Ok(runs.collect::<rusqlite::Result<_>>()?)
     }
@@ -144,20 +140,28 @@ fn stored(bytes: Option<u64>) -> Option<i64> {
     bytes.map(|bytes| bytes as i64)
 }
 
-/// What [`run`] reads, in its order.
-pub const RUN: &str = "SELECT peak, peak_is_bound, cores, elapsed, state, input, coalesce(asked, memory), seats, rewritten, harmed, \
-                   named_mib, named_cpus, command_key, launched, user";
+/// A run's user wanted it to be left alone, as its record says.
+pub const OPTED_OUT: &str = r#"(coalesce(instr(comment, '"kept":"--shadowfit=off"'), 0) > 0)"#;
 
-/// The runs of which something can be learned.
-pub const LEARNED_FROM: &str =
-    "started > 0 AND (peak IS NOT NULL OR state = 'COMPLETED' OR harmed)";
+/// Asks for the latest runs with that key, of a row up to some number, of which something can be learned, the latest first and so
+/// many at most: what [`run`] reads, in its order.
+pub fn learned_from(column: &str) -> String {
+    format!(
+        "SELECT peak, peak_is_bound, cores, elapsed, state, input, coalesce(asked, memory), seats, rewritten, harmed, \
+         named_mib, named_cpus, command_key, launched, user, {OPTED_OUT} FROM jobs JOIN usages ON job = id \
+         WHERE {column} = ? AND id <= ? AND started > 0 AND (peak IS NOT NULL OR state = 'COMPLETED' OR harmed) \
+         ORDER BY ended DESC, id DESC LIMIT ?"
+    )
+}
 
 pub fn run(row: &Row) -> rusqlite::Result<Run> {
     let usage = usage(row, 0)?;
-    let (rewritten, harmed): (bool, bool) = (row.get(8)?, row.get(9)?);
+    let (rewritten, harmed, opted_out): (bool, bool, bool) =
+        (row.get(8)?, row.get(9)?, row.get(15)?);
     // A rewritten run of which nothing was measured is no proof that it had enough.
     let is_proof = usage.peak_bytes.is_some() || !rewritten;
-    let is_well = !usage.peak_is_bound && !harmed && is_proof;
+    // What was to be left alone is no measure for the others: it counts where they need as much.
+    let is_well = !usage.peak_is_bound && !harmed && is_proof && !opted_out;
     let is_completed = row.get_ref(4)?.as_str()? == "COMPLETED";
     Ok(Run {
         completed: is_completed && is_well,

@@ -2,10 +2,11 @@
 
 use super::Store;
 use super::others::{LOOKED_AT, fair};
+use super::runs::OPTED_OUT;
 use crate::fingerprint::Key;
+use crate::job::Ask;
 use crate::job::counters::ShadowCounters;
 use crate::job::shadow::{Need, Observation};
-use crate::job::{Ask, LeftAlone};
 use anyhow::Result;
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -142,15 +143,14 @@ impl Store {
     /// serves all users, so it learns from no run that was harmed or whose user wanted to be left alone, and from none of them alone: at most [`OBSERVED`], of at least [`OBSERVED_USERS`] users, of
     /// each no more than a fair part, or none at all.
     pub fn observations(&self) -> Result<Vec<Observation>> {
-        let mut query = self.db.prepare_cached(
+        let mut query = self.db.prepare_cached(&format!(
             "SELECT user, command_key, counters, (SELECT max(peak) FROM (SELECT peak FROM jobs JOIN usages ON job = jobs.id \
              WHERE jobs.command_key = shadows.command_key AND state = 'COMPLETED' AND peak > 0 AND NOT peak_is_bound AND NOT harmed \
-             AND coalesce(instr(comment, ?3), 0) = 0 ORDER BY jobs.ended DESC LIMIT ?2)) AS peak FROM shadows \
-             WHERE ended IS NOT NULL AND need_mib IS NOT NULL AND peak IS NOT NULL ORDER BY ended DESC LIMIT ?1",
-        )?;
+             AND NOT {OPTED_OUT} ORDER BY jobs.ended DESC LIMIT ?2)) AS peak FROM shadows \
+             WHERE ended IS NOT NULL AND need_mib IS NOT NULL AND peak IS NOT NULL ORDER BY ended DESC LIMIT ?1"
+        ))?;
         let looked_at = OBSERVED.saturating_mul(LOOKED_AT);
-        let opted_out = format!("\"kept\":\"{}\"", LeftAlone::OptedOut.text());
-        let rows = query.query_map(params![looked_at, OBSERVED_RUNS, opted_out], |row| {
+        let rows = query.query_map([looked_at, OBSERVED_RUNS], |row| {
             let counters: String = row.get(2)?;
             let seen = serde_json::from_str::<ShadowCounters>(&counters).ok();
             let (user, kind, peak): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(3)?);
@@ -228,6 +228,7 @@ fn stored_shadow(row: &Row) -> rusqlite::Result<Shadow> {
 mod tests {
     use super::*;
     use crate::fingerprint::Kind;
+    use crate::job::LeftAlone;
     use crate::job::counters::{Counters, Ended};
     use crate::record::tests::finished;
     use crate::record::{FinishedJob, Record};

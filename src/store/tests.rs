@@ -178,3 +178,24 @@ fn progress_outlives_a_restart_and_a_later_database_is_refused() {
     drop(store);
     assert!(format!("{:#}", Store::open(&path).err().unwrap()).contains("version 99"));
 }
+
+#[test]
+fn a_run_that_was_to_be_left_alone_is_learned_from_and_not_as_enough() {
+    let (_dir, mut store) = store();
+    let off = crate::job::LeftAlone::OptedOut.text();
+    for (id, why) in [(1, off), (2, "the request fits")] {
+        let job = FinishedJob {
+            comment: crate::record::Record::kept(kind(), None, why).into(),
+            ..finished(id, 100 * id as i64, 5)
+        };
+        store.insert(&[(job, kind())]).unwrap();
+    }
+    let key = kind().name.unwrap();
+    let runs = store.runs(Level::Name, key, i64::MAX, 9).unwrap();
+    let seen = runs
+        .iter()
+        .map(|run| (run.completed, run.usage.peak_bytes.is_some()));
+    assert_eq!(seen.collect::<Vec<_>>(), [(true, true), (false, true)]);
+    let ends = store.past_ends((Level::Name, key), 9, i64::MAX, 9);
+    assert_eq!(ends.unwrap().len(), 1);
+}

@@ -5,6 +5,7 @@ mod accounting;
 mod changes;
 mod dependents;
 mod events;
+mod harm;
 mod licenses;
 mod new_kinds;
 mod queue;
