@@ -1,16 +1,23 @@
-//! What `shadowfit explain` says of a job, from the database.
+//! What `shadowfit explain` and `report` say of jobs, from the database.
 
 use shadowfit_core::fingerprint::Kind;
 use shadowfit_core::job::arguments::Arguments;
 use shadowfit_core::job::shadow::Wait;
 use shadowfit_core::record::{FinishedJob, Record};
 use shadowfit_core::store::Store;
-use std::process::Command;
+use std::process::{Command, Output};
 
 const SUBMITTED: i64 = 1_700_000_000;
 
 /// What is said of a job that had to wait a minute for a shadow, and ended with that record.
 fn explained(started: i64, prepare: impl Fn(&Store, &Kind)) -> String {
+    let output = asked(&["explain", "7"], started, prepare);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The same, and whatever else is asked.
+fn asked(words: &[&str], started: i64, prepare: impl Fn(&Store, &Kind)) -> Output {
     let state = tempfile::tempdir().unwrap();
     let config = state.path().join("shadowfit.toml");
     std::fs::write(&config, format!("state_dir = '{}'", state.path().display())).unwrap();
@@ -37,13 +44,31 @@ fn explained(started: i64, prepare: impl Fn(&Store, &Kind)) -> String {
     let mut store = Store::open(&state.path().join("jobs.db")).unwrap();
     store.insert(&[(job, kind)]).unwrap();
     prepare(&store, &kind);
-    let output = Command::new(env!("CARGO_BIN_EXE_shadowfit"))
-        .args(["explain", "7", "--config"])
+    Command::new(env!("CARGO_BIN_EXE_shadowfit"))
+        .args(words)
+        .arg("--config")
         .arg(&config)
         .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
+        .unwrap()
+}
+
+#[test]
+fn a_report_of_no_run_says_so_to_people_and_is_an_answer_to_programs() {
+    let report = |words: &[&str]| {
+        let output = asked(&[&["report"], words].concat(), SUBMITTED + 63, |_, _| ());
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), output.stdout.is_empty(), said)
+    };
+    let none = "shadowfit: no run is known that fits this\n";
+    for (words, right) in [
+        (&[][..], (Some(0), false, "")),
+        (&["-j", "8"], (Some(1), true, none)),
+        (&["-j", "8", "--json"], (Some(0), false, "")),
+        (&["-j", "8", "-P"], (Some(0), false, "")),
+    ] {
+        let found = report(words);
+        assert_eq!((found.0, found.1, found.2.as_str()), right, "{words:?}");
+    }
 }
 
 #[test]

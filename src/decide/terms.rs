@@ -2,12 +2,10 @@
 
 use super::SERIAL;
 use crate::config::{Config, Manager, Mode, Modes, Owner};
-use crate::job::Ask;
+use crate::job::directory::{Directory, Place};
 use crate::job::directory::{Directory, Place};
 use crate::job::evidence::Evidence;
-
-/// Where a manager's jobs keep their request.
-const OF_A_MANAGER: &str = "its workflow manager submits again by itself ([managers])";
+use crate::job::{Ask, OF_A_MANAGER};
 
 /// The terms of one job.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ mod run;
 pub mod shadow;
 pub mod unshadowed;
 
-pub use request::{Ask, Layout, LeftAlone, Memory, Request, Texts};
+pub use request::{Ask, Layout, LeftAlone, Memory, OF_A_MANAGER, Request, Texts, kept_always};
 pub use run::{Harmed, Named, Run, Usage};
 
 /// Is left out where a noun is written.

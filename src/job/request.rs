@@ -206,9 +206,18 @@ pub enum LeftAlone {
     LongTexts,
 }
 
+/// Why a job of a workflow manager keeps its request where the site would size it.
+pub const OF_A_MANAGER: &str = "its workflow manager submits again by itself ([managers])";
+
+/// Why jobs keep their request whatever their kind's runs tell, as records say it.
+pub fn kept_always() -> impl Iterator<Item = &'static str> {
+    let left_alone = LeftAlone::RECORDED.into_iter().map(LeftAlone::text);
+    left_alone.chain([OF_A_MANAGER])
+}
+
 impl LeftAlone {
     /// All for which there is a record.
-    pub const RECORDED: [LeftAlone; 11] = [
+    const RECORDED: [LeftAlone; 11] = [
         LeftAlone::NoRequeue,
         LeftAlone::WholeNodes,
         LeftAlone::Exclusive,

@@ -2,7 +2,7 @@
 
 use super::trust::Standing;
 use crate::fingerprint::{Key, common_name};
-use crate::job::{LeftAlone, Memory};
+use crate::job::{Memory, kept_always};
 use crate::record::FinishedJob;
 use crate::record::Record;
 use crate::store::{Filter, Store};
@@ -100,9 +100,8 @@ impl Savings {
     /// How many runs kept their request for which reason, the most frequent first; nothing of those that runs of their kind
     /// may change.
     pub fn left_alone(&self) -> impl Iterator<Item = String> {
-        let reasons = LeftAlone::RECORDED.map(LeftAlone::text);
-        let counts = reasons.map(|why| (self.kept.get(why).copied().unwrap_or(0), why));
-        let mut counts = counts.to_vec();
+        let counts = kept_always().map(|why| (self.kept.get(why).copied().unwrap_or(0), why));
+        let mut counts: Vec<_> = counts.collect();
         counts.retain(|(count, _)| *count > 0);
         counts.sort_by_key(|(count, _)| Reverse(*count));
         let all = self.runs;
@@ -233,7 +232,7 @@ mod tests {
     use super::*;
     use crate::config::Mode;
     use crate::fingerprint::Kind;
-    use crate::job::{Ask, Layout};
+    use crate::job::{Ask, Layout, LeftAlone, OF_A_MANAGER};
     use crate::record::Change;
     use crate::record::tests::finished;
     use crate::store::tests::store;
@@ -295,6 +294,7 @@ mod tests {
             kept(3, LeftAlone::NoRequeue.text()),
             kept(4, "too few runs of this kind"),
             (finished(5, 0, 9), Kind::default()),
+            kept(6, OF_A_MANAGER),
         ];
         store.insert(&jobs).unwrap();
         let (_, total) = savings(&store, &Filter::default(), By::User).unwrap();
@@ -302,15 +302,23 @@ mod tests {
         assert_eq!(
             said,
             [
-                "2 of 5 runs kept their request: may not be requeued",
-                "1 of 5 runs kept their request: --exclusive",
+                "2 of 6 runs kept their request: may not be requeued",
+                "1 of 6 runs kept their request: --exclusive",
+                "1 of 6 runs kept their request: its workflow manager submits again by itself ([managers])",
             ]
         );
         assert_eq!(total.kept["too few runs of this kind"], 1);
         let since = |at| store.left_alone_since(at).unwrap();
         assert_eq!(
             since(0),
-            (5, vec![(2, "may not be requeued"), (1, "--exclusive")])
+            (
+                6,
+                vec![
+                    (2, "may not be requeued"),
+                    (1, "--exclusive"),
+                    (1, OF_A_MANAGER)
+                ]
+            )
         );
         assert_eq!(since(100), (0, vec![]));
     }

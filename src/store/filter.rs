@@ -3,7 +3,7 @@
 use super::Store;
 use super::runs::{bytes, usage};
 use crate::fingerprint::Key;
-use crate::job::LeftAlone;
+use crate::job::kept_always;
 use crate::record::{Comment, FinishedJob};
 use anyhow::Result;
 use rusqlite::types::Value;
@@ -82,18 +82,18 @@ impl Store {
 
     /// How many runs have ended since then, in seconds since 1970, and how many of them kept their request for what reason.
     pub fn left_alone_since(&self, since: i64) -> Result<(u64, Vec<(u64, &'static str)>)> {
-        let reasons = LeftAlone::RECORDED.map(LeftAlone::text);
+        let reasons: Vec<&str> = kept_always().collect();
         // One look at each run, whatever the number of reasons.
-        let counts = ", total(instr(comment, ?) > 0)".repeat(reasons.len());
+        let counts = ", total(NOT rewritten AND instr(comment, ?) > 0)".repeat(reasons.len());
         let mut query = self.db.prepare_cached(&format!(
             "SELECT count(*){counts} FROM jobs WHERE started > 0 AND ended >= ?"
         ))?;
-        let marks = reasons.map(|why| Value::from(format!("\"kept\":\"{why}\"")));
-        let values = marks.into_iter().chain([since.into()]);
+        let mark = |why: &&str| Value::from(format!("\"kept\":\"{why}\""));
+        let values = reasons.iter().map(mark).chain([since.into()]);
         Ok(query.query_row(params_from_iter(values), |row| {
             let of = |(at, why)| Ok((row.get::<_, f64>(at)? as u64, why));
             let counts: Vec<_> = (1..)
-                .zip(reasons)
+                .zip(reasons.iter().copied())
                 .map(of)
                 .collect::<rusqlite::Result<_>>()?;
             let some = counts.into_iter().filter(|(runs, _)| *runs > 0);

@@ -33,6 +33,10 @@ pub fn print_report(config: &Config, report: Report) -> Result<()> {
         _ => Form::Text,
     };
     let (mut rows, total) = savings(&store, &filter, report.by)?;
+    // To a program no rows are an answer.
+    if rows.is_empty() && form == Form::Text {
+        bail!("no run is known that fits this");
+    }
     for row in &mut rows {
         let standing = row.key.map(|key| Standing::of(&store, config, key));
         row.trust = standing.transpose()?.flatten();

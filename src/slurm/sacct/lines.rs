@@ -12,7 +12,7 @@ const MAX_LINES: usize = 64;
 const OTHER_HEADER: &str = "a header with other columns: make a file of its own of what follows";
 const BEHIND_OTHER_HEADER: &str = "it stands behind a header with other columns";
 
-const HOLDS_DELIMITER: &str = "no record: more fields than the header has, as where a name holds what separates them; choose another with --delimiter";
+const HOLDS_DELIMITER: &str = "no record: more fields than the header has, as where a name holds what separates them; choose another with sacct --delimiter";
 
 /// The records of a file whose header has been read.
 pub struct Records<R> {
