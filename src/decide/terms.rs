@@ -3,7 +3,6 @@
 use super::SERIAL;
 use crate::config::{Config, Manager, Mode, Modes, Owner};
 use crate::job::directory::{Directory, Place};
-use crate::job::directory::{Directory, Place};
 use crate::job::evidence::Evidence;
 use crate::job::{Ask, OF_A_MANAGER};
 
