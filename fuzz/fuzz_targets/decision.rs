@@ -4,7 +4,7 @@
 use fuzz::Fields;
 use libfuzzer_sys::fuzz_target;
 use shadowfit_core::config::{Config, Mode, PerResource};
-use shadowfit_core::decide::{sentence, size};
+use shadowfit_core::decide::{Terms, sentence, size};
 use shadowfit_core::fingerprint::{Key, Kind};
 use shadowfit_core::job::evidence::{Evidence, Trust};
 use shadowfit_core::job::{Ask, Layout, Memory};
@@ -37,6 +37,7 @@ fuzz_target!(|input: &[u8]| {
         enough_s: some("enough_s"),
         shadow_mib: some("shadow_mib"),
         enough_mib: some("enough_mib"),
+        lent_to_mib: some("lent_to_mib"),
         trust: Trust::ALL,
         half_mib: some("half_mib"),
         goes_on: fields.number("goes_on").is_some(),
@@ -68,7 +69,8 @@ fuzz_target!(|input: &[u8]| {
     let kind = Kind::of_accounting(1001, b"align");
     let record = size(
         &Config::default(),
-        PerResource::all(Mode::Apply),
+        Terms::from(PerResource::all(Mode::Apply))
+            .lent(fields.number("lent_mib").unwrap_or_default()),
         Some(&known),
         kind,
         ask,

@@ -13,7 +13,14 @@ fuzz_target!(|input: &[u8]| {
     let path = FOLDER.write("trace", input);
     for read in [dump::read, trace::read] {
         if let Ok((jobs, _)) = read(&path) {
-            let _replayed = replay(&Config::default(), &[], jobs, DecideAt::Submit, || ());
+            let _replayed = replay(
+                &Config::default(),
+                &[],
+                jobs,
+                DecideAt::Submit,
+                Some(0.1),
+                || (),
+            );
         }
     }
     if let Ok((all, _)) = series::read(&path) {
