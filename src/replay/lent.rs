@@ -6,7 +6,7 @@ use crate::elastic::{mark, next};
 
 /// How one job fares, on average over whether its node has something to lend.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Lent {
+pub struct Grown {
     /// GB·h.
     pub waste: f64,
     /// GB·h, as if it had been lent from its beginning to its end.
@@ -26,7 +26,7 @@ pub fn attempt(
     limit: f64,
     ceiling: f64,
     refused: f64,
-) -> Option<Lent> {
+) -> Option<Grown> {
     let record = decide(config, history, job, limit, true);
     let set = bytes(record.memory?).min(ceiling);
     let reached = reached(set, job.peak, limit);
@@ -40,7 +40,7 @@ pub fn attempt(
     };
     let on_average =
         |of: fn((f64, u64)) -> f64| (1.0 - refused) * of(with_more) + refused * of(alone);
-    Some(Lent {
+    Some(Grown {
         waste: on_average(|(waste, _)| waste),
         lent: (1.0 - refused) * (reached - set) / GB * job.node_hours(),
         grows: job.peak > set,

@@ -29,7 +29,7 @@ use crate::text::units::MIB;
 pub use course::{Course, CoursePoint};
 pub use figures::Figures;
 use history::{History, Trial};
-use lent::Lent;
+use lent::Grown;
 pub use past::{PastJob, Split};
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ struct Outcome {
     /// Bytes given at first.
     set: f64,
     /// The same, were its node to lend it more; `None` where that is not asked, or nothing is set.
-    lent: Option<Lent>,
+    lent: Option<Grown>,
 }
 
 /// Replays `jobs` in the order of their decisions, with what the jobs `before` them taught; and as if nodes lent memory to all in need
