@@ -6,6 +6,7 @@
 
 mod licenses;
 mod managers;
+mod failure;
 mod reading;
 mod resubmits;
 mod sentence;

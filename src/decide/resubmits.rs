@@ -1,6 +1,7 @@
 //! Scripts that submit or requeue themselves where what they run fails: like a workflow manager they would do so beside the
 //! rescue of a job that a rewrite harmed, and two jobs would write the same files.
 
+use super::failure;
 use crate::relies::is_in_name;
 use crate::text::contains;
 use std::cell::OnceCell;
@@ -25,6 +26,7 @@ const MOST_NAMES: usize = 4;
 const MOST_COMMANDS: usize = 256;
 
 /// A command in a script that starts a job.
+#[derive(Clone, Copy)]
 struct Command<'a> {
     /// Its line up to it.
     before: &'a [u8],
@@ -40,38 +42,76 @@ pub fn resubmits(script: &[u8]) -> bool {
     let names = || names.get_or_init(|| own_names(script));
     let waiting = OnceCell::new();
     let waits = || *waiting.get_or_init(|| waits(script));
-    let submits = |command: &Command| {
-        names_itself(command.behind, names()) && !is_outside_of_a_job(command.above)
-    };
-    let requeues = |command: &Command| contains(command.behind, b"$");
     let runs = |command: &Command| {
-        !only_says(command.before)
-            && !only_after_success(command.before)
-            && (contains(command.before, b"||") || !waits())
+        !only_after_success(command.before) && (contains(command.before, b"||") || !waits())
     };
+    let submits = |command: &Command| {
+        let itself = || names_itself(command.behind, names()) && runs(command);
+        !is_outside_of_a_job(command.above) && (is_after_failure(script, command) || itself())
+    };
+    let requeues = |command: &Command| contains(command.behind, b"$") && runs(command);
     let any = |name: &'static [u8], starts: &dyn Fn(&Command) -> bool| {
         let mut all = commands(script, name).enumerate();
-        all.any(|(n, command)| n >= MOST_COMMANDS || starts(&command) && runs(&command))
+        all.any(|(n, command)| n >= MOST_COMMANDS || !only_says(command.before) && starts(&command))
     };
     any(b"sbatch ", &submits) || any(b"scontrol requeue", &requeues)
 }
 
+/// It runs where something in the job has failed, whatever it submits: for the job itself under another name, who knows. So does
+/// what stands in a function or a variable that is called there.
+fn is_after_failure(script: &[u8], command: &Command) -> bool {
+    if failure::leads_to(command.above, command.before) || failure::is_awaited(command.behind) {
+        return true;
+    }
+    let Some(name) = failure::holder(command.above, command.before) else {
+        return false;
+    };
+    let calls = memchr::memmem::find_iter(script, name).take(MOST_COMMANDS);
+    let mut calls = calls.map(|at| (at, Command::at(script, at, at + name.len())));
+    calls.any(|(at, call)| {
+        let is_in_longer = script[..at].last().is_some_and(|byte| is_in_name(*byte))
+            || call.behind.first().is_some_and(|byte| is_in_name(*byte));
+        !is_in_longer
+            && !call.is_comment()
+            && !only_says(call.before)
+            && (failure::leads_to(call.above, call.before)
+                || is_trapped(call.before) && contains(call.behind, b"ERR"))
+    })
+}
+
+/// `trap again`, `trap 'again`.
+fn is_trapped(before: &[u8]) -> bool {
+    let is_quote = |byte: &u8| matches!(byte, b'"' | b'\'');
+    let quotes = usize::from(before.last().is_some_and(is_quote));
+    before[..before.len() - quotes].ends_with(b"trap ")
+}
+
 /// Commands of this name in lines that are no comments.
 fn commands<'a>(script: &'a [u8], name: &'static [u8]) -> impl Iterator<Item = Command<'a>> {
-    let all = memchr::memmem::find_iter(script, name).map(move |at| {
-        let line = &script[at.saturating_sub(LONGEST)..at];
-        let behind = &script[at + name.len()..];
+    let all = memchr::memmem::find_iter(script, name);
+    let all = all.map(move |at| Command::at(script, at, at + name.len()));
+    all.filter(|command| !command.is_comment())
+}
+
+impl<'a> Command<'a> {
+    /// The one of which the name stands between these bytes.
+    fn at(script: &'a [u8], start: usize, end: usize) -> Command<'a> {
+        let line = &script[start.saturating_sub(LONGEST)..start];
+        let behind = &script[end..];
         Command {
-            before: memchr::memrchr(b'\n', line).map_or(line, |start| &line[start + 1..]),
-            behind: &behind[..end(&behind[..behind.len().min(LONGEST)])],
-            above: &script[at.saturating_sub(NEAR)..at],
+            before: memchr::memrchr(b'\n', line).map_or(line, |newline| &line[newline + 1..]),
+            behind: &behind[..end_of(&behind[..behind.len().min(LONGEST)])],
+            above: &script[start.saturating_sub(NEAR)..start],
         }
-    });
-    all.filter(|command| !command.before.trim_ascii_start().starts_with(b"#"))
+    }
+
+    fn is_comment(&self) -> bool {
+        self.before.trim_ascii_start().starts_with(b"#")
+    }
 }
 
 /// Where the command ends with which `text` begins; it may go on below.
-fn end(text: &[u8]) -> usize {
+fn end_of(text: &[u8]) -> usize {
     let mut ends = memchr::memchr2_iter(b'\n', b';', text);
     let end = ends.find(|&at| text[at] == b';' || !text[..at].ends_with(b"\\"));
     end.unwrap_or(text.len())
@@ -253,7 +293,7 @@ mod tests {
             ),
             ("ME=$(realpath \"$0\")\n./solve || sbatch $ME", true),
             ("ME=$(realpath \"$0\")\n./solve || sbatch ${ME} 5", true),
-            ("ME=$(realpath \"$0\")\n./solve || sbatch SOME.sh", false),
+            ("ME=$(realpath \"$0\")\n./solve; sbatch SOME.sh", false),
             ("./solve || { echo failed; sbatch $0; }", true),
             (
                 "usage() { echo \"Usage: sbatch $0 FILE\"; exit 1; }\n./solve",
@@ -304,11 +344,69 @@ mod tests {
             ),
             ("echo >&2 \"Usage: sbatch $0\"\n./solve", false),
             ("./solve", false),
+            // Whatever is submitted, where something has failed.
+            ("./solve || sbatch run.sh", true),
+            ("./solve; [ $? -ne 0 ] && sbatch run.sh", true),
+            (
+                "./solve\nrc=$?\nif [ $rc -ne 0 ]; then\n  sbatch run.sh\nfi",
+                true,
+            ),
+            (
+                "./solve\nif [ ! -f done ]; then sbatch run.sh; fi",
+                true,
+            ),
+            (
+                "if ./solve; then :; else sbatch --mem=16G run.sh; fi",
+                true,
+            ),
+            ("case $? in 137) sbatch --mem=16G run.sh;; esac", true),
+            ("./solve\n[[ $? -eq 137 ]] && sbatch --mem=64G run.sh", true),
+            (
+                "EXIT=$?\nif (( EXIT == 1 )); then sbatch run.sh; fi",
+                true,
+            ),
+            (
+                "./solve || python -c \"import os; os.system('sbatch run.sh')\"",
+                true,
+            ),
+            (
+                "./solve || ssh login \"cd $PWD; sbatch run.sh\"",
+                true,
+            ),
+            (
+                "sbatch --dependency=afternotok:$SLURM_JOB_ID run.sh\n./solve",
+                true,
+            ),
+            ("again() { sbatch \"$SELF\"; }\n./solve || again", true),
+            (
+                "again() {\n  echo again\n  sbatch run.sh\n}\ntrap again ERR\n./solve",
+                true,
+            ),
+            ("AGAIN=\"sbatch run.sh\"\n./solve || $AGAIN", true),
+            ("./solve || echo \"sbatch run.sh again\"", false),
+            (
+                "[ -f in ] || { echo none; exit 1; }; ./solve; sbatch next.sh",
+                false,
+            ),
+            ("if [ $? -eq 0 ]; then sbatch next.sh; fi", false),
+            ("if ./solve; then\n  sbatch next.sh\nfi", false),
+            (
+                "if [ ! -f in ]; then exit 1; fi\n./solve\nsbatch next.sh",
+                false,
+            ),
+            ("next() { sbatch next.sh; }\n./solve && next", false),
+            ("NEXT=\"sbatch next.sh\"\n./solve\n$NEXT", false),
+            (
+                "sbatch --dependency=afterok:$SLURM_JOB_ID next.sh\n./solve",
+                false,
+            ),
         ] {
             assert_eq!(resubmits(script.as_bytes()), right, "{script}");
         }
         for hostile in [
             "trap x\nsbatch $0 &&\n",
+            "f() { sbatch f; }\n",
+            "A=\"sbatch AA\n",
             "sbatch $0;",
             "A=$0 ",
             "sbatch \\\n",
