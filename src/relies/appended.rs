@@ -1,7 +1,7 @@
 //! Lists of other languages that grow: `cmd = ["srun"]`, and below it `cmd += ["-n", "4"]` or `cmd.append("./a")`.
 
-use super::assignments::set_by;
 use super::names::is_in_name;
+use super::sets::set_by;
 
 /// Nothing that is appended is longer, in bytes.
 const LONGEST: usize = 512;

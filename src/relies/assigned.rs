@@ -74,10 +74,32 @@ pub fn list_length(list: &[u8]) -> usize {
         .unwrap_or(list.len())
 }
 
-/// What stands between `start`, with which the text begins, and the next `end` on its line.
+/// What stands between `start`, with which the text begins, and the next `end` on its line; of brackets the one that closes
+/// it, as far as that is found.
 pub fn enclosed<'a>(text: &'a [u8], start: &[u8], end: &[u8]) -> Option<&'a [u8]> {
     let inner = text.strip_prefix(start)?;
     let inner = &inner[..inner.len().min(LONGEST_VALUE)];
     let line = memchr::memchr(b'\n', inner).map_or(inner, |newline| &inner[..newline]);
-    memchr::memmem::find(line, end).map(|at| &line[..at])
+    let first = memchr::memmem::find(line, end)?;
+    let opens_another = end.ends_with(b")") && line[..first].contains(&b'(');
+    let last = || closed_at(&line[..], end);
+    let at = opens_another.then(last).flatten().unwrap_or(first);
+    Some(&line[..at])
+}
+
+/// Where `end` stands in `text`, outside of brackets that are opened there.
+fn closed_at(text: &[u8], end: &[u8]) -> Option<usize> {
+    let mut depth = 0usize;
+    let mut ends = memchr::memchr2_iter(b'(', b')', text);
+    ends.find(|&at| match text[at] {
+        b'(' => {
+            depth += 1;
+            false
+        }
+        _ if depth == 0 => text[at..].starts_with(end),
+        _ => {
+            depth -= 1;
+            false
+        }
+    })
 }

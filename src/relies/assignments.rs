@@ -4,6 +4,7 @@ use super::assigned::{LONGEST_LIST, LONGEST_VALUE, assigned, line_before, list_l
 use super::loops::Lists;
 use super::names::{is_in_name, name_length};
 use super::options::{number, size};
+use super::sets::{self, EXPORTS};
 use crate::text::contains;
 
 /// Where the last file is read that may set any variable; 0 where none is. What sets up programs sets none that a script
@@ -223,29 +224,14 @@ pub fn is_set(script: &[u8], name: &[u8]) -> bool {
     })
 }
 
-/// How csh and fish export a variable: its value stands behind a blank.
-const EXPORTS: [&[u8]; 6] = [
-    b"setenv ",
-    b"set -x ",
-    b"set -gx ",
-    b"set -lx ",
-    b"set -Ux ",
-    b"set --export ",
-];
-
 fn is_exported(before: &[u8]) -> bool {
     EXPORTS.iter().any(|export| before.ends_with(export))
 }
 
 /// What `setenv X 4g` says, as bash writes it.
 pub fn as_export(command: &[u8]) -> Option<Vec<u8>> {
-    let command = command.trim_ascii();
-    let text = EXPORTS
-        .iter()
-        .find_map(|export| command.strip_prefix(*export))?;
-    let text = text.trim_ascii_start();
-    let (name, value) = text.split_at(name_length(text));
-    Some([b"export ", name, b"=", value.trim_ascii_start()].concat())
+    let set = sets::exported(command.trim_ascii())?;
+    Some([b"export ", set.name, b"=", set.value.trim_ascii_start()].concat())
 }
 
 /// A variable between `before` and `after` is read, or grows: `read N`, `N+=1`, `((N++))`.
@@ -295,29 +281,6 @@ pub fn is_nproc(command: &[u8]) -> bool {
         && memchr::memmem::find(command, b"--all").is_none()
 }
 
-/// The variable that a command sets: `T` of `export T=8`, and of what Perl, Python and R say: `my $t = 8`, `t = 8`, `t <- 8`.
-pub fn set_by(command: &[u8]) -> Option<&[u8]> {
-    memchr::memchr2(b'=', b'<', command)?;
-    let mut text = command.trim_ascii_start();
-    for before in [
-        &b"export "[..],
-        b"local ",
-        b"declare ",
-        b"readonly ",
-        b"set ",
-        b"@ ",
-        b"my ",
-        b"our ",
-        b"$",
-    ] {
-        text = text.strip_prefix(before).unwrap_or(text).trim_ascii_start();
-    }
-    let name = &text[..name_length(text)];
-    let after = text[name.len()..].trim_ascii_start();
-    let is_set = matches!(after, [b'=', next, ..] if *next != b'=') || after.starts_with(b"<-");
-    (!name.is_empty() && is_set).then_some(name)
-}
-
 /// A command that sets variables of the script and starts nothing: what they hold counts where they are used. Options that
 /// one holds count where they stand, for nothing may speak of them where it is used.
 pub fn only_sets(command: &[u8]) -> bool {
@@ -347,15 +310,4 @@ pub fn only_sets(command: &[u8]) -> bool {
         text = after.trim_ascii_start();
     }
     true
-}
-
-/// Where `name` is used in `text`, as `$T`, `${T}` or, where the shell computes, `T`.
-pub fn uses<'a>(name: &'a [u8], text: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    memchr::memmem::find_iter(text, name).filter(move |&at| {
-        let after = text.get(at + name.len());
-        let before = text[..at].last();
-        after.is_none_or(|byte| !is_in_name(*byte) && *byte != b'=')
-            && before
-                .is_some_and(|byte| matches!(byte, b'$' | b'{' | b'(' | b' ' | b'<' | b'>' | b'='))
-    })
 }

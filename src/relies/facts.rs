@@ -2,13 +2,15 @@
 
 use super::assignments::is_set;
 use super::forks::{STARTERS, runs_several};
+use super::functions::Function;
 use super::heredocs::SUBMIT;
 use super::launchers::names_a_launcher;
 use super::lines::{Line, lines, words_of_line};
+use super::names::is_in_name;
 use super::options::number;
 use super::printed::{Printed, Sink, file_name};
 use super::variables::{Variables, Written};
-use super::{settings, shown};
+use super::{assigned, functions, sets, settings, shown};
 use crate::text::contains;
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -19,6 +21,18 @@ const EVERY_MACHINES: [&[u8]; 2] = [b"_JAVA_OPTIONS=", b"JAVA_TOOL_OPTIONS="];
 const NEXTFLOWS: [&[u8]; 2] = [b"NXF_JVM_ARGS=", b"NXF_OPTS="];
 /// That from which Maven's takes it.
 const MAVENS: [&[u8]; 1] = [b"MAVEN_OPTS="];
+
+/// Slurm's variables that say which of several parts of the work is done.
+const PARTS: [&[u8]; 2] = [b"SLURM_ARRAY_TASK_ID", b"SLURM_PROCID"];
+
+/// Those that hold the number of the job itself.
+const OWN_JOB: [&[u8]; 2] = [b"SLURM_JOB_ID", b"SLURM_JOBID"];
+
+/// Classes of Dask's and of submitit's that start other jobs.
+const CLUSTERS_OF_JOBS: [&[u8]; 4] = [b"SLURMCluster", b"PBSCluster", b"LSFCluster", b"submitit"];
+
+/// Of each no more uses are looked at.
+const MOST_PARTS: usize = 64;
 
 /// Nextflow runs its tasks in the job itself, unless it is to use one of these.
 const SCHEDULERS: [&[u8]; 10] = [
@@ -48,7 +62,12 @@ pub struct Facts<'a> {
     processes: OnceCell<Option<u64>>,
     names_limit: OnceCell<bool>,
     settings: OnceCell<Vec<Range<usize>>>,
+    functions: OnceCell<Vec<Function<'a>>>,
+    parts: OnceCell<Vec<&'a [u8]>>,
+    own_job: OnceCell<Vec<&'a [u8]>>,
+    sizes_other_jobs: OnceCell<bool>,
 }
+
 
 impl<'a> Facts<'a> {
     /// Those of `script`.
@@ -74,6 +93,10 @@ impl<'a> Facts<'a> {
             processes: OnceCell::new(),
             names_limit: OnceCell::new(),
             settings: OnceCell::new(),
+            functions: OnceCell::new(),
+            parts: OnceCell::new(),
+            own_job: OnceCell::new(),
+            sizes_other_jobs: OnceCell::new(),
         }
     }
 
@@ -152,6 +175,61 @@ impl<'a> Facts<'a> {
         *self.has_functions.get_or_init(has)
     }
 
+    /// What stands behind the sign that first sets `name`, up to the end of its line or command.
+    pub fn said_of(&self, name: &[u8]) -> Option<&'a [u8]> {
+        memchr::memmem::find_iter(self.script, name).find_map(|at| {
+            let is_inside = self.script[..at].last().is_some_and(|byte| is_in_name(*byte));
+            let after = &self.script[at + name.len()..];
+            let end = memchr::memchr2(b'\n', b';', after).unwrap_or(after.len());
+            let value = after[..end].trim_ascii_start().strip_prefix(b"=")?;
+            (!is_inside && !value.starts_with(b"=")).then(|| value.trim_ascii())
+        })
+    }
+
+    /// Its function of that name.
+    fn function(&self, name: &[u8]) -> Option<&Function<'a>> {
+        let all = || match self.has_functions() {
+            true => functions::functions(self.script),
+            false => Vec::new(),
+        };
+        let all = self.functions.get_or_init(all);
+        all.iter().find(|one| one.name == name)
+    }
+
+    /// It has a function of that name which only prints what it is called with.
+    pub fn prints(&self, name: &[u8]) -> bool {
+        let body = self.function(name).map(|one| &self.script[one.body.clone()]);
+        body.is_some_and(functions::only_prints)
+    }
+
+    /// It has a cluster of other jobs, which are given their sizes where it is made.
+    pub fn sizes_other_jobs(&self) -> bool {
+        let sizes = || CLUSTERS_OF_JOBS.iter().any(|name| contains(self.script, name));
+        *self.sizes_other_jobs.get_or_init(sizes)
+    }
+
+    /// Variables of it that hold the number of the job itself.
+    pub fn own_job(&self) -> &[&'a [u8]] {
+        self.own_job.get_or_init(|| set_to(self.script, &OWN_JOB))
+    }
+
+    /// The function of it that a command calls with the count of CPUs, which `name` holds unless Slurm's own variable does: by which
+    /// argument it knows it, and where its body stands.
+    pub fn called(&self, command: &[u8], name: Option<&[u8]>) -> Option<(&'static [u8], Range<usize>)> {
+        const ARGUMENTS: &[u8] = b"123456789";
+        let mut words = sets::begun(command).split(u8::is_ascii_whitespace);
+        let first = words.next()?;
+        let body = self.function(first)?.body.clone();
+        let mut arguments = words.filter(|word| !word.is_empty());
+        let at = arguments.position(|word| sets::is_count(word, name))?;
+        Some((ARGUMENTS.get(at..at + 1)?, body))
+    }
+
+    /// What says which part of the work a job does, and the variables that are set to it.
+    pub fn parts(&self) -> &[&'a [u8]] {
+        self.parts.get_or_init(|| set_to(self.script, &PARTS))
+    }
+
     /// It starts a program that starts others several times, perhaps those that it has written into a file.
     pub fn starts_several(&self) -> bool {
         let may = || STARTERS.iter().any(|name| contains(self.script, name));
@@ -213,6 +291,23 @@ impl<'a> Facts<'a> {
             .processes
             .get_or_init(|| processes_of_orca(self.script))
     }
+}
+
+/// Those of `names` that stand in a script, and the variables that are set to what has one of them in it.
+fn set_to<'a>(script: &'a [u8], names: &[&[u8]]) -> Vec<&'a [u8]> {
+    let mut found = Vec::new();
+    for name in names {
+        for at in memchr::memmem::find_iter(script, name).take(MOST_PARTS) {
+            let line = assigned::line_before(script, at);
+            let begin = memchr::memrchr(b';', line).map_or(0, |end| end + 1);
+            let end = at + name.len();
+            found.push(&script[at..end]);
+            found.extend(sets::set_by(&script[at - (line.len() - begin)..end]));
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 /// A line that is no comment sets one of `names` to something with a heap in it.

@@ -4,8 +4,18 @@ use super::lines::{lines, name_of, words_of_line};
 use crate::text::contains;
 use std::ops::Range;
 
-/// Programs that start what stands behind them several times.
-pub const STARTERS: [&[u8]; 5] = [b"parallel", b"xargs", b"env_parallel", b"sem", b"rush"];
+/// Programs that start what stands behind them several times, or each line of a list that they are given.
+pub const STARTERS: [&[u8]; 9] = [
+    b"parallel",
+    b"xargs",
+    b"env_parallel",
+    b"sem",
+    b"rush",
+    b"ParaFly",
+    b"disBatch",
+    b"paramrun",
+    b"greasy",
+];
 
 /// Names of functions and classes by which a program starts itself or others several times, without what they belong to.
 const FORKS: [&[u8]; 17] = [

@@ -2,7 +2,7 @@
 
 use super::floor::LineNeed;
 use super::lines::name_of;
-use super::options::{Value, decimal, number, size, value};
+use super::options::{Value, behind_equals, decimal, number, size, value};
 
 /// What an option says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,8 +105,11 @@ pub fn is_worker_of_spark(name: &[u8]) -> bool {
 /// Programs whose processes are counted by a word behind them, which stands so far behind.
 const COUNTED_BY_PLACE: [(&[u8], usize); 3] = [(b"rungms", 3), (b"runmpi", 1), (b"runPcry", 1)];
 
-/// Variables that say how many processes a program starts.
-const COUNTED_BY_VARIABLE: [&[u8]; 3] = [b"PARNODES", b"MOLCAS_NPROCS", b"NSCM"];
+/// Variables that say how many processes a program starts; what Gaussian takes where its input names nothing among them.
+const COUNTED_BY_VARIABLE: [&[u8]; 4] = [b"PARNODES", b"MOLCAS_NPROCS", b"NSCM", b"GAUSS_PDEF"];
+
+/// That by which Gaussian takes memory then, of eight bytes a word.
+const MEMORY_OF_GAUSSIAN: &[u8] = b"GAUSS_MDEF";
 
 /// Notes what the programs of a command are told.
 pub fn needs(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
@@ -124,19 +127,11 @@ impl Form {
         let Some(value) = self.value_in(words) else {
             return;
         };
-        let memory = |unit, times: Option<u64>| match unit_in_mib(unit, value) {
-            Size::None => None,
-            Size::Mib(mib) => Some(times.map_or(LineNeed::AllMemory, |times| {
-                LineNeed::Memory(mib.saturating_mul(times))
-            })),
-            Size::Unknown => Some(LineNeed::AllMemory),
-        };
-        let need = match self.2 {
-            Says::Processes => processes(value),
-            Says::Memory(unit) => memory(unit, Some(1)),
-            Says::MemoryOfEach(unit) => memory(unit, self.processes(words)),
-        };
-        need.into_iter().for_each(note);
+        match self.2 {
+            Says::Processes => processes(value).into_iter().for_each(note),
+            Says::Memory(unit) => memory(unit, value, Some(1), note),
+            Says::MemoryOfEach(unit) => memory(unit, value, self.processes(words), note),
+        }
     }
 
     /// How many processes the same program starts; `None` where nobody can say.
@@ -156,7 +151,19 @@ impl Form {
         if self.1.starts_with('-') {
             return value(words, at, &[self.1], &[self.1]);
         }
-        words[at].strip_prefix(self.1.as_bytes()).map(Value::of)
+        let is_named = words[at].starts_with(self.1.as_bytes());
+        is_named.then(|| behind_equals(words, at)).flatten()
+    }
+}
+
+/// Notes what `value` counts in `unit`, taken so often; `None`: nobody can say how often.
+fn memory(unit: Unit, value: Value, times: Option<u64>, note: &mut impl FnMut(LineNeed)) {
+    match unit_in_mib(unit, value) {
+        Size::None => {}
+        Size::Mib(mib) => note(times.map_or(LineNeed::AllMemory, |times| {
+            LineNeed::Memory(mib.saturating_mul(times))
+        })),
+        Size::Unknown => value.note_memory(note),
     }
 }
 
@@ -220,13 +227,18 @@ fn by_place(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
 
 /// `export PARNODES=16`.
 fn by_variable(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
-    for word in words {
+    for (at, word) in words.iter().enumerate() {
         let Some(equals) = memchr::memchr(b'=', word) else {
             continue;
         };
-        if COUNTED_BY_VARIABLE.contains(&&word[..equals]) {
-            let need = processes(Value::of(&word[equals + 1..]));
+        let name = &word[..equals];
+        if COUNTED_BY_VARIABLE.contains(&name) {
+            let need = behind_equals(words, at).and_then(processes);
             need.into_iter().for_each(&mut *note);
+        } else if name == MEMORY_OF_GAUSSIAN
+            && let Some(value) = behind_equals(words, at)
+        {
+            memory(Unit::Words, value, Some(1), note);
         }
     }
 }

@@ -5,14 +5,15 @@ use super::facts::Facts;
 use super::floor::{AskedCpus, Floor, LineNeed, Reliance, Taken};
 use super::lines::{self, Has, Line};
 use super::pipes::{self, Pipe};
-use super::printed::Sink;
+use super::printed::{Sink, file_name};
 use super::several::Several;
 use super::signs::{self, Signs};
 use super::variables::{Variables, Written};
 use super::{
-    appended, assignments, edits, forks, helpers, inner, inputs, java, programs, shares, shown,
-    sizes, steps,
+    appended, assignments, edits, forks, helpers, inner, inputs, java, memory, programs, sets, shares,
+    shown, sizes, steps,
 };
+use crate::text::contains;
 use crate::text::units::printable_part;
 use std::cell::{Cell, OnceCell};
 use std::ops::Range;
@@ -31,6 +32,12 @@ const DEEPEST: u32 = 3;
 
 /// Variables that hold how many CPUs there are are followed so many times: what is behind is read each time.
 const MOST_FOLLOWED: u32 = 64;
+
+/// A pipe goes on for so many lines.
+const MOST_OF_A_PIPE: usize = 4;
+
+/// Of more files with answers of Slurm's nobody asks who reads them: for each all of the script is read.
+const MOST_ANSWERS: u32 = 4;
 
 /// Of more lists nobody asks whether they grow: for each all of the script is read.
 const MOST_LISTS: u32 = 16;
@@ -54,8 +61,10 @@ pub struct Found<'a> {
     followed: u32,
     /// Lists of which it was asked whether they grow.
     lists: u32,
-    /// Variables that have been followed, and from where on.
-    known: Vec<(&'a [u8], usize)>,
+    /// Files of which it was asked who reads the answer in them.
+    answers: u32,
+    /// Variables that have been followed, and where.
+    known: Vec<(&'a [u8], Range<usize>)>,
     /// Whether a line has a command in the background: the last one of which that was asked, by where it begins and ends.
     background: Cell<Option<(Range<usize>, bool)>>,
     /// Of the command that is being read.
@@ -82,6 +91,7 @@ impl<'a> Found<'a> {
             variables: Variables::of(script),
             followed: 0,
             lists: 0,
+            answers: 0,
             known: Vec::new(),
             background: Cell::new(None),
             words: Vec::new(),
@@ -100,7 +110,8 @@ impl<'a> Found<'a> {
             (&self.memory, &self.cpus),
             (Some((None, _)), Some((None, _)))
         );
-        if is_all || !all.matter() {
+        let asks = !is_all && self.asks_about_itself(line, all);
+        if is_all || !all.matter() && !asks {
             return;
         }
         if line.text.len() > LONGEST_LINE {
@@ -109,22 +120,40 @@ impl<'a> Found<'a> {
             }
             return self.keep_all(line, all);
         }
-        if all.has(Signs::OTHER_JOB) && all.has(Signs::OWN_JOB) {
-            self.take_answers(line, signs);
+        if asks {
+            self.take_answers(line);
         }
         self.take_commands(line, signs);
     }
 
-    /// What the job asks Slurm about itself may be any part of a command.
-    fn take_answers(&mut self, line: &Line<'a>, mut signs: &[(usize, Signs)]) {
+    /// A line asks Slurm about a job, and that may be this one.
+    fn asks_about_itself(&self, line: &Line, signs: Signs) -> bool {
+        signs.has(Signs::OTHER_JOB)
+            && (signs.has(Signs::OWN_JOB) || self.names_itself(&self.written[line.place()]))
+    }
+
+    /// The job's own number stands in a text, or a variable that holds it.
+    fn names_itself(&self, text: &[u8]) -> bool {
+        let mut names = self.facts.own_job().iter();
+        let is_slurms = |name: &[u8]| name.starts_with(b"SLURM_") && contains(text, name);
+        names.any(|name| is_slurms(name) || sets::uses(name, text).next().is_some())
+    }
+
+    /// What the job asks Slurm about itself may be any part of a command, and what reads the answer stand below.
+    fn take_answers(&mut self, line: &Line<'a>) {
         let written = Line {
-            text: &self.written[line.place()],
+            text: &self.written[line.start..self.end_of_pipe(line)],
             ..*line
         };
         for command in written.whole_commands(self.has) {
-            let all = Signs::all(signs::up_to(line.start + command.end, &mut signs));
-            if all.has(Signs::OTHER_JOB) && all.has(Signs::OWN_JOB) {
-                programs::asks_about_itself(&written.text[command], &mut |need| match need {
+            let command = &written.text[command];
+            if !self.names_itself(command) {
+                continue;
+            }
+            let kept = self.kept_answer(command, line);
+            let texts = kept.into_iter().chain([command]);
+            for text in texts {
+                programs::asks_about_itself(command, text, &mut |need| match need {
                     LineNeed::Memory(_) | LineNeed::Beside(_) | LineNeed::AllMemory => {
                         raise(&mut self.memory, None, line)
                     }
@@ -132,6 +161,33 @@ impl<'a> Found<'a> {
                 });
             }
         }
+    }
+
+    /// Where the pipe ends that goes on below a line.
+    fn end_of_pipe(&self, line: &Line) -> usize {
+        let mut end = line.place().end;
+        for _ in 0..MOST_OF_A_PIPE {
+            if !self.written[line.start..end].trim_ascii_end().ends_with(b"|") {
+                break;
+            }
+            let below = memchr::memchr(b'\n', &self.written[end..]);
+            end = below.map_or(self.written.len(), |newline| end + newline + 1);
+        }
+        end
+    }
+
+    /// The lines that read the file into which a command writes an answer.
+    fn kept_answer(&mut self, command: &[u8], line: &Line<'a>) -> Vec<&'a [u8]> {
+        let Some(target) = shown::arrow_target(command).filter(|_| self.answers < MOST_ANSWERS)
+        else {
+            return Vec::new();
+        };
+        self.answers += 1;
+        let name = file_name(target);
+        let below = &self.written[line.place().end..];
+        let reads = |line: &Line| lines::words(line.text).any(|word| lines::name_of(word) == name);
+        let reading = lines::lines(below).filter(reads);
+        reading.map(|line| line.text).collect()
     }
 
     /// One more command of `line` may be read; where there are too many, all that its signs are about is kept.
@@ -321,12 +377,10 @@ impl<'a> Found<'a> {
             }
         }
         if signs.has(Signs::CPU_VARIABLE) || signs.has(Signs::PROCESSORS) {
-            self.keep_share(shares::least(command), line);
+            self.keep_share(shares::least(command, self.facts.parts()), line);
         }
-        if signs.has(Signs::CPU_VARIABLE)
-            && let Some(name) = assignments::set_by(command)
-        {
-            self.follow(name, end, line);
+        if signs.has(Signs::CPU_VARIABLE) {
+            self.follow_all(command, None, end..self.script.len(), line);
         }
     }
 
@@ -357,23 +411,47 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Somewhere behind `from` the script may hang on what `name` holds: how many CPUs there are. Where it is used too often for
+    /// Follows how many CPUs there are, which `name` holds unless Slurm's own variable does, to where a command hands that on: what
+    /// it sets to it is used in `within`, the argument of a function of the script in that.
+    fn follow_all(
+        &mut self,
+        command: &'a [u8],
+        name: Option<&[u8]>,
+        within: Range<usize>,
+        line: &Line<'a>,
+    ) {
+        for set in sets::set_to_count(command, name) {
+            self.follow(set, within.clone(), line);
+        }
+        if let Some((argument, body)) = self.facts.called(command, name) {
+            let first = Line {
+                number: 1,
+                start: 0,
+                text: &[],
+            };
+            let head = Line::around(self.script, body.start, &first);
+            self.follow(argument, body, &head);
+        }
+    }
+
+    /// Somewhere in `within` the script may hang on what `name` holds: how many CPUs there are. Where it is used too often for
     /// all of that to be read, it may.
-    fn follow(&mut self, name: &'a [u8], from: usize, line: &Line<'a>) {
+    fn follow(&mut self, name: &'a [u8], within: Range<usize>, line: &Line<'a>) {
         let script = self.script;
-        let from = from.min(script.len());
+        let (from, end) = (within.start.min(script.len()), within.end.min(script.len()));
         let mut known = self.known.iter();
-        let is_known = known.any(|&(known, since)| known == name && since <= from);
-        if is_known || matches!(self.cpus, Some((None, _))) {
+        let is_known =
+            known.any(|(known, place)| *known == name && place.start <= from && end <= place.end);
+        if from >= end || is_known || matches!(self.cpus, Some((None, _))) {
             return;
         }
-        self.known.push((name, from));
+        self.known.push((name, from..end));
         self.followed += 1;
         if self.followed > MOST_FOLLOWED {
             raise(&mut self.cpus, None, line);
             return;
         }
-        for at in assignments::uses(name, &script[from..]) {
+        for at in sets::uses(name, &script[from..end]) {
             if matches!(self.cpus, Some((None, _))) {
                 return;
             }
@@ -389,19 +467,22 @@ impl<'a> Found<'a> {
             {
                 continue;
             }
+            let behind = user.start + command.end;
             let text = &user.text[command];
             if programs::hangs_on_count(&self.facts, text, Some(name)) {
                 raise(&mut self.cpus, None, &user);
                 continue;
             }
-            let set = assignments::set_by(text);
-            if set != Some(b"OMP_NUM_THREADS") {
-                let (before, after) = (&script[..from + at], &script[from + at + name.len()..]);
-                self.keep_share(shares::least_behind(before, after), &user);
+            let (before, after) = (&script[..from + at], &script[from + at + name.len()..]);
+            if memory::is_size(before) {
+                raise(&mut self.cpus, None, &user);
+                continue;
             }
-            if let Some(other) = set {
-                self.follow(other, user.start + user.text.len(), &user);
+            if sets::set_by(text) != Some(b"OMP_NUM_THREADS") {
+                let parts = self.facts.parts();
+                self.keep_share(shares::least_behind(before, after, parts), &user);
             }
+            self.follow_all(text, Some(name), behind..end, &user);
         }
     }
 
@@ -447,9 +528,10 @@ impl<'a> Found<'a> {
         // How many of them run at once is the script's own secret.
         let several = OnceCell::new();
         let is_kept = || {
-            let variable = assignments::set_by(command);
+            let variable = sets::set_by(command);
             variable.is_some_and(|name| places().uses(name))
-                || (variable.is_some() || writes) && facts.starts_several()
+                || (variable.is_some() || writes || shown::makes_text(words))
+                    && facts.starts_several()
         };
         let is_several = || {
             *several.get_or_init(|| {
@@ -480,7 +562,7 @@ impl<'a> Found<'a> {
             java::needs(facts, words, &mut note);
         }
         if signs.has(Signs::SIZED) || signs.has(Signs::PROCESSORS) {
-            sizes::needs(facts, words, &mut note);
+            sizes::needs(facts, command, words, &mut note);
             let put_in = edits::put_in(words);
             let words = put_in.as_deref().unwrap_or(words);
             inputs::needs(facts, words, cpus, &mut note);
@@ -503,7 +585,8 @@ impl<'a> Found<'a> {
 /// A command of a line only shows something, as far as that is known of the script.
 fn prints_only(facts: &Facts, line: &Line, command: &Range<usize>) -> bool {
     let goes_on = |text: &[u8], place: &Range<usize>| facts.sink(text, place).is_some();
-    line.only_shows(command, || facts.collects(), goes_on)
+    let prints = |name: &[u8]| facts.prints(name);
+    line.only_shows(command, || facts.collects(), goes_on, prints)
 }
 
 /// Keeps what needs more; all that was asked for is the most.

@@ -2,8 +2,9 @@
 //! of what it starts, so its own is put there.
 
 use super::assigned::{LONGEST_LIST, assigned, enclosed, line_before};
-use super::assignments::{self, begins_command, set_by};
+use super::assignments::{self, begins_command};
 use super::names::{is_in_name, name_length};
+use super::sets::set_by;
 use super::signs::Signs;
 use crate::text::contains;
 use std::cell::OnceCell;

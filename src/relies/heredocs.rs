@@ -21,7 +21,10 @@ pub fn of_others(
     let mut found = Vec::new();
     for_each(script, |head, body| {
         let text = &script[body.clone()];
-        if is_of_others(head, text, &starts) || is_printed(head, text) && !collects() {
+        if is_comment(head)
+            || is_of_others(head, text, &starts)
+            || is_printed(head, text) && !collects()
+        {
             found.push(body);
         }
     });
@@ -96,6 +99,12 @@ fn body(script: &[u8], start: usize, mark: &[u8], strips_tabs: bool) -> Option<R
         line = end + 1;
     }
     None
+}
+
+/// `: <<'END'`: nothing in it runs.
+fn is_comment(head: &[u8]) -> bool {
+    let head = head.trim_ascii_start().strip_prefix(b":");
+    head.is_some_and(|rest| rest.trim_ascii_start().starts_with(b"<<"))
 }
 
 /// It goes into the job's own output, and no value of it into another command.

@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use super::floor::LineNeed;
-use super::options::{Value, number, size};
+use super::options::{Value, number};
 
 /// Inputs that stand in the script: Gaussian's `%nprocshared=8`, ORCA's `nprocs 8` and its `%maxcore`, which is for each of them.
 pub fn needs(facts: &Facts, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(LineNeed)) {
@@ -12,7 +12,6 @@ pub fn needs(facts: &Facts, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Li
     for at in 0..words.len() {
         let word = of_input(words[at], is_printed);
         is_input |= at == 0 && !word.contains(&b'=') || word.starts_with(b"%");
-        defaults_of_gaussian(word, note);
         if words[0].starts_with(b"!") {
             note_pal(word, note);
         }
@@ -24,16 +23,9 @@ pub fn needs(facts: &Facts, words: &[&[u8]], cpus: u64, note: &mut impl FnMut(Li
     }
 }
 
-/// A word of an input as printf and echo are given it: behind `\n`, of which the backslash parts words, with `%%` for `%`.
+/// A word of an input as printf and echo are given it, with `%%` for `%`.
 fn of_input(word: &[u8], is_printed: bool) -> &[u8] {
-    if !is_printed {
-        return word;
-    }
-    let behind = word.strip_prefix(b"n");
-    let word = behind
-        .filter(|word| word.starts_with(b"%") || word.starts_with(b"!"))
-        .unwrap_or(word);
-    match word.starts_with(b"%%") {
+    match is_printed && word.starts_with(b"%%") {
         true => &word[1..],
         false => word,
     }
@@ -59,12 +51,13 @@ impl<'a> Item<'a> {
         }
         if self.is(&[b"%maxcore"]) {
             let processes = facts.processes().unwrap_or(cpus);
-            note(match self.value() {
+            match self.value() {
                 Some(Value::Written(text)) => {
-                    LineNeed::Memory(number(text).unwrap_or(0).saturating_mul(processes))
+                    let mib = number(text).unwrap_or(0);
+                    note(LineNeed::Memory(mib.saturating_mul(processes)));
                 }
-                _ => LineNeed::AllMemory,
-            });
+                value => value.unwrap_or(Value::Computed).note_memory(note),
+            }
         }
     }
 
@@ -95,16 +88,6 @@ fn note_pal(word: &[u8], note: &mut impl FnMut(LineNeed)) {
         && name.eq_ignore_ascii_case(b"pal")
         && let Some(count) = number(count)
     {
-        note(LineNeed::Cpus(count));
-    }
-}
-
-/// What Gaussian takes where its input names nothing.
-fn defaults_of_gaussian(word: &[u8], note: &mut impl FnMut(LineNeed)) {
-    if let Some(mib) = word.strip_prefix(b"GAUSS_MDEF=").and_then(size) {
-        note(LineNeed::Memory(mib));
-    }
-    if let Some(count) = word.strip_prefix(b"GAUSS_PDEF=").and_then(number) {
         note(LineNeed::Cpus(count));
     }
 }

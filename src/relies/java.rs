@@ -4,7 +4,7 @@ use super::facts::Facts;
 use super::floor::LineNeed;
 use super::heap::heap_need;
 use super::lines::name_of;
-use super::options::{Value, size};
+use super::options::{Value, behind, size};
 use crate::text::contains;
 
 /// Programs that start a machine.
@@ -85,15 +85,11 @@ const BEFORE: [&[u8]; 8] = [
 /// Notes the heap that is named, or a share of what the job has.
 pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     let mut is_named = false;
-    for heap in words.iter().filter_map(|word| heap(word)) {
+    for heap in (0..words.len()).filter_map(|at| heap(words, at)) {
         is_named = true;
         match heap {
             Heap::Mib(mib) => note(LineNeed::Memory(heap_need(mib))),
-            Heap::Computed => note(LineNeed::AllMemory),
-            Heap::FollowsCpus => {
-                note(LineNeed::AllMemory);
-                note(LineNeed::AllCpus);
-            }
+            Heap::Computed(value) => value.note_memory(note),
         }
     }
     let by_share =
@@ -148,21 +144,20 @@ fn is_bbtool(name: &[u8], tool: &str) -> bool {
     tool.as_bytes() == name || bare().is_some_and(|bare| bare.as_bytes() == name)
 }
 
-enum Heap {
+enum Heap<'a> {
     Mib(u64),
-    Computed,
-    FollowsCpus,
+    Computed(Value<'a>),
 }
 
-/// `-Xmx7g`, also within `JAVA_OPTS=-Xmx7g`. A plain number is bytes.
-fn heap(word: &[u8]) -> Option<Heap> {
-    let name = b"-Xmx";
+/// `-Xmx7g` and `-Xmx"7g"`, also within `JAVA_OPTS=-Xmx7g`. A plain number is bytes.
+fn heap<'a>(words: &[&'a [u8]], at: usize) -> Option<Heap<'a>> {
+    let (name, word) = (b"-Xmx", words[at]);
     let text = word[memchr::memmem::find(word, name)? + name.len()..].trim_ascii_start();
     let text = text.strip_prefix(b"=").unwrap_or(text);
+    let text = behind(words, at, text).unwrap_or_default();
     let plain = || Some(str::from_utf8(text).ok()?.parse::<u64>().ok()? >> 20);
     Some(match size(text).or_else(plain) {
         Some(mib) => Heap::Mib(mib),
-        None if Value::of(text).follows_cpus() => Heap::FollowsCpus,
-        None => Heap::Computed,
+        None => Heap::Computed(Value::of(text)),
     })
 }

@@ -10,12 +10,23 @@ pub(super) const LAUNCHERS: [&[u8]; 7] = [
     b"mpirun_rsh",
 ];
 
+/// The same of installations whose names hold one of those: of Julia, of HPE's MPI, of a centre, of LIKWID.
+const NAMED_AFTER_THEM: [&[u8]; 5] = [
+    b"mpiexecjl",
+    b"mpirun_mpt",
+    b"mpiexec_mpt",
+    b"ccc_mprun",
+    b"likwid-mpirun",
+];
+
 /// A program of this file name starts others. Installations of MPI that stand beside each other end in their own names, as
 /// `mpirun.openmpi` and `mpiexec.hydra`.
 pub fn is_launcher(name: &[u8]) -> bool {
     let of_mpi = || name.starts_with(b"mpi") || name.starts_with(b"orterun");
     let before_dot = || name.split(|&byte| byte == b'.').next().unwrap_or(name);
-    LAUNCHERS.contains(&name) || of_mpi() && LAUNCHERS.contains(&before_dot())
+    LAUNCHERS.contains(&name)
+        || of_mpi() && LAUNCHERS.contains(&before_dot())
+        || NAMED_AFTER_THEM.contains(&name)
 }
 
 /// Programs that start others as these do, in some centres.

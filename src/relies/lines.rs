@@ -132,7 +132,7 @@ pub fn words_of_line(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     words(line).take_while(|word| *word != b"#")
 }
 
-/// Where the words of a command stand in it.
+/// Where the words of a command stand in it; of one behind `\n`, as printf is given it, without that letter.
 pub fn word_places(command: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -140,7 +140,8 @@ pub fn word_places(command: &[u8]) -> impl Iterator<Item = Range<usize>> {
         let start = at + rest.iter().position(|&byte| !parts_words(byte))?;
         let length = command[start..].iter().position(|&byte| parts_words(byte));
         at = length.map_or(command.len(), |length| start + length);
-        Some(start..at)
+        let is_glued = command[start] == b'n' && start + 1 < at && command[..start].ends_with(b"\\");
+        Some(start + usize::from(is_glued)..at)
     })
 }
 

@@ -6,7 +6,7 @@ use super::floor::LineNeed;
 use super::launchers::is_launcher;
 use super::lines::name_of;
 use super::memory_names::{is_mode, need_of, speaks_of_memory};
-use super::options::{Value, decimal, size, value};
+use super::options::{Value, behind_equals, decimal, size, value};
 use crate::text::contains;
 
 /// Options whose plain numbers are GiB.
@@ -60,6 +60,16 @@ const OF_RULES: [&[u8]; 7] = [
 
 /// Parts of exported names that say that the script itself means something by them.
 const OF_THE_SCRIPT: [&[u8]; 5] = [b"JOB_", b"MY_", b"TOTAL_", b"REQ_", b"NODE_"];
+
+/// What jobs are given by what starts clusters of them.
+const OF_JOBS: [&[u8]; 6] = [
+    b"memory",
+    b"job_mem",
+    b"mem_gb",
+    b"slurm_mem",
+    b"slurm_mem_per_cpu",
+    b"slurm_mem_gb",
+];
 
 /// srun's own options are read with its step.
 const OF_STEPS: [&[u8]; 4] = [b"--mem", b"--mem-per-cpu", b"--mem-bind", b"--mem-per-gpu"];
@@ -128,6 +138,22 @@ fn is_dyna(name: &[u8]) -> bool {
     LS_DYNA.iter().any(|one| name.starts_with(one))
 }
 
+/// What stands behind `before` is put together to a size of memory: `-Xmx{`, `--mem=$((2*`, `memory="`.
+pub fn is_size(before: &[u8]) -> bool {
+    const LONGEST: usize = 64;
+    let before = &before[before.len().saturating_sub(LONGEST)..];
+    let is_put_together = |byte: &u8| byte.is_ascii_digit() || b"{($\"'+*- ".contains(byte);
+    let without = |text: &'_ [u8]| text.iter().rposition(|byte| !is_put_together(byte)).map_or(0, |end| end + 1);
+    let before = &before[..without(before)];
+    // Python's `"--memory=" + str(n)`.
+    let before = before.strip_suffix(b"str").unwrap_or(before);
+    let before = &before[..without(before)];
+    let word = before.rsplit(|byte| byte.is_ascii_whitespace() || b"\"'[,".contains(byte));
+    let word = word.map(<[u8]>::trim_ascii).next().unwrap_or_default();
+    let is_named = || word.starts_with(b"-") || word.ends_with(b"=");
+    word.ends_with(b"-Xmx") || is_named() && speaks_of_memory(name_before(word))
+}
+
 /// What stands before the `=` of a word.
 fn name_before(word: &[u8]) -> &[u8] {
     word.split(|&byte| byte == b'=').next().unwrap_or(word)
@@ -164,6 +190,7 @@ fn named(
     let is_option = word.starts_with(b"-");
     if !speaks_of_memory(name)
         || !is_option && !command.reaches_program(name)
+        || OF_JOBS.contains(&name) && facts.sizes_other_jobs()
         || command.srun.is_some_and(|srun| srun < at) && OF_STEPS.contains(&name)
         || name.iter().any(|byte| matches!(byte, b'$' | b'/'))
     {
@@ -174,19 +201,17 @@ fn named(
     };
     let found = match is_option {
         true => value(words, at, &[text], &[]),
-        false => value_of(words, at),
+        false => behind_equals(words, at),
     };
     match found {
         Some(Value::Written(text)) => written(facts, command, at, text).into_iter().for_each(note),
         // Any program's `x=$Y` may hold anything.
         Some(Value::Computed)
-            if !is_option && name[0] != b'%' && !command.names_its_memory(name, at) => {}
-        Some(given) => {
-            note(LineNeed::AllMemory);
-            if given.follows_cpus() {
-                note(LineNeed::AllCpus);
-            }
-        }
+            if !is_option
+                && name[0] != b'%'
+                && !command.names_its_memory(name, at)
+                && !command.is_variable(at) => {}
+        Some(given) => given.note_memory(note),
         None => {}
     }
 }
@@ -286,17 +311,5 @@ impl Command<'_> {
     fn names_its_memory(&self, name: &[u8], at: usize) -> bool {
         self.program.is_some_and(|program| program < at)
             && IS_MEMORY.iter().any(|one| name.eq_ignore_ascii_case(one))
-    }
-}
-
-/// What stands behind the `=` of word `at`.
-fn value_of<'a>(words: &[&'a [u8]], at: usize) -> Option<Value<'a>> {
-    let equals = memchr::memchr(b'=', words[at])?;
-    match &words[at][equals + 1..] {
-        [] => words
-            .get(at + 1)
-            .filter(|next| size(next).is_some() || next.ends_with(b"%"))
-            .map(|next| Value::of(next)),
-        text => Some(Value::of(text)),
     }
 }

@@ -50,7 +50,7 @@ const BESIDE: [&[u8]; 6] = [
 ];
 
 /// Parts of those that say that it is the heap of a Java machine.
-const HEAPS: [&[u8]; 8] = [
+const HEAPS: [&[u8]; 9] = [
     b"driver-memory",
     b"driver_memory",
     b"driver.memory",
@@ -59,6 +59,7 @@ const HEAPS: [&[u8]; 8] = [
     b"executor.memory",
     b"java-mem",
     b"bflyheap",
+    b"jvmheap",
 ];
 
 /// What so many MiB of that name need, which are taken so often; `None`: nobody can say how often.
@@ -105,7 +106,12 @@ fn has_ram(name: &[u8]) -> bool {
 /// `--heap`, `--max-heap`, `heap_size`.
 fn is_heap(name: &[u8]) -> bool {
     let mut parts = name.split(|byte| matches!(byte, b'-' | b'_' | b'.'));
-    parts.any(|part| matches!(part, b"heap" | b"heapsize" | b"maxheap" | b"minheap"))
+    parts.any(|part| {
+        matches!(
+            part,
+            b"heap" | b"heapsize" | b"maxheap" | b"minheap" | b"jvmheap"
+        )
+    })
 }
 
 /// A plain number of that name is none of memory.

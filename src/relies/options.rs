@@ -1,6 +1,7 @@
 //! Options and sizes in a command's words.
 
 use super::arithmetic::exceeds_counts;
+use super::floor::LineNeed;
 use super::names::name_length;
 use crate::text::units::MIB;
 
@@ -55,6 +56,15 @@ impl<'a> Value<'a> {
     /// It follows from how many CPUs the job has.
     pub fn follows_cpus(self) -> bool {
         matches!(self, Value::Given(text) if text.starts_with(b"$SLURM_CPUS") || text.starts_with(b"$SLURM_JOB_CPUS"))
+    }
+
+    /// Notes that memory is named by it, and nobody can say how much. What is computed of how many CPUs there are would be less
+    /// with fewer of them.
+    pub fn note_memory(self, note: &mut impl FnMut(LineNeed)) {
+        note(LineNeed::AllMemory);
+        if self.follows_cpus() {
+            note(LineNeed::AllCpus);
+        }
     }
 
     /// The number, if it is written.
@@ -114,6 +124,22 @@ pub fn text<'a>(words: &[&'a [u8]], at: usize, long: &[&str], short: &[&str]) ->
         // `-n4`, and not `-name`.
         [b'0'..=b'9' | b'$', ..] => Some(letter),
         _ => None,
+    }
+}
+
+/// What stands behind the `=` of word `at`, which may be quoted: quotes part words.
+pub fn behind_equals<'a>(words: &[&'a [u8]], at: usize) -> Option<Value<'a>> {
+    let equals = memchr::memchr(b'=', words[at])?;
+    let text = &words[at][equals + 1..];
+    behind(words, at, text).map(Value::of)
+}
+
+/// `text`, which ends word `at`, or what was quoted behind it where that is nothing.
+pub fn behind<'a>(words: &[&'a [u8]], at: usize, text: &'a [u8]) -> Option<&'a [u8]> {
+    let is_value = |next: &&[u8]| matches!(next, [b'0'..=b'9' | b'$', ..]);
+    match text {
+        [] => words.get(at + 1).copied().filter(is_value),
+        text => Some(text),
     }
 }
 

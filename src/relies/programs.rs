@@ -7,15 +7,17 @@ use super::lines::{name_of, words};
 use super::names::is_in_name;
 use super::options::{Value, number, size, value};
 use super::signs::Signs;
-use super::{clusters, edits, memory, properties};
+use super::{clusters, edits, memory, properties, sets};
 use crate::text::contains;
 use std::cell::OnceCell;
 
-/// A command that asks Slurm about the job itself, and keeps the answer: its memory or its CPUs.
-pub fn asks_about_itself(command: &[u8], note: &mut impl FnMut(LineNeed)) {
-    let asks = |names: &[&str]| names.iter().any(|name| contains(command, name.as_bytes()));
+/// A command that asks Slurm about the job itself, and keeps the answer: its memory or its CPUs, which a `reader` takes out of it,
+/// that command itself or a line that reads the file into which it writes.
+pub fn asks_about_itself(command: &[u8], reader: &[u8], note: &mut impl FnMut(LineNeed)) {
+    let asks = |names: &[&str]| names.iter().any(|name| contains(reader, name.as_bytes()));
     let answers = |word: &[u8]| matches!(name_of(word), b"scontrol" | b"sacct" | b"squeue");
-    if !asks(&["`", "$("]) || !words(command).any(answers) {
+    let is_kept = command != reader || asks(&["`", "$("]);
+    if !is_kept || !words(command).any(answers) {
         return;
     }
     if asks(&["Mem", "mem", "%m"]) {
@@ -75,6 +77,26 @@ pub fn hangs_on_count(facts: &Facts, command: &[u8], name: Option<&[u8]>) -> boo
         || compares_as_text(command, name)
         || facts.has_less_or_more() && is_less_or_more(command, name)
         || facts.counts() && counts(command)
+        || counts_up_to(command, name)
+}
+
+/// `range(n)`, `1:n`, `1..$n`: parts of the work are counted out as the languages do that count in loops; also up to what Slurm's
+/// own variable holds.
+fn counts_up_to(command: &[u8], name: Option<&[u8]>) -> bool {
+    const BEGIN: [&[u8]; 7] = [
+        b"range(",
+        b"range(0, ",
+        b"range(1, ",
+        b"1:",
+        b"1..$",
+        b"0..$",
+        b"seq_len(",
+    ];
+    match name {
+        Some(name) => sets::uses(name, command)
+            .any(|at| BEGIN.iter().any(|begin| command[..at].ends_with(begin))),
+        None => contains(command, b"range(int(os.environ"),
+    }
 }
 
 /// A number is compared in it, and not just handed on: `-lt`, `==`, `((` and their like; `$((` computes. With nothing or 0 a
@@ -229,13 +251,7 @@ fn sort(words: &[&[u8]], cpus: u64, note: &mut impl FnMut(LineNeed)) {
             .flatten()
     };
     match find(long, short).or_else(own) {
-        Some(Value::Computed) => note(LineNeed::AllMemory),
-        Some(given @ Value::Given(_)) => {
-            note(LineNeed::AllMemory);
-            if given.follows_cpus() {
-                note(LineNeed::AllCpus);
-            }
-        }
+        Some(given @ (Value::Computed | Value::Given(_))) => given.note_memory(note),
         // A plain number is bytes, and KiB of sort's own.
         Some(Value::Written(text)) => match size(text).or(plain(text)) {
             Some(mib) => note(LineNeed::Memory(mib.saturating_mul(threads()))),

@@ -13,19 +13,22 @@ const SHOW: [&[u8]; 2] = [b"echo", b"printf"];
 impl Line<'_> {
     /// This command of it does nothing with what it reads but print it into the job's output, or forget it. A bare value may be
     /// what a function of the script returns, or a block whose output goes on: `collects` says whether it may have such. Words of
-    /// its own are started only where `goes_on` says that they do.
+    /// its own are started only where `goes_on` says that they do. A function may print, too, as `prints` says by its name.
     pub fn only_shows(
         &self,
         command: &Range<usize>,
         collects: impl Fn() -> bool,
         goes_on: impl Fn(&[u8], &Range<usize>) -> bool,
+        prints: impl Fn(&[u8]) -> bool,
     ) -> bool {
         let text = self.text[command.clone()].trim_ascii_start();
-        // Most commands begin with another letter than those that show.
+        // Most commands begin with another letter than those that show, and with no name of a function's.
+        let is_one = || prints(text.split(u8::is_ascii_whitespace).next().unwrap_or_default());
         if !matches!(
             text.first(),
             Some(b'e' | b'p' | b'u' | b'>' | b't' | b'd' | b'{')
-        ) {
+        ) && !is_one()
+        {
             return false;
         }
         let Some(text) = without_keyword(text, &collects) else {
@@ -36,7 +39,7 @@ impl Line<'_> {
             .split(u8::is_ascii_whitespace)
             .next()
             .unwrap_or_default();
-        let shows = SHOW.contains(&first);
+        let shows = SHOW.contains(&first) || prints(first);
         if !shows && first != b"unset" {
             return false;
         }
@@ -208,6 +211,12 @@ pub fn shows(command: &[u8]) -> bool {
     let mut words = command.split(u8::is_ascii_whitespace);
     let first = words.find(|word| !OPEN.contains(word) && !word.ends_with(b")"));
     first.is_some_and(|word| SHOW.contains(&word))
+}
+
+/// It makes a text of others that it is given, line by line: commands, perhaps, that are started then.
+pub fn makes_text(words: &[&[u8]]) -> bool {
+    let makes = |word: &&&[u8]| matches!(**word, b"sed" | b"awk" | b"gawk" | b"mawk");
+    words.first().filter(makes).is_some()
 }
 
 /// It writes a line of an input such as `%mem=8GB`.

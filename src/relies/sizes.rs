@@ -6,7 +6,7 @@ use super::floor::LineNeed;
 use super::java::speaks;
 use super::lines::name_of;
 use super::options::{Value, number, size, value};
-use super::{forms, lists};
+use super::{forms, lists, pools};
 
 /// Profiles that say nothing of where tasks run.
 const LOCAL_PROFILES: [&[u8]; 13] = [
@@ -26,13 +26,15 @@ const LOCAL_PROFILES: [&[u8]; 13] = [
 ];
 
 /// Notes the sizes that the programs of a command are given.
-pub fn needs(facts: &Facts, words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
+pub fn needs(facts: &Facts, command: &[u8], words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     forms::needs(words, note);
     lists::needs(words, note);
     parts_of_a_mesh(words, note);
     stress(words, note);
-    pools(words, note);
+    pools::needs(facts, command, note);
     nextflow(facts, words, note);
+    canu(words, note);
+    toil(words, note);
     takes_all(facts, words, note);
 }
 
@@ -61,17 +63,31 @@ fn stress(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
     }
 }
 
-/// MATLAB refuses a pool of more workers than there are CPUs: `parpool(8)`, `parpool('local', 8)`.
-fn pools(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
-    let Some(at) = words.iter().position(|word| *word == b"parpool") else {
+/// Canu sizes itself by what Slurm gave the job, unless it is told a size; without `useGrid=false` it has others do its work.
+fn canu(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
+    let names = |name: &[u8]| words.iter().any(|word| word.starts_with(name));
+    if !has_program(words, |name| name == b"canu") || !words.contains(&&b"useGrid=false"[..]) {
         return;
+    }
+    if !names(b"maxMemory=") {
+        note(LineNeed::AllMemory);
+    }
+    if !names(b"maxThreads=") {
+        note(LineNeed::AllCpus);
+    }
+}
+
+/// Toil runs its jobs within this one, as long as there is room for them, where it is given no other batch system.
+fn toil(words: &[&[u8]], note: &mut impl FnMut(LineNeed)) {
+    let system = (0..words.len()).find_map(|at| value(words, at, &["--batchSystem"], &[]));
+    let is_toil = |name: &[u8]| name.starts_with(b"toil-") && name.ends_with(b"-runner");
+    let is_here = match system {
+        Some(system) => system == Value::Written(b"single_machine"),
+        None => has_program(words, is_toil),
     };
-    for word in words[at + 1..].iter().take(2) {
-        match (number(word), Value::of(word)) {
-            (Some(count), _) => return note(LineNeed::Cpus(count)),
-            (None, Value::Computed) => return note(LineNeed::AllCpus),
-            _ => {}
-        }
+    if is_here {
+        note(LineNeed::AllMemory);
+        note(LineNeed::AllCpus);
     }
 }
 

@@ -125,7 +125,8 @@ fn any_step(facts: &Facts, command: &[u8], mut is_one: impl FnMut(&Step) -> bool
             of_shell.iter().collect()
         };
         let parted;
-        let words = match launcher == b"srun" && words.iter().any(|word| flags_before(word) > 0) {
+        let has_letters = matches!(launcher, b"srun" | b"ccc_mprun");
+        let words = match has_letters && words.iter().any(|word| flags_before(word) > 0) {
             true => {
                 parted = without_flags(&words);
                 parted.iter().map(Vec::as_slice).collect()
@@ -329,7 +330,7 @@ impl<'a> Step<'a> {
         };
         let take = |known: &mut Option<Count>, found: Option<Count>| *known = found.max(*known);
         match launcher {
-            b"srun" | b"flux" => take(&mut self.nodes, count(&[], &["-N"])),
+            b"srun" | b"flux" | b"ccc_mprun" => take(&mut self.nodes, count(&[], &["-N"])),
             b"hq" => take(&mut self.cpus, count(&["--cpus"], &[])),
             b"aprun" => {
                 take(&mut self.cpus, count(&["--cpus-per-pe"], &["-d"]));
@@ -385,10 +386,10 @@ impl<'a> Step<'a> {
             note(LineNeed::AllCpus);
         }
         if let Some(memory) = self.memory {
-            memory_of(memory, 1).into_iter().for_each(&mut *note);
+            memory_of(memory, 1, note);
         }
         if let Some(memory) = self.memory_per_cpu {
-            memory_of(memory, most).into_iter().for_each(&mut *note);
+            memory_of(memory, most, note);
         }
         if names_cpus {
             let least = self.least_cpus.map_or(1, Count::written);
@@ -462,13 +463,14 @@ fn mib(text: &[u8]) -> Option<u64> {
     size(text).or_else(|| number(text))
 }
 
-fn memory_of(value: Value, times: u64) -> Option<LineNeed> {
+fn memory_of(value: Value, times: u64, note: &mut impl FnMut(LineNeed)) {
     let mib = match value {
-        _ if is_all(value) => return None,
+        _ if is_all(value) => return,
         Value::Written(text) => mib(text),
         Value::Given(_) | Value::Computed => None,
     };
-    Some(mib.map_or(LineNeed::AllMemory, |mib| {
-        LineNeed::Memory(mib.saturating_mul(times))
-    }))
+    match mib {
+        Some(mib) => note(LineNeed::Memory(mib.saturating_mul(times))),
+        None => value.note_memory(note),
+    }
 }

@@ -6,8 +6,10 @@ use super::arithmetic::{exceeds_counts, number};
 use super::assigned::{enclosed, in_braces};
 use super::assignments::{arguments, is_nproc, is_set, options, set_in, sourced};
 use super::held;
+use super::lines::{name_of, words};
 use super::names::{is_in_name, name_length};
 use super::options::MORE_THAN_CPUS;
+use crate::text::contains;
 
 /// A value may name another variable, and so on, so many times.
 const DEEPEST: u32 = 4;
@@ -118,8 +120,12 @@ impl<'a> Variables<'a> {
             self.push_computed(inner, depth, out)?;
             return Some(&text[inner.len() + 5..]);
         }
+        if let Some(inner) = enclosed(text, b"$[", b"]") {
+            self.push_computed(inner, depth, out)?;
+            return Some(&text[inner.len() + 3..]);
+        }
         if let Some(inner) = enclosed(text, b"$(", b")")
-            && push_known_answer(inner, depth, out)
+            && (push_known_answer(inner, depth, out) || self.push_sum(inner, depth, out)?)
         {
             return Some(&text[inner.len() + 3..]);
         }
@@ -140,6 +146,7 @@ impl<'a> Variables<'a> {
             .iter()
             .find_map(|sign| name[plain.len()..].strip_prefix(*sign));
         match (self.value(plain, depth), otherwise) {
+            (Some(value), _) if is_bare_sum(value) => self.push_computed(value, depth, out)?,
             (Some(value), _) => self.push(value, depth + 1, out)?,
             (None, Some(otherwise)) if depth <= DEEPEST && !is_slurms => {
                 let quoted = [&b"\""[..], b"'"];
@@ -171,7 +178,10 @@ impl<'a> Variables<'a> {
             out.extend_from_slice(b"$(");
             return Some(&text[1..]);
         };
-        if !push_known_answer(inner, depth, out) && !inner.starts_with(b"#") {
+        if !push_known_answer(inner, depth, out)
+            && !self.push_sum(inner, depth, out)?
+            && !inner.starts_with(b"#")
+        {
             out.extend_from_slice(b"$(");
             self.push(inner, depth, out)?;
             out.push(b')');
@@ -230,19 +240,20 @@ impl<'a> Variables<'a> {
     fn push_computed(&mut self, inner: &[u8], depth: u32, out: &mut Vec<u8>) -> Option<()> {
         let mut text = Vec::new();
         for part in inner.split_inclusive(|&byte| !is_in_name(byte)) {
-            // In there names need no `$`.
-            if part[0].is_ascii_alphabetic() && !matches!(text.last(), Some(b'$' | b'{')) {
+            // In there names need no `$`, but those of commands are none.
+            let is_name = !matches!(text.last(), Some(b'$' | b'{')) && !text.ends_with(b"$(");
+            if part[0].is_ascii_alphabetic() && is_name {
                 text.push(b'$');
             }
             text.extend_from_slice(part);
         }
         let mut written = Vec::new();
         self.push(&text, depth + 1, &mut written)?;
-        let has = |part: &[u8]| memchr::memmem::find(&written, part).is_some();
+        let has = |part: &[u8]| contains(&written, part);
         let exceeds = || exceeds_counts(&written);
         match number(&written) {
             Some(number) => out.extend_from_slice(number.to_string().as_bytes()),
-            None if has(b"$SLURM_CPUS") || has(b"$SLURM_JOB_CPUS") => {
+            None if has_cpus(&written) => {
                 out.extend_from_slice(if exceeds() { MORE_THAN_CPUS } else { CPUS })
             }
             None if has(b"$SLURM_MEM") => out.extend_from_slice(MEMORY),
@@ -250,6 +261,20 @@ impl<'a> Variables<'a> {
             None => out.extend_from_slice(b"$UNKNOWN"),
         }
         Some(())
+    }
+
+    /// What another command computes of how many CPUs there are may be more than they are: `$(expr $N \* 4)`.
+    fn push_sum(&mut self, command: &[u8], depth: u32, out: &mut Vec<u8>) -> Option<bool> {
+        if depth >= DEEPEST || !computes(command) {
+            return Some(false);
+        }
+        let mut written = Vec::new();
+        self.push(command, depth + 1, &mut written)?;
+        let has_cpus = has_cpus(&written);
+        if has_cpus {
+            out.extend_from_slice(MORE_THAN_CPUS);
+        }
+        Some(has_cpus)
     }
 
     /// What the script says that `name` holds: Slurm's own if it may be that, the largest of several sizes.
@@ -293,6 +318,31 @@ fn push_known_answer(command: &[u8], depth: u32, out: &mut Vec<u8>) -> bool {
         }
         _ => false,
     }
+}
+
+/// Programs that compute.
+const COMPUTE: [&[u8]; 7] = [b"expr", b"bc", b"dc", b"awk", b"gawk", b"python3", b"perl"];
+
+fn computes(command: &[u8]) -> bool {
+    words(command).any(|word| COMPUTE.contains(&name_of(word)))
+}
+
+fn has_cpus(written: &[u8]) -> bool {
+    contains(written, b"$SLURM_CPUS") || contains(written, b"$SLURM_JOB_CPUS")
+}
+
+/// `4*SLURM_CPUS_PER_TASK`, as `let` and `((` read it.
+fn is_bare_sum(value: &[u8]) -> bool {
+    if value.contains(&b'$') {
+        return false;
+    }
+    let is_bare = |at: usize| {
+        let before = value[..at].last();
+        before.is_none_or(|byte| matches!(byte, b'*' | b'+' | b'-' | b'/' | b'('))
+    };
+    [&b"SLURM_CPUS_"[..], b"SLURM_JOB_CPUS_"]
+        .iter()
+        .any(|name| memchr::memmem::find(value, name).is_some_and(is_bare))
 }
 
 /// One element of an array, as `N[1]`: which one, nobody says.

@@ -2,6 +2,7 @@
 
 mod commands;
 mod comparing;
+mod counts;
 mod forms;
 mod hostile;
 mod memory;
@@ -50,16 +51,6 @@ fn cpus(least: u64) -> (Least, Least) {
 }
 
 fn assert_floors(cases: &[(&str, (Least, Least))]) {
-    let mut wrong = cases
-        .iter()
-        .map(|(script, right)| (script, floor(script), right))
-        .filter(|(_, found, right)| found != *right)
-        .peekable();
-    assert!(
-        wrong.peek().is_none(),
-        "script, found, right: {:#?}",
-        wrong.collect::<Vec<_>>()
-    );
     let wrong = cases.iter().filter_map(|(script, right)| {
         let found = floor(script);
         (found != *right).then(|| format!("{script}\n  is {found:?} and not {right:?}"))

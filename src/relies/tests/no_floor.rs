@@ -120,6 +120,77 @@ fn what_nobody_says_is_no_floor() {
 }
 
 #[test]
+fn what_nothing_runs_is_no_floor() {
+    assert_floors(&[
+        (
+            ": <<'COMMENT'\njava -Xmx3g -jar old.jar\nsrun -n 3 ./old\nCOMMENT\n./a",
+            NOTHING,
+        ),
+        (
+            "log() { echo \"[$(date)] $*\"; }\nlog \"mem $SLURM_MEM_PER_NODE\"",
+            NOTHING,
+        ),
+        (
+            "log() {\n  echo \"$*\" | tee -a run.log\n  printf '\\n'\n}\nlog \"mem $SLURM_MEM_PER_NODE\"",
+            NOTHING,
+        ),
+        // Functions that do more.
+        (
+            "log() { echo \"$*\" > a.cfg; }\nlog \"mem $SLURM_MEM_PER_NODE\"",
+            ALL_MEMORY,
+        ),
+        (
+            "run() { echo \"$*\"; \"$@\"; }\nrun ./a --size $SLURM_MEM_PER_NODE",
+            ALL_MEMORY,
+        ),
+        (
+            "say() { echo \"$*\"; }\nM=$(say \"mem $SLURM_MEM_PER_NODE\")",
+            ALL_MEMORY,
+        ),
+        // Sizes of other jobs.
+        (
+            "python - <<E\nfrom dask_jobqueue import SLURMCluster\nc = SLURMCluster(cores=8, memory=\"3GB\")\nE",
+            NOTHING,
+        ),
+        (
+            "python - <<E\nimport submitit\nx.update_parameters(mem_gb=3)\nE",
+            NOTHING,
+        ),
+        ("python - <<E\nx.update_parameters(mem_gb=3)\nE", mib(3072)),
+    ]);
+}
+
+#[test]
+fn a_job_asks_about_itself_by_whatever_way() {
+    assert_floors(&[
+        (
+            "JID=$SLURM_JOB_ID\nM=$(scontrol show job $JID | grep -oP 'mem=\\K')\n./a $M",
+            ALL_MEMORY,
+        ),
+        (
+            "M=$(scontrol show job $SLURM_JOB_ID |\n  grep -oP 'mem=\\K')\n./a $M",
+            ALL_MEMORY,
+        ),
+        (
+            "scontrol show job $SLURM_JOB_ID > j\n./a $(grep -oP 'mem=\\K' j)",
+            ALL_MEMORY,
+        ),
+        (
+            "scontrol show job $SLURM_JOB_ID > j.txt\nN=$(grep NumCPUs j.txt)",
+            ALL_CPUS,
+        ),
+        (
+            "scontrol show job $SLURM_JOB_ID > j\n./a --mem_mode x\ncat j",
+            NOTHING,
+        ),
+        (
+            "JID=$(sbatch b.sh)\nM=$(scontrol show job $JID | grep mem)\n./a $M",
+            NOTHING,
+        ),
+    ]);
+}
+
+#[test]
 fn what_a_comment_says_is_no_sign_for_the_line_below() {
     let comment = "# SLURM_MEM_PER_NODE java sort -S 5G";
     assert_eq!(floor(&format!("{comment}\necho done")), NOTHING);

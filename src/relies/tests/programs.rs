@@ -206,6 +206,36 @@ fn programs_that_are_told_their_size_in_their_own_words() {
         ("stress-ng --vm-bytes 80%", ALL_MEMORY),
         ("matlab -r \"parpool('local', 6); run; exit\"", cpus(6)),
         ("matlab -batch \"parpool(6); run\"", cpus(6)),
+        ("matlab -batch \"p=parpool(6); run\"", cpus(6)),
+        ("matlab -batch \"n=6; parpool(n); run\"", cpus(6)),
+        ("matlab -batch \"n=size(a); parpool(n); run\"", ALL_CPUS),
+        (
+            "matlab -batch \"c=parcluster('local'); c.parpool(6)\"",
+            cpus(6),
+        ),
+        (
+            "matlab -batch \"c=parcluster('local'); parpool(c,6)\"",
+            cpus(6),
+        ),
+        (
+            "matlab -batch \"parpool(parcluster('local'),6); run\"",
+            cpus(6),
+        ),
+        ("matlab -batch \"parpool([1 6]); run\"", cpus(6)),
+        ("matlab -batch \"parpool local 6; run\"", cpus(6)),
+        (
+            "matlab -batch \"parpool('IdleTimeout',120); run\"",
+            NOTHING,
+        ),
+        (
+            "matlab -batch \"parpool(6,'IdleTimeout',120); run\"",
+            cpus(6),
+        ),
+        ("matlab -batch \"parpool; run\"", NOTHING),
+        (
+            "matlab -batch \"n=str2num(getenv('SLURM_CPUS_PER_TASK')); parpool(n)\"",
+            NOTHING,
+        ),
         ("N=6\nmatlab -r \"parpool($N); run\"", cpus(6)),
         (
             "matlab -r \"parpool('local', str2num(getenv('SLURM_CPUS_PER_TASK')))\"",
@@ -281,6 +311,13 @@ fn programs_that_are_told_their_size_in_their_own_words() {
         ("sort -k2S 3G a", NOTHING),
         ("sort -t S -k2 a", NOTHING),
         ("canu maxMemory=32g maxThreads=8 useGrid=false", mib(32768)),
+        ("canu -p a -d o useGrid=false -nanopore a.fq", ALL),
+        ("canu -p a -d o -nanopore a.fq", NOTHING),
+        ("gridss --jvmheap 4g -r r.fa a.bam", mib(4096 + 409 + 256)),
+        ("toil-cwl-runner w.cwl i.yml", ALL),
+        ("python w.py --batchSystem single_machine s", ALL),
+        ("toil-cwl-runner --batchSystem slurm w.cwl", NOTHING),
+        ("toil-stats s", NOTHING),
         // What the rules of Snakemake ask for is for jobs of their own, or is this job's own request.
         (
             "snakemake --cluster 'x' -j 9 --default-resources mem_mb=64000",

@@ -3,6 +3,32 @@
 use super::*;
 
 #[test]
+fn each_line_of_a_list_is_started() {
+    assert_floors(&[
+        (
+            "ls | awk '{print \"java -Xmx3g -jar a.jar \"$1}' | parallel -j 4",
+            ALL_MEMORY,
+        ),
+        (
+            "ls | sed 's/^/java -Xmx3g -jar a.jar /' > c; ParaFly -c c -CPU 4",
+            ALL_MEMORY,
+        ),
+        (
+            "for s in a b; do echo \"java -Xmx3g -jar a.jar $s\"; done > c; disBatch c",
+            ALL_MEMORY,
+        ),
+        (
+            "echo \"java -Xmx3g -jar a.jar\" >> c; greasy c",
+            ALL_MEMORY,
+        ),
+        (
+            "echo \"java -Xmx3g -jar a.jar\" >> c; paramrun c",
+            ALL_MEMORY,
+        ),
+    ]);
+}
+
+#[test]
 fn what_may_run_several_times_at_once_keeps_all() {
     assert_floors(&[
         (

@@ -195,6 +195,15 @@ fn what_slurm_gave_is_handed_on_or_checked() {
 #[test]
 fn every_command_of_a_line_is_read() {
     assert_floors(&[
+        (
+            "printf '#!/bin/bash\\nmpirun -np 16 ./a\\n' > t.sh; bash t.sh",
+            cpus(16),
+        ),
+        ("mpiexecjl -n 16 julia a.jl", cpus(16)),
+        ("ccc_mprun -n 4 -c 4 ./a", cpus(16)),
+        ("ccc_mprun -lc4 ./a", cpus(4)),
+        ("mpiexec_mpt -np 16 ./a", cpus(16)),
+        ("likwid-mpirun -np 16 ./a", cpus(16)),
         ("cd data && java -Xmx2g -jar a.jar", mib(2048 + 204 + 256)),
         ("cd data && java -jar a.jar", ALL_MEMORY),
         ("module load java && java -jar a.jar", ALL_MEMORY),
