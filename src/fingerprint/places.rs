@@ -123,7 +123,7 @@ pub fn push_line(line: &[u8], data: Data, out: &mut Vec<u8>) -> Unknown {
         unknown = unknown.max(push_words(&line[from..place.start], data, out));
         match slot {
             Slot::Varies => out.push(PARAMETER),
-            Slot::Names | Slot::Sizes => out.extend_from_slice(&line[place.clone()]),
+            Slot::Names | Slot::Sizes | Slot::Stages => out.extend_from_slice(&line[place.clone()]),
         }
         from = place.end;
     }

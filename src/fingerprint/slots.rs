@@ -18,6 +18,8 @@ pub enum Slot {
     Names,
     /// It is a name, if it is a model's size.
     Sizes,
+    /// The same, if it is a single digit.
+    Stages,
 }
 
 /// No longer value is any of them, in bytes.
@@ -120,8 +122,19 @@ fn slot(name: &[u8]) -> Option<Slot> {
     match found {
         Some(Slot::Varies) if is_flag => None,
         None if parts == 1 && lower(name, |name| name == b"id") => Some(Slot::Varies),
+        None if parts == 1 && lower(without_dashes(name), names_a_stage) => Some(Slot::Stages),
         found => found,
     }
+}
+
+fn without_dashes(name: &[u8]) -> &[u8] {
+    let start = name.iter().position(|&byte| byte != b'-');
+    &name[start.unwrap_or(name.len())..]
+}
+
+/// Of `--stage 1` and `step1.sh`: what is done there is something else than in the others.
+pub fn names_a_stage(name: &[u8]) -> bool {
+    matches!(name, b"step" | b"stage" | b"phase" | b"part")
 }
 
 /// Before `sample` in the name of a flag.
@@ -168,6 +181,7 @@ fn is_one(slot: Slot, value: &[u8]) -> bool {
     match slot {
         Slot::Varies => slashes == 0 && !is_program(value) && !starts_with_interpreter(value),
         Slot::Sizes => is_size(value),
+        Slot::Stages => matches!(value, [digit] if digit.is_ascii_digit()),
         Slot::Names if value.len() > LONGEST_NAME => false,
         Slot::Names => {
             let is_path = slashes > 1 || matches!(value[0], b'/' | b'.' | b'~');

@@ -2,10 +2,11 @@
 //! and one with a common name (`./main`, `java -jar app.jar`) may be any, as a script of that name may.
 
 use super::meaning::starts_with_interpreter;
-use super::meaning::{is_common_place, is_common_program, is_common_work_of_program};
+use super::meaning::{is_common_place, is_common_program, is_common_work_of_program, lower};
 use super::places::{FOLDERS_OF_A_SCRIPT, Unknown, push_folders, push_project};
 use super::roles::is_flag;
 use super::segments::{PARAMETER, push_segments};
+use super::slots::names_a_stage;
 use super::types::{is_data, is_executable_type, is_program_type, is_script, stem};
 use super::words::base;
 use crate::relies::is_launcher;
@@ -106,7 +107,10 @@ fn push_program(word: &[u8], base: &[u8], start: &Start, out: &mut Vec<u8>) -> U
     let added = out.len();
     match is_lost {
         true => push_segments(base, out),
-        false => push_dimensions(base, out),
+        false => {
+            push_dimensions(base, out);
+            push_stage(base, out);
+        }
     }
     let folders = own_folders(&word[..word.len() - base.len()]);
     let unknown = push_folders_of(base, folders, is_lost, out);
@@ -173,6 +177,22 @@ fn push_dimensions(base: &[u8], out: &mut Vec<u8>) {
         {
             out.extend_from_slice(&[*digit, b'd']);
         }
+    }
+}
+
+/// Appends which stage of several a program is: `step1.sh` does something else than `step2.sh`. Many of them are parts of one work.
+fn push_stage(base: &[u8], out: &mut Vec<u8>) {
+    let mut before: &[u8] = b"";
+    for part in base.split(|byte| !byte.is_ascii_alphanumeric()) {
+        let (name, number) = match part {
+            [digit] if digit.is_ascii_digit() => (before, *digit),
+            [name @ .., digit] if digit.is_ascii_digit() => (name, *digit),
+            _ => (&b""[..], b'0'),
+        };
+        if lower(name, names_a_stage) {
+            out.push(number);
+        }
+        before = part;
     }
 }
 

@@ -50,7 +50,7 @@ pub fn set_by(command: &[u8]) -> Option<&[u8]> {
 
 /// All that a command sets, also by other words than an assignment: `printf -v N`, `for N in`, `read N <<<`, `: ${N:=4}`.
 pub fn sets(command: &[u8]) -> Vec<Set<'_>> {
-    let text = begun(command);
+    let text = begun(of_an_argument(command));
     let one = exported(text).or_else(|| by_a_command(text));
     match one {
         Some(set) => vec![set],
@@ -127,6 +127,19 @@ impl<'a> Set<'a> {
         let value = &value[..length];
         Some(Set { value, ..set })
     }
+}
+
+/// What a program is given to run in an argument: `matlab -batch "n=4`, `bash -c 'N=4`.
+fn of_an_argument(command: &[u8]) -> &[u8] {
+    const GIVEN: [&[u8]; 4] = [b" -c ", b" -e ", b" -r ", b" -batch "];
+    let behind = |given: &&[u8]| {
+        let text = &command[memchr::memmem::find(command, given)? + given.len()..];
+        match text.trim_ascii_start() {
+            [b'"' | b'\'', inner @ ..] => Some(inner),
+            _ => None,
+        }
+    };
+    GIVEN.iter().find_map(behind).unwrap_or(command)
 }
 
 /// A command without words before it: those of the shell, the labels of a case, the heads of functions.
@@ -219,7 +232,7 @@ pub fn uses(name: &[u8], text: &[u8]) -> impl Iterator<Item = usize> {
         let before = &text[..at];
         let is_begun = match is_argument {
             true => before.ends_with(b"$") || before.ends_with(b"${"),
-            false => before.last().is_some_and(|byte| b"${( <>=:".contains(byte)),
+            false => before.last().is_some_and(|byte| b"${( <>=:*+".contains(byte)),
         };
         is_begun && after.is_none_or(|byte| !is_in_name(*byte) && *byte != b'=')
     })

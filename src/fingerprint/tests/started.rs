@@ -47,6 +47,12 @@ fn a_word_that_starts_a_program_keeps_its_name() {
         ),
         ("./sim2d", "./sim3d"),
         ("python heat_2d.py", "python heat_3d.py"),
+        ("bash step1.sh", "bash step2.sh"),
+        ("./stage_1.sh", "./stage_2.sh"),
+        ("python part1.py", "python part2.py"),
+        ("Rscript Phase1_fit.R a", "Rscript Phase2_fit.R a"),
+        ("./pipeline.sh --stage 1", "./pipeline.sh --stage 2"),
+        ("./pipeline.sh --step=1", "./pipeline.sh --step=2"),
     ] {
         let of = |command| aligned(command, "/home/alice/work");
         assert_no_key_in_common(of(one), of(other), one);
@@ -216,5 +222,18 @@ fn programs_that_do_what_their_deck_says_are_told_apart_by_its_name() {
     ] {
         let of = |deck: &str| aligned(&line.replace("DECK", deck), "/home/alice/work");
         assert_eq!(of("opt"), of("ccsd"), "{line}");
+    }
+}
+
+#[test]
+fn many_parts_of_one_work_are_one_kind() {
+    for (one, other) in [
+        ("bash part01.sh", "bash part02.sh"),
+        ("python step_11.py", "python step_12.py"),
+        ("./pipeline.sh --part 11", "./pipeline.sh --part 12"),
+        ("./md --time-step 1", "./md --time-step 2"),
+    ] {
+        let of = |command| aligned(command, "/home/alice/work");
+        assert_eq!(of(one), of(other), "{one}");
     }
 }

@@ -156,7 +156,19 @@ fn a_part_of_the_work_that_is_as_large_as_the_count_keeps_it() {
             "./a --id $SLURM_ARRAY_TASK_ID -t $((SLURM_CPUS_PER_TASK*2))",
             NOTHING,
         ),
+        (
+            "N=$SLURM_CPUS_PER_TASK\nFIRST=$(( (SLURM_ARRAY_TASK_ID-1)*N + 1 ))\nsed -n \"$FIRST,$((FIRST + N - 1))p\" l",
+            ALL_CPUS,
+        ),
+        (
+            "#!/usr/bin/env python3\nn = int(os.environ['SLURM_CPUS_PER_TASK']); t = int(os.environ['SLURM_ARRAY_TASK_ID'])\nseeds = list(range(t*n, (t+1)*n))",
+            ALL_CPUS,
+        ),
         // Parts that are counted out.
+        (
+            "matlab -batch \"n=str2num(getenv('SLURM_CPUS_PER_TASK')); for i=1:n, sim(i); end\"",
+            ALL_CPUS,
+        ),
         (
             "#!/usr/bin/env Rscript\nn <- as.integer(Sys.getenv(\"SLURM_CPUS_PER_TASK\"))\nparallel::mclapply(1:n, sim, mc.cores = n)",
             ALL_CPUS,
