@@ -101,7 +101,8 @@ pub fn holder<'a>(above: &'a [u8], before: &'a [u8]) -> Option<&'a [u8]> {
     let function = || {
         let opens = memchr::memmem::rfind(above, b"()")?;
         let body = above[opens + 2..].trim_ascii_start();
-        (body.starts_with(b"{") && !contains(body, b"\n}")).then_some(above[..opens].trim_ascii_end())
+        (body.starts_with(b"{") && !contains(body, b"\n}"))
+            .then_some(above[..opens].trim_ascii_end())
     };
     let text = variable.or_else(function)?;
     let start = text.iter().rposition(|byte| !is_in_name(*byte));

@@ -4,9 +4,9 @@
 //! `shadowfit predict` for nothing but the answer: one implementation for all three.
 #![forbid(unsafe_code)]
 
+mod failure;
 mod licenses;
 mod managers;
-mod failure;
 mod reading;
 mod resubmits;
 mod sentence;

@@ -4,7 +4,7 @@
 use super::failure;
 use crate::relies::is_in_name;
 use crate::text::contains;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 /// How a script calls itself.
 const ITSELF: [&[u8]; 5] = [
@@ -45,9 +45,11 @@ pub fn resubmits(script: &[u8]) -> bool {
     let runs = |command: &Command| {
         !only_after_success(command.before) && (contains(command.before, b"||") || !waits())
     };
+    let holders = RefCell::new(Vec::new());
     let submits = |command: &Command| {
         let itself = || names_itself(command.behind, names()) && runs(command);
-        !is_outside_of_a_job(command.above) && (is_after_failure(script, command) || itself())
+        let after_failure = || is_after_failure(script, command, &mut holders.borrow_mut());
+        !is_outside_of_a_job(command.above) && (itself() || after_failure())
     };
     let requeues = |command: &Command| contains(command.behind, b"$") && runs(command);
     let any = |name: &'static [u8], starts: &dyn Fn(&Command) -> bool| {
@@ -58,14 +60,18 @@ pub fn resubmits(script: &[u8]) -> bool {
 }
 
 /// It runs where something in the job has failed, whatever it submits: for the job itself under another name, who knows. So does
-/// what stands in a function or a variable that is called there.
-fn is_after_failure(script: &[u8], command: &Command) -> bool {
+/// what stands in a function or a variable that is called there; of those that are `known` nobody asks again.
+fn is_after_failure(script: &[u8], command: &Command, known: &mut Vec<Vec<u8>>) -> bool {
     if failure::leads_to(command.above, command.before) || failure::is_awaited(command.behind) {
         return true;
     }
     let Some(name) = failure::holder(command.above, command.before) else {
         return false;
     };
+    if known.len() == MOST_NAMES || known.iter().any(|one| one == name) {
+        return false;
+    }
+    known.push(name.to_vec());
     let calls = memchr::memmem::find_iter(script, name).take(MOST_COMMANDS);
     let mut calls = calls.map(|at| (at, Command::at(script, at, at + name.len())));
     calls.any(|(at, call)| {
@@ -351,28 +357,16 @@ mod tests {
                 "./solve\nrc=$?\nif [ $rc -ne 0 ]; then\n  sbatch run.sh\nfi",
                 true,
             ),
-            (
-                "./solve\nif [ ! -f done ]; then sbatch run.sh; fi",
-                true,
-            ),
-            (
-                "if ./solve; then :; else sbatch --mem=16G run.sh; fi",
-                true,
-            ),
+            ("./solve\nif [ ! -f done ]; then sbatch run.sh; fi", true),
+            ("if ./solve; then :; else sbatch --mem=16G run.sh; fi", true),
             ("case $? in 137) sbatch --mem=16G run.sh;; esac", true),
             ("./solve\n[[ $? -eq 137 ]] && sbatch --mem=64G run.sh", true),
-            (
-                "EXIT=$?\nif (( EXIT == 1 )); then sbatch run.sh; fi",
-                true,
-            ),
+            ("EXIT=$?\nif (( EXIT == 1 )); then sbatch run.sh; fi", true),
             (
                 "./solve || python -c \"import os; os.system('sbatch run.sh')\"",
                 true,
             ),
-            (
-                "./solve || ssh login \"cd $PWD; sbatch run.sh\"",
-                true,
-            ),
+            ("./solve || ssh login \"cd $PWD; sbatch run.sh\"", true),
             (
                 "sbatch --dependency=afternotok:$SLURM_JOB_ID run.sh\n./solve",
                 true,
@@ -405,8 +399,8 @@ mod tests {
         }
         for hostile in [
             "trap x\nsbatch $0 &&\n",
-            "f() { sbatch f; }\n",
-            "A=\"sbatch AA\n",
+            "ff() { sbatch ff; }\n",
+            "AA=\"sbatch AA\n",
             "sbatch $0;",
             "A=$0 ",
             "sbatch \\\n",

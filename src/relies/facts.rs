@@ -68,7 +68,6 @@ pub struct Facts<'a> {
     sizes_other_jobs: OnceCell<bool>,
 }
 
-
 impl<'a> Facts<'a> {
     /// Those of `script`.
     pub fn of(script: &'a [u8]) -> Facts<'a> {
@@ -178,7 +177,9 @@ impl<'a> Facts<'a> {
     /// What stands behind the sign that first sets `name`, up to the end of its line or command.
     pub fn said_of(&self, name: &[u8]) -> Option<&'a [u8]> {
         memchr::memmem::find_iter(self.script, name).find_map(|at| {
-            let is_inside = self.script[..at].last().is_some_and(|byte| is_in_name(*byte));
+            let is_inside = self.script[..at]
+                .last()
+                .is_some_and(|byte| is_in_name(*byte));
             let after = &self.script[at + name.len()..];
             let end = memchr::memchr2(b'\n', b';', after).unwrap_or(after.len());
             let value = after[..end].trim_ascii_start().strip_prefix(b"=")?;
@@ -198,13 +199,16 @@ impl<'a> Facts<'a> {
 
     /// It has a function of that name which only prints what it is called with.
     pub fn prints(&self, name: &[u8]) -> bool {
-        let body = self.function(name).map(|one| &self.script[one.body.clone()]);
-        body.is_some_and(functions::only_prints)
+        self.function(name).is_some_and(|one| one.only_prints)
     }
 
     /// It has a cluster of other jobs, which are given their sizes where it is made.
     pub fn sizes_other_jobs(&self) -> bool {
-        let sizes = || CLUSTERS_OF_JOBS.iter().any(|name| contains(self.script, name));
+        let sizes = || {
+            CLUSTERS_OF_JOBS
+                .iter()
+                .any(|name| contains(self.script, name))
+        };
         *self.sizes_other_jobs.get_or_init(sizes)
     }
 
@@ -213,9 +217,13 @@ impl<'a> Facts<'a> {
         self.own_job.get_or_init(|| set_to(self.script, &OWN_JOB))
     }
 
-    /// The function of it that a command calls with the count of CPUs, which `name` holds unless Slurm's own variable does: by which
-    /// argument it knows it, and where its body stands.
-    pub fn called(&self, command: &[u8], name: Option<&[u8]>) -> Option<(&'static [u8], Range<usize>)> {
+    /// The function of it that a command calls with the count of CPUs, which `name` holds unless Slurm's own variable does:
+    /// by which argument it knows it, and where its body stands.
+    pub fn called(
+        &self,
+        command: &[u8],
+        name: Option<&[u8]>,
+    ) -> Option<(&'static [u8], Range<usize>)> {
         const ARGUMENTS: &[u8] = b"123456789";
         let mut words = sets::begun(command).split(u8::is_ascii_whitespace);
         let first = words.next()?;

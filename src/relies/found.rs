@@ -10,8 +10,8 @@ use super::several::Several;
 use super::signs::{self, Signs};
 use super::variables::{Variables, Written};
 use super::{
-    appended, assignments, edits, forks, helpers, inner, inputs, java, memory, programs, sets, shares,
-    shown, sizes, steps,
+    appended, assignments, edits, forks, helpers, inner, inputs, java, memory, programs, sets,
+    shares, shown, sizes, steps,
 };
 use crate::text::contains;
 use crate::text::units::printable_part;
@@ -167,7 +167,10 @@ impl<'a> Found<'a> {
     fn end_of_pipe(&self, line: &Line) -> usize {
         let mut end = line.place().end;
         for _ in 0..MOST_OF_A_PIPE {
-            if !self.written[line.start..end].trim_ascii_end().ends_with(b"|") {
+            if !self.written[line.start..end]
+                .trim_ascii_end()
+                .ends_with(b"|")
+            {
                 break;
             }
             let below = memchr::memchr(b'\n', &self.written[end..]);
@@ -411,8 +414,8 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Follows how many CPUs there are, which `name` holds unless Slurm's own variable does, to where a command hands that on: what
-    /// it sets to it is used in `within`, the argument of a function of the script in that.
+    /// Follows how many CPUs there are, which `name` holds unless Slurm's own variable does, to where a command hands that on:
+    /// what it sets to it is used in `within`, the argument of a function of the script in that.
     fn follow_all(
         &mut self,
         command: &'a [u8],

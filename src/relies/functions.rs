@@ -4,8 +4,9 @@ use super::names::{is_in_name, name_length};
 use super::shown::{arrow_target, is_only_copied};
 use std::ops::Range;
 
-/// Of more functions nobody asks what they do.
+/// Of more functions nobody asks what they do, and of more heads whether they are one.
 const MOST: usize = 32;
+const MOST_HEADS: usize = 256;
 
 /// No body is longer, in lines.
 const LONGEST: usize = 64;
@@ -16,6 +17,8 @@ pub struct Function<'a> {
     pub name: &'a [u8],
     /// Where its body stands, with its braces.
     pub body: Range<usize>,
+    /// It does nothing but print what it is called with into the job's output.
+    pub only_prints: bool,
 }
 
 /// Those of a script, in the order of their heads' forms.
@@ -31,10 +34,15 @@ pub fn functions(script: &[u8]) -> Vec<Function<'_>> {
         let name = &text[..name_length(text)];
         (name, at + word.len() + name.len())
     });
-    let all = by_brackets.chain(by_word);
+    let all = by_brackets.take(MOST_HEADS).chain(by_word.take(MOST_HEADS));
     let all = all.filter_map(|(name, end)| {
         let body = body(script, end).filter(|_| !name.is_empty())?;
-        Some(Function { name, body })
+        let only_prints = only_prints(&script[body.clone()]);
+        Some(Function {
+            name,
+            body,
+            only_prints,
+        })
     });
     all.take(MOST).collect()
 }
@@ -46,13 +54,25 @@ fn is_named(byte: u8) -> bool {
 
 /// Where the body stands that begins behind byte `at`: up to the last brace of its first line, or to one that begins another.
 fn body(script: &[u8], at: usize) -> Option<Range<usize>> {
-    let start = at + script[at..].iter().position(|byte| !byte.is_ascii_whitespace())?;
-    let text = script[start..].strip_prefix(b"{").map(|_| &script[start..])?;
+    let start = at
+        + script[at..]
+            .iter()
+            .position(|byte| !byte.is_ascii_whitespace())?;
+    let text = script[start..]
+        .strip_prefix(b"{")
+        .map(|_| &script[start..])?;
     let mut end = 0;
-    for (number, line) in text.split_inclusive(|&byte| byte == b'\n').take(LONGEST).enumerate() {
+    for (number, line) in text
+        .split_inclusive(|&byte| byte == b'\n')
+        .take(LONGEST)
+        .enumerate()
+    {
         let closes = match number {
             0 => memchr::memrchr(b'}', line).map(|at| at + 1),
-            _ => line.trim_ascii_start().starts_with(b"}").then_some(line.len()),
+            _ => line
+                .trim_ascii_start()
+                .starts_with(b"}")
+                .then_some(line.len()),
         };
         if let Some(length) = closes {
             return Some(start..start + end + length);
@@ -62,16 +82,24 @@ fn body(script: &[u8], at: usize) -> Option<Range<usize>> {
     None
 }
 
-/// A body that only prints what it is called with into the job's output: `{ echo "[$(date)] $*"; }`.
-pub fn only_prints(body: &[u8]) -> bool {
-    let inner = body.trim_ascii().strip_prefix(b"{").and_then(|text| text.strip_suffix(b"}"));
+/// `{ echo "[$(date)] $*"; }`.
+fn only_prints(body: &[u8]) -> bool {
+    let inner = body
+        .trim_ascii()
+        .strip_prefix(b"{")
+        .and_then(|text| text.strip_suffix(b"}"));
     let prints = |command: &[u8]| {
-        let said = [&b"echo "[..], b"printf "].iter().any(|name| command.starts_with(name));
+        let said = [&b"echo "[..], b"printf "]
+            .iter()
+            .any(|name| command.starts_with(name));
         let pipe = memchr::memchr(b'|', command);
-        said && arrow_target(command).is_none() && pipe.is_none_or(|at| is_only_copied(&command[at..]))
+        said && arrow_target(command).is_none()
+            && pipe.is_none_or(|at| is_only_copied(&command[at..]))
     };
     inner.is_some_and(|inner| {
-        let commands = inner.split(|byte| matches!(byte, b';' | b'\n')).map(<[u8]>::trim_ascii);
+        let commands = inner
+            .split(|byte| matches!(byte, b';' | b'\n'))
+            .map(<[u8]>::trim_ascii);
         let mut commands = commands.filter(|command| !command.is_empty()).peekable();
         commands.peek().is_some() && commands.all(prints)
     })

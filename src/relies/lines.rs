@@ -140,7 +140,8 @@ pub fn word_places(command: &[u8]) -> impl Iterator<Item = Range<usize>> {
         let start = at + rest.iter().position(|&byte| !parts_words(byte))?;
         let length = command[start..].iter().position(|&byte| parts_words(byte));
         at = length.map_or(command.len(), |length| start + length);
-        let is_glued = command[start] == b'n' && start + 1 < at && command[..start].ends_with(b"\\");
+        let is_glued =
+            command[start] == b'n' && start + 1 < at && command[..start].ends_with(b"\\");
         Some(start + usize::from(is_glued)..at)
     })
 }

@@ -143,7 +143,11 @@ pub fn is_size(before: &[u8]) -> bool {
     const LONGEST: usize = 64;
     let before = &before[before.len().saturating_sub(LONGEST)..];
     let is_put_together = |byte: &u8| byte.is_ascii_digit() || b"{($\"'+*- ".contains(byte);
-    let without = |text: &'_ [u8]| text.iter().rposition(|byte| !is_put_together(byte)).map_or(0, |end| end + 1);
+    let without = |text: &'_ [u8]| {
+        text.iter()
+            .rposition(|byte| !is_put_together(byte))
+            .map_or(0, |end| end + 1)
+    };
     let before = &before[..without(before)];
     // Python's `"--memory=" + str(n)`.
     let before = before.strip_suffix(b"str").unwrap_or(before);

@@ -96,7 +96,9 @@ impl Size {
     fn of(facts: &Facts, argument: &[u8]) -> Size {
         let is_given = |text: &[u8]| GIVEN.iter().any(|given| contains(text, given));
         let range = argument.strip_prefix(b"[").unwrap_or_default();
-        let numbers = range.split(|byte| !byte.is_ascii_digit()).filter_map(number);
+        let numbers = range
+            .split(|byte| !byte.is_ascii_digit())
+            .filter_map(number);
         if let Some(count) = number(argument).or_else(|| numbers.max()) {
             return Size::Number(count);
         }

@@ -11,8 +11,8 @@ use super::{clusters, edits, memory, properties, sets};
 use crate::text::contains;
 use std::cell::OnceCell;
 
-/// A command that asks Slurm about the job itself, and keeps the answer: its memory or its CPUs, which a `reader` takes out of it,
-/// that command itself or a line that reads the file into which it writes.
+/// A command that asks Slurm about the job itself, and keeps the answer: its memory or its CPUs, which a `reader` takes out of
+/// it, that command itself or a line that reads the file into which it writes.
 pub fn asks_about_itself(command: &[u8], reader: &[u8], note: &mut impl FnMut(LineNeed)) {
     let asks = |names: &[&str]| names.iter().any(|name| contains(reader, name.as_bytes()));
     let answers = |word: &[u8]| matches!(name_of(word), b"scontrol" | b"sacct" | b"squeue");

@@ -77,7 +77,8 @@ fn by_a_command(text: &[u8]) -> Option<Set<'_>> {
     }
     let text = text.strip_prefix(b": ")?;
     let brace = memchr::memmem::find(text, b"${")?;
-    Set::named(&text[brace + 2..]).filter(|set| set.value.starts_with(b":=") || set.value.starts_with(b"="))
+    Set::named(&text[brace + 2..])
+        .filter(|set| set.value.starts_with(b":=") || set.value.starts_with(b"="))
 }
 
 /// `IFS=, read -r A B <<< $X`: what each of them is given nobody asks.
@@ -232,7 +233,9 @@ pub fn uses(name: &[u8], text: &[u8]) -> impl Iterator<Item = usize> {
         let before = &text[..at];
         let is_begun = match is_argument {
             true => before.ends_with(b"$") || before.ends_with(b"${"),
-            false => before.last().is_some_and(|byte| b"${( <>=:*+".contains(byte)),
+            false => before
+                .last()
+                .is_some_and(|byte| b"${( <>=:*+".contains(byte)),
         };
         is_begun && after.is_none_or(|byte| !is_in_name(*byte) && *byte != b'=')
     })

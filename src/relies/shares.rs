@@ -56,8 +56,8 @@ pub fn least(command: &[u8], parts: &[&[u8]]) -> Option<u64> {
         .max()
 }
 
-/// The same of the count between `before` and `after`. Where it is multiplied with one of `parts`, which part of the work it is, less
-/// of the work is done with another one.
+/// The same of the count between `before` and `after`. Where it is multiplied with one of `parts`, which part of the work it is,
+/// less of the work is done with another one.
 pub fn least_behind(before: &[u8], after: &[u8], parts: &[&[u8]]) -> Option<u64> {
     let after = &after[..after.len().min(LONGEST)];
     let has_brace = before.ends_with(b"${");

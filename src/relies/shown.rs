@@ -23,7 +23,13 @@ impl Line<'_> {
     ) -> bool {
         let text = self.text[command.clone()].trim_ascii_start();
         // Most commands begin with another letter than those that show, and with no name of a function's.
-        let is_one = || prints(text.split(u8::is_ascii_whitespace).next().unwrap_or_default());
+        let is_one = || {
+            prints(
+                text.split(u8::is_ascii_whitespace)
+                    .next()
+                    .unwrap_or_default(),
+            )
+        };
         if !matches!(
             text.first(),
             Some(b'e' | b'p' | b'u' | b'>' | b't' | b'd' | b'{')

@@ -74,7 +74,9 @@ fn a_count_is_followed_in_whatever_words_it_is_handed_on() {
     ] {
         cases.push((script.to_string(), right));
     }
-    let cases = cases.iter().map(|(script, right)| (script.as_str(), *right));
+    let cases = cases
+        .iter()
+        .map(|(script, right)| (script.as_str(), *right));
     assert_floors(&cases.collect::<Vec<_>>());
 }
 

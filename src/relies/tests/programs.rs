@@ -223,10 +223,7 @@ fn programs_that_are_told_their_size_in_their_own_words() {
         ),
         ("matlab -batch \"parpool([1 6]); run\"", cpus(6)),
         ("matlab -batch \"parpool local 6; run\"", cpus(6)),
-        (
-            "matlab -batch \"parpool('IdleTimeout',120); run\"",
-            NOTHING,
-        ),
+        ("matlab -batch \"parpool('IdleTimeout',120); run\"", NOTHING),
         (
             "matlab -batch \"parpool(6,'IdleTimeout',120); run\"",
             cpus(6),

@@ -17,10 +17,7 @@ fn each_line_of_a_list_is_started() {
             "for s in a b; do echo \"java -Xmx3g -jar a.jar $s\"; done > c; disBatch c",
             ALL_MEMORY,
         ),
-        (
-            "echo \"java -Xmx3g -jar a.jar\" >> c; greasy c",
-            ALL_MEMORY,
-        ),
+        ("echo \"java -Xmx3g -jar a.jar\" >> c; greasy c", ALL_MEMORY),
         (
             "echo \"java -Xmx3g -jar a.jar\" >> c; paramrun c",
             ALL_MEMORY,
