@@ -225,6 +225,9 @@ impl<'a> Facts<'a> {
         name: Option<&[u8]>,
     ) -> Option<(&'static [u8], Range<usize>)> {
         const ARGUMENTS: &[u8] = b"123456789";
+        if !self.has_functions() {
+            return None;
+        }
         let mut words = sets::begun(command).split(u8::is_ascii_whitespace);
         let first = words.next()?;
         let body = self.function(first)?.body.clone();
@@ -378,7 +381,7 @@ pub fn is_scheduler(text: &[u8]) -> bool {
         .any(|scheduler| contains(&text, scheduler))
 }
 
-/// So many parts of the work are counted out, by `seq ` or `{1..`: with fewer CPUs there are fewer parts.
+/// So many parts of the work are counted out, by `seq `, `{1..` or a loop of Python's up to what Slurm gave: with fewer CPUs there are fewer parts.
 pub fn counts(text: &[u8]) -> bool {
     let begins = |at: usize| {
         let before = text[..at].last();
@@ -387,4 +390,5 @@ pub fn counts(text: &[u8]) -> bool {
     memchr::memmem::find_iter(text, b"seq ").any(begins)
         || contains(text, b"{1..")
         || contains(text, b"{0..")
+        || contains(text, b"range(int(os.environ")
 }

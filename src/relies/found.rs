@@ -380,7 +380,8 @@ impl<'a> Found<'a> {
             }
         }
         if signs.has(Signs::CPU_VARIABLE) || signs.has(Signs::PROCESSORS) {
-            self.keep_share(shares::least(command, self.facts.parts()), line);
+            let share = shares::least(command, || self.facts.parts());
+            self.keep_share(share, line);
         }
         if signs.has(Signs::CPU_VARIABLE) {
             self.follow_all(command, None, end..self.script.len(), line);
@@ -482,8 +483,8 @@ impl<'a> Found<'a> {
                 continue;
             }
             if sets::set_by(text) != Some(b"OMP_NUM_THREADS") {
-                let parts = self.facts.parts();
-                self.keep_share(shares::least_behind(before, after, parts), &user);
+                let share = shares::least_behind(before, after, || self.facts.parts());
+                self.keep_share(share, &user);
             }
             self.follow_all(text, Some(name), behind..end, &user);
         }

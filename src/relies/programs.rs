@@ -80,8 +80,7 @@ pub fn hangs_on_count(facts: &Facts, command: &[u8], name: Option<&[u8]>) -> boo
         || counts_up_to(command, name)
 }
 
-/// `range(n)`, `1:n`, `1..$n`: parts of the work are counted out as the languages do that count in loops; also up to what Slurm's
-/// own variable holds.
+/// `range(n)`, `1:n`, `1..$n`: parts of the work are counted out as the languages do that count in loops.
 fn counts_up_to(command: &[u8], name: Option<&[u8]>) -> bool {
     const BEGIN: [&[u8]; 7] = [
         b"range(",
@@ -92,11 +91,8 @@ fn counts_up_to(command: &[u8], name: Option<&[u8]>) -> bool {
         b"0..$",
         b"seq_len(",
     ];
-    match name {
-        Some(name) => sets::uses(name, command)
-            .any(|at| BEGIN.iter().any(|begin| command[..at].ends_with(begin))),
-        None => contains(command, b"range(int(os.environ"),
-    }
+    let begins = |at: usize| BEGIN.iter().any(|begin| command[..at].ends_with(begin));
+    name.is_some_and(|name| sets::uses(name, command).any(begins))
 }
 
 /// A number is compared in it, and not just handed on: `-lt`, `==`, `((` and their like; `$((` computes. With nothing or 0 a

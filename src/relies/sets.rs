@@ -61,6 +61,15 @@ pub fn sets(command: &[u8]) -> Vec<Set<'_>> {
     }
 }
 
+/// Most commands set nothing, and need not be read for it.
+fn may_set(command: &[u8]) -> bool {
+    const BY_WORD: [&[u8]; 4] = [b"for ", b"printf -v ", b"setenv ", b"set -"];
+    memchr::memchr2(b'=', b'<', command).is_some() || {
+        let text = begun(command);
+        BY_WORD.iter().any(|word| text.starts_with(word))
+    }
+}
+
 /// `setenv N 4`.
 pub fn exported(command: &[u8]) -> Option<Set<'_>> {
     let text = EXPORTS
@@ -133,14 +142,9 @@ impl<'a> Set<'a> {
 /// What a program is given to run in an argument: `matlab -batch "n=4`, `bash -c 'N=4`.
 fn of_an_argument(command: &[u8]) -> &[u8] {
     const GIVEN: [&[u8]; 4] = [b" -c ", b" -e ", b" -r ", b" -batch "];
-    let behind = |given: &&[u8]| {
-        let text = &command[memchr::memmem::find(command, given)? + given.len()..];
-        match text.trim_ascii_start() {
-            [b'"' | b'\'', inner @ ..] => Some(inner),
-            _ => None,
-        }
-    };
-    GIVEN.iter().find_map(behind).unwrap_or(command)
+    let is_given = |at: &usize| GIVEN.iter().any(|given| command[..*at].ends_with(given));
+    let quote = memchr::memchr2_iter(b'"', b'\'', command).find(is_given);
+    quote.map_or(command, |at| &command[at + 1..])
 }
 
 /// A command without words before it: those of the shell, the labels of a case, the heads of functions.
@@ -218,6 +222,9 @@ pub fn is_count(word: &[u8], name: Option<&[u8]>) -> bool {
 
 /// The variables that a command sets, which has that count in it; of several those that are set to it.
 pub fn set_to_count<'a>(command: &'a [u8], name: Option<&[u8]>) -> Vec<&'a [u8]> {
+    if !may_set(command) {
+        return Vec::new();
+    }
     let mut sets = sets(command);
     if sets.len() > 1 {
         sets.retain(|set| has_count(set.value, name));

@@ -36,7 +36,7 @@ const MOST: f64 = 4096.0;
 
 /// How many CPUs a task must have for all that `command` computes of their count to be 1 at least; `None` where it computes
 /// nothing that could be less.
-pub fn least(command: &[u8], parts: &[&[u8]]) -> Option<u64> {
+pub fn least<'a>(command: &[u8], parts: impl Fn() -> &'a [&'a [u8]]) -> Option<u64> {
     // OpenMP takes no notice of a 0.
     if set_by(command) == Some(b"OMP_NUM_THREADS") {
         return None;
@@ -51,18 +51,22 @@ pub fn least(command: &[u8], parts: &[&[u8]]) -> Option<u64> {
         .take(MOST_COUNTS)
         .filter_map(|found| {
             let (before, after) = (&command[..found.start()], &command[found.end()..]);
-            least_behind(before, after, parts)
+            least_behind(before, after, &parts)
         })
         .max()
 }
 
 /// The same of the count between `before` and `after`. Where it is multiplied with one of `parts`, which part of the work it is,
 /// less of the work is done with another one.
-pub fn least_behind(before: &[u8], after: &[u8], parts: &[&[u8]]) -> Option<u64> {
+pub fn least_behind<'a>(
+    before: &[u8],
+    after: &[u8],
+    parts: impl Fn() -> &'a [&'a [u8]],
+) -> Option<u64> {
     let after = &after[..after.len().min(LONGEST)];
     let has_brace = before.ends_with(b"${");
     let after = without_default(after, has_brace);
-    if !parts.is_empty() && is_slice(before, after, parts) {
+    if is_slice(before, after, parts) {
         return Some(ALL);
     }
     if is_in_sum(before) && is_unclear(after) {
@@ -92,22 +96,25 @@ pub fn least_behind(before: &[u8], after: &[u8], parts: &[&[u8]]) -> Option<u64>
 }
 
 /// `(SLURM_ARRAY_TASK_ID - 1) * SLURM_CPUS_PER_TASK`, in one sum.
-fn is_slice(before: &[u8], after: &[u8], parts: &[&[u8]]) -> bool {
+fn is_slice<'a>(before: &[u8], after: &[u8], parts: impl Fn() -> &'a [&'a [u8]]) -> bool {
+    let is_between = |byte: &&u8| byte.is_ascii_whitespace() || b"${}()\"'\\]".contains(byte);
     let before = &before[before.len().saturating_sub(LONGEST)..];
-    let opens = before.iter().rposition(|byte| b"\n;=,".contains(byte));
-    let before = &before[opens.map_or(0, |at| at + 1)..];
+    let is_multiplied = before.iter().rev().find(|byte| !is_between(byte)) == Some(&b'*')
+        || after.iter().find(|byte| !is_between(byte)) == Some(&b'*');
+    if !is_multiplied {
+        return false;
+    }
+    let begins = before.iter().rposition(|byte| b"\n;=,".contains(byte));
+    let before = &before[begins.map_or(0, |at| at + 1)..];
     let before = &before[memchr::memmem::rfind(before, b"((").unwrap_or(0)..];
     let closes = memchr::memmem::find(after, b"))");
     let after = &after[..closes.unwrap_or(after.len())];
     let after = &after[..memchr::memchr2(b'\n', b';', after).unwrap_or(after.len())];
-    let is_between = |byte: &&u8| byte.is_ascii_whitespace() || b"${}()\"'\\]".contains(byte);
-    let is_multiplied = before.iter().rev().find(|byte| !is_between(byte)) == Some(&b'*')
-        || after.iter().find(|byte| !is_between(byte)) == Some(&b'*');
-    let names = |text: &[u8]| {
-        let mut words = text.split(|byte| !is_in_name(*byte));
-        words.any(|word| parts.contains(&word))
-    };
-    is_multiplied && (names(before) || names(after))
+    let parts = parts();
+    let mut words = before
+        .split(|byte| !is_in_name(*byte))
+        .chain(after.split(|byte| !is_in_name(*byte)));
+    words.any(|word| parts.contains(&word))
 }
 
 /// A `((` is open at the end of `before`.
@@ -252,7 +259,7 @@ mod tests {
             ("a $((SLURM_CPUS_PER_TASK * 0))", None),
             ("a $((SLURM_CPUS_PER_TASK / 99999999999999999999))", None),
         ] {
-            assert_eq!(least(command.as_bytes(), &[]), right, "{command}");
+            assert_eq!(least(command.as_bytes(), || &[]), right, "{command}");
         }
     }
 }
