@@ -82,7 +82,7 @@ pub fn enclosed<'a>(text: &'a [u8], start: &[u8], end: &[u8]) -> Option<&'a [u8]
     let line = memchr::memchr(b'\n', inner).map_or(inner, |newline| &inner[..newline]);
     let first = memchr::memmem::find(line, end)?;
     let opens_another = end.ends_with(b")") && line[..first].contains(&b'(');
-    let last = || closed_at(&line[..], end);
+    let last = || closed_at(line, end);
     let at = opens_another.then(last).flatten().unwrap_or(first);
     Some(&line[..at])
 }

@@ -23,10 +23,10 @@ pub struct Function<'a> {
 
 /// Those of a script, in the order of their heads' forms.
 pub fn functions(script: &[u8]) -> Vec<Function<'_>> {
-    let by_brackets = memchr::memmem::find_iter(script, b"()").filter_map(|at| {
+    let by_brackets = memchr::memmem::find_iter(script, b"()").map(|at| {
         let head = script[..at].trim_ascii_end();
         let start = head.iter().rposition(|byte| !is_named(*byte));
-        Some((&head[start.map_or(0, |at| at + 1)..], at + 2))
+        (&head[start.map_or(0, |at| at + 1)..], at + 2)
     });
     let word = b"function ";
     let by_word = memchr::memmem::find_iter(script, word).map(|at| {
