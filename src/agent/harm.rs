@@ -24,6 +24,9 @@ use std::borrow::Cow;
 /// that comes once in a while is not seen.
 const LOOKED_AT: u32 = 50;
 
+/// No more rows of the store are judged in one pass: somebody waits for a rescue. What is judged later is learned once more.
+const MOST_JUDGED: i64 = 5000;
+
 /// slurmctld has forgotten what ended so many seconds ago, and another job may have its number.
 const FORGOTTEN_S: i64 = 86_400;
 
@@ -42,12 +45,18 @@ impl Agent<'_> {
                 return Ok(Some(of_memory(why)));
             }
         } else if job.record.may_have_killed(&job.state) {
-            let is_its_own = !job.record.shortens() && comes_again(ends_as(&job.state), &past()?);
+            let past = past()?;
+            let is_its_own =
+                !job.record.shortens() && is_its_own_way(ends_as(&job.state), &past, &past);
             return Ok((!is_its_own).then(|| otherwise("it died of the rewrite")));
         }
         match job.state.as_str() {
             _ if !job.record.resizes() => Ok(None),
             "FAILED" | "TIMEOUT" => {
+                // Its accounting has been judged already, perhaps, by what was known then.
+                if let Some(noted) = self.store.harm_of_run(job.job_id, job.started)? {
+                    return Ok(Some(noted));
+                }
                 let ended = self.store.end_of_run(job.job_id, job.started)?;
                 let ended = ended.unwrap_or(i64::MAX);
                 let why = self.fails_alone(&job.record, job.job_id, &job.state, ended)?;
@@ -88,11 +97,15 @@ impl Agent<'_> {
     pub(super) fn judge_new_runs(&mut self) -> Result<()> {
         // All that are there, where none was judged yet: they may have been imported.
         let judged = self.store.progress(JUDGED)?.unwrap_or(0);
-        let all = self.store.watermark()?.jobs;
+        let all = self
+            .store
+            .watermark()?
+            .jobs
+            .min(judged.saturating_add(MOST_JUDGED));
         let remembered = self.clock.now() - FORGOTTEN_S;
         // Their state says nothing: the next look at the whole queue, by which they are found, may be far.
         let mut harmed = self.store.completed_harmed_after(judged, remembered)?;
-        let ends = self.store.ended_after(judged)?;
+        let ends = self.store.ended_after(judged, all)?;
         for end in ends.iter().filter(|end| end.record.resizes()) {
             let (run, record) = (end.run, &end.record);
             let why = match end.state.as_str() {
@@ -197,7 +210,13 @@ impl Agent<'_> {
             return Ok(own.into());
         };
         let kind = (Level::Application, key);
-        let ends = self.store.past_ends(kind, job_id, before, LOOKED_AT)?;
+        let ends = self.store.past_ends(
+            kind,
+            job_id,
+            before,
+            LOOKED_AT,
+            self.config.evidence.application_min_users,
+        )?;
         Ok(ends.into())
     }
 
@@ -206,7 +225,7 @@ impl Agent<'_> {
     fn own_past(&self, kind: &Kind, job_id: u64, before: i64) -> Result<Vec<PastEnd>> {
         let mut found = Vec::new();
         for key in kind.keys() {
-            let ends = self.store.past_ends(key, job_id, before, LOOKED_AT)?;
+            let ends = self.store.past_ends(key, job_id, before, LOOKED_AT, 1)?;
             if is_known(&ends) {
                 return Ok(ends);
             }

@@ -31,6 +31,13 @@ const OWN_JOB: [&[u8]; 2] = [b"SLURM_JOB_ID", b"SLURM_JOBID"];
 /// Classes of Dask's and of submitit's that start other jobs.
 const CLUSTERS_OF_JOBS: [&[u8]; 4] = [b"SLURMCluster", b"PBSCluster", b"LSFCluster", b"submitit"];
 
+/// Of more places where a variable's name stands, and of more bytes before and behind it, nobody asks whether it is set there.
+const MOST_PLACES: usize = 64;
+const LONGEST_VALUE: usize = 256;
+
+/// Each command that asks Slurm something is searched for so many names of the job's own number.
+const MOST_OWN_NAMES: usize = 8;
+
 /// Of each no more uses are looked at.
 const MOST_PARTS: usize = 64;
 
@@ -174,16 +181,23 @@ impl<'a> Facts<'a> {
         *self.has_functions.get_or_init(has)
     }
 
-    /// What stands behind the sign that first sets `name`, up to the end of its line or command.
+    /// What stands behind the sign that first sets `name`, up to the end of its line or command: in no comment, and in no option that
+    /// is called so.
     pub fn said_of(&self, name: &[u8]) -> Option<&'a [u8]> {
-        memchr::memmem::find_iter(self.script, name).find_map(|at| {
-            let is_inside = self.script[..at]
-                .last()
-                .is_some_and(|byte| is_in_name(*byte));
+        let places = memchr::memmem::find_iter(self.script, name).take(MOST_PLACES);
+        places.into_iter().find_map(|at| {
             let after = &self.script[at + name.len()..];
-            let end = memchr::memchr2(b'\n', b';', after).unwrap_or(after.len());
-            let value = after[..end].trim_ascii_start().strip_prefix(b"=")?;
-            (!is_inside && !value.starts_with(b"=")).then(|| value.trim_ascii())
+            let after = &after[..after.len().min(LONGEST_VALUE)];
+            let value = after.trim_ascii_start().strip_prefix(b"=")?;
+            let before = &self.script[at.saturating_sub(LONGEST_VALUE)..at];
+            let line = before.rsplit(|&byte| byte == b'\n').next()?;
+            let is_another = line
+                .last()
+                .is_some_and(|byte| is_in_name(*byte) || b"-.$/".contains(byte));
+            let is_comment = line.trim_ascii_start().starts_with(b"#");
+            let end = memchr::memchr2(b'\n', b';', value).unwrap_or(value.len());
+            (!is_another && !is_comment && !value.starts_with(b"="))
+                .then(|| value[..end].trim_ascii())
         })
     }
 
@@ -214,7 +228,12 @@ impl<'a> Facts<'a> {
 
     /// Variables of it that hold the number of the job itself.
     pub fn own_job(&self) -> &[&'a [u8]] {
-        self.own_job.get_or_init(|| set_to(self.script, &OWN_JOB))
+        let set = || {
+            let mut names = set_to(self.script, &OWN_JOB);
+            names.truncate(MOST_OWN_NAMES);
+            names
+        };
+        self.own_job.get_or_init(set)
     }
 
     /// The function of it that a command calls with the count of CPUs, which `name` holds unless Slurm's own variable does:

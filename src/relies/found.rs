@@ -36,6 +36,9 @@ const MOST_FOLLOWED: u32 = 64;
 /// A pipe goes on for so many lines.
 const MOST_OF_A_PIPE: usize = 4;
 
+/// Of more lines that read such a file nobody asks what they take from it.
+const MOST_READING: usize = 64;
+
 /// Of more files with answers of Slurm's nobody asks who reads them: for each all of the script is read.
 const MOST_ANSWERS: u32 = 4;
 
@@ -147,7 +150,7 @@ impl<'a> Found<'a> {
         };
         for command in written.whole_commands(self.has) {
             let command = &written.text[command];
-            if !self.names_itself(command) {
+            if command.trim_ascii().is_empty() || !self.names_itself(command) {
                 continue;
             }
             let kept = self.kept_answer(command, line);
@@ -189,7 +192,7 @@ impl<'a> Found<'a> {
         let name = file_name(target);
         let below = &self.written[line.place().end..];
         let reads = |line: &Line| lines::words(line.text).any(|word| lines::name_of(word) == name);
-        let reading = lines::lines(below).filter(reads);
+        let reading = lines::lines(below).filter(reads).take(MOST_READING);
         reading.map(|line| line.text).collect()
     }
 

@@ -21,7 +21,7 @@ pub fn of_others(
     let mut found = Vec::new();
     for_each(script, |head, body| {
         let text = &script[body.clone()];
-        if is_comment(head)
+        if is_comment(head, text)
             || is_of_others(head, text, &starts)
             || is_printed(head, text) && !collects()
         {
@@ -101,10 +101,16 @@ fn body(script: &[u8], start: usize, mark: &[u8], strips_tabs: bool) -> Option<R
     None
 }
 
-/// `: <<'END'`: nothing in it runs.
-fn is_comment(head: &[u8]) -> bool {
+/// `: <<'END'`: nothing in it runs, but for commands whose answers the shell puts into it.
+fn is_comment(head: &[u8], body: &[u8]) -> bool {
     let head = head.trim_ascii_start().strip_prefix(b":");
-    head.is_some_and(|rest| rest.trim_ascii_start().starts_with(b"<<"))
+    let answers = contains(body, b"$(") || body.contains(&b'`');
+    head.is_some_and(|rest| {
+        let mark = rest.trim_ascii_start().strip_prefix(b"<<");
+        mark.is_some_and(|mark| {
+            !answers || matches!(mark.trim_ascii_start().first(), Some(b'\'' | b'"' | b'\\'))
+        })
+    })
 }
 
 /// It goes into the job's own output, and no value of it into another command.

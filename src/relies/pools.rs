@@ -6,6 +6,9 @@ use super::names::name_length;
 use super::options::{Value, number};
 use crate::text::contains;
 
+/// No command has more of them.
+const MOST: usize = 4;
+
 /// No list of arguments is longer, in bytes.
 const LONGEST: usize = 256;
 
@@ -24,14 +27,16 @@ const GIVEN: [&[u8]; 4] = [b"SLURM_", b"numcores", b"maxNumCompThreads", b"NumWo
 /// Notes how many workers the pools of a command have: `parpool(8)`, `parpool('local', 8)`, `p = c.parpool([1 8])`, `parpool(n)`.
 pub fn needs(facts: &Facts, command: &[u8], note: &mut impl FnMut(LineNeed)) {
     let name = b"parpool";
-    for at in memchr::memmem::find_iter(command, name) {
+    for at in memchr::memmem::find_iter(command, name).take(MOST) {
         let behind = &command[at + name.len()..];
         let behind = &behind[..behind.len().min(LONGEST)];
         let arguments = match behind.trim_ascii_start().strip_prefix(b"(") {
             Some(inner) => arguments(inner),
             // As a command: `parpool local 8`.
             None => {
-                let words = behind.split(u8::is_ascii_whitespace).map(unquoted);
+                let command = behind.split(|byte| b";,\n".contains(byte)).next();
+                let words = command.unwrap_or_default().split(u8::is_ascii_whitespace);
+                let words = words.map(unquoted);
                 words.filter(|word| number(word).is_some()).collect()
             }
         };

@@ -45,7 +45,8 @@ pub struct EndedRun {
 
 impl Store {
     /// The latest `limit` runs of a kind, the latest first, without those of `job_id`, those that ended at or after `before`, in
-    /// seconds since 1970, and those whose users wanted to be left alone; of several users' runs a fair part of each. Runs that
+    /// seconds since 1970, and those whose users wanted to be left alone; of several users' runs a fair part of each, and none at all
+    /// where fewer than `users` have any. Runs that
     /// a rewrite harmed do not count among them: of those that ended since the first of them there are `limit`, too.
     pub fn past_ends(
         &self,
@@ -53,15 +54,17 @@ impl Store {
         job_id: u64,
         before: i64,
         limit: u32,
+        users: u32,
     ) -> Result<Vec<PastEnd>> {
         let looked_at = match level {
             Level::Application => limit.saturating_mul(LOOKED_AT),
             _ => limit,
         };
         let mut query = self.db.prepare_cached(&format!(
-            "SELECT peak, peak_is_bound, cores, elapsed, state, coalesce(comment, ''), launched, ended, user FROM jobs \
-             JOIN usages ON job = id WHERE {} = ? AND job_id <> ? AND ended >= ? AND ended < ? AND harmed = ? AND NOT {OPTED_OUT} \
-             ORDER BY ended DESC, id DESC LIMIT ?",
+            "SELECT peak, peak_is_bound, cores, elapsed, state, coalesce(comment, ''), launched, ended, user FROM \
+             (SELECT * FROM jobs WHERE {} = ?1 AND job_id <> ?2 AND ended >= ?3 AND ended < ?4 \
+             ORDER BY ended DESC, id DESC LIMIT ?6 * {LOOKED_AT}) \
+             JOIN usages ON job = id WHERE harmed = ?5 AND NOT {OPTED_OUT} ORDER BY ended DESC, id DESC LIMIT ?6",
             column(level)
         ))?;
         let mut ends = |since: i64, was_harmed: bool| -> Result<Vec<PastEnd>> {
@@ -90,7 +93,7 @@ impl Store {
                 Ok((row.get::<_, String>(8)?, end))
             })?;
             let ends = ends.collect::<rusqlite::Result<_>>()?;
-            Ok(fair(ends, 1, limit as usize))
+            Ok(fair(ends, users.max(1) as usize, limit as usize))
         };
         let mut found = ends(i64::MIN, false)?;
         let since = found.last().map_or(i64::MIN, |first| first.ended);
@@ -99,14 +102,14 @@ impl Store {
         Ok(found)
     }
 
-    /// Rewritten runs after row `row` that completed, failed or ran out of time, as far as is known without harm, in the order in
+    /// Rewritten runs after row `row` up to row `last` that completed, failed or ran out of time, as far as is known without harm, in the order in
     /// which they started.
-    pub fn ended_after(&self, row: i64) -> Result<Vec<EndedRun>> {
+    pub fn ended_after(&self, row: i64, last: i64) -> Result<Vec<EndedRun>> {
         let mut query = self.db.prepare_cached(
             "SELECT peak, peak_is_bound, cores, elapsed, job_id, started, comment, launched, state, ended FROM jobs \
-             JOIN usages ON job = id WHERE id > ? AND state IN ('COMPLETED', 'FAILED', 'TIMEOUT') AND NOT harmed AND instr(comment, '\"mode\":\"apply\"') > 0 ORDER BY started, id",
+             JOIN usages ON job = id WHERE id > ? AND id <= ? AND state IN ('COMPLETED', 'FAILED', 'TIMEOUT') AND NOT harmed AND instr(comment, '\"mode\":\"apply\"') > 0 ORDER BY started, id",
         )?;
-        let runs = query.query_map([row], |row| {
+        let runs = query.query_map([row, last], |row| {
             let Some(record) = Comment::read(row.get_ref(6)?.as_str()?).record().cloned() else {
                 return Ok(None);
             };
@@ -224,7 +227,7 @@ mod tests {
             .unwrap();
         let states = |store: &Store, without| {
             let key = kind.keys().next().unwrap();
-            let ends = store.past_ends(key, without, i64::MAX, 10).unwrap();
+            let ends = store.past_ends(key, without, i64::MAX, 10, 1).unwrap();
             ends.into_iter().map(|end| end.state).collect::<Vec<_>>()
         };
         assert_eq!(states(&store, 9), ["FAILED", "COMPLETED"]);

@@ -7,7 +7,7 @@ use crate::job::Run;
 use crate::model::far_less::{Done, Usual, nearly_least};
 use anyhow::Result;
 use rusqlite::params;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// So many times what is wanted is looked at: some users may have too many of the latest.
 pub(super) const LOOKED_AT: u32 = 8;
@@ -29,10 +29,16 @@ impl Store {
         let mut query = self.db.prepare_cached(&learned_from)?;
         let looked_at = limit.saturating_mul(LOOKED_AT);
         let runs = query.query_map(params![key.0 as i64, row, looked_at], |row| {
-            Ok((row.get::<_, String>("user")?, run(row)?))
+            let failed = row.get_ref("state")?.as_str()? == "FAILED";
+            Ok((failed, (row.get::<_, String>("user")?, run(row)?)))
         })?;
-        let runs: Vec<Owned> = runs.collect::<rusqlite::Result<_>>()?;
-        Ok(of_several(runs, users.max(1) as usize, limit as usize))
+        let runs: Vec<_> = runs.collect::<rusqlite::Result<_>>()?;
+        let users = users.max(1) as usize;
+        Ok(of_several(
+            told_by_several(runs, users),
+            users,
+            limit as usize,
+        ))
     }
 }
 
@@ -51,6 +57,17 @@ fn of_several(runs: Vec<Owned>, users: usize, limit: usize) -> Vec<Run> {
     kept.extend(unwell);
     kept.sort_unstable_by_key(|&(at, _)| at);
     kept.into_iter().map(|(_, run)| run).collect()
+}
+
+/// Without those that failed where only few users' did: what one user types wrong takes nobody else's trust.
+fn told_by_several(mut runs: Vec<(bool, Owned)>, users: usize) -> Vec<Owned> {
+    let by_harm = |(failed, (_, run)): &(bool, Owned)| *failed && run.harmed.is_some();
+    let failed = runs.iter().filter(|run| by_harm(run));
+    let harmed: BTreeSet<&str> = failed.map(|(_, (user, _))| user.as_str()).collect();
+    if harmed.len() < users {
+        runs.retain(|run| !by_harm(run));
+    }
+    runs.into_iter().map(|(_, run)| run).collect()
 }
 
 /// Those of these completed runs that tell others what such a job needs: they were measured, and no other user's runs show that
@@ -265,6 +282,27 @@ mod tests {
         let seen = store.runs_of_others(Key(9), i64::MAX, 10, 2).unwrap();
         let harmed = seen.iter().filter(|run| run.harmed.is_some()).count();
         assert_eq!((seen.len(), harmed), (3, 1));
+    }
+
+    #[test]
+    fn one_users_failures_are_no_harm_of_others() {
+        let harmed = |failed: &[(char, u64)]| {
+            let (_dir, mut store) = store();
+            let mut jobs: Vec<_> = [('a', 1), ('b', 2), ('c', 3)]
+                .map(|(user, id)| owned(user, id, 100, 10))
+                .into();
+            jobs.extend(failed.iter().map(|&(user, id)| {
+                let mut run = owned(user, id, 100, 10);
+                run.0.state = "FAILED".into();
+                run
+            }));
+            store.insert(&jobs).unwrap();
+            failed.iter().for_each(|&(_, id)| note_harm(&store, id));
+            let seen = store.runs_of_others(Key(9), i64::MAX, 40, 2).unwrap();
+            seen.iter().filter(|run| run.harmed.is_some()).count()
+        };
+        assert_eq!(harmed(&[('d', 4), ('d', 5), ('d', 6)]), 0);
+        assert_eq!(harmed(&[('d', 4), ('e', 5)]), 2);
     }
 
     #[test]

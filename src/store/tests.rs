@@ -196,6 +196,6 @@ fn a_run_that_was_to_be_left_alone_is_learned_from_and_not_as_enough() {
         .iter()
         .map(|run| (run.completed, run.usage.peak_bytes.is_some()));
     assert_eq!(seen.collect::<Vec<_>>(), [(true, true), (false, true)]);
-    let ends = store.past_ends((Level::Name, key), 9, i64::MAX, 9);
+    let ends = store.past_ends((Level::Name, key), 9, i64::MAX, 9, 1);
     assert_eq!(ends.unwrap().len(), 1);
 }
