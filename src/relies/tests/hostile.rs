@@ -140,6 +140,23 @@ fn hostile_scripts_are_read_in_linear_time() {
     }
     for script in [
         format!(
+            "{}#{}",
+            format!("matlab -batch \"{}\"\n", "parpool(n,m);".repeat(300)).repeat(8),
+            "n".repeat(32_000)
+        ),
+        format!(
+            "{}{}",
+            (0..128)
+                .map(|n| format!("a{n}=$SLURM_JOB_ID\n"))
+                .collect::<String>(),
+            format!("squeue $SLURM_JOB_ID {}|\n", "; ".repeat(1900)).repeat(14)
+        ),
+        format!(
+            "{}{}",
+            format!("sbatch -J $SLURM_JOB_ID {} > j\n", "a ".repeat(2000)).repeat(4),
+            "j\n".repeat(20_000)
+        ),
+        format!(
             "T=$SLURM_N\n{}\nsrun -c {} ./a",
             "T=,".repeat(21_000),
             uses("T", 64)

@@ -208,6 +208,10 @@ fn programs_that_are_told_their_size_in_their_own_words() {
         ("matlab -batch \"parpool(6); run\"", cpus(6)),
         ("matlab -batch \"p=parpool(6); run\"", cpus(6)),
         ("matlab -batch \"n=6; parpool(n); run\"", cpus(6)),
+        (
+            "# n=4\n./prep --n=4\nmatlab -batch \"n=6; parpool(n); run\"",
+            cpus(6),
+        ),
         ("matlab -batch \"n=size(a); parpool(n); run\"", ALL_CPUS),
         (
             "matlab -batch \"c=parcluster('local'); c.parpool(6)\"",
