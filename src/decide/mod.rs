@@ -25,10 +25,11 @@ use crate::job::{Ask, LeftAlone, Memory, Request};
 use crate::model::predict::{KnownKinds, predict};
 use crate::model::snapshot::Snapshot;
 use crate::record::{Change, Record};
-use crate::relies::{Floor, Reliance, names_a_launcher};
+use crate::relies::{Floor, Reliance};
 use licenses::relicense;
 use managers::manager;
 pub use managers::of_queue;
+use reading::MOST_READ;
 pub use reading::{LastScripts, Reading};
 pub use sentence::sentence;
 pub use terms::{Terms, terms};
@@ -115,7 +116,8 @@ pub fn decide_reading(
         no_shadow: lacks.is_some(),
         ..request.ask
     };
-    let steps = names_a_launcher(request.texts.script);
+    // Of one that is longer than what is read of it nobody knows.
+    let steps = script.steps || request.texts.script.len() > MOST_READ;
     let lent_mib = match no_requeue {
         true => 0,
         false => lent_mib(config, owner, manager, &ask, steps),

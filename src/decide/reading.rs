@@ -7,7 +7,7 @@ use super::managers;
 use crate::config::Manager;
 use crate::fingerprint::Program;
 use crate::job::Request;
-use crate::relies::{AskedCpus, Floor};
+use crate::relies::{AskedCpus, Floor, names_a_launcher};
 use std::sync::{Arc, Mutex, TryLockError};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -15,7 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 const REMEMBERED: usize = 64;
 
 /// No more of a script is read, in bytes, and remembered: all of them together take 4 MiB at most.
-const MOST_READ: usize = 64 << 10;
+pub(super) const MOST_READ: usize = 64 << 10;
 
 /// What a script says.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Reading {
     pub floor: Floor,
     /// The workflow manager that wrote it.
     pub manager: Option<Manager>,
+    /// It may start steps.
+    pub steps: bool,
 }
 
 impl Reading {
@@ -36,6 +38,7 @@ impl Reading {
             program: Program::of(script),
             floor: Floor::of(script, asked(request)),
             manager: managers::of_script(script),
+            steps: names_a_launcher(script),
         }
     }
 }

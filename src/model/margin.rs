@@ -35,6 +35,10 @@ pub const MOST_ABOVE: f64 = 0.029;
 /// when it is asked it must be larger than what is lent. A judgement: more sets what more of the runs needed.
 const LENT: f64 = 2.0;
 
+/// So many of all jobs may be expected to be refused and killed, even if no more are killed where nobody lends. A judgement: with
+/// more, jobs start lower and more run again; with none, nothing is ever lent where what is enough has been enough for all.
+const MOST_REFUSED: f64 = 0.01;
+
 /// The shares of jobs for which it is predicted what they stay under.
 pub const SHARES: [f64; 3] = [0.5, 0.9, 0.99];
 
@@ -90,12 +94,11 @@ pub fn margin(mut ratios: Vec<Ratio>, retry: Option<f64>, price: Price) -> Margi
         .filter(|r| r.ln > enough)
         .map(|r| r.count)
         .sum();
+    let most = above.max(MOST_REFUSED * count);
+    let lent_to = |refused| cheapest(refused, most).min(enough);
     Margin {
         enough,
-        // No more are killed than without what is lent.
-        lent_to: price
-            .refused
-            .map_or(enough, |refused| cheapest(refused, above).min(enough)),
+        lent_to: price.refused.map_or(enough, lent_to),
         quantiles: SHARES.map(|share| ln_at(&possible, share)),
     }
 }
