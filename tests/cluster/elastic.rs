@@ -32,6 +32,9 @@ python3 FOLDER/fill.py \"$1\" \"$2\" \"$3\" || exit 1
 touch FOLDER/\"$4\"
 ";
 
+/// So often three jobs are made to need more at the same time.
+const ROUNDS: u32 = 3;
+
 const POOL: &str = "[elastic]\npool_mib = 2500\nuser_share = 1\n";
 
 /// A kind whose runs have needed next to nothing so far; the folder of its marks, and its script.
@@ -204,14 +207,14 @@ pub fn jobs_that_can_grow_start_with_less(cluster: &mut Cluster) -> Result<()> {
 }
 
 /// Three of them at once do their work.
-fn three_outgrow(cluster: &Cluster, marks: &Path, script: &Path) -> Result<()> {
-    let marks: Vec<PathBuf> = (0..3).map(|n| marks.join(format!("large{n}"))).collect();
-    for n in 0..marks.len() {
-        outgrow(cluster, script, &["1000", "1", "6", &format!("large{n}")])?;
+fn three_outgrow(cluster: &Cluster, marks: &Path, script: &Path, round: u32) -> Result<()> {
+    let names: Vec<String> = (0..3).map(|n| format!("large{round}-{n}")).collect();
+    for name in &names {
+        outgrow(cluster, script, &["1000", "1", "6", name])?;
     }
     eventually("all do their work", 240, || {
         cluster.pass()?;
-        Ok(marks.iter().all(|mark| mark.exists()))
+        Ok(names.iter().all(|name| marks.join(name).exists()))
     })
 }
 
@@ -219,16 +222,25 @@ fn three_outgrow(cluster: &Cluster, marks: &Path, script: &Path) -> Result<()> {
 pub fn no_more_is_lent_than_a_node_has(cluster: &mut Cluster) -> Result<()> {
     let (marks, script) = small_kind(cluster, "greedy")?;
     cluster.configure("[elastic]\npool_mib = 2000\nuser_share = 0.75\n")?;
-    let is_over = AtomicBool::new(false);
-    let (done, most) = std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| most_lent(&is_over));
-        let done = three_outgrow(cluster, &marks, &script);
-        is_over.store(true, Ordering::Relaxed);
-        (done, watcher.join().expect("it only looks"))
-    });
-    done?;
-    println!("of 1500 MiB {most} were lent at most");
-    ensure(most > 1000 && most <= 1500, format!("{most} MiB"))?;
+    let mut most = 0;
+    // On a busy machine one of them may be killed before it is lent anything, and run after the others.
+    for round in 0..ROUNDS {
+        let is_over = AtomicBool::new(false);
+        let (done, lent) = std::thread::scope(|scope| {
+            let watcher = scope.spawn(|| most_lent(&is_over));
+            let done = three_outgrow(cluster, &marks, &script, round);
+            is_over.store(true, Ordering::Relaxed);
+            (done, watcher.join().expect("it only looks"))
+        });
+        done?;
+        println!("of 1500 MiB {lent} were lent at most");
+        ensure(lent <= 1500, format!("{lent} MiB"))?;
+        most = most.max(lent);
+        if most > 1000 {
+            break;
+        }
+    }
+    ensure(most > 1000, format!("{most} MiB"))?;
     cluster.books_agree()?;
     cluster.configure("")
 }
