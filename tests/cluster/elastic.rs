@@ -207,8 +207,8 @@ pub fn jobs_that_can_grow_start_with_less(cluster: &mut Cluster) -> Result<()> {
 }
 
 /// Three of them at once do their work.
-fn three_outgrow(cluster: &Cluster, marks: &Path, script: &Path, round: u32) -> Result<()> {
-    let names: Vec<String> = (0..3).map(|n| format!("large{round}-{n}")).collect();
+fn three_outgrow(cluster: &Cluster, marks: &Path, script: &Path) -> Result<()> {
+    let names: Vec<String> = (0..3).map(|n| format!("large{n}")).collect();
     for name in &names {
         outgrow(cluster, script, &["1000", "1", "6", name])?;
     }
@@ -220,15 +220,15 @@ fn three_outgrow(cluster: &Cluster, marks: &Path, script: &Path, round: u32) -> 
 
 /// Three of a user that need more at once than there is for one: no more is lent than that, and who is lent too little runs again.
 pub fn no_more_is_lent_than_a_node_has(cluster: &mut Cluster) -> Result<()> {
-    let (marks, script) = small_kind(cluster, "greedy")?;
-    cluster.configure("[elastic]\npool_mib = 2000\nuser_share = 0.75\n")?;
     let mut most = 0;
     // On a busy machine one of them may be killed before it is lent anything, and run after the others.
     for round in 0..ROUNDS {
+        let (marks, script) = small_kind(cluster, &format!("greedy{round}"))?;
+        cluster.configure("[elastic]\npool_mib = 2000\nuser_share = 0.75\n")?;
         let is_over = AtomicBool::new(false);
         let (done, lent) = std::thread::scope(|scope| {
             let watcher = scope.spawn(|| most_lent(&is_over));
-            let done = three_outgrow(cluster, &marks, &script, round);
+            let done = three_outgrow(cluster, &marks, &script);
             is_over.store(true, Ordering::Relaxed);
             (done, watcher.join().expect("it only looks"))
         });
