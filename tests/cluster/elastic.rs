@@ -175,14 +175,15 @@ pub fn a_job_that_outgrows_its_memory_goes_on(cluster: &mut Cluster) -> Result<(
 
 /// One in twenty of a kind needs ten times what the others do: its jobs are not given that where nodes lend, and it does its work.
 pub fn jobs_that_can_grow_start_with_less(cluster: &mut Cluster) -> Result<()> {
+    // How often nodes have nothing to lend is known from those that they lent to.
+    let (_, other) = small_kind(cluster, "lends")?;
+    let options = ["--mem=2000", "-c1", "--job-name=lends", "--array=1-4"];
+    let some = cluster.submit("alice", &options, &other, &["200", "1", "1", "some"])?;
+    cluster.wait_for(some, "COMPLETED")?;
     let (marks, script) = small_kind(cluster, "spreads")?;
     let options = ["--mem=2000", "-c1", "--job-name=spreads", "--array=1-18"];
     let many = cluster.submit("alice", &options, &script, &["20", "1", "0", "many"])?;
     cluster.wait_for(many, "COMPLETED")?;
-    // How often nodes have nothing to lend is known from those that they lent to.
-    let options = ["--mem=2000", "-c1", "--job-name=spreads", "--array=1-4"];
-    let some = cluster.submit("alice", &options, &script, &["200", "1", "1", "some"])?;
-    cluster.wait_for(some, "COMPLETED")?;
     let large = ["600", "1", "1", "large"];
     let first = outgrow(cluster, &script, &large)?;
     cluster.wait_for(first, "COMPLETED")?;
