@@ -48,6 +48,12 @@ def write(path, rows, **same):
     return path
 
 
+def published_rows(traces):
+    """What published methods waste, by trace and method."""
+    baselines = json.loads((traces / "baselines.json").read_text())
+    return {trace: {row["method"]: row for row in one["rows"]} for trace, one in baselines.items()}
+
+
 def goal(text, met):
     print(f"    goal: {text}: {'met' if met else 'NOT MET'}")
 
@@ -58,7 +64,7 @@ def published(rows):
 
 
 def chronological(replay, traces):
-    baselines = json.loads((traces / "baselines.json").read_text())
+    baselines = published_rows(traces)
     print("decided at start; waste on known kinds in GBh; 'blind': without the input's size")
     print("'at once': as if a killed job got all that was asked for at once; 'trust': as if kinds had to earn it")
     print(
@@ -68,7 +74,7 @@ def chronological(replay, traces):
     for trace in sorted((traces / "jobs").glob("*.csv.gz")):
         ours = replay("--trace", trace)
         blind = replay("--trace", write(replay.folder / "blind.csv", read(trace), input_bytes=""))
-        rows = {row["method"]: row for row in baselines[ours["trace"]]["rows"]}
+        rows = baselines[ours["trace"]]
         best, simple = published(rows), rows["max-seen x1.1"]["warm_GBh"]
         ratios.append(warm(ours) / simple)
         at_once.append((ours["at_once_waste_gbh"] - ours["cold_waste_gbh"]) / simple)
@@ -104,14 +110,14 @@ def chronological(replay, traces):
 
 
 def lent(replay, traces):
-    baselines = json.loads((traces / "baselines.json").read_text())
+    baselines = published_rows(traces)
     print("\nwere nodes to lend memory to all in need of more but this share of them: waste on known kinds, geometric mean of the ratios")
     for refused in ("0", "0.1", "0.3", "1"):
         ratios, of_used, killed = [], [], []
         for trace in sorted((traces / "jobs").glob("*.csv.gz")):
             ours = replay("--trace", trace, "--elastic", refused)
-            rows = {row["method"]: row for row in baselines[ours["trace"]]["rows"]}
-            ratios.append((ours["lent_waste_gbh"] - ours["cold_waste_gbh"]) / rows["max-seen x1.1"]["warm_GBh"])
+            simple = baselines[ours["trace"]]["max-seen x1.1"]["warm_GBh"]
+            ratios.append((ours["lent_waste_gbh"] - ours["cold_waste_gbh"]) / simple)
             of_used.append(100 * ours["lent_gbh"] / ours["used_gbh"])
             killed.append(100 * ours["lent_killed"] / ours["n"])
         print(

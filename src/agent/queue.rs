@@ -115,10 +115,8 @@ impl Agent<'_> {
             false => terms(&self.config, Some(&self.directory), owner, job.manager),
         };
         let (ask, steps) = (job.record.asked?, job.record.steps);
-        let lent_mib = match job.record.no_requeue {
-            true => 0,
-            false => lent_mib(&self.config, owner, job.manager, &ask, steps),
-        };
+        let no_requeue = job.record.no_requeue;
+        let lent_mib = lent_mib(&self.config, owner, job.manager, &ask, steps, no_requeue);
         let sized = size(
             &self.config,
             terms.lent(lent_mib),

@@ -118,10 +118,7 @@ pub fn decide_reading(
     };
     // Of one that is longer than what is read of it nobody knows.
     let steps = script.steps || request.texts.script.len() > MOST_READ;
-    let lent_mib = match no_requeue {
-        true => 0,
-        false => lent_mib(config, owner, manager, &ask, steps),
-    };
+    let lent_mib = lent_mib(config, owner, manager, &ask, steps, no_requeue);
     let sized = size(
         config,
         terms.lent(lent_mib),
@@ -173,8 +170,9 @@ pub fn lent_mib(
     manager: Option<Manager>,
     ask: &Ask,
     steps: bool,
+    no_requeue: bool,
 ) -> u64 {
-    let runs_again = config.managers.care(manager) >= Care::Rescue;
+    let runs_again = config.managers.care(manager) >= Care::Rescue && !no_requeue;
     match grows(config, owner, steps) && runs_again && ask.layout.nodes == 1 {
         true => (config.elastic.pool_mib as f64 * config.elastic.user_share) as u64,
         false => 0,

@@ -32,22 +32,18 @@ pub fn owner(user: &str) -> u32 {
 impl Learned {
     /// What it means for a job with this much input, in bytes.
     pub fn for_input(&self, input_bytes: Option<u64>) -> Evidence {
-        let by_input = |curve: &Curve, usual| {
-            let enough = input_bytes.and_then(|bytes| curve.at(bytes));
-            enough.map_or(usual, |enough| enough.ceil() as u32)
-        };
-        let lent_to_mib = || match (
-            self.evidence.lent_to_mib,
-            input_bytes.and_then(|bytes| self.memory.at(bytes)),
-        ) {
-            (0, _) => 0,
-            (usual, None) => usual,
-            (_, Some(enough)) => (enough * f64::from(self.lent_share)).ceil() as u32,
-        };
+        let by_input = |curve: &Curve| input_bytes.and_then(|bytes| curve.at(bytes));
+        let or_usual =
+            |enough: Option<f64>, usual| enough.map_or(usual, |enough| enough.ceil() as u32);
+        let memory = by_input(&self.memory);
+        let lent_to = memory.map(|enough| enough * f64::from(self.lent_share));
         Evidence {
-            enough_mib: by_input(&self.memory, self.evidence.enough_mib),
-            lent_to_mib: lent_to_mib(),
-            enough_s: by_input(&self.time, self.evidence.enough_s),
+            enough_mib: or_usual(memory, self.evidence.enough_mib),
+            lent_to_mib: match self.evidence.lent_to_mib {
+                0 => 0,
+                usual => or_usual(lent_to, usual),
+            },
+            enough_s: or_usual(by_input(&self.time), self.evidence.enough_s),
             ..self.evidence
         }
     }

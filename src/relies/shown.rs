@@ -23,17 +23,10 @@ impl Line<'_> {
     ) -> bool {
         let text = self.text[command.clone()].trim_ascii_start();
         // Most commands begin with another letter than those that show, and with no name of a function's.
-        let is_one = || {
-            prints(
-                text.split(u8::is_ascii_whitespace)
-                    .next()
-                    .unwrap_or_default(),
-            )
-        };
         if !matches!(
             text.first(),
             Some(b'e' | b'p' | b'u' | b'>' | b't' | b'd' | b'{')
-        ) && !is_one()
+        ) && !prints(first_word(text))
         {
             return false;
         }
@@ -41,10 +34,7 @@ impl Line<'_> {
             return false;
         };
         let text = text.strip_prefix(b">&2").unwrap_or(text).trim_ascii_start();
-        let first = text
-            .split(u8::is_ascii_whitespace)
-            .next()
-            .unwrap_or_default();
+        let first = first_word(text);
         let shows = SHOW.contains(&first) || prints(first);
         if !shows && first != b"unset" {
             return false;
@@ -95,10 +85,7 @@ pub fn unquoted(text: &[u8]) -> impl Iterator<Item = (usize, u8)> + '_ {
 fn without_options(mut text: &[u8]) -> &[u8] {
     loop {
         text = text.trim_ascii_start();
-        let word = text
-            .split(u8::is_ascii_whitespace)
-            .next()
-            .unwrap_or_default();
+        let word = first_word(text);
         match word {
             [b'-', letters @ ..]
                 if !letters.is_empty() && letters.iter().all(|letter| b"neE".contains(letter)) =>
@@ -108,6 +95,11 @@ fn without_options(mut text: &[u8]) -> &[u8] {
             _ => return text,
         }
     }
+}
+
+fn first_word(text: &[u8]) -> &[u8] {
+    let mut words = text.split(u8::is_ascii_whitespace);
+    words.next().unwrap_or_default()
 }
 
 /// What a command prints goes elsewhere than to the job's own output, and not into a log.

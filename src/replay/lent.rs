@@ -27,7 +27,7 @@ pub fn attempt(
     ceiling: f64,
     refused: f64,
 ) -> Option<Grown> {
-    let record = decide(config, history, job, limit, true);
+    let record = decide(config, history, job, limit, u64::MAX);
     let set = bytes(record.memory?).min(ceiling);
     let reached = reached(set, job.peak, limit);
     let second = deciding_key(&record, job).and_then(|key| second(history, key, set, limit));

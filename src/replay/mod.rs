@@ -153,7 +153,7 @@ fn attempt(
     let request = job.asked.unwrap_or_else(unsized_by_user).min(ceiling);
     // Without a request of its own, a known kind may be given anything up to the ceiling.
     let limit = job.asked.unwrap_or(ceiling);
-    let record = decide(config, history, job, limit, false);
+    let record = decide(config, history, job, limit, 0);
     let cold = record.evidence.is_none();
     let unchanged = if cold { request } else { limit };
     let set = record.memory.map_or(unchanged, bytes).min(ceiling);
@@ -212,7 +212,7 @@ fn second(history: &History, key: Key, set: f64, limit: f64) -> Option<f64> {
     Some(second.round() * mib)
 }
 
-fn decide(config: &Config, history: &History, job: &PastJob, asked: f64, is_lent: bool) -> Record {
+fn decide(config: &Config, history: &History, job: &PastJob, asked: f64, lent_mib: u64) -> Record {
     let ask = Ask {
         memory: Some(Memory::Node((asked / MIB as f64).ceil() as u64)),
         cpus: job.cpus.map_or(1, |(asked, _)| asked),
@@ -230,7 +230,7 @@ fn decide(config: &Config, history: &History, job: &PastJob, asked: f64, is_lent
     let floor = Floor::default();
     size(
         config,
-        Terms::from(modes).lent(if is_lent { u64::MAX } else { 0 }),
+        Terms::from(modes).lent(lent_mib),
         Some(history),
         job.kind,
         ask,

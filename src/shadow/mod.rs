@@ -34,6 +34,11 @@ pub const SET_PREFIX: &str = text(contract::SHADOWFIT_SET_PREFIX);
 pub const UNSET_PREFIX: &str = text(contract::SHADOWFIT_UNSET_PREFIX);
 /// Most servers that are stood in for.
 pub const MOST_SERVERS: usize = contract::SHADOWFIT_MOST_SERVERS as usize;
+/// What SPANK starts beside a job, and what lies over programs that must not run in a shadow.
+pub const OF_A_NODE: [&str; 2] = [
+    text(contract::SHADOWFIT_SAMPLER),
+    text(contract::SHADOWFIT_STANDIN),
+];
 /// Where a node's programs are, unless plugstack.conf says otherwise.
 pub const PROGRAMS: &str = text(contract::SHADOWFIT_PROGRAMS);
 /// What a shadow's script begins with.

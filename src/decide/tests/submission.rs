@@ -423,15 +423,16 @@ fn only_jobs_that_nodes_lend_to_and_that_somebody_here_runs_again_count_on_it() 
         layout: Layout::new(Some(2), None, Some(2), Some(2)),
         ..alone
     };
-    for (config, manager, ask, steps, right) in [
-        (&lends, None, alone, false, 50),
-        (&Config::default(), None, alone, false, 0),
-        (&lends, Some(Manager::Nextflow), alone, false, 0),
-        (&lends, None, on_two, false, 0),
-        (&lends, None, alone, true, 0),
+    for (config, manager, ask, steps, no_requeue, right) in [
+        (&lends, None, alone, false, false, 50),
+        (&Config::default(), None, alone, false, false, 0),
+        (&lends, Some(Manager::Nextflow), alone, false, false, 0),
+        (&lends, None, on_two, false, false, 0),
+        (&lends, None, alone, true, false, 0),
+        (&lends, None, alone, false, true, 0),
     ] {
-        let mib = lent_mib(config, Owner::default(), manager, &ask, steps);
-        assert_eq!(mib, right, "{ask:?} {steps} {manager:?}");
+        let mib = lent_mib(config, Owner::default(), manager, &ask, steps, no_requeue);
+        assert_eq!(mib, right, "{ask:?} {steps} {no_requeue} {manager:?}");
     }
 }
 

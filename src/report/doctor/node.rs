@@ -1,6 +1,7 @@
 //! Whether a shadow can run on this host, where slurmd runs on it.
 
 use super::Finding;
+use crate::shadow::OF_A_NODE;
 use std::fs::DirEntry;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -61,8 +62,7 @@ fn old_kernel(proc: &Path) -> Option<String> {
 }
 
 fn missing(programs: &Path) -> Option<String> {
-    let names = ["shadowfit-sampler", "shadowfit-standin"];
-    let missing = names
+    let missing = OF_A_NODE
         .into_iter()
         .find(|name| !programs.join(name).exists())?;
     Some(format!("{} is not there", programs.join(missing).display()))
